@@ -1,0 +1,1 @@
+"""The headless face: flags in, events out."""

@@ -1,0 +1,1 @@
+"""An embedded PACS with invented patients, to try everything against."""

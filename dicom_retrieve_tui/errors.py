@@ -1,0 +1,122 @@
+"""Everything that can go wrong, in one tree.
+
+::
+
+    Cancelled                      the user stopped; not an error
+    RetrieveError                  .retryable: may the same request succeed later?
+    ├── ConfigError                our user's settings; nothing was sent
+    ├── PeerError                  the peer, or the way to it
+    │   ├── PeerUnreachable        no TCP connection
+    │   ├── AssociationRejected    .result .source .reason
+    │   ├── AssociationAborted     A-ABORT, or the connection was lost
+    │   ├── ContextNotAccepted     no presentation context for what we need
+    │   ├── PeerTimeout            .waiting_for .waited_s
+    │   ├── ProtocolError          bytes that the standard does not allow here
+    │   └── OperationFailed        .operation .status (a DIMSE failure)
+    └── StoreError                 our disk, or an instance that cannot be kept
+        ├── InstanceUnfit          .status: this instance; the next may be welcome
+        └── DiskFailed             .path: the disk; no further instance will fare better
+
+A class exists only if some caller branches on it. A message says what we were doing, with whom,
+what came back and what to try next.
+"""
+
+
+class Cancelled(BaseException):
+    """The user asked to stop.
+
+    Not a `RetrieveError`, nor even an `Exception`, so that no handler of failures swallows it.
+    """
+
+
+class RetrieveError(Exception):
+    """A retrieval, or a part of one, did not work out."""
+
+    retryable = False
+    """May the same request succeed later, with nothing changed but the time?"""
+
+
+class ConfigError(RetrieveError):
+    """What the user asked for cannot be meant; nothing was sent and nothing written."""
+
+
+class PeerError(RetrieveError):
+    """The peer, or the way to it, failed."""
+
+
+class PeerUnreachable(PeerError):
+    """No TCP connection came about."""
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class AssociationRejected(PeerError):
+    """The peer answered A-ASSOCIATE-RJ.
+
+    Source: PS3.8 section 9.3.4, Table 9-21 gives the numbers.
+    """
+
+    def __init__(self, message: str, *, result: int, source: int, reason: int) -> None:
+        super().__init__(message)
+        self.result = result
+        self.source = source
+        self.reason = reason
+        self.retryable = result == 2  # rejected-transient
+
+
+class AssociationAborted(PeerError):
+    """The association ended before its work did: A-ABORT, a lost connection, an early release."""
+
+    retryable = True
+
+
+class ContextNotAccepted(PeerError):
+    """The peer accepted no presentation context for what we need."""
+
+
+class PeerTimeout(PeerError):
+    """One of the clocks ran out."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, waiting_for: str, waited_s: float) -> None:
+        super().__init__(message)
+        self.waiting_for = waiting_for
+        self.waited_s = waited_s
+
+
+class ProtocolError(PeerError):
+    """The peer sent bytes that the standard does not allow where they came."""
+
+    retryable = True
+
+
+class OperationFailed(PeerError):
+    """A DIMSE operation ended with a status of category Failure."""
+
+    def __init__(self, message: str, *, operation: str, status: int) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.status = status
+
+
+class StoreError(RetrieveError):
+    """An instance could not be kept."""
+
+
+class InstanceUnfit(StoreError):
+    """This one instance is damaged, or nobody asked for it; `status` is our C-STORE answer."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class DiskFailed(StoreError):
+    """The output folder cannot take any instance: full, read-only, or gone."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path

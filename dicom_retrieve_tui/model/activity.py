@@ -1,0 +1,17 @@
+"""When something last came in: what the stall and no-progress clocks look at.
+
+One for each study that is being retrieved. Every association that brings data for the study updates
+it, so that a C-MOVE whose instances arrive on other associations does not look stalled.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Activity:
+    """Times are `time.monotonic()` seconds; whoever receives writes, the reader only compares."""
+
+    last_byte_s: float
+    last_instance_s: float
+    received_bytes: int = 0
+    """Data set bytes, of instances that were stored or not yet."""

@@ -1,0 +1,85 @@
+"""Where a peer is: `pacs://` URLs, and the `[HOST:]PORT` on which we listen."""
+
+import re
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.errors import ConfigError
+
+DEFAULT_PORT = 104
+"""The well-known port of DICOM. Source: PS3.8 section 9.1.1."""
+
+_SCHEME = "pacs://"
+_EXAMPLE = "for example pacs://pacs.example.org:11112"
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_IPV6 = re.compile(r"\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?)\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A TCP address, its host still a name."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAE:
+    """The remote Application Entity; prints as `AET@host:port`."""
+
+    ae_title: str
+    endpoint: Endpoint
+
+    def __str__(self) -> str:
+        return f"{self.ae_title}@{self.endpoint}"
+
+
+def parse_pacs_url(url: str) -> Endpoint:
+    """Read `pacs://HOST[:PORT]`, an IPv6 host in brackets.
+
+    Raises:
+        ConfigError: It is no such URL; the message says which part is wrong.
+    """
+    if not url.lower().startswith(_SCHEME):
+        scheme = url.partition("://")[0] + "://" if "://" in url else None
+        found = f"starts with {scheme}" if scheme else "has no scheme"
+        raise ConfigError(f"{url!r} {found}; a PACS is given as {_SCHEME}HOST[:PORT], {_EXAMPLE}")
+    rest = url[len(_SCHEME) :].removesuffix("/")
+    host, port_text = _split(rest)
+    if not _is_host(host):
+        raise ConfigError(f"{url!r} names no host; a PACS is given as {_SCHEME}HOST[:PORT]")
+    port = DEFAULT_PORT if port_text is None else _port(port_text, url)
+    return Endpoint(host=host.strip("[]"), port=port)
+
+
+def parse_listen(text: str) -> tuple[str | None, int]:
+    """Read `[HOST:]PORT`; the host is None where none is given.
+
+    Raises:
+        ConfigError: It is no such address.
+    """
+    host, port_text = (None, text) if ":" not in text else _split(text)
+    if port_text is None or (host is not None and not _is_host(host)):
+        raise ConfigError(f"--listen {text!r}: expected [HOST:]PORT, for example 11112")
+    return (host.strip("[]") if host else None), _port(port_text, f"--listen {text}")
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    if text.startswith("["):
+        host, bracket, tail = text.partition("]")
+        return host + bracket, tail[1:] if tail.startswith(":") else (tail or None)
+    host, colon, port = text.partition(":")
+    return host, port if colon else None
+
+
+def _is_host(text: str) -> bool:
+    return bool(_HOST.fullmatch(text) or _IPV6.fullmatch(text))
+
+
+def _port(text: str, where: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise ConfigError(f"{where!r}: {text!r} is no port; a port is a number from 1 to 65535")
+    return int(text)

@@ -1,0 +1,183 @@
+"""What a retrieval tells: facts in the past tense, plain values, no clock.
+
+The names and fields are public: `--json` prints one event a line. An event is emitted after its
+fact holds. `RetrieveStarted` is the first and `RetrieveFinished` the last, each once; every
+`StudyStarted` has exactly one `StudyFinished`. Order holds within a study, not between studies.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from dicom_retrieve_tui.model.verdict import Verdict
+
+SCHEMA_VERSION = 1
+"""Version of the events' names and fields; raised when one of them changes its meaning or goes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveStarted:
+    """A run has begun; no association is open yet."""
+
+    peer: str
+    """The PACS, as `AET@host:port`."""
+    method: str
+    studies: int
+    parallel: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationOpened:
+    """A worker's association with the PACS was accepted."""
+
+    worker: int
+    """The worker's number, from 1 to the number of associations at once."""
+    accepted_contexts: int
+    proposed_contexts: int
+    peer_max_pdu_bytes: int
+    """Largest PDU that the peer takes, bytes; 0 means no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationClosed:
+    """A worker's association ended, by release, abort or loss."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStarted:
+    """A worker took up a study."""
+
+    study_instance_uid: str
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyInventoried:
+    """C-FIND told what there is of a study, or would not tell."""
+
+    study_instance_uid: str
+    listed: bool
+    """True if every instance is known by its UID, so that completeness can be proven."""
+    series: int
+    expected: int | None
+    """Instances to come; None if the PACS would not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BytesReceived:
+    """Data set bytes of a study came in since the last such event, stored or not yet."""
+
+    study_instance_uid: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerCounted:
+    """The PACS's own account of its sub-operations: shown, never trusted."""
+
+    study_instance_uid: str
+    remaining: int | None
+    completed: int | None
+    failed: int | None
+    warning: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceStored:
+    """One SOP Instance was checked and stands under its final name.
+
+    Emitted once an instance, even when the peer sends it twice.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+    """Where the file is, relative to the output folder."""
+    size_bytes: int
+    """Size of the file, preamble and file meta included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSetAside:
+    """An instance came whose file exists with other bytes; both are kept."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    path: str
+    """Where the second version is, relative to the output folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRefused:
+    """An instance came that was not kept: damaged, or not what was asked for."""
+
+    study_instance_uid: str | None
+    """The study that was being retrieved; None if no running study fits."""
+    sop_instance_uid: str
+    status: int
+    """What the peer was answered (0000,0900)."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something that the user should know and that changes no count."""
+
+    study_instance_uid: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyFinished:
+    """The verdict on one study."""
+
+    study_instance_uid: str
+    verdict: Verdict
+    expected: int | None
+    """Instances that C-FIND lists; None if the PACS would not list them."""
+    stored: int
+    """Instances proven on disk."""
+    missing: tuple[str, ...] = ()
+    """SOP Instance UIDs listed, but not on disk."""
+    reason: str = ""
+    """What went wrong and what to do next; empty if nothing did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveFinished:
+    """The run is over: every thread has ended and every association is closed."""
+
+    verdict: Verdict
+
+
+Event = (
+    RetrieveStarted
+    | AssociationOpened
+    | AssociationClosed
+    | StudyStarted
+    | StudyInventoried
+    | BytesReceived
+    | PeerCounted
+    | InstanceStored
+    | InstanceSetAside
+    | InstanceRefused
+    | Noted
+    | StudyFinished
+    | RetrieveFinished
+)
+
+
+def event_name(event: Event) -> str:
+    """`InstanceStored` is `instance_stored` in JSON."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def event_fields(event: Event) -> Mapping[str, object]:
+    """The event as a plain mapping, its name first, ready to be written as JSON."""
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {"event": event_name(event), **values}

@@ -1,0 +1,29 @@
+"""With whom we talk and where the files go: what stays the same for a whole run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_retrieve_tui.model.address import PeerAE
+
+DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"
+DEFAULT_CALLED_AE_TITLE = "ANY-SCP"
+DEFAULT_TIMEOUT_S = 60.0
+FLAT_LAYOUT = "{SOPInstanceUID}.dcm"
+HIERARCHICAL_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that wiring needs to know beside the plan."""
+
+    peer: PeerAE
+    calling_ae_title: str = DEFAULT_CALLING_AE_TITLE
+    output: Path
+    """The folder for the files; created if missing."""
+    layout: str = FLAT_LAYOUT
+    """Template of a file's path below the output folder."""
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    """Seconds without an answer or a byte before an association is given up."""
+    listen: tuple[str | None, int] | None = None
+    """Host and port of our own Storage SCP; host None is the interface towards the PACS, port 0
+    any free one. None: no listener."""

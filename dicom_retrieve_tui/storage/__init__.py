@@ -1,0 +1,1 @@
+"""Files: one place that names them, parts that become whole, nothing overwritten."""
