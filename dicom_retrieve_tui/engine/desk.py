@@ -1,0 +1,215 @@
+"""Where instances arrive: each is matched to the study that asked for it, checked, and named.
+
+The same desk serves C-GET, where the association tells whose instance it is, and our Storage SCP,
+where only the UIDs do: a PACS may use several associations for one study, and say nothing of the
+C-MOVE that caused them.
+"""
+
+import threading
+from collections.abc import Callable
+
+from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
+from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.events import (
+    BytesReceived,
+    Event,
+    InstanceRefused,
+    InstanceSetAside,
+    InstanceStored,
+)
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.placement import Placement
+
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+STUDY_INSTANCE_UID = 0x0020000D
+SERIES_INSTANCE_UID = 0x0020000E
+_IDENTITY = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+
+_SUCCESS = 0x0000
+_NOBODY_ASKED = 0xA700
+_DOES_NOT_MATCH = 0xA900
+
+
+class Desk:
+    """Knows which studies are being retrieved; safe to use from several threads."""
+
+    def __init__(self, store: Store, emit: Callable[[Event], None]) -> None:
+        self.store = store
+        self.emit = emit
+        self.disk_failure: DiskFailed | None = None
+        """Set once the disk refused; nothing more can be kept in this run."""
+        self.wanted_tags = store.wanted_tags | _IDENTITY
+        self._works: dict[str, StudyWork] = {}
+        self._lock = threading.Lock()
+
+    def open(self, work: StudyWork) -> None:
+        """Expect instances of a study."""
+        with self._lock:
+            self._works[work.study_instance_uid] = work
+
+    def close(self, work: StudyWork) -> None:
+        """Expect no more of them."""
+        with self._lock:
+            self._works.pop(work.study_instance_uid, None)
+            work.close()
+            self._report_bytes(work)
+
+    def report_bytes(self) -> None:
+        """Emit what came in since the last call, so that a large object shows its progress."""
+        with self._lock:
+            for work in self._works.values():
+                self._report_bytes(work)
+
+    def _report_bytes(self, work: StudyWork) -> None:
+        if size := work.take_unreported_bytes():
+            uid = work.study_instance_uid
+            self.emit(BytesReceived(study_instance_uid=uid, size_bytes=size))
+
+    def receiver(self, work: StudyWork) -> Receiver:
+        """The receiver of an association on which only instances of `work` can come."""
+        return _Reserved(self, work)
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        """Make room for an instance that came on an association of the PACS's own.
+
+        Raises:
+            StoreError: No study is being retrieved that it could belong to, or the disk refuses.
+        """
+        with self._lock:
+            works = list(self._works.values())
+        for work in works:
+            if offer.sop_instance_uid in work.expected:
+                return _Arrival(self, offer, work)
+        if not works:
+            raise self.refusal(offer, None, "nobody asked for it", _NOBODY_ASKED)
+        return _Arrival(self, offer, works[0] if len(works) == 1 else None)
+
+    def work_of(self, study_uid: str) -> StudyWork | None:
+        """The running work for a study."""
+        with self._lock:
+            return self._works.get(study_uid)
+
+    def refusal(
+        self, offer: InstanceOffer, work: StudyWork | None, reason: str, status: int
+    ) -> InstanceUnfit:
+        """The error that refuses an instance."""
+        self.note_refusal(offer, work, reason, status)
+        return InstanceUnfit(
+            f"Instance {offer.sop_instance_uid!r} was refused: {reason}.", status=status
+        )
+
+    def note_refusal(
+        self, offer: InstanceOffer, work: StudyWork | None, reason: str, status: int
+    ) -> None:
+        """Tell that an instance was not kept."""
+        self.emit(
+            InstanceRefused(
+                study_instance_uid=work.study_instance_uid if work else None,
+                sop_instance_uid=offer.sop_instance_uid,
+                status=status,
+                reason=reason,
+            )
+        )
+
+
+class _Reserved:
+    """A desk for one study's own association."""
+
+    def __init__(self, desk: Desk, work: StudyWork) -> None:
+        self._desk = desk
+        self._work = work
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        return _Arrival(self._desk, offer, self._work)
+
+
+class _Arrival:
+    """One instance on its way in."""
+
+    def __init__(self, desk: Desk, offer: InstanceOffer, work: StudyWork | None) -> None:
+        self._desk = desk
+        self._offer = offer
+        self._work = work
+        self.activity = work.activity if work else Activity(last_byte_s=0.0, last_instance_s=0.0)
+        try:
+            self._part: Part = desk.store.begin(offer)
+        except DiskFailed as error:
+            desk.disk_failure = error
+            raise
+
+    def write(self, piece: memoryview) -> None:
+        """Pass a piece on to the part; see `ports.Incoming`."""
+        try:
+            self._part.write(piece)
+        except DiskFailed as error:
+            self._desk.disk_failure = error
+            raise
+
+    def commit(self) -> int:
+        """Check, match and name; see `ports.Incoming`."""
+        desk, offer = self._desk, self._offer
+        try:
+            values = self._check()
+            work, series_uid = self._match(values)
+            placed = desk.store.place(self._part, values)
+        except DiskFailed as error:
+            desk.disk_failure = error
+            raise
+        study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
+        if placed.placement is Placement.SET_ASIDE:
+            work.conflicts += 1
+            desk.emit(
+                InstanceSetAside(
+                    study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path
+                )
+            )
+        elif work.add(sop_uid):
+            desk.emit(
+                InstanceStored(
+                    study_instance_uid=study_uid,
+                    series_instance_uid=series_uid,
+                    sop_instance_uid=sop_uid,
+                    sop_class_uid=offer.sop_class_uid,
+                    transfer_syntax_uid=offer.transfer_syntax_uid,
+                    path=placed.path,
+                    size_bytes=self._part.size_bytes,
+                )
+            )
+        return _SUCCESS
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._part.discard()
+
+    def _check(self) -> dict[int, bytes]:
+        try:
+            return self._part.check(self._desk.wanted_tags)
+        except InstanceUnfit as error:
+            self._desk.note_refusal(self._offer, self._work, str(error), error.status)
+            raise
+
+    def _match(self, values: dict[int, bytes]) -> tuple[StudyWork, str]:
+        """Find whose instance this is; returns the work and the Series Instance UID."""
+        desk, offer = self._desk, self._offer
+        uids = {tag: _uid(values.get(tag, b"")) for tag in _IDENTITY}
+        study_uid, series_uid = uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID]
+        work = self._work or desk.work_of(study_uid)
+        if uids[SOP_INSTANCE_UID] != offer.sop_instance_uid:
+            reason = f"its data set is instance {uids[SOP_INSTANCE_UID]!r}"
+            raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
+        if uids[SOP_CLASS_UID] != offer.sop_class_uid:
+            reason = f"its data set is of SOP class {uids[SOP_CLASS_UID]!r}"
+            raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
+        if work is None:
+            reason = f"it belongs to study {study_uid!r}, which nobody asked for"
+            raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
+        if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
+            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+        return work, series_uid
+
+
+def _uid(value: bytes) -> str:
+    return value.decode("latin-1").strip("\0 ")

@@ -1,0 +1,120 @@
+"""The verdict on a study, from what is proven and nothing else.
+
+The peer's final status and counters give reasons and next steps; they decide only where there is
+nothing else to go by: for instances that went to somebody else's SCP.
+"""
+
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.model.events import StudyFinished
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS, describe_status
+from dicom_retrieve_tui.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the transfer of a study ended, as far as its associations tell."""
+
+    final: FinalResponse | None = None
+    """The last final response; None if none came."""
+    error: RetrieveError | None = None
+    """What ended it before its time."""
+    cancelled: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What went wrong, in words; empty if nothing did."""
+        if self.error is not None:
+            return str(self.error)
+        if self.final is None or self.final.status == SUCCESS:
+            return ""
+        described = describe_status(self.final.status, self.final.comment)
+        return f"The PACS ended the retrieval with {described}"
+
+
+def judge(work: StudyWork, ending: Ending) -> StudyFinished:
+    """Judge a study whose instances come to us."""
+    if work.inventory.empty:
+        return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    if work.complete:
+        return _judge_full(work)
+    if ending.cancelled:
+        return _finished(work, Verdict.CANCELLED, "")
+    if work.inventory.listed:
+        verdict = Verdict.PARTIAL if work.stored_count else Verdict.FAILED
+        return _finished(work, verdict, ending.reason or _unexplained(work, ending))
+    return _judge_unlisted(work, ending)
+
+
+def _judge_full(work: StudyWork) -> StudyFinished:
+    """All that was listed is there; was the listing whole?"""
+    announced = work.inventory.announced_count
+    if announced is not None and work.stored_count < announced:
+        return _finished(work, Verdict.UNVERIFIED, work.inventory.doubt)
+    return _finished(work, Verdict.COMPLETE, "")
+
+
+def _unexplained(work: StudyWork, ending: Ending) -> str:
+    """Instances are missing although the PACS names no failure."""
+    if work.conflicts:
+        return (
+            f"{work.conflicts} came with other content than the file that was there; both are kept."
+        )
+    if ending.final is not None and ending.final.status == SUCCESS:
+        return (
+            "The PACS reports success (status 0x0000), but did not send everything that it lists."
+        )
+    return "The PACS did not send everything that it lists."
+
+
+def _judge_unlisted(work: StudyWork, ending: Ending) -> StudyFinished:
+    """C-FIND would not list the instances, so nothing can be called complete."""
+    doubt = work.inventory.doubt
+    if not work.stored_count:
+        reason = ending.reason or "The PACS sent nothing, and would not say what it has."
+        return _finished(work, Verdict.FAILED, f"{reason} {doubt}".strip())
+    if ending.reason:
+        return _finished(work, Verdict.PARTIAL, f"{ending.reason} {doubt}".strip())
+    return _finished(work, Verdict.UNVERIFIED, doubt)
+
+
+def judge_delivery(work: StudyWork, ending: Ending, move_destination: str) -> StudyFinished:
+    """Judge a study that the PACS sent to somebody else: its own account is all there is."""
+    if work.inventory.empty:
+        return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    if ending.cancelled:
+        return _finished(work, Verdict.CANCELLED, "")
+    final = ending.final
+    if final is None or final.status not in {SUCCESS, SUB_OPERATIONS_FAILED}:
+        return _finished(work, Verdict.FAILED, ending.reason)
+    expected = len(work.expected) if work.inventory.listed else None
+    if final.completed is None or expected is None:
+        reason = f"The PACS reports status 0x{final.status:04X} for {move_destination}, but " + (
+            "does not count what it sent." if expected is not None else work.inventory.doubt
+        )
+        return _finished(work, Verdict.UNVERIFIED, reason)
+    sent = final.completed + (final.warning or 0)
+    if final.status == SUCCESS and not final.failed and sent == expected:
+        return _finished(work, Verdict.DELIVERED, "")
+    reason = ending.reason or "The PACS reports success (status 0x0000)."
+    return _finished(
+        work,
+        Verdict.PARTIAL if sent else Verdict.FAILED,
+        f"{reason} By its own count, {sent} of {expected} instances went to {move_destination}.",
+    )
+
+
+def _finished(work: StudyWork, verdict: Verdict, reason: str) -> StudyFinished:
+    listed = work.inventory.listed
+    delivered = verdict is Verdict.DELIVERED
+    return StudyFinished(
+        study_instance_uid=work.study_instance_uid,
+        verdict=verdict,
+        expected=len(work.expected) if listed else None,
+        stored=work.stored_count,
+        missing=work.missing() if listed and not delivered else (),
+        reason=reason,
+    )

@@ -1,0 +1,88 @@
+"""What the engine needs from the layers beside it; `network` and `storage` satisfy it by shape."""
+
+from typing import Any, Protocol
+
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.placement import Placed
+from dicom_retrieve_tui.model.selection import Selection
+
+
+class Incoming(Protocol):
+    """One instance on its way in, as the network sees it."""
+
+    @property
+    def activity(self) -> Activity:
+        """Where to note the bytes that come."""
+
+    def write(self, piece: memoryview) -> object:
+        """Take the next piece of the data set. Raises `StoreError`."""
+
+    def commit(self) -> int:
+        """Check and name it; the status for the C-STORE response. Raises `StoreError`."""
+
+    def discard(self) -> None:
+        """Forget it, if it was not committed."""
+
+
+class Receiver(Protocol):
+    """Decides which instances are welcome. Raises `StoreError` for those that are not."""
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        """Make room for an instance."""
+
+
+class Peer(Protocol):
+    """One worker's way to the PACS: at most one association, opened when needed and kept."""
+
+    def take_inventory(self, selection: Selection) -> Inventory:
+        """Ask by C-FIND what there is. Raises `PeerError`, `Cancelled`."""
+
+    def negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
+        """What to negotiate for C-GET, best first; each fits one association.
+
+        Opaque to the engine: it only hands one back to `c_get`. More than one where not all
+        contexts fit into a proposal, or where the classes must be guessed.
+        """
+
+    def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
+        """Retrieve by C-GET. Raises `PeerError`, `DiskFailed`, `Cancelled`."""
+
+    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+        """Retrieve by C-MOVE. Raises `PeerError`, `Cancelled`."""
+
+    def close(self) -> None:
+        """Release the association, if one is open. Never raises."""
+
+
+class Part(Protocol):
+    """A file that has no name yet."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the whole file so far."""
+
+    def write(self, piece: memoryview) -> object:
+        """Append to the data set. Raises `DiskFailed`."""
+
+    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+        """Walk the data set; the raw values of the wanted elements. Raises `StoreError`."""
+
+    def discard(self) -> None:
+        """Remove it, if it has not been named."""
+
+
+class Store(Protocol):
+    """The output folder."""
+
+    @property
+    def wanted_tags(self) -> frozenset[int]:
+        """Elements that naming a file takes."""
+
+    def begin(self, offer: InstanceOffer) -> Part:
+        """Open a part. Raises `DiskFailed`."""
+
+    def place(self, part: Any, values: dict[int, bytes]) -> Placed:
+        """Give a part its name. Raises `DiskFailed`."""

@@ -1,0 +1,115 @@
+"""A whole run: workers take studies from one queue, and the story comes out as events.
+
+Workers are threads, one association each. They append events to one deque, which costs them next to
+nothing, and the iterator looks at it some twenty times a second.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+
+from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import (
+    Event,
+    RetrieveFinished,
+    RetrieveStarted,
+    StudyFinished,
+)
+from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
+
+_POLL_S = 0.05
+
+Job = Callable[[Selection, Peer, int], StudyFinished]
+
+
+class Run:
+    """One run over the selections of a plan."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        peer_name: str,
+        open_peer: Callable[[int], Peer],
+        outbox: deque[Event],
+        cancel: CancelToken,
+    ) -> None:
+        """Prepare; nothing is sent before `events` is iterated.
+
+        Args:
+            open_peer: Makes a worker's way to the PACS, from the worker's number; it opens no
+                association yet.
+            outbox: Where everybody appends events.
+        """
+        self._plan = plan
+        self._peer_name = peer_name
+        self._open_peer = open_peer
+        self._outbox = outbox
+        self._cancel = cancel
+        self._waiting = deque(plan.selections)
+        self._verdicts: set[Verdict] = set()
+
+    def events(
+        self,
+        job: Job,
+        *,
+        listener: AbstractContextManager[object],
+        report: Callable[[], None],
+    ) -> Iterator[Event]:
+        """Do `job` for every selection, and tell of it.
+
+        Expected failures are events; only a bug raises. Closing the iterator cancels the run and
+        joins its threads.
+
+        Args:
+            job: What to do with each study.
+            listener: Our Storage SCP, or nothing; entered for as long as the workers run.
+            report: Called many times a second, to tell of what is under way.
+        """
+        plan = self._plan
+        workers = min(plan.parallel, len(plan.selections))
+        yield RetrieveStarted(
+            peer=self._peer_name,
+            method=str(plan.method),
+            studies=len(plan.selections),
+            parallel=workers,
+        )
+        with listener, ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
+            try:
+                futures = {pool.submit(self._work, job, number + 1) for number in range(workers)}
+                while futures:
+                    done, futures = wait(futures, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
+                    report()
+                    yield from self._drain_outbox()
+            except BaseException:  # a bug in a worker, or a face that looks no further
+                self._cancel.request()
+                raise
+        yield from self._drain_outbox()
+        yield RetrieveFinished(verdict=self._verdict())
+
+    def _drain_outbox(self) -> Iterator[Event]:
+        while self._outbox:
+            yield self._outbox.popleft()
+
+    def _work(self, job: Job, number: int) -> None:
+        """One worker: take the next study until there is none."""
+        peer = self._open_peer(number)
+        try:
+            while not self._cancel.requested:
+                try:
+                    selection = self._waiting.popleft()
+                except IndexError:
+                    return
+                self._verdicts.add(job(selection, peer, number).verdict)
+        finally:
+            peer.close()
+
+    def _verdict(self) -> Verdict:
+        if self._cancel.requested and self._waiting:
+            return Verdict.CANCELLED
+        return total_verdict(self._verdicts)

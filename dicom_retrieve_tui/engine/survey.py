@@ -1,0 +1,72 @@
+"""What there would be to retrieve: C-FIND alone."""
+
+from collections.abc import Callable
+
+from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
+from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.verdict import Verdict
+
+Emit = Callable[[Event], None]
+
+
+def survey(selection: Selection, peer: Peer, worker: int, emit: Emit) -> StudyFinished:
+    """Ask for one study what there is, and retrieve nothing."""
+    uid = selection.study_instance_uid
+    emit(StudyStarted(study_instance_uid=uid, worker=worker))
+    try:
+        finished = _judge(take_inventory(selection, peer, emit))
+    except Cancelled:
+        finished = unworked(uid, Verdict.CANCELLED, "")
+    except RetrieveError as error:
+        finished = unworked(uid, Verdict.FAILED, str(error))
+    emit(finished)
+    return finished
+
+
+def take_inventory(selection: Selection, peer: Peer, emit: Emit) -> Inventory:
+    """Ask what there is, and tell.
+
+    Raises:
+        PeerError, Cancelled: There is no answer.
+    """
+    inventory = peer.take_inventory(selection)
+    emit(
+        StudyInventoried(
+            study_instance_uid=selection.study_instance_uid,
+            listed=inventory.listed,
+            series=len(inventory.series_instance_uids),
+            expected=_expected(inventory),
+        )
+    )
+    return inventory
+
+
+def unworked(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:
+    """The verdict on a study of which no instance was asked for."""
+    return StudyFinished(
+        study_instance_uid=study_instance_uid,
+        verdict=verdict,
+        expected=None,
+        stored=0,
+        reason=reason,
+    )
+
+
+def _judge(inventory: Inventory) -> StudyFinished:
+    uid = inventory.study_instance_uid
+    if inventory.empty:
+        return unworked(uid, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    return StudyFinished(
+        study_instance_uid=uid,
+        verdict=Verdict.COMPLETE if inventory.listed else Verdict.UNVERIFIED,
+        expected=_expected(inventory),
+        stored=0,
+        reason=inventory.doubt,
+    )
+
+
+def _expected(inventory: Inventory) -> int | None:
+    return len(inventory.instances) if inventory.listed else inventory.announced_count

@@ -1,0 +1,89 @@
+"""The account of one study while it is retrieved: what is expected, what is proven on disk."""
+
+import threading
+from time import monotonic
+
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.selection import Selection
+
+
+class StudyWork:
+    """One study in the hands of one worker; instances for it may come on any thread."""
+
+    def __init__(self, selection: Selection, inventory: Inventory) -> None:
+        now_s = monotonic()
+        self.selection = selection
+        self.inventory = inventory
+        self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
+        self.expected = inventory.sop_instance_uids
+        self.conflicts = 0
+        self._stored: set[str] = set()
+        self._left = len(self.expected)
+        self._closed = False
+        self._reported_bytes = 0
+        self._changed = threading.Condition()
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID (0020,000D)."""
+        return self.selection.study_instance_uid
+
+    @property
+    def stored_count(self) -> int:
+        """Instances proven on disk."""
+        return len(self._stored)
+
+    @property
+    def complete(self) -> bool:
+        """True if every instance that the PACS listed is proven on disk."""
+        return self.inventory.listed and self._left == 0
+
+    def objection(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
+        """Say why an instance is none that this work asked for, or None if it is.
+
+        An instance of the right study that C-FIND did not list is welcome: it may have reached the
+        PACS since.
+        """
+        asked = self.selection
+        if study_uid != asked.study_instance_uid:
+            return f"it belongs to study {study_uid!r}"
+        if asked.series_instance_uid not in {None, series_uid}:
+            return f"it belongs to series {series_uid!r}"
+        if asked.sop_instance_uid not in {None, sop_uid}:
+            return "another instance was asked for"
+        return "its study is finished" if self._closed else None
+
+    def add(self, sop_uid: str) -> bool:
+        """Count an instance that stands under its final name; True if it is news."""
+        with self._changed:
+            if self._closed or sop_uid in self._stored:
+                return False
+            self._stored.add(sop_uid)
+            self._left -= sop_uid in self.expected
+            self.activity.last_instance_s = monotonic()
+            if self.complete:
+                self._changed.notify_all()
+            return True
+
+    def missing(self) -> tuple[str, ...]:
+        """SOP Instance UIDs that were listed and are not on disk, in the order of the listing."""
+        with self._changed:
+            uids = (i.sop_instance_uid for i in self.inventory.instances)
+            return tuple(uid for uid in uids if uid not in self._stored)
+
+    def wait_complete(self, timeout_s: float) -> bool:
+        """Wait until everything expected is there, `timeout_s` at most; True if it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.complete, timeout_s)
+
+    def close(self) -> None:
+        """Count nothing any more."""
+        with self._changed:
+            self._closed = True
+
+    def take_unreported_bytes(self) -> int:
+        """Data set bytes that came since the last call."""
+        received = self.activity.received_bytes
+        news, self._reported_bytes = received - self._reported_bytes, received
+        return news

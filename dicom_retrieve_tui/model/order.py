@@ -1,0 +1,21 @@
+"""One request of a C-GET or C-MOVE, with what goes along with it through the layers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.selection import RetrieveRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to ask the PACS for, and who looks on."""
+
+    request: RetrieveRequest
+    patient_id: str | None
+    """Patient ID (0010,0020) for the Patient Root model, which wants it."""
+    activity: Activity
+    """What the clocks look at; every association that brings instances for it notes its bytes."""
+    on_response: Callable[[FinalResponse], None]
+    """Told of each pending response."""

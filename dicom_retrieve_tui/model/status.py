@@ -1,0 +1,88 @@
+"""DIMSE statuses in words: what a code means, and what to do next.
+
+Source: PS3.4 sections C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4, PS3.7 annex C; the hints come from what
+archives are known to do.
+"""
+
+from dataclasses import dataclass
+
+SUCCESS = 0x0000
+CANCELLED = 0xFE00
+SUB_OPERATIONS_FAILED = 0xB000
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWords:
+    """What a status means to a person."""
+
+    meaning: str
+    next_step: str = ""
+    """What to try; empty if there is nothing to do."""
+
+
+_WORDS = {
+    SUCCESS: StatusWords("success"),
+    CANCELLED: StatusWords("cancelled"),
+    SUB_OPERATIONS_FAILED: StatusWords("sub-operations complete, one or more failed"),
+    0x0110: StatusWords("processing failure", "The log of the PACS says more."),
+    0x0120: StatusWords("missing attribute", "The PACS wants a key that we did not send."),
+    0x0122: StatusWords("SOP class not supported"),
+    0x0124: StatusWords(
+        "not authorised", "Ask the PACS administrator for the right to retrieve with our AE title."
+    ),
+    0x0210: StatusWords("duplicate invocation"),
+    0x0211: StatusWords("unrecognised operation", "The PACS does not offer this; try --method."),
+    0x0212: StatusWords("mistyped argument"),
+    0xA700: StatusWords("out of resources", "Try again later."),
+    0xA701: StatusWords("out of resources: unable to calculate the matches", "Try again later."),
+    0xA702: StatusWords(
+        "out of resources: unable to perform the sub-operations",
+        "With C-MOVE this most often means that the PACS cannot connect to the move destination: "
+        "check the address and port that it has on record, and the firewall between.",
+    ),
+    0xA801: StatusWords(
+        "move destination unknown",
+        "Ask the PACS administrator to add the move destination with its address and port, or use "
+        "--method c-get.",
+    ),
+    0xA900: StatusWords(
+        "identifier does not match the SOP class", "The PACS does not take this query model."
+    ),
+    0xC801: StatusWords(
+        "move destination not allowed", "Ask the PACS administrator to allow the move destination."
+    ),
+}
+
+_RANGES = {
+    0xA7: StatusWords("out of resources", "Try again later."),
+    0xB0: StatusWords("warning"),
+}
+
+
+def status_words(status: int) -> StatusWords:
+    """What `status` means, by its number or else by its range."""
+    if words := _WORDS.get(status) or _RANGES.get(status >> 8):
+        return words
+    if status >> 12 == 0xC:
+        return StatusWords("unable to process", "The log of the PACS says more.")
+    return StatusWords("a status that the standard does not give")
+
+
+def describe_status(status: int, comment: str = "") -> str:
+    """One or two sentences: the hex code always, its meaning, the peer's comment, the next step.
+
+    Args:
+        status: The DIMSE status (0000,0900).
+        comment: Error Comment (0000,0902), already cleaned for the screen.
+    """
+    words = status_words(status)
+    said = f' ("{comment}")' if comment else ""
+    return f"status 0x{status:04X}: {words.meaning}{said}. {words.next_step}".rstrip()
+
+
+_HOPELESS = frozenset({0x0122, 0x0124, 0x0211, 0x0212, 0xA801, 0xA900, 0xC801})
+
+
+def is_hopeless(status: int) -> bool:
+    """True if the same request can only end the same way, however often it is made."""
+    return status in _HOPELESS

@@ -1,0 +1,209 @@
+"""An association that we request: open, use, release or abort. Source: PS3.8 sections 7 and 9."""
+
+import contextlib
+import logging
+import struct
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from dicom_retrieve_tui.errors import (
+    AssociationAborted,
+    Cancelled,
+    ContextNotAccepted,
+    OperationFailed,
+    PeerError,
+    PeerTimeout,
+    ProtocolError,
+)
+from dicom_retrieve_tui.model.address import PeerAE
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.network import messages
+from dicom_retrieve_tui.network.clocks import Clocks, Guard, within
+from dicom_retrieve_tui.network.connection import Connection, connect
+from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
+from dicom_retrieve_tui.network.negotiation import (
+    Acceptance,
+    Context,
+    Proposal,
+    decode_acceptance,
+    decode_rejection,
+    encode_request,
+)
+
+_LOG = logging.getLogger(__name__)
+_PDU_HEADER = struct.Struct(">BBL")
+ASSOCIATE_BYTES_MAX = 1 << 18
+"""128 contexts with a role each make some 30 KB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls whom, and how patiently: what every association of a run shares."""
+
+    peer: PeerAE
+    calling_ae_title: str
+    clocks: Clocks
+    cancel: CancelToken
+
+
+class Association:
+    """An established association in which we are the requestor.
+
+    One thread uses it, one request at a time.
+    """
+
+    def __init__(
+        self, caller: Caller, connection: Connection, acceptance: Acceptance, proposed: int
+    ) -> None:
+        self.caller = caller
+        self.peer = str(caller.peer)
+        self.connection = connection
+        self.stream = MessageStream(connection, acceptance.peer_max_pdu_bytes)
+        self.contexts = {context.context_id: context for context in acceptance.contexts}
+        self.proposed_count = proposed
+        self.peer_max_pdu_bytes = acceptance.peer_max_pdu_bytes
+        self._message_id = 0
+
+    @classmethod
+    def request(cls, caller: Caller, proposals: tuple[Proposal, ...]) -> Self:
+        """Connect and negotiate.
+
+        Raises:
+            PeerUnreachable: There is no TCP connection to be had.
+            AssociationRejected: The peer refuses the association.
+            AssociationAborted, ProtocolError: It ends otherwise.
+            PeerTimeout, Cancelled: It takes too long, or the user stops.
+        """
+        peer, clocks, cancel = caller.peer, caller.clocks, caller.cancel
+        connecting = within(clocks.connect_s, f"a TCP connection to {peer.endpoint}", cancel)
+        connection = Connection(connect(peer.endpoint, connecting), str(peer))
+        try:
+            connection.guard = within(
+                clocks.acse_s, f"the answer of {peer} to our A-ASSOCIATE-RQ", cancel
+            )
+            connection.send(encode_request(caller.calling_ae_title, peer.ae_title, proposals))
+            acceptance = decode_acceptance(_receive_answer(connection, caller), proposals)
+        except BaseException as error:
+            _abandon(connection, politely=not isinstance(error, PeerReleased))
+            raise
+        _LOG.debug(
+            "association with %s: %d of %d contexts accepted, maximum PDU %d bytes",
+            peer, len(acceptance.contexts), len(proposals), acceptance.peer_max_pdu_bytes,
+        )  # fmt: skip
+        return cls(caller, connection, acceptance, len(proposals))
+
+    def context_for(self, abstract_syntax: str) -> Context | None:
+        """The first accepted context for an abstract syntax, or None."""
+        return next(
+            (cx for cx in self.contexts.values() if cx.abstract_syntax == abstract_syntax), None
+        )
+
+    def first_context(self, *abstract_syntaxes: str, service: str) -> Context:
+        """The accepted context of the first of `abstract_syntaxes` that has one.
+
+        Raises:
+            ContextNotAccepted: None has; the message names `service`.
+        """
+        for abstract_syntax in abstract_syntaxes:
+            if context := self.context_for(abstract_syntax):
+                return context
+        raise ContextNotAccepted(f"{self.peer} does not offer {service}.")
+
+    def next_message_id(self) -> int:
+        """A Message ID (0000,0110) that is not in use on this association."""
+        self._message_id = self._message_id % 0xFFFF + 1
+        return self._message_id
+
+    @staticmethod
+    def usable_after(error: BaseException) -> bool:
+        """True if the association is still in order: the peer answered, if only with a refusal."""
+        return isinstance(error, (OperationFailed, ContextNotAccepted))
+
+    def guard_with(self, guard: Guard) -> None:
+        """Let `guard` watch over every wait from now on."""
+        self.connection.guard = guard
+
+    def release(self) -> None:
+        """Release in good order, or abort if the peer does not answer. Never raises.
+
+        Whatever was to be done is done, so a peer that fails to say good-bye changes nothing.
+        """
+        clocks = self.caller.clocks
+        limit_s = clocks.cancel_grace_s if self.caller.cancel.requested else clocks.acse_s
+        waiting_for = f"{self.peer} to answer our A-RELEASE-RQ"
+        self.connection.guard = within(limit_s, waiting_for, CancelToken())
+        try:
+            self.connection.send(messages.RELEASE_REQUEST)
+            while True:  # what is still under way comes before the answer
+                context_id, command = self.stream.receive_command()
+                if command.has_data_set:
+                    self.stream.receive_data_set(context_id, lambda _piece: None)
+        except PeerReleased:
+            self.connection.close()
+        except (PeerError, Cancelled) as error:
+            _LOG.debug("no answer to A-RELEASE-RQ: %s", error)
+            self.abort()
+
+    def abort(self) -> None:
+        """Send A-ABORT if the connection still takes it, and close. Never raises."""
+        _abandon(self.connection, politely=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.release()
+        else:
+            self.abort()
+
+
+def _abandon(connection: Connection, *, politely: bool) -> None:
+    if politely:
+        connection.guard = within(0.5, "room for an A-ABORT", CancelToken())
+        with contextlib.suppress(AssociationAborted, PeerTimeout):
+            connection.send(messages.USER_ABORT)
+    connection.close()
+
+
+def _receive_answer(connection: Connection, caller: Caller) -> bytes:
+    """Wait for the A-ASSOCIATE-AC; everything else becomes an error."""
+    kind, pdu = receive_associate_pdu(connection)
+    if kind == messages.A_ASSOCIATE_AC:
+        return pdu
+    peer = str(caller.peer)
+    if kind == messages.A_ASSOCIATE_RJ:
+        raise decode_rejection(
+            pdu, peer=peer, called=caller.peer.ae_title, calling=caller.calling_ae_title
+        )
+    if kind == messages.A_ABORT:
+        raise AssociationAborted(f"{peer} aborted the association instead of accepting it.")
+    raise ProtocolError(
+        f"{peer} answered our A-ASSOCIATE-RQ with a PDU of type 0x{kind:02X}: is it a DICOM port?"
+    )
+
+
+def receive_associate_pdu(connection: Connection) -> tuple[int, bytes]:
+    """Receive one whole PDU of the association's beginning: its type and its bytes.
+
+    Raises:
+        ProtocolError: It claims to be larger than any such PDU is.
+    """
+    connection.fill(_PDU_HEADER.size)
+    kind, _, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
+    if length > ASSOCIATE_BYTES_MAX:
+        raise ProtocolError(
+            f"{connection.peer} announced {length} bytes where an A-ASSOCIATE PDU was due: "
+            "is it a DICOM port?"
+        )
+    whole = _PDU_HEADER.size + length
+    connection.fill(whole)
+    pdu = bytes(connection.view[connection.pos : connection.pos + whole])
+    connection.pos += whole
+    return kind, pdu

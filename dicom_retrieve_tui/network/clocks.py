@@ -1,0 +1,129 @@
+"""How long we wait for what, all on `time.monotonic()`: no wait anywhere is unbounded.
+
+A guard is called several times a second by whatever waits or receives. It returns while waiting is
+right and raises when a clock has run out or the user wants to stop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from dicom_retrieve_tui.errors import Cancelled, PeerTimeout
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.cancel import CancelToken
+
+TICK_S = 0.2
+"""How often a waiting thread looks at its guard."""
+
+Guard = Callable[[float], None]
+"""Takes `time.monotonic()`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """The limits of every wait, in seconds."""
+
+    connect_s: float
+    """TCP connect, name resolution included."""
+    acse_s: float
+    """A-ASSOCIATE-RQ sent until its answer; A-RELEASE-RQ sent until its answer."""
+    first_s: float
+    """Request sent until the first byte of an answer: a PACS may fetch from tape."""
+    stall_s: float
+    """Last byte on any of a retrieval's associations until now."""
+    no_progress_s: float
+    """Last new instance until now, for a PACS that answers Pending for ever."""
+    cancel_grace_s: float = 1.0
+    """C-CANCEL sent until we abort."""
+    drain_s: float = 5.0
+    """Last byte until we no longer expect stores that come after the final C-MOVE response."""
+
+    @classmethod
+    def from_timeout(cls, timeout_s: float) -> "Clocks":
+        """All limits from the one that users set."""
+        return cls(
+            connect_s=timeout_s,
+            acse_s=timeout_s,
+            first_s=5 * timeout_s,
+            stall_s=timeout_s,
+            no_progress_s=10 * timeout_s,
+            drain_s=min(5.0, timeout_s),
+        )
+
+
+def within(limit_s: float, waiting_for: str, cancel: CancelToken) -> Guard:
+    """A guard for one wait that must end within `limit_s` seconds from now."""
+    started_s = monotonic()
+
+    def guard(now_s: float) -> None:
+        if cancel.requested:
+            raise Cancelled
+        if now_s - started_s > limit_s:
+            raise _timeout(waiting_for, limit_s)
+
+    return guard
+
+
+class AnswerGuard:
+    """Guards a request and its answers: first, stall and no-progress clocks, and the user's wish.
+
+    Any byte on any association of the retrieval restarts the stall clock, so a slow transfer that
+    flows never times out. Only a new instance restarts the no-progress clock.
+    """
+
+    def __init__(
+        self,
+        clocks: Clocks,
+        cancel: CancelToken,
+        activity: Activity,
+        *,
+        waiting_for: str,
+        on_cancel: Callable[[], None] | None = None,
+    ) -> None:
+        """Start the clocks.
+
+        Args:
+            waiting_for: Names the answers in messages, "C-GET responses from PACS".
+            on_cancel: Sends a C-CANCEL; the peer then has the grace to end the operation itself.
+                Without it, a cancel ends the wait at once.
+        """
+        self._clocks = clocks
+        self._cancel = cancel
+        self._activity = activity
+        self._waiting_for = waiting_for
+        self._on_cancel = on_cancel
+        self._started_s = monotonic()
+        self._cancelled_s: float | None = None
+        activity.last_byte_s = activity.last_instance_s = self._started_s
+
+    def __call__(self, now_s: float) -> None:
+        """Raise `Cancelled` or `PeerTimeout` if there is nothing more to wait for."""
+        if self._cancel.requested:
+            self._stop(now_s)
+        activity, clocks = self._activity, self._clocks
+        answered = activity.last_byte_s > self._started_s
+        silent_s = now_s - activity.last_byte_s
+        if silent_s > (clocks.stall_s if answered else clocks.first_s):
+            what = "the next byte of" if answered else "the first byte of"
+            raise _timeout(f"{what} {self._waiting_for}", silent_s)
+        barren_s = now_s - activity.last_instance_s
+        if barren_s > clocks.no_progress_s:
+            raise _timeout(f"a new instance in {self._waiting_for}", barren_s)
+
+    def _stop(self, now_s: float) -> None:
+        if self._on_cancel is None:
+            raise Cancelled
+        if self._cancelled_s is None:
+            self._cancelled_s = now_s
+            self._on_cancel()
+        if now_s - self._cancelled_s > self._clocks.cancel_grace_s:
+            raise Cancelled
+
+
+def _timeout(waiting_for: str, waited_s: float) -> PeerTimeout:
+    return PeerTimeout(
+        f"Waited {waited_s:.0f} s for {waiting_for}; nothing came. "
+        "If the PACS is only slow, raise --timeout.",
+        waiting_for=waiting_for,
+        waited_s=waited_s,
+    )

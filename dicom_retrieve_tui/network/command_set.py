@@ -1,0 +1,135 @@
+"""DIMSE command sets: the group 0000 elements that go before a data set.
+
+Always Implicit VR Little Endian, whatever was negotiated. Source: PS3.7 section 6.3.1; the elements
+and command field values are those of PS3.7 annex E.
+"""
+
+import struct
+from collections.abc import Mapping
+
+from dicom_retrieve_tui.errors import ProtocolError
+
+C_STORE_RQ = 0x0001
+C_STORE_RSP = 0x8001
+C_GET_RQ = 0x0010
+C_GET_RSP = 0x8010
+C_FIND_RQ = 0x0020
+C_FIND_RSP = 0x8020
+C_MOVE_RQ = 0x0021
+C_MOVE_RSP = 0x8021
+C_ECHO_RQ = 0x0030
+C_ECHO_RSP = 0x8030
+C_CANCEL_RQ = 0x0FFF
+
+AFFECTED_SOP_CLASS_UID = 0x0002
+COMMAND_FIELD = 0x0100
+MESSAGE_ID = 0x0110
+MESSAGE_ID_RESPONDED_TO = 0x0120
+MOVE_DESTINATION = 0x0600
+PRIORITY = 0x0700
+COMMAND_DATA_SET_TYPE = 0x0800
+STATUS = 0x0900
+ERROR_COMMENT = 0x0902
+AFFECTED_SOP_INSTANCE_UID = 0x1000
+REMAINING = 0x1020
+COMPLETED = 0x1021
+FAILED = 0x1022
+WARNING = 0x1023
+"""Element numbers in group 0000."""
+
+NO_DATA_SET = 0x0101
+WITH_DATA_SET = 0x0001
+MEDIUM = 0x0000
+
+_HEADER = struct.Struct("<HHL")
+_US = struct.Struct("<H")
+
+
+class Command:
+    """One received command set; every accessor tolerates what the peer left out."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[int, bytes]) -> None:
+        self._values = values
+
+    def number(self, element: int) -> int | None:
+        """The value of a US element, or None if it is absent or not two bytes long."""
+        value = self._values.get(element)
+        return _US.unpack(value)[0] if value is not None and len(value) == 2 else None
+
+    def text(self, element: int) -> str:
+        """The value of a text or UID element without its padding; empty if it is absent."""
+        return self._values.get(element, b"").decode("latin-1").strip("\0 ")
+
+    @property
+    def field(self) -> int | None:
+        """Command Field (0000,0100)."""
+        return self.number(COMMAND_FIELD)
+
+    @property
+    def has_data_set(self) -> bool:
+        """True if a data set follows: anything but 0x0101. Source: PS3.7 annex E.1."""
+        return self.number(COMMAND_DATA_SET_TYPE) != NO_DATA_SET
+
+
+def decode(data: memoryview | bytes) -> Command:
+    """Read one command set.
+
+    Raises:
+        ProtocolError: The bytes are no sequence of group 0000 elements.
+    """
+    values: dict[int, bytes] = {}
+    at, end = 0, len(data)
+    while at < end:
+        if end - at < _HEADER.size:
+            raise ProtocolError(
+                f"Received a command set that ends inside an element, at byte {at}."
+            )
+        group, element, length = _HEADER.unpack_from(data, at)
+        at += _HEADER.size
+        if group != 0 or length > end - at:
+            raise ProtocolError(f"Received a command set with garbage at byte {at}.")
+        values[element] = bytes(data[at : at + length])
+        at += length
+    return Command(values)
+
+
+def encode(values: Mapping[int, bytes | str | int]) -> bytes:
+    """Write a command set, group length first; `values` must be in ascending order."""
+    body = b"".join(_element(number, value) for number, value in values.items())
+    return _element(0, struct.pack("<L", len(body))) + body
+
+
+def _element(number: int, value: bytes | str | int) -> bytes:
+    if isinstance(value, int):
+        value = _US.pack(value)
+    elif isinstance(value, str):
+        value = padded_uid(value)
+    return _HEADER.pack(0, number, len(value)) + value
+
+
+def padded_uid(uid: str) -> bytes:
+    """A UID as it is encoded: padded with a null to an even length. Source: PS3.5 section 9.1."""
+    value = uid.encode("latin-1")
+    return value + b"\0" * (len(value) % 2)
+
+
+def padded_text(text: str) -> bytes:
+    """A text or AE title as it is encoded: padded with a space to an even length."""
+    value = text.encode("latin-1")
+    return value + b" " * (len(value) % 2)
+
+
+def encode_store_response(request: Command, status: int) -> bytes:
+    """Answer a C-STORE request. Source: PS3.7 section 9.3.1.2."""
+    return encode(
+        {
+            AFFECTED_SOP_CLASS_UID: request.text(AFFECTED_SOP_CLASS_UID),
+            COMMAND_FIELD: C_STORE_RSP,
+            MESSAGE_ID_RESPONDED_TO: request.number(MESSAGE_ID) or 0,
+            COMMAND_DATA_SET_TYPE: NO_DATA_SET,
+            STATUS: status,
+            AFFECTED_SOP_INSTANCE_UID: request.text(AFFECTED_SOP_INSTANCE_UID),
+        }
+    )

@@ -1,0 +1,226 @@
+"""One TCP connection: a socket, a buffer and a guard. It knows nothing of DICOM.
+
+The socket blocks for one tick at most, so that every wait looks at its guard several times a
+second. There is no reactor and no queue: whoever needs bytes receives them.
+"""
+
+import contextlib
+import os
+import queue
+import selectors
+import socket
+import threading
+from time import monotonic
+
+from dicom_retrieve_tui.errors import AssociationAborted, ConfigError, PeerUnreachable
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.address import Endpoint
+from dicom_retrieve_tui.network.clocks import TICK_S, Guard
+
+BUFFER_BYTES = 1 << 19
+"""Holds several of the largest PDUs that we let a peer send."""
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+def _no_guard(_now_s: float) -> None:
+    """Nothing waits yet."""
+
+
+class Connection:
+    """A connected socket with a receive buffer.
+
+    `view[pos:have]` is what was received and not yet consumed. Consumers advance `pos` themselves:
+    this is the hot path, and a method call for each header would show.
+    """
+
+    def __init__(self, sock: socket.socket, peer: str) -> None:
+        self.peer = peer
+        """Names the peer in messages."""
+        self.view = memoryview(bytearray(BUFFER_BYTES))
+        self.pos = 0
+        self.have = 0
+        self.guard: Guard = _no_guard
+        self.activity = Activity(last_byte_s=monotonic(), last_instance_s=monotonic())
+        """Where received bytes are noted; the work at hand lends its own."""
+        self.last_byte_s = monotonic()
+        self._next_check_s = 0.0
+        self._sock = sock
+        sock.settimeout(TICK_S)
+        _tune(sock)
+
+    def fill(self, need: int) -> None:
+        """Have at least `need` unread bytes in the buffer.
+
+        Raises:
+            AssociationAborted: The connection is lost.
+            PeerTimeout, Cancelled: The guard says that waiting is over.
+        """
+        have, pos = self.have, self.pos
+        if have - pos >= need:
+            return
+        if pos == have:
+            self.have = self.pos = 0
+        elif pos + need > len(self.view):
+            left = bytes(self.view[pos:have])
+            self.view[: len(left)] = left
+            self.have, self.pos = len(left), 0
+        while self.have - self.pos < need:
+            self._receive()
+
+    def _receive(self) -> None:
+        """Wait for bytes, tick by tick, and append them to the buffer."""
+        sock, view = self._sock, self.view[self.have :]
+        while True:
+            try:
+                got = sock.recv_into(view)
+                break
+            except TimeoutError:
+                self.guard(monotonic())
+            except OSError as error:
+                raise self._lost(error) from error
+        if _QUICKACK is not None:
+            # Linux clears the flag by itself. Without it a peer that writes a command and its data
+            # set separately, with Nagle on, waits 40 ms for our delayed ACK, twice an instance.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        if not got:
+            raise AssociationAborted(f"{self.peer} closed the connection without an A-RELEASE.")
+        self.have += got
+        now_s = monotonic()
+        self.last_byte_s = self.activity.last_byte_s = now_s
+        if now_s >= self._next_check_s:
+            # A peer that never pauses must not keep us from noticing a cancel.
+            self._next_check_s = now_s + TICK_S
+            self.guard(now_s)
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`, looking at the guard while the peer does not take it.
+
+        Raises:
+            AssociationAborted: The connection is lost.
+            PeerTimeout, Cancelled: The guard says that waiting is over.
+        """
+        unsent = memoryview(data)
+        while unsent:
+            try:
+                unsent = unsent[self._sock.send(unsent) :]
+            except TimeoutError:
+                self.guard(monotonic())
+            except OSError as error:
+                raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Close the socket; a thread that is blocked on it wakes with an error."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
+    def _lost(self, error: OSError) -> AssociationAborted:
+        return AssociationAborted(f"Lost the connection to {self.peer}: {_words(error)}.")
+
+
+def _tune(sock: socket.socket) -> None:
+    """Send small answers at once, and notice a peer that vanished while a C-MOVE is silent."""
+    options = [
+        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 30),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 10),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 6),
+    ]
+    for level, name, value in options:
+        if (option := getattr(socket, name, None)) is not None:
+            with contextlib.suppress(OSError):  # a socket that is already gone says so when used
+                sock.setsockopt(level, option, value)
+
+
+def connect(endpoint: Endpoint, guard: Guard) -> socket.socket:
+    """Open a TCP connection to the first address of `endpoint` that answers.
+
+    Raises:
+        PeerUnreachable: The name does not resolve, or no address answers.
+        PeerTimeout, Cancelled: The guard says that waiting is over.
+    """
+    failures: list[str] = []
+    for family, address in _resolve(endpoint, guard):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            sock.connect_ex(address)
+            _wait_writable(sock, guard)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code == 0:
+                return sock
+            failures.append(_words(OSError(code, "")))
+        except OSError as error:
+            failures.append(_words(error))
+        except BaseException:
+            sock.close()
+            raise
+        sock.close()
+    reasons = "; ".join(dict.fromkeys(failures))
+    raise PeerUnreachable(
+        f"Cannot reach {endpoint}: {reasons}. Is the PACS running, is the port right, "
+        "and does a firewall stand between?"
+    )
+
+
+def _wait_writable(sock: socket.socket, guard: Guard) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        while not selector.select(TICK_S):
+            guard(monotonic())
+
+
+def _resolve(
+    endpoint: Endpoint, guard: Guard
+) -> list[tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]]:
+    """Resolve the host name in a thread of its own: `getaddrinfo` has no timeout and no cancel."""
+    answers: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    while True:
+        try:
+            answer = answers.get(timeout=TICK_S)
+            break
+        except queue.Empty:
+            guard(monotonic())
+    if not isinstance(answer, list):
+        raise PeerUnreachable(
+            f"Cannot find the host {endpoint.host!r}: {_words(answer)}. Check its spelling.",
+            retryable=False,
+        )
+    return [(family, address) for family, _, _, _, address in answer]
+
+
+def address_towards(endpoint: Endpoint) -> str:
+    """Our own address on the interface that leads to `endpoint`.
+
+    Raises:
+        ConfigError: The host is unknown, or no interface leads there.
+    """
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(address)  # a datagram socket only picks its route: nothing is sent
+            return str(probe.getsockname()[0])
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(
+            f"Cannot tell on which address to listen for {endpoint}: {_words(error)}. "
+            "Name one with --listen HOST:PORT."
+        ) from error
+
+
+def _words(error: object) -> str:
+    """The reason alone, without errno and file names."""
+    if isinstance(error, OSError):
+        return (error.strerror or os.strerror(error.errno or 0)).lower()
+    return str(error)

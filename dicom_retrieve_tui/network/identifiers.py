@@ -1,0 +1,81 @@
+"""Identifiers: the small data sets of C-FIND, C-GET and C-MOVE, in Implicit VR Little Endian.
+
+Source: PS3.4 sections C.1.1.3 and C.2.2.2, PS3.5 annex A.1.
+"""
+
+import struct
+from collections.abc import Mapping
+
+from dicom_retrieve_tui.errors import ProtocolError
+from dicom_retrieve_tui.model.elements import MalformedDataSet, walk_bytes
+from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
+from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.network.command_set import padded_text, padded_uid
+
+SOP_CLASS_UID = 0x00080016
+SOP_INSTANCE_UID = 0x00080018
+QUERY_RETRIEVE_LEVEL = 0x00080052
+FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
+MODALITY = 0x00080060
+PATIENT_ID = 0x00100020
+STUDY_INSTANCE_UID = 0x0020000D
+SERIES_INSTANCE_UID = 0x0020000E
+NUMBER_OF_SERIES_RELATED_INSTANCES = 0x00201209
+
+_HEADER = struct.Struct("<HHL")
+_FAILED_LIST = frozenset({FAILED_SOP_INSTANCE_UID_LIST})
+_UID_TAGS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+
+
+def encode_identifier(level: Level, keys: Mapping[int, str]) -> bytes:
+    """Encode the keys of a request, the level among them, in ascending order of their tags.
+
+    An empty value is a return key; a UID with a value is a matching key.
+    """
+    elements = {**keys, QUERY_RETRIEVE_LEVEL: str(level)}
+    return b"".join(_element(tag, elements[tag]) for tag in sorted(elements))
+
+
+def _element(tag: int, text: str) -> bytes:
+    value = padded_uid(text) if tag in _UID_TAGS else padded_text(text)
+    return _HEADER.pack(tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
+def retrieve_keys(request: RetrieveRequest, patient_id: str | None) -> dict[int, str]:
+    """The unique keys of a C-GET or C-MOVE, none of them empty. Source: PS3.4 section C.4.2.2.1.
+
+    Args:
+        request: What to retrieve.
+        patient_id: Patient ID for the Patient Root model, which wants it; None leaves it out.
+    """
+    keys = {STUDY_INSTANCE_UID: request.study_instance_uid}
+    if request.series_instance_uid:
+        keys[SERIES_INSTANCE_UID] = request.series_instance_uid
+    if request.sop_instance_uids:
+        keys[SOP_INSTANCE_UID] = "\\".join(request.sop_instance_uids)
+    if patient_id:
+        keys[PATIENT_ID] = patient_id
+    return keys
+
+
+def decode_identifier(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
+    """The wanted elements of a match as text, without padding.
+
+    Only for UIDs, codes and numbers: nothing here knows of character sets.
+
+    Raises:
+        ProtocolError: The bytes are no data set.
+    """
+    try:
+        values = walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted)
+    except MalformedDataSet as error:
+        raise ProtocolError(f"Received an identifier that cannot be read: {error}.") from error
+    return {tag: value.decode("latin-1").strip("\0 ") for tag, value in values.items()}
+
+
+def failed_sop_instance_uids(identifier: bytes) -> tuple[str, ...]:
+    """The UIDs that a final response says failed (0008,0058); empty where it does not say."""
+    if not identifier:
+        return ()
+    text = decode_identifier(identifier, _FAILED_LIST).get(FAILED_SOP_INSTANCE_UID_LIST, "")
+    return tuple(uid for uid in text.split("\\") if uid)

@@ -1,0 +1,191 @@
+"""Asks by C-FIND what there is of a study: SERIES, then IMAGE for each series.
+
+Many archives refuse an IMAGE query without its series; one study-wide query is tried first all the
+same, and believed only if it agrees with the series' own counts. Source: PS3.4 section C.4.1.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
+from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.network import identifiers as ids
+from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.negotiation import Context
+from dicom_retrieve_tui.network.query import c_find, find_context
+from dicom_retrieve_tui.network.services import PATIENT_ROOT
+
+_SERIES_ANSWER = frozenset(
+    {ids.SERIES_INSTANCE_UID, ids.MODALITY, ids.NUMBER_OF_SERIES_RELATED_INSTANCES}
+)
+_IMAGE_ANSWER = frozenset({ids.SERIES_INSTANCE_UID, ids.SOP_INSTANCE_UID, ids.SOP_CLASS_UID})
+_COUNT_DIGITS_MAX = 12
+
+
+def take_inventory(association: Association, selection: Selection) -> Inventory:
+    """List what the peer holds of `selection`.
+
+    A peer that refuses C-FIND, or refuses it at the IMAGE level, gives an inventory that is not
+    `listed`: the retrieval can go on, but nothing can be proven complete.
+
+    Raises:
+        PeerError, Cancelled: The association failed.
+    """
+    uid = selection.study_instance_uid
+    try:
+        context = find_context(association)
+    except ContextNotAccepted as refusal:
+        return Inventory(study_instance_uid=uid, listed=False, doubt=str(refusal))
+    survey = _Survey(association, context, selection)
+    try:
+        return survey.take()
+    except OperationFailed as failure:
+        return survey.unlisted(f"What the PACS has cannot be listed: {failure}")
+
+
+class _Survey:
+    """The queries for one selection, and what came of them so far."""
+
+    def __init__(self, association: Association, context: Context, selection: Selection) -> None:
+        self._association = association
+        self._context = context
+        self._selection = selection
+        self._unique = {ids.STUDY_INSTANCE_UID: selection.study_instance_uid}
+        self._patient_id: str | None = None
+        self._counts: dict[str, int | None] = {}
+        """Instances by the peer's own count, by Series Instance UID."""
+        self._modalities: set[str] = set()
+
+    def take(self) -> Inventory:
+        if self._context.abstract_syntax in PATIENT_ROOT and not self._find_patient():
+            return self._inventory([])
+        self._find_series()
+        if not self._counts:
+            return self._inventory([])
+        instances = self._study_wide()
+        if instances is None:
+            instances = [i for series in self._counts for i in self._in_series(series)]
+        return self._inventory(instances)
+
+    def unlisted(self, doubt: str) -> Inventory:
+        return Inventory(
+            study_instance_uid=self._selection.study_instance_uid,
+            listed=False,
+            series_instance_uids=tuple(self._counts),
+            modalities=frozenset(self._modalities),
+            announced_count=self._announced(),
+            patient_id=self._patient_id,
+            doubt=doubt,
+        )
+
+    def _find(
+        self, level: Level, keys: Mapping[int, str], wanted: frozenset[int]
+    ) -> Iterator[dict[int, str]]:
+        """Matches as text by tag; those of another study, which some archives mix in, left out."""
+        study_uid = self._selection.study_instance_uid
+        asked = {**self._unique, **keys}
+        for match in c_find(self._association, self._context, level, asked):
+            values = ids.decode_identifier(match, wanted | {ids.STUDY_INSTANCE_UID})
+            if values.get(ids.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
+                yield values
+
+    def _find_patient(self) -> bool:
+        """The Patient Root model wants the Patient ID with every further key."""
+        for match in self._find(Level.STUDY, {ids.PATIENT_ID: ""}, frozenset({ids.PATIENT_ID})):
+            if patient_id := match.get(ids.PATIENT_ID):
+                self._patient_id = self._unique[ids.PATIENT_ID] = patient_id
+        return self._patient_id is not None
+
+    def _find_series(self) -> None:
+        keys = {
+            ids.SERIES_INSTANCE_UID: self._selection.series_instance_uid or "",
+            ids.MODALITY: "",
+            ids.NUMBER_OF_SERIES_RELATED_INSTANCES: "",
+        }
+        for match in self._find(Level.SERIES, keys, _SERIES_ANSWER):
+            if series_uid := match.get(ids.SERIES_INSTANCE_UID):
+                self._counts[series_uid] = _count(match)
+                self._modalities.add(match.get(ids.MODALITY, ""))
+
+    def _study_wide(self) -> list[ListedInstance] | None:
+        """One query for the whole study, or None if its answer cannot be trusted.
+
+        Without the series' counts there is nothing to hold the answer against.
+        """
+        counts = self._counts
+        if len(counts) < 2 or None in counts.values():
+            return None
+        try:
+            instances = list(self._images({}))
+        except OperationFailed:
+            return None
+        found = dict.fromkeys(counts, 0)
+        for instance in instances:
+            if instance.series_instance_uid not in found:
+                return None
+            found[instance.series_instance_uid] += 1
+        return sorted(instances, key=_by_series) if found == counts else None
+
+    def _in_series(self, series_uid: str) -> Iterator[ListedInstance]:
+        keys = {ids.SERIES_INSTANCE_UID: series_uid}
+        if self._selection.sop_instance_uid:
+            keys[ids.SOP_INSTANCE_UID] = self._selection.sop_instance_uid
+        for instance in self._images(keys):
+            if instance.series_instance_uid in {"", series_uid}:
+                yield ListedInstance(
+                    series_instance_uid=series_uid,
+                    sop_instance_uid=instance.sop_instance_uid,
+                    sop_class_uid=instance.sop_class_uid,
+                )
+
+    def _images(self, keys: Mapping[int, str]) -> Iterator[ListedInstance]:
+        asked = {
+            ids.SERIES_INSTANCE_UID: "",
+            ids.SOP_INSTANCE_UID: "",
+            ids.SOP_CLASS_UID: "",
+            **keys,
+        }
+        seen: set[str] = set()
+        for match in self._find(Level.IMAGE, asked, _IMAGE_ANSWER):
+            uid = match.get(ids.SOP_INSTANCE_UID, "")
+            if uid and uid not in seen:
+                seen.add(uid)
+                yield ListedInstance(
+                    series_instance_uid=match.get(ids.SERIES_INSTANCE_UID, ""),
+                    sop_instance_uid=uid,
+                    sop_class_uid=match.get(ids.SOP_CLASS_UID) or None,
+                )
+
+    def _inventory(self, instances: list[ListedInstance]) -> Inventory:
+        announced = self._announced()
+        doubt = ""
+        if announced is not None and len(instances) < announced:
+            doubt = (
+                f"C-FIND listed {len(instances)} instances where the PACS counts {announced}: "
+                "it seems to cap its answers, so nobody can say if these are all."
+            )
+        return Inventory(
+            study_instance_uid=self._selection.study_instance_uid,
+            listed=True,
+            instances=tuple(instances),
+            series_instance_uids=tuple(self._counts),
+            modalities=frozenset(self._modalities),
+            announced_count=announced,
+            patient_id=self._patient_id,
+            doubt=doubt,
+        )
+
+    def _announced(self) -> int | None:
+        if self._selection.sop_instance_uid is not None or not self._counts:
+            return None  # the series' counts say nothing of one instance
+        counts = list(self._counts.values())
+        return None if None in counts else sum(count or 0 for count in counts)
+
+
+def _by_series(instance: ListedInstance) -> str:
+    return instance.series_instance_uid
+
+
+def _count(match: Mapping[int, str]) -> int | None:
+    text = match.get(ids.NUMBER_OF_SERIES_RELATED_INSTANCES, "")
+    return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None

@@ -1,0 +1,231 @@
+"""DIMSE messages over P-DATA: fragments in, fragments out, on one connection.
+
+A received data set never rests here: its bytes go from the connection's buffer straight to the
+consumer, so an object of any size costs no more memory than the buffer. Source: PS3.8 section 9.3.5
+and annex E (message control header), PS3.7 section 6.3.
+"""
+
+import struct
+from collections.abc import Callable
+
+from dicom_retrieve_tui.errors import AssociationAborted, ProtocolError
+from dicom_retrieve_tui.network import command_set
+from dicom_retrieve_tui.network.command_set import Command
+from dicom_retrieve_tui.network.connection import Connection
+from dicom_retrieve_tui.network.negotiation import MAX_PDU_BYTES
+
+A_ASSOCIATE_RQ = 0x01
+A_ASSOCIATE_AC = 0x02
+A_ASSOCIATE_RJ = 0x03
+P_DATA_TF = 0x04
+A_RELEASE_RQ = 0x05
+A_RELEASE_RP = 0x06
+A_ABORT = 0x07
+
+_PDU_HEADER = struct.Struct(">BBL")
+_PDV_HEADER = struct.Struct(">LBB")
+_P_DATA_HEADER = struct.Struct(">BBLLBB")
+_IS_COMMAND = 0x01
+_IS_LAST = 0x02
+
+RELEASE_REQUEST = struct.pack(">BBLL", A_RELEASE_RQ, 0, 4, 0)
+RELEASE_RESPONSE = struct.pack(">BBLL", A_RELEASE_RP, 0, 4, 0)
+USER_ABORT = struct.pack(">BBLBBBB", A_ABORT, 0, 4, 0, 0, 0, 0)
+
+COMMAND_SET_BYTES_MAX = 1 << 16
+"""A command set has a few hundred bytes; whoever sends more means us no good."""
+
+IDENTIFIER_BYTES_MAX = 1 << 22
+"""An identifier has a few hundred bytes; a list of failed SOP Instance UIDs may have many."""
+
+_PDU_SLACK_BYTES = 12
+"""Some peers count the PDU's and the PDV's headers into the maximum, some do not."""
+
+_DEFAULT_MAX_PDU_BYTES = 16384
+_UNLIMITED_PDU_BYTES = 1 << 17
+
+_ABORT_SOURCES = {0: "by its user", 2: "by its provider"}
+_ABORT_REASONS = {
+    0: "no reason given",
+    1: "unrecognised PDU",
+    2: "unexpected PDU",
+    4: "unrecognised PDU parameter",
+    5: "unexpected PDU parameter",
+    6: "invalid PDU parameter value",
+}
+"""Source: PS3.8 Table 9-26."""
+
+
+class PeerReleased(AssociationAborted):
+    """The peer asked for an orderly release where we expected a message."""
+
+
+class MessageStream:
+    """Sends and receives DIMSE messages on an established association."""
+
+    def __init__(self, connection: Connection, peer_max_pdu_bytes: int) -> None:
+        self.connection = connection
+        self._fragment_bytes = (peer_max_pdu_bytes or _UNLIMITED_PDU_BYTES) - 6
+        if self._fragment_bytes < 2:
+            self._fragment_bytes = _DEFAULT_MAX_PDU_BYTES
+        self.received_commands = 0
+        """Messages that the peer has begun so far."""
+        self._pdu_left = 0
+        self._pdv_left = 0
+        self._pdv_context = 0
+        self._pdv_flags = 0
+
+    def send(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
+        """Send one message, cut to the peer's maximum PDU length."""
+        pdus = self._fragments(context_id, command, _IS_COMMAND)
+        if data_set is not None:
+            pdus += self._fragments(context_id, data_set, 0)
+        self.connection.send(b"".join(pdus))
+
+    def _fragments(self, context_id: int, data: bytes, kind: int) -> list[bytes]:
+        step = self._fragment_bytes
+        pdus = []
+        for at in range(0, len(data), step):
+            part = data[at : at + step]
+            flags = kind | (_IS_LAST if at + step >= len(data) else 0)
+            size = len(part)
+            header = _P_DATA_HEADER.pack(P_DATA_TF, 0, size + 6, size + 2, context_id, flags)
+            pdus.append(header + part)
+        return pdus
+
+    def receive_command(self) -> tuple[int, Command]:
+        """Wait for the next command set; returns its presentation context ID with it.
+
+        Raises:
+            PeerReleased: The peer asks for release instead; the answer has been sent.
+            AssociationAborted, PeerTimeout, Cancelled: There is nothing more to wait for.
+            ProtocolError: The peer sent something else.
+        """
+        self._next_fragment()
+        if not self._pdv_flags & _IS_COMMAND:
+            raise ProtocolError("Received a piece of a data set where a command was due.")
+        context_id = self._pdv_context
+        data = self._take_fragment(b"")
+        while not self._pdv_flags & _IS_LAST:
+            self._next_fragment()
+            if not self._pdv_flags & _IS_COMMAND or self._pdv_context != context_id:
+                raise ProtocolError("Received a command set that is mixed with something else.")
+            data = self._take_fragment(data)
+        self.received_commands += 1
+        return context_id, command_set.decode(data)
+
+    def _take_fragment(self, before: bytes) -> bytes:
+        size = self._pdv_left
+        if len(before) + size > COMMAND_SET_BYTES_MAX:
+            raise ProtocolError(
+                f"Received a command set of more than {COMMAND_SET_BYTES_MAX} bytes."
+            )
+        connection = self.connection
+        connection.fill(size)
+        pos = connection.pos
+        connection.pos = pos + size
+        self._pdv_left = 0
+        return before + bytes(connection.view[pos : pos + size])
+
+    def receive_data_set(self, context_id: int, write: Callable[[memoryview], object]) -> None:
+        """Hand the data set of the command just received to `write`, piece by piece.
+
+        The pieces are views into the receive buffer, valid only during the call.
+
+        Raises:
+            AssociationAborted, PeerTimeout, Cancelled: It will not end.
+            ProtocolError: Something else came in the middle of it.
+        """
+        connection = self.connection
+        activity = connection.activity
+        while True:
+            self._next_fragment()
+            if self._pdv_flags & _IS_COMMAND or self._pdv_context != context_id:
+                raise ProtocolError("Received a data set that is mixed with something else.")
+            left = self._pdv_left
+            while left:
+                if connection.pos == connection.have:
+                    connection.fill(1)
+                pos = connection.pos
+                take = min(left, connection.have - pos)
+                write(connection.view[pos : pos + take])
+                connection.pos = pos + take
+                left -= take
+                activity.received_bytes += take
+            self._pdv_left = 0
+            if self._pdv_flags & _IS_LAST:
+                return
+
+    def receive_identifier(self, context_id: int) -> bytes:
+        """Receive a small data set whole.
+
+        Raises:
+            ProtocolError: It is larger than any identifier is; and all that `receive_data_set`
+                raises.
+        """
+        pieces = bytearray()
+
+        def collect(piece: memoryview) -> None:
+            if len(pieces) + len(piece) > IDENTIFIER_BYTES_MAX:
+                raise ProtocolError(f"Received an identifier over {IDENTIFIER_BYTES_MAX} bytes.")
+            pieces.extend(piece)
+
+        self.receive_data_set(context_id, collect)
+        return bytes(pieces)
+
+    def _next_fragment(self) -> None:
+        """Move to the payload of the next presentation data value."""
+        connection = self.connection
+        if not self._pdu_left:
+            self._next_p_data()
+        connection.fill(6)
+        size, self._pdv_context, self._pdv_flags = _PDV_HEADER.unpack_from(
+            connection.view, connection.pos
+        )
+        connection.pos += 6
+        if size < 2 or size + 4 > self._pdu_left:
+            raise ProtocolError(
+                f"Received a presentation data value of {size} bytes in a PDU that has "
+                f"{self._pdu_left} left."
+            )
+        self._pdu_left -= size + 4
+        self._pdv_left = size - 2
+
+    def _next_p_data(self) -> None:
+        connection = self.connection
+        while True:
+            connection.fill(6)
+            kind, _, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
+            connection.pos += 6
+            if kind != P_DATA_TF:
+                raise self._interruption(kind, length)
+            if length > MAX_PDU_BYTES + _PDU_SLACK_BYTES:
+                raise ProtocolError(
+                    f"{connection.peer} announced a PDU of {length} bytes; "
+                    f"we allowed {MAX_PDU_BYTES}."
+                )
+            if length:
+                self._pdu_left = length
+                return
+
+    def _interruption(self, kind: int, length: int) -> AssociationAborted | ProtocolError:
+        """What it means that a PDU other than P-DATA came."""
+        connection = self.connection
+        if length == 4 and kind in {A_RELEASE_RQ, A_RELEASE_RP, A_ABORT}:
+            connection.fill(4)
+            source, reason = (
+                connection.view[connection.pos + 2],
+                connection.view[connection.pos + 3],
+            )
+            connection.pos += 4
+            if kind == A_ABORT:
+                return AssociationAborted(
+                    f"{connection.peer} aborted the association "
+                    f"{_ABORT_SOURCES.get(source, f'(source {source})')} "
+                    f"(reason {reason}: {_ABORT_REASONS.get(reason, 'unknown')})."
+                )
+            if kind == A_RELEASE_RQ:
+                connection.send(RELEASE_RESPONSE)
+                return PeerReleased(f"{connection.peer} released the association early.")
+            return PeerReleased(f"{connection.peer} answered a release.")
+        return ProtocolError(f"{connection.peer} sent a PDU of type 0x{kind:02X} out of place.")

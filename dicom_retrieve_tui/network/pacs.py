@@ -1,0 +1,128 @@
+"""One worker's way to the PACS: at most one association, opened when needed and kept for the next.
+
+The engine's `Peer` port. Every association proposes C-FIND, C-GET and C-MOVE, and beside them the
+storage classes of the C-GET at hand, so that the next study can often use it, too.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from dicom_retrieve_tui.errors import AssociationAborted
+from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
+from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.sop_classes import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    likely_classes,
+    transfer_syntaxes,
+)
+from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.inventory import take_inventory
+from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
+from dicom_retrieve_tui.network.receiving import InstanceReceiver
+from dicom_retrieve_tui.network.retrieval import c_get, c_move
+from dicom_retrieve_tui.network.services import FIND, GET, MOVE
+
+Negotiation = tuple[Proposal, ...]
+
+_QUERY_RETRIEVE: Negotiation = tuple(
+    Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in (*FIND, *GET, *MOVE)
+)
+
+_T = TypeVar("_T")
+
+
+class PacsPeer:
+    """Asks one PACS, from one thread."""
+
+    def __init__(self, caller: Caller, worker: int, emit: Callable[[Event], None]) -> None:
+        self._caller = caller
+        self._worker = worker
+        self._emit = emit
+        self._association: Association | None = None
+        self._proposed: frozenset[Proposal] = frozenset()
+
+    def take_inventory(self, selection: Selection) -> Inventory:
+        """See `engine.ports.Peer`."""
+        return self._use((), lambda association: take_inventory(association, selection))
+
+    def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
+        """The storage contexts for an inventory, cut to what fits beside C-FIND, C-GET and C-MOVE.
+
+        Exactly the classes that were listed, or the likeliest for the modalities where the PACS
+        does not return SOP Class UIDs.
+        """
+        classes = sorted(inventory.sop_class_uids)
+        if not inventory.classes_known:
+            guesses = likely_classes(inventory.modalities)
+            classes = list(dict.fromkeys([*classes, *guesses]))
+        proposals = [
+            Proposal(uid, syntax, as_scp=True)
+            for uid in classes
+            for syntax in transfer_syntaxes(uid)
+        ]
+        step = CONTEXTS_MAX - len(_QUERY_RETRIEVE)
+        return tuple(tuple(proposals[at : at + step]) for at in range(0, len(proposals), step))
+
+    def c_get(
+        self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
+    ) -> FinalResponse:
+        """See `engine.ports.Peer`."""
+        return self._use(negotiation, lambda association: c_get(association, order, receiver))
+
+    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+        """See `engine.ports.Peer`."""
+        return self._use((), lambda association: c_move(association, order, move_destination))
+
+    def close(self) -> None:
+        """Release the association, if one is open. Never raises."""
+        if self._association is not None:
+            self._association.release()
+            self._forget()
+
+    def _use(self, needed: Negotiation, ask: Callable[[Association], _T]) -> _T:
+        """Ask on an association that has the contexts needed: the open one, or else a new one.
+
+        A kept association may have died of boredom. That shows before any answer, and then the
+        question is put again on a new one.
+        """
+        kept = self._association
+        if kept is not None and self._proposed.issuperset(needed):
+            answered_before = kept.stream.received_commands
+            try:
+                return self._ask(kept, ask)
+            except AssociationAborted:
+                if kept.stream.received_commands > answered_before:
+                    raise
+        self.close()
+        return self._ask(self._open(needed), ask)
+
+    def _ask(self, association: Association, ask: Callable[[Association], _T]) -> _T:
+        try:
+            return ask(association)
+        except BaseException as error:
+            if not association.usable_after(error):
+                association.abort()
+                self._forget()
+            raise
+
+    def _open(self, needed: Negotiation) -> Association:
+        proposals = _QUERY_RETRIEVE + needed
+        self._association = association = Association.request(self._caller, proposals)
+        self._proposed = frozenset(proposals)
+        self._emit(
+            AssociationOpened(
+                worker=self._worker,
+                accepted_contexts=len(association.contexts),
+                proposed_contexts=association.proposed_count,
+                peer_max_pdu_bytes=association.peer_max_pdu_bytes,
+            )
+        )
+        return association
+
+    def _forget(self) -> None:
+        self._association = None
+        self._proposed = frozenset()
+        self._emit(AssociationClosed(worker=self._worker))

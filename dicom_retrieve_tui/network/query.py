@@ -1,0 +1,128 @@
+"""C-FIND and C-ECHO as SCU. Source: PS3.4 sections C.4.1 and A.4, PS3.7 section 9.1."""
+
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from typing import NamedTuple
+
+from dicom_retrieve_tui.errors import OperationFailed, ProtocolError
+from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.status import describe_status
+from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.network import command_set as cs
+from dicom_retrieve_tui.network import identifiers
+from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.clocks import AnswerGuard
+from dicom_retrieve_tui.network.negotiation import Context
+from dicom_retrieve_tui.network.services import FIND, VERIFICATION
+
+_SUCCESS = 0x0000
+_PENDING = frozenset({0xFF00, 0xFF01})
+
+
+def c_echo(association: Association) -> float:
+    """Send a C-ECHO; returns the round trip in seconds.
+
+    Raises:
+        OperationFailed: The answer is not Success.
+        PeerError, Cancelled: There is no answer.
+    """
+    context = association.first_context(VERIFICATION, service="C-ECHO")
+    message_id = association.next_message_id()
+    started_s = monotonic()
+    _ask(association, context, cs.C_ECHO_RQ, message_id, None)
+    answer = _answer(association, cs.C_ECHO_RSP, message_id, "C-ECHO")
+    if answer.status != _SUCCESS:
+        raise _failure(association, "C-ECHO", answer)
+    return monotonic() - started_s
+
+
+def find_context(association: Association) -> Context:
+    """The context for C-FIND, Study Root if the peer offers it.
+
+    Raises:
+        ContextNotAccepted: The peer offers no C-FIND.
+    """
+    return association.first_context(*FIND, service="C-FIND")
+
+
+def c_find(
+    association: Association, context: Context, level: Level, keys: Mapping[int, str]
+) -> Iterator[bytes]:
+    """Send a C-FIND; yields the identifier of each match, encoded, as it comes.
+
+    The iterator must be read to its end: the answers that nobody reads would be taken for those of
+    the next request.
+
+    Raises:
+        OperationFailed: The final status is not Success.
+        PeerError, Cancelled: There is no final response.
+    """
+    message_id = association.next_message_id()
+    identifier = identifiers.encode_identifier(level, keys)
+    _ask(association, context, cs.C_FIND_RQ, message_id, identifier)
+    while True:
+        answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
+        if answer.status in _PENDING:
+            # Each match is news, so only a peer that falls silent runs into a clock.
+            association.connection.activity.last_instance_s = monotonic()
+            yield answer.identifier
+            continue
+        if answer.status != _SUCCESS:
+            raise _failure(association, f"C-FIND at the {level} level", answer)
+        return
+
+
+def _ask(
+    association: Association,
+    context: Context,
+    field: int,
+    message_id: int,
+    identifier: bytes | None,
+) -> None:
+    command: dict[int, bytes | str | int] = {
+        cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
+        cs.COMMAND_FIELD: field,
+        cs.MESSAGE_ID: message_id,
+    }
+    if identifier is not None:
+        command[cs.PRIORITY] = cs.MEDIUM
+    command[cs.COMMAND_DATA_SET_TYPE] = cs.NO_DATA_SET if identifier is None else cs.WITH_DATA_SET
+    association.guard_with(
+        AnswerGuard(
+            association.caller.clocks,
+            association.caller.cancel,
+            association.connection.activity,
+            waiting_for=f"the answer of {association.peer}",
+        )
+    )
+    association.stream.send(context.context_id, cs.encode(command), identifier)
+
+
+class _Answer(NamedTuple):
+    status: int
+    comment: str
+    identifier: bytes
+
+
+def _answer(association: Association, field: int, message_id: int, operation: str) -> _Answer:
+    """Wait for the next response to `message_id`."""
+    stream = association.stream
+    while True:
+        context_id, command = stream.receive_command()
+        identifier = stream.receive_identifier(context_id) if command.has_data_set else b""
+        status = command.number(cs.STATUS)
+        if command.field != field or status is None:
+            raise ProtocolError(
+                f"{association.peer} did not answer our {operation} with a response."
+            )
+        if command.number(cs.MESSAGE_ID_RESPONDED_TO) == message_id:
+            return _Answer(status, clean_text(command.text(cs.ERROR_COMMENT)), identifier)
+
+
+def _failure(association: Association, operation: str, answer: _Answer) -> OperationFailed:
+    return OperationFailed(
+        f"{association.peer} answered {operation} with "
+        f"{describe_status(answer.status, answer.comment)}",
+        operation=operation,
+        status=answer.status,
+    )

@@ -1,0 +1,149 @@
+"""One C-STORE sub-operation, received: the same over C-GET and in our own Storage SCP.
+
+Source: PS3.4 annex B.2.2, PS3.7 section 9.1.1.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, StoreError
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.network.command_set import (
+    AFFECTED_SOP_CLASS_UID,
+    AFFECTED_SOP_INSTANCE_UID,
+    Command,
+    encode_store_response,
+)
+from dicom_retrieve_tui.network.messages import MessageStream
+from dicom_retrieve_tui.network.negotiation import Context
+
+_LOG = logging.getLogger(__name__)
+
+OUT_OF_RESOURCES = 0xA700
+CANNOT_UNDERSTAND = 0xC000
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+
+
+class Incoming(Protocol):
+    """One instance on its way in."""
+
+    @property
+    def activity(self) -> Activity:
+        """Where to note the bytes that come."""
+
+    def write(self, piece: memoryview) -> object:
+        """Take the next piece of the data set; it is valid only during the call.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
+
+    def commit(self) -> int:
+        """Check and name the instance; return the status for the C-STORE response.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
+
+    def discard(self) -> None:
+        """Leave nothing behind of an instance that was not committed. Never raises."""
+
+
+class InstanceReceiver(Protocol):
+    """Decides what is welcome."""
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        """Make room for an instance.
+
+        Raises:
+            StoreError: It is not welcome, or there is no room.
+        """
+
+
+def receive_instance(
+    stream: MessageStream,
+    contexts: Mapping[int, Context],
+    context_id: int,
+    command: Command,
+    receiver: InstanceReceiver,
+) -> None:
+    """Receive the data set of a C-STORE request, have it kept, and answer.
+
+    Success is said only after the instance is checked and stands under its final name.
+
+    Raises:
+        DiskFailed: No instance can be kept any more; this one was answered 0xA700.
+        PeerError, Cancelled: The association cannot go on.
+    """
+    failure: StoreError | None = None
+    incoming: Incoming | None = None
+    try:
+        incoming = receiver.begin(_offer(contexts, context_id, command))
+    except StoreError as error:
+        failure = error
+    own_activity = stream.connection.activity
+    try:
+        if incoming is not None:
+            stream.connection.activity = incoming.activity
+        failure = _take_data_set(stream, context_id, incoming) or failure
+        status = 0x0000
+        if incoming is not None and failure is None:
+            try:
+                status = incoming.commit()
+            except StoreError as error:
+                failure = error
+    finally:
+        stream.connection.activity = own_activity
+        if incoming is not None:
+            incoming.discard()
+    if failure is not None:
+        _LOG.warning("refused an instance: %s", failure)
+        status = failure.status if isinstance(failure, InstanceUnfit) else OUT_OF_RESOURCES
+    stream.send(context_id, encode_store_response(command, status))
+    if isinstance(failure, DiskFailed):
+        raise failure
+
+
+def _take_data_set(
+    stream: MessageStream, context_id: int, incoming: Incoming | None
+) -> StoreError | None:
+    """Pass the data set on; once that fails, take the rest off the wire all the same."""
+    if incoming is None:
+        stream.receive_data_set(context_id, lambda _piece: None)
+        return None
+    failure: StoreError | None = None
+    write: Callable[[memoryview], object] = incoming.write
+
+    def guarded(piece: memoryview) -> None:
+        nonlocal failure, write
+        try:
+            write(piece)
+        except StoreError as error:
+            failure, write = error, lambda _piece: None
+
+    stream.receive_data_set(context_id, guarded)
+    return failure
+
+
+def _offer(contexts: Mapping[int, Context], context_id: int, command: Command) -> InstanceOffer:
+    context = contexts.get(context_id)
+    if context is None:
+        raise InstanceUnfit(
+            f"Instance on presentation context {context_id}, which was not accepted.",
+            status=SOP_CLASS_NOT_SUPPORTED,
+        )
+    if not command.has_data_set:
+        raise InstanceUnfit("C-STORE request without a data set.", status=CANNOT_UNDERSTAND)
+    offer = InstanceOffer(
+        sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID),
+        sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
+        transfer_syntax_uid=context.transfer_syntax,
+    )
+    if not offer.sop_class_uid or not offer.sop_instance_uid:
+        raise InstanceUnfit(
+            "C-STORE request without a SOP Class UID or SOP Instance UID.",
+            status=CANNOT_UNDERSTAND,
+        )
+    return offer

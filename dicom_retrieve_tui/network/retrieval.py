@@ -1,0 +1,156 @@
+"""C-GET and C-MOVE as SCU. Source: PS3.4 sections C.4.2, C.4.3, PS3.7 sections 9.1.3, 9.1.4."""
+
+from dicom_retrieve_tui.errors import InstanceUnfit, ProtocolError
+from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.network import command_set as cs
+from dicom_retrieve_tui.network import identifiers
+from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.clocks import AnswerGuard
+from dicom_retrieve_tui.network.command_set import Command
+from dicom_retrieve_tui.network.negotiation import Context
+from dicom_retrieve_tui.network.receiving import (
+    SOP_CLASS_NOT_SUPPORTED,
+    Incoming,
+    InstanceReceiver,
+    receive_instance,
+)
+from dicom_retrieve_tui.network.services import GET, MOVE, PATIENT_ROOT
+
+_PENDING = frozenset({0xFF00, 0xFF01})
+
+
+def c_get(association: Association, order: Order, receiver: InstanceReceiver) -> FinalResponse:
+    """Retrieve over this very association; the instances go to `receiver`.
+
+    Raises:
+        ContextNotAccepted: The peer does not offer C-GET.
+        DiskFailed: There is no room for instances; the association is of no more use.
+        PeerError, Cancelled: It ended without a final response.
+    """
+    context = association.first_context(*GET, service="C-GET")
+    return _Conversation(association, order, context, receiver).hold(cs.C_GET_RQ, cs.C_GET_RSP, {})
+
+
+def c_move(association: Association, order: Order, move_destination: str) -> FinalResponse:
+    """Have the peer send to `move_destination`, an AE title that it knows the address of.
+
+    Raises:
+        ContextNotAccepted: The peer does not offer C-MOVE.
+        PeerError, Cancelled: It ended without a final response.
+    """
+    context = association.first_context(*MOVE, service="C-MOVE")
+    destination: dict[int, bytes | str | int] = {
+        cs.MOVE_DESTINATION: cs.padded_text(move_destination)
+    }
+    return _Conversation(association, order, context, _NothingHere()).hold(
+        cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination
+    )
+
+
+class _NothingHere:
+    """The instances of a C-MOVE do not come on the association that asked for them."""
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        raise InstanceUnfit(
+            f"Instance {clean_text(offer.sop_instance_uid)} came on the association of a C-MOVE.",
+            status=SOP_CLASS_NOT_SUPPORTED,
+        )
+
+
+class _Conversation:
+    """One request, its pending responses and sub-operations, until the final response."""
+
+    def __init__(
+        self, association: Association, order: Order, context: Context, receiver: InstanceReceiver
+    ) -> None:
+        self._association = association
+        self._order = order
+        self._context = context
+        self._receiver = receiver
+        self._message_id = association.next_message_id()
+
+    def hold(
+        self, request_field: int, response_field: int, extra: dict[int, bytes | str | int]
+    ) -> FinalResponse:
+        association, order, context = self._association, self._order, self._context
+        command = cs.encode(
+            {
+                cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
+                cs.COMMAND_FIELD: request_field,
+                cs.MESSAGE_ID: self._message_id,
+                **extra,
+                cs.PRIORITY: cs.MEDIUM,
+                cs.COMMAND_DATA_SET_TYPE: cs.WITH_DATA_SET,
+            }
+        )
+        patient_id = order.patient_id if context.abstract_syntax in PATIENT_ROOT else None
+        keys = identifiers.retrieve_keys(order.request, patient_id)
+        identifier = identifiers.encode_identifier(order.request.level, keys)
+        association.connection.activity = order.activity
+        association.guard_with(
+            AnswerGuard(
+                association.caller.clocks,
+                association.caller.cancel,
+                order.activity,
+                waiting_for=f"the answer of {association.peer}",
+                on_cancel=self._send_cancel,
+            )
+        )
+        association.stream.send(context.context_id, command, identifier)
+        while True:
+            if (final := self._next(response_field)) is not None:
+                return final
+
+    def _next(self, response_field: int) -> FinalResponse | None:
+        """Deal with one message; return the final response if it was that."""
+        stream = self._association.stream
+        context_id, command = stream.receive_command()
+        if command.field == cs.C_STORE_RQ:
+            receive_instance(
+                stream, self._association.contexts, context_id, command, self._receiver
+            )
+            return None
+        identifier = stream.receive_identifier(context_id) if command.has_data_set else b""
+        if command.field != response_field:
+            raise ProtocolError(
+                f"{self._association.peer} sent a message with command field "
+                f"{_hex(command.field)} where {_hex(response_field)} was due."
+            )
+        if command.number(cs.MESSAGE_ID_RESPONDED_TO) != self._message_id:
+            return None  # the answer to something that nobody asked; the real one may follow
+        response = self._response(command, identifier)
+        if response.status in _PENDING:
+            self._order.on_response(response)
+            return None
+        return response
+
+    def _response(self, command: Command, identifier: bytes) -> FinalResponse:
+        status = command.number(cs.STATUS)
+        if status is None:
+            raise ProtocolError(f"{self._association.peer} sent a response without a status.")
+        failed = identifiers.failed_sop_instance_uids(identifier)
+        return FinalResponse(
+            status=status,
+            remaining=command.number(cs.REMAINING),
+            completed=command.number(cs.COMPLETED),
+            failed=command.number(cs.FAILED),
+            warning=command.number(cs.WARNING),
+            failed_sop_instance_uids=failed,
+            comment=clean_text(command.text(cs.ERROR_COMMENT)),
+        )
+
+    def _send_cancel(self) -> None:
+        command = cs.encode(
+            {
+                cs.COMMAND_FIELD: cs.C_CANCEL_RQ,
+                cs.MESSAGE_ID_RESPONDED_TO: self._message_id,
+                cs.COMMAND_DATA_SET_TYPE: cs.NO_DATA_SET,
+            }
+        )
+        self._association.stream.send(self._context.context_id, command)
+
+
+def _hex(number: int | None) -> str:
+    return "none" if number is None else f"0x{number:04X}"

@@ -1,0 +1,162 @@
+"""The output folder: parts become files under their final names, and nothing is ever overwritten.
+
+A name without `.dicom-retrieve` in its path is a promise: the file was received to its end, walked
+to its end, and is the instance that its name says.
+"""
+
+import contextlib
+import errno
+import itertools
+import os
+import threading
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.layout import Layout
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.storage.file_meta import read_header
+from dicom_retrieve_tui.storage.lock import FolderLock
+from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
+
+PRIVATE_FOLDER = ".dicom-retrieve"
+_COMPARE_BYTES = 1 << 18
+_NO_HARD_LINKS = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+)
+
+
+class OutputFolder:
+    """The one place that names files. Safe to use from several threads."""
+
+    def __init__(self, root: Path, layout: Layout) -> None:
+        """Make the folder ready.
+
+        Raises:
+            ConfigError: It is a file, or cannot be written to.
+        """
+        self.root = root
+        self.layout = layout
+        self._parts = root / PRIVATE_FOLDER / "parts"
+        self._conflicts = root / PRIVATE_FOLDER / "conflicts"
+        self._numbers = itertools.count(1)
+        self._known: set[str] = set()
+        self._lock = threading.Lock()
+        self._created = not root.exists()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
+        try:
+            self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock_file = FolderLock.acquire(self._parts.parent / "lock")
+            for leftover in self._parts.iterdir():
+                leftover.unlink()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
+
+    def close(self) -> None:
+        """Give the folder back; nothing of ours stays in it that holds nothing."""
+        self._lock_file.release()
+        private = self._parts.parent
+        emptied = [self._parts, self._conflicts, private, *([self.root] if self._created else [])]
+        for folder in emptied:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    @property
+    def wanted_tags(self) -> frozenset[int]:
+        """Elements that naming a file takes."""
+        return self.layout.wanted_tags
+
+    def begin(self, offer: InstanceOffer) -> PartFile:
+        """Open a part for an instance.
+
+        Raises:
+            DiskFailed: It cannot be created.
+        """
+        return PartFile(self._parts / f"{next(self._numbers)}.part", offer)
+
+    def place(self, part: PartFile, values: dict[int, bytes]) -> Placed:
+        """Give a part its final name, if that name is free.
+
+        Args:
+            part: Received and checked; afterwards it is closed, and gone from the parts folder.
+            values: What the layout needs of the data set, as raw element values by tag.
+
+        Raises:
+            DiskFailed: The disk refuses.
+        """
+        part.close()
+        relative = "/".join(self.layout.render(values))
+        final = self.root / relative
+        try:
+            self._make_folder(final.parent)
+            if self._claim(part.path, final):
+                return Placed(Placement.NEW, relative)
+            if _same_data_set(part.path, final):
+                part.discard()
+                return Placed(Placement.SAME, relative)
+            return Placed(Placement.SET_ASIDE, self._set_aside(part, final.name))
+        except OSError as error:
+            raise disk_failed(error, final, "name a file") from error
+
+    def _make_folder(self, folder: Path) -> None:
+        name = str(folder)
+        if name in self._known:
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.resolve().is_relative_to(self.root.resolve()):
+            raise OSError(errno.EPERM, "the folder leads out of the output folder")
+        self._known.add(name)
+
+    def _claim(self, part: Path, final: Path) -> bool:
+        """Move `part` to `final` unless something is there; False if something is."""
+        try:
+            os.link(part, final)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            return self._claim_without_links(part, final)
+        part.unlink()
+        return True
+
+    def _claim_without_links(self, part: Path, final: Path) -> bool:
+        """The same on file systems without hard links; only our own threads are kept apart."""
+        with self._lock:
+            if os.path.lexists(final):
+                return False
+            part.rename(final)
+            return True
+
+    def _set_aside(self, part: PartFile, name: str) -> str:
+        self._conflicts.mkdir(mode=0o700, exist_ok=True)
+        for number in itertools.count(1):
+            path = self._conflicts / f"{name}.{number}"
+            if self._claim(part.path, path):
+                return str(path.relative_to(self.root))
+            if _same_data_set(part.path, path):
+                part.discard()
+                return str(path.relative_to(self.root))
+        raise AssertionError  # itertools.count does not end
+
+
+def _same_data_set(one: Path, other: Path) -> bool:
+    """True if two files hold the same instance, byte for byte from the data set on."""
+    with one.open("rb") as a, other.open("rb") as b:
+        try:
+            meta_a, meta_b = read_header(a), read_header(b)
+        except ValueError:
+            return False
+        if meta_a.transfer_syntax_uid != meta_b.transfer_syntax_uid:
+            return False
+        a.seek(meta_a.data_set_offset)
+        b.seek(meta_b.data_set_offset)
+        while (piece := a.read(_COMPARE_BYTES)) == b.read(_COMPARE_BYTES):
+            if not piece:
+                return True
+        return False

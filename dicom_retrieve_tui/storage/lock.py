@@ -1,0 +1,71 @@
+"""One run at a time in an output folder.
+
+The operating system holds the lock and drops it when its process dies, so a lock left by a crash
+never has to be told apart from one that is held.
+"""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+from dicom_retrieve_tui.errors import ConfigError
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class FolderLock:
+    """Holds a lock file from `acquire` to `release`."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+
+    @classmethod
+    def acquire(cls, path: Path) -> Self:
+        """Take the lock, at once or not at all.
+
+        Raises:
+            ConfigError: Another run holds it; the message says which process.
+            OSError: The lock file cannot be made.
+        """
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            try:
+                cls._lock(fd, path)
+                if _still_named(fd, path):
+                    os.ftruncate(fd, 0)
+                    os.write(fd, f"{os.getpid()}\n".encode())
+                    return cls(path, fd)
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # its holder removed it between our open and our lock
+
+    @staticmethod
+    def _lock(fd: int, path: Path) -> None:
+        if sys.platform == "win32":
+            return  # there, the open part files keep a second run out
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(fd, 32).decode("ascii", "replace").strip() or "another process"
+            raise ConfigError(
+                f"--output {path.parent.parent}: process {holder} is retrieving into this folder. "
+                "Wait for it to end, or choose another folder."
+            ) from error
+
+    def release(self) -> None:
+        """Give the lock back and remove its file."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        os.close(self._fd)
+
+
+def _still_named(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,120 @@
+"""An instance on its way to its name: a file in `.dicom-retrieve/parts/` until it is proven whole.
+
+Bytes are written as received, behind a file meta of our own; nothing is decoded. The name in the
+parts folder is a number of ours, so nothing that a peer says reaches a path here.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.model.elements import MalformedDataSet, walk
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.storage.file_meta import file_header
+
+CANNOT_UNDERSTAND = 0xC000
+DOES_NOT_MATCH = 0xA900
+
+_NEW_FILE = (
+    os.O_RDWR
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_PRIVATE = 0o600
+
+
+class PartFile:
+    """One instance being received."""
+
+    def __init__(self, path: Path, offer: InstanceOffer) -> None:
+        """Create the part file.
+
+        Raises:
+            DiskFailed: It cannot be created.
+        """
+        self.path = path
+        self.offer = offer
+        self._header = file_header(offer)
+        self._unwritten_header = self._header
+        self._data_set_bytes = 0
+        try:
+            self._fd = os.open(path, _NEW_FILE, _PRIVATE)
+        except OSError as error:
+            raise disk_failed(error, path, "create a file") from error
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the whole file."""
+        return len(self._header) + self._data_set_bytes
+
+    def write(self, piece: memoryview) -> None:
+        """Append a piece of the data set.
+
+        Raises:
+            DiskFailed: The disk does not take it.
+        """
+        try:
+            if self._unwritten_header:
+                header, self._unwritten_header = self._unwritten_header, b""
+                written = os.writev(self._fd, [header, piece])
+                if written < len(header) + len(piece):
+                    self._write_all(memoryview(header + piece)[written:])
+            else:
+                self._write_all(piece)
+        except OSError as error:
+            raise disk_failed(error, self.path, "write a file") from error
+        self._data_set_bytes += len(piece)
+
+    def _write_all(self, piece: memoryview) -> None:
+        while piece:  # a nearly full disk takes a part of it before it fails
+            piece = piece[os.write(self._fd, piece) :]
+
+    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+        """Walk the data set to its exact end; return the raw values of the `wanted` elements.
+
+        Raises:
+            InstanceUnfit: It is cut short, or no data set.
+            DiskFailed: It cannot be read back.
+        """
+        start = len(self._header)
+
+        def read(offset: int, length: int) -> bytes:
+            return os.pread(self._fd, length, start + offset)
+
+        syntax = self.offer.transfer_syntax_uid
+        try:
+            return walk(read, self._data_set_bytes, syntax, wanted)
+        except MalformedDataSet as error:
+            raise InstanceUnfit(
+                f"Instance {self.offer.sop_instance_uid!r} is damaged: {error}.",
+                status=CANNOT_UNDERSTAND,
+            ) from error
+        except OSError as error:
+            raise disk_failed(error, self.path, "read a file back") from error
+
+    def close(self) -> None:
+        """Close the file; it stays where it is."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+    def discard(self) -> None:
+        """Remove the part, if it was not moved to its name. Never raises."""
+        with contextlib.suppress(OSError):
+            self.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+def disk_failed(error: OSError, path: Path, doing: str) -> DiskFailed:
+    """Name a failure of the disk in words."""
+    reason = (error.strerror or str(error)).lower()
+    return DiskFailed(
+        f"Cannot {doing} in {path.parent}: {reason}. "
+        "Make room or choose another --output; what is finished is kept.",
+        path=str(path),
+    )

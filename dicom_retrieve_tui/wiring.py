@@ -1,0 +1,82 @@
+"""Where the layers meet: only here are engine, network and storage known at once."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
+
+from dicom_retrieve_tui.engine.desk import Desk
+from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.study import Study
+from dicom_retrieve_tui.engine.survey import survey as survey_study
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.network.association import Caller
+from dicom_retrieve_tui.network.clocks import Clocks
+from dicom_retrieve_tui.network.connection import address_towards
+from dicom_retrieve_tui.network.pacs import PacsPeer
+from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.storage.folder import OutputFolder
+
+
+def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+    """Retrieve everything in `plan`, telling the story as events.
+
+    Closing the iterator cancels the retrieval and joins its threads.
+
+    Raises:
+        ConfigError: Before the first event: the output folder or the listening port cannot be used.
+    """
+    outbox: deque[Event] = deque()
+    clocks = Clocks.from_timeout(settings.timeout_s)
+    with closing(OutputFolder(settings.output, parse_layout(settings.layout))) as folder:
+        desk = Desk(folder, outbox.append)
+        study = Study(plan=plan, desk=desk, cancel=cancel, drain_s=clocks.drain_s)
+        yield from _run(plan, settings, clocks, outbox, cancel).events(
+            study.retrieve,
+            listener=_listener(desk, clocks, settings),
+            report=desk.report_bytes,
+        )
+
+
+def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+    """Ask what there would be to retrieve; nothing is retrieved and nothing written.
+
+    Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
+    """
+    outbox: deque[Event] = deque()
+    clocks = Clocks.from_timeout(settings.timeout_s)
+    yield from _run(plan, settings, clocks, outbox, cancel).events(
+        partial(survey_study, emit=outbox.append),
+        listener=nullcontext(),
+        report=lambda: None,
+    )
+
+
+def _run(
+    plan: Plan, settings: Settings, clocks: Clocks, outbox: deque[Event], cancel: CancelToken
+) -> Run:
+    caller = Caller(
+        peer=settings.peer,
+        calling_ae_title=settings.calling_ae_title,
+        clocks=clocks,
+        cancel=cancel,
+    )
+    return Run(
+        plan=plan,
+        peer_name=str(settings.peer),
+        open_peer=lambda worker: PacsPeer(caller, worker, outbox.append),
+        outbox=outbox,
+        cancel=cancel,
+    )
+
+
+def _listener(desk: Desk, clocks: Clocks, settings: Settings) -> AbstractContextManager[object]:
+    if settings.listen is None:
+        return nullcontext()
+    host, port = settings.listen
+    host = host or address_towards(settings.peer.endpoint)
+    return StorageScp(desk, clocks, host=host, port=port)
