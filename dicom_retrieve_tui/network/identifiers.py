@@ -7,7 +7,8 @@ import struct
 from collections.abc import Mapping
 
 from dicom_retrieve_tui.errors import ProtocolError
-from dicom_retrieve_tui.model.elements import MalformedDataSet, walk_bytes
+from dicom_retrieve_tui.model.elements import walk_bytes
+from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.command_set import padded_text, padded_uid

@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
-from dicom_retrieve_tui.model.elements import MalformedDataSet, walk
+from dicom_retrieve_tui.model.elements import walk
+from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.storage.file_meta import file_header
 

@@ -1,0 +1,167 @@
+"""Names of files: the one place where what a peer says becomes a path.
+
+A template gives the shape; each value is cleaned on its own, and each finished component once more,
+so that no text whatever leads out of the output folder. No I/O here.
+"""
+
+import difflib
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+
+from dicom_retrieve_tui.errors import ConfigError
+
+_FIELDS: dict[str, int] = {
+    "StudyInstanceUID": 0x0020000D,
+    "SeriesInstanceUID": 0x0020000E,
+    "SOPInstanceUID": 0x00080018,
+    "SOPClassUID": 0x00080016,
+    "PatientID": 0x00100020,
+    "PatientName": 0x00100010,
+    "PatientBirthDate": 0x00100030,
+    "AccessionNumber": 0x00080050,
+    "StudyID": 0x00200010,
+    "StudyDate": 0x00080020,
+    "StudyTime": 0x00080030,
+    "StudyDescription": 0x00081030,
+    "Modality": 0x00080060,
+    "SeriesDate": 0x00080021,
+    "SeriesDescription": 0x0008103E,
+    "SeriesNumber": 0x00200011,
+    "InstanceNumber": 0x00200013,
+    "BodyPartExamined": 0x00180015,
+    "StationName": 0x00081010,
+}
+"""The fields of a template, by keyword."""
+
+_UNIQUE = "SOPInstanceUID"
+_PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
+_UID = re.compile(r"[0-9][0-9.]{0,63}")
+_UNWELCOME = frozenset('/\\:*?"<>|{}[]~$`')
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+_VALUE_BYTES_MAX = 64
+_COMPONENT_BYTES_MAX = 255
+_EMPTY = "_"
+
+
+class Layout:
+    """A template, ready to give each instance its path."""
+
+    def __init__(self, components: tuple[tuple[str | int, ...], ...]) -> None:
+        """Take the pieces of each component: literal text, or the tag of a field."""
+        self._components = components
+        self.wanted_tags = frozenset(
+            piece for component in components for piece in component if isinstance(piece, int)
+        )
+        """What must be read from a data set to name it."""
+
+    def render(self, values: Mapping[int, bytes]) -> tuple[str, ...]:
+        """The components of an instance's path, each safe to use as a name.
+
+        Args:
+            values: Raw element values by tag; what is absent is as good as empty.
+        """
+        return tuple(
+            clean_component(
+                "".join(
+                    piece if isinstance(piece, str) else _clean(piece, values.get(piece, b""))
+                    for piece in component
+                )
+            )
+            for component in self._components
+        )
+
+
+def parse_layout(template: str) -> Layout:
+    """Read a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`.
+
+    Raises:
+        ConfigError: It names an unknown field, leads out of the folder, or would give two
+            instances the same name.
+    """
+    if not template or template.startswith("/") or "\\" in template:
+        raise _bad(template, "give a path below the output folder, with / between its folders")
+    components = tuple(_parse_component(text, template) for text in template.split("/"))
+    layout = Layout(components)
+    if _FIELDS[_UNIQUE] not in layout.wanted_tags:
+        raise _bad(template, f"it needs {{{_UNIQUE}}}, so that no two instances share a file")
+    return layout
+
+
+def _parse_component(text: str, template: str) -> tuple[str | int, ...]:
+    if text.strip(". ") == "":
+        raise _bad(template, f"{text!r} is no name for a folder or file")
+    pieces: list[str | int] = []
+    for match in _PIECE.finditer(text):
+        field, literal, brace = match.groups()
+        if brace:
+            raise _bad(template, f"the brace {brace!r} has no partner")
+        if literal is not None:
+            if any(not c.isprintable() or c in _UNWELCOME for c in literal):
+                raise _bad(template, f"{literal!r} has a character that file names cannot have")
+            pieces.append(literal)
+        elif field in _FIELDS:
+            pieces.append(_FIELDS[field])
+        else:
+            raise _bad(template, _unknown(field))
+    return tuple(pieces)
+
+
+def _unknown(field: str) -> str:
+    near = difflib.get_close_matches(field, _FIELDS, n=1)
+    hint = f"did you mean {{{near[0]}}}?" if near else f"known are {', '.join(sorted(_FIELDS))}"
+    return f"there is no field {{{field}}}; {hint}"
+
+
+def _bad(template: str, why: str) -> ConfigError:
+    return ConfigError(f"--layout {template!r}: {why}.")
+
+
+def _clean(tag: int, value: bytes) -> str:
+    """One value as a piece of a name."""
+    if tag in _UID_TAGS:
+        return clean_uid(value.decode("latin-1").rstrip("\0 "))
+    return clean_value(_decode(value))
+
+
+_UID_TAGS = frozenset(_FIELDS[name] for name in _FIELDS if name.endswith("InstanceUID"))
+
+
+def _decode(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def clean_uid(uid: str) -> str:
+    """A UID as a piece of a name: itself, or a hash of whatever else was sent in its place."""
+    if _UID.fullmatch(uid) and ".." not in uid:
+        return uid
+    return hashlib.sha256(uid.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def clean_value(text: str) -> str:
+    """Any other text as a piece of a name: printable, without separators, at most 64 bytes."""
+    text = unicodedata.normalize("NFC", text).strip("\0 ")
+    kept = "".join(_EMPTY if c in _UNWELCOME or not c.isprintable() else c for c in text)
+    return _cut(" ".join(kept.split()), _VALUE_BYTES_MAX).strip(" .") or _EMPTY
+
+
+def clean_component(name: str) -> str:
+    """A finished component: never empty, never `.` or `..`, never a device, never too long."""
+    if name.partition(".")[0].rstrip().lower() in _DEVICES:
+        name = _EMPTY + name
+    if len(name.encode("utf-8", "replace")) > _COMPONENT_BYTES_MAX:
+        digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+        stem, _, suffix = name.rpartition(".")
+        suffix = f".{suffix}" if stem and len(suffix) <= 4 else ""
+        name = f"{_cut(name, _COMPONENT_BYTES_MAX - 40)}-{digest}{suffix}"
+    return name if name.strip(". ") else _EMPTY
+
+
+def _cut(text: str, size_bytes: int) -> str:
+    return text.encode("utf-8", "replace")[:size_bytes].decode("utf-8", "ignore")

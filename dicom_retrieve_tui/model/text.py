@@ -1,0 +1,36 @@
+"""Text that came from somewhere else, made fit for a terminal, a log and a one-line message.
+
+A peer chooses its error comments, its AE title and its UIDs. Printed as they come, they could move
+the cursor, recolour the screen or turn the reading direction of the words around them.
+"""
+
+import re
+import unicodedata
+
+_LINE_BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+_NEVER_SHOWN = frozenset({"Cc", "Cf"})
+"""Control characters (C0, DEL, C1, hence ESC and CSI), and format characters (bidi, zero width)."""
+_SURROGATE = "Cs"
+_ELLIPSIS = "..."
+
+
+def clean_text(text: str, limit: int | None = None) -> str:
+    """The text on one line, without anything that a terminal would obey.
+
+    Tabs and line breaks become a space; surrogates, which no stream can encode, a question mark.
+
+    Args:
+        limit: Longest result, characters; what is cut off shows as three periods.
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_clean_character, _LINE_BREAKS.sub(" ", text)))
+    if limit is not None and len(text) > limit:
+        return text[: max(limit - len(_ELLIPSIS), 0)] + _ELLIPSIS[:limit]
+    return text
+
+
+def _clean_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in _NEVER_SHOWN:
+        return ""
+    return "?" if category == _SURROGATE else character
