@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.events import PeerCounted, StudyFinished, StudySta
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.selection import Level, Method, Plan, RetrieveRequest, Selection
-from dicom_retrieve_tui.model.status import is_hopeless
+from dicom_retrieve_tui.model.status import SUCCESS, is_hopeless
 from dicom_retrieve_tui.model.verdict import Verdict
 
 UIDS_A_REQUEST_MAX = 200
@@ -176,7 +176,12 @@ class _Transfer:
         """True if asking again is pointless."""
         if self._work.complete or self._study.cancel.requested:
             return True
-        return self._final is not None and is_hopeless(self._final.status)
+        final = self._final
+        if final is None:
+            return False
+        if not self._work.inventory.listed and final.status == SUCCESS and not final.failed:
+            return True  # nothing failed by the peer's account, and nothing else tells
+        return is_hopeless(final.status)
 
     def _on_response(self, response: FinalResponse) -> None:
         self._study.desk.emit(

@@ -4,6 +4,8 @@ UIDs are written out, because importing a dictionary of them costs more than the
 small study. The names in the comments are the standard's.
 """
 
+from collections.abc import Iterable
+
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
@@ -88,9 +90,6 @@ _OTHER_TAILS_BY_MODALITY: dict[str, tuple[str, ...]] = {
     "RAW": ("66",),  # Raw Data
 }
 
-_WITH_ANY_MODALITY = ("OT", "SR", "KO", "PR")
-"""Series of any modality may hold these besides."""
-
 _IMAGE_CLASSES = frozenset(
     _STORAGE + tail for tails in _IMAGE_TAILS_BY_MODALITY.values() for tail in tails
 )
@@ -114,10 +113,19 @@ _OTHER_CLASSES = frozenset(
 )
 
 
-def likely_classes(modalities: frozenset[str]) -> tuple[str, ...]:
-    """Storage classes to try where the PACS does not say which it holds, the likeliest first."""
+def known_contexts(sop_class_uids: Iterable[str]) -> list[tuple[str, str]]:
+    """Class and syntax of every context that instances of these classes may need."""
+    return [(uid, syntax) for uid in sop_class_uids for syntax in transfer_syntaxes(uid)]
+
+
+def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
+    """Contexts to try where the PACS does not say which classes it holds, the likeliest first.
+
+    The classes of the modalities in every syntax, then all others uncompressed, then the rest: the
+    first hundred or so that fit into a proposal are enough for nearly everything.
+    """
     tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
-    first = [name for name in sorted(modalities) if name in tables]
-    order = [*first, *_WITH_ANY_MODALITY, *tables]
-    tails = dict.fromkeys(tail for name in order for tail in tables[name])
-    return tuple(_STORAGE + tail for tail in tails)
+    likely = [_STORAGE + tail for name in sorted(modalities) for tail in tables.get(name, ())]
+    classes = dict.fromkeys(_STORAGE + tail for tails in tables.values() for tail in tails)
+    native = [(uid, syntax) for uid in classes for syntax in NATIVE_SYNTAXES]
+    return list(dict.fromkeys([*known_contexts(likely), *native, *known_contexts(classes)]))

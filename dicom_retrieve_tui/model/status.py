@@ -64,7 +64,11 @@ def status_words(status: int) -> StatusWords:
     if words := _WORDS.get(status) or _RANGES.get(status >> 8):
         return words
     if status >> 12 == 0xC:
-        return StatusWords("unable to process", "The log of the PACS says more.")
+        return StatusWords(
+            "unable to process",
+            "The log of the PACS says more. With C-MOVE, some answer like this where they do not "
+            "know the move destination.",
+        )
     return StatusWords("a status that the standard does not give")
 
 

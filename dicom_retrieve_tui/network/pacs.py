@@ -15,8 +15,8 @@ from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
-    likely_classes,
-    transfer_syntaxes,
+    guessed_contexts,
+    known_contexts,
 )
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.inventory import take_inventory
@@ -54,15 +54,10 @@ class PacsPeer:
         Exactly the classes that were listed, or the likeliest for the modalities where the PACS
         does not return SOP Class UIDs.
         """
-        classes = sorted(inventory.sop_class_uids)
+        contexts = known_contexts(sorted(inventory.sop_class_uids))
         if not inventory.classes_known:
-            guesses = likely_classes(inventory.modalities)
-            classes = list(dict.fromkeys([*classes, *guesses]))
-        proposals = [
-            Proposal(uid, syntax, as_scp=True)
-            for uid in classes
-            for syntax in transfer_syntaxes(uid)
-        ]
+            contexts = list(dict.fromkeys(contexts + guessed_contexts(inventory.modalities)))
+        proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
         step = CONTEXTS_MAX - len(_QUERY_RETRIEVE)
         return tuple(tuple(proposals[at : at + step]) for at in range(0, len(proposals), step))
 

@@ -1,0 +1,188 @@
+"""C-MOVE to our own Storage SCP, asked of a scripted peer that then calls us back."""
+
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.events import InstanceRefused, RetrieveFinished
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
+from tests.peers.raw_scu import RawScu
+from tests.runs import files_in, move_plan, of_kind, run, settings, verdict_of
+
+
+class _Moves(RawPacs):
+    """Sends what matches to the port of the Storage SCP under test, over one association."""
+
+    def __init__(self, holdings: list[Instance] | None = None) -> None:
+        super().__init__(holdings)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.scp_port: int = probe.getsockname()[1]
+
+    def settings(self, output: Path, timeout_s: float = 10.0) -> Settings:
+        given = settings(self.port, output, timeout_s=timeout_s)
+        return replace(given, listen=("127.0.0.1", self.scp_port))
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        wanted = [i for i in self.holdings if request.matches(i)]
+        self.send_to_scp(wanted)
+        self.finish(conversation, request, completed=len(wanted))
+
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        with RawScu(self.scp_port, [i.sop_class for i in wanted]) as scu:
+            statuses = [scu.store(instance) for instance in wanted]
+            scu.release()
+            return statuses
+
+
+def test_instances_that_come_on_another_association_are_kept(tmp_path: Path) -> None:
+    with _Moves(instances(5)) as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert len(files_in(tmp_path)) == 5
+    assert isinstance(events[-1], RetrieveFinished)
+    assert not [t for t in threading.enumerate() if t.name.startswith("storage-scp")]
+
+
+class _AnswersFirst(_Moves):
+    """Reports success before it sends anything, as some archives do."""
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        self.finish(conversation, request, completed=len(self.holdings))
+        self.stopping.wait(0.5)
+        self.send_to_scp([i for i in self.holdings if request.matches(i)])
+
+
+def test_instances_that_come_after_the_final_response_are_waited_for(tmp_path: Path) -> None:
+    with _AnswersFirst() as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert len([r for r in pacs.requests if r.number(0x0100) == 0x21]) == 1
+
+
+class _ThreeAssociations(_Moves):
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        scus = [RawScu(self.scp_port, [i.sop_class for i in wanted]) for _ in range(3)]
+        for number, instance in enumerate(reversed(wanted)):
+            scus[number % 3].store(instance)
+        for scu in scus:
+            scu.release()
+        return []
+
+
+def test_a_study_over_several_associations_in_any_order_is_counted_once(tmp_path: Path) -> None:
+    with _ThreeAssociations(instances(7)) as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 7)
+
+
+class _SendsAStranger(_Moves):
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        self.statuses = super().send_to_scp([Instance("1.6.6", "1.6.6.1", "1.6.6.1.1"), *wanted])
+        return self.statuses
+
+
+def test_an_instance_that_nobody_asked_for_is_refused(tmp_path: Path) -> None:
+    with _SendsAStranger() as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path))
+
+    assert pacs.statuses == [0xA700, 0, 0, 0]
+    assert [e.sop_instance_uid for e in of_kind(InstanceRefused, events)] == ["1.6.6.1.1"]
+    assert len(files_in(tmp_path)) == 3
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
+class _NeverReleases(_Moves):
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        self.scu = RawScu(self.scp_port, [i.sop_class for i in wanted])
+        return [self.scu.store(instance) for instance in wanted]
+
+
+def test_a_peer_that_never_releases_its_association_does_not_hold_us_up(tmp_path: Path) -> None:
+    with _NeverReleases() as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path))
+        pacs.scu.sock.close()
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
+def test_an_unknown_move_destination_is_named_with_the_next_step(tmp_path: Path) -> None:
+    with RawPacs() as pacs:
+        given = replace(settings(pacs.port, tmp_path), listen=("127.0.0.1", 0))
+        events = run(move_plan(), given)
+
+    finished = verdict_of(events)
+    assert finished.verdict is Verdict.FAILED
+    assert "0xA801" in finished.reason
+    assert "administrator" in finished.reason
+    assert len([r for r in pacs.requests if r.number(0x0100) == 0x21]) == 1
+
+
+def test_a_port_in_use_is_told_before_anything_is_sent_or_written(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with socket.create_server(("127.0.0.1", 0)) as taken, RawPacs() as pacs:
+        given = replace(settings(pacs.port, output), listen=("127.0.0.1", taken.getsockname()[1]))
+        with pytest.raises(ConfigError, match="address already in use"):
+            run(move_plan(), given)
+
+    assert pacs.associations == 0
+    assert not output.exists()
+
+
+def test_our_scp_answers_an_echo(tmp_path: Path) -> None:
+    class Echoes(_Moves):
+        def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+            with RawScu(self.scp_port, ["1.2.840.10008.1.1"]) as scu:
+                self.echoed = scu.echo()
+            return super().send_to_scp(wanted)
+
+    with Echoes() as pacs:
+        run(move_plan(), pacs.settings(tmp_path))
+
+    assert pacs.echoed == 0
+
+
+class _Delivers(RawPacs):
+    """Moves to somebody else; `answer` holds the counters that it gives."""
+
+    answer: dict[str, int]
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        conversation.respond(request, self.answer.get("status", 0), **{
+            name: number for name, number in self.answer.items() if name != "status"
+        })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ({"completed": 3, "failed": 0, "warning": 0}, Verdict.DELIVERED),
+        ({"completed": 2, "failed": 0, "warning": 1}, Verdict.DELIVERED),
+        ({"completed": 2, "failed": 1, "warning": 0, "status": 0xB000}, Verdict.PARTIAL),
+        ({"completed": 2, "failed": 0, "warning": 0}, Verdict.PARTIAL),
+        ({"completed": 0, "failed": 3, "warning": 0, "status": 0xB000}, Verdict.FAILED),
+        ({"completed": 0, "failed": 3, "warning": 0, "status": 0xA702}, Verdict.FAILED),
+        ({}, Verdict.UNVERIFIED),
+    ],
+)
+def test_a_delivery_to_somebody_else_claims_no_more_than_it_knows(
+    tmp_path: Path, answer: dict[str, int], verdict: Verdict
+) -> None:
+    with _Delivers() as pacs:
+        pacs.answer = answer
+        plan = replace(move_plan(destination="OTHER"), listening=False)
+        events = run(plan, settings(pacs.port, tmp_path / "out"))
+
+    finished = verdict_of(events)
+    assert finished.verdict is verdict
+    assert finished.stored == 0
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,56 @@
+"""Runs of the engine, as tests ask for them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event, StudyFinished
+from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.settings import Settings
+
+_E = TypeVar("_E", bound=Event)
+
+STUDY = "1.2.3"
+
+
+def settings(port: int, output: Path, *, timeout_s: float = 10.0, called: str = "RAW") -> Settings:
+    peer = PeerAE(ae_title=called, endpoint=Endpoint(host="127.0.0.1", port=port))
+    return Settings(peer=peer, output=output, timeout_s=timeout_s)
+
+
+def get_plan(*studies: str, parallel: int = 1) -> Plan:
+    selections = tuple(Selection(study_instance_uid=uid) for uid in studies or (STUDY,))
+    return Plan(selections=selections, method=Method.C_GET, parallel=parallel)
+
+
+def move_plan(*studies: str, destination: str = "DRTUI", parallel: int = 1) -> Plan:
+    return replace(
+        get_plan(*studies, parallel=parallel),
+        method=Method.C_MOVE,
+        move_destination=destination,
+        listening=True,
+    )
+
+
+def run(plan: Plan, given: Settings, cancel: CancelToken | None = None) -> list[Event]:
+    """All events of a run."""
+    return list(wiring.retrieve(plan, given, cancel or CancelToken()))
+
+
+def of_kind(kind: type[_E], events: Iterable[Event]) -> list[_E]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def verdict_of(events: Iterable[Event], study: str = STUDY) -> StudyFinished:
+    """The one verdict on a study."""
+    (finished,) = [e for e in of_kind(StudyFinished, events) if e.study_instance_uid == study]
+    return finished
+
+
+def files_in(folder: Path) -> list[str]:
+    """Every file below a folder, by its path from there."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
