@@ -1,7 +1,7 @@
 """Where the layers meet: only here are engine, network and storage known at once."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 
@@ -22,7 +22,7 @@ from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.folder import OutputFolder
 
 
-def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
     """Retrieve everything in `plan`, telling the story as events.
 
     Closing the iterator cancels the retrieval and joins its threads.
@@ -42,7 +42,7 @@ def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Ev
         )
 
 
-def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
     """Ask what there would be to retrieve; nothing is retrieved and nothing written.
 
     Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.

@@ -5,7 +5,7 @@ nothing, and the iterator looks at it some twenty times a second.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 
@@ -58,7 +58,7 @@ class Run:
         *,
         listener: AbstractContextManager[object],
         report: Callable[[], None],
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Do `job` for every selection, and tell of it.
 
         Expected failures are events; only a bug raises. Closing the iterator cancels the run and

@@ -4,6 +4,7 @@ import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,9 +158,8 @@ class _Delivers(RawPacs):
     answer: dict[str, int]
 
     def on_move(self, conversation: Conversation, request: Request) -> None:
-        conversation.respond(request, self.answer.get("status", 0), **{
-            name: number for name, number in self.answer.items() if name != "status"
-        })  # fmt: skip
+        counters: dict[str, Any] = dict(self.answer)
+        conversation.respond(request, counters.pop("status", 0), **counters)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""A peer and a store that do as a test says, without a socket or a file."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from dicom_retrieve_tui.engine.ports import Receiver
+from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
+from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.model.selection import Selection
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+IMPLICIT = "1.2.840.10008.1.2"
+STUDY = "1.2.3"
+SERIES = "1.2.3.1"
+
+
+def inventory_of(*sops: str, listed: bool = True, announced: int | None = None) -> Inventory:
+    instances = tuple(
+        ListedInstance(series_instance_uid=SERIES, sop_instance_uid=sop, sop_class_uid=CT_IMAGE)
+        for sop in sops
+    )
+    return Inventory(
+        study_instance_uid=STUDY,
+        listed=listed,
+        instances=instances if listed else (),
+        series_instance_uids=(SERIES,),
+        announced_count=announced,
+        doubt="" if listed else "It does not list.",
+    )
+
+
+class FakePart:
+    """A part that takes everything and is whatever its offer says."""
+
+    size_bytes = 100
+
+    def __init__(self, offer: InstanceOffer) -> None:
+        self._offer = offer
+
+    def write(self, piece: memoryview) -> None:
+        """Forget it."""
+
+    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+        values = {
+            0x00080016: self._offer.sop_class_uid,
+            0x00080018: self._offer.sop_instance_uid,
+            0x0020000D: STUDY,
+            0x0020000E: SERIES,
+        }
+        return {tag: value.encode() for tag, value in values.items() if tag in wanted}
+
+    def discard(self) -> None:
+        """Nothing was made."""
+
+
+class FakeStore:
+    """A folder of names; `conflicts` are there already with other bytes."""
+
+    wanted_tags: frozenset[int] = frozenset()
+
+    def __init__(self, conflicts: Sequence[str] = (), broken: DiskFailed | None = None) -> None:
+        self.conflicts = conflicts
+        self.broken = broken
+
+    def begin(self, offer: InstanceOffer) -> FakePart:
+        if self.broken:
+            raise self.broken
+        return FakePart(offer)
+
+    def place(self, part: FakePart, values: Mapping[int, bytes]) -> Placed:
+        del part
+        name = values[0x00080018].decode()
+        placement = Placement.SET_ASIDE if name in self.conflicts else Placement.NEW
+        return Placed(placement, name)
+
+
+Answer = FinalResponse | RetrieveError
+Script = Callable[[Order], tuple[Sequence[str], Answer]]
+"""Which instances come for an order, and how it ends."""
+
+
+class FakePeer:
+    """Answers as its script says."""
+
+    def __init__(self, inventory: Inventory | RetrieveError, script: Script) -> None:
+        self.inventory = inventory
+        self.script = script
+        self.orders: list[Order] = []
+        self.closed = False
+        self.receiver: Receiver | None = None
+        """Where instances of a C-MOVE arrive."""
+
+    def take_inventory(self, selection: Selection) -> Inventory:
+        del selection
+        if isinstance(self.inventory, RetrieveError):
+            raise self.inventory
+        return self.inventory
+
+    def negotiations(self, inventory: Inventory) -> tuple[str, ...]:
+        del inventory
+        return ("all",)
+
+    def c_get(self, order: Order, negotiation: object, receiver: Receiver) -> FinalResponse:
+        del negotiation
+        return self._answer(order, receiver)
+
+    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+        del move_destination
+        return self._answer(order, self.receiver)
+
+    def _answer(self, order: Order, receiver: Receiver | None) -> FinalResponse:
+        self.orders.append(order)
+        sops, answer = self.script(order)
+        for sop in sops:
+            assert receiver is not None
+            offer = InstanceOffer(
+                sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT
+            )
+            receiver.begin(offer).commit()
+        if isinstance(answer, RetrieveError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,134 @@
+"""A whole run: its first and last event, its workers, and what ends it early."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+
+import pytest
+
+from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.survey import unworked
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import (
+    Event,
+    RetrieveFinished,
+    RetrieveStarted,
+    StudyFinished,
+    StudyStarted,
+)
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.unit.engine.fakes import FakePeer, inventory_of
+
+
+class _Rig:
+    """A run over numbered studies, with the peers that it opened."""
+
+    def __init__(self, studies: int, parallel: int) -> None:
+        selections = tuple(Selection(study_instance_uid=f"1.{n}") for n in range(1, studies + 1))
+        self.outbox: deque[Event] = deque()
+        self.cancel = CancelToken()
+        self.peers: list[FakePeer] = []
+        self.run = Run(
+            plan=Plan(selections=selections, method=Method.C_GET, parallel=parallel),
+            peer_name="PACS@host:104",
+            open_peer=self._open,
+            outbox=self.outbox,
+            cancel=self.cancel,
+        )
+
+    def _open(self, worker: int) -> Peer:
+        del worker
+        peer = FakePeer(inventory_of(), lambda _order: ((), FinalResponse(status=0)))
+        self.peers.append(peer)
+        return peer
+
+    def finish(self, selection: Selection, verdict: Verdict = Verdict.COMPLETE) -> StudyFinished:
+        uid = selection.study_instance_uid
+        self.outbox.append(StudyStarted(study_instance_uid=uid, worker=1))
+        finished = unworked(uid, verdict, "")
+        self.outbox.append(finished)
+        return finished
+
+    def events(self, job: Callable[[Selection, Peer, int], StudyFinished]) -> list[Event]:
+        return list(self.run.events(job, listener=nullcontext(), report=lambda: None))
+
+
+def test_the_story_begins_and_ends_once() -> None:
+    rig = _Rig(studies=5, parallel=2)
+
+    events = rig.events(lambda selection, _peer, _worker: rig.finish(selection))
+
+    assert isinstance(events[0], RetrieveStarted)
+    assert events[-1] == RetrieveFinished(verdict=Verdict.COMPLETE)
+    assert sum(isinstance(event, StudyFinished) for event in events) == 5
+    assert len(rig.peers) == 2
+    assert all(peer.closed for peer in rig.peers)
+
+
+def test_no_more_workers_than_studies() -> None:
+    rig = _Rig(studies=1, parallel=8)
+
+    rig.events(lambda selection, _peer, _worker: rig.finish(selection))
+
+    assert len(rig.peers) == 1
+
+
+def test_one_bad_study_does_not_stop_the_others() -> None:
+    rig = _Rig(studies=3, parallel=1)
+
+    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
+        bad = selection.study_instance_uid == "1.1"
+        return rig.finish(selection, Verdict.FAILED if bad else Verdict.COMPLETE)
+
+    events = rig.events(job)
+
+    assert sum(isinstance(event, StudyFinished) for event in events) == 3
+    assert events[-1] == RetrieveFinished(verdict=Verdict.PARTIAL)
+
+
+def test_a_cancel_starts_nothing_new() -> None:
+    rig = _Rig(studies=3, parallel=1)
+
+    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
+        rig.cancel.request()
+        return rig.finish(selection, Verdict.CANCELLED)
+
+    events = rig.events(job)
+
+    assert sum(isinstance(event, StudyStarted) for event in events) == 1
+    assert events[-1] == RetrieveFinished(verdict=Verdict.CANCELLED)
+
+
+def test_a_bug_in_a_worker_comes_out_and_stops_the_others() -> None:
+    rig = _Rig(studies=2, parallel=2)
+
+    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
+        if selection.study_instance_uid == "1.1":
+            raise ZeroDivisionError
+        assert rig.cancel.wait(10)
+        return rig.finish(selection, Verdict.CANCELLED)
+
+    with pytest.raises(ZeroDivisionError):
+        rig.events(job)
+
+    assert all(peer.closed for peer in rig.peers)
+
+
+def test_closing_the_iterator_cancels_and_joins() -> None:
+    rig = _Rig(studies=1, parallel=1)
+
+    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
+        assert rig.cancel.wait(10)
+        return rig.finish(selection, Verdict.CANCELLED)
+
+    with closing(rig.run.events(job, listener=nullcontext(), report=lambda: None)) as events:
+        assert isinstance(next(events), RetrieveStarted)
+        rig.outbox.append(StudyStarted(study_instance_uid="1.1", worker=1))
+        next(events)
+
+    assert rig.cancel.requested
+    assert not [t for t in threading.enumerate() if t.name.startswith("retrieve")]
