@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from functools import partial
 
 from dicom_retrieve_tui.engine.desk import Desk
@@ -11,7 +11,6 @@ from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.engine.survey import survey as survey_study
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.association import Caller
@@ -19,7 +18,7 @@ from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
-from dicom_retrieve_tui.storage.folder import OutputFolder
+from dicom_retrieve_tui.storage.store import InstanceStore
 
 
 def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
@@ -32,14 +31,14 @@ def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[E
     """
     outbox: deque[Event] = deque()
     clocks = Clocks.from_timeout(settings.timeout_s)
-    with closing(OutputFolder(settings.output, parse_layout(settings.layout))) as folder:
-        desk = Desk(folder, outbox.append)
+    with ExitStack() as unused:
+        store = unused.enter_context(closing(InstanceStore(settings.output, settings.layout)))
+        desk = Desk(store, outbox.append)
+        unused.enter_context(_listener(desk, clocks, settings))
         study = Study(plan=plan, desk=desk, cancel=cancel, drain_s=clocks.drain_s)
-        yield from _run(plan, settings, clocks, outbox, cancel).events(
-            study.retrieve,
-            listener=_listener(desk, clocks, settings),
-            report=desk.report_bytes,
-        )
+        run = _run(plan, settings, clocks, outbox, cancel)
+        resources = unused.pop_all()
+    yield from run.events(study.retrieve, resources=resources, report=desk.report_bytes)
 
 
 def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
@@ -51,7 +50,7 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
     clocks = Clocks.from_timeout(settings.timeout_s)
     yield from _run(plan, settings, clocks, outbox, cancel).events(
         partial(survey_study, emit=outbox.append),
-        listener=nullcontext(),
+        resources=nullcontext(),
         report=lambda: None,
     )
 

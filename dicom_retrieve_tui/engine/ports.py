@@ -1,5 +1,6 @@
 """What the engine needs from the layers beside it; `network` and `storage` satisfy it by shape."""
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.model.activity import Activity
@@ -86,3 +87,9 @@ class Store(Protocol):
 
     def place(self, part: Any, values: dict[int, bytes]) -> Placed:
         """Give a part its name. Raises `DiskFailed`."""
+
+    def present(self, study_instance_uid: str) -> frozenset[str]:
+        """SOP Instance UIDs that an earlier run left, proven again. Raises `DiskFailed`."""
+
+    def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
+        """Remember how a study ended."""

@@ -6,7 +6,7 @@ nothing, and the iterator looks at it some twenty times a second.
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 
 from dicom_retrieve_tui.engine.ports import Peer
@@ -56,7 +56,7 @@ class Run:
         self,
         job: Job,
         *,
-        listener: AbstractContextManager[object],
+        resources: AbstractContextManager[object],
         report: Callable[[], None],
     ) -> Generator[Event, None, None]:
         """Do `job` for every selection, and tell of it.
@@ -66,31 +66,37 @@ class Run:
 
         Args:
             job: What to do with each study.
-            listener: Our Storage SCP, or nothing; entered for as long as the workers run.
+            resources: What the workers need, such as the output folder and our Storage SCP; given
+                back before the last event.
             report: Called many times a second, to tell of what is under way.
         """
         plan = self._plan
         workers = min(plan.parallel, len(plan.selections))
-        yield RetrieveStarted(
-            peer=self._peer_name,
-            method=str(plan.method),
-            studies=len(plan.selections),
-            parallel=workers,
-        )
-        with listener, ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
-            try:
-                futures = {pool.submit(self._work, job, number + 1) for number in range(workers)}
-                while futures:
-                    done, futures = wait(futures, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
-                    for future in done:
-                        future.result()
-                    report()
-                    yield from self._drain_outbox()
-            except BaseException:  # a bug in a worker, or a face that looks no further
-                self._cancel.request()
-                raise
+        with resources:
+            yield RetrieveStarted(
+                peer=self._peer_name,
+                method=str(plan.method),
+                studies=len(plan.selections),
+                parallel=workers,
+            )
+            with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
+                try:
+                    futures = {pool.submit(self._work, job, n + 1) for n in range(workers)}
+                    yield from self._events_of(futures, report)
+                except BaseException:  # a bug in a worker, or a face that looks no further
+                    self._cancel.request()
+                    raise
         yield from self._drain_outbox()
         yield RetrieveFinished(verdict=self._verdict())
+
+    def _events_of(self, futures: set[Future[None]], report: Callable[[], None]) -> Iterator[Event]:
+        """What happens until all workers are done."""
+        while futures:
+            done, futures = wait(futures, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            report()
+            yield from self._drain_outbox()
 
     def _drain_outbox(self) -> Iterator[Event]:
         while self._outbox:

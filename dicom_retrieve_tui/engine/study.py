@@ -9,7 +9,7 @@ from typing import Any
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.judgement import Ending, judge, judge_delivery
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.survey import take_inventory, unworked
+from dicom_retrieve_tui.engine.survey import inventoried, unworked
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import Cancelled, ContextNotAccepted, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -49,20 +49,35 @@ class Study:
         if (broken := self.desk.disk_failure) is not None:
             return unworked(uid, Verdict.FAILED, str(broken))
         try:
-            inventory = take_inventory(selection, peer, self.desk.emit)
+            work = self._prepare(selection, peer)
         except Cancelled:
             return unworked(uid, Verdict.CANCELLED, "")
         except RetrieveError as error:
             return unworked(uid, Verdict.FAILED, str(error))
-        work = StudyWork(selection, inventory)
         self.desk.open(work)
         try:
             ending = _Transfer(self, work, peer).run()
         finally:
             self.desk.close(work)
-        if self.plan.move_destination and not self.plan.listening and not work.stored_count:
-            return judge_delivery(work, ending, self.plan.move_destination)
-        return judge(work, ending)
+        if self._delivers and not work.stored_count:
+            return judge_delivery(work, ending, self.plan.move_destination or "")
+        finished = judge(work, ending)
+        self.desk.store.finish(uid, str(finished.verdict), finished.missing)
+        return finished
+
+    @property
+    def _delivers(self) -> bool:
+        """True if the instances go to somebody else's SCP."""
+        return self.plan.move_destination is not None and not self.plan.listening
+
+    def _prepare(self, selection: Selection, peer: Peer) -> StudyWork:
+        """Ask what there is, look what of it is here, and tell."""
+        inventory = peer.take_inventory(selection)
+        here = inventory.listed and not self._delivers
+        present = self.desk.store.present(selection.study_instance_uid) if here else frozenset()
+        work = StudyWork(selection, inventory, present)
+        self.desk.emit(inventoried(inventory, len(work.present)))
+        return work
 
 
 class _Transfer:
@@ -76,7 +91,7 @@ class _Transfer:
 
     def run(self) -> Ending:
         """Ask until everything is there or there is no more to try."""
-        if self._work.inventory.empty:
+        if self._work.inventory.empty or self._work.complete:
             return Ending()
         cancelled, error = False, None
         try:
@@ -129,7 +144,8 @@ class _Transfer:
         )
 
     def _by_move(self) -> None:
-        self._move(RetrieveRequest.of(self._work.selection))
+        for request in self._requests():
+            self._move(request)
         if self._study.plan.listening and self._work.inventory.listed and not self._settled():
             for request in self._missing_requests():
                 self._move(request)
@@ -152,8 +168,9 @@ class _Transfer:
                 return
 
     def _requests(self) -> Iterator[RetrieveRequest]:
-        """All of it, the first time; what is missing of it, after that."""
-        if self._final is None or not self._work.inventory.listed:
+        """All of it, if nothing is here yet; otherwise what is missing of it."""
+        asked = self._final is not None
+        if not self._work.inventory.listed or not (asked or self._work.present):
             yield RetrieveRequest.of(self._work.selection)
         else:
             yield from self._missing_requests()

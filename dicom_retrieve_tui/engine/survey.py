@@ -17,7 +17,9 @@ def survey(selection: Selection, peer: Peer, worker: int, emit: Emit) -> StudyFi
     uid = selection.study_instance_uid
     emit(StudyStarted(study_instance_uid=uid, worker=worker))
     try:
-        finished = _judge(take_inventory(selection, peer, emit))
+        inventory = peer.take_inventory(selection)
+        emit(inventoried(inventory))
+        finished = _judge(inventory)
     except Cancelled:
         finished = unworked(uid, Verdict.CANCELLED, "")
     except RetrieveError as error:
@@ -26,22 +28,15 @@ def survey(selection: Selection, peer: Peer, worker: int, emit: Emit) -> StudyFi
     return finished
 
 
-def take_inventory(selection: Selection, peer: Peer, emit: Emit) -> Inventory:
-    """Ask what there is, and tell.
-
-    Raises:
-        PeerError, Cancelled: There is no answer.
-    """
-    inventory = peer.take_inventory(selection)
-    emit(
-        StudyInventoried(
-            study_instance_uid=selection.study_instance_uid,
-            listed=inventory.listed,
-            series=len(inventory.series_instance_uids),
-            expected=_expected(inventory),
-        )
+def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
+    """The event that tells of an inventory, `present` instances of which are here already."""
+    return StudyInventoried(
+        study_instance_uid=inventory.study_instance_uid,
+        listed=inventory.listed,
+        series=len(inventory.series_instance_uids),
+        expected=_expected(inventory),
+        present=present,
     )
-    return inventory
 
 
 def unworked(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:

@@ -11,15 +11,27 @@ from dicom_retrieve_tui.model.selection import Selection
 class StudyWork:
     """One study in the hands of one worker; instances for it may come on any thread."""
 
-    def __init__(self, selection: Selection, inventory: Inventory) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        inventory: Inventory,
+        present: frozenset[str] = frozenset(),
+    ) -> None:
+        """Begin the account.
+
+        Args:
+            present: SOP Instance UIDs that are on disk already, proven.
+        """
         now_s = monotonic()
         self.selection = selection
         self.inventory = inventory
         self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
         self.expected = inventory.sop_instance_uids
         self.conflicts = 0
-        self._stored: set[str] = set()
-        self._left = len(self.expected)
+        self.present = present & self.expected
+        """What an earlier run left; none of it is asked for again."""
+        self._stored = set(self.present)
+        self._left = len(self.expected) - len(self.present)
         self._closed = False
         self._reported_bytes = 0
         self._changed = threading.Condition()

@@ -28,48 +28,44 @@ class Inflater:
         self._at = 0
         """How much was inflated and handed out."""
 
-    def measure(self) -> int:
-        """Inflate to the end and forget; returns how much there was, in bytes.
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` inflated bytes at `offset`; fewer only where the data set ends.
 
         Raises:
-            MalformedDataSet: The stream is damaged, does not end, or inflates beyond the limit.
+            MalformedDataSet: The stream is damaged or has no end, its end is none for the file or
+                lies before `offset`, or it inflates beyond the limit.
         """
-        while piece := self._inflate(_PIECE_BYTES):
-            self._at += len(piece)
-            if self._at > INFLATED_BYTES_MAX:
-                raise MalformedDataSet(f"deflated data set over {INFLATED_BYTES_MAX} bytes", 0)
-        padding = self._size_bytes - self._fed + len(self._stream.unused_data)
-        if not self._stream.eof or padding > _TRAILER_BYTES_MAX:
-            raise MalformedDataSet("deflated data set does not end where it should", self._fed)
-        return self._at
-
-    def read(self, offset: int, length: int) -> bytes:
-        """`length` inflated bytes at `offset`, fewer at the end."""
         while self._at < offset:
-            skipped = self._inflate(min(_PIECE_BYTES, offset - self._at))
-            if not skipped:
-                return b""
-            self._at += len(skipped)
+            if not self._inflate(min(_PIECE_BYTES, offset - self._at)):
+                raise MalformedDataSet("inflated data set is cut short", self._at)
         pieces = []
         while length > 0 and (piece := self._inflate(length)):
             pieces.append(piece)
-            self._at += len(piece)
             length -= len(piece)
         return b"".join(pieces)
 
     def _inflate(self, most: int) -> bytes:
-        """The next bytes, at most `most`; empty at the end of the stream or of its input."""
+        """The next bytes, at most `most`; empty at the proper end of the stream."""
         stream = self._stream
         try:
             while not stream.eof:
-                data = stream.unconsumed_tail
-                if not data:
-                    data = self._read(self._fed, _PIECE_BYTES)[: self._size_bytes - self._fed]
-                    self._fed += len(data)
+                data = stream.unconsumed_tail or self._next_input()
                 if piece := stream.decompress(data, most):
+                    self._at += len(piece)
+                    if self._at > INFLATED_BYTES_MAX:
+                        raise MalformedDataSet(
+                            f"data set inflates beyond {INFLATED_BYTES_MAX} bytes", self._fed
+                        )
                     return piece
-                if not data:
-                    return b""
+                if not data and not stream.eof:
+                    raise MalformedDataSet("deflated data set is cut short", self._fed)
         except zlib.error as error:
             raise MalformedDataSet(f"deflated data set is damaged ({error})", self._fed) from error
+        if self._size_bytes - self._fed + len(stream.unused_data) > _TRAILER_BYTES_MAX:
+            raise MalformedDataSet("deflated data set ends too early", self._fed)
         return b""
+
+    def _next_input(self) -> bytes:
+        data = self._read(self._fed, min(_PIECE_BYTES, self._size_bytes - self._fed))
+        self._fed += len(data)
+        return data

@@ -62,7 +62,9 @@ class StudyInventoried:
     """True if every instance is known by its UID, so that completeness can be proven."""
     series: int
     expected: int | None
-    """Instances to come; None if the PACS would not say."""
+    """Instances that there are; None if the PACS would not say."""
+    present: int = 0
+    """Instances of these that an earlier run left, looked at again; they are not asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,13 +35,14 @@ _FIELDS: dict[str, int] = {
 }
 """The fields of a template, by keyword."""
 
-_UNIQUE = "SOPInstanceUID"
+_UNIQUE = 0x00080018
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
-_UID = re.compile(r"[0-9][0-9.]{0,63}")
+_UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 _UNWELCOME = frozenset('/\\:*?"<>|{}[]~$`')
 _DEVICES = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+    {"con", "prn", "aux", "nul", *(port + n for port in ("com", "lpt") for n in "0123456789¹²³")}
 )
+"""Names that Windows keeps for itself, whatever follows the first period."""
 _VALUE_BYTES_MAX = 64
 _COMPONENT_BYTES_MAX = 255
 _EMPTY = "_"
@@ -86,13 +87,33 @@ def parse_layout(template: str) -> Layout:
         raise _bad(template, "give a path below the output folder, with / between its folders")
     components = tuple(_parse_component(text, template) for text in template.split("/"))
     layout = Layout(components)
-    if _FIELDS[_UNIQUE] not in layout.wanted_tags:
-        raise _bad(template, f"it needs {{{_UNIQUE}}}, so that no two instances share a file")
+    if _UNIQUE not in layout.wanted_tags:
+        raise _bad(template, "it needs {SOPInstanceUID}, so that no two instances share a file")
+    if not any(map(_tells_instances_apart, components)):
+        raise _bad(template, "put a separator such as _ between {SOPInstanceUID} and other fields")
     return layout
 
 
+def _tells_instances_apart(component: tuple[str | int, ...]) -> bool:
+    """True if the SOP Instance UID can be told from the fields on both of its sides.
+
+    Otherwise 1 and 2.3 would make the same name as 12 and .3.
+    """
+    if _UNIQUE not in component:
+        return False
+    at = component.index(_UNIQUE)
+    return _ends_value(component[:at][::-1]) and _ends_value(component[at + 1 :])
+
+
+def _ends_value(pieces: tuple[str | int, ...]) -> bool:
+    """True if what follows a UID outwards is fixed, or begins with what no UID or hash has."""
+    if all(isinstance(piece, str) for piece in pieces):
+        return True
+    return isinstance(pieces[0], str) and not set(pieces[0]) <= set("0123456789abcdef.")
+
+
 def _parse_component(text: str, template: str) -> tuple[str | int, ...]:
-    if text.strip(". ") == "":
+    if text.strip() == "" or text.startswith("."):  # ours begins with a period
         raise _bad(template, f"{text!r} is no name for a folder or file")
     pieces: list[str | int] = []
     for match in _PIECE.finditer(text):
@@ -138,7 +159,10 @@ def _decode(value: bytes) -> str:
 
 
 def clean_uid(uid: str) -> str:
-    """A UID as a piece of a name: itself, or a hash of whatever else was sent in its place."""
+    """A UID as a piece of a name: itself, or a hash of whatever else was sent in its place.
+
+    Lenient where PS3.5 section 9.1 is not, so that the leading zeros of real archives stay legible.
+    """
     if _UID.fullmatch(uid) and ".." not in uid:
         return uid
     return hashlib.sha256(uid.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -152,15 +176,19 @@ def clean_value(text: str) -> str:
 
 
 def clean_component(name: str) -> str:
-    """A finished component: never empty, never `.` or `..`, never a device, never too long."""
+    """A finished component: never empty, never `.` or `..`, never a device, never too long.
+
+    What is cut gets a hash of the whole, so that different names stay different.
+    """
+    name = name.rstrip(". ") or _EMPTY
     if name.partition(".")[0].rstrip().lower() in _DEVICES:
         name = _EMPTY + name
     if len(name.encode("utf-8", "replace")) > _COMPONENT_BYTES_MAX:
         digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
         stem, _, suffix = name.rpartition(".")
-        suffix = f".{suffix}" if stem and len(suffix) <= 4 else ""
+        suffix = f".{suffix}" if stem and suffix.isascii() and len(suffix) <= 4 else ""
         name = f"{_cut(name, _COMPONENT_BYTES_MAX - 40)}-{digest}{suffix}"
-    return name if name.strip(". ") else _EMPTY
+    return name
 
 
 def _cut(text: str, size_bytes: int) -> str:

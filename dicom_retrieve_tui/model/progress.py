@@ -20,6 +20,8 @@ class StudyProgress:
     """The worker that has it, or had it."""
     listed: bool = False
     expected: int | None = None
+    present: int = 0
+    """Instances that an earlier run left; `stored` counts them, too."""
     stored: int = 0
     received_bytes: int = 0
     refused: int = 0
@@ -47,6 +49,8 @@ class Progress:
     """Open now."""
     expected: int = 0
     """Instances, as far as the studies taken up so far are known."""
+    present: int = 0
+    """Left by an earlier run; `stored` counts them, too."""
     stored: int = 0
     refused: int = 0
     set_aside: int = 0
@@ -113,7 +117,10 @@ class Progress:
                 self.received_bytes += event.size_bytes
             case events.StudyInventoried():
                 study.listed, study.expected = event.listed, event.expected
+                study.present = study.stored = event.present
                 self.expected += event.expected or 0
+                self.present += event.present
+                self.stored += event.present
             case events.PeerCounted():
                 study.peer_remaining, study.peer_failed = event.remaining, event.failed
             case events.InstanceSetAside():

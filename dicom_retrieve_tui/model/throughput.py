@@ -75,4 +75,4 @@ def done(study: StudyProgress) -> int:
     """Instances of a study that are dealt with, here or, by the PACS's account, elsewhere."""
     if study.stored or study.expected is None or study.peer_remaining is None:
         return study.stored
-    return max(study.expected - study.peer_remaining, 0)
+    return max(study.expected - study.peer_remaining - (study.peer_failed or 0), 0)

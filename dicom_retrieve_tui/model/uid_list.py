@@ -1,5 +1,6 @@
 """Lists of Study Instance UIDs as people write them: one a line."""
 
+import re
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -7,6 +8,8 @@ from dicom_retrieve_tui.model.uids import uid_fault
 
 _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
+_LINE_END = re.compile("\r\n|\r|\n")
+"""Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ def parse_uid_list(text: str) -> UidList:
     seen: dict[str, None] = {}
     duplicates = 0
     bad: list[str] = []
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
         uid = line.partition("#")[0].strip()
         if not uid:
             continue

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO
 
+from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -20,7 +21,9 @@ PREAMBLE = b"\0" * 128 + b"DICM"
 _SOP_CLASS_UID = 0x0002
 _SOP_INSTANCE_UID = 0x0003
 _TRANSFER_SYNTAX_UID = 0x0010
-_META_BYTES_MAX = 1 << 16
+_META_BYTES_MAX = 1 << 18
+_UID_BYTES_MAX = 0xFFFE
+_DOES_NOT_MATCH = 0xA900
 _SHORT_HEADER = struct.Struct("<HH2sH")
 _LONG_VRS = frozenset({b"OB", b"UN", b"OW", b"SQ", b"UT"})
 
@@ -37,7 +40,11 @@ class FileHeader:
 
 
 def file_header(offer: InstanceOffer) -> bytes:
-    """Everything that goes before the data set of `offer`."""
+    """Everything that goes before the data set of `offer`.
+
+    Raises:
+        InstanceUnfit: A UID is so long that no element can hold it.
+    """
     before, after = _around_instance(offer.sop_class_uid, offer.transfer_syntax_uid)
     body = before + _uid(_SOP_INSTANCE_UID, offer.sop_instance_uid) + after
     length = _element(0x0000, b"UL", struct.pack("<L", len(body)))
@@ -58,7 +65,11 @@ def _around_instance(sop_class_uid: str, transfer_syntax_uid: str) -> tuple[byte
 
 
 def _uid(element: int, uid: str) -> bytes:
-    value = uid.encode("latin-1")
+    value = uid.encode("latin-1", "replace")
+    if len(value) > _UID_BYTES_MAX:
+        raise InstanceUnfit(
+            f"An instance came with a UID of {len(value)} characters.", status=_DOES_NOT_MATCH
+        )
     return _element(element, b"UI", value + b"\0" * (len(value) % 2))
 
 
@@ -81,6 +92,8 @@ def read_header(file: IO[bytes]) -> FileHeader:
         if element == 0x0000 and len(value) == 4:
             end = min(end, file.tell() + int(struct.unpack("<L", value)[0]))
         values[element] = value
+    if file.tell() != end:
+        raise ValueError("no DICOM file: its file meta is not as long as it says")
     header = FileHeader(
         sop_class_uid=_text(values, _SOP_CLASS_UID),
         sop_instance_uid=_text(values, _SOP_INSTANCE_UID),

@@ -66,11 +66,6 @@ class OutputFolder:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    @property
-    def wanted_tags(self) -> frozenset[int]:
-        """Elements that naming a file takes."""
-        return self.layout.wanted_tags
-
     def begin(self, offer: InstanceOffer) -> PartFile:
         """Open a part for an instance.
 
@@ -132,6 +127,18 @@ class OutputFolder:
                 return False
             part.rename(final)
             return True
+
+    def set_damaged_aside(self, relative: str) -> None:
+        """Free the name of a file that was found damaged; it is kept, not thrown away.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        damaged = self.root / relative
+        self._conflicts.mkdir(mode=0o700, exist_ok=True)
+        for number in itertools.count(1):
+            if self._claim(damaged, self._conflicts / f"{damaged.name}.damaged.{number}"):
+                return
 
     def _set_aside(self, part: PartFile, name: str) -> str:
         self._conflicts.mkdir(mode=0o700, exist_ok=True)

@@ -1,6 +1,7 @@
 """C-GET against a scripted peer: what is asked for, what is kept, what is said of it."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     AssociationOpened,
     InstanceRefused,
+    InstanceSetAside,
     InstanceStored,
     StudyInventoried,
 )
@@ -269,28 +271,48 @@ def test_a_cut_short_data_set_is_refused_as_damaged(tmp_path: Path) -> None:
     assert not files_in(tmp_path)
 
 
+class _SendsTwice(RawPacs):
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        for instance in [*self.holdings, *self.holdings]:
+            conversation.store(instance)
+        self.finish(conversation, request, completed=4)
+
+
 def test_the_same_instance_twice_is_counted_once(tmp_path: Path) -> None:
-    with RawPacs(instances(2)) as pacs:
-        run(get_plan(), settings(pacs.port, tmp_path))
+    with _SendsTwice(instances(2)) as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))
 
     assert len(of_kind(InstanceStored, events)) == 2
     assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert len(files_in(tmp_path)) == 2
+
+
+class _SendsTwoVersions(RawPacs):
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        for padding_bytes in (100, 200, 200):
+            conversation.store(replace(self.holdings[0], padding_bytes=padding_bytes))
+        self.finish(conversation, request, completed=3)
 
 
 def test_other_bytes_under_the_same_uid_are_kept_aside(tmp_path: Path) -> None:
+    with _SendsTwoVersions(instances(1)) as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    aside = ".dicom-retrieve/conflicts/1.2.3.1.1.dcm.1"
+    assert files_in(tmp_path) == [aside, "1.2.3.1.1.dcm"]
+    assert (tmp_path / "1.2.3.1.1.dcm").read_bytes().endswith(pacs.holdings[0].data)
+    assert {event.path for event in of_kind(InstanceSetAside, events)} == {aside}
+
+
+def test_a_file_that_was_there_is_never_overwritten(tmp_path: Path) -> None:
+    other = tmp_path / "1.2.3.1.1.dcm"
+    other.write_bytes(b"somebody else's")
     with RawPacs(instances(2)) as pacs:
-        run(get_plan(), settings(pacs.port, tmp_path))
-        first = Instance("1.2.3", "1.2.3.1", "1.2.3.1.1", padding_bytes=200)
-        pacs.holdings[0] = first
         events = run(get_plan(), settings(pacs.port, tmp_path))
 
     finished = verdict_of(events)
-    assert finished.verdict is Verdict.PARTIAL
-    assert finished.missing == ("1.2.3.1.1",)
-    aside = tmp_path / ".dicom-retrieve/conflicts/1.2.3.1.1.dcm.1"
-    assert aside.read_bytes().endswith(first.data)
-    assert not (tmp_path / "1.2.3.1.1.dcm").read_bytes().endswith(first.data)
+    assert (finished.verdict, finished.missing) == (Verdict.PARTIAL, ("1.2.3.1.1",))
+    assert other.read_bytes() == b"somebody else's"
 
 
 class _TwoMessagesInOnePdu(RawPacs):

@@ -1,6 +1,6 @@
 """A peer and a store that do as a test says, without a socket or a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
@@ -63,6 +63,9 @@ class FakeStore:
     def __init__(self, conflicts: Sequence[str] = (), broken: DiskFailed | None = None) -> None:
         self.conflicts = conflicts
         self.broken = broken
+        self.here: set[str] = set()
+        """What an earlier run left."""
+        self.finished: tuple[str, str, tuple[str, ...]] | None = None
 
     def begin(self, offer: InstanceOffer) -> FakePart:
         if self.broken:
@@ -74,6 +77,13 @@ class FakeStore:
         name = values[0x00080018].decode()
         placement = Placement.SET_ASIDE if name in self.conflicts else Placement.NEW
         return Placed(placement, name)
+
+    def present(self, study_instance_uid: str) -> frozenset[str]:
+        del study_instance_uid
+        return frozenset(self.here)
+
+    def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
+        self.finished = (study_instance_uid, verdict, tuple(missing))
 
 
 Answer = FinalResponse | RetrieveError

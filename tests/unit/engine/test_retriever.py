@@ -54,7 +54,7 @@ class _Rig:
         return finished
 
     def events(self, job: Callable[[Selection, Peer, int], StudyFinished]) -> list[Event]:
-        return list(self.run.events(job, listener=nullcontext(), report=lambda: None))
+        return list(self.run.events(job, resources=nullcontext(), report=lambda: None))
 
 
 def test_the_story_begins_and_ends_once() -> None:
@@ -125,7 +125,7 @@ def test_closing_the_iterator_cancels_and_joins() -> None:
         assert rig.cancel.wait(10)
         return rig.finish(selection, Verdict.CANCELLED)
 
-    with closing(rig.run.events(job, listener=nullcontext(), report=lambda: None)) as events:
+    with closing(rig.run.events(job, resources=nullcontext(), report=lambda: None)) as events:
         assert isinstance(next(events), RetrieveStarted)
         rig.outbox.append(StudyStarted(study_instance_uid="1.1", worker=1))
         next(events)

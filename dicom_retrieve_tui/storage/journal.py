@@ -1,0 +1,232 @@
+"""What is proven to be in the output folder, so that the next run need not ask for it again.
+
+One thread writes: it takes what was recorded since it last looked, in one transaction, and then has
+the operating system sync those files, beside the transfer and never in it. An entry says that its
+file was whole when it got its name; `synced` says that it has reached the disk, too.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+
+_T = TypeVar("_T")
+
+_SCHEMA_VERSION = 1
+_BATCH_S = 0.1
+"""What was recorded less than this ago may be asked for again after a kill; it is on disk."""
+_BUSY_S = 10.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS instances (
+    sop_instance_uid TEXT NOT NULL,
+    layout TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    synced INTEGER NOT NULL,
+    PRIMARY KEY (sop_instance_uid, layout)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS instances_by_study ON instances (study_instance_uid, layout);
+CREATE TABLE IF NOT EXISTS studies (
+    study_instance_uid TEXT PRIMARY KEY,
+    verdict TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS missing (
+    study_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (study_instance_uid, sop_instance_uid)
+) WITHOUT ROWID;
+"""
+"""No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One instance that stood under its final name when it was recorded."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    path: str
+    """Relative to the output folder."""
+    size_bytes: int
+    synced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEntry:
+    """How a study ended, when it last did."""
+
+    study_instance_uid: str
+    verdict: str
+    missing: tuple[str, ...]
+
+
+class Journal:
+    """The journal of one output folder; any thread may record, one connection reads."""
+
+    def __init__(self, path: Path, root: Path, layout: str) -> None:
+        """Open or create it.
+
+        Args:
+            path: The database.
+            root: The output folder, which the entries' paths start from.
+            layout: The template in use: an instance under another name is another file.
+
+        Raises:
+            ConfigError: It is damaged, or of a newer version.
+        """
+        self._path = path
+        self._root = root
+        self._layout = layout
+        self._pending: deque[Entry] = deque()
+        self._finished: deque[StudyEntry] = deque()
+        self._failure: DiskFailed | None = None
+        self._wake = threading.Event()
+        self._closing = False
+        self._reading = threading.Lock()
+        with _explained(path):
+            self._reader = _connect(path)
+            version = self._reader.execute("PRAGMA user_version").fetchone()[0]
+            if version > _SCHEMA_VERSION:
+                raise ConfigError(
+                    f"The journal {path} was written by a newer version of dicom-retrieve."
+                )
+            self._reader.executescript(_SCHEMA)
+            self._reader.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        self._writer = threading.Thread(target=self._write, name="journal")
+        self._writer.start()
+
+    def record(self, entry: Entry) -> None:
+        """Note an instance; it reaches the database within moments, and is then synced.
+
+        Raises:
+            DiskFailed: The journal could not be written.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._pending.append(entry)
+
+    def finish(self, study: StudyEntry) -> None:
+        """Note how a study ended, once the files recorded before are synced."""
+        self._finished.append(study)
+
+    def entries(self, study_instance_uid: str) -> list[Entry]:
+        """What earlier runs recorded of a study under the layout in use."""
+        query = (
+            "SELECT study_instance_uid, sop_instance_uid, path, size_bytes, synced FROM instances"
+            " WHERE study_instance_uid = ? AND layout = ?"
+        )
+        with self._reading, _explained(self._path):
+            rows = self._reader.execute(query, (study_instance_uid, self._layout)).fetchall()
+        return [
+            Entry(study, sop, path, size, bool(synced)) for study, sop, path, size, synced in rows
+        ]
+
+    def close(self) -> None:
+        """Write and sync what is left.
+
+        Raises:
+            DiskFailed: That was not possible.
+        """
+        self._closing = True
+        self._wake.set()
+        self._writer.join()
+        self._reader.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _write(self) -> None:
+        """The writer's life: a transaction, a sync, and again."""
+        try:
+            with contextlib.closing(_connect(self._path)) as database:
+                while True:
+                    last = self._closing
+                    self._write_batch(database)
+                    if last:
+                        return
+                    self._wake.wait(_BATCH_S)
+        except (OSError, sqlite3.Error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._failure = DiskFailed(
+                f"Cannot keep the journal {self._path}: {reason.lower()}. What is finished is "
+                "kept; make room and run the same command again.",
+                path=str(self._path),
+            )
+
+    def _write_batch(self, database: sqlite3.Connection) -> None:
+        # The studies first: what is recorded after this look belongs to the next batch.
+        finished = _take(self._finished)
+        entries = _take(self._pending)
+        if not entries and not finished:
+            return
+        with database:
+            database.executemany(
+                "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, 0)",
+                [
+                    (e.sop_instance_uid, self._layout, e.study_instance_uid, e.path, e.size_bytes)
+                    for e in entries
+                ],
+            )
+        for entry in entries:
+            _sync(self._root / entry.path)
+        for folder in {(self._root / entry.path).parent for entry in entries}:
+            _sync(folder)
+        with database:
+            database.executemany(
+                "UPDATE instances SET synced = 1 WHERE sop_instance_uid = ? AND layout = ?",
+                [(entry.sop_instance_uid, self._layout) for entry in entries],
+            )
+            for study in finished:
+                self._write_study(database, study)
+
+    @staticmethod
+    def _write_study(database: sqlite3.Connection, study: StudyEntry) -> None:
+        uid = study.study_instance_uid
+        database.execute("INSERT OR REPLACE INTO studies VALUES (?, ?)", (uid, study.verdict))
+        database.execute("DELETE FROM missing WHERE study_instance_uid = ?", (uid,))
+        database.executemany("INSERT INTO missing VALUES (?, ?)", [(uid, m) for m in study.missing])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = WAL")
+    # A kill of our process costs nothing; a power cut may cost the last transactions, whose
+    # instances are then asked for again.
+    database.execute("PRAGMA synchronous = NORMAL")
+    return database
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ConfigError(
+            f"The journal {path} cannot be read ({error}). Move it away to start without it: what "
+            "it lists is then retrieved again and compared."
+        ) from error
+
+
+def _take(queue: deque[_T]) -> list[_T]:
+    """All that is in the queue now."""
+    return [queue.popleft() for _ in range(len(queue))]
+
+
+def _sync(path: Path) -> None:
+    """Have the operating system write a file, or the names in a folder, to the disk."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # somebody took it away since; the next run will notice
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,118 @@
+"""The output folder as the engine sees it: files, and the journal of what is proven."""
+
+import threading
+from collections.abc import Collection
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import DiskFailed
+from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
+from dicom_retrieve_tui.storage.journal import Entry, Journal, StudyEntry
+from dicom_retrieve_tui.storage.part_file import PartFile
+from dicom_retrieve_tui.storage.verification import Condition, inspect
+
+JOURNAL = "journal.db"
+_SOP_INSTANCE_UID = 0x00080018
+_STUDY_INSTANCE_UID = 0x0020000D
+_IDENTITY = frozenset({_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID})
+
+
+class InstanceStore:
+    """Keeps instances and remembers them. Safe to use from several threads."""
+
+    def __init__(self, root: Path, layout: str) -> None:
+        """Take the folder.
+
+        Raises:
+            ConfigError: It is a file, in use, or cannot be written to; or its journal is damaged.
+        """
+        self._root = root
+        self._layout = layout
+        self._folder = OutputFolder(root, parse_layout(layout))
+        self._journal_path = root / PRIVATE_FOLDER / JOURNAL
+        self._journal: Journal | None = None
+        self._opening = threading.Lock()
+        self.wanted_tags = self._folder.layout.wanted_tags | _IDENTITY
+        """Elements that naming and recording an instance takes."""
+        try:
+            if self._journal_path.exists():
+                self._open_journal()
+        except BaseException:
+            self._folder.close()
+            raise
+
+    def close(self) -> None:
+        """Write and sync what is left, and give the folder back.
+
+        Raises:
+            DiskFailed: Not everything could be recorded or synced.
+        """
+        try:
+            if self._journal is not None:
+                self._journal.close()
+        finally:
+            self._folder.close()
+
+    def begin(self, offer: InstanceOffer) -> PartFile:
+        """Open a part for an instance.
+
+        Raises:
+            DiskFailed: It cannot be created.
+        """
+        return self._folder.begin(offer)
+
+    def place(self, part: PartFile, values: dict[int, bytes]) -> Placed:
+        """Give a part its final name, and record it.
+
+        Raises:
+            DiskFailed: The disk refuses.
+        """
+        placed = self._folder.place(part, values)
+        if placed.placement is not Placement.SET_ASIDE:
+            study, sop = (_uid(values[tag]) for tag in (_STUDY_INSTANCE_UID, _SOP_INSTANCE_UID))
+            self._open_journal().record(Entry(study, sop, placed.path, part.size_bytes))
+        return placed
+
+    def present(self, study_instance_uid: str) -> frozenset[str]:
+        """SOP Instance UIDs of a study that an earlier run left here, looked at again.
+
+        A file that was synced needs its size only. One that was not is read to its end: after a
+        power cut it may be anything, and what is damaged is moved aside to be retrieved again.
+
+        Raises:
+            DiskFailed: The disk does not let us look.
+        """
+        if self._journal is None:
+            return frozenset()
+        found = set()
+        for entry in self._journal.entries(study_instance_uid):
+            try:
+                condition = inspect(self._root, entry, deep=not entry.synced)
+                if condition is Condition.WHOLE:
+                    found.add(entry.sop_instance_uid)
+                elif condition is Condition.DAMAGED:
+                    self._folder.set_damaged_aside(entry.path)
+            except OSError as error:
+                raise DiskFailed(
+                    f"Cannot look at {entry.path}: {(error.strerror or str(error)).lower()}.",
+                    path=entry.path,
+                ) from error
+        return frozenset(found)
+
+    def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
+        """Record how a study ended; it counts once all of its files are synced."""
+        if self._journal is not None:
+            self._journal.finish(StudyEntry(study_instance_uid, verdict, tuple(missing)))
+
+    def _open_journal(self) -> Journal:
+        """The journal, made with the first instance: a run that keeps nothing leaves nothing."""
+        with self._opening:
+            if self._journal is None:
+                self._journal = Journal(self._journal_path, self._root, self._layout)
+            return self._journal
+
+
+def _uid(value: bytes) -> str:
+    return value.decode("latin-1").rstrip("\0 ")

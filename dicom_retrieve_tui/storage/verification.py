@@ -1,0 +1,64 @@
+"""Are the files that the journal names there, and whole?"""
+
+import os
+from enum import Enum
+from pathlib import Path
+
+from dicom_retrieve_tui.model.elements import walk
+from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from dicom_retrieve_tui.storage.file_meta import read_header
+from dicom_retrieve_tui.storage.journal import Entry
+
+_SOP_INSTANCE_UID = 0x00080018
+_STUDY_INSTANCE_UID = 0x0020000D
+_IDENTITY = frozenset({_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID})
+
+
+class Condition(Enum):
+    """How a file was found."""
+
+    WHOLE = "whole"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
+    """Look at one file.
+
+    Args:
+        root: The output folder.
+        entry: What the journal says of it.
+        deep: Read it to its end; otherwise its presence and its size are all that is looked at.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    path = root / entry.path
+    try:
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        return Condition.MISSING
+    if size_bytes != entry.size_bytes or (deep and not _is_whole(path, entry)):
+        return Condition.DAMAGED
+    return Condition.WHOLE
+
+
+def _is_whole(path: Path, entry: Entry) -> bool:
+    """True if the file is one DICOM instance from beginning to end, and the one recorded."""
+    with path.open("rb") as file:
+        try:
+            header = read_header(file)
+            start, fd = header.data_set_offset, file.fileno()
+            values = walk(
+                lambda offset, length: os.pread(fd, length, start + offset),
+                entry.size_bytes - start,
+                header.transfer_syntax_uid,
+                _IDENTITY,
+            )
+        except (ValueError, MalformedDataSet):
+            return False
+    sop, study = (
+        values.get(tag, b"").decode("latin-1").rstrip("\0 ")
+        for tag in (_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID)
+    )
+    return (sop, study) == (entry.sop_instance_uid, entry.study_instance_uid)

@@ -1,0 +1,140 @@
+"""The same command again: only what is missing is asked for."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.lock import FolderLock
+from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
+from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
+
+_C_GET = 0x10
+
+
+class _SendsSome(RawPacs):
+    """Sends two instances and is gone, until it is told to behave."""
+
+    behaves = False
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        if self.behaves:
+            super().on_get(conversation, request)
+            return
+        for instance in self.holdings[:2]:
+            conversation.store(instance)
+        raise EOFError
+
+
+def test_the_second_run_asks_for_what_the_first_did_not_get(tmp_path: Path) -> None:
+    with _SendsSome(instances(5)) as pacs:
+        first = run(get_plan(), settings(pacs.port, tmp_path))
+        pacs.behaves = True
+        pacs.requests.clear()
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(first).verdict is Verdict.PARTIAL
+    (retrieval,) = [r for r in pacs.requests if r.number(0x0100) == _C_GET]
+    assert retrieval.level == "IMAGE"
+    assert retrieval.key(0x00080018).split("\\") == ["1.2.3.1.3", "1.2.3.1.4", "1.2.3.1.5"]
+    assert of_kind(StudyInventoried, events)[0].present == 2
+    assert len(of_kind(InstanceStored, events)) == 3
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 5)
+
+
+def test_a_complete_study_is_not_asked_for_again(tmp_path: Path) -> None:
+    with RawPacs() as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+        pacs.requests.clear()
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert not [r for r in pacs.requests if r.number(0x0100) == _C_GET]
+
+
+def test_a_file_that_somebody_deleted_is_retrieved_again(tmp_path: Path) -> None:
+    with RawPacs() as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+        (tmp_path / "1.2.3.1.2.dcm").unlink()
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert [e.sop_instance_uid for e in of_kind(InstanceStored, events)] == ["1.2.3.1.2"]
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
+def test_a_file_of_another_size_is_kept_aside_and_retrieved_again(tmp_path: Path) -> None:
+    with RawPacs() as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+        damaged = tmp_path / "1.2.3.1.2.dcm"
+        damaged.write_bytes(damaged.read_bytes()[:-7])
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert damaged.read_bytes().endswith(pacs.holdings[1].data)
+    assert f"{PRIVATE_FOLDER}/conflicts/1.2.3.1.2.dcm.damaged.1" in files_in(tmp_path)
+
+
+def _forget_the_sync(folder: Path) -> None:
+    """As if the machine had lost power before the files reached the disk."""
+    with closing(sqlite3.connect(folder / PRIVATE_FOLDER / "journal.db")) as database, database:
+        database.execute("UPDATE instances SET synced = 0")
+
+
+def test_what_was_never_synced_is_read_to_its_end(tmp_path: Path) -> None:
+    with RawPacs() as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+        zeroed = tmp_path / "1.2.3.1.2.dcm"
+        size_bytes = zeroed.stat().st_size
+        zeroed.write_bytes(zeroed.read_bytes()[:400] + b"\0" * (size_bytes - 400))
+        _forget_the_sync(tmp_path)
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert [e.sop_instance_uid for e in of_kind(InstanceStored, events)] == ["1.2.3.1.2"]
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
+def test_a_second_run_in_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
+    private = tmp_path / PRIVATE_FOLDER
+    private.mkdir()
+    lock = FolderLock.acquire(private / "lock")
+    with RawPacs() as pacs, pytest.raises(ConfigError, match=r"process [0-9]+ is retrieving"):
+        run(get_plan(), settings(pacs.port, tmp_path))
+    lock.release()
+
+    assert pacs.associations == 0
+
+
+def test_a_lock_left_behind_by_a_crash_is_no_obstacle(tmp_path: Path) -> None:
+    private = tmp_path / PRIVATE_FOLDER
+    private.mkdir()
+    (private / "lock").write_text("99999999\n")
+    with RawPacs() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
+def test_parts_of_a_killed_run_are_swept_away(tmp_path: Path) -> None:
+    parts = tmp_path / PRIVATE_FOLDER / "parts"
+    parts.mkdir(parents=True)
+    (parts / "1.part").write_bytes(b"half an instance")
+    with RawPacs() as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert files_in(tmp_path) == [f"1.2.3.1.{n}.dcm" for n in (1, 2, 3)]
+
+
+def test_a_damaged_journal_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
+    private = tmp_path / PRIVATE_FOLDER
+    private.mkdir()
+    (private / "journal.db").write_bytes(b"no database at all, but long enough to be one" * 30)
+    with RawPacs() as pacs, pytest.raises(ConfigError, match=r"journal.*cannot be read"):
+        run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert pacs.associations == 0
