@@ -1,0 +1,137 @@
+"""One retrieval from order to exit code: events are folded, and handed to whoever shows them."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+
+from dicom_retrieve_tui.cli.account import Account
+from dicom_retrieve_tui.cli.json_lines import JsonLines
+from dicom_retrieve_tui.cli.live import LiveRenderer
+from dicom_retrieve_tui.cli.logs import log_event, logging_to
+from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.cli.plain import PlainRenderer
+from dicom_retrieve_tui.cli.renderer import Renderer
+from dicom_retrieve_tui.cli.report import Ending, build_report, write_report
+from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
+from dicom_retrieve_tui.cli.summary import summarise
+from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.settings import Settings
+
+OK, NOT_OK = 0, 1
+
+Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
+"""`wiring.retrieve`, `wiring.survey`, or a script in a test."""
+
+
+def run_order(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
+    """Carry out one order and tell of it; returns the exit code.
+
+    Raises:
+        RetrieveError: Before anything was sent: the output folder or the port cannot be used.
+    """
+    return _Order(options, around).run(engine or _wired(options))
+
+
+def _wired(options: Options) -> Engine:
+    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads pydicom and pynetdicom
+
+    return wiring.survey if options.dry_run else wiring.retrieve
+
+
+def _stream(engine: Engine, options: Options, cancel: CancelToken) -> Generator[Event, None, None]:
+    """The engine's events; closing this closes the engine's iterator."""
+    yield from engine(options.plan, options.settings, cancel)
+
+
+class _Order:
+    """What belongs to one order while it is carried out."""
+
+    def __init__(self, options: Options, around: Surroundings) -> None:
+        self._options = options
+        self._around = around
+        self._account = Account(options.plan)
+        self._cancel = CancelToken()
+        self._renderer = self._choose_renderer()
+        self._json = (
+            JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
+            if options.json
+            else None
+        )
+
+    def run(self, engine: Engine) -> int:
+        started, started_s = self._around.utc_now(), self._around.monotonic_s()
+        interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
+        with logging_to(self._options.log_file), ExitStack() as stack:
+            stack.enter_context(interruption)
+            stack.callback(self._renderer.close)
+            events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
+            for event in events:
+                self._take(event)
+        elapsed_s = self._around.monotonic_s() - started_s
+        code = self._tell(elapsed_s, self._exit_code(interrupted=interruption.requested))
+        ending = Ending(
+            started=started,
+            finished=self._around.utc_now(),
+            elapsed_s=elapsed_s,
+            exit_code=code,
+        )
+        return self._report(ending)
+
+    def _choose_renderer(self) -> Renderer:
+        around, options = self._around, self._options
+        # JSON lines on the same terminal would run through the rows.
+        shared = options.json and around.stdout.is_terminal
+        dumb = around.environ.get("TERM", "") in {"", "dumb"}
+        live = around.stderr.is_terminal and not (shared or dumb)
+        kind = LiveRenderer if live else PlainRenderer
+        return kind(around.stderr, self._account, options, around.monotonic_s)
+
+    def _take(self, event: Event) -> None:
+        self._account.apply(event)
+        log_event(event)
+        self._renderer.show(event)
+        if self._json is not None:
+            self._json.write(event)
+            if self._around.stdout.lost:
+                # Nobody reads what was asked for. What is on disk stays.
+                self._cancel.request()
+
+    def _stop(self) -> None:
+        self._cancel.request()
+        self._renderer.stopping()
+
+    def _exit_code(self, *, interrupted: bool) -> int:
+        if self._account.progress.complete:
+            return OK
+        return INTERRUPTED if interrupted else NOT_OK
+
+    def _tell(self, elapsed_s: float, code: int) -> int:
+        """Print the summary; data that was asked for and could not be printed is a failure."""
+        around, options = self._around, self._options
+        lines = summarise(self._account, options, elapsed_s)
+        if options.json:
+            for line in lines:
+                around.stderr.say(line)
+        else:
+            around.stdout.write_lines(lines)
+        if around.stdout.lost:
+            around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+            if options.json or options.dry_run:
+                return code or NOT_OK
+        return code
+
+    def _report(self, ending: Ending) -> int:
+        """Write the report, if one was asked for; a report that is not there is a failure."""
+        path = self._options.report
+        if path is None:
+            return ending.exit_code
+        try:
+            write_report(path, build_report(self._account, self._options, ending))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self._around.stderr.say(f"--report {path}: cannot be written: {reason}")
+            return ending.exit_code or NOT_OK
+        self._around.stderr.say(f"the full account is in {path}")
+        return ending.exit_code

@@ -1,0 +1,215 @@
+"""`dicom-retrieve demo`: the embedded PACS, and the real command run against it.
+
+Nothing is retrieved here: this builds orders and hands them to the function that every other order
+goes to, so that the demonstration shows the product and not a show.
+"""
+
+import argparse
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from dicom_retrieve_tui.cli.command import OK, Engine, run_order
+from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.cli.parser import PROGRAM, UsageError
+from dicom_retrieve_tui.cli.paths import check_output
+from dicom_retrieve_tui.cli.signals import Interruption
+from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.cli.wording import folder_text
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.settings import HIERARCHICAL_LAYOUT, Settings
+
+_HOST = "127.0.0.1"
+_CALLING = "DEMO_SCU"
+_DESTINATION = "DEMO_SCP"
+_PARALLEL = 2
+
+
+class DemoStudy(Protocol):
+    """What the demonstration needs to know of a study."""
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID (0020,000D)."""
+
+    @property
+    def description(self) -> str:
+        """Study Description (0008,1030)."""
+
+    @property
+    def number_of_instances(self) -> int:
+        """How many instances it has."""
+
+
+class DemoServer(Protocol):
+    """`demo.pacs.DemoPacs`, up and answering."""
+
+    @property
+    def ae_title(self) -> str:
+        """Its AE title."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens, on the loopback interface."""
+
+    @property
+    def studies(self) -> Sequence[DemoStudy]:
+        """What it holds."""
+
+    def register_destination(self, ae_title: str, host: str, port: int) -> None:
+        """Make a move destination known."""
+
+
+OpenPacs = Callable[[], AbstractContextManager[DemoServer]]
+
+
+def run_demo(
+    args: argparse.Namespace,
+    around: Surroundings,
+    engine: Engine | None = None,
+    open_pacs: OpenPacs | None = None,
+) -> int:
+    """Start the PACS, and retrieve from it or keep it up; returns the exit code.
+
+    Raises:
+        ConfigError: The flags cannot be meant.
+    """
+    if args.headless == args.serve:
+        raise UsageError(
+            "demo needs one of --headless (retrieve from it) and --serve (keep it up)."
+        )
+    if args.serve and args.output is not None:
+        raise UsageError("--output has no use with --serve, which retrieves nothing.")
+    output = None if args.output is None else check_output(args.output)
+    with (open_pacs or _demo_pacs)() as pacs:
+        if args.serve:
+            return _serve(pacs, around)
+        return _Headless(pacs, around, engine, verbose=args.verbose).run(output)
+
+
+def _demo_pacs() -> AbstractContextManager[DemoServer]:
+    from dicom_retrieve_tui.demo.pacs import DemoPacs  # noqa: PLC0415 - it loads pynetdicom
+
+    return DemoPacs()
+
+
+class _Headless:
+    """Everything but one study by C-GET, and that one by C-MOVE to ourselves."""
+
+    def __init__(
+        self,
+        pacs: DemoServer,
+        around: Surroundings,
+        engine: Engine | None,
+        *,
+        verbose: bool,
+    ) -> None:
+        self._pacs = pacs
+        self._around = around
+        self._engine = engine
+        self._verbose = verbose
+
+    def run(self, output: Path | None) -> int:
+        output = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
+        orders = [selection_of(study) for study in self._pacs.studies]
+        by_get, by_move = orders[:-1], orders[-1:]
+        self._say(f"a PACS with {len(orders)} studies is up: {peer_of(self._pacs)}")
+        code = self._carry_out(self._get_order(by_get, output))
+        if code == OK:
+            code = self._carry_out(self._move_order(by_move, output))
+        if output.exists():
+            self._around.stdout.write_lines([f"The files are in {folder_text(output)}"])
+        return code
+
+    def _carry_out(self, options: Options) -> int:
+        return run_order(options, self._around, self._engine)
+
+    def _get_order(self, orders: list[Selection], output: Path) -> Options:
+        plan = Plan(selections=tuple(orders), method=Method.C_GET, parallel=_PARALLEL)
+        return Options(plan=plan, settings=self._settings(output), verbose=self._verbose)
+
+    def _move_order(self, orders: list[Selection], output: Path) -> Options:
+        port = free_port()
+        self._pacs.register_destination(_DESTINATION, _HOST, port)
+        plan = Plan(
+            selections=tuple(orders),
+            method=Method.C_MOVE,
+            move_destination=_DESTINATION,
+            listening=True,
+        )
+        settings = self._settings(output, listen=(_HOST, port))
+        return Options(plan=plan, settings=settings, verbose=self._verbose)
+
+    def _settings(self, output: Path, listen: tuple[str | None, int] | None = None) -> Settings:
+        return Settings(
+            peer=peer_of(self._pacs),
+            calling_ae_title=_CALLING,
+            output=output,
+            layout=HIERARCHICAL_LAYOUT,
+            listen=listen,
+        )
+
+    def _say(self, text: str) -> None:
+        self._around.stderr.say(text)
+
+
+def _serve(pacs: DemoServer, around: Surroundings) -> int:
+    """Keep the PACS up until a signal comes; stopping it is what it is for, hence exit code 0."""
+    port = free_port()
+    pacs.register_destination(_DESTINATION, _HOST, port)
+    around.stdout.write_lines(serving_text(pacs, port))
+    over = threading.Event()
+    with Interruption(on_first=over.set, on_second=lambda: None):
+        while not over.wait(0.2):
+            pass
+    around.stderr.say("the demonstration PACS is down")
+    return OK
+
+
+def serving_text(pacs: DemoServer, destination_port: int) -> list[str]:
+    """Where the PACS is, what it holds, and command lines to paste."""
+    url = f"pacs://{_HOST}:{pacs.port}"
+    uid = pacs.studies[0].study_instance_uid
+    common = [f"  {PROGRAM} {url} --called-aet {pacs.ae_title} \\", f"      --study-uid {uid} \\"]
+    by_move = f"--move-dest {_DESTINATION} --listen {_HOST}:{destination_port}"
+    return [
+        f"The demonstration PACS is up, on this machine only: {peer_of(pacs)}",
+        "",
+        "It holds, with the number of instances:",
+        *map(_study_line, pacs.studies),
+        "",
+        "To fetch a study by C-GET:",
+        *common,
+        "      --method c-get --output study/",
+        "or by C-MOVE:",
+        *common,
+        f"      {by_move} --output study/",
+        "",
+        "Ctrl-C ends it.",
+    ]
+
+
+def _study_line(study: DemoStudy) -> str:
+    return f"  {study.number_of_instances:>3}  {study.study_instance_uid:<44}  {study.description}"
+
+
+def selection_of(study: DemoStudy) -> Selection:
+    """A whole study."""
+    return Selection(study_instance_uid=study.study_instance_uid)
+
+
+def peer_of(pacs: DemoServer) -> PeerAE:
+    """The PACS as the command addresses it."""
+    return PeerAE(ae_title=pacs.ae_title, endpoint=Endpoint(host=_HOST, port=pacs.port))
+
+
+def free_port() -> int:
+    """A port that nobody has now; the PACS must know it before our listener is up."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])

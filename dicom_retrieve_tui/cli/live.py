@@ -1,0 +1,96 @@
+"""Live progress at a terminal: a row for each association, and one for the whole run.
+
+Events only update numbers. A thread of rich's draws them a few times a second, so that 2,000
+instances a second cost nothing, and the clock goes on while nothing comes. rich is imported when
+the first event arrives: nothing else in the headless command needs it.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.cli.account import Account
+from dicom_retrieve_tui.cli.board import Board
+from dicom_retrieve_tui.cli.narration import narrate
+from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.cli.renderer import STOPPING
+from dicom_retrieve_tui.cli.surroundings import Narration
+from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.text import clean_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+_REFRESH_PER_S = 5
+_SHOW_CURSOR = b"\x1b[?25h\r\n"
+
+
+class LiveRenderer:
+    """Rows that are redrawn in place, below the lines that stay."""
+
+    def __init__(
+        self,
+        stderr: Narration,
+        account: Account,
+        options: Options,
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._stderr = stderr
+        self._account = account
+        self._options = options
+        self._board = Board(account.progress, monotonic_s)
+        self._stopping = False
+        self._live: Live | None = None
+
+    def show(self, event: Event) -> None:
+        """Keep the event's line, if it has one, above the rows."""
+        self._board.follow(event)
+        live = self._live or self._start()
+        line = narrate(event, self._account, self._options, width=live.console.width)
+        if line is not None:
+            live.console.print(clean_text(line), markup=False, highlight=False, overflow="fold")
+
+    def stopping(self) -> None:
+        """Let the next drawing say that the user was heard.
+
+        A signal handler must not print here: its thread may hold the console's lock halfway
+        through a line.
+        """
+        self._stopping = True
+
+    def close(self) -> None:
+        """Take the rows away; the lines stay."""
+        if self._live is not None:
+            self._live.stop()
+
+    def abandon(self) -> None:
+        """Give the cursor back past rich, whose lock may be held."""
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self._stderr.stream.fileno(), _SHOW_CURSOR)
+
+    def _start(self) -> "Live":
+        from rich.console import Console  # noqa: PLC0415 - a piped run never needs it
+        from rich.live import Live  # noqa: PLC0415
+
+        self._live = Live(
+            console=Console(file=self._stderr.stream),
+            get_renderable=self._draw,
+            refresh_per_second=_REFRESH_PER_S,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self._live.start()
+        return self._live
+
+    def _draw(self) -> "RenderableType":
+        from dicom_retrieve_tui.cli.drawing import draw  # noqa: PLC0415 - it imports rich
+
+        if self._live is None:
+            return ""
+        console = self._live.console
+        picture = self._board.picture(rows_max=max(console.height - 4, 1))
+        return draw(picture, width=console.width, footer=STOPPING if self._stopping else "")

@@ -1,0 +1,71 @@
+"""`--log-file`: what developers need to see, with the time in UTC. Nothing else configures logging.
+
+Patients' names stay out: paths may hold them through `--layout`, so events are logged without.
+"""
+
+import json
+import logging
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
+
+_PACKAGE = "dicom_retrieve_tui"
+_FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(threadName)s %(name)s: %(message)s"
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def logging_to(path: Path | None) -> Iterator[None]:
+    """Append everything that our package logs to `path`; without one, keep it silent.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    package = logging.getLogger(_PACKAGE)
+    level = package.level
+    handler = _handler(path)
+    package.addHandler(handler)
+    if path is not None:
+        package.setLevel(logging.DEBUG)
+        logger.info(
+            "dicom-retrieve %s, Python %s, %s",
+            __version__,
+            platform.python_version(),
+            platform.platform(),
+        )
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        handler.close()
+
+
+def log_event(event: Event) -> None:
+    """Log an event for whoever has to find out later what went on."""
+    if isinstance(event, BytesReceived) or not logger.isEnabledFor(logging.DEBUG):
+        return
+    fields = {name: value for name, value in event_fields(event).items() if name != "path"}
+    logger.debug("%s", json.dumps(fields))
+
+
+def _handler(path: Path | None) -> logging.Handler:
+    if path is None:
+        # Without any handler, Python prints warnings on stderr by itself.
+        return logging.NullHandler()
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"--log-file {path}: cannot be written: {reason}.") from error
+    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    return handler

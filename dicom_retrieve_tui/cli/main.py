@@ -1,0 +1,110 @@
+"""The console script: reads the command line, and turns every end into an exit code.
+
+0: everything asked for is complete. 1: anything else, usage errors included. 130: interrupted.
+"""
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.parser import PROGRAM, UsageError, help_text, parse_command_line
+from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.errors import RetrieveError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from dicom_retrieve_tui.cli.command import Engine
+
+_BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
+_HELP_HINT = f"{PROGRAM} --help lists the flags."
+
+
+def run() -> NoReturn:
+    """Be the `dicom-retrieve` command."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path may hold bytes that are no text; they are shown, and never raise.
+            stream.reconfigure(errors="backslashreplace")
+    code = main(sys.argv[1:])
+    _flush(sys.stdout)
+    _flush(sys.stderr)
+    sys.exit(code)
+
+
+def _flush(stream: TextIO | None) -> None:
+    """Write out what is left; a reader that went away is no news to the interpreter's exit."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def main(
+    argv: Sequence[str],
+    *,
+    stdin: TextIO | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+    retrieve: "Engine | None" = None,
+) -> int:
+    """Do what `argv` says; returns the exit code and never raises.
+
+    Args:
+        argv: The arguments, without the program's name.
+        stdin: For `--uid-list -`; the process's own if None, as with the other two.
+        stdout: For data.
+        stderr: For narration.
+        retrieve: Does the work instead of `wiring.retrieve` and `wiring.survey`.
+    """
+    # A stream is None where the shell closed it (`>&-`).
+    around = Surroundings(
+        stdin=stdin or sys.stdin or io.StringIO(),
+        stdout=DataStream(stdout or sys.stdout or io.StringIO()),
+        stderr=Narration(stderr or sys.stderr or io.StringIO()),
+        environ=os.environ,
+    )
+    try:
+        return _dispatch(parse_command_line(argv), around, retrieve)
+    except UsageError as error:
+        around.stderr.say(f"{PROGRAM}: {error}")
+        around.stderr.say(_HELP_HINT)
+    except RetrieveError as error:
+        # More than one line only where a UID list has more than one bad line.
+        for line in f"{PROGRAM}: {error}".split("\n"):
+            around.stderr.say(line)
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # noqa: BLE001 - the one place: whatever gets here is a bug, and is shown
+        for line in [*traceback.format_exc().splitlines(), _BUG]:
+            around.stderr.say(line)
+    return 1
+
+
+def _dispatch(args: "argparse.Namespace", around: Surroundings, retrieve: "Engine | None") -> int:
+    if args.help or args.version:
+        text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
+        around.stdout.write_lines(text.rstrip("\n").split("\n"))
+        return 0
+    # Imported only now: `--help` and a mistyped flag answer without them.
+    if args.command == "demo":
+        from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
+
+        return run_demo(args, around, retrieve)
+    from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
+
+    options = read_options(args, lambda: _read_stdin(around))
+    return run_order(options, around, retrieve)
+
+
+def _read_stdin(around: Surroundings) -> str:
+    if around.stdin.isatty():
+        around.stderr.say("reading Study Instance UIDs from the terminal; Ctrl-D ends the list")
+    return around.stdin.read().removeprefix("\ufeff")

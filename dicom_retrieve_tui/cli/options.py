@@ -1,0 +1,169 @@
+"""Flags into a plan and settings: every contradiction that needs no network to see is told here.
+
+Nothing is written and nothing is sent; the messages are one plain sentence each.
+"""
+
+import argparse
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_retrieve_tui.cli.parser import UsageError
+from dicom_retrieve_tui.cli.paths import check_output, file_to_write
+from dicom_retrieve_tui.cli.selections import select
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
+from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.settings import (
+    DEFAULT_CALLED_AE_TITLE,
+    DEFAULT_CALLING_AE_TITLE,
+    DEFAULT_TIMEOUT_S,
+    FLAT_LAYOUT,
+    HIERARCHICAL_LAYOUT,
+    Settings,
+)
+from dicom_retrieve_tui.model.uids import ae_title_fault
+
+PARALLEL_MAX = 64
+TIMEOUT_MAX_S = 86_400
+"""A day: far beyond any PACS, and far below what a socket's clock can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One retrieval as the user ordered it."""
+
+    plan: Plan
+    settings: Settings
+    duplicates: int = 0
+    """UIDs that stood in the list more than once."""
+    json: bool = False
+    report: Path | None = None
+    dry_run: bool = False
+    verbose: bool = False
+    log_file: Path | None = None
+
+    @property
+    def delivering(self) -> bool:
+        """True if the instances go to somebody else's SCP, and we see none of them."""
+        return self.plan.method is Method.C_MOVE and not self.plan.listening
+
+
+def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Options:
+    """Turn the flags into a plan and settings.
+
+    Args:
+        args: From `parser.parse_command_line`.
+        read_stdin: Called once, and only if the UID list is `-`.
+
+    Raises:
+        ConfigError: They cannot be meant; the message is for the user.
+    """
+    if args.target is None:
+        raise UsageError("No PACS was named; give it as pacs://HOST[:PORT].")
+    endpoint = parse_pacs_url(args.target)
+    output = check_output(args.output)
+    settings = Settings(
+        peer=PeerAE(
+            ae_title=_ae_title("--called-aet", args.called_aet) or DEFAULT_CALLED_AE_TITLE,
+            endpoint=endpoint,
+        ),
+        calling_ae_title=_ae_title("--aet", args.aet) or DEFAULT_CALLING_AE_TITLE,
+        output=output,
+        layout=_layout(args),
+        timeout_s=_timeout_s(args.timeout),
+        listen=None if args.listen is None else parse_listen(args.listen),
+    )
+    report = file_to_write("--report", args.report, about_to_exist=output)
+    log_file = file_to_write("--log-file", args.log_file)
+    plan, duplicates = _plan(args, read_stdin)
+    return Options(
+        plan=plan,
+        settings=settings,
+        duplicates=duplicates,
+        json=args.json,
+        report=report,
+        dry_run=args.dry_run,
+        verbose=args.verbose,
+        log_file=log_file,
+    )
+
+
+def _plan(args: argparse.Namespace, read_stdin: Callable[[], str]) -> tuple[Plan, int]:
+    method, move_destination = _method(args)
+    parallel = _parallel(args.parallel)
+    selected = select(args, read_stdin)
+    plan = Plan(
+        selections=selected.selections,
+        method=method,
+        move_destination=move_destination,
+        listening=args.listen is not None,
+        parallel=parallel,
+    )
+    return plan, selected.duplicates
+
+
+def _method(args: argparse.Namespace) -> tuple[Method, str | None]:
+    """The method, and the move destination unless the method is C-GET, which has none."""
+    text = args.method if args.method is not None else Method.C_MOVE
+    if text not in set(Method):
+        raise ConfigError(f"--method {text!r}: choose c-move, c-get or auto.")
+    method = Method(text)
+    move_destination = _ae_title("--move-dest", args.move_dest)
+    if method is Method.C_GET:
+        if args.listen is not None:
+            raise ConfigError(
+                "--listen has no use with --method c-get, which brings the files over our own "
+                "association; leave it out."
+            )
+        return method, None
+    if move_destination is None:
+        _require_move_destination(args, method)
+    return method, move_destination
+
+
+def _require_move_destination(args: argparse.Namespace, method: Method) -> None:
+    if method is Method.C_MOVE:
+        raise ConfigError(
+            "C-MOVE needs --move-dest, the AE title that the PACS shall send to; to fetch the "
+            "files directly, use --method c-get."
+        )
+    if args.listen is not None:
+        raise ConfigError("--listen needs --move-dest, the AE title under which the PACS knows us.")
+
+
+def _ae_title(flag: str, text: str | None) -> str | None:
+    if text is not None and (fault := ae_title_fault(text)) is not None:
+        raise ConfigError(f"{flag} {text!r} {fault}.")
+    return text
+
+
+def _layout(args: argparse.Namespace) -> str:
+    if args.layout is None:
+        return HIERARCHICAL_LAYOUT if args.hierarchical else FLAT_LAYOUT
+    if args.hierarchical:
+        raise ConfigError("--hierarchical and --layout exclude each other; give one of them.")
+    parse_layout(args.layout)
+    return str(args.layout)
+
+
+def _timeout_s(text: str | None) -> float:
+    if text is None:
+        return DEFAULT_TIMEOUT_S
+    seconds = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text) else 0.0
+    if not 0 < seconds <= TIMEOUT_MAX_S:
+        raise ConfigError(
+            f"--timeout {text!r}: expected seconds, more than 0 and at most {TIMEOUT_MAX_S}."
+        )
+    return seconds
+
+
+def _parallel(text: str | None) -> int:
+    if text is None:
+        return 1
+    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+    if not 1 <= number <= PARALLEL_MAX:
+        raise ConfigError(f"--parallel {text!r}: expected a whole number from 1 to {PARALLEL_MAX}.")
+    return number

@@ -1,0 +1,190 @@
+"""The flags and their help; what they mean together is decided in `options`.
+
+Values are taken as text, so that every message about a bad one is ours. Nothing heavy is imported:
+`--help` answers at once.
+"""
+
+import argparse
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from dicom_retrieve_tui.errors import ConfigError
+
+PROGRAM = "dicom-retrieve"
+
+_RETRIEVE_USAGE = f"""{PROGRAM} pacs://HOST[:PORT] [flags]
+       {PROGRAM} demo (--headless | --serve)"""
+
+_RETRIEVE_DESCRIPTION = """\
+Retrieve DICOM studies, series and instances from a PACS into a folder, by
+C-GET or by C-MOVE, and prove that what came is complete."""
+
+_RETRIEVE_EPILOG = f"""\
+examples:
+  one study, straight to us:
+    {PROGRAM} pacs://pacs.example:11112 --method c-get \\
+        --study-uid 1.2.840.113619.2.1 --output study/
+  a list of studies by C-MOVE to ourselves, four associations at once:
+    {PROGRAM} pacs://pacs.example:11112 --move-dest MY_SCP --listen 11112 \\
+        --uid-list studies.txt --output studies/ --parallel 4
+  no PACS at hand:
+    {PROGRAM} demo --headless
+
+exit codes:
+  0 everything asked for is complete, 1 anything else, 130 interrupted"""
+
+_DEMO_DESCRIPTION = """\
+A small PACS with invented patients, on this machine only, to try everything against."""
+
+
+class UsageError(ConfigError):
+    """The command line cannot be read; the help would help."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with our exit codes and our sentences: it raises, and never exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        if match := re.fullmatch(r"argument (?:.*/)?(\S+): expected one argument", message):
+            raise UsageError(f"{match[1]} needs a value.")
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.")
+
+
+class _Once(argparse.Action):
+    """A value that may be given once: the last of two would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            hint = "; for several studies, use --uid-list" if self.dest == "study_uid" else ""
+            parser.error(f"{option_string} is given twice{hint}")
+        setattr(namespace, self.dest, values)
+
+
+def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; `.command` is `retrieve` or `demo`, absent values are None.
+
+    Raises:
+        UsageError: There is no such flag, or a value is missing.
+    """
+    demo = list(argv[:1]) == ["demo"]
+    parser = demo_parser() if demo else retrieve_parser()
+    namespace, surplus = parser.parse_known_args(argv[1:] if demo else argv)
+    if surplus and not (namespace.help or namespace.version):
+        _refuse(surplus[0], parser)
+    namespace.command = "demo" if demo else "retrieve"
+    return namespace
+
+
+def help_text(command: str) -> str:
+    """What `--help` prints."""
+    return (demo_parser() if command == "demo" else retrieve_parser()).format_help()
+
+
+def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
+    flag = word.partition("=")[0]
+    if not flag.startswith("-"):
+        raise UsageError(f"{word!r} is one argument too many; every UID needs its flag.")
+    known = re.findall(r"--[a-z-]+", parser.format_help())
+    near = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
+    raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near[0]}?" if near else "."))
+
+
+def _parser(prog: str, usage: str, description: str, epilog: str | None = None) -> _Parser:
+    return _Parser(
+        prog=prog,
+        usage=usage,
+        description=description,
+        epilog=epilog,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def retrieve_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve pacs://HOST[:PORT]`."""
+    parser = _parser(PROGRAM, _RETRIEVE_USAGE, _RETRIEVE_DESCRIPTION, _RETRIEVE_EPILOG)
+    parser.add_argument_group("which PACS").add_argument(
+        "target", nargs="?", metavar="pacs://HOST[:PORT]", help="its address; port 104 if not given"
+    )
+    _add_what(parser)
+    _add_how(parser)
+    _add_where(parser)
+    _add_account(parser)
+    _add_general(parser)
+    return parser
+
+
+def _add_values(group: Any, *flags: tuple[str, str, str]) -> None:
+    for flag, metavar, text in flags:
+        group.add_argument(flag, action=_Once, metavar=metavar, help=text)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    _add_values(
+        parser.add_argument_group("what to retrieve"),
+        ("--study-uid", "UID", "Study Instance UID"),
+        ("--series-uid", "UID", "one series of that study"),
+        ("--instance-uid", "UID", "one instance of that series"),
+        ("--uid-list", "FILE", "Study Instance UIDs, one per line; - is stdin"),
+    )
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    _add_values(
+        parser.add_argument_group("how to ask for it"),
+        ("--aet", "AET", "our AE title (DICOMRETRIEVE)"),
+        ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),
+        ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
+        ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
+        ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
+        ("--parallel", "N", "associations at once, 1 to 64 (1)"),
+        ("--timeout", "S", "seconds without a byte before we give up (60)"),
+    )
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where it goes")
+    _add_values(group, ("--output", "DIR", "folder for the files, created if missing (.)"))
+    group.add_argument("--hierarchical", action="store_true", help="STUDY/SERIES/INSTANCE.dcm")
+    _add_values(
+        group,
+        ("--layout", "TEMPLATE", "such as {PatientID}/{SOPInstanceUID}.dcm"),
+    )
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to tell")
+    group.add_argument("--dry-run", action="store_true", help="list what there is, and stop")
+    group.add_argument(
+        "--json", action="store_true", help="events on stdout, one JSON object a line"
+    )
+    _add_values(group, ("--report", "FILE", "write the final account as JSON"))
+    group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    _add_values(group, ("--log-file", "FILE", "append a full diagnostic log, no patient names"))
+
+
+def _add_general(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("about")
+    group.add_argument("-h", "--help", action="store_true", help="this text")
+    group.add_argument("--version", action="store_true", help="the version")
+
+
+def demo_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve demo`."""
+    parser = _parser(f"{PROGRAM} demo", f"{PROGRAM} demo (--headless | --serve)", _DEMO_DESCRIPTION)
+    group = parser.add_argument_group("what to do")
+    group.add_argument("--headless", action="store_true", help="retrieve everything that it holds")
+    group.add_argument("--serve", action="store_true", help="keep it up for others, until Ctrl-C")
+    _add_values(group, ("--output", "DIR", "folder for the files (a new temporary one)"))
+    group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    _add_general(parser)
+    return parser

@@ -1,0 +1,131 @@
+"""`--report`: the final account as JSON, written beside its name and renamed: never half there."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.account import Account
+from dicom_retrieve_tui.cli.narration import verdict_word
+from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.cli.surroundings import utc_text
+from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
+from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """When the run was, and what the command says of it to its caller."""
+
+    started: datetime
+    finished: datetime
+    elapsed_s: float
+    exit_code: int
+
+
+def build_report(account: Account, options: Options, ending: Ending) -> Mapping[str, object]:
+    """The report as plain values; the names in it are public, as those of the events are."""
+    progress, settings, plan = account.progress, options.settings, options.plan
+    verdict = progress.verdict or Verdict.CANCELLED
+    return {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "dicom-retrieve", "version": __version__},
+        "dry_run": options.dry_run,
+        "peer": str(settings.peer),
+        "calling_ae_title": settings.calling_ae_title,
+        "method": str(plan.method),
+        "move_destination": plan.move_destination,
+        "listening": plan.listening,
+        "output": str(settings.output),
+        "started": utc_text(ending.started),
+        "finished": utc_text(ending.finished),
+        "seconds": round(ending.elapsed_s, 3),
+        "verdict": verdict_word(verdict, dry_run=options.dry_run),
+        "exit_code": ending.exit_code,
+        "totals": _totals(account, options),
+        "notes": account.notes.get(None, []),
+        "refused": [_refusal(each) for each in account.refusals.get(None, [])],
+        "studies": [_study(order, study, account, options) for order, study in account.studies()],
+    }
+
+
+def write_report(path: Path, report: Mapping[str, object]) -> None:
+    """Put the report under its name, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written; nothing of it stays behind.
+    """
+    # Through a link to the file that it names, for the rename would replace the link.
+    path = path.resolve()
+    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(report, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _totals(account: Account, options: Options) -> dict[str, object]:
+    progress = account.progress
+    tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
+    return {
+        "studies": len(account.plan.selections),
+        "duplicates_merged": options.duplicates,
+        "verdicts": {
+            verdict_word(verdict, dry_run=options.dry_run): tally[verdict]
+            for verdict in Verdict
+            if tally[verdict]
+        },
+        "expected": progress.expected,
+        "stored": progress.stored,
+        "present": progress.present,
+        "stored_bytes": progress.stored_bytes,
+        "received_bytes": progress.received_bytes,
+        "refused": progress.refused,
+        "set_aside": progress.set_aside,
+    }
+
+
+def _study(
+    order: Selection, study: StudyProgress, account: Account, options: Options
+) -> dict[str, object]:
+    uid = order.study_instance_uid
+    return {
+        "study_instance_uid": uid,
+        "series_instance_uid": order.series_instance_uid,
+        "sop_instance_uid": order.sop_instance_uid,
+        "verdict": verdict_word(study.verdict or Verdict.CANCELLED, dry_run=options.dry_run),
+        "reason": study.reason,
+        "series": account.series.get(uid),
+        "expected": study.expected,
+        "stored": study.stored,
+        "present": study.present,
+        "received_bytes": study.received_bytes,
+        # What is not on our disk may well be on somebody else's: of a delivery we know nothing.
+        "missing": [] if options.delivering else list(study.missing),
+        "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
+        "set_aside": [
+            {"sop_instance_uid": each.sop_instance_uid, "path": each.path}
+            for each in account.set_aside.get(uid, [])
+        ],
+        "notes": account.notes.get(uid, []),
+    }
+
+
+def _refusal(refused: InstanceRefused) -> dict[str, str]:
+    return {
+        "sop_instance_uid": refused.sop_instance_uid,
+        "status": f"0x{refused.status:04X}",
+        "reason": refused.reason,
+    }

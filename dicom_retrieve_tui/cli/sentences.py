@@ -1,0 +1,73 @@
+"""One study's end in one sentence. Pure; every claim in it is what the verdict proves, no more."""
+
+from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.cli.wording import count, folder_text
+from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.verdict import Verdict
+
+_SOME = "{came} of {what} {are} in {folder}; whether that is all, is unknown"
+
+_RETRIEVED = {
+    Verdict.COMPLETE: "{all} of {what} {are} in {folder}",
+    Verdict.PARTIAL: "{stored} of {expected} of {what} {are} in {folder}; {missing} missing",
+    Verdict.UNVERIFIED: _SOME,
+    Verdict.CANCELLED: "{stored} of {expected} of {what} {are} in {folder}",
+    Verdict.FAILED: "nothing of {what} was retrieved",
+    Verdict.NOT_FOUND: "{what}",
+}
+"""Where the PACS listed what there is."""
+
+_UNLISTED = _RETRIEVED | {
+    Verdict.PARTIAL: _SOME,
+    Verdict.CANCELLED: "{came} of {what} {are} in {folder}",
+}
+"""Where it did not, or was not asked any more."""
+
+_SENT = {
+    Verdict.DELIVERED: "{expected} delivered to {to} by the PACS's account; "
+    "nothing was written to {folder}",
+    Verdict.PARTIAL: "not all of {what} went to {to}",
+    Verdict.UNVERIFIED: "how much of {what} went to {to}, is unknown",
+    Verdict.CANCELLED: "how much of {what} went to {to} before the end, is unknown",
+    Verdict.FAILED: "{what} could not be sent to {to}",
+    Verdict.NOT_FOUND: "{what}",
+}
+"""Where the instances went past us, and only the PACS knows of them."""
+
+
+def subject(order: Selection) -> str:
+    """What was asked for: `study 1.2.3`, `series 1.2.3.4` or `instance 1.2.3.4.5`."""
+    match order.level:
+        case Level.STUDY:
+            return f"study {order.study_instance_uid}"
+        case Level.SERIES:
+            return f"series {order.series_instance_uid}"
+        case Level.IMAGE:
+            return f"instance {order.sop_instance_uid}"
+
+
+def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+    """The sentence, its first word the verdict."""
+    came = count(study.stored, "instance")
+    words = {
+        "what": subject(order),
+        "folder": folder_text(options.settings.output),
+        "to": options.plan.move_destination,
+        "came": came,
+        "all": "the one instance" if study.stored == 1 else f"all {came}",
+        "are": "is" if study.stored == 1 else "are",
+        "stored": f"{study.stored:,}",
+        "expected": count(study.expected or 0, "instance"),
+        "missing": f"{len(study.missing) or (study.expected or 0) - study.stored:,}",
+    }
+    return f"{verdict}: {_template(order, study, verdict, options).format_map(words)}"
+
+
+def _template(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+    if verdict is Verdict.DELIVERED or options.delivering:
+        # A delivery judged complete would be a file that is here: the plain words fit it.
+        return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
+    if order.level is Level.IMAGE and verdict is Verdict.COMPLETE:
+        return "{what} is in {folder}"
+    return (_UNLISTED if study.expected is None else _RETRIEVED)[verdict]

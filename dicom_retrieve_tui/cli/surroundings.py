@@ -1,0 +1,84 @@
+"""What the command finds around itself: streams, environment and clocks, handed in for tests.
+
+stdout is data and stderr is narration. Every line passes `clean_text`, so that nothing which a peer
+said can steer the terminal.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TextIO
+
+from dicom_retrieve_tui.model.text import clean_text
+
+
+class DataStream:
+    """stdout, whose reader may go away at any time; that is noted and never raised."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = ""
+        """Why data could not be written; empty if all of it was."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if a person reads this."""
+        return self._stream.isatty()
+
+    def write_lines(self, lines: Iterable[str]) -> None:
+        """Write lines and flush, unless an earlier write failed."""
+        if self.lost:
+            return
+        try:
+            for line in lines:
+                self._stream.write(clean_text(line) + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            self.lost = "its reader has gone away"
+        except OSError as error:
+            self.lost = (error.strerror or str(error)).lower()
+
+
+class Narration:
+    """stderr: whatever happens to it, the retrieval goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if a person reads this."""
+        return self.stream.isatty()
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        try:
+            self.stream.write(clean_text(text) + "\n")
+            self.stream.flush()
+        except (OSError, RuntimeError):
+            # RuntimeError: a signal handler speaks while its own thread is inside a write.
+            return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Everything outside the command that it reads or writes, files and network apart."""
+
+    stdin: TextIO
+    stdout: DataStream
+    stderr: Narration
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def monotonic_s(self) -> float:
+        """Seconds on a clock that nobody sets."""
+        return time.monotonic()
+
+    def utc_now(self) -> datetime:
+        """The time of day, for people and other programs."""
+        return datetime.now(UTC)
+
+
+def utc_text(moment: datetime) -> str:
+    """`2026-11-23T20:15:00.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

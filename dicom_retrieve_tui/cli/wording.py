@@ -1,0 +1,80 @@
+"""Numbers in words: counts, sizes, times and shortened UIDs, the same in every line that we print.
+
+This module does no I/O.
+"""
+
+from pathlib import Path
+
+_KB, _MB, _GB = 10**3, 10**6, 10**9
+_MINUTE_S, _HOUR_S = 60, 3600
+
+
+def count(number: int, noun: str) -> str:
+    """`1 instance`, `1,234 instances`, `2 studies`, `3 series`."""
+    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun == "series":
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
+def size_text(size_bytes: float) -> str:
+    """`512 B`, `33.1 kB`, `63.1 MB`, `1.27 GB`: decimal units, as networks and disks are sold."""
+    if size_bytes < _KB:
+        return f"{size_bytes:.0f} B"
+    if size_bytes < _MB - _KB / 20:
+        return f"{size_bytes / _KB:.1f} kB"
+    if size_bytes < _GB - _MB / 20:
+        return f"{size_bytes / _MB:.1f} MB"
+    return f"{size_bytes / _GB:,.2f} GB"
+
+
+def duration_text(seconds: float) -> str:
+    """`0.8 s`, `12 min 03 s`, `3 h 07 min`."""
+    if seconds < _MINUTE_S - 0.05:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min {whole % _MINUTE_S:02} s"
+    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S:02} min"
+
+
+def clock_text(seconds: float | None) -> str:
+    """`0:13`, `12:03`, `3:07:00`; `--:--` if nobody knows."""
+    if seconds is None:
+        return "--:--"
+    whole = round(seconds)
+    minutes = f"{whole // _MINUTE_S}:{whole % _MINUTE_S:02}"
+    if whole < _HOUR_S:
+        return minutes
+    return f"{whole // _HOUR_S}:{whole % _HOUR_S // _MINUTE_S:02}:{whole % _MINUTE_S:02}"
+
+
+def rate_text(per_s: float | None) -> str:
+    """Instances a second: `98/s`, `3.1/s`; `-/s` if unknown."""
+    if per_s is None:
+        return "-/s"
+    return f"{per_s:,.0f}/s" if per_s >= 9.95 or not per_s else f"{per_s:.1f}/s"
+
+
+def byte_rate_text(per_s: float | None) -> str:
+    """`12.3 MB/s`; `- MB/s` if unknown."""
+    return "- MB/s" if per_s is None else f"{per_s / _MB:,.1f} MB/s"
+
+
+def shortened(uid: str, width: int, ellipsis: str = "…") -> str:
+    """A UID cut in its middle: its root tells the maker and its end tells it from the next one."""
+    if len(uid) <= width:
+        return uid
+    tail = (width - 1) * 3 // 5
+    return f"{uid[: width - 1 - tail]}{ellipsis}{uid[len(uid) - tail :]}"
+
+
+def folder_text(folder: Path) -> str:
+    """A folder as people name it: `study_dir/`."""
+    text = str(folder)
+    if text == ".":
+        return "the current folder"
+    return text if text.endswith("/") else f"{text}/"

@@ -1,0 +1,162 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.scripted import C_GET, PACS, STUDY, run
+
+UID_65 = "1." + "2" * 63
+
+CASES = {
+    "no target": ((), "No PACS was named"),
+    "http URL": (("http://pacs.test", "--study-uid", STUDY), "http://"),
+    "ftp URL": (("ftp://pacs.test", "--study-uid", STUDY), "ftp://"),
+    "no scheme": (("pacs.test", "--study-uid", STUDY), "no scheme"),
+    "port that is a word": (("pacs://pacs.test:dicom", "--study-uid", STUDY), "'dicom'"),
+    "port 0": (("pacs://pacs.test:0", "--study-uid", STUDY), "1 to 65535"),
+    "port 65536": (("pacs://pacs.test:65536", "--study-uid", STUDY), "1 to 65535"),
+    "AE title of 17": ((*C_GET, "--aet", "A" * 17), "--aet 'AAAAAAAAAAAAAAAAA' has 17"),
+    "AE title with backslash": ((*C_GET, "--called-aet", "A\\B"), "--called-aet 'A\\\\B'"),
+    "empty AE title": ((*C_GET, "--aet", ""), "--aet '' is empty"),
+    "bad move destination": (
+        (PACS, "--study-uid", STUDY, "--move-dest", "B" * 17),
+        "--move-dest",
+    ),
+    "UID of 65": ((PACS, "--method", "c-get", "--study-uid", UID_65), "has 65 characters"),
+    "UID with letters": ((PACS, "--method", "c-get", "--study-uid", "1.2.x"), "--study-uid"),
+    "UID with a gap": ((PACS, "--method", "c-get", "--study-uid", "1..2"), "empty component"),
+    "UID with a zero": ((PACS, "--method", "c-get", "--study-uid", "1.02"), "leading zero"),
+    "empty UID": ((PACS, "--method", "c-get", "--study-uid", ""), "--study-uid '' is empty"),
+    "bad series": ((*C_GET, "--series-uid", "1.x"), "--series-uid '1.x'"),
+    "bad instance": (
+        (*C_GET, "--series-uid", "1.2", "--instance-uid", "1.y"),
+        "--instance-uid '1.y'",
+    ),
+    "series alone": ((PACS, "--method", "c-get", "--series-uid", "1.2"), "needs --study-uid"),
+    "instance without series": ((*C_GET, "--instance-uid", "1.2"), "needs --series-uid"),
+    "instance without study": (
+        (PACS, "--method", "c-get", "--series-uid", "1.2", "--instance-uid", "1.2"),
+        "needs --study-uid",
+    ),
+    "nothing to retrieve": ((PACS, "--method", "c-get"), "--study-uid or --uid-list"),
+    "C-MOVE to nowhere": ((PACS, "--study-uid", STUDY), "--method c-get"),
+    "list and study": ((*C_GET, "--uid-list", "list.txt"), "exclude each other"),
+    "list that is missing": (
+        (PACS, "--method", "c-get", "--uid-list", "missing.txt"),
+        "missing.txt: cannot be read: no such file",
+    ),
+    "list that is empty": (
+        (PACS, "--method", "c-get", "--uid-list", "empty.txt"),
+        "empty.txt: the list names no UID.",
+    ),
+    "list with a bad line": (
+        (PACS, "--method", "c-get", "--uid-list", "bad.txt"),
+        "bad.txt: line 3: '1.2.a' has characters",
+    ),
+    "list that is no text": (
+        (PACS, "--method", "c-get", "--uid-list", "binary.txt"),
+        "no text in UTF-8",
+    ),
+    "list that is a folder": ((PACS, "--method", "c-get", "--uid-list", "."), "directory"),
+    "empty stdin": ((PACS, "--method", "c-get", "--uid-list", "-"), "--uid-list -: "),
+    "output that is a file": ((*C_GET, "--output", "empty.txt"), "this is a file"),
+    "output below a file": ((*C_GET, "--output", "empty.txt/a/b"), "empty.txt is a file"),
+    "empty output": ((*C_GET, "--output", ""), "--output is empty"),
+    "parallel 0": ((*C_GET, "--parallel", "0"), "from 1 to 64"),
+    "parallel 65": ((*C_GET, "--parallel", "65"), "from 1 to 64"),
+    "parallel -1": ((*C_GET, "--parallel", "-1"), "from 1 to 64"),
+    "parallel a word": ((*C_GET, "--parallel", "four"), "--parallel 'four'"),
+    "timeout 0": ((*C_GET, "--timeout", "0"), "more than 0"),
+    "timeout negative": ((*C_GET, "--timeout", "-5"), "more than 0"),
+    "timeout not a number": ((*C_GET, "--timeout", "nan"), "--timeout 'nan'"),
+    "timeout for ever": ((*C_GET, "--timeout", "inf"), "--timeout 'inf'"),
+    "timeout of years": ((*C_GET, "--timeout", "99999999"), "at most 86400"),
+    "method": ((PACS, "--study-uid", STUDY, "--method", "wado"), "c-move, c-get or auto"),
+    "two layouts": ((*C_GET, "--hierarchical", "--layout", "{SOPInstanceUID}"), "exclude"),
+    "layout of unknown field": ((*C_GET, "--layout", "{Color}.dcm"), "{Color}"),
+    "layout that climbs": ((*C_GET, "--layout", "../{SOPInstanceUID}.dcm"), "--layout"),
+    "listen to a word": (
+        (PACS, "--study-uid", STUDY, "--move-dest", "ME", "--listen", "here:there"),
+        "--listen",
+    ),
+    "listen with C-GET": ((*C_GET, "--listen", "11112"), "--listen has no use"),
+    "listen as nobody": (
+        (PACS, "--study-uid", STUDY, "--method", "auto", "--listen", "11112"),
+        "--listen needs --move-dest",
+    ),
+    "report in no folder": ((*C_GET, "--report", "nowhere/r.json"), "no folder nowhere"),
+    "report that is a folder": ((*C_GET, "--report", "."), "expected the name of a file"),
+    "report without a name": ((*C_GET, "--report", ""), "expected the name of a file"),
+    "report on a device": ((*C_GET, "--report", "/dev/null"), "expected the name of a file"),
+    "log in no folder": ((*C_GET, "--log-file", "nowhere/l.log"), "no folder nowhere"),
+}
+
+USAGE = {
+    "unknown flag": ((*C_GET, "--retries", "3"), "There is no flag --retries"),
+    "mistyped flag": ((PACS, "--studyuid", STUDY), "did you mean --study-uid?"),
+    "abbreviated flag": ((PACS, "--study", STUDY), "did you mean --study-uid?"),
+    "flag without a value": ((PACS, "--study-uid"), "--study-uid needs a value."),
+    "flag given twice": ((*C_GET, "--study-uid", OTHER_UID := "1.2.3"), "use --uid-list"),
+    "one argument too many": ((*C_GET, OTHER_UID), "'1.2.3' is one argument too many"),
+    "demo of nothing": (("demo",), "--headless"),
+    "demo of both": (("demo", "--headless", "--serve"), "--headless"),
+    "demo that serves a folder": (("demo", "--serve", "--output", "x"), "no use with --serve"),
+    "demo with a stray flag": (("demo", "--headless", "--aet", "X"), "There is no flag --aet"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "bad.txt").write_text("# studies\n1.2\n1.2.a\n")
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe1\x00")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("argv", "words"), CASES.values(), ids=CASES.keys())
+def test_bad_input_ends_with_one_sentence_and_nothing_written(
+    argv: tuple[str, ...], words: str, folder: Path
+) -> None:
+    before = sorted(folder.iterdir())
+
+    result = run(*argv)
+
+    sentence = result.err.removesuffix("\ndicom-retrieve --help lists the flags.\n").rstrip("\n")
+    assert result.code == 1
+    assert result.out == ""
+    assert words in sentence
+    assert sentence.startswith("dicom-retrieve: ")
+    assert "\n" not in sentence
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(("argv", "words"), USAGE.values(), ids=USAGE.keys())
+def test_a_usage_error_exits_with_1_and_points_to_the_help(
+    argv: tuple[str, ...], words: str, folder: Path
+) -> None:
+    result = run(*argv)
+
+    first, second, rest = result.err.split("\n")
+    assert result.code == 1
+    assert words in first
+    assert second == "dicom-retrieve --help lists the flags."
+    assert rest == ""
+    assert result.out == ""
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_every_bad_line_of_a_list_is_named(folder: Path) -> None:
+    (folder / "bad.txt").write_text("1.2\n1..2\n1.02\n")
+
+    result = run(PACS, "--method", "c-get", "--uid-list", "bad.txt")
+
+    assert result.code == 1
+    assert "line 2" in result.err
+    assert "line 3" in result.err
+
+
+def test_control_characters_in_an_argument_do_not_reach_the_terminal(folder: Path) -> None:
+    result = run(*C_GET, "--output", f"{folder}/empty.txt/\x1b[31mred")
+
+    assert result.code == 1
+    assert "\x1b" not in result.err

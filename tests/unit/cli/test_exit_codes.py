@@ -1,0 +1,244 @@
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.cli.main import main
+from dicom_retrieve_tui.cli.signals import Interruption
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event, RetrieveFinished, StudyFinished, StudyStarted
+from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.unit.cli.scripted import (
+    C_GET,
+    OTHER,
+    STUDY,
+    ClosedPipe,
+    Engine,
+    Stream,
+    run,
+    started,
+    study_of,
+    whole_run,
+)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_only_complete_and_delivered_exit_with_0(verdict: Verdict) -> None:
+    engine = whole_run(study_of(verdict, came=3))
+
+    result = run(*C_GET, engine=engine)
+
+    assert result.code == (0 if verdict in {Verdict.COMPLETE, Verdict.DELIVERED} else 1)
+    assert engine.closed
+
+
+def test_one_bad_study_among_good_ones_exits_with_1() -> None:
+    engine = whole_run(
+        study_of(Verdict.COMPLETE, came=3), study_of(Verdict.NOT_FOUND, uid=OTHER, expected=0)
+    )
+
+    assert run(*C_GET, engine=engine).code == 1
+
+
+def test_an_unusable_folder_is_one_sentence_although_the_engine_finds_it() -> None:
+    def engine(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+        del plan, cancel
+        yield from ()
+        raise ConfigError(f"--output {settings.output}: cannot write there: permission denied.")
+
+    err = Stream()
+    code = main(list(C_GET), stdout=Stream(), stderr=err, retrieve=engine)
+
+    assert code == 1
+    assert err.getvalue() == (
+        "dicom-retrieve: --output .: cannot write there: permission denied.\n"
+    )
+
+
+def test_a_bug_is_shown_as_one() -> None:
+    def engine(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+        del plan, settings, cancel
+        yield started()
+        raise ZeroDivisionError("a slip")
+
+    err = Stream()
+    code = main(list(C_GET), stdout=Stream(), stderr=err, retrieve=engine)
+
+    assert code == 1
+    assert "Traceback" in err.getvalue()
+    assert "ZeroDivisionError: a slip" in err.getvalue()
+    assert err.getvalue().endswith("please report it with the lines above.\n")
+
+
+def interrupted_at(kind: type[Event], number: signal.Signals, *studies: list[Event]) -> Engine:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, kind):
+            os.kill(os.getpid(), number)
+
+    engine = whole_run(*studies)
+    engine.on_event = interrupt
+    return engine
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_the_engine_to_stop_and_exits_with_130(
+    number: signal.Signals,
+) -> None:
+    engine = interrupted_at(StudyStarted, number, study_of(Verdict.CANCELLED, came=1))
+    before = signal.getsignal(number)
+
+    result = run(*C_GET, engine=engine)
+
+    assert result.code == 130
+    assert engine.cancel.requested
+    assert "press Ctrl-C again to end at once" in result.err
+    assert "cancelled: 1 of 3 instances of study" in result.out
+    assert signal.getsignal(number) is before
+
+
+def test_a_run_that_is_complete_exits_with_0_although_it_was_interrupted_late() -> None:
+    engine = interrupted_at(StudyFinished, signal.SIGINT, study_of(Verdict.COMPLETE, came=3))
+
+    assert run(*C_GET, engine=engine).code == 0
+
+
+def test_the_second_signal_ends_the_process_at_once() -> None:
+    told: list[str] = []
+    with Interruption(
+        on_first=lambda: told.append("first"),
+        on_second=lambda: told.append("second"),
+        end=lambda code: told.append(f"end {code}"),
+    ):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert told == ["first", "second", "end 130"]
+
+
+def test_json_that_nobody_reads_stops_the_run_and_exits_with_1() -> None:
+    engine = whole_run(study_of(Verdict.COMPLETE, came=3))
+
+    result = run(*C_GET, "--json", engine=engine, stdout=ClosedPipe())
+
+    assert result.code == 1
+    assert engine.cancel.requested
+    assert "stdout could not be written: its reader has gone away" in result.err
+
+
+def test_a_summary_that_nobody_reads_changes_nothing() -> None:
+    engine = whole_run(study_of(Verdict.COMPLETE, came=3))
+
+    result = run(*C_GET, engine=engine, stdout=ClosedPipe())
+
+    assert result.code == 0
+    assert not engine.cancel.requested
+
+
+def test_ctrl_c_while_typing_the_list_exits_with_130() -> None:
+    class Typing(io.StringIO):
+        def read(self, size: int | None = -1, /) -> str:
+            raise KeyboardInterrupt
+
+    argv = ["pacs://pacs.test", "--method", "c-get", "--uid-list", "-"]
+
+    assert main(argv, stdin=Typing(), stdout=Stream(), stderr=Stream()) == 130
+
+
+def test_a_closed_stdout_gives_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "dicom_retrieve_tui", "--help"],
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    os.close(write_end)
+
+    assert done.stderr == b""
+    assert done.returncode == 0
+
+
+FLAGS = (
+    *("--study-uid", "--series-uid", "--instance-uid", "--uid-list", "--aet", "--called-aet"),
+    *("--method", "--move-dest", "--listen", "--parallel", "--timeout", "--output"),
+    *("--hierarchical", "--layout", "--dry-run", "--json", "--report", "--verbose", "--log-file"),
+    *("--help", "--version"),
+)
+
+LOADS = """
+import sys
+from dicom_retrieve_tui.cli.main import main
+code = main({argv})
+loaded = {{"textual", "pynetdicom", "pydicom", "rich"}} & set(sys.modules)
+assert not loaded, loaded
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["--help"], 0),
+        (["demo", "--help"], 0),
+        (["--version"], 0),
+        (["--bogus"], 1),
+        (["http://pacs.test", "--study-uid", STUDY], 1),
+        (["pacs://pacs.test", "--study-uid", STUDY], 1),
+    ],
+)
+def test_help_and_usage_errors_load_nothing_heavy(argv: list[str], code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS.format(argv=argv)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == code, done.stderr
+
+
+def test_help_fits_80_columns_and_names_every_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    result = run("--help")
+
+    assert result.code == 0
+    assert result.err == ""
+    assert all(flag in result.out for flag in FLAGS)
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_the_log_file_is_appended_to_and_names_no_path(tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    log.write_text("earlier\n")
+
+    run(*C_GET, "--log-file", str(log), engine=whole_run(study_of(Verdict.COMPLETE, came=1)))
+
+    text = log.read_text()
+    assert text.startswith("earlier\n")
+    assert '"event": "instance_stored"' in text
+    assert ".dcm" not in text
+    assert "Z INFO" in text
+
+
+def test_nothing_is_logged_on_stderr_by_default() -> None:
+    engine = Engine([started(), *study_of(Verdict.COMPLETE, came=3)])
+    engine.events = [*engine.events, RetrieveFinished(verdict=Verdict.COMPLETE)]
+
+    result = run(*C_GET, engine=engine)
+
+    assert result.err == (
+        "retrieving 1 study from ANY-SCP@pacs.test:11112 by C-GET into the current folder\n"
+    )

@@ -1,0 +1,162 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_retrieve_tui.model.events import (
+    InstanceRefused,
+    InstanceSetAside,
+    Noted,
+    RetrieveFinished,
+)
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.unit.cli.scripted import (
+    OTHER,
+    PACS,
+    PEER,
+    STUDY,
+    Engine,
+    run,
+    started,
+    study_of,
+    whole_run,
+)
+
+
+def report_of(folder: Path, engine: Engine, *flags: str, code: int) -> dict[str, Any]:
+    path = folder / "report.json"
+    uids = f"{STUDY}\n{OTHER}\n{STUDY}\n"
+    argv = (PACS, "--method", "c-get", "--uid-list", "-", "--report", str(path), *flags)
+
+    result = run(*argv, engine=engine, stdin=uids)
+
+    assert result.code == code
+    assert result.err.endswith(f"the full account is in {path}\n")
+    assert [file.name for file in folder.iterdir()] == ["report.json"]
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
+
+
+def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
+    first = study_of(Verdict.COMPLETE, came=3)
+    second = study_of(Verdict.PARTIAL, uid=OTHER, came=1, reason="It stopped.")
+    second[-1:-1] = [
+        Noted(study_instance_uid=OTHER, text="of this study"),
+        Noted(study_instance_uid=None, text="of the run"),
+        InstanceSetAside(study_instance_uid=OTHER, sop_instance_uid="1.7", path="x/1.7.dcm"),
+        InstanceRefused(
+            study_instance_uid=OTHER, sop_instance_uid="1.5", status=0xC000, reason="cut short"
+        ),
+        InstanceRefused(
+            study_instance_uid=None, sop_instance_uid="1.6", status=0xA700, reason="uninvited"
+        ),
+    ]
+
+    report = report_of(tmp_path, whole_run(first, second), code=1)
+
+    assert report["schema"] == 1
+    assert report["tool"]["name"] == "dicom-retrieve"
+    assert report["peer"] == PEER
+    assert report["method"] == "c-get"
+    assert report["started"] <= report["finished"]
+    assert report["started"].endswith("Z")
+    assert (report["verdict"], report["exit_code"]) == ("partial", 1)
+    assert report["totals"] == {
+        "studies": 2,
+        "duplicates_merged": 1,
+        "verdicts": {"complete": 1, "partial": 1},
+        "expected": 6,
+        "stored": 4,
+        "present": 0,
+        "stored_bytes": 2_000_000,
+        "received_bytes": 2_000_000,
+        "refused": 2,
+        "set_aside": 1,
+    }
+    assert report["notes"] == ["of the run"]
+    assert report["refused"] == [
+        {"sop_instance_uid": "1.6", "status": "0xA700", "reason": "uninvited"}
+    ]
+    assert report["studies"][1] == {
+        "study_instance_uid": OTHER,
+        "series_instance_uid": None,
+        "sop_instance_uid": None,
+        "verdict": "partial",
+        "reason": "It stopped.",
+        "series": 1,
+        "expected": 3,
+        "stored": 1,
+        "present": 0,
+        "received_bytes": 500_000,
+        "missing": [f"{OTHER}.1.2", f"{OTHER}.1.3"],
+        "refused": [{"sop_instance_uid": "1.5", "status": "0xC000", "reason": "cut short"}],
+        "set_aside": [{"sop_instance_uid": "1.7", "path": "x/1.7.dcm"}],
+        "notes": ["of this study"],
+    }
+
+
+def test_studies_that_were_not_begun_are_in_the_report(tmp_path: Path) -> None:
+    engine = Engine(
+        [
+            started(2),
+            *study_of(Verdict.CANCELLED, came=1),
+            RetrieveFinished(verdict=Verdict.CANCELLED),
+        ]
+    )
+
+    report = report_of(tmp_path, engine, code=1)
+
+    assert [study["verdict"] for study in report["studies"]] == ["cancelled", "cancelled"]
+    assert report["studies"][1]["reason"] == "not begun"
+
+
+def test_a_dry_run_plans_and_completes_nothing(tmp_path: Path) -> None:
+    engine = whole_run(study_of(Verdict.COMPLETE), study_of(Verdict.COMPLETE, uid=OTHER))
+
+    report = report_of(tmp_path, engine, "--dry-run", code=0)
+
+    assert report["dry_run"] is True
+    assert report["verdict"] == "planned"
+    assert report["totals"]["verdicts"] == {"planned": 2}
+
+
+def test_of_a_delivery_no_instance_is_called_missing(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    argv = (PACS, "--move-dest", "DEST", "--study-uid", STUDY, "--report", str(path))
+
+    run(*argv, engine=whole_run(study_of(Verdict.PARTIAL, came=0), method="c-move"))
+
+    assert json.loads(path.read_text())["studies"][0]["missing"] == []
+
+
+def test_an_older_report_is_replaced_through_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("old")
+    link.symlink_to(real)
+    argv = (PACS, "--method", "c-get", "--study-uid", STUDY, "--report", str(link))
+
+    run(*argv, engine=whole_run(study_of(Verdict.COMPLETE, came=3)))
+
+    assert link.is_symlink()
+    assert json.loads(real.read_text())["verdict"] == "complete"
+
+
+def test_a_report_that_cannot_be_written_makes_the_run_exit_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("old")
+
+    def full(part: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(part), None, str(target))
+
+    monkeypatch.setattr(Path, "replace", full)
+    argv = (PACS, "--method", "c-get", "--study-uid", STUDY, "--report", str(path))
+
+    result = run(*argv, engine=whole_run(study_of(Verdict.COMPLETE, came=3)))
+
+    assert result.code == 1
+    assert f"--report {path}: cannot be written: no space left on device" in result.err
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
+    assert path.read_text() == "old"
