@@ -1,0 +1,92 @@
+"""Fixtures: real peers that hold the corpus, started once for the whole run."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+import pytest
+
+from tests.interop.dcmtk import Dcmqrscp, Storescp
+from tests.interop.loading import load
+from tests.interop.orthanc import Orthanc
+from tests.interop.peers import MOVE_DESTINATIONS, STORESCP, Peer
+from tests.interop.process import free_port
+from tests.interop.programs import missing_programs, peers_required
+
+_P = TypeVar("_P", Orthanc, Dcmqrscp)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked `peers` runs, or is skipped for a reason, or fails where peers are required."""
+    if item.get_closest_marker("peers") is None or not missing_programs():
+        return
+    reason = f"missing: {', '.join(missing_programs())} (Debian: apt install orthanc dcmtk)"
+    if peers_required():
+        pytest.fail(f"DICOM_RETRIEVE_REQUIRE_PEERS=1, and {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, where it is read, that nothing was tried against a real peer."""
+    if not missing_programs():
+        return
+    terminalreporter.section("NOT TESTED AGAINST REAL PEERS", sep="!", red=True, bold=True)
+    terminalreporter.write_line(f"missing: {', '.join(missing_programs())}")
+
+
+@pytest.fixture(scope="session")
+def move_ports() -> Mapping[str, int]:
+    """The port of each move destination that the peers know, by its AE title."""
+    return {ae_title: free_port() for ae_title in MOVE_DESTINATIONS}
+
+
+@pytest.fixture(scope="session")
+def orthanc(
+    tmp_path_factory: pytest.TempPathFactory, move_ports: Mapping[str, int]
+) -> Iterator[Orthanc]:
+    """An Orthanc with all studies of the corpus."""
+    running = Orthanc(tmp_path_factory.mktemp("orthanc"), move_ports)
+    yield from _loaded(running, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def dcmqrscp(
+    tmp_path_factory: pytest.TempPathFactory, move_ports: Mapping[str, int]
+) -> Iterator[Dcmqrscp]:
+    """A dcmqrscp with the studies that have one transfer syntax for each class."""
+    running = Dcmqrscp(tmp_path_factory.mktemp("dcmqrscp"), move_ports)
+    yield from _loaded(running, tmp_path_factory)
+
+
+def _loaded(running: _P, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_P]:
+    try:
+        running.start()
+        load(running, tmp_path_factory.mktemp("sent"))
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session", params=["orthanc", "dcmqrscp"])
+def peer(request: pytest.FixtureRequest) -> Peer:
+    """Each of the two PACS in turn."""
+    loaded: Peer = request.getfixturevalue(request.param)
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def _running_storescp(
+    tmp_path_factory: pytest.TempPathFactory, move_ports: Mapping[str, int]
+) -> Iterator[Storescp]:
+    running = Storescp(tmp_path_factory.mktemp("storescp"), move_ports[STORESCP])
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def storescp(_running_storescp: Storescp) -> Storescp:
+    """Somebody else's Storage SCP, which has received nothing yet."""
+    _running_storescp.forget()
+    return _running_storescp
