@@ -11,6 +11,7 @@ from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.engine.survey import survey as survey_study
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.association import Caller
@@ -20,8 +21,12 @@ from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.store import InstanceStore
 
+_BACKOFF = Backoff()
 
-def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
+
+def retrieve(
+    plan: Plan, settings: Settings, cancel: CancelToken, backoff: Backoff = _BACKOFF
+) -> Generator[Event, None, None]:
     """Retrieve everything in `plan`, telling the story as events.
 
     Closing the iterator cancels the retrieval and joins its threads.
@@ -35,8 +40,15 @@ def retrieve(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[E
         store = unused.enter_context(closing(InstanceStore(settings.output, settings.layout)))
         desk = Desk(store, outbox.append)
         unused.enter_context(_listener(desk, clocks, settings))
-        study = Study(plan=plan, desk=desk, cancel=cancel, drain_s=clocks.drain_s)
         run = _run(plan, settings, clocks, outbox, cancel)
+        study = Study(
+            plan=plan,
+            desk=desk,
+            cancel=cancel,
+            drain_s=clocks.drain_s,
+            backoff=backoff,
+            use_fewer_associations=run.queue.lower,
+        )
         resources = unused.pop_all()
     yield from run.events(study.retrieve, resources=resources, report=desk.report_bytes)
 

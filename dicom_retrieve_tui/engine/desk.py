@@ -49,6 +49,7 @@ class Desk:
         """Expect instances of a study."""
         with self._lock:
             self._works[work.study_instance_uid] = work
+            work.open()
 
     def close(self, work: StudyWork) -> None:
         """Expect no more of them."""

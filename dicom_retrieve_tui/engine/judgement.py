@@ -10,6 +10,7 @@ from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import RetrieveError
 from dicom_retrieve_tui.model.events import StudyFinished
 from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.retry import Cure, error_cure, status_cure
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS, describe_status
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -23,6 +24,8 @@ class Ending:
     error: RetrieveError | None = None
     """What ended it before its time."""
     cancelled: bool = False
+    elsewhere: bool = False
+    """The instances went to somebody else's SCP."""
 
     @property
     def reason(self) -> str:
@@ -33,6 +36,15 @@ class Ending:
             return ""
         described = describe_status(self.final.status, self.final.comment)
         return f"The PACS ended the retrieval with {described}"
+
+    @property
+    def cure(self) -> Cure:
+        """What helps, if anything is missing."""
+        if self.cancelled:
+            return Cure.NONE
+        if self.error is not None:
+            return error_cure(self.error)
+        return Cure.NONE if self.final is None else status_cure(self.final.status)
 
 
 def judge(work: StudyWork, ending: Ending) -> StudyFinished:
@@ -85,36 +97,40 @@ def judge_delivery(work: StudyWork, ending: Ending, move_destination: str) -> St
     """Judge a study that the PACS sent to somebody else: its own account is all there is."""
     if work.inventory.empty:
         return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    verdict, reason = _weigh_delivery(work, ending, move_destination)
+    return _finished(work, verdict, reason, elsewhere=True)
+
+
+def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> tuple[Verdict, str]:
+    """The verdict and its reason, from the peer's final status and counters."""
     if ending.cancelled:
-        return _finished(work, Verdict.CANCELLED, "")
+        return Verdict.CANCELLED, ""
     final = ending.final
     if final is None or final.status not in {SUCCESS, SUB_OPERATIONS_FAILED}:
-        return _finished(work, Verdict.FAILED, ending.reason)
+        return Verdict.FAILED, ending.reason
     expected = len(work.expected) if work.inventory.listed else None
     if final.completed is None or expected is None:
         reason = f"The PACS reports status 0x{final.status:04X} for {move_destination}, but " + (
             "does not count what it sent." if expected is not None else work.inventory.doubt
         )
-        return _finished(work, Verdict.UNVERIFIED, reason)
+        return Verdict.UNVERIFIED, reason
     sent = final.completed + (final.warning or 0)
     if final.status == SUCCESS and not final.failed and sent == expected:
-        return _finished(work, Verdict.DELIVERED, "")
+        return Verdict.DELIVERED, ""
     reason = ending.reason or "The PACS reports success (status 0x0000)."
-    return _finished(
-        work,
-        Verdict.PARTIAL if sent else Verdict.FAILED,
-        f"{reason} By its own count, {sent} of {expected} instances went to {move_destination}.",
-    )
+    account = f"By its own count, {sent} of {expected} instances went to {move_destination}."
+    return (Verdict.PARTIAL if sent else Verdict.FAILED), f"{reason} {account}"
 
 
-def _finished(work: StudyWork, verdict: Verdict, reason: str) -> StudyFinished:
+def _finished(
+    work: StudyWork, verdict: Verdict, reason: str, *, elsewhere: bool = False
+) -> StudyFinished:
     listed = work.inventory.listed
-    delivered = verdict is Verdict.DELIVERED
     return StudyFinished(
         study_instance_uid=work.study_instance_uid,
         verdict=verdict,
         expected=len(work.expected) if listed else None,
         stored=work.stored_count,
-        missing=work.missing() if listed and not delivered else (),
+        missing=work.missing() if listed and not elsewhere else (),
         reason=reason,
     )

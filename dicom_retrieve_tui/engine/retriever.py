@@ -10,6 +10,8 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.study import Postponed
+from dicom_retrieve_tui.engine.tasks import StudyTask, TaskQueue
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -17,12 +19,12 @@ from dicom_retrieve_tui.model.events import (
     RetrieveStarted,
     StudyFinished,
 )
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 
 _POLL_S = 0.05
 
-Job = Callable[[Selection, Peer, int], StudyFinished]
+Job = Callable[[StudyTask, Peer, int], StudyFinished | Postponed]
 
 
 class Run:
@@ -49,7 +51,8 @@ class Run:
         self._open_peer = open_peer
         self._outbox = outbox
         self._cancel = cancel
-        self._waiting = deque(plan.selections)
+        self._workers = min(plan.parallel, len(plan.selections))
+        self.queue = TaskQueue(plan.selections, cancel, workers=self._workers)
         self._verdicts: set[Verdict] = set()
 
     def events(
@@ -70,8 +73,7 @@ class Run:
                 back before the last event.
             report: Called many times a second, to tell of what is under way.
         """
-        plan = self._plan
-        workers = min(plan.parallel, len(plan.selections))
+        plan, workers = self._plan, self._workers
         with resources:
             yield RetrieveStarted(
                 peer=self._peer_name,
@@ -106,16 +108,24 @@ class Run:
         """One worker: take the next study until there is none."""
         peer = self._open_peer(number)
         try:
-            while not self._cancel.requested:
-                try:
-                    selection = self._waiting.popleft()
-                except IndexError:
-                    return
-                self._verdicts.add(job(selection, peer, number).verdict)
+            while (task := self._take(peer)) is not None:
+                outcome = job(task, peer, number)
+                if isinstance(outcome, Postponed):
+                    self.queue.put_back(task, outcome.wait_s)
+                else:
+                    self._verdicts.add(outcome.verdict)
+                    self.queue.finish()
         finally:
             peer.close()
 
+    def _take(self, peer: Peer) -> StudyTask | None:
+        """The next study; while there is none, no association is kept from others."""
+        if (task := self.queue.take(wait=False)) is not None:
+            return task
+        peer.close()
+        return self.queue.take()
+
     def _verdict(self) -> Verdict:
-        if self._cancel.requested and self._waiting:
+        if self._cancel.requested and self.queue.left:
             return Verdict.CANCELLED
         return total_verdict(self._verdicts)

@@ -3,21 +3,21 @@
 from collections.abc import Callable
 
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.tasks import StudyTask
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 
 Emit = Callable[[Event], None]
 
 
-def survey(selection: Selection, peer: Peer, worker: int, emit: Emit) -> StudyFinished:
+def survey(task: StudyTask, peer: Peer, worker: int, emit: Emit) -> StudyFinished:
     """Ask for one study what there is, and retrieve nothing."""
-    uid = selection.study_instance_uid
+    uid = task.selection.study_instance_uid
     emit(StudyStarted(study_instance_uid=uid, worker=worker))
     try:
-        inventory = peer.take_inventory(selection)
+        inventory = peer.take_inventory(task.selection)
         emit(inventoried(inventory))
         finished = _judge(inventory)
     except Cancelled:

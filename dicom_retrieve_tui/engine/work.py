@@ -89,6 +89,11 @@ class StudyWork:
         with self._changed:
             return self._changed.wait_for(lambda: self.complete, timeout_s)
 
+    def open(self) -> None:
+        """Count what comes, from now on; an earlier attempt may have closed it."""
+        with self._changed:
+            self._closed = False
+
     def close(self) -> None:
         """Count nothing any more."""
         with self._changed:

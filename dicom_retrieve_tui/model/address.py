@@ -70,7 +70,9 @@ def parse_listen(text: str) -> tuple[str | None, int]:
 def _split(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
         host, bracket, tail = text.partition("]")
-        return host + bracket, tail[1:] if tail.startswith(":") else (tail or None)
+        if tail and not tail.startswith(":"):
+            return text, None  # no host, and our caller says so
+        return host + bracket, tail[1:] if tail else None
     host, colon, port = text.partition(":")
     return host, port if colon else None
 

@@ -54,6 +54,28 @@ class StudyStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    """A study went to the back of the queue, to be tried again."""
+
+    study_instance_uid: str
+    failed_attempts: int
+    """How many attempts that count have failed so far."""
+    retries: int
+    """How many may follow the first, in all."""
+    wait_s: float
+    """The next attempt comes in this many seconds at the earliest."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """A worker took up a study again."""
+
+    study_instance_uid: str
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyInventoried:
     """C-FIND told what there is of a study, or would not tell."""
 
@@ -162,6 +184,8 @@ Event = (
     | AssociationOpened
     | AssociationClosed
     | StudyStarted
+    | AttemptFailed
+    | AttemptStarted
     | StudyInventoried
     | BytesReceived
     | PeerCounted

@@ -18,6 +18,9 @@ class StudyProgress:
     study_instance_uid: str
     worker: int
     """The worker that has it, or had it."""
+    waiting: bool = False
+    """True between two attempts."""
+    failed_attempts: int = 0
     listed: bool = False
     expected: int | None = None
     present: int = 0
@@ -84,8 +87,18 @@ class Progress:
                 self.verdict = event.verdict
             case events.InstanceRefused():
                 self._apply_refusal(event)
+            case events.AttemptFailed() | events.AttemptStarted():
+                self._apply_attempt(event)
             case _:
                 self._apply_to_study(event)
+
+    def _apply_attempt(self, event: events.AttemptFailed | events.AttemptStarted) -> None:
+        study = self.studies[event.study_instance_uid]
+        if isinstance(event, events.AttemptFailed):
+            study.waiting, study.failed_attempts = True, event.failed_attempts
+            study.reason = event.reason
+        else:
+            study.waiting, study.worker = False, event.worker
 
     def _apply_refusal(self, event: events.InstanceRefused) -> None:
         self.refused += 1

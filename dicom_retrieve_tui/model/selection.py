@@ -53,6 +53,8 @@ class Plan:
     """Our own Storage SCP is the move destination, so that the files land in our output folder."""
     parallel: int = 1
     """Associations with the PACS at once, at most."""
+    retries: int = 0
+    """Further attempts at a study whose failure may heal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

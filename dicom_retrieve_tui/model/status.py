@@ -82,11 +82,3 @@ def describe_status(status: int, comment: str = "") -> str:
     words = status_words(status)
     said = f' ("{comment}")' if comment else ""
     return f"status 0x{status:04X}: {words.meaning}{said}. {words.next_step}".rstrip()
-
-
-_HOPELESS = frozenset({0x0122, 0x0124, 0x0211, 0x0212, 0xA801, 0xA900, 0xC801})
-
-
-def is_hopeless(status: int) -> bool:
-    """True if the same request can only end the same way, however often it is made."""
-    return status in _HOPELESS

@@ -2,14 +2,15 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from contextlib import closing, nullcontext
 
 import pytest
 
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.retriever import Job, Run
+from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.engine.survey import unworked
+from dicom_retrieve_tui.engine.tasks import StudyTask
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -46,21 +47,21 @@ class _Rig:
         self.peers.append(peer)
         return peer
 
-    def finish(self, selection: Selection, verdict: Verdict = Verdict.COMPLETE) -> StudyFinished:
-        uid = selection.study_instance_uid
+    def finish(self, task: StudyTask, verdict: Verdict = Verdict.COMPLETE) -> StudyFinished:
+        uid = task.selection.study_instance_uid
         self.outbox.append(StudyStarted(study_instance_uid=uid, worker=1))
         finished = unworked(uid, verdict, "")
         self.outbox.append(finished)
         return finished
 
-    def events(self, job: Callable[[Selection, Peer, int], StudyFinished]) -> list[Event]:
+    def events(self, job: Job) -> list[Event]:
         return list(self.run.events(job, resources=nullcontext(), report=lambda: None))
 
 
 def test_the_story_begins_and_ends_once() -> None:
     rig = _Rig(studies=5, parallel=2)
 
-    events = rig.events(lambda selection, _peer, _worker: rig.finish(selection))
+    events = rig.events(lambda task, _peer, _worker: rig.finish(task))
 
     assert isinstance(events[0], RetrieveStarted)
     assert events[-1] == RetrieveFinished(verdict=Verdict.COMPLETE)
@@ -72,7 +73,7 @@ def test_the_story_begins_and_ends_once() -> None:
 def test_no_more_workers_than_studies() -> None:
     rig = _Rig(studies=1, parallel=8)
 
-    rig.events(lambda selection, _peer, _worker: rig.finish(selection))
+    rig.events(lambda task, _peer, _worker: rig.finish(task))
 
     assert len(rig.peers) == 1
 
@@ -80,9 +81,9 @@ def test_no_more_workers_than_studies() -> None:
 def test_one_bad_study_does_not_stop_the_others() -> None:
     rig = _Rig(studies=3, parallel=1)
 
-    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
-        bad = selection.study_instance_uid == "1.1"
-        return rig.finish(selection, Verdict.FAILED if bad else Verdict.COMPLETE)
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished:
+        bad = task.selection.study_instance_uid == "1.1"
+        return rig.finish(task, Verdict.FAILED if bad else Verdict.COMPLETE)
 
     events = rig.events(job)
 
@@ -93,9 +94,9 @@ def test_one_bad_study_does_not_stop_the_others() -> None:
 def test_a_cancel_starts_nothing_new() -> None:
     rig = _Rig(studies=3, parallel=1)
 
-    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished:
         rig.cancel.request()
-        return rig.finish(selection, Verdict.CANCELLED)
+        return rig.finish(task, Verdict.CANCELLED)
 
     events = rig.events(job)
 
@@ -106,11 +107,11 @@ def test_a_cancel_starts_nothing_new() -> None:
 def test_a_bug_in_a_worker_comes_out_and_stops_the_others() -> None:
     rig = _Rig(studies=2, parallel=2)
 
-    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
-        if selection.study_instance_uid == "1.1":
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished:
+        if task.selection.study_instance_uid == "1.1":
             raise ZeroDivisionError
         assert rig.cancel.wait(10)
-        return rig.finish(selection, Verdict.CANCELLED)
+        return rig.finish(task, Verdict.CANCELLED)
 
     with pytest.raises(ZeroDivisionError):
         rig.events(job)
@@ -121,9 +122,9 @@ def test_a_bug_in_a_worker_comes_out_and_stops_the_others() -> None:
 def test_closing_the_iterator_cancels_and_joins() -> None:
     rig = _Rig(studies=1, parallel=1)
 
-    def job(selection: Selection, _peer: Peer, _worker: int) -> StudyFinished:
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished:
         assert rig.cancel.wait(10)
-        return rig.finish(selection, Verdict.CANCELLED)
+        return rig.finish(task, Verdict.CANCELLED)
 
     with closing(rig.run.events(job, resources=nullcontext(), report=lambda: None)) as events:
         assert isinstance(next(events), RetrieveStarted)
@@ -132,3 +133,49 @@ def test_closing_the_iterator_cancels_and_joins() -> None:
 
     assert rig.cancel.requested
     assert not [t for t in threading.enumerate() if t.name.startswith("retrieve")]
+
+
+def test_a_postponed_study_goes_to_the_back_and_is_taken_up_again() -> None:
+    rig = _Rig(studies=3, parallel=1)
+    order: list[str] = []
+
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished | Postponed:
+        order.append(task.selection.study_instance_uid)
+        if order == ["1.1"]:
+            return Postponed(0.0)
+        return rig.finish(task)
+
+    events = rig.events(job)
+
+    assert sorted(order) == ["1.1", "1.1", "1.2", "1.3"]
+    assert order[1] != "1.1"
+    assert sum(isinstance(event, StudyFinished) for event in events) == 3
+
+
+def test_a_worker_that_waits_keeps_no_association() -> None:
+    rig = _Rig(studies=1, parallel=1)
+    attempts = 0
+
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished | Postponed:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            return Postponed(0.05)
+        assert rig.peers[0].closed
+        return rig.finish(task)
+
+    rig.events(job)
+
+    assert attempts == 2
+
+
+def test_a_cancel_ends_the_wait_for_another_attempt() -> None:
+    rig = _Rig(studies=1, parallel=1)
+
+    def job(_task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished | Postponed:
+        rig.cancel.request()
+        return Postponed(3600.0)
+
+    events = rig.events(job)
+
+    assert events[-1] == RetrieveFinished(verdict=Verdict.CANCELLED)

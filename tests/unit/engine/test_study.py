@@ -5,15 +5,19 @@ from collections.abc import Sequence
 import pytest
 
 from dicom_retrieve_tui.engine.desk import Desk
-from dicom_retrieve_tui.engine.study import Study
+from dicom_retrieve_tui.engine.study import Postponed, Study
+from dicom_retrieve_tui.engine.tasks import StudyTask
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
+    AssociationRejected,
     ContextNotAccepted,
     DiskFailed,
     PeerUnreachable,
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
+    AttemptFailed,
+    AttemptStarted,
     Event,
     InstanceSetAside,
     InstanceStored,
@@ -23,6 +27,7 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Level, Method, Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
@@ -31,25 +36,62 @@ _SUCCESS = FinalResponse(status=0x0000)
 _SELECTION = Selection(study_instance_uid=STUDY)
 
 
-def _retrieve(
-    peer: FakePeer,
-    store: FakeStore | None = None,
-    *,
-    method: Method = Method.C_GET,
-    destination: str | None = None,
-    cancel: CancelToken | None = None,
-) -> tuple[StudyFinished, list[Event]]:
-    events: list[Event] = []
-    plan = Plan(
-        selections=(_SELECTION,),
-        method=method,
-        move_destination=destination,
-        listening=destination is not None,
-    )
-    desk = Desk(store or FakeStore(), events.append)
-    peer.receiver = desk
-    study = Study(plan=plan, desk=desk, cancel=cancel or CancelToken(), drain_s=0.0)
-    return study.retrieve(_SELECTION, peer, 1), events
+class _Rig:
+    """A study's surroundings, and what came of it."""
+
+    def __init__(
+        self,
+        peer: FakePeer,
+        store: FakeStore | None = None,
+        *,
+        method: Method = Method.C_GET,
+        destination: str | None = None,
+        retries: int = 0,
+    ) -> None:
+        self.events: list[Event] = []
+        self.cancel = CancelToken()
+        self.peer = peer
+        self.store = store or FakeStore()
+        self.fewer = 0
+        plan = Plan(
+            selections=(_SELECTION,),
+            method=method,
+            move_destination=destination,
+            listening=destination is not None,
+            retries=retries,
+        )
+        desk = Desk(self.store, self.events.append)
+        peer.receiver = desk
+        self.study = Study(
+            plan=plan,
+            desk=desk,
+            cancel=self.cancel,
+            drain_s=0.0,
+            backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
+            use_fewer_associations=self._use_fewer,
+        )
+        self.task = StudyTask(_SELECTION)
+
+    def _use_fewer(self) -> bool:
+        self.fewer += 1
+        return self.fewer == 1
+
+    def attempt(self) -> StudyFinished | Postponed:
+        return self.study.retrieve(self.task, self.peer, 1)
+
+    def finish(self) -> StudyFinished:
+        """Attempts until there is a verdict."""
+        while isinstance(outcome := self.attempt(), Postponed):
+            assert outcome.wait_s > 0
+        return outcome
+
+    def waits_s(self) -> list[float]:
+        return [e.wait_s for e in self.events if isinstance(e, AttemptFailed)]
+
+
+def _retrieve(peer: FakePeer, store: FakeStore | None = None) -> tuple[StudyFinished, list[Event]]:
+    rig = _Rig(peer, store)
+    return rig.finish(), rig.events
 
 
 def _sends(*sops: str, then: Answer = _SUCCESS) -> FakePeer:
@@ -82,23 +124,120 @@ def test_an_instance_that_comes_twice_is_one_event() -> None:
     assert sum(isinstance(event, InstanceStored) for event in events) == 2
 
 
-def test_what_is_missing_is_asked_for_once_more_within_its_series() -> None:
+def test_what_is_missing_is_asked_for_by_a_list_and_then_one_by_one() -> None:
     peer = _sends("1.1")
 
     finished, _ = _retrieve(peer)
 
-    again = peer.orders[1].request
-    assert (again.level, again.sop_instance_uids) == (Level.IMAGE, ("1.2",))
-    assert again.series_instance_uid == "1.2.3.1"
+    again = [order.request for order in peer.orders[1:]]
+    assert [(r.level, r.sop_instance_uids) for r in again] == [(Level.IMAGE, ("1.2",))] * 2
+    assert {r.series_instance_uid for r in again} == {"1.2.3.1"}
     assert finished.missing == ("1.2",)
 
 
+def _hides(*hidden: str, lists: bool = True, first: Answer = _SUCCESS) -> FakePeer:
+    """Lists 450 instances; sends `hidden` only if they are asked for by UID."""
+    sops = [f"1.{n}" for n in range(450)]
+
+    def script(order: Order) -> tuple[Sequence[str], Answer]:
+        asked = order.request.sop_instance_uids
+        if not asked:
+            return [sop for sop in sops if sop not in hidden], first
+        if len(asked) > 1 and not lists:
+            return (), FinalResponse(status=0xA900)
+        return asked, _SUCCESS
+
+    return FakePeer(inventory_of(*sops), script)
+
+
 def test_long_lists_are_cut() -> None:
-    peer = FakePeer(inventory_of(*(f"1.{n}" for n in range(450))), lambda _order: ((), _SUCCESS))
+    peer = _hides(*(f"1.{n}" for n in range(449)))
 
-    _retrieve(peer)
+    finished, _ = _retrieve(peer)
 
-    assert [len(o.request.sop_instance_uids) for o in peer.orders] == [0, 200, 200, 50]
+    assert [len(o.request.sop_instance_uids) for o in peer.orders] == [0, 200, 200, 49]
+    assert finished.verdict is Verdict.COMPLETE
+
+
+def test_a_peer_that_rejects_lists_is_asked_one_by_one_and_remembered() -> None:
+    rig = _Rig(_hides("1.7", "1.8", lists=False))
+
+    finished = rig.finish()
+    asked = [len(o.request.sop_instance_uids) for o in rig.peer.orders]
+
+    assert finished.verdict is Verdict.COMPLETE
+    assert asked == [0, 2, 1, 1]
+    rig.peer.orders.clear()
+    rig.task = StudyTask(_SELECTION)
+    assert rig.finish().verdict is Verdict.COMPLETE
+    assert [len(o.request.sop_instance_uids) for o in rig.peer.orders] == [0, 1, 1]
+
+
+def test_what_an_earlier_run_left_is_not_asked_for() -> None:
+    peer = _hides()
+    store = FakeStore()
+    store.here = {f"1.{n}" for n in range(449)}
+
+    finished, events = _retrieve(peer, store)
+
+    assert [o.request.sop_instance_uids for o in peer.orders] == [("1.449",)]
+    assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 450)
+    assert sum(isinstance(event, InstanceStored) for event in events) == 1
+    assert store.finished == (STUDY, "complete", ())
+
+
+def test_what_may_heal_is_tried_again_with_growing_waits() -> None:
+    rig = _Rig(_sends(then=AssociationAborted("Lost.")), retries=3)
+
+    finished = rig.finish()
+
+    assert finished.verdict is Verdict.FAILED
+    assert rig.waits_s() == [4.0, 8.0, 16.0]
+
+
+def test_an_attempt_that_succeeds_ends_the_retries_and_asks_for_the_rest_only() -> None:
+    def script(order: Order) -> tuple[Sequence[str], Answer]:
+        if len(rig.peer.orders) == 1:
+            return ("1.1",), AssociationAborted("Lost.")
+        return order.request.sop_instance_uids, _SUCCESS
+
+    rig = _Rig(FakePeer(inventory_of("1.1", "1.2"), script), retries=3)
+    finished = rig.finish()
+
+    assert finished.verdict is Verdict.COMPLETE
+    assert rig.peer.orders[1].request.sop_instance_uids == ("1.2",)
+    assert sum(isinstance(event, StudyStarted) for event in rig.events) == 1
+    assert sum(isinstance(event, AttemptStarted) for event in rig.events) == 1
+
+
+@pytest.mark.parametrize("status", [0xA801, 0xA900, 0x0124, 0xC801])
+def test_what_cannot_heal_is_not_tried_again(status: int) -> None:
+    rig = _Rig(_sends(then=FinalResponse(status=status)), retries=3)
+
+    finished = rig.finish()
+
+    assert rig.waits_s() == []
+    assert len(rig.peer.orders) == 1
+    assert f"0x{status:04X}" in finished.reason
+
+
+def test_an_unclear_failure_is_tried_once_more() -> None:
+    rig = _Rig(_sends(then=FinalResponse(status=0xC000)), retries=3)
+
+    rig.finish()
+
+    assert len(rig.waits_s()) == 1
+
+
+def test_a_pacs_without_an_association_left_lowers_ours_before_it_counts() -> None:
+    rejected = AssociationRejected("Local limit exceeded.", result=2, source=3, reason=2)
+    rig = _Rig(FakePeer(rejected, lambda _order: ((), _SUCCESS)), retries=1)
+
+    rig.finish()
+
+    assert rig.fewer == 3
+    attempts = [e.failed_attempts for e in rig.events if isinstance(e, AttemptFailed)]
+    assert attempts == [0, 1]
 
 
 def test_a_lost_association_after_the_last_instance_changes_nothing() -> None:
@@ -198,20 +337,19 @@ def test_auto_falls_back_to_c_move_where_c_get_is_not_offered() -> None:
 
     peer = WithoutGet(inventory_of("1.1"), lambda _order: (("1.1",), _SUCCESS))
 
-    finished, _ = _retrieve(peer, method=Method.AUTO, destination="DRTUI")
+    finished = _Rig(peer, method=Method.AUTO, destination="DRTUI").finish()
 
     assert finished.verdict is Verdict.COMPLETE
 
 
 def test_a_cancel_before_the_end_is_cancelled() -> None:
-    cancel = CancelToken()
-
     def script(order: Order) -> tuple[Sequence[str], Answer]:
         del order
-        cancel.request()
+        rig.cancel.request()
         return ("1.1",), FinalResponse(status=0xFE00)
 
-    finished, _ = _retrieve(FakePeer(inventory_of("1.1", "1.2"), script), cancel=cancel)
+    rig = _Rig(FakePeer(inventory_of("1.1", "1.2"), script))
+    finished = rig.finish()
 
     assert (finished.verdict, finished.stored) == (Verdict.CANCELLED, 1)
 

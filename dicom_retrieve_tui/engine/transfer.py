@@ -1,0 +1,221 @@
+"""The requests for one study: all of it at once, then what is still missing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from time import monotonic
+from typing import Any
+
+from dicom_retrieve_tui.engine.desk import Desk
+from dicom_retrieve_tui.engine.judgement import Ending
+from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.errors import (
+    AssociationAborted,
+    Cancelled,
+    ContextNotAccepted,
+    RetrieveError,
+)
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import PeerCounted
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.retry import Cure, status_cure
+from dicom_retrieve_tui.model.selection import Level, Method, Plan, RetrieveRequest
+from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
+
+UIDS_A_REQUEST_MAX = 200
+"""SOP Instance UIDs in one IMAGE level request; some PACS reject longer lists."""
+
+_BARREN_MAX = 20
+"""Instances asked for one by one, and in vain, until the rest is not asked for."""
+
+_DRAIN_TICK_S = 0.1
+
+_Ask = Callable[[RetrieveRequest], None]
+
+
+@dataclass(slots=True)
+class Quirks:
+    """What a run has learnt of its PACS."""
+
+    rejects_lists: bool = False
+    """It does not honour lists of SOP Instance UIDs."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Transfer:
+    """One attempt at the instances of one study."""
+
+    plan: Plan
+    desk: Desk
+    cancel: CancelToken
+    drain_s: float
+    quirks: Quirks
+    work: StudyWork
+    peer: Peer
+    _final: FinalResponse | None = None
+    _moved: bool = False
+
+    def run(self) -> Ending:
+        """Ask until everything is there or there is no more to try."""
+        if self.work.inventory.empty or self.work.complete:
+            return Ending()
+        cancelled, error = False, None
+        try:
+            self._run_method()
+        except Cancelled:
+            cancelled = True
+        except RetrieveError as caught:
+            error = caught
+        return Ending(
+            final=self._final,
+            error=error or self.desk.disk_failure,
+            cancelled=cancelled or self.cancel.requested,
+            elsewhere=self._moved and not self.plan.listening,
+        )
+
+    def _run_method(self) -> None:
+        if self.plan.method is Method.C_MOVE:
+            self._by_move()
+            return
+        try:
+            self._by_get()
+        except ContextNotAccepted as refusal:
+            if self.plan.method is Method.C_GET or self.plan.move_destination is None:
+                raise ContextNotAccepted(
+                    f"{refusal} Try --method c-move with --move-dest and --listen."
+                ) from refusal
+            self._by_move()
+
+    def _by_get(self) -> None:
+        """Ask with each negotiation in turn; more than one is rare."""
+        negotiations = self.peer.negotiations(self.work.inventory)
+        for number, negotiation in enumerate(negotiations):
+            ask = partial(self._get, negotiation)
+            if number == 0 or not self.work.inventory.listed:
+                self._ask_for_all(ask)
+            else:
+                self._ask_by_lists(ask)
+            if self._settled:
+                return
+        if len(negotiations) == 1:
+            self._chase(partial(self._get, negotiations[0]))
+
+    def _by_move(self) -> None:
+        self._ask_for_all(self._move)
+        if self.plan.listening and not self._settled:
+            self._chase(self._move)
+
+    def _ask_for_all(self, ask: _Ask) -> None:
+        """The whole selection in one request, unless a part of it is here already."""
+        if self.work.stored_count and self.work.inventory.listed:
+            self._chase(ask)
+        else:
+            ask(RetrieveRequest.of(self.work.selection))
+
+    def _chase(self, ask: _Ask) -> None:
+        """Ask for what is missing: by lists of UIDs, then one by one.
+
+        Not where nothing came at all and the PACS said why: that is a case for another attempt.
+        """
+        work = self.work
+        said_why = self._final and self._final.status not in {SUCCESS, SUB_OPERATIONS_FAILED}
+        if not work.inventory.listed or (said_why and not work.stored_count):
+            return
+        before = work.stored_count
+        if not self.quirks.rejects_lists:
+            try:
+                self._ask_by_lists(ask)
+            except AssociationAborted:
+                if work.stored_count > before:
+                    raise
+        lists_failed = work.stored_count == before
+        if not self._settled:
+            self._ask_one_by_one(ask, lists_failed=lists_failed)
+
+    def _ask_by_lists(self, ask: _Ask) -> None:
+        for request in self._requests(UIDS_A_REQUEST_MAX):
+            if self.cancel.requested:
+                return
+            ask(request)
+
+    def _ask_one_by_one(self, ask: _Ask, *, lists_failed: bool) -> None:
+        barren = 0
+        for request in self._requests(1):
+            before = self.work.stored_count
+            ask(request)
+            if self.work.stored_count > before:
+                barren = 0
+                self.quirks.rejects_lists = self.quirks.rejects_lists or lists_failed
+            else:
+                barren += 1
+            if self.cancel.requested or barren == _BARREN_MAX:
+                return
+
+    def _requests(self, uids_max: int) -> Iterator[RetrieveRequest]:
+        """IMAGE level requests for what is missing now, each within one series."""
+        missing = set(self.work.missing())
+        instances = [i for i in self.work.inventory.instances if i.sop_instance_uid in missing]
+        for series_uid, group in groupby(instances, key=lambda i: i.series_instance_uid):
+            uids = [i.sop_instance_uid for i in group]
+            for at in range(0, len(uids), uids_max):
+                yield RetrieveRequest(
+                    level=Level.IMAGE,
+                    study_instance_uid=self.work.study_instance_uid,
+                    series_instance_uid=series_uid,
+                    sop_instance_uids=tuple(uids[at : at + uids_max]),
+                )
+
+    def _get(self, negotiation: Any, request: RetrieveRequest) -> None:
+        receiver = self.desk.receiver(self.work)
+        self._final = self.peer.c_get(self._order(request), negotiation, receiver)
+
+    def _move(self, request: RetrieveRequest) -> None:
+        if self.plan.move_destination is None:
+            raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
+        self._moved = True
+        self._final = self.peer.c_move(self._order(request), self.plan.move_destination)
+        if self.plan.listening and status_cure(self._final.status) is not Cure.NONE:
+            self._drain()
+
+    def _order(self, request: RetrieveRequest) -> Order:
+        return Order(
+            request=request,
+            patient_id=self.work.inventory.patient_id,
+            activity=self.work.activity,
+            on_response=self._on_response,
+        )
+
+    def _drain(self) -> None:
+        """Wait for stores that come after the final response, while anything still comes."""
+        work = self.work
+        started_s = monotonic()
+        while not work.wait_complete(_DRAIN_TICK_S):
+            silent_s = monotonic() - max(started_s, work.activity.last_byte_s)
+            if silent_s > self.drain_s or self.cancel.requested or self.desk.disk_failure:
+                return
+
+    @property
+    def _settled(self) -> bool:
+        """True if asking again is pointless."""
+        if self.work.complete or self.cancel.requested:
+            return True
+        final = self._final
+        if final is None:
+            return False
+        if not self.work.inventory.listed and final.status == SUCCESS and not final.failed:
+            return True  # nothing failed by the peer's account, and nothing else tells
+        return status_cure(final.status) is Cure.NONE and not self.work.stored_count
+
+    def _on_response(self, response: FinalResponse) -> None:
+        self.desk.emit(
+            PeerCounted(
+                study_instance_uid=self.work.study_instance_uid,
+                remaining=response.remaining,
+                completed=response.completed,
+                failed=response.failed,
+                warning=response.warning,
+            )
+        )

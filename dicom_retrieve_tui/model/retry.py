@@ -1,0 +1,68 @@
+"""What may heal by itself, what cannot, and how long to wait: one table.
+
+The words for the user are in `status` (for DIMSE statuses) and in the messages of the errors.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from dicom_retrieve_tui.errors import RetrieveError
+
+
+class Cure(Enum):
+    """What helps against a failure."""
+
+    TIME = "time"
+    """The same request may succeed later."""
+    ONCE = "once"
+    """It may, but a second failure of the same kind is the answer."""
+    NONE = "none"
+    """It will not, however often it is made."""
+
+
+_STATUSES = {
+    0x0000: Cure.TIME,  # reports success, yet instances are missing: some archives fetch late
+    0x0110: Cure.ONCE,  # processing failure
+    0x0122: Cure.NONE,  # SOP class not supported
+    0x0124: Cure.NONE,  # not authorised
+    0x0211: Cure.NONE,  # unrecognised operation
+    0x0212: Cure.NONE,  # mistyped argument
+    0xA700: Cure.TIME,  # out of resources
+    0xA701: Cure.TIME,  # cannot calculate the matches
+    0xA702: Cure.TIME,  # cannot perform the sub-operations
+    0xA801: Cure.NONE,  # move destination unknown
+    0xA900: Cure.NONE,  # identifier does not match the SOP class
+    0xB000: Cure.TIME,  # sub-operations failed
+    0xC801: Cure.NONE,  # move destination not allowed
+    0xFE00: Cure.TIME,  # cancelled, and not by us
+}
+
+
+def status_cure(status: int) -> Cure:
+    """What helps against a final status. Source: PS3.4 sections C.4.2.1.5 and C.4.3.1.4."""
+    return _STATUSES.get(status, Cure.ONCE)
+
+
+def error_cure(error: RetrieveError) -> Cure:
+    """What helps against an error of ours."""
+    return Cure.TIME if error.retryable else Cure.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Exponential waiting times with jitter, so that many waiters do not come back as one."""
+
+    first_s: float = 1.0
+    longest_s: float = 60.0
+    draw: Callable[[], float] = random.random
+    """A number from 0 to 1."""
+
+    def wait_s(self, attempt: int) -> float:
+        """Seconds to wait after failed attempt number `attempt`, counted from 1.
+
+        Between half and all of `first_s`, doubled with each attempt, up to `longest_s`.
+        """
+        full_s = min(self.longest_s, self.first_s * 2.0 ** min(attempt - 1, 30))
+        return full_s * (0.5 + 0.5 * self.draw())
