@@ -100,7 +100,7 @@ class Transfer:
                 self._ask_by_lists(ask)
             if self._settled:
                 return
-        if len(negotiations) == 1:
+        if negotiations:
             self._chase(partial(self._get, negotiations[0]))
 
     def _by_move(self) -> None:

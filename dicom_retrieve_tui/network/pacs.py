@@ -15,6 +15,7 @@ from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
+    NATIVE_SYNTAXES,
     guessed_contexts,
     known_contexts,
 )
@@ -52,14 +53,16 @@ class PacsPeer:
         """The storage contexts for an inventory, cut to what fits beside C-FIND, C-GET and C-MOVE.
 
         Exactly the classes that were listed, or the likeliest for the modalities where the PACS
-        does not return SOP Class UIDs.
+        does not return SOP Class UIDs. After those come the same without the uncompressed
+        syntaxes, and with Implicit VR alone: dcmqrscp sends every instance of a class in the first
+        context that it accepted for the class, and fails those that are stored otherwise.
         """
         contexts = known_contexts(sorted(inventory.sop_class_uids))
         if not inventory.classes_known:
             contexts = list(dict.fromkeys(contexts + guessed_contexts(inventory.modalities)))
-        proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
-        step = CONTEXTS_MAX - len(_QUERY_RETRIEVE)
-        return tuple(tuple(proposals[at : at + step]) for at in range(0, len(proposals), step))
+        compressed = [cx for cx in contexts if cx[1] not in NATIVE_SYNTAXES]
+        implicit = [cx for cx in contexts if cx[1] == IMPLICIT_VR_LITTLE_ENDIAN]
+        return (*_cut(contexts), *_cut(compressed)[:1], *_cut(implicit)[:1])
 
     def c_get(
         self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
@@ -121,3 +124,9 @@ class PacsPeer:
         self._association = None
         self._proposed = frozenset()
         self._emit(AssociationClosed(worker=self._worker))
+
+
+def _cut(contexts: list[tuple[str, str]]) -> list[Negotiation]:
+    step = CONTEXTS_MAX - len(_QUERY_RETRIEVE)
+    proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
+    return [tuple(proposals[at : at + step]) for at in range(0, len(proposals), step)]

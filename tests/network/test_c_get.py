@@ -16,7 +16,15 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers import wire
-from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
+from tests.peers.raw_pacs import (
+    CT_IMAGE,
+    IMPLICIT,
+    Conversation,
+    Instance,
+    RawPacs,
+    Request,
+    instances,
+)
 from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
 
 _PREAMBLE_AND_PREFIX = b"\0" * 128 + b"DICM"
@@ -162,6 +170,27 @@ def test_a_peer_without_c_get_is_named_with_the_next_step(tmp_path: Path) -> Non
     assert finished.verdict is Verdict.FAILED
     assert "does not offer C-GET" in finished.reason
     assert "--method c-move" in finished.reason
+
+
+class _SendsInTheFirstContext(RawPacs):
+    """Holds Implicit VR and uses the first context for the class, whatever its syntax.
+
+    dcmqrscp does so, and cannot transcode.
+    """
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        syntaxes = [s[0] for abstract, s in conversation.contexts.values() if abstract == CT_IMAGE]
+        if syntaxes[0] == IMPLICIT:
+            super().on_get(conversation, request)
+        else:
+            conversation.respond(request, 0xA702, completed=0, failed=len(self.holdings))
+
+
+def test_a_peer_that_picks_the_wrong_context_is_offered_fewer(tmp_path: Path) -> None:
+    with _SendsInTheFirstContext() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
 
 
 class _OnlyPatientRoot(RawPacs):

@@ -323,4 +323,13 @@ class RawPacs:
         conversation.respond(request, status, completed=completed, failed=failed, warning=0)
 
 
-__all__ = ["EXPLICIT", "IMPLICIT", "Conversation", "Instance", "RawPacs", "Request", "instances"]
+__all__ = [
+    "CT_IMAGE",
+    "EXPLICIT",
+    "IMPLICIT",
+    "Conversation",
+    "Instance",
+    "RawPacs",
+    "Request",
+    "instances",
+]
