@@ -48,6 +48,9 @@ class Peer(Protocol):
         contexts fit into a proposal, or where the classes must be guessed.
         """
 
+    def narrow_negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
+        """What to try for instances that did not come with any of `negotiations`."""
+
     def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
         """Retrieve by C-GET. Raises `PeerError`, `DiskFailed`, `Cancelled`."""
 

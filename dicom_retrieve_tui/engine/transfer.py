@@ -1,6 +1,6 @@
 """The requests for one study: all of it at once, then what is still missing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -91,59 +91,73 @@ class Transfer:
 
     def _by_get(self) -> None:
         """Ask with each negotiation in turn; more than one is rare."""
-        negotiations = self.peer.negotiations(self.work.inventory)
-        for number, negotiation in enumerate(negotiations):
-            ask = partial(self._get, negotiation)
-            if number == 0 or not self.work.inventory.listed:
+        inventory = self.work.inventory
+        asks = [partial(self._get, n) for n in self.peer.negotiations(inventory)]
+        for number, ask in enumerate(asks):
+            if number == 0 or not inventory.listed:
                 self._ask_for_all(ask)
             else:
                 self._ask_by_lists(ask)
             if self._settled:
                 return
-        if negotiations:
-            self._chase(partial(self._get, negotiations[0]))
+        for ask in asks[:1]:
+            narrow = [partial(self._get, n) for n in self.peer.narrow_negotiations(inventory)]
+            self._chase(ask, narrow)
 
     def _by_move(self) -> None:
         self._ask_for_all(self._move)
         if self.plan.listening and not self._settled:
-            self._chase(self._move)
+            self._chase(self._move, ())
 
     def _ask_for_all(self, ask: _Ask) -> None:
         """The whole selection in one request, unless a part of it is here already."""
         if self.work.stored_count and self.work.inventory.listed:
-            self._chase(ask)
+            self._ask_by_lists(ask)
         else:
             ask(RetrieveRequest.of(self.work.selection))
 
-    def _chase(self, ask: _Ask) -> None:
-        """Ask for what is missing: by lists of UIDs, then one by one.
+    def _chase(self, ask: _Ask, others: Sequence[_Ask]) -> None:
+        """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.
 
-        Not where nothing came at all and the PACS said why: that is a case for another attempt.
+        Not for everything over again, where nothing came and the PACS named a failure that time
+        may heal: that is for another attempt.
         """
         work = self.work
-        said_why = self._final and self._final.status not in {SUCCESS, SUB_OPERATIONS_FAILED}
-        if not work.inventory.listed or (said_why and not work.stored_count):
+        if not work.inventory.listed:
             return
         before = work.stored_count
-        if not self.quirks.rejects_lists:
-            try:
-                self._ask_by_lists(ask)
-            except AssociationAborted:
-                if work.stored_count > before:
-                    raise
+        if work.stored_count or self._reported_success:
+            self._ask_by_lists(ask)
         lists_failed = work.stored_count == before
-        if not self._settled:
+        for other in others if lists_failed else ():
+            if not self._settled:
+                self._ask_by_lists(other)
+        if work.stored_count or self._reported_success:
             self._ask_one_by_one(ask, lists_failed=lists_failed)
 
+    @property
+    def _reported_success(self) -> bool:
+        return self._final is None or self._final.status in {SUCCESS, SUB_OPERATIONS_FAILED}
+
     def _ask_by_lists(self, ask: _Ask) -> None:
-        for request in self._requests(UIDS_A_REQUEST_MAX):
-            if self.cancel.requested:
-                return
-            ask(request)
+        """Ask for what is missing by lists, unless the PACS is known not to take them."""
+        if self.quirks.rejects_lists:
+            return
+        before = self.work.stored_count
+        try:
+            for request in self._requests(UIDS_A_REQUEST_MAX):
+                if self.cancel.requested:
+                    return
+                ask(request)
+        except AssociationAborted:
+            if self.work.stored_count > before:  # then it was not the list
+                raise
 
     def _ask_one_by_one(self, ask: _Ask, *, lists_failed: bool) -> None:
         barren = 0
         for request in self._requests(1):
+            if self._settled:
+                return
             before = self.work.stored_count
             ask(request)
             if self.work.stored_count > before:
@@ -151,7 +165,7 @@ class Transfer:
                 self.quirks.rejects_lists = self.quirks.rejects_lists or lists_failed
             else:
                 barren += 1
-            if self.cancel.requested or barren == _BARREN_MAX:
+            if barren == _BARREN_MAX:
                 return
 
     def _requests(self, uids_max: int) -> Iterator[RetrieveRequest]:

@@ -5,6 +5,7 @@ storage classes of the C-GET at hand, so that the next study can often use it, t
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from dicom_retrieve_tui.errors import AssociationAborted
@@ -26,13 +27,27 @@ from dicom_retrieve_tui.network.receiving import InstanceReceiver
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE
 
-Negotiation = tuple[Proposal, ...]
-
-_QUERY_RETRIEVE: Negotiation = tuple(
-    Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in (*FIND, *GET, *MOVE)
-)
+_QUERY_RETRIEVE = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in (*FIND, *GET, *MOVE))
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """The storage contexts that a C-GET needs."""
+
+    proposals: tuple[Proposal, ...] = ()
+    exact: bool = False
+    """These and no others: an association that has more will not do."""
+
+    def met_by(self, proposed: frozenset[Proposal]) -> bool:
+        """True if an association on which `proposed` was proposed will do."""
+        if self.exact:
+            return proposed == frozenset(_QUERY_RETRIEVE + self.proposals)
+        return proposed.issuperset(self.proposals)
+
+
+_NO_STORAGE = Negotiation()
 
 
 class PacsPeer:
@@ -47,22 +62,26 @@ class PacsPeer:
 
     def take_inventory(self, selection: Selection) -> Inventory:
         """See `engine.ports.Peer`."""
-        return self._use((), lambda association: take_inventory(association, selection))
+        return self._use(_NO_STORAGE, lambda association: take_inventory(association, selection))
 
     def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
         """The storage contexts for an inventory, cut to what fits beside C-FIND, C-GET and C-MOVE.
 
         Exactly the classes that were listed, or the likeliest for the modalities where the PACS
-        does not return SOP Class UIDs. After those come the same without the uncompressed
-        syntaxes, and with Implicit VR alone: dcmqrscp sends every instance of a class in the first
-        context that it accepted for the class, and fails those that are stored otherwise.
+        does not return SOP Class UIDs.
         """
-        contexts = known_contexts(sorted(inventory.sop_class_uids))
-        if not inventory.classes_known:
-            contexts = list(dict.fromkeys(contexts + guessed_contexts(inventory.modalities)))
+        return tuple(_cut(_contexts(inventory)))
+
+    def narrow_negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
+        """The same without the uncompressed syntaxes, and with Implicit VR alone.
+
+        dcmqrscp sends every instance of a class in the first context that it accepted for the
+        class, and fails those that are stored otherwise.
+        """
+        contexts = _contexts(inventory)
         compressed = [cx for cx in contexts if cx[1] not in NATIVE_SYNTAXES]
         implicit = [cx for cx in contexts if cx[1] == IMPLICIT_VR_LITTLE_ENDIAN]
-        return (*_cut(contexts), *_cut(compressed)[:1], *_cut(implicit)[:1])
+        return (*_cut(compressed, exact=True)[:1], *_cut(implicit, exact=True)[:1])
 
     def c_get(
         self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
@@ -72,7 +91,9 @@ class PacsPeer:
 
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         """See `engine.ports.Peer`."""
-        return self._use((), lambda association: c_move(association, order, move_destination))
+        return self._use(
+            _NO_STORAGE, lambda association: c_move(association, order, move_destination)
+        )
 
     def close(self) -> None:
         """Release the association, if one is open. Never raises."""
@@ -87,7 +108,7 @@ class PacsPeer:
         question is put again on a new one.
         """
         kept = self._association
-        if kept is not None and self._proposed.issuperset(needed):
+        if kept is not None and needed.met_by(self._proposed):
             answered_before = kept.stream.received_commands
             try:
                 return self._ask(kept, ask)
@@ -107,7 +128,7 @@ class PacsPeer:
             raise
 
     def _open(self, needed: Negotiation) -> Association:
-        proposals = _QUERY_RETRIEVE + needed
+        proposals = _QUERY_RETRIEVE + needed.proposals
         self._association = association = Association.request(self._caller, proposals)
         self._proposed = frozenset(proposals)
         self._emit(
@@ -126,7 +147,16 @@ class PacsPeer:
         self._emit(AssociationClosed(worker=self._worker))
 
 
-def _cut(contexts: list[tuple[str, str]]) -> list[Negotiation]:
+def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
+    contexts = known_contexts(sorted(inventory.sop_class_uids))
+    if not inventory.classes_known:
+        contexts = list(dict.fromkeys(contexts + guessed_contexts(inventory.modalities)))
+    return contexts
+
+
+def _cut(contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
+    """As many negotiations as it takes for all of `contexts`."""
     step = CONTEXTS_MAX - len(_QUERY_RETRIEVE)
     proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
-    return [tuple(proposals[at : at + step]) for at in range(0, len(proposals), step)]
+    cuts = range(0, len(proposals), step)
+    return [Negotiation(tuple(proposals[at : at + step]), exact) for at in cuts]

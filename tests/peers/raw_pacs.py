@@ -73,6 +73,10 @@ class Released(Exception):
     """The other side released the association."""
 
 
+class NoContext(Exception):
+    """No storage context for what is to be sent."""
+
+
 class Conversation:
     """One association, on the PACS's side."""
 
@@ -169,12 +173,12 @@ class Conversation:
         )
         self.send(wire.message(request.context_id, answer, identifier))
 
-    def storage_context(self, sop_class: str, syntax: str = IMPLICIT) -> int:
-        return next(n for n, (abstract, syntaxes) in self.contexts.items()
-                    if abstract == sop_class and syntax in syntaxes)  # fmt: skip
-
     def store_request(self, instance: Instance, message_id: int = 7) -> tuple[int, bytes]:
         """The context and command set of a C-STORE for `instance`."""
+        fitting = [n for n, (abstract, syntaxes) in self.contexts.items()
+                   if abstract == instance.sop_class and IMPLICIT in syntaxes]  # fmt: skip
+        if not fitting:
+            raise NoContext
         command = wire.command(
             sop_class=instance.sop_class,
             field=1,
@@ -183,7 +187,7 @@ class Conversation:
             data_set_type=1,
             sop_instance=instance.sop,
         )
-        return self.storage_context(instance.sop_class), command
+        return fitting[0], command
 
     def store(self, instance: Instance) -> int:
         """Send an instance; returns the status of the answer."""
@@ -276,7 +280,10 @@ class RawPacs:
     def on_request(self, conversation: Conversation, request: Request) -> None:
         handlers = {0x20: self.on_find, 0x10: self.on_get, 0x21: self.on_move, 0x30: self.on_echo}
         if handler := handlers.get(request.number(0x0100)):
-            handler(conversation, request)
+            try:
+                handler(conversation, request)
+            except NoContext:
+                conversation.respond(request, 0xA702)
 
     def on_echo(self, conversation: Conversation, request: Request) -> None:
         conversation.respond(request, SUCCESS)

@@ -112,6 +112,10 @@ class FakePeer:
         del inventory
         return ("all",)
 
+    def narrow_negotiations(self, inventory: Inventory) -> tuple[str, ...]:
+        del inventory
+        return ()
+
     def c_get(self, order: Order, negotiation: object, receiver: Receiver) -> FinalResponse:
         del negotiation
         return self._answer(order, receiver)

@@ -1,0 +1,169 @@
+"""What the demonstration PACS answers to queries: records at each level, and instances by key.
+
+This module does no I/O. Source: PS3.4 annex C.6, the attributes of the two query models.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+
+from dicom_retrieve_tui.demo.instances import CHARACTER_SET, Attributes, DemoInstance, assign
+from dicom_retrieve_tui.demo.matching import matches, values
+
+LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+
+UNIQUE_KEYS = {
+    "PATIENT": "PatientID",
+    "STUDY": "StudyInstanceUID",
+    "SERIES": "SeriesInstanceUID",
+    "IMAGE": "SOPInstanceUID",
+}
+
+_ATTRIBUTES = {
+    "PATIENT": ("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    "STUDY": (
+        "StudyInstanceUID",
+        "StudyDate",
+        "StudyTime",
+        "StudyID",
+        "AccessionNumber",
+        "StudyDescription",
+        "ReferringPhysicianName",
+    ),
+    "SERIES": (
+        "SeriesInstanceUID",
+        "SeriesNumber",
+        "SeriesDate",
+        "SeriesTime",
+        "SeriesDescription",
+        "Modality",
+        "BodyPartExamined",
+        "InstitutionName",
+        "Manufacturer",
+    ),
+    "IMAGE": (
+        "SOPInstanceUID",
+        "SOPClassUID",
+        "InstanceNumber",
+        "ContentDate",
+        "ContentTime",
+        "ImageType",
+        "Rows",
+        "Columns",
+        "NumberOfFrames",
+    ),
+}
+
+
+class InvalidIdentifier(ValueError):
+    """The identifier fits no level of the query model: status 0xA900."""
+
+
+class Catalogue:
+    """The instances of a PACS and the records about them."""
+
+    def __init__(self, instances: Iterable[DemoInstance], *, ae_title: str) -> None:
+        self._instances = tuple(instances)
+        self._ae_title = ae_title
+        self._records = {level: list(self._build_records(level)) for level in LEVELS}
+
+    def find(self, keys: Dataset, *, root: str) -> Iterator[Dataset]:
+        """Answer a C-FIND: one identifier for each match, with the return keys asked for.
+
+        Unique keys above the level may be absent, as many archives allow.
+        Source: PS3.4 section C.4.1.1.3.2 for what an answer carries.
+
+        Args:
+            root: The highest level of the query model.
+
+        Raises:
+            InvalidIdentifier: It has no level of this model.
+        """
+        level = _level(keys, root)
+        return (self._answer(keys, r) for r in self._records[level] if matches(keys, r))
+
+    def select(self, keys: Dataset, *, root: str) -> list[DemoInstance]:
+        """Say which instances a C-GET or C-MOVE means. Source: PS3.4 section C.4.2.2.1.
+
+        Raises:
+            InvalidIdentifier: No level of this model, or no unique key at its level, without
+                which everything would match.
+        """
+        level = _level(keys, root)
+        wanted = {
+            keyword: frozenset(values(keys[keyword]))
+            for keyword in _unique_keys_to(level)
+            if keyword in keys and not keys[keyword].is_empty
+        }
+        if UNIQUE_KEYS[level] not in wanted:
+            raise InvalidIdentifier(f"no {UNIQUE_KEYS[level]} at the {level} level")
+        return [
+            instance
+            for instance in self._instances
+            if all(str(instance.dataset[k].value) in held for k, held in wanted.items())
+        ]
+
+    def _answer(self, keys: Dataset, record: Dataset) -> Dataset:
+        answer = Dataset()
+        answer.SpecificCharacterSet = CHARACTER_SET
+        answer.QueryRetrieveLevel = keys.QueryRetrieveLevel
+        answer.RetrieveAETitle = self._ae_title
+        for key in keys:
+            if key.tag in record:
+                answer[key.tag] = record[key.tag]
+        return answer
+
+    def _build_records(self, level: str) -> Iterator[Dataset]:
+        groups: dict[str, list[DemoInstance]] = {}
+        for instance in self._instances:
+            key = str(instance.dataset[UNIQUE_KEYS[level]].value)
+            groups.setdefault(key, []).append(instance)
+        for group in groups.values():
+            record = Dataset()
+            for name in LEVELS[: LEVELS.index(level) + 1]:
+                _copy(_ATTRIBUTES[name], group[0].dataset, record)
+            assign(record, {**_computed(level, group), "InstanceAvailability": "ONLINE"})
+            yield record
+
+
+def _level(keys: Dataset, root: str) -> str:
+    level = str(keys.get("QueryRetrieveLevel", ""))
+    if level not in LEVELS[LEVELS.index(root) :]:
+        raise InvalidIdentifier("no Query/Retrieve Level of this model")
+    return level
+
+
+def _unique_keys_to(level: str) -> Iterator[str]:
+    return (UNIQUE_KEYS[name] for name in LEVELS[: LEVELS.index(level) + 1])
+
+
+def _copy(keywords: Iterable[str], source: Dataset, target: Dataset) -> None:
+    """Copy what there is; what there is not is known to be unknown: present without a value."""
+    for keyword in keywords:
+        tag = tag_for_keyword(keyword)
+        if tag is not None and tag in source:
+            target[tag] = source[tag]
+        else:
+            setattr(target, keyword, None)
+
+
+def _computed(level: str, group: Sequence[DemoInstance]) -> Attributes:
+    """Counts and lists, by level. Source: PS3.4 sections C.3.4 and C.6.1.1, "additional" keys."""
+    series = len({instance.series_instance_uid for instance in group})
+    if level == "PATIENT":
+        return {
+            "NumberOfPatientRelatedStudies": len({i.dataset.StudyInstanceUID for i in group}),
+            "NumberOfPatientRelatedSeries": series,
+            "NumberOfPatientRelatedInstances": len(group),
+        }
+    if level == "STUDY":
+        return {
+            "ModalitiesInStudy": sorted({str(i.dataset.Modality) for i in group}),
+            "SOPClassesInStudy": sorted({i.sop_class_uid for i in group}),
+            "NumberOfStudyRelatedSeries": series,
+            "NumberOfStudyRelatedInstances": len(group),
+        }
+    if level == "SERIES":
+        return {"NumberOfSeriesRelatedInstances": len(group)}
+    return {"AvailableTransferSyntaxUID": group[0].transfer_syntax_uid}

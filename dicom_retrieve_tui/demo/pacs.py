@@ -1,0 +1,104 @@
+"""A PACS in this process, on a loopback port: pynetdicom's AE over synthetic studies.
+
+pynetdicom is an implementation independent of our network layer, which makes it a peer worth
+trying against. What it needs to stop in time is in `plumbing`.
+"""
+
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from pynetdicom import AE, _config
+
+from dicom_retrieve_tui.demo.contexts import supported_contexts
+from dicom_retrieve_tui.demo.instances import DemoStudy
+from dicom_retrieve_tui.demo.plumbing import Plumbing, Server
+from dicom_retrieve_tui.demo.service import QueryRetrieveService
+from dicom_retrieve_tui.demo.studies import demo_studies
+from dicom_retrieve_tui.errors import ConfigError
+
+_ASSOCIATIONS_MAX = 64
+_CONNECT_S = 1.0
+_ACSE_S = 10.0
+_DIMSE_S = 30.0
+_IDLE_S = 300.0
+_POLL_S = 0.05
+
+
+class DemoPacs:
+    """The demonstration PACS: C-ECHO, C-FIND, C-GET and C-MOVE while its context lasts.
+
+    It accepts every calling and called AE title. It sends each instance in the transfer syntax in
+    which it is stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ae_title: str = "DEMO",
+        studies: Sequence[DemoStudy] | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        """The port it listens on; the actual one, also where 0 was given, once it is started."""
+        self.ae_title = ae_title
+        self.studies = tuple(demo_studies() if studies is None else studies)
+        self._stop = threading.Event()
+        instances = [instance for study in self.studies for instance in study.instances]
+        self._service = QueryRetrieveService(instances, ae_title=ae_title, stop=self._stop)
+        self._ae = AE(ae_title=ae_title)
+        self._contexts = supported_contexts(instances)
+        self._ae.maximum_associations = _ASSOCIATIONS_MAX
+        self._ae.connection_timeout = _CONNECT_S
+        self._ae.acse_timeout = _ACSE_S
+        self._ae.dimse_timeout = _DIMSE_S
+        self._ae.network_timeout = _IDLE_S
+        self._plumbing = Plumbing(self._ae)
+
+    def register_destination(self, ae_title: str, host: str, port: int) -> None:
+        """Make `ae_title` a move destination at this address; any other one is refused (0xA801)."""
+        self._service.register_destination(ae_title, host, port)
+
+    def __enter__(self) -> Self:
+        """Start to listen.
+
+        Raises:
+            ConfigError: The address cannot be listened on.
+        """
+        # Patient names are in the identifiers. The switches are the library's, for all its AEs.
+        _config.LOG_REQUEST_IDENTIFIERS = False
+        _config.LOG_RESPONSE_IDENTIFIERS = False
+        handlers = self._plumbing.handlers()
+        try:
+            self._server = self._ae.make_server(
+                (self.host, self.port),
+                contexts=self._contexts,
+                evt_handlers=[*handlers, *self._service.handlers(handlers)],
+                server_class=Server,
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError(
+                f"The demonstration PACS cannot listen on {self.host} port {self.port}: {reason}."
+            ) from error
+        self.port = self._server.server_address[1]
+        self._acceptor = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_S,), name="demo-pacs"
+        )
+        self._acceptor.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop listening, cut what is connected and wait for every thread to end."""
+        self._stop.set()
+        self._server.shutdown()
+        self._acceptor.join()
+        self._plumbing.drain()

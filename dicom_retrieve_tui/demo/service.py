@@ -1,0 +1,105 @@
+"""The services of the demonstration PACS: what answers a C-FIND, C-GET or C-MOVE.
+
+The handlers speak pynetdicom's dialect: generators of status and data set, which it turns into
+responses and C-STORE sub-operations.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+
+from dicom_retrieve_tui.demo.catalogue import Catalogue, InvalidIdentifier
+from dicom_retrieve_tui.demo.contexts import query_root, requested_contexts
+from dicom_retrieve_tui.demo.instances import DemoInstance
+
+Handler = tuple[evt.EventType, Callable[..., Any]]
+
+_PENDING = 0xFF00
+_CANCELLED = 0xFE00
+_IDENTIFIER_DOES_NOT_MATCH = 0xA900
+
+
+class QueryRetrieveService:
+    """Answers from one catalogue, and sends to the destinations that were registered."""
+
+    def __init__(
+        self, instances: Iterable[DemoInstance], *, ae_title: str, stop: threading.Event
+    ) -> None:
+        self._catalogue = Catalogue(instances, ae_title=ae_title)
+        self._stop = stop
+        self._destinations: dict[str, tuple[str, int]] = {}
+
+    def register_destination(self, ae_title: str, host: str, port: int) -> None:
+        """Let C-MOVE send to this AE from now on."""
+        self._destinations[ae_title.strip()] = (host, port)
+
+    def handlers(self, store_handlers: list[Handler]) -> list[Handler]:
+        """What to bind to the server.
+
+        Args:
+            store_handlers: What to bind to the associations that C-MOVE opens.
+        """
+
+        def on_move(event: evt.Event) -> Iterator[object]:
+            return self._on_move(event, store_handlers)
+
+        return [
+            (evt.EVT_C_FIND, self._on_find),
+            (evt.EVT_C_GET, self._on_get),
+            (evt.EVT_C_MOVE, on_move),
+        ]
+
+    def _on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+        """Source: PS3.4 section C.4.1."""
+        try:
+            answers = self._catalogue.find(event.identifier, root=_root(event))
+        except InvalidIdentifier:
+            yield _IDENTIFIER_DOES_NOT_MATCH, None
+            return
+        for answer in answers:
+            if self._stop.is_set() or event.is_cancelled:
+                yield _CANCELLED, None
+                return
+            yield _PENDING, answer
+
+    def _on_get(self, event: evt.Event) -> Iterator[object]:
+        """Source: PS3.4 section C.4.3."""
+        try:
+            selected = self._catalogue.select(event.identifier, root=_root(event))
+        except InvalidIdentifier:
+            yield 1  # pynetdicom looks at no status where there is nothing to send
+            yield _IDENTIFIER_DOES_NOT_MATCH, None
+            return
+        yield from self._sub_operations(event, selected)
+
+    def _on_move(self, event: evt.Event, store_handlers: list[Handler]) -> Iterator[object]:
+        """Source: PS3.4 section C.4.2.
+
+        pynetdicom connects to the destination before it looks at a status, so an identifier that
+        does not match is left to it: it answers 0xC514, unable to process.
+        """
+        address = self._destinations.get((event.move_destination or "").strip())
+        if address is None:
+            yield None, None  # which pynetdicom answers with 0xA801
+            return
+        selected = self._catalogue.select(event.identifier, root=_root(event))
+        contexts = requested_contexts(selected)
+        yield *address, {"contexts": contexts, "evt_handlers": store_handlers}
+        yield from self._sub_operations(event, selected)
+
+    def _sub_operations(
+        self, event: evt.Event, selected: list[DemoInstance]
+    ) -> Iterator[int | tuple[int, Dataset | None]]:
+        yield len(selected)
+        for instance in selected:
+            if self._stop.is_set() or event.is_cancelled:
+                yield _CANCELLED, None
+                return
+            yield _PENDING, instance.dataset
+
+
+def _root(event: evt.Event) -> str:
+    return query_root(str(event.context.abstract_syntax))
