@@ -32,8 +32,8 @@ from dicom_retrieve_tui.model.sop_classes import (
 )
 
 Read = Callable[[int, int], bytes]
-"""`read(offset, length)` gives `length` bytes at `offset`, fewer at the end; the offsets
-never decrease."""
+"""`read(offset, length)` gives `length` bytes at `offset`, fewer at the end; nothing that was
+given is asked for again."""
 
 WINDOW_BYTES = 1 << 14
 """Read at once: more than the headers of most images, so that a small instance takes one read."""
@@ -105,8 +105,8 @@ class _Window:
     def reach(self, at: int, length: int) -> int:
         """Have `length` bytes from `at` in the window, or as many as there are left.
 
-        Returns where `at` is in the window. What the window holds from `at` on is kept, so that
-        the offsets that are read never decrease.
+        Returns where `at` is in the window. What the window holds from `at` on is kept: an
+        inflated data set cannot be read twice.
         """
         end = self.start + len(self.data)
         if at + length > end and end < self.size_bytes >= at:

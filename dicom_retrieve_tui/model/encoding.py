@@ -38,7 +38,7 @@ _VRS = _SHORT_VRS | _LONG_VRS
 class Encoding:
     """A byte order, and whether elements say their VR."""
 
-    __slots__ = ("_header", "_length", "_tag", "_tag_length", "explicit", "little")
+    __slots__ = ("_header", "_item", "_length", "_tag_length", "explicit", "little")
 
     def __init__(self, *, explicit: bool, little: bool = True) -> None:
         order = "<" if little else ">"
@@ -47,15 +47,15 @@ class Encoding:
         self._header = struct.Struct(order + "L2sH").unpack_from
         self._tag_length = struct.Struct(order + "LL").unpack_from
         self._length = struct.Struct(order + "L").unpack_from
-        self._tag = struct.Struct(order + "HH").unpack_from
+        self._item = struct.Struct(order + "HHL").unpack_from
 
     def element(self, data: bytes, at: int) -> tuple[int, bytes, int, int]:
         """The header at `at`: tag, VR (empty if it has none), length, and where the value begins.
 
         An element without a VR among others that have one is read as implicit: such data sets
-        exist (pydicom issue 1067). A VR that nobody knows has a length of four bytes, as the
-        standard wants it of new ones, unless its reserved bytes say that it has one of two, which
-        exists as well (dcm4che issue 918).
+        exist (pydicom issue 1067). A VR that nobody knows has a length of four bytes, as PS3.5
+        section 7.1.2 wants it of new ones and DCMTK reads it, unless the reserved bytes are none:
+        then it has one of two, as pydicom reads it.
 
         Raises:
             struct.error: The data end within the header.
@@ -72,8 +72,8 @@ class Encoding:
 
     def item(self, data: bytes, at: int) -> tuple[int, int]:
         """Tag and length at `at`, without a VR: items and delimiters always, implicit elements."""
-        group, element = self._tag(data, at)
-        return group << 16 | element, self._tag_length(data, at)[1]
+        group, element, length = self._item(data, at)
+        return group << 16 | element, length
 
     def settle(self, data: bytes, at: int) -> "Encoding":
         """The encoding that elements from `at` on really have.

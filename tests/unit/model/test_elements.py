@@ -1,0 +1,514 @@
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from dicom_retrieve_tui.model import deflated
+from dicom_retrieve_tui.model.elements import (
+    DEPTH_MAX,
+    VALUE_BYTES_MAX,
+    WINDOW_BYTES,
+    walk,
+    walk_bytes,
+)
+from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from tests.unit.encoded import (
+    BIG_ENDIAN,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    JPEG_BASELINE,
+    UNDEFINED,
+    Sample,
+    explicit,
+    implicit,
+    item,
+    samples,
+    sequence,
+)
+
+SOP_INSTANCE_UID = 0x00080018
+PATIENT_ID = 0x00100020
+PIXEL_DATA = 0x7FE00010
+NOTHING: frozenset[int] = frozenset()
+UID_AND_ID = frozenset({SOP_INSTANCE_UID, PATIENT_ID})
+
+UID = explicit(SOP_INSTANCE_UID, "UI", b"1.2.3\0")
+ID = explicit(PATIENT_ID, "LO", b"P1")
+VALUES = {SOP_INSTANCE_UID: b"1.2.3\0", PATIENT_ID: b"P1"}
+
+NOT_WHOLE = {
+    "MR_truncated.dcm": "its pixel data are cut short",
+    "rtplan_truncated.dcm": "it is cut short within a sequence",
+    "no_meta.dcm": "a stray byte stands before it, and pydicom finds but one senseless element",
+}
+ALL = samples()
+WHOLE = [sample for sample in ALL if sample.name not in NOT_WHOLE]
+PLAIN = [sample for sample in WHOLE if sample.transfer_syntax_uid != DEFLATED]
+SMALL = [s for s in PLAIN if len(s.data_set) <= 900 or s.name in {"rtstruct.dcm", "rtplan.dcm"}]
+BIG = [sample for sample in PLAIN if sample not in SMALL]
+
+quick = partial(settings, deadline=None, derandomize=True)
+
+
+def reading(data: bytes, calls: list[tuple[int, int]] | None = None) -> "Reader":
+    return Reader(data, [] if calls is None else calls)
+
+
+class Reader:
+    """Gives pieces of `data` and insists that none is asked for twice."""
+
+    def __init__(self, data: bytes, calls: list[tuple[int, int]]) -> None:
+        self.data = data
+        self.calls = calls
+
+    def __call__(self, offset: int, length: int) -> bytes:
+        assert not self.calls or offset >= sum(self.calls[-1])
+        given = self.data[offset : offset + length]
+        self.calls.append((offset, len(given)))
+        return given
+
+
+def accepts(data: bytes, syntax: str) -> bool:
+    try:
+        walk_bytes(data, syntax, UID_AND_ID)
+    except MalformedDataSet:
+        return False
+    return True
+
+
+# Real files
+
+
+def test_the_corpus_is_there_and_has_every_encoding() -> None:
+    syntaxes = {sample.transfer_syntax_uid for sample in WHOLE}
+
+    assert len(ALL) > 100
+    assert len(SMALL) > 20
+    assert syntaxes > {IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED, JPEG_BASELINE}
+
+
+@pytest.mark.parametrize("sample", WHOLE, ids=lambda sample: sample.name)
+def test_a_whole_file_is_walked_to_its_end(sample: Sample) -> None:
+    size = len(sample.data_set)
+    peer_says = _read_with_pydicom(sample).get("SOPInstanceUID", "")
+
+    from_memory = walk_bytes(sample.data_set, sample.transfer_syntax_uid, UID_AND_ID)
+    from_file = walk(reading(sample.data_set), size, sample.transfer_syntax_uid, UID_AND_ID)
+
+    assert from_memory == from_file
+    assert from_memory.get(SOP_INSTANCE_UID, b"").decode().rstrip("\0 ") == peer_says
+
+
+@pytest.mark.parametrize("name", NOT_WHOLE)
+def test_a_damaged_file_is_refused(name: str) -> None:
+    (sample,) = (sample for sample in ALL if sample.name == name)
+
+    assert not accepts(sample.data_set, sample.transfer_syntax_uid)
+
+
+@pytest.mark.parametrize("sample", SMALL, ids=lambda sample: sample.name)
+def test_no_beginning_of_a_small_file_passes_for_whole(sample: Sample) -> None:
+    whole, syntax = sample.data_set, sample.transfer_syntax_uid
+
+    accepted = {size for size in range(len(whole)) if accepts(whole[:size], syntax)}
+
+    assert accepted <= _boundaries(sample)
+
+
+@quick(max_examples=250)
+@given(st.sampled_from(BIG), st.data())
+def test_no_beginning_of_a_big_file_passes_for_whole(sample: Sample, data: st.DataObject) -> None:
+    size = data.draw(st.integers(0, len(sample.data_set) - 1))
+
+    accepted = accepts(sample.data_set[:size], sample.transfer_syntax_uid)
+
+    assert not accepted or size in _boundaries(sample)
+
+
+def test_the_values_are_those_that_pydicom_finds() -> None:
+    (sample,) = (sample for sample in WHOLE if sample.name == "CT_small.dcm")
+    elements = dict(_raw_elements(_read_with_pydicom(sample)))
+
+    values = walk_bytes(sample.data_set, sample.transfer_syntax_uid, frozenset(elements))
+
+    assert len(values) > 200
+    assert values == elements
+
+
+def _read_with_pydicom(sample: Sample) -> Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom remarks on what is odd in its own files
+        return dcmread(sample.path, force=True)
+
+
+def _raw_elements(dataset: Dataset) -> Iterator[tuple[int, bytes | None]]:
+    for tag, element in dataset._dict.items():
+        if isinstance(element, RawDataElement):
+            yield int(tag), element.value
+
+
+def _boundaries(sample: Sample) -> set[int]:
+    """Where pydicom sees the elements of the top level begin."""
+    dataset = _read_with_pydicom(sample)
+    boundaries = set()
+    for element in dataset._dict.values():
+        at = element.value_tell if isinstance(element, RawDataElement) else element.file_tell
+        assert at is not None
+        long = element.VR in {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UC", "UN", "UR", "UT"}
+        header = 12 if long and sample.transfer_syntax_uid != IMPLICIT else 8
+        boundaries.add(at - header - sample.offset)
+    return boundaries
+
+
+# Encodings
+
+
+@pytest.mark.parametrize(
+    ("syntax", "data"),
+    [
+        (EXPLICIT, UID + ID),
+        (JPEG_BASELINE, UID + ID),
+        (IMPLICIT, implicit(SOP_INSTANCE_UID, b"1.2.3\0") + implicit(PATIENT_ID, b"P1")),
+        (
+            BIG_ENDIAN,
+            explicit(SOP_INSTANCE_UID, "UI", b"1.2.3\0", order=">")
+            + sequence(0x00081140, item(explicit(0x00081150, "UI", b"1.2\0", order=">"), order=">"),
+                       order=">")
+            + explicit(PATIENT_ID, "LO", b"P1", order=">"),
+        ),
+        (DEFLATED, zlib.compress(UID + ID, wbits=-15)),
+        ("1.2.3.4.5", UID + ID),
+    ],
+)  # fmt: skip
+def test_each_transfer_syntax_is_walked(syntax: str, data: bytes) -> None:
+    assert walk_bytes(data, syntax, UID_AND_ID) == VALUES
+    assert walk(reading(data), len(data), syntax, UID_AND_ID) == VALUES
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        sequence(0x00081140),
+        sequence(0x00081140, item(b""), item(b"", defined=True), item(UID)),
+        sequence(0x00081140, item(sequence(0x00081140, item(ID), item(UID)) + ID)),
+        explicit(0x00081140, "SQ", item(UID, defined=True)),
+        sequence(0x00091001, item(implicit(PATIENT_ID, b"P2")), vr="UN"),
+        sequence(0x00091001, item(sequence(0x00091002, item(implicit(0x00091003, b"")), vr="")),
+                 vr="UN"),
+        sequence(0x00091001, item(explicit(PATIENT_ID, "LO", b"P2")), vr="UN"),
+    ],
+)  # fmt: skip
+def test_sequences_are_stepped_over(middle: bytes) -> None:
+    assert walk_bytes(UID + middle + ID, EXPLICIT, UID_AND_ID) == VALUES
+
+
+def test_implicit_sequences_are_stepped_over() -> None:
+    uid, patient_id = implicit(SOP_INSTANCE_UID, b"1.2.3\0"), implicit(PATIENT_ID, b"P1")
+    middle = sequence(0x00081140, item(implicit(0x00081150, b"1.2\0")), item(b""), vr="")
+
+    assert walk_bytes(uid + middle + patient_id, IMPLICIT, UID_AND_ID) == VALUES
+
+
+def test_fragments_are_stepped_over_whatever_they_hold() -> None:
+    fragment = item(implicit(0xFFFEE0DD, b"") + b"\0" * 50, defined=True)
+    icon = sequence(0x00880200, item(sequence(PIXEL_DATA, item(b"", defined=True), vr="OB")))
+    pixels = sequence(PIXEL_DATA, item(b"", defined=True), fragment, fragment, vr="OB")
+
+    assert walk_bytes(UID + ID + icon + pixels, JPEG_BASELINE, UID_AND_ID) == VALUES
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(ID + UID, id="not ascending"),
+        pytest.param(UID + UID + ID, id="the same element twice"),
+        pytest.param(UID + explicit(0x00080068, "UK", b"ab") + ID, id="unknown VR, short"),
+        pytest.param(
+            UID + b"\x08\0\x68\0UK\0\0\2\0\0\0ab" + ID, id="unknown VR, long as the standard says"
+        ),
+        pytest.param(UID + explicit(0x00090010, "??", b"") + ID, id="?? for a VR"),
+        pytest.param(UID + explicit(0x00090010, "  ", b"ab") + ID, id="blanks for a VR"),
+        pytest.param(UID + implicit(0x00091001, b"ab") + ID, id="one implicit element"),
+        pytest.param(UID + explicit(0x00091001, "LO", b"a") + ID, id="odd length"),
+        pytest.param(
+            implicit(SOP_INSTANCE_UID, b"1.2.3\0") + implicit(PATIENT_ID, b"P1"),
+            id="implicit throughout",
+        ),
+        pytest.param(
+            UID
+            + sequence(0x00081140)[:-8]
+            + b"\xfe\xff\0\xe0\xff\xff\xff\xff\xfe\xff\r\xe0\x07\0\0\0"
+            + implicit(0xFFFEE0DD, b"", length=9)
+            + ID,
+            id="delimiters with a length",
+        ),
+    ],
+)
+def test_what_other_readers_take_is_taken(data: bytes) -> None:
+    assert walk_bytes(data, EXPLICIT, UID_AND_ID) == VALUES
+
+
+def test_a_length_that_looks_like_a_vr_is_a_length_where_no_vr_is_due() -> None:
+    uids = b"1.2.3456\\".ljust(0x4144, b"1")  # 41 44 is "DA" when read as a VR
+    data = implicit(0x00080058, uids) + implicit(PATIENT_ID, b"P1")
+
+    assert walk(reading(data), len(data), IMPLICIT, UID_AND_ID) == {PATIENT_ID: b"P1"}
+    assert walk_bytes(data, IMPLICIT, frozenset({0x00080058})) == {0x00080058: uids}
+
+
+def test_an_explicit_data_set_is_walked_where_an_implicit_one_was_due() -> None:
+    assert walk_bytes(UID + ID, IMPLICIT, UID_AND_ID) == VALUES
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED])
+def test_nothing_is_no_data_set(syntax: str) -> None:
+    assert not accepts(b"", syntax)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (UID + b"\x10", "data set is cut short, or no data set, at byte 14"),
+        (UID + ID[:-1], "data set is cut short, or no data set, at byte 23"),
+        (
+            UID + explicit(PIXEL_DATA, "OW", b"", length=0x7FFFFFFE),
+            "data set is cut short, or no data set, at byte 26",
+        ),
+        (b"\0" * 16, "element (0000,0000) has no place in a data set, at byte 0"),
+        (
+            explicit(0x00020010, "UI", b"1.2\0") + UID,
+            "element (0002,0010) has no place in a data set, at byte 0",
+        ),
+        (UID + ID + b"\0" * 8, "element (0000,0000) has no place in a data set, at byte 24"),
+        (UID + item(b""), "(FFFE,E000) stands where an element was due, at byte 14"),
+        (
+            UID + implicit(0xFFFEE00D, b""),
+            "(FFFE,E00D) stands where an element was due, at byte 14",
+        ),
+        (
+            sequence(0x00081140, implicit(0xFFFEE0DD, b"")),
+            "(FFFE,E0DD) stands where an element was due, at byte 20",
+        ),
+        (
+            sequence(0x00081140, UID),
+            "(0008,0018) stands where an item was due, at byte 12",
+        ),
+        (
+            sequence(PIXEL_DATA, item(b""), vr="OB"),
+            "(FFFE,E000) stands where an item was due, at byte 12",
+        ),
+        (
+            UID + explicit(SOP_INSTANCE_UID, "UI", b"1.2.4\0"),
+            "element (0008,0018) stands there twice, at byte 22",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_refusal_says_what_is_wrong_and_where(data: bytes, message: str) -> None:
+    with pytest.raises(MalformedDataSet) as caught:
+        walk_bytes(data, EXPLICIT, UID_AND_ID)
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("zeros", [8, 16, 24])
+def test_zeros_are_no_implicit_elements(zeros: int) -> None:
+    assert not accepts(implicit(PATIENT_ID, b"P1") + b"\0" * zeros, IMPLICIT)
+
+
+@pytest.mark.parametrize("missing", range(1, 17))
+def test_an_open_sequence_is_cut_short(missing: int) -> None:
+    whole = UID + sequence(0x00081140, item(ID))
+
+    assert not accepts(whole[:-missing], EXPLICIT)
+
+
+def test_nesting_is_walked_to_its_limit_and_no_further() -> None:
+    data = UID
+    for _ in range(DEPTH_MAX):
+        data = sequence(0x00081140, item(data))
+    deeper = sequence(0x00081140, item(data))
+
+    assert accepts(data, EXPLICIT)
+    with pytest.raises(MalformedDataSet, match="nested deeper than 64"):
+        walk_bytes(deeper, EXPLICIT, NOTHING)
+
+
+def test_a_reader_that_gives_less_than_it_said_is_cut_short() -> None:
+    with pytest.raises(MalformedDataSet, match="cut short"):
+        walk(reading(UID + ID), len(UID + ID) + 1, EXPLICIT, NOTHING)
+
+
+@quick(max_examples=300)
+@given(st.binary(max_size=300), st.sampled_from([IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED]))
+def test_garbage_raises_nothing_but_that_it_is_malformed(data: bytes, syntax: str) -> None:
+    from_memory = accepts(data, syntax)
+
+    try:
+        walk(reading(data), len(data), syntax, UID_AND_ID)
+    except MalformedDataSet:
+        assert not from_memory
+    else:
+        assert from_memory
+
+
+_HEADS = st.sampled_from(
+    [
+        UID,
+        ID,
+        implicit(0xFFFEE000, b"", length=UNDEFINED),
+        implicit(0xFFFEE00D, b""),
+        implicit(0xFFFEE0DD, b""),
+        implicit(0x00081140, b"", length=UNDEFINED),
+        explicit(0x00081140, "SQ", b"", length=UNDEFINED),
+        explicit(0x00091001, "UN", b"", length=UNDEFINED),
+        explicit(PIXEL_DATA, "OB", b"", length=UNDEFINED),
+    ]
+)
+
+
+@quick(max_examples=200)
+@given(st.lists(_HEADS, max_size=12).map(b"".join), st.sampled_from([IMPLICIT, EXPLICIT]))
+def test_shuffled_structure_raises_nothing_but_that_it_is_malformed(
+    data: bytes, syntax: str
+) -> None:
+    assert accepts(data, syntax) in {True, False}
+
+
+# Costs
+
+
+def test_a_small_instance_takes_one_read() -> None:
+    calls: list[tuple[int, int]] = []
+    data = UID + ID + explicit(PIXEL_DATA, "OW", b"\1" * 512)
+
+    walk(reading(data, calls), len(data), EXPLICIT, UID_AND_ID)
+
+    assert len(calls) == 1
+
+
+def test_skipping_two_gigabytes_costs_two_reads() -> None:
+    gap = (1 << 31) + 100
+    head = UID + explicit(PIXEL_DATA, "OW", b"", length=gap)
+    size = len(head) + gap + len(ID)
+    asked: list[int] = []
+
+    def read(offset: int, length: int) -> bytes:
+        asked.append(length)
+        if offset >= len(head) + gap:
+            return ID[offset - len(head) - gap :][:length]
+        return (head[offset:] + b"\1" * length)[:length]
+
+    values = walk(read, size, EXPLICIT, UID_AND_ID)
+
+    assert values == VALUES
+    assert len(asked) == 2
+    assert max(asked) <= WINDOW_BYTES
+
+
+def test_a_value_across_the_edge_of_the_window_is_whole() -> None:
+    for before in range(WINDOW_BYTES - 60, WINDOW_BYTES):
+        data = explicit(0x00080005, "OB", b"\1" * before) + UID + ID
+
+        assert walk(reading(data), len(data), EXPLICIT, UID_AND_ID) == VALUES
+
+
+def test_a_wanted_value_that_is_too_long_is_left_out_of_a_file_and_kept_in_memory() -> None:
+    long = b"x" * (VALUE_BYTES_MAX + 2)
+    data = explicit(SOP_INSTANCE_UID, "UN", long) + ID
+
+    assert walk(reading(data), len(data), EXPLICIT, UID_AND_ID) == {PATIENT_ID: b"P1"}
+    assert walk_bytes(data, EXPLICIT, UID_AND_ID)[SOP_INSTANCE_UID] == long
+
+
+# Deflated
+
+
+PLENTY = UID + ID + explicit(PIXEL_DATA, "OW", bytes(range(256)) * 2048)
+
+
+def test_a_deflated_data_set_over_many_pieces_is_walked() -> None:
+    data = zlib.compress(PLENTY, 0, wbits=-15)
+    tail = explicit(0xFFFCFFFC, "OB", b"\0" * 4)
+    with_tail = zlib.compress(PLENTY + tail, 0, wbits=-15)
+
+    assert walk(reading(data), len(data), DEFLATED, UID_AND_ID) == VALUES
+    assert walk(reading(with_tail), len(with_tail), DEFLATED, UID_AND_ID) == VALUES
+
+
+def test_elements_across_the_edges_of_deflated_windows_are_walked() -> None:
+    texts = b"".join(explicit(0x00091001 + n, "LO", b"x" * (n % 50)) for n in range(3000))
+    data = zlib.compress(UID + texts + ID, wbits=-15)
+
+    assert walk(reading(data), len(data), DEFLATED, UID_AND_ID) == VALUES
+
+
+def test_a_deflated_data_set_may_be_padded() -> None:
+    data = zlib.compress(UID + ID, wbits=-15) + b"\0"
+
+    assert walk_bytes(data, DEFLATED, UID_AND_ID) == VALUES
+
+
+def test_no_beginning_of_a_deflated_data_set_passes_for_whole() -> None:
+    data = zlib.compress(UID + ID + explicit(0x00204000, "LT", b"text " * 50), wbits=-15)
+
+    assert not any(accepts(data[:size], DEFLATED) for size in range(len(data)))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff" * 40, "deflated data set is damaged"),
+        (zlib.compress(UID + ID, wbits=-15) + b"\0" * 20, "deflated data set ends too early"),
+        (zlib.compress(UID + ID[:-1], wbits=-15), "data set is cut short"),
+        (
+            zlib.compress(
+                UID + explicit(PIXEL_DATA, "OW", bytes(1 << 15), length=1 << 16), wbits=-15
+            ),
+            "inflated data set is cut short",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_damaged_deflated_data_set_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(MalformedDataSet, match=message):
+        walk_bytes(data, DEFLATED, NOTHING)
+
+
+def test_a_deflated_bomb_is_refused_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deflated, "INFLATED_BYTES_MAX", 1 << 20)
+    pixels = explicit(PIXEL_DATA, "OW", bytes((1 << 20) + 100))
+    data = zlib.compress(UID + pixels, wbits=-15)
+
+    with pytest.raises(MalformedDataSet, match="inflates beyond 1048576 bytes"):
+        walk_bytes(data, DEFLATED, NOTHING)
+
+
+def test_the_inflater_gives_what_is_asked_by_offset() -> None:
+    plain = struct.pack("<5000L", *range(5000))
+    compressed = io.BytesIO(zlib.compress(plain, wbits=-15))
+
+    def read(offset: int, length: int) -> bytes:
+        compressed.seek(offset)
+        return compressed.read(min(length, 7))  # a reader may give little at a time
+
+    inflater = deflated.Inflater(read, len(compressed.getvalue()))
+
+    assert inflater.read(0, 10) == plain[:10]
+    assert inflater.read(10, 0) == b""
+    assert inflater.read(9000, 30) == plain[9000:9030]
+    assert inflater.read(19990, 30) == plain[19990:]
+    assert inflater.read(20000, 30) == b""

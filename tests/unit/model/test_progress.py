@@ -1,0 +1,147 @@
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+
+from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from tests.unit.model.told import runs, stored
+
+UID = "1.2.3"
+
+
+def folded(story: Iterable[events.Event]) -> Progress:
+    progress = Progress()
+    for event in story:
+        progress.apply(event)
+    return progress
+
+
+def started(uid: str = UID, worker: int = 1) -> events.StudyStarted:
+    return events.StudyStarted(study_instance_uid=uid, worker=worker)
+
+
+def inventoried(expected: int | None, present: int = 0) -> events.StudyInventoried:
+    return events.StudyInventoried(
+        study_instance_uid=UID,
+        listed=expected is not None,
+        series=2,
+        expected=expected,
+        present=present,
+    )
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(runs())
+def test_the_totals_are_the_sums_whatever_the_interleaving(story: list[events.Event]) -> None:
+    progress = folded(story)
+    studies = progress.studies.values()
+    inventories = [event for event in story if isinstance(event, events.StudyInventoried)]
+    strays = [
+        event
+        for event in story
+        if isinstance(event, events.InstanceRefused) and event.study_instance_uid is None
+    ]
+
+    assert progress.stored == sum(study.stored for study in studies)
+    assert progress.present == sum(study.present for study in studies)
+    assert progress.received_bytes == sum(study.received_bytes for study in studies)
+    assert progress.set_aside == sum(study.set_aside for study in studies)
+    assert progress.refused == sum(study.refused for study in studies) + len(strays)
+    assert progress.expected == sum(event.expected or 0 for event in inventories)
+    assert progress.finished == len(studies) == progress.studies_total
+    assert progress.good == sum(study.verdict in GOOD for study in studies)
+    assert progress.associations == 0
+    assert progress.verdict is not None
+    assert progress.complete == (bool(studies) and progress.good == progress.studies_total)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(runs())
+def test_the_same_events_give_the_same_state(story: list[events.Event]) -> None:
+    assert folded(story) == folded(story)
+
+
+def test_a_run_begins_with_nothing() -> None:
+    progress = Progress()
+
+    assert progress.verdict is None
+    assert not progress.complete
+
+
+def test_a_started_run_says_what_is_to_come() -> None:
+    start = events.RetrieveStarted(peer="PACS@pacs:104", method="c-get", studies=7, parallel=3)
+
+    progress = folded([start])
+
+    assert (progress.peer, progress.method) == ("PACS@pacs:104", "c-get")
+    assert (progress.studies_total, progress.parallel) == (7, 3)
+
+
+def test_a_study_is_followed_from_its_start_to_its_verdict() -> None:
+    counted = events.PeerCounted(
+        study_instance_uid=UID, remaining=2, completed=1, failed=1, warning=0
+    )
+    story: list[events.Event] = [
+        started(worker=2),
+        inventoried(4, present=1),
+        stored(UID, 1, 500),
+        counted,
+    ]
+    finished = events.StudyFinished(
+        study_instance_uid=UID,
+        verdict=Verdict.PARTIAL,
+        expected=4,
+        stored=2,
+        missing=("1.9", "1.8"),
+        reason="It went away.",
+    )
+
+    running = folded(story)
+    over = folded([*story, finished])
+
+    study = running.studies[UID]
+    assert (study.worker, study.listed, study.expected, study.verdict) == (2, True, 4, None)
+    assert (study.stored, study.present) == (2, 1)
+    assert (study.peer_remaining, study.peer_failed) == (2, 1)
+    assert (running.expected, running.stored, running.stored_bytes) == (4, 2, 500)
+    study = over.studies[UID]
+    assert (study.verdict, study.missing) == (Verdict.PARTIAL, ("1.9", "1.8"))
+    assert study.reason == "It went away."
+    assert (over.finished, over.good) == (1, 0)
+
+
+def test_a_study_that_the_pacs_would_not_list_adds_nothing_to_what_is_expected() -> None:
+    progress = folded([started(), inventoried(None)])
+
+    assert progress.expected == 0
+    assert progress.studies[UID].expected is None
+
+
+def test_studies_stand_in_the_order_in_which_they_were_taken_up() -> None:
+    assert list(folded([started("1.9"), started("1.1")]).studies) == ["1.9", "1.1"]
+
+
+def test_a_further_attempt_goes_on_with_the_same_account() -> None:
+    failed = events.AttemptFailed(
+        study_instance_uid=UID, failed_attempts=1, retries=3, wait_s=2.0, reason="It went away."
+    )
+    again = events.AttemptStarted(study_instance_uid=UID, worker=5)
+    story: list[events.Event] = [started(), inventoried(3), stored(UID, 1), failed]
+
+    waiting = folded(story).studies[UID]
+    running = folded([*story, again, stored(UID, 2)]).studies[UID]
+
+    assert (waiting.waiting, waiting.failed_attempts) == (True, 1)
+    assert (running.waiting, running.worker, running.stored) == (False, 5, 2)
+
+
+def test_notes_are_kept_in_order() -> None:
+    notes = [events.Noted(study_instance_uid=None, text=text) for text in ("one", "two")]
+
+    assert folded(notes).notes == ["one", "two"]
+
+
+def test_only_good_verdicts_make_a_run_complete() -> None:
+    for verdict in Verdict:
+        assert folded([events.RetrieveFinished(verdict=verdict)]).complete == (verdict in GOOD)

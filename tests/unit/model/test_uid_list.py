@@ -1,0 +1,62 @@
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
+
+
+def test_uids_keep_their_order_and_duplicates_are_merged_and_counted() -> None:
+    assert parse_uid_list("1.3\n1.2\n1.3\n1.4\n1.3\n") == UidList(("1.3", "1.2", "1.4"), 2)
+
+
+def test_blank_lines_comments_and_white_space_are_skipped() -> None:
+    text = "\ufeff# studies\r\n\r\n  1.2\t# the first\r\n\t\r\n1.3#second\r1.4"
+
+    assert parse_uid_list(text) == UidList(("1.2", "1.3", "1.4"), 0)
+
+
+def test_a_single_bad_line_is_named_in_one_sentence() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_uid_list("# head\n1.2\n1.2.x # what?\n")
+
+    assert str(caught.value) == "line 3: '1.2.x' has characters other than digits and periods"
+
+
+def test_all_bad_lines_are_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_uid_list(f"1..2\n1.2\n1.02\n{'1' * 65}\n1.2 1.3\n")
+
+    assert str(caught.value).splitlines() == [
+        "4 bad lines:",
+        "  line 1: '1..2' has an empty component (a period at an end, or two in a row)",
+        "  line 3: '1.02' has a component with a leading zero",
+        f"  line 4: '{'1' * 65}' has 65 characters; a UID has at most 64",
+        "  line 5: '1.2 1.3' has characters other than digits and periods",
+    ]
+
+
+def test_of_many_bad_lines_the_first_twenty_are_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_uid_list("x\n" * 25)
+
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 22
+    assert lines[-1] == "  and 5 more"
+
+
+def test_a_line_that_would_fill_the_screen_or_steer_it_is_shown_short_and_escaped() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_uid_list("\x1b[31m" + "x" * 5000)
+
+    assert len(str(caught.value)) < 200
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_line_is_what_an_editor_takes_for_one() -> None:
+    with pytest.raises(ConfigError, match=r"^line 2: "):
+        parse_uid_list("# a comment\u2028with a soft break\nbad")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "\ufeff"])
+def test_a_list_without_a_uid_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError, match="the list names no UID"):
+        parse_uid_list(text)

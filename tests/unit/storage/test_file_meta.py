@@ -1,0 +1,154 @@
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.dataset import FileMetaDataset
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.errors import InstanceUnfit
+from dicom_retrieve_tui.model.implementation import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+)
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.storage.file_meta import FileHeader, file_header, read_header
+from tests.unit.encoded import EXPLICIT, explicit, samples
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+JPEG_2000 = "1.2.840.10008.1.2.4.91"
+WITHOUT_FILE_META = {
+    *("ExplVR_BigEndNoMeta.dcm", "ExplVR_LitEndNoMeta.dcm", "no_meta.dcm", "rtstruct.dcm"),
+    "empty_charset_LEI.dcm",  # its SOP Instance UID is empty
+    "meta_missing_tsyntax.dcm",
+    "nested_priv_SQ.dcm",  # it has no SOP Instance UID
+    "no_meta_group_length.dcm",
+}
+DATA_SET = explicit(0x00100020, "LO", b"P1")
+
+
+def offer_of(sop_instance_uid: str = "1.2.3.4", syntax: str = EXPLICIT) -> InstanceOffer:
+    return InstanceOffer(
+        sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=syntax
+    )
+
+
+def pydicom_reads(raw: bytes) -> FileMetaDataset:
+    meta = dcmread(io.BytesIO(raw)).file_meta
+    assert isinstance(meta, FileMetaDataset)
+    return meta
+
+
+@pytest.mark.parametrize("uid", ["1.2.3", "1.2.34", "2.25." + "9" * 39, "1.2." + "3" * 60])
+def test_pydicom_reads_what_we_write(uid: str) -> None:
+    raw = file_header(offer_of(uid, JPEG_2000)) + DATA_SET
+
+    meta = pydicom_reads(raw)
+
+    assert meta.MediaStorageSOPClassUID == CT
+    assert meta.MediaStorageSOPInstanceUID == uid
+    assert meta.TransferSyntaxUID == JPEG_2000
+    assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
+    assert meta.ImplementationVersionName == IMPLEMENTATION_VERSION_NAME
+    assert meta.FileMetaInformationVersion == b"\0\1"
+    assert meta.FileMetaInformationGroupLength == len(raw) - len(DATA_SET) - 132 - 12
+    assert dcmread(io.BytesIO(raw)).PatientID == "P1"
+
+
+def test_values_are_padded_to_an_even_length() -> None:
+    assert b"UI\x06\0" + b"1.2.3\0" in file_header(offer_of("1.2.3"))
+    assert b"UI\x08\0" + b"1.2.34.5" + b"\2\0" in file_header(offer_of("1.2.34.5"))
+
+
+def test_the_preamble_is_zeros() -> None:
+    assert file_header(offer_of())[:132] == bytes(128) + b"DICM"
+
+
+def test_our_names_obey_the_standard() -> None:
+    assert IMPLEMENTATION_CLASS_UID.startswith("2.25.")
+    assert uid_fault(IMPLEMENTATION_CLASS_UID) is None
+    assert len(IMPLEMENTATION_VERSION_NAME) <= 16
+    assert IMPLEMENTATION_VERSION_NAME.endswith(".".join(__version__.split(".")[:2]))
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(
+    *[st.text(st.characters(max_codepoint=255), max_size=80).filter(lambda t: t.strip("\0 ") == t)]
+    * 2
+)
+def test_what_is_written_is_read_back(sop_class_uid: str, sop_instance_uid: str) -> None:
+    offer = InstanceOffer(
+        sop_class_uid="1" + sop_class_uid,
+        sop_instance_uid="1" + sop_instance_uid,
+        transfer_syntax_uid=EXPLICIT,
+    )
+    raw = file_header(offer)
+    file = io.BytesIO(raw + DATA_SET)
+
+    header = read_header(file)
+
+    assert header == FileHeader(
+        offer.sop_class_uid, offer.sop_instance_uid, offer.transfer_syntax_uid, len(raw)
+    )
+    assert file.read() == DATA_SET
+
+
+@pytest.mark.parametrize("length", [0xFFFD, 0xFFFE])
+def test_the_longest_uid_that_an_element_holds_is_written_and_read(length: int) -> None:
+    raw = file_header(offer_of("1" * length))
+
+    assert read_header(io.BytesIO(raw)).sop_instance_uid == "1" * length
+
+
+def test_a_uid_that_no_element_holds_makes_the_instance_unfit() -> None:
+    with pytest.raises(InstanceUnfit, match="a UID of 65535 characters") as caught:
+        file_header(offer_of("1" * 0xFFFF))
+
+    assert caught.value.status == 0xA900
+
+
+def test_the_files_of_others_are_read() -> None:
+    refused = set()
+    for sample in samples():
+        try:
+            header = read_header(io.BytesIO(sample.path.read_bytes()))
+        except ValueError:
+            refused.add(sample.name)
+            continue
+        assert header.data_set_offset == sample.offset
+        assert header.transfer_syntax_uid == sample.transfer_syntax_uid
+
+    assert refused == WITHOUT_FILE_META
+
+
+def test_no_beginning_of_a_header_passes_for_one() -> None:
+    raw = file_header(offer_of())
+
+    for size in range(len(raw)):
+        with pytest.raises(ValueError, match="no DICOM file"):
+            read_header(io.BytesIO(raw[:size]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: raw[4:],
+        lambda raw: raw[:140] + b"\xff\xff" + raw[142:],
+        lambda raw: raw[:140] + bytes([raw[140] - 2]) + raw[141:],
+        lambda raw: raw[:132] + DATA_SET * 20,
+        lambda raw: raw[:132] + explicit(0x00020000, "UL", bytes(4)) + DATA_SET,
+        lambda raw: raw[:132] + explicit(0x00020001, "OB", b"", length=1 << 30),
+    ],
+)
+def test_a_damaged_header_is_refused(damage: "type[bytes]") -> None:
+    with pytest.raises(ValueError, match="DICOM file"):
+        read_header(io.BytesIO(damage(file_header(offer_of()) + DATA_SET)))
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(st.binary(max_size=200))
+def test_garbage_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="DICOM file"):
+        read_header(io.BytesIO(bytes(128) + b"DICM" + data))
