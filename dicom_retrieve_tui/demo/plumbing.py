@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from socketserver import BaseServer
+from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
@@ -118,5 +119,6 @@ class Plumbing:
                 sock.shutdown(socket.SHUT_RDWR)
         for _, association in self._threads():
             # A lost connection does not wake who waits for an A-ASSOCIATE or a response.
-            association.dul.to_user_queue.put(None)
+            waiting_for_an_answer: Any = association.dul.to_user_queue
+            waiting_for_an_answer.put(None)  # what an empty queue gives it after its time-out
             association.dimse.msg_queue.put((None, None))

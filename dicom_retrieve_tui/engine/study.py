@@ -107,6 +107,8 @@ class Study:
     def _attempt(self, task: StudyTask, peer: Peer) -> _Result:
         uid = task.selection.study_instance_uid
         if (broken := self.desk.disk_failure) is not None:
+            if task.work is not None:
+                return _Result(judge(task.work, Ending(error=broken)))
             return _Result(unworked(uid, Verdict.FAILED, str(broken)))
         try:
             work = self._prepare(task, peer)

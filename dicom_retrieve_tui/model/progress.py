@@ -144,6 +144,7 @@ class Progress:
 
     def _finish(self, study: StudyProgress, event: events.StudyFinished) -> None:
         study.verdict, study.missing, study.reason = event.verdict, event.missing, event.reason
+        self.expected += (event.expected or 0) - (study.expected or 0)
         study.stored, study.expected = event.stored, event.expected
         self.finished += 1
         self.good += event.verdict in GOOD

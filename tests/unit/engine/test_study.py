@@ -291,6 +291,17 @@ def test_a_broken_disk_fails_the_study_with_its_reason() -> None:
     assert (finished.verdict, finished.reason) == (Verdict.FAILED, "No space.")
 
 
+def test_a_disk_that_breaks_between_two_attempts_takes_nothing_back() -> None:
+    rig = _Rig(_sends("1.1", then=AssociationAborted("Lost.")), retries=3)
+
+    assert isinstance(rig.attempt(), Postponed)
+    rig.study.desk.disk_failure = DiskFailed("No space.", path="/out")
+    finished = rig.finish()
+
+    assert (finished.verdict, finished.stored) == (Verdict.PARTIAL, 1)
+    assert finished.reason == "No space."
+
+
 @pytest.mark.parametrize(
     ("sent", "announced", "verdict"),
     [
