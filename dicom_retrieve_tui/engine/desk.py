@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
@@ -21,12 +22,6 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placement
-
-SOP_CLASS_UID = 0x00080016
-SOP_INSTANCE_UID = 0x00080018
-STUDY_INSTANCE_UID = 0x0020000D
-SERIES_INSTANCE_UID = 0x0020000E
-_IDENTITY = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
 
 _SUCCESS = 0x0000
 _NOBODY_ASKED = 0xA700
@@ -41,7 +36,7 @@ class Desk:
         self.emit = emit
         self.disk_failure: DiskFailed | None = None
         """Set once the disk refused; nothing more can be kept in this run."""
-        self.wanted_tags = store.wanted_tags | _IDENTITY
+        self.wanted_tags = store.wanted_tags | tags.IDENTITY
         self._works: dict[str, StudyWork] = {}
         self._lock = threading.Lock()
 
@@ -195,14 +190,14 @@ class _Arrival:
     def _match(self, values: dict[int, bytes]) -> tuple[StudyWork, str]:
         """Find whose instance this is; returns the work and the Series Instance UID."""
         desk, offer = self._desk, self._offer
-        uids = {tag: _uid(values.get(tag, b"")) for tag in _IDENTITY}
-        study_uid, series_uid = uids[STUDY_INSTANCE_UID], uids[SERIES_INSTANCE_UID]
+        uids = {tag: tags.uid_text(values.get(tag, b"")) for tag in tags.IDENTITY}
+        study_uid, series_uid = uids[tags.STUDY_INSTANCE_UID], uids[tags.SERIES_INSTANCE_UID]
         work = self._work or desk.work_of(study_uid)
-        if uids[SOP_INSTANCE_UID] != offer.sop_instance_uid:
-            reason = f"its data set is instance {uids[SOP_INSTANCE_UID]!r}"
+        if uids[tags.SOP_INSTANCE_UID] != offer.sop_instance_uid:
+            reason = f"its data set is instance {uids[tags.SOP_INSTANCE_UID]!r}"
             raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
-        if uids[SOP_CLASS_UID] != offer.sop_class_uid:
-            reason = f"its data set is of SOP class {uids[SOP_CLASS_UID]!r}"
+        if uids[tags.SOP_CLASS_UID] != offer.sop_class_uid:
+            reason = f"its data set is of SOP class {uids[tags.SOP_CLASS_UID]!r}"
             raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
         if work is None:
             reason = f"it belongs to study {study_uid!r}, which nobody asked for"
@@ -210,7 +205,3 @@ class _Arrival:
         if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
             raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
         return work, series_uid
-
-
-def _uid(value: bytes) -> str:
-    return value.decode("latin-1").strip("\0 ")

@@ -91,7 +91,7 @@ class Store(Protocol):
     def place(self, part: Any, values: dict[int, bytes]) -> Placed:
         """Give a part its name. Raises `DiskFailed`."""
 
-    def present(self, study_instance_uid: str) -> frozenset[str]:
+    def present(self, inventory: Inventory) -> frozenset[str]:
         """SOP Instance UIDs that an earlier run left, proven again. Raises `DiskFailed`."""
 
     def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:

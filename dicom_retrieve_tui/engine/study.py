@@ -147,8 +147,7 @@ class Study:
         inventory = peer.take_inventory(task.selection)
         elsewhere = self.plan.move_destination is not None and not self.plan.listening
         look = inventory.listed and not elsewhere
-        uid = task.selection.study_instance_uid
-        present = self.desk.store.present(uid) if look else frozenset()
+        present = self.desk.store.present(inventory) if look else frozenset()
         task.work = work = StudyWork(task.selection, inventory, present)
         self.desk.emit(inventoried(inventory, len(work.present)))
         return work

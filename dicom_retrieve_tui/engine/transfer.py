@@ -192,7 +192,7 @@ class Transfer:
         self._moved = True
         self._final = self.peer.c_move(self._order(request), self.plan.move_destination)
         if self.plan.listening and status_cure(self._final.status) is not Cure.NONE:
-            self._drain()
+            self._drain(frozenset(request.sop_instance_uids))
 
     def _order(self, request: RetrieveRequest) -> Order:
         return Order(
@@ -202,14 +202,19 @@ class Transfer:
             on_response=self._on_response,
         )
 
-    def _drain(self) -> None:
-        """Wait for stores that come after the final response, while anything still comes."""
+    def _drain(self, asked: frozenset[str]) -> None:
+        """Wait for stores that come after the final response, while anything still comes.
+
+        Args:
+            asked: The UIDs that were asked for; empty for all of the study.
+        """
         work = self.work
         started_s = monotonic()
-        while not work.wait_complete(_DRAIN_TICK_S):
+        while not work.has(asked or work.expected):
             silent_s = monotonic() - max(started_s, work.activity.last_byte_s)
             if silent_s > self.drain_s or self.cancel.requested or self.desk.disk_failure:
                 return
+            work.wait_complete(_DRAIN_TICK_S)
 
     @property
     def _settled(self) -> bool:

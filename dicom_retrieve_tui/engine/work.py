@@ -84,10 +84,15 @@ class StudyWork:
             uids = (i.sop_instance_uid for i in self.inventory.instances)
             return tuple(uid for uid in uids if uid not in self._stored)
 
-    def wait_complete(self, timeout_s: float) -> bool:
-        """Wait until everything expected is there, `timeout_s` at most; True if it is."""
+    def has(self, sop_uids: frozenset[str]) -> bool:
+        """True if all of these were listed and are on disk."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.complete, timeout_s)
+            return self.inventory.listed and sop_uids <= self._stored
+
+    def wait_complete(self, timeout_s: float) -> None:
+        """Wait until everything expected is there, `timeout_s` at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.complete, timeout_s)
 
     def open(self) -> None:
         """Count what comes, from now on; an earlier attempt may have closed it."""

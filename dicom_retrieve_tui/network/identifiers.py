@@ -7,25 +7,18 @@ import struct
 from collections.abc import Mapping
 
 from dicom_retrieve_tui.errors import ProtocolError
+from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.elements import walk_bytes
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.command_set import padded_text, padded_uid
 
-SOP_CLASS_UID = 0x00080016
-SOP_INSTANCE_UID = 0x00080018
-QUERY_RETRIEVE_LEVEL = 0x00080052
-FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
-MODALITY = 0x00080060
-PATIENT_ID = 0x00100020
-STUDY_INSTANCE_UID = 0x0020000D
-SERIES_INSTANCE_UID = 0x0020000E
-NUMBER_OF_SERIES_RELATED_INSTANCES = 0x00201209
-
 _HEADER = struct.Struct("<HHL")
-_FAILED_LIST = frozenset({FAILED_SOP_INSTANCE_UID_LIST})
-_UID_TAGS = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
+_FAILED_LIST = frozenset({tags.FAILED_SOP_INSTANCE_UID_LIST})
+_UID_TAGS = frozenset(
+    {tags.SOP_CLASS_UID, tags.SOP_INSTANCE_UID, tags.STUDY_INSTANCE_UID, tags.SERIES_INSTANCE_UID}
+)
 
 
 def encode_identifier(level: Level, keys: Mapping[int, str]) -> bytes:
@@ -33,7 +26,7 @@ def encode_identifier(level: Level, keys: Mapping[int, str]) -> bytes:
 
     An empty value is a return key; a UID with a value is a matching key.
     """
-    elements = {**keys, QUERY_RETRIEVE_LEVEL: str(level)}
+    elements = {**keys, tags.QUERY_RETRIEVE_LEVEL: str(level)}
     return b"".join(_element(tag, elements[tag]) for tag in sorted(elements))
 
 
@@ -49,13 +42,13 @@ def retrieve_keys(request: RetrieveRequest, patient_id: str | None) -> dict[int,
         request: What to retrieve.
         patient_id: Patient ID for the Patient Root model, which wants it; None leaves it out.
     """
-    keys = {STUDY_INSTANCE_UID: request.study_instance_uid}
+    keys = {tags.STUDY_INSTANCE_UID: request.study_instance_uid}
     if request.series_instance_uid:
-        keys[SERIES_INSTANCE_UID] = request.series_instance_uid
+        keys[tags.SERIES_INSTANCE_UID] = request.series_instance_uid
     if request.sop_instance_uids:
-        keys[SOP_INSTANCE_UID] = "\\".join(request.sop_instance_uids)
+        keys[tags.SOP_INSTANCE_UID] = "\\".join(request.sop_instance_uids)
     if patient_id:
-        keys[PATIENT_ID] = patient_id
+        keys[tags.PATIENT_ID] = patient_id
     return keys
 
 
@@ -71,12 +64,12 @@ def decode_identifier(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
         values = walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted)
     except MalformedDataSet as error:
         raise ProtocolError(f"Received an identifier that cannot be read: {error}.") from error
-    return {tag: value.decode("latin-1").strip("\0 ") for tag, value in values.items()}
+    return {tag: tags.uid_text(value) for tag, value in values.items()}
 
 
 def failed_sop_instance_uids(identifier: bytes) -> tuple[str, ...]:
     """The UIDs that a final response says failed (0008,0058); empty where it does not say."""
     if not identifier:
         return ()
-    text = decode_identifier(identifier, _FAILED_LIST).get(FAILED_SOP_INSTANCE_UID_LIST, "")
+    text = decode_identifier(identifier, _FAILED_LIST).get(tags.FAILED_SOP_INSTANCE_UID_LIST, "")
     return tuple(uid for uid in text.split("\\") if uid)

@@ -7,18 +7,19 @@ same, and believed only if it agrees with the series' own counts. Source: PS3.4 
 from collections.abc import Iterator, Mapping
 
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
+from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.selection import Level, Selection
-from dicom_retrieve_tui.network import identifiers as ids
 from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.identifiers import decode_identifier
 from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.services import PATIENT_ROOT
 
 _SERIES_ANSWER = frozenset(
-    {ids.SERIES_INSTANCE_UID, ids.MODALITY, ids.NUMBER_OF_SERIES_RELATED_INSTANCES}
+    {tags.SERIES_INSTANCE_UID, tags.MODALITY, tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
 )
-_IMAGE_ANSWER = frozenset({ids.SERIES_INSTANCE_UID, ids.SOP_INSTANCE_UID, ids.SOP_CLASS_UID})
+_IMAGE_ANSWER = frozenset({tags.SERIES_INSTANCE_UID, tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID})
 _COUNT_DIGITS_MAX = 12
 
 
@@ -50,7 +51,7 @@ class _Survey:
         self._association = association
         self._context = context
         self._selection = selection
-        self._unique = {ids.STUDY_INSTANCE_UID: selection.study_instance_uid}
+        self._unique = {tags.STUDY_INSTANCE_UID: selection.study_instance_uid}
         self._patient_id: str | None = None
         self._counts: dict[str, int | None] = {}
         """Instances by the peer's own count, by Series Instance UID."""
@@ -85,27 +86,27 @@ class _Survey:
         study_uid = self._selection.study_instance_uid
         asked = {**self._unique, **keys}
         for match in c_find(self._association, self._context, level, asked):
-            values = ids.decode_identifier(match, wanted | {ids.STUDY_INSTANCE_UID})
-            if values.get(ids.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
+            values = decode_identifier(match, wanted | {tags.STUDY_INSTANCE_UID})
+            if values.get(tags.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
                 yield values
 
     def _find_patient(self) -> bool:
         """The Patient Root model wants the Patient ID with every further key."""
-        for match in self._find(Level.STUDY, {ids.PATIENT_ID: ""}, frozenset({ids.PATIENT_ID})):
-            if patient_id := match.get(ids.PATIENT_ID):
-                self._patient_id = self._unique[ids.PATIENT_ID] = patient_id
+        for match in self._find(Level.STUDY, {tags.PATIENT_ID: ""}, frozenset({tags.PATIENT_ID})):
+            if patient_id := match.get(tags.PATIENT_ID):
+                self._patient_id = self._unique[tags.PATIENT_ID] = patient_id
         return self._patient_id is not None
 
     def _find_series(self) -> None:
         keys = {
-            ids.SERIES_INSTANCE_UID: self._selection.series_instance_uid or "",
-            ids.MODALITY: "",
-            ids.NUMBER_OF_SERIES_RELATED_INSTANCES: "",
+            tags.SERIES_INSTANCE_UID: self._selection.series_instance_uid or "",
+            tags.MODALITY: "",
+            tags.NUMBER_OF_SERIES_RELATED_INSTANCES: "",
         }
         for match in self._find(Level.SERIES, keys, _SERIES_ANSWER):
-            if series_uid := match.get(ids.SERIES_INSTANCE_UID):
+            if series_uid := match.get(tags.SERIES_INSTANCE_UID):
                 self._counts[series_uid] = _count(match)
-                self._modalities.add(match.get(ids.MODALITY, ""))
+                self._modalities.add(match.get(tags.MODALITY, ""))
 
     def _study_wide(self) -> list[ListedInstance] | None:
         """One query for the whole study, or None if its answer cannot be trusted.
@@ -127,9 +128,9 @@ class _Survey:
         return sorted(instances, key=_by_series) if found == counts else None
 
     def _in_series(self, series_uid: str) -> Iterator[ListedInstance]:
-        keys = {ids.SERIES_INSTANCE_UID: series_uid}
+        keys = {tags.SERIES_INSTANCE_UID: series_uid}
         if self._selection.sop_instance_uid:
-            keys[ids.SOP_INSTANCE_UID] = self._selection.sop_instance_uid
+            keys[tags.SOP_INSTANCE_UID] = self._selection.sop_instance_uid
         for instance in self._images(keys):
             if instance.series_instance_uid in {"", series_uid}:
                 yield ListedInstance(
@@ -140,20 +141,20 @@ class _Survey:
 
     def _images(self, keys: Mapping[int, str]) -> Iterator[ListedInstance]:
         asked = {
-            ids.SERIES_INSTANCE_UID: "",
-            ids.SOP_INSTANCE_UID: "",
-            ids.SOP_CLASS_UID: "",
+            tags.SERIES_INSTANCE_UID: "",
+            tags.SOP_INSTANCE_UID: "",
+            tags.SOP_CLASS_UID: "",
             **keys,
         }
         seen: set[str] = set()
         for match in self._find(Level.IMAGE, asked, _IMAGE_ANSWER):
-            uid = match.get(ids.SOP_INSTANCE_UID, "")
+            uid = match.get(tags.SOP_INSTANCE_UID, "")
             if uid and uid not in seen:
                 seen.add(uid)
                 yield ListedInstance(
-                    series_instance_uid=match.get(ids.SERIES_INSTANCE_UID, ""),
+                    series_instance_uid=match.get(tags.SERIES_INSTANCE_UID, ""),
                     sop_instance_uid=uid,
-                    sop_class_uid=match.get(ids.SOP_CLASS_UID) or None,
+                    sop_class_uid=match.get(tags.SOP_CLASS_UID) or None,
                 )
 
     def _inventory(self, instances: list[ListedInstance]) -> Inventory:
@@ -187,5 +188,5 @@ def _by_series(instance: ListedInstance) -> str:
 
 
 def _count(match: Mapping[int, str]) -> int | None:
-    text = match.get(ids.NUMBER_OF_SERIES_RELATED_INSTANCES, "")
+    text = match.get(tags.NUMBER_OF_SERIES_RELATED_INSTANCES, "")
     return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None

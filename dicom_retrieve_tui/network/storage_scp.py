@@ -7,6 +7,7 @@ Source: PS3.4 annex B, PS3.8 section 9.1.2.
 
 import contextlib
 import logging
+import os
 import socket
 import threading
 from types import TracebackType
@@ -58,7 +59,8 @@ class StorageScp:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            # The text of the error itself names the address a second time.
+            reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
             raise ConfigError(
                 f"Cannot listen on {host} port {port}: {reason}. "
                 "Choose another port with --listen, and have the PACS send to that one."

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.layout import Layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
@@ -65,6 +66,17 @@ class OutputFolder:
         for folder in emptied:
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def name_of(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
+        """Where an instance of these UIDs stands, or None if it takes more than UIDs to tell."""
+        values = {
+            tags.STUDY_INSTANCE_UID: study_uid.encode(),
+            tags.SERIES_INSTANCE_UID: series_uid.encode(),
+            tags.SOP_INSTANCE_UID: sop_uid.encode(),
+        }
+        if not self.layout.wanted_tags <= values.keys():
+            return None
+        return "/".join(self.layout.render(values))
 
     def begin(self, offer: InstanceOffer) -> PartFile:
         """Open a part for an instance.

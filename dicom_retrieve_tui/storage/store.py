@@ -1,10 +1,12 @@
 """The output folder as the engine sees it: files, and the journal of what is proven."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
@@ -14,9 +16,6 @@ from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.verification import Condition, inspect
 
 JOURNAL = "journal.db"
-_SOP_INSTANCE_UID = 0x00080018
-_STUDY_INSTANCE_UID = 0x0020000D
-_IDENTITY = frozenset({_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID})
 
 
 class InstanceStore:
@@ -34,7 +33,7 @@ class InstanceStore:
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
         self._journal: Journal | None = None
         self._opening = threading.Lock()
-        self.wanted_tags = self._folder.layout.wanted_tags | _IDENTITY
+        self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
         """Elements that naming and recording an instance takes."""
         try:
             if self._journal_path.exists():
@@ -71,35 +70,54 @@ class InstanceStore:
         """
         placed = self._folder.place(part, values)
         if placed.placement is not Placement.SET_ASIDE:
-            study, sop = (_uid(values[tag]) for tag in (_STUDY_INSTANCE_UID, _SOP_INSTANCE_UID))
+            study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
+            sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
             self._open_journal().record(Entry(study, sop, placed.path, part.size_bytes))
         return placed
 
-    def present(self, study_instance_uid: str) -> frozenset[str]:
-        """SOP Instance UIDs of a study that an earlier run left here, looked at again.
+    def present(self, inventory: Inventory) -> frozenset[str]:
+        """SOP Instance UIDs of a listed study that are here already, looked at again.
 
         A file that was synced needs its size only. One that was not is read to its end: after a
-        power cut it may be anything, and what is damaged is moved aside to be retrieved again.
+        power cut it may be anything, and what is damaged is moved aside to be retrieved again. A
+        file that the journal does not know, because a kill came between, is read to its end, too.
 
         Raises:
             DiskFailed: The disk does not let us look.
         """
-        if self._journal is None:
-            return frozenset()
-        found = set()
-        for entry in self._journal.entries(study_instance_uid):
-            try:
-                condition = inspect(self._root, entry, deep=not entry.synced)
-                if condition is Condition.WHOLE:
-                    found.add(entry.sop_instance_uid)
-                elif condition is Condition.DAMAGED:
-                    self._folder.set_damaged_aside(entry.path)
-            except OSError as error:
-                raise DiskFailed(
-                    f"Cannot look at {entry.path}: {(error.strerror or str(error)).lower()}.",
-                    path=entry.path,
-                ) from error
-        return frozenset(found)
+        try:
+            found = set(self._recorded(inventory.study_instance_uid))
+            for instance in inventory.instances:
+                if instance.sop_instance_uid not in found:
+                    found.update(self._adopted(inventory.study_instance_uid, instance))
+            return frozenset(found)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise DiskFailed(
+                f"Cannot look at what is in {self._root}: {reason}.", path=str(self._root)
+            ) from error
+
+    def _recorded(self, study_instance_uid: str) -> Iterator[str]:
+        """What the journal says is here, and is."""
+        entries = self._journal.entries(study_instance_uid) if self._journal else []
+        for entry in entries:
+            condition = inspect(self._root, entry, deep=not entry.synced)
+            if condition is Condition.WHOLE:
+                yield entry.sop_instance_uid
+            elif condition is Condition.DAMAGED:
+                self._folder.set_damaged_aside(entry.path)
+
+    def _adopted(self, study_instance_uid: str, instance: ListedInstance) -> Iterator[str]:
+        """An instance that stands under its name unrecorded, if it is whole."""
+        sop = instance.sop_instance_uid
+        path = self._folder.name_of(study_instance_uid, instance.series_instance_uid, sop)
+        if path is None or not (self._root / path).is_file():
+            return
+        size_bytes = (self._root / path).stat().st_size
+        entry = Entry(study_instance_uid, sop, path, size_bytes)
+        if inspect(self._root, entry, deep=True) is Condition.WHOLE:
+            self._open_journal().record(entry)
+            yield sop
 
     def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
         """Record how a study ended; it counts once all of its files are synced."""
@@ -112,7 +130,3 @@ class InstanceStore:
             if self._journal is None:
                 self._journal = Journal(self._journal_path, self._root, self._layout)
             return self._journal
-
-
-def _uid(value: bytes) -> str:
-    return value.decode("latin-1").rstrip("\0 ")

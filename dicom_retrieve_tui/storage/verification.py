@@ -4,14 +4,11 @@ import os
 from enum import Enum
 from pathlib import Path
 
+from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.elements import walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.journal import Entry
-
-_SOP_INSTANCE_UID = 0x00080018
-_STUDY_INSTANCE_UID = 0x0020000D
-_IDENTITY = frozenset({_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID})
 
 
 class Condition(Enum):
@@ -53,12 +50,10 @@ def _is_whole(path: Path, entry: Entry) -> bool:
                 lambda offset, length: os.pread(fd, length, start + offset),
                 entry.size_bytes - start,
                 header.transfer_syntax_uid,
-                _IDENTITY,
+                tags.IDENTITY,
             )
         except (ValueError, MalformedDataSet):
             return False
-    sop, study = (
-        values.get(tag, b"").decode("latin-1").rstrip("\0 ")
-        for tag in (_SOP_INSTANCE_UID, _STUDY_INSTANCE_UID)
-    )
+    sop = tags.uid_text(values.get(tags.SOP_INSTANCE_UID, b""))
+    study = tags.uid_text(values.get(tags.STUDY_INSTANCE_UID, b""))
     return (sop, study) == (entry.sop_instance_uid, entry.study_instance_uid)

@@ -12,37 +12,14 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import InstanceRefused, RetrieveFinished
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.peers.raw_scu import RawScu
 from tests.runs import files_in, move_plan, of_kind, run, settings, verdict_of
 
 
-class _Moves(RawPacs):
-    """Sends what matches to the port of the Storage SCP under test, over one association."""
-
-    def __init__(self, holdings: list[Instance] | None = None) -> None:
-        super().__init__(holdings)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.scp_port: int = probe.getsockname()[1]
-
-    def settings(self, output: Path, timeout_s: float = 10.0) -> Settings:
-        given = settings(self.port, output, timeout_s=timeout_s)
-        return replace(given, listen=("127.0.0.1", self.scp_port))
-
-    def on_move(self, conversation: Conversation, request: Request) -> None:
-        wanted = [i for i in self.holdings if request.matches(i)]
-        self.send_to_scp(wanted)
-        self.finish(conversation, request, completed=len(wanted))
-
-    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
-        with RawScu(self.scp_port, [i.sop_class for i in wanted]) as scu:
-            statuses = [scu.store(instance) for instance in wanted]
-            scu.release()
-            return statuses
-
-
 def test_instances_that_come_on_another_association_are_kept(tmp_path: Path) -> None:
-    with _Moves(instances(5)) as pacs:
+    with MovingPacs(instances(5)) as pacs:
         events = run(move_plan(), pacs.settings(tmp_path))
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
@@ -51,7 +28,7 @@ def test_instances_that_come_on_another_association_are_kept(tmp_path: Path) -> 
     assert not [t for t in threading.enumerate() if t.name.startswith("storage-scp")]
 
 
-class _AnswersFirst(_Moves):
+class _AnswersFirst(MovingPacs):
     """Reports success before it sends anything, as some archives do."""
 
     def on_move(self, conversation: Conversation, request: Request) -> None:
@@ -68,7 +45,7 @@ def test_instances_that_come_after_the_final_response_are_waited_for(tmp_path: P
     assert len([r for r in pacs.requests if r.number(0x0100) == 0x21]) == 1
 
 
-class _ThreeAssociations(_Moves):
+class _ThreeAssociations(MovingPacs):
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         scus = [RawScu(self.scp_port, [i.sop_class for i in wanted]) for _ in range(3)]
         for number, instance in enumerate(reversed(wanted)):
@@ -86,7 +63,7 @@ def test_a_study_over_several_associations_in_any_order_is_counted_once(tmp_path
     assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 7)
 
 
-class _SendsAStranger(_Moves):
+class _SendsAStranger(MovingPacs):
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         self.statuses = super().send_to_scp([Instance("1.6.6", "1.6.6.1", "1.6.6.1.1"), *wanted])
         return self.statuses
@@ -102,7 +79,7 @@ def test_an_instance_that_nobody_asked_for_is_refused(tmp_path: Path) -> None:
     assert verdict_of(events).verdict is Verdict.COMPLETE
 
 
-class _NeverReleases(_Moves):
+class _NeverReleases(MovingPacs):
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         self.scu = RawScu(self.scp_port, [i.sop_class for i in wanted])
         return [self.scu.store(instance) for instance in wanted]
@@ -140,7 +117,7 @@ def test_a_port_in_use_is_told_before_anything_is_sent_or_written(tmp_path: Path
 
 
 def test_our_scp_answers_an_echo(tmp_path: Path) -> None:
-    class Echoes(_Moves):
+    class Echoes(MovingPacs):
         def send_to_scp(self, wanted: list[Instance]) -> list[int]:
             with RawScu(self.scp_port, ["1.2.840.10008.1.1"]) as scu:
                 self.echoed = scu.echo()

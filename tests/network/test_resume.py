@@ -99,6 +99,26 @@ def test_what_was_never_synced_is_read_to_its_end(tmp_path: Path) -> None:
     assert verdict_of(events).verdict is Verdict.COMPLETE
 
 
+def _forget_everything(folder: Path) -> None:
+    """As if a kill had come before anything was recorded."""
+    with closing(sqlite3.connect(folder / PRIVATE_FOLDER / "journal.db")) as database, database:
+        database.execute("DELETE FROM instances")
+
+
+def test_a_whole_file_that_was_never_recorded_is_taken_over(tmp_path: Path) -> None:
+    with RawPacs() as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+        _forget_everything(tmp_path)
+        (tmp_path / "1.2.3.1.2.dcm").write_bytes(b"not whole at all")
+        pacs.requests.clear()
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    (inventoried,) = of_kind(StudyInventoried, events)
+    assert inventoried.present == 2
+    assert verdict_of(events).missing == ("1.2.3.1.2",)
+    assert (tmp_path / "1.2.3.1.2.dcm").read_bytes() == b"not whole at all"
+
+
 def test_a_second_run_in_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
     private = tmp_path / PRIVATE_FOLDER
     private.mkdir()

@@ -78,8 +78,8 @@ class FakeStore:
         placement = Placement.SET_ASIDE if name in self.conflicts else Placement.NEW
         return Placed(placement, name)
 
-    def present(self, study_instance_uid: str) -> frozenset[str]:
-        del study_instance_uid
+    def present(self, inventory: Inventory) -> frozenset[str]:
+        del inventory
         return frozenset(self.here)
 
     def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:

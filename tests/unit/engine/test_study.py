@@ -1,6 +1,7 @@
 """One study, from inventory to verdict, against a peer that follows a script."""
 
 from collections.abc import Sequence
+from time import monotonic
 
 import pytest
 
@@ -47,6 +48,7 @@ class _Rig:
         method: Method = Method.C_GET,
         destination: str | None = None,
         retries: int = 0,
+        drain_s: float = 0.0,
     ) -> None:
         self.events: list[Event] = []
         self.cancel = CancelToken()
@@ -66,7 +68,7 @@ class _Rig:
             plan=plan,
             desk=desk,
             cancel=self.cancel,
-            drain_s=0.0,
+            drain_s=drain_s,
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
             use_fewer_associations=self._use_fewer,
         )
@@ -184,6 +186,19 @@ def test_what_an_earlier_run_left_is_not_asked_for() -> None:
     assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 450)
     assert sum(isinstance(event, InstanceStored) for event in events) == 1
     assert store.finished == (STUDY, "complete", ())
+
+
+def test_a_list_by_c_move_waits_for_its_own_instances_only() -> None:
+    peer = _hides(*(f"1.{n}" for n in range(449)))
+    rig = _Rig(peer, method=Method.C_MOVE, destination="DRTUI", drain_s=60.0)
+    rig.store.here = {"1.449"}
+    started_s = monotonic()
+
+    finished = rig.finish()
+
+    assert finished.verdict is Verdict.COMPLETE
+    assert len(peer.orders) == 3
+    assert monotonic() - started_s < 60.0
 
 
 def test_what_may_heal_is_tried_again_with_growing_waits() -> None:
