@@ -15,10 +15,10 @@ from typing import Protocol
 
 from dicom_retrieve_tui.cli.command import OK, Engine, run_order
 from dicom_retrieve_tui.cli.options import Options
-from dicom_retrieve_tui.cli.parser import PROGRAM, UsageError
 from dicom_retrieve_tui.cli.paths import check_output
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
 from dicom_retrieve_tui.cli.wording import folder_text
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection

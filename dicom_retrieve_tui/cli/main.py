@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.parser import PROGRAM, UsageError, help_text, parse_command_line
+from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
 from dicom_retrieve_tui.errors import RetrieveError
 
 if TYPE_CHECKING:
@@ -97,6 +98,10 @@ def _dispatch(args: "argparse.Namespace", around: Surroundings, retrieve: "Engin
         from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
 
         return run_demo(args, around, retrieve)
+    if args.command == "verify":
+        from dicom_retrieve_tui.cli.verify import run_verify  # noqa: PLC0415
+
+        return run_verify(args, around)
     from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
     from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.parser import UsageError
 from dicom_retrieve_tui.cli.paths import check_output, file_to_write
 from dicom_retrieve_tui.cli.selections import select
+from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
@@ -27,6 +27,8 @@ from dicom_retrieve_tui.model.settings import (
 from dicom_retrieve_tui.model.uids import ae_title_fault
 
 PARALLEL_MAX = 64
+RETRIES_MAX = 100
+DEFAULT_RETRIES = 3
 TIMEOUT_MAX_S = 86_400
 """A day: far beyond any PACS, and far below what a socket's clock can hold."""
 
@@ -44,6 +46,17 @@ class Options:
     dry_run: bool = False
     verbose: bool = False
     log_file: Path | None = None
+    lasting: bool = True
+    """The same command names the same folder again."""
+
+    @property
+    def resumable(self) -> bool:
+        """True if the same command, run again, asks only for what this run did not get.
+
+        With a move destination that is not ours, nobody knows what has arrived there.
+        """
+        ours = self.plan.move_destination is None or self.plan.listening
+        return self.lasting and ours and not self.dry_run
 
     @property
     def delivering(self) -> bool:
@@ -93,14 +106,16 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
 
 def _plan(args: argparse.Namespace, read_stdin: Callable[[], str]) -> tuple[Plan, int]:
     method, move_destination = _method(args)
-    parallel = _parallel(args.parallel)
+    parallel = _whole_number("--parallel", args.parallel, 1, PARALLEL_MAX)
+    retries = _whole_number("--retries", args.retries, 0, RETRIES_MAX)
     selected = select(args, read_stdin)
     plan = Plan(
         selections=selected.selections,
         method=method,
         move_destination=move_destination,
         listening=args.listen is not None,
-        parallel=parallel,
+        parallel=1 if parallel is None else parallel,
+        retries=DEFAULT_RETRIES if retries is None else retries,
     )
     return plan, selected.duplicates
 
@@ -160,10 +175,10 @@ def _timeout_s(text: str | None) -> float:
     return seconds
 
 
-def _parallel(text: str | None) -> int:
+def _whole_number(flag: str, text: str | None, least: int, most: int) -> int | None:
     if text is None:
-        return 1
-    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
-    if not 1 <= number <= PARALLEL_MAX:
-        raise ConfigError(f"--parallel {text!r}: expected a whole number from 1 to {PARALLEL_MAX}.")
+        return None
+    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
+    if not least <= number <= most:
+        raise ConfigError(f"{flag} {text!r}: expected a whole number from {least} to {most}.")
     return number

@@ -8,13 +8,12 @@ import argparse
 import difflib
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from dicom_retrieve_tui.errors import ConfigError
-
-PROGRAM = "dicom-retrieve"
+from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_values, make_parser
 
 _RETRIEVE_USAGE = f"""{PROGRAM} pacs://HOST[:PORT] [flags]
+       {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo (--headless | --serve)"""
 
 _RETRIEVE_DESCRIPTION = """\
@@ -29,6 +28,8 @@ examples:
   a list of studies by C-MOVE to ourselves, four associations at once:
     {PROGRAM} pacs://pacs.example:11112 --move-dest MY_SCP --listen 11112 \\
         --uid-list studies.txt --output studies/ --parallel 4
+  later, without the PACS: is everything still there, and whole?
+    {PROGRAM} verify studies/
   no PACS at hand:
     {PROGRAM} demo --headless
 
@@ -38,80 +39,53 @@ exit codes:
 _DEMO_DESCRIPTION = """\
 A small PACS with invented patients, on this machine only, to try everything against."""
 
+_VERIFY_DESCRIPTION = """\
+Look, without any PACS, whether every instance that was retrieved into FOLDER is
+still there and whole. FOLDER is what --output named."""
 
-class UsageError(ConfigError):
-    """The command line cannot be read; the help would help."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse with our exit codes and our sentences: it raises, and never exits with 2."""
-
-    def error(self, message: str) -> NoReturn:
-        if match := re.fullmatch(r"argument (?:.*/)?(\S+): expected one argument", message):
-            raise UsageError(f"{match[1]} needs a value.")
-        raise UsageError(f"{message[:1].upper()}{message[1:]}.")
-
-
-class _Once(argparse.Action):
-    """A value that may be given once: the last of two would win without a word."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        if getattr(namespace, self.dest) is not None:
-            hint = "; for several studies, use --uid-list" if self.dest == "study_uid" else ""
-            parser.error(f"{option_string} is given twice{hint}")
-        setattr(namespace, self.dest, values)
+_VERIFY_EPILOG = """\
+exit codes:
+  0 every study is complete, and every file there and whole; 1 anything else"""
 
 
 def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; `.command` is `retrieve` or `demo`, absent values are None.
+    """Read the command line; `.command` is `retrieve`, `verify` or `demo`, absent values are None.
 
     Raises:
         UsageError: There is no such flag, or a value is missing.
     """
-    demo = list(argv[:1]) == ["demo"]
-    parser = demo_parser() if demo else retrieve_parser()
-    namespace, surplus = parser.parse_known_args(argv[1:] if demo else argv)
+    named = bool(argv) and argv[0] in _COMMANDS
+    command = argv[0] if named else _RETRIEVE
+    parser = _parser_of(command)
+    namespace, surplus = parser.parse_known_args(argv[1:] if named else argv)
     if surplus and not (namespace.help or namespace.version):
         _refuse(surplus[0], parser)
-    namespace.command = "demo" if demo else "retrieve"
+    namespace.command = command
     return namespace
 
 
 def help_text(command: str) -> str:
     """What `--help` prints."""
-    return (demo_parser() if command == "demo" else retrieve_parser()).format_help()
+    return _parser_of(command).format_help()
+
+
+def _parser_of(command: str) -> argparse.ArgumentParser:
+    return _COMMANDS.get(command, retrieve_parser)()
 
 
 def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
-        raise UsageError(f"{word!r} is one argument too many; every UID needs its flag.")
+        hint = "; every UID needs its flag" if parser.prog == PROGRAM else ""
+        raise UsageError(f"{word!r} is one argument too many{hint}.")
     known = re.findall(r"--[a-z-]+", parser.format_help())
     near = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
     raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near[0]}?" if near else "."))
 
 
-def _parser(prog: str, usage: str, description: str, epilog: str | None = None) -> _Parser:
-    return _Parser(
-        prog=prog,
-        usage=usage,
-        description=description,
-        epilog=epilog,
-        add_help=False,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def retrieve_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve pacs://HOST[:PORT]`."""
-    parser = _parser(PROGRAM, _RETRIEVE_USAGE, _RETRIEVE_DESCRIPTION, _RETRIEVE_EPILOG)
+    parser = make_parser(PROGRAM, _RETRIEVE_USAGE, _RETRIEVE_DESCRIPTION, _RETRIEVE_EPILOG)
     parser.add_argument_group("which PACS").add_argument(
         "target", nargs="?", metavar="pacs://HOST[:PORT]", help="its address; port 104 if not given"
     )
@@ -123,13 +97,8 @@ def retrieve_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_values(group: Any, *flags: tuple[str, str, str]) -> None:
-    for flag, metavar, text in flags:
-        group.add_argument(flag, action=_Once, metavar=metavar, help=text)
-
-
 def _add_what(parser: argparse.ArgumentParser) -> None:
-    _add_values(
+    add_values(
         parser.add_argument_group("what to retrieve"),
         ("--study-uid", "UID", "Study Instance UID"),
         ("--series-uid", "UID", "one series of that study"),
@@ -139,7 +108,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
-    _add_values(
+    add_values(
         parser.add_argument_group("how to ask for it"),
         ("--aet", "AET", "our AE title (DICOMRETRIEVE)"),
         ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),
@@ -148,14 +117,15 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
         ("--parallel", "N", "associations at once, 1 to 64 (1)"),
         ("--timeout", "S", "seconds without a byte before we give up (60)"),
+        ("--retries", "N", "further attempts at what may heal, 0 to 100 (3)"),
     )
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where it goes")
-    _add_values(group, ("--output", "DIR", "folder for the files, created if missing (.)"))
+    add_values(group, ("--output", "DIR", "folder for the files, created if missing (.)"))
     group.add_argument("--hierarchical", action="store_true", help="STUDY/SERIES/INSTANCE.dcm")
-    _add_values(
+    add_values(
         group,
         ("--layout", "TEMPLATE", "such as {PatientID}/{SOPInstanceUID}.dcm"),
     )
@@ -167,9 +137,9 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--json", action="store_true", help="events on stdout, one JSON object a line"
     )
-    _add_values(group, ("--report", "FILE", "write the final account as JSON"))
+    add_values(group, ("--report", "FILE", "write the final account as JSON"))
     group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
-    _add_values(group, ("--log-file", "FILE", "append a full diagnostic log, no patient names"))
+    add_values(group, ("--log-file", "FILE", "append a full diagnostic log, no patient names"))
 
 
 def _add_general(parser: argparse.ArgumentParser) -> None:
@@ -180,11 +150,34 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
 
 def demo_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve demo`."""
-    parser = _parser(f"{PROGRAM} demo", f"{PROGRAM} demo (--headless | --serve)", _DEMO_DESCRIPTION)
+    parser = make_parser(f"{PROGRAM} demo", f"{PROGRAM} demo (--headless | --serve)", _DEMO_DESCRIPTION)
     group = parser.add_argument_group("what to do")
     group.add_argument("--headless", action="store_true", help="retrieve everything that it holds")
     group.add_argument("--serve", action="store_true", help="keep it up for others, until Ctrl-C")
-    _add_values(group, ("--output", "DIR", "folder for the files (a new temporary one)"))
+    add_values(group, ("--output", "DIR", "folder for the files (a new temporary one)"))
     group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     _add_general(parser)
     return parser
+
+
+def verify_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve verify`."""
+    name = f"{PROGRAM} verify"
+    usage = f"{name} FOLDER [--deep] [--json]"
+    parser = make_parser(name, usage, _VERIFY_DESCRIPTION, _VERIFY_EPILOG)
+    parser.add_argument_group("what to look at").add_argument(
+        "folder", nargs="?", metavar="FOLDER", help="into which studies were retrieved"
+    )
+    group = parser.add_argument_group("how")
+    group.add_argument(
+        "--deep", action="store_true", help="read every file to its end, not its size alone"
+    )
+    group.add_argument(
+        "--json", action="store_true", help="findings on stdout, one JSON object a line"
+    )
+    _add_general(parser)
+    return parser
+
+
+_RETRIEVE = "retrieve"
+_COMMANDS = {"demo": demo_parser, "verify": verify_parser}

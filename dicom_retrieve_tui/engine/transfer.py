@@ -57,6 +57,7 @@ class Transfer:
     peer: Peer
     _final: FinalResponse | None = None
     _moved: bool = False
+    _completed: int = 0
 
     def run(self) -> Ending:
         """Ask until everything is there or there is no more to try."""
@@ -229,6 +230,11 @@ class Transfer:
         return status_cure(final.status) is Cure.NONE and not self.work.stored_count
 
     def _on_response(self, response: FinalResponse) -> None:
+        completed = response.completed or 0
+        if completed > self._completed and self._moved and not self.plan.listening:
+            # Of what goes to somebody else's SCP, the PACS's count is all that we see.
+            self.work.activity.last_instance_s = monotonic()
+            self._completed = completed
         self.desk.emit(
             PeerCounted(
                 study_instance_uid=self.work.study_instance_uid,

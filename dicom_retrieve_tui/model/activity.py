@@ -4,7 +4,7 @@ One for each study that is being retrieved. Every association that brings data f
 it, so that a C-MOVE whose instances arrive on other associations does not look stalled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -13,5 +13,7 @@ class Activity:
 
     last_byte_s: float
     last_instance_s: float
+    arriving: set[int] = field(default_factory=set)
+    """The instances whose data sets are coming in just now, each by a number of the receiver's."""
     received_bytes: int = 0
     """Data set bytes, of instances that were stored or not yet."""

@@ -38,7 +38,9 @@ _WORDS = {
     0xA702: StatusWords(
         "out of resources: unable to perform the sub-operations",
         "With C-MOVE this most often means that the PACS cannot connect to the move destination: "
-        "check the address and port that it has on record, and the firewall between.",
+        "check the address and port that it has on record, and the firewall between. With C-GET "
+        "it means that the PACS has no presentation context for what it holds, or cannot convert "
+        "it: try --method c-move.",
     ),
     0xA801: StatusWords(
         "move destination unknown",

@@ -76,11 +76,19 @@ class Association:
             PeerTimeout, Cancelled: It takes too long, or the user stops.
         """
         peer, clocks, cancel = caller.peer, caller.clocks, caller.cancel
-        connecting = within(clocks.connect_s, f"a TCP connection to {peer.endpoint}", cancel)
+        connecting = within(
+            clocks.connect_s,
+            f"a TCP connection to {peer.endpoint}",
+            cancel,
+            ask="Is the address right, and does a firewall drop what we send?",
+        )
         connection = Connection(connect(peer.endpoint, connecting), str(peer))
         try:
             connection.guard = within(
-                clocks.acse_s, f"the answer of {peer} to our A-ASSOCIATE-RQ", cancel
+                clocks.acse_s,
+                f"the answer of {peer} to our A-ASSOCIATE-RQ",
+                cancel,
+                ask="Is it a DICOM port?",
             )
             connection.send(encode_request(caller.calling_ae_title, peer.ae_title, proposals))
             acceptance = decode_acceptance(_receive_answer(connection, caller), proposals)

@@ -18,6 +18,8 @@ TICK_S = 0.2
 Guard = Callable[[float], None]
 """Takes `time.monotonic()`."""
 
+_IF_SLOW = "If the PACS is only slow, raise --timeout."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
@@ -51,15 +53,19 @@ class Clocks:
         )
 
 
-def within(limit_s: float, waiting_for: str, cancel: CancelToken) -> Guard:
-    """A guard for one wait that must end within `limit_s` seconds from now."""
+def within(limit_s: float, waiting_for: str, cancel: CancelToken, *, ask: str = "") -> Guard:
+    """A guard for one wait that must end within `limit_s` seconds from now.
+
+    Args:
+        ask: What the user should ask himself if it does not, as a sentence.
+    """
     started_s = monotonic()
 
     def guard(now_s: float) -> None:
         if cancel.requested:
             raise Cancelled
         if now_s - started_s > limit_s:
-            raise _timeout(waiting_for, limit_s)
+            raise _timeout(waiting_for, limit_s, f"nothing came. {ask}".rstrip())
 
     return guard
 
@@ -68,7 +74,8 @@ class AnswerGuard:
     """Guards a request and its answers: first, stall and no-progress clocks, and the user's wish.
 
     Any byte on any association of the retrieval restarts the stall clock, so a slow transfer that
-    flows never times out. Only a new instance restarts the no-progress clock.
+    flows never times out. Only a new instance restarts the no-progress clock, which rests while an
+    instance is coming in.
     """
 
     def __init__(
@@ -105,10 +112,13 @@ class AnswerGuard:
         silent_s = now_s - activity.last_byte_s
         if silent_s > (clocks.stall_s if answered else clocks.first_s):
             what = "the next byte of" if answered else "the first byte of"
-            raise _timeout(f"{what} {self._waiting_for}", silent_s)
+            raise _timeout(f"{what} {self._waiting_for}", silent_s, "nothing came.")
+        if activity.arriving:
+            return  # one large object over a slow line is progress, however long it takes
         barren_s = now_s - activity.last_instance_s
         if barren_s > clocks.no_progress_s:
-            raise _timeout(f"a new instance in {self._waiting_for}", barren_s)
+            what = f"a new instance in {self._waiting_for}"
+            raise _timeout(what, barren_s, "it answers, but sends none.")
 
     def _stop(self, now_s: float) -> None:
         if self._on_cancel is None:
@@ -120,10 +130,9 @@ class AnswerGuard:
             raise Cancelled
 
 
-def _timeout(waiting_for: str, waited_s: float) -> PeerTimeout:
+def _timeout(waiting_for: str, waited_s: float, what_came: str) -> PeerTimeout:
     return PeerTimeout(
-        f"Waited {waited_s:.0f} s for {waiting_for}; nothing came. "
-        "If the PACS is only slow, raise --timeout.",
+        f"Waited {waited_s:.0f} s for {waiting_for}; {what_came} {_IF_SLOW}",
         waiting_for=waiting_for,
         waited_s=waited_s,
     )

@@ -84,9 +84,10 @@ def receive_instance(
     except StoreError as error:
         failure = error
     own_activity = stream.connection.activity
+    activity = incoming.activity if incoming is not None else own_activity
     try:
-        if incoming is not None:
-            stream.connection.activity = incoming.activity
+        stream.connection.activity = activity
+        activity.arriving.add(id(stream))
         failure = _take_data_set(stream, context_id, incoming) or failure
         status = 0x0000
         if incoming is not None and failure is None:
@@ -95,6 +96,7 @@ def receive_instance(
             except StoreError as error:
                 failure = error
     finally:
+        activity.arriving.discard(id(stream))
         stream.connection.activity = own_activity
         if incoming is not None:
             incoming.discard()

@@ -1,0 +1,66 @@
+"""argparse with our sentences and exit codes: the words that every command line shares."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from dicom_retrieve_tui.errors import ConfigError
+
+PROGRAM = "dicom-retrieve"
+
+
+class UsageError(ConfigError):
+    """The command line cannot be read; the help would help."""
+
+
+class StrictParser(argparse.ArgumentParser):
+    """It raises, and never exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line.
+
+        Raises:
+            UsageError: Always.
+        """
+        if match := re.fullmatch(r"argument (?:.*/)?(\S+): expected one argument", message):
+            raise UsageError(f"{match[1]} needs a value.")
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.")
+
+
+class Once(argparse.Action):
+    """A value that may be given once: the last of two would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the value, if it is the first."""
+        if getattr(namespace, self.dest) is not None:
+            hint = "; for several studies, use --uid-list" if self.dest == "study_uid" else ""
+            parser.error(f"{option_string} is given twice{hint}")
+        setattr(namespace, self.dest, values)
+
+
+def make_parser(
+    prog: str, usage: str, description: str, epilog: str | None = None
+) -> argparse.ArgumentParser:
+    """A parser that guesses nothing: no abbreviated flags, no help of argparse's own."""
+    return StrictParser(
+        prog=prog,
+        usage=usage,
+        description=description,
+        epilog=epilog,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_values(group: Any, *flags: tuple[str, str, str]) -> None:
+    """Add flags that take a value: name, metavar and help."""
+    for flag, metavar, text in flags:
+        group.add_argument(flag, action=Once, metavar=metavar, help=text)
