@@ -1,16 +1,17 @@
 """Where the layers meet: only here are engine, network and storage known at once."""
 
 from collections import deque
-from collections.abc import Generator
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from functools import partial
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.retriever import Run
 from dicom_retrieve_tui.engine.study import Study
-from dicom_retrieve_tui.engine.survey import survey as survey_study
+from dicom_retrieve_tui.engine.survey import Survey
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.findings import StudyFindings
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
@@ -20,6 +21,7 @@ from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.store import InstanceStore
+from dicom_retrieve_tui.storage.verify import verify_folder
 
 _BACKOFF = Backoff()
 
@@ -37,7 +39,9 @@ def retrieve(
     outbox: deque[Event] = deque()
     clocks = Clocks.from_timeout(settings.timeout_s)
     with ExitStack() as unused:
-        store = unused.enter_context(closing(InstanceStore(settings.output, settings.layout)))
+        planned = [selection.study_instance_uid for selection in plan.selections]
+        store = InstanceStore(settings.output, settings.layout, planned)
+        unused.callback(store.close)
         desk = Desk(store, outbox.append)
         unused.enter_context(_listener(desk, clocks, settings))
         run = _run(plan, settings, clocks, outbox, cancel)
@@ -50,7 +54,7 @@ def retrieve(
             use_fewer_associations=run.queue.lower,
         )
         resources = unused.pop_all()
-    yield from run.events(study.retrieve, resources=resources, report=desk.report_bytes)
+    yield from run.events(study, resources=resources, report=desk.report_bytes)
 
 
 def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
@@ -61,10 +65,19 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
     outbox: deque[Event] = deque()
     clocks = Clocks.from_timeout(settings.timeout_s)
     yield from _run(plan, settings, clocks, outbox, cancel).events(
-        partial(survey_study, emit=outbox.append),
+        Survey(outbox.append),
         resources=nullcontext(),
         report=lambda: None,
     )
+
+
+def verify(folder: Path, *, deep: bool) -> Iterator[StudyFindings]:
+    """Look whether everything that was retrieved into `folder` is still there and whole.
+
+    Raises:
+        ConfigError: It has no journal, or one that cannot be read.
+    """
+    return verify_folder(folder, deep=deep)
 
 
 def _run(

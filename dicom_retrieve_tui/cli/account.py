@@ -15,6 +15,18 @@ from dicom_retrieve_tui.model.verdict import Verdict
 NOT_BEGUN = "not begun"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What is still to come of the studies that are neither good nor unknown to the PACS."""
+
+    instances: int
+    """Of the studies that the PACS listed."""
+    expected: int
+    """Instances of all studies that the PACS listed, good ones included."""
+    not_begun: int
+    """Studies that were not asked for, or not long enough to be listed."""
+
+
 @dataclass(slots=True)
 class Account:
     """Everything that is known of a run, folded from its events."""
@@ -30,10 +42,15 @@ class Account:
     set_aside: dict[str, list[events.InstanceSetAside]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    crowded: bool = False
+    """True if the last `AttemptFailed` cost no attempt: the PACS had no association left."""
     notes: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def apply(self, event: events.Event) -> None:
         """Take in one event."""
+        if isinstance(event, events.AttemptFailed):
+            before = self.progress.studies[event.study_instance_uid].failed_attempts
+            self.crowded = event.failed_attempts == before
         self.progress.apply(event)
         match event:
             case events.StudyInventoried():
@@ -55,6 +72,21 @@ class Account:
             for selection in self.plan.selections
             for uid in (selection.study_instance_uid,)
         ]
+
+    def left(self) -> Left:
+        """What a further run would have to ask for."""
+        found = [study for _, study in self.studies()]
+        known = [study for study in found if study.expected is not None]
+        return Left(
+            instances=sum(max((study.expected or 0) - study.stored, 0) for study in known),
+            expected=sum(study.expected or 0 for study in known),
+            not_begun=sum(
+                study.verdict in {None, Verdict.CANCELLED}
+                and study.expected is None
+                and not study.stored
+                for study in found
+            ),
+        )
 
 
 def _not_begun(uid: str) -> StudyProgress:

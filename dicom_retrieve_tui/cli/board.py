@@ -4,10 +4,16 @@
 attributes only; a number that is one event old does no harm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyStarted
+from dicom_retrieve_tui.model.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Event,
+    StudyFinished,
+    StudyStarted,
+)
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.throughput import Throughput, done, outlook
 
@@ -22,6 +28,8 @@ class Row:
     expected: int | None = None
     instances_per_s: float | None = None
     bytes_per_s: float | None = None
+    retry_in_s: float | None = None
+    """Of a study between two attempts, seconds until it may be tried again; else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,8 @@ class Picture:
     studies_total: int
     finished: int
     bad: int
+    waiting: int
+    """Studies between two attempts."""
     received_bytes: int
     elapsed_s: float
     eta_s: float | None
@@ -47,11 +57,38 @@ class _Lane:
     """One worker's study and speed."""
 
     study: StudyProgress | None = None
+    """The one in hand; else the one that it gave back last, as long as that waits."""
+    in_hand: bool = False
     before: int = 0
-    """Instances that came of the studies which this worker has finished."""
+    """What makes the sum with the study's own instances the number that this worker got."""
     bytes_before: int = 0
     instances: Throughput = field(default_factory=Throughput)
     bytes: Throughput = field(default_factory=Throughput)
+
+    def enter(self, study: StudyProgress) -> None:
+        """Take up a study, of which other workers may have got a part."""
+        self.study, self.in_hand = study, True
+        self.before -= _came(study)
+        self.bytes_before -= study.received_bytes
+
+    def leave(self) -> None:
+        """Give it back, done or not."""
+        if self.study is not None and self.in_hand:
+            self.in_hand = False
+            self.before += _came(self.study)
+            self.bytes_before += self.study.received_bytes
+
+    def sample(self, now_s: float) -> None:
+        """Note what this worker got until now."""
+        study = self.study if self.in_hand else None
+        self.instances.add(now_s, self.before + (_came(study) if study else 0))
+        self.bytes.add(now_s, self.bytes_before + (study.received_bytes if study else 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    study: StudyProgress
+    due_s: float
 
 
 class Board:
@@ -62,20 +99,22 @@ class Board:
         self._monotonic_s = monotonic_s
         self._started_s = monotonic_s()
         self._lanes: dict[int, _Lane] = {}
+        self._waiting: dict[str, _Waiting] = {}
         self._instances = Throughput()
         self._bytes = Throughput()
 
     def follow(self, event: Event) -> None:
         """Note who works on what; all other events are in the progress already."""
-        if isinstance(event, StudyStarted):
-            lane = self._lanes.setdefault(event.worker, _Lane())
-            lane.study = self._progress.studies[event.study_instance_uid]
-        elif isinstance(event, StudyFinished):
+        if isinstance(event, StudyStarted | AttemptStarted):
+            self._waiting.pop(event.study_instance_uid, None)
             study = self._progress.studies[event.study_instance_uid]
-            lane = self._lanes[study.worker]
-            lane.study = None
-            lane.before += study.stored - study.present
-            lane.bytes_before += study.received_bytes
+            self._lanes.setdefault(event.worker, _Lane()).enter(study)
+        elif isinstance(event, AttemptFailed | StudyFinished):
+            study = self._progress.studies[event.study_instance_uid]
+            self._lanes[study.worker].leave()
+            if isinstance(event, AttemptFailed):
+                due_s = self._monotonic_s() + event.wait_s
+                self._waiting[event.study_instance_uid] = _Waiting(study, due_s)
 
     def picture(self, rows_max: int) -> Picture:
         """Take the numbers of this moment.
@@ -87,16 +126,17 @@ class Board:
         progress = self._progress
         lanes = sorted(self._lanes.items())
         for _, lane in lanes:
-            _sample(lane, now_s)
+            lane.sample(now_s)
         self._instances.add(now_s, progress.stored - progress.present)
         self._bytes.add(now_s, progress.received_bytes)
-        # A worker between two studies has none for a moment; its lane is read once only.
-        busy = [(number, lane, study) for number, lane in lanes if (study := lane.study)]
-        future = outlook(progress, [study for _, _, study in busy])
+        waiting = self._waiting.copy()
+        in_hand = [lane.study for _, lane in lanes if lane.study and lane.in_hand]
+        future = outlook(progress, [*in_hand, *(each.study for each in waiting.values())])
+        rows = [row for each in lanes if (row := _row(*each, waiting, now_s)) is not None]
         rate = self._instances.rate
         return Picture(
-            rows=tuple(_row(*each) for each in busy[:rows_max]),
-            hidden=max(len(busy) - rows_max, 0),
+            rows=tuple(rows[:rows_max]),
+            hidden=max(len(rows) - rows_max, 0),
             total=Row(
                 label="total",
                 done=progress.stored,
@@ -108,20 +148,27 @@ class Board:
             studies_total=progress.studies_total,
             finished=progress.finished,
             bad=progress.finished - progress.good,
+            waiting=len(waiting),
             received_bytes=progress.received_bytes,
             elapsed_s=now_s - self._started_s,
             eta_s=None if future is None else future.eta_s(rate),
         )
 
 
-def _sample(lane: _Lane, now_s: float) -> None:
-    study = lane.study
-    came = study.stored - study.present if study else 0
-    lane.instances.add(now_s, lane.before + came)
-    lane.bytes.add(now_s, lane.bytes_before + (study.received_bytes if study else 0))
+def _came(study: StudyProgress) -> int:
+    return study.stored - study.present
 
 
-def _row(number: int, lane: _Lane, study: StudyProgress) -> Row:
+def _row(number: int, lane: _Lane, waiting: Mapping[str, _Waiting], now_s: float) -> Row | None:
+    """The row of a worker; None if it has nothing to show: its study is done, or in other hands."""
+    study, retry_in_s = lane.study, None
+    if study is None:
+        return None
+    if not lane.in_hand:
+        given_back = waiting.get(study.study_instance_uid)
+        if given_back is None or study.worker != number:
+            return None
+        retry_in_s = max(given_back.due_s - now_s, 0.0)
     return Row(
         label=str(number),
         study_instance_uid=study.study_instance_uid,
@@ -129,4 +176,5 @@ def _row(number: int, lane: _Lane, study: StudyProgress) -> Row:
         expected=study.expected,
         instances_per_s=lane.instances.rate,
         bytes_per_s=lane.bytes.rate,
+        retry_in_s=retry_in_s,
     )

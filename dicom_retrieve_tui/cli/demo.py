@@ -113,8 +113,10 @@ class _Headless:
         self._around = around
         self._engine = engine
         self._verbose = verbose
+        self._lasting = True
 
     def run(self, output: Path | None) -> int:
+        self._lasting = output is not None  # else the next run makes another folder
         output = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
         orders = [selection_of(study) for study in self._pacs.studies]
         by_get, by_move = orders[:-1], orders[-1:]
@@ -131,7 +133,7 @@ class _Headless:
 
     def _get_order(self, orders: list[Selection], output: Path) -> Options:
         plan = Plan(selections=tuple(orders), method=Method.C_GET, parallel=_PARALLEL)
-        return Options(plan=plan, settings=self._settings(output), verbose=self._verbose)
+        return self._options(plan, self._settings(output))
 
     def _move_order(self, orders: list[Selection], output: Path) -> Options:
         port = free_port()
@@ -143,7 +145,10 @@ class _Headless:
             listening=True,
         )
         settings = self._settings(output, listen=(_HOST, port))
-        return Options(plan=plan, settings=settings, verbose=self._verbose)
+        return self._options(plan, settings)
+
+    def _options(self, plan: Plan, settings: Settings) -> Options:
+        return Options(plan=plan, settings=settings, verbose=self._verbose, lasting=self._lasting)
 
     def _settings(self, output: Path, listen: tuple[str | None, int] | None = None) -> Settings:
         return Settings(

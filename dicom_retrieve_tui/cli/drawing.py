@@ -3,6 +3,8 @@
 It fits 80 columns: UIDs are cut in their middle first, and in a narrow terminal the bars go.
 """
 
+import math
+
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -58,7 +60,9 @@ def _split(room: int) -> tuple[int, int]:
 
 
 def _cells(row: Row, name: str, bar_width: int, *, approximate: bool) -> list[RenderableType]:
-    if row.expected is None:
+    if row.retry_in_s is not None:
+        counts = f"retry in {math.ceil(row.retry_in_s)} s" if row.retry_in_s else "retry due"
+    elif row.expected is None:
         counts = f"{row.done:,}/?" if row.done else "asking"
     else:
         counts = f"{row.done:,}/{'~' if approximate else ''}{row.expected:,}"
@@ -76,4 +80,6 @@ def _status(picture: Picture) -> str:
     ]
     if picture.bad:
         parts.append(f"{count(picture.bad, 'study')} not complete")
+    if picture.waiting and picture.studies_total > 1:
+        parts.append(f"{picture.waiting:,} waiting")
     return " " * (_LABEL + 1) + "   ".join(parts)

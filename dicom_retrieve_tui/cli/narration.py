@@ -3,6 +3,9 @@
 This module is pure: an event and the state after it go in, a line or nothing comes out.
 """
 
+import math
+import re
+
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.wording import count, folder_text, shortened, size_text
@@ -15,6 +18,8 @@ from dicom_retrieve_tui.model.verdict import Verdict
 PLANNED = "planned"
 """What stands for `complete` in a dry run, which retrieves nothing."""
 _UID_MIN = 16
+_UID_SHORT = 30
+_SENTENCE_END = re.compile(r"\.(\s+(?=[A-Z])|$)")
 _VERDICT_WIDTH = max(map(len, Verdict))
 
 _METHODS = {
@@ -41,6 +46,8 @@ def narrate(
             return _started(event, options)
         case events.Noted():
             return f"note: {event.text}"
+        case events.AttemptFailed():
+            return _failed_attempt(event, account, width)
         case events.StudyFinished():
             # The summary of a lone study follows at once and says the same, and more.
             several = account.progress.studies_total > 1
@@ -66,6 +73,20 @@ def _started(event: events.RetrieveStarted, options: Options) -> str:
         return f"asking {event.peer} to send {studies}{merged} to {to} {method}{associations}"
     folder = folder_text(options.settings.output)
     return f"retrieving {studies}{merged} from {event.peer} {method} into {folder}{associations}"
+
+
+def _failed_attempt(event: events.AttemptFailed, account: Account, width: int | None) -> str:
+    """What happened, in the reason's first sentence; what to try stands in the summary."""
+    uid = event.study_instance_uid
+    if width is not None:
+        uid = shortened(uid, _UID_SHORT)
+    if account.crowded:
+        return f"{uid}: the PACS has no association left for us; using fewer"
+    happened = _SENTENCE_END.split(event.reason, maxsplit=1)[0]
+    return (
+        f"{uid}: {happened}; retry {event.failed_attempts:,} of {event.retries:,} "
+        f"in {math.ceil(event.wait_s)} s"
+    )
 
 
 def finished_line(
@@ -111,8 +132,16 @@ def _verbosely(event: events.Event) -> str | None:
             )
         case events.AssociationClosed():
             return f"association {event.worker} closed"
+        case events.AttemptStarted():
+            return f"study {event.study_instance_uid}: trying again"
         case events.StudyInventoried():
             return f"study {event.study_instance_uid}: {_inventory(event)}"
+        case _:
+            return _about_instance(event)
+
+
+def _about_instance(event: events.Event) -> str | None:
+    match event:
         case events.InstanceSetAside():
             return (
                 f"instance {event.sop_instance_uid} came with other content than its file has; "

@@ -150,7 +150,9 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
 
 def demo_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve demo`."""
-    parser = make_parser(f"{PROGRAM} demo", f"{PROGRAM} demo (--headless | --serve)", _DEMO_DESCRIPTION)
+    parser = make_parser(
+        f"{PROGRAM} demo", f"{PROGRAM} demo (--headless | --serve)", _DEMO_DESCRIPTION
+    )
     group = parser.add_argument_group("what to do")
     group.add_argument("--headless", action="store_true", help="retrieve everything that it holds")
     group.add_argument("--serve", action="store_true", help="keep it up for others, until Ctrl-C")

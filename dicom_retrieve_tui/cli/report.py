@@ -120,6 +120,7 @@ def _study(
             for each in account.set_aside.get(uid, [])
         ],
         "notes": account.notes.get(uid, []),
+        **({"failed_attempts": study.failed_attempts} if study.failed_attempts else {}),
     }
 
 

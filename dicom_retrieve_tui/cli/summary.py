@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.cli.account import Account
+from dicom_retrieve_tui.cli.again import again
 from dicom_retrieve_tui.cli.listing import listing_total, render_listing
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.sentences import lone_study
@@ -43,13 +44,13 @@ def summarise(account: Account, options: Options, elapsed_s: float) -> list[str]
     if options.dry_run:
         listing = list(render_listing(account))
         return _apart(listing, list(_troubles(judged, options)), [listing_total(account)])
-    totals = list(_totals(account, options, elapsed_s))
+    totals = [*_totals(account, options, elapsed_s), *again(account, options)]
     if len(judged) == 1:
         order, study, verdict = judged[0]
         lines = [lone_study(order, study, verdict, options)]
         if verdict not in GOOD:
             lines += [f"  {study.reason}"] if study.reason else []
-            lines += _missing(study, options, "  ")
+            lines += _missing(study, verdict, options, "  ")
         return lines + totals
     return _apart(list(_verdicts(judged, options)), list(_troubles(judged, options)), totals)
 
@@ -96,7 +97,7 @@ def _troubles(judged: list[Judged], options: Options) -> Iterator[str]:
         for selection, study, _ in members[:UIDS_MAX]:
             uid = selection.study_instance_uid
             yield f"  {uid}{_came(study, options)}"
-            yield from _missing(study, options, "    ")
+            yield from _missing(study, verdict, options, "    ")
         if len(members) > UIDS_MAX:
             yield f"  ... and {count(len(members) - UIDS_MAX, 'study')} more {_where(options)}"
 
@@ -109,12 +110,15 @@ def _came(study: StudyProgress, options: Options) -> str:
     return f"  {count(study.stored, 'instance')}" if study.stored else ""
 
 
-def _missing(study: StudyProgress, options: Options, indent: str) -> Iterator[str]:
+def _missing(
+    study: StudyProgress, verdict: Verdict, options: Options, indent: str
+) -> Iterator[str]:
     """The missing UIDs; of a delivery nobody knows them, whatever is not on our disk.
 
-    Nor does it help to name all of a study of which nothing came.
+    Nor does it help to name all of a study of which nothing came, or that the user stopped.
     """
-    if options.delivering or not study.missing or not study.stored:
+    stopped = verdict is Verdict.CANCELLED
+    if options.delivering or stopped or not study.missing or not study.stored:
         return
     yield from (f"{indent}missing {uid}" for uid in study.missing[:UIDS_MAX])
     if (more := len(study.missing) - UIDS_MAX) > 0:

@@ -1,10 +1,10 @@
 """What the engine needs from the layers beside it; `network` and `storage` satisfy it by shape."""
 
-from collections.abc import Collection
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.placement import Placed
@@ -94,5 +94,5 @@ class Store(Protocol):
     def present(self, inventory: Inventory) -> frozenset[str]:
         """SOP Instance UIDs that an earlier run left, proven again. Raises `DiskFailed`."""
 
-    def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
+    def finish(self, study: StudyEntry) -> None:
         """Remember how a study ended."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from typing import Protocol
 
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.study import Postponed
@@ -24,7 +25,15 @@ from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 
 _POLL_S = 0.05
 
-Job = Callable[[StudyTask, Peer, int], StudyFinished | Postponed]
+
+class Jobs(Protocol):
+    """What workers do with their tasks."""
+
+    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
+        """Make one attempt at a study."""
+
+    def abandon(self, task: StudyTask) -> StudyFinished:
+        """Close the account of a study that was to be tried again, and will not be."""
 
 
 class Run:
@@ -57,18 +66,18 @@ class Run:
 
     def events(
         self,
-        job: Job,
+        jobs: Jobs,
         *,
         resources: AbstractContextManager[object],
         report: Callable[[], None],
     ) -> Generator[Event, None, None]:
-        """Do `job` for every selection, and tell of it.
+        """Do every selection, and tell of it.
 
         Expected failures are events; only a bug raises. Closing the iterator cancels the run and
         joins its threads.
 
         Args:
-            job: What to do with each study.
+            jobs: What to do with each study.
             resources: What the workers need, such as the output folder and our Storage SCP; given
                 back before the last event.
             report: Called many times a second, to tell of what is under way.
@@ -83,11 +92,13 @@ class Run:
             )
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:
-                    futures = {pool.submit(self._work, job, n + 1) for n in range(workers)}
+                    futures = {pool.submit(self._work, jobs, n + 1) for n in range(workers)}
                     yield from self._events_of(futures, report)
                 except BaseException:  # a bug in a worker, or a face that looks no further
                     self._cancel.request()
                     raise
+            for task in self.queue.abandoned():
+                self._verdicts.add(jobs.abandon(task).verdict)
         yield from self._drain_outbox()
         yield RetrieveFinished(verdict=self._verdict())
 
@@ -104,12 +115,12 @@ class Run:
         while self._outbox:
             yield self._outbox.popleft()
 
-    def _work(self, job: Job, number: int) -> None:
+    def _work(self, jobs: Jobs, number: int) -> None:
         """One worker: take the next study until there is none."""
         peer = self._open_peer(number)
         try:
             while (task := self._take(peer)) is not None:
-                outcome = job(task, peer, number)
+                outcome = jobs.retrieve(task, peer, number)
                 if isinstance(outcome, Postponed):
                     self.queue.put_back(task, outcome.wait_s)
                 else:

@@ -18,6 +18,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyStarted,
 )
+from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -80,8 +81,25 @@ class Study:
                 )
             )
             return Postponed(wait_s)
-        finished = result.finished
-        self.desk.store.finish(finished.study_instance_uid, str(finished.verdict), finished.missing)
+        return self._finish(task, result.finished)
+
+    def abandon(self, task: StudyTask) -> StudyFinished:
+        """Close the account of a study that waited for another attempt when the user stopped."""
+        if task.work is not None:
+            return self._finish(task, judge(task.work, Ending(cancelled=True)))
+        uid = task.selection.study_instance_uid
+        return self._finish(task, unworked(uid, Verdict.CANCELLED, ""))
+
+    def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
+        asked = task.work.expected if task.work is not None else frozenset()
+        self.desk.store.finish(
+            StudyEntry(
+                study_instance_uid=finished.study_instance_uid,
+                verdict=str(finished.verdict),
+                asked=asked,
+                missing=frozenset(finished.missing),
+            )
+        )
         self.desk.emit(finished)
         return finished
 

@@ -1,6 +1,7 @@
 """What there would be to retrieve: C-FIND alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.tasks import StudyTask
@@ -12,20 +13,32 @@ from dicom_retrieve_tui.model.verdict import Verdict
 Emit = Callable[[Event], None]
 
 
-def survey(task: StudyTask, peer: Peer, worker: int, emit: Emit) -> StudyFinished:
-    """Ask for one study what there is, and retrieve nothing."""
-    uid = task.selection.study_instance_uid
-    emit(StudyStarted(study_instance_uid=uid, worker=worker))
-    try:
-        inventory = peer.take_inventory(task.selection)
-        emit(inventoried(inventory))
-        finished = _judge(inventory)
-    except Cancelled:
-        finished = unworked(uid, Verdict.CANCELLED, "")
-    except RetrieveError as error:
-        finished = unworked(uid, Verdict.FAILED, str(error))
-    emit(finished)
-    return finished
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Asks for each study what there is, and retrieves nothing."""
+
+    emit: Emit
+
+    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished:
+        """Take the inventory of one study."""
+        uid = task.selection.study_instance_uid
+        self.emit(StudyStarted(study_instance_uid=uid, worker=worker))
+        try:
+            inventory = peer.take_inventory(task.selection)
+            self.emit(inventoried(inventory))
+            finished = _judge(inventory)
+        except Cancelled:
+            finished = unworked(uid, Verdict.CANCELLED, "")
+        except RetrieveError as error:
+            finished = unworked(uid, Verdict.FAILED, str(error))
+        self.emit(finished)
+        return finished
+
+    def abandon(self, task: StudyTask) -> StudyFinished:
+        """A survey tries nothing again; this is for the sake of the run alone."""
+        finished = unworked(task.selection.study_instance_uid, Verdict.CANCELLED, "")
+        self.emit(finished)
+        return finished
 
 
 def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:

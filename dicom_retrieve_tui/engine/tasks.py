@@ -93,6 +93,12 @@ class TaskQueue:
         with self._changed:
             return bool(self._ready or self._waiting or self._in_hand)
 
+    def abandoned(self) -> list[StudyTask]:
+        """What was begun and still waits for another attempt; called when nobody works any more."""
+        with self._changed:
+            tasks = [*self._ready, *(task for _, _, task in self._waiting)]
+            return [task for task in tasks if task.started]
+
     def _wake_waiting(self) -> None:
         now_s = monotonic()
         while self._waiting and self._waiting[0][0] <= now_s:

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.errors import (
     RetrieveError,
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import PeerCounted
+from dicom_retrieve_tui.model.events import Noted, PeerCounted
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.retry import Cure, status_cure
@@ -42,6 +42,8 @@ class Quirks:
 
     rejects_lists: bool = False
     """It does not honour lists of SOP Instance UIDs."""
+    answers_first: bool = False
+    """It has ended a C-MOVE before everything had come."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,7 +149,7 @@ class Transfer:
         before = self.work.stored_count
         try:
             for request in self._requests(UIDS_A_REQUEST_MAX):
-                if self.cancel.requested:
+                if self.cancel.requested or self.desk.disk_failure:
                     return
                 ask(request)
         except AssociationAborted:
@@ -216,11 +218,24 @@ class Transfer:
             if silent_s > self.drain_s or self.cancel.requested or self.desk.disk_failure:
                 return
             work.wait_complete(_DRAIN_TICK_S)
+            if not work.has(asked or work.expected):
+                self._note_the_wait()
+
+    def _note_the_wait(self) -> None:
+        """Tell, once a run, why nothing ends although the PACS says that it is done."""
+        if self.quirks.answers_first:
+            return
+        self.quirks.answers_first = True
+        text = (
+            "The PACS says that it is done, but instances are missing: waiting for late ones, "
+            f"up to {self.drain_s:.3g} s after the last."
+        )
+        self.desk.emit(Noted(study_instance_uid=self.work.study_instance_uid, text=text))
 
     @property
     def _settled(self) -> bool:
         """True if asking again is pointless."""
-        if self.work.complete or self.cancel.requested:
+        if self.work.complete or self.cancel.requested or self.desk.disk_failure:
             return True
         final = self._final
         if final is None:

@@ -13,7 +13,8 @@ class Activity:
 
     last_byte_s: float
     last_instance_s: float
-    arriving: set[int] = field(default_factory=set)
-    """The instances whose data sets are coming in just now, each by a number of the receiver's."""
+    arriving: dict[int, float] = field(default_factory=dict)
+    """When each instance whose data set is coming in just now began, by a number of the
+    receiver's."""
     received_bytes: int = 0
     """Data set bytes, of instances that were stored or not yet."""

@@ -20,19 +20,21 @@ class StatusWords:
     """What to try; empty if there is nothing to do."""
 
 
+_PACS_LOG = "The log of the PACS says more."
+
 _WORDS = {
     SUCCESS: StatusWords("success"),
-    CANCELLED: StatusWords("cancelled"),
-    SUB_OPERATIONS_FAILED: StatusWords("sub-operations complete, one or more failed"),
-    0x0110: StatusWords("processing failure", "The log of the PACS says more."),
+    CANCELLED: StatusWords("cancelled", "Nobody here asked for it. " + _PACS_LOG),
+    SUB_OPERATIONS_FAILED: StatusWords("sub-operations complete, one or more failed", _PACS_LOG),
+    0x0110: StatusWords("processing failure", _PACS_LOG),
     0x0120: StatusWords("missing attribute", "The PACS wants a key that we did not send."),
-    0x0122: StatusWords("SOP class not supported"),
+    0x0122: StatusWords("SOP class not supported", "The PACS does not offer this; try --method."),
     0x0124: StatusWords(
         "not authorised", "Ask the PACS administrator for the right to retrieve with our AE title."
     ),
-    0x0210: StatusWords("duplicate invocation"),
+    0x0210: StatusWords("duplicate invocation", _PACS_LOG),
     0x0211: StatusWords("unrecognised operation", "The PACS does not offer this; try --method."),
-    0x0212: StatusWords("mistyped argument"),
+    0x0212: StatusWords("mistyped argument", _PACS_LOG),
     0xA700: StatusWords("out of resources", "Try again later."),
     0xA701: StatusWords("out of resources: unable to calculate the matches", "Try again later."),
     0xA702: StatusWords(
@@ -48,7 +50,8 @@ _WORDS = {
         "--method c-get.",
     ),
     0xA900: StatusWords(
-        "identifier does not match the SOP class", "The PACS does not take this query model."
+        "identifier does not match the SOP class",
+        "The PACS does not take this query model; try the other --method.",
     ),
     0xC801: StatusWords(
         "move destination not allowed", "Ask the PACS administrator to allow the move destination."
@@ -57,7 +60,7 @@ _WORDS = {
 
 _RANGES = {
     0xA7: StatusWords("out of resources", "Try again later."),
-    0xB0: StatusWords("warning"),
+    0xB0: StatusWords("warning", _PACS_LOG),
 }
 
 
@@ -68,10 +71,10 @@ def status_words(status: int) -> StatusWords:
     if status >> 12 == 0xC:
         return StatusWords(
             "unable to process",
-            "The log of the PACS says more. With C-MOVE, some answer like this where they do not "
-            "know the move destination.",
+            f"{_PACS_LOG} With C-MOVE, some answer like this where they do not know the move "
+            "destination.",
         )
-    return StatusWords("a status that the standard does not give")
+    return StatusWords("a status that the standard does not give", _PACS_LOG)
 
 
 def describe_status(status: int, comment: str = "") -> str:

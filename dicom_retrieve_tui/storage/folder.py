@@ -96,10 +96,10 @@ class OutputFolder:
         Raises:
             DiskFailed: The disk refuses.
         """
-        part.close()
         relative = "/".join(self.layout.render(values))
         final = self.root / relative
         try:
+            part.close()
             self._make_folder(final.parent)
             if self._claim(part.path, final):
                 return Placed(Placement.NEW, relative)

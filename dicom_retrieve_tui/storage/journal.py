@@ -10,16 +10,20 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.verdict import Verdict
 
 _T = TypeVar("_T")
 
-_SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1
+UNFINISHED = "unfinished"
+"""Stands where a verdict will stand."""
 _BATCH_S = 0.1
 """What was recorded less than this ago may be asked for again after a kill; it is on disk."""
 _BUSY_S = 10.0
@@ -48,6 +52,15 @@ CREATE TABLE IF NOT EXISTS missing (
 """No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
 
 
+_ANY_MISSING = "SELECT 1 FROM missing WHERE study_instance_uid = ?"
+_SET_VERDICT = "INSERT OR REPLACE INTO studies VALUES (?, ?)"
+_SET_VERDICT_IF_OPEN = (
+    "INSERT INTO studies VALUES (?, ?) ON CONFLICT (study_instance_uid)"
+    " DO UPDATE SET verdict = excluded.verdict WHERE verdict <> 'complete'"
+)
+"""A PACS that cannot be reached today does not undo what was proven yesterday."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One instance that stood under its final name when it was recorded."""
@@ -60,25 +73,18 @@ class Entry:
     synced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StudyEntry:
-    """How a study ended, when it last did."""
-
-    study_instance_uid: str
-    verdict: str
-    missing: tuple[str, ...]
-
-
 class Journal:
     """The journal of one output folder; any thread may record, one connection reads."""
 
-    def __init__(self, path: Path, root: Path, layout: str) -> None:
+    def __init__(self, path: Path, root: Path, layout: str, planned: Collection[str] = ()) -> None:
         """Open or create it.
 
         Args:
             path: The database.
             root: The output folder, which the entries' paths start from.
             layout: The template in use: an instance under another name is another file.
+            planned: Study Instance UIDs that are to be retrieved; those that are never begun stay
+                on record as unfinished.
 
         Raises:
             ConfigError: It is damaged, or of a newer version.
@@ -86,32 +92,38 @@ class Journal:
         self._path = path
         self._root = root
         self._layout = layout
+        self._planned = planned
         self._pending: deque[Entry] = deque()
         self._finished: deque[StudyEntry] = deque()
         self._failure: DiskFailed | None = None
+        self._told = False
         self._wake = threading.Event()
         self._closing = False
         self._reading = threading.Lock()
         with _explained(path):
             self._reader = _connect(path)
             version = self._reader.execute("PRAGMA user_version").fetchone()[0]
-            if version > _SCHEMA_VERSION:
+            if version > SCHEMA_VERSION:
                 raise ConfigError(
                     f"The journal {path} was written by a newer version of dicom-retrieve."
                 )
             self._reader.executescript(_SCHEMA)
-            self._reader.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
 
-    def record(self, entry: Entry) -> None:
-        """Note an instance; it reaches the database within moments, and is then synced.
+    def raise_failure(self) -> None:
+        """Raise what keeps the journal from being written, if anything does.
 
         Raises:
-            DiskFailed: The journal could not be written.
+            DiskFailed: It could not be written, or a file could not be synced.
         """
         if self._failure is not None:
+            self._told = True
             raise self._failure
+
+    def record(self, entry: Entry) -> None:
+        """Note an instance; it reaches the database within moments, and is then synced."""
         self._pending.append(entry)
 
     def finish(self, study: StudyEntry) -> None:
@@ -134,19 +146,20 @@ class Journal:
         """Write and sync what is left.
 
         Raises:
-            DiskFailed: That was not possible.
+            DiskFailed: That was not possible, and nobody has been told yet.
         """
         self._closing = True
         self._wake.set()
         self._writer.join()
         self._reader.close()
-        if self._failure is not None:
-            raise self._failure
+        if not self._told:
+            self.raise_failure()
 
     def _write(self) -> None:
         """The writer's life: a transaction, a sync, and again."""
         try:
             with contextlib.closing(_connect(self._path)) as database:
+                self._write_plan(database)
                 while True:
                     last = self._closing
                     self._write_batch(database)
@@ -187,12 +200,28 @@ class Journal:
             for study in finished:
                 self._write_study(database, study)
 
+    def _write_plan(self, database: sqlite3.Connection) -> None:
+        with database:
+            database.executemany(
+                "INSERT OR IGNORE INTO studies VALUES (?, ?)",
+                [(uid, UNFINISHED) for uid in self._planned],
+            )
+
     @staticmethod
     def _write_study(database: sqlite3.Connection, study: StudyEntry) -> None:
+        """Bring what is known of a study up to date; of what was not asked for, nothing is new."""
         uid = study.study_instance_uid
-        database.execute("INSERT OR REPLACE INTO studies VALUES (?, ?)", (uid, study.verdict))
-        database.execute("DELETE FROM missing WHERE study_instance_uid = ?", (uid,))
-        database.executemany("INSERT INTO missing VALUES (?, ?)", [(uid, m) for m in study.missing])
+        database.executemany(
+            "DELETE FROM missing WHERE study_instance_uid = ? AND sop_instance_uid = ?",
+            [(uid, sop) for sop in study.asked],
+        )
+        database.executemany(
+            "INSERT OR IGNORE INTO missing VALUES (?, ?)", [(uid, sop) for sop in study.missing]
+        )
+        left = database.execute(_ANY_MISSING, (uid,)).fetchone()
+        whole = study.verdict == Verdict.COMPLETE
+        verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
+        database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

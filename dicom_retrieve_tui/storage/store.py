@@ -4,14 +4,15 @@ import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import DiskFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
-from dicom_retrieve_tui.storage.journal import Entry, Journal, StudyEntry
+from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.verification import Condition, inspect
 
@@ -21,14 +22,20 @@ JOURNAL = "journal.db"
 class InstanceStore:
     """Keeps instances and remembers them. Safe to use from several threads."""
 
-    def __init__(self, root: Path, layout: str) -> None:
+    def __init__(self, root: Path, layout: str, planned: Collection[str] = ()) -> None:
         """Take the folder.
+
+        Args:
+            root: The output folder.
+            layout: The template of the files' names.
+            planned: Study Instance UIDs of this run: what is never begun is recorded as such.
 
         Raises:
             ConfigError: It is a file, in use, or cannot be written to; or its journal is damaged.
         """
         self._root = root
         self._layout = layout
+        self._planned = planned
         self._folder = OutputFolder(root, parse_layout(layout))
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
         self._journal: Journal | None = None
@@ -68,11 +75,12 @@ class InstanceStore:
         Raises:
             DiskFailed: The disk refuses.
         """
+        journal = self._journal_in_order()
         placed = self._folder.place(part, values)
         if placed.placement is not Placement.SET_ASIDE:
             study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
             sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
-            self._open_journal().record(Entry(study, sop, placed.path, part.size_bytes))
+            journal.record(Entry(study, sop, placed.path, part.size_bytes))
         return placed
 
     def present(self, inventory: Inventory) -> frozenset[str]:
@@ -116,17 +124,34 @@ class InstanceStore:
         size_bytes = (self._root / path).stat().st_size
         entry = Entry(study_instance_uid, sop, path, size_bytes)
         if inspect(self._root, entry, deep=True) is Condition.WHOLE:
-            self._open_journal().record(entry)
+            self._journal_in_order().record(entry)
             yield sop
 
-    def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
+    def finish(self, study: StudyEntry) -> None:
         """Record how a study ended; it counts once all of its files are synced."""
         if self._journal is not None:
-            self._journal.finish(StudyEntry(study_instance_uid, verdict, tuple(missing)))
+            self._journal.finish(study)
+
+    def _journal_in_order(self) -> Journal:
+        """The journal, if it still takes entries: no file is named that cannot be recorded.
+
+        Raises:
+            DiskFailed: It cannot be made, or written any more.
+        """
+        try:
+            journal = self._open_journal()
+        except ConfigError as error:
+            raise DiskFailed(
+                f"Cannot make the journal {self._journal_path}: {error.__cause__ or error}. "
+                "Make room or choose another --output; what is finished is kept.",
+                path=str(self._journal_path),
+            ) from error
+        journal.raise_failure()
+        return journal
 
     def _open_journal(self) -> Journal:
         """The journal, made with the first instance: a run that keeps nothing leaves nothing."""
         with self._opening:
             if self._journal is None:
-                self._journal = Journal(self._journal_path, self._root, self._layout)
+                self._journal = Journal(self._journal_path, self._root, self._layout, self._planned)
             return self._journal

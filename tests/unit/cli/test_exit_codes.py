@@ -171,8 +171,17 @@ def test_a_closed_stdout_gives_no_traceback() -> None:
 
 FLAGS = (
     *("--study-uid", "--series-uid", "--instance-uid", "--uid-list", "--aet", "--called-aet"),
-    *("--method", "--move-dest", "--listen", "--parallel", "--timeout", "--output"),
-    *("--hierarchical", "--layout", "--dry-run", "--json", "--report", "--verbose", "--log-file"),
+    *("--method", "--move-dest", "--listen", "--parallel", "--timeout", "--retries"),
+    *(
+        "--output",
+        "--hierarchical",
+        "--layout",
+        "--dry-run",
+        "--json",
+        "--report",
+        "--verbose",
+        "--log-file",
+    ),
     *("--help", "--version"),
 )
 
@@ -191,6 +200,8 @@ sys.exit(code)
     [
         (["--help"], 0),
         (["demo", "--help"], 0),
+        (["verify", "--help"], 0),
+        (["verify"], 1),
         (["--version"], 0),
         (["--bogus"], 1),
         (["http://pacs.test", "--study-uid", STUDY], 1),

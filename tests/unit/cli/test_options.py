@@ -24,6 +24,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
             selections=(Selection(study_instance_uid=STUDY),),
             method=Method.C_MOVE,
             move_destination="MY_SCP",
+            parallel=1,
+            retries=3,
         ),
         settings=Settings(
             peer=peer,
@@ -42,7 +44,7 @@ def test_every_flag_arrives(tmp_path: Path) -> None:
         *("--aet", "ME", "--called-aet", "THEM", "--move-dest", "DEST"),
         *("--method", "auto", "--listen", "127.0.0.1:4242", "--hierarchical"),
         *("--study-uid", STUDY, "--series-uid", "1.2", "--instance-uid", "1.3"),
-        *("--output", str(output), "--timeout", "2.5", "--parallel", "64"),
+        *("--output", str(output), "--timeout", "2.5", "--parallel", "64", "--retries", "100"),
         *("--json", "--dry-run", "-v", "--report", str(report), "--log-file", str(log)),
     )
 
@@ -54,6 +56,7 @@ def test_every_flag_arrives(tmp_path: Path) -> None:
         move_destination="DEST",
         listening=True,
         parallel=64,
+        retries=100,
     )
     assert options.settings == Settings(
         peer=PeerAE(ae_title="THEM", endpoint=Endpoint(host="::1", port=11112)),
@@ -65,6 +68,10 @@ def test_every_flag_arrives(tmp_path: Path) -> None:
     )
     assert (options.json, options.dry_run, options.verbose) == (True, True, True)
     assert (options.report, options.log_file) == (report, log)
+
+
+def test_no_retries_are_a_choice() -> None:
+    assert options_of(*C_GET, "--retries", "0").plan.retries == 0
 
 
 def test_a_series_is_asked_for_at_its_level() -> None:

@@ -157,6 +157,7 @@ def test_several_studies_are_counted_by_verdict_and_the_bad_ones_explained() -> 
         f"  {THIRD}",
         "",
         "5 instances, 2.5 MB, in 2.0 s (2.5 instances/s, 1.2 MB/s)",
+        "run the same command again to ask for the rest only",
     ]
 
 

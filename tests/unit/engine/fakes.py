@@ -1,10 +1,11 @@
 """A peer and a store that do as a test says, without a socket or a file."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.placement import Placed, Placement
@@ -65,7 +66,7 @@ class FakeStore:
         self.broken = broken
         self.here: set[str] = set()
         """What an earlier run left."""
-        self.finished: tuple[str, str, tuple[str, ...]] | None = None
+        self.finished: StudyEntry | None = None
 
     def begin(self, offer: InstanceOffer) -> FakePart:
         if self.broken:
@@ -82,8 +83,8 @@ class FakeStore:
         del inventory
         return frozenset(self.here)
 
-    def finish(self, study_instance_uid: str, verdict: str, missing: Collection[str]) -> None:
-        self.finished = (study_instance_uid, verdict, tuple(missing))
+    def finish(self, study: StudyEntry) -> None:
+        self.finished = study
 
 
 Answer = FinalResponse | RetrieveError

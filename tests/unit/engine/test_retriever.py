@@ -2,12 +2,13 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 
 import pytest
 
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.retriever import Job, Run
+from dicom_retrieve_tui.engine.retriever import Run
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.engine.survey import unworked
 from dicom_retrieve_tui.engine.tasks import StudyTask
@@ -23,6 +24,8 @@ from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.engine.fakes import FakePeer, inventory_of
+
+Job = Callable[[StudyTask, Peer, int], StudyFinished | Postponed]
 
 
 class _Rig:
@@ -54,8 +57,27 @@ class _Rig:
         self.outbox.append(finished)
         return finished
 
+    def start(self, job: Job) -> Generator[Event, None, None]:
+        jobs = _Jobs(job, self)
+        return self.run.events(jobs, resources=nullcontext(), report=lambda: None)
+
     def events(self, job: Job) -> list[Event]:
-        return list(self.run.events(job, resources=nullcontext(), report=lambda: None))
+        return list(self.start(job))
+
+
+class _Jobs:
+    """A run's jobs, done by a function."""
+
+    def __init__(self, job: Job, rig: _Rig) -> None:
+        self._job = job
+        self._rig = rig
+
+    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
+        task.started = True
+        return self._job(task, peer, worker)
+
+    def abandon(self, task: StudyTask) -> StudyFinished:
+        return self._rig.finish(task, Verdict.CANCELLED)
 
 
 def test_the_story_begins_and_ends_once() -> None:
@@ -126,7 +148,7 @@ def test_closing_the_iterator_cancels_and_joins() -> None:
         assert rig.cancel.wait(10)
         return rig.finish(task, Verdict.CANCELLED)
 
-    with closing(rig.run.events(job, resources=nullcontext(), report=lambda: None)) as events:
+    with closing(rig.start(job)) as events:
         assert isinstance(next(events), RetrieveStarted)
         rig.outbox.append(StudyStarted(study_instance_uid="1.1", worker=1))
         next(events)
@@ -178,4 +200,5 @@ def test_a_cancel_ends_the_wait_for_another_attempt() -> None:
 
     events = rig.events(job)
 
+    assert sum(isinstance(event, StudyFinished) for event in events) == 1
     assert events[-1] == RetrieveFinished(verdict=Verdict.CANCELLED)

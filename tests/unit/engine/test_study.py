@@ -26,6 +26,7 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.retry import Backoff
@@ -185,7 +186,12 @@ def test_what_an_earlier_run_left_is_not_asked_for() -> None:
     assert [o.request.sop_instance_uids for o in peer.orders] == [("1.449",)]
     assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 450)
     assert sum(isinstance(event, InstanceStored) for event in events) == 1
-    assert store.finished == (STUDY, "complete", ())
+    assert store.finished == StudyEntry(
+        study_instance_uid=STUDY,
+        verdict="complete",
+        asked=frozenset(f"1.{n}" for n in range(450)),
+        missing=frozenset(),
+    )
 
 
 def test_a_list_by_c_move_waits_for_its_own_instances_only() -> None:
@@ -234,6 +240,16 @@ def test_what_cannot_heal_is_not_tried_again(status: int) -> None:
     assert rig.waits_s() == []
     assert len(rig.peer.orders) == 1
     assert f"0x{status:04X}" in finished.reason
+
+
+def test_a_study_that_waits_when_the_user_stops_gets_its_verdict() -> None:
+    rig = _Rig(_sends("1.1", then=AssociationAborted("Lost.")), retries=3)
+
+    assert isinstance(rig.attempt(), Postponed)
+    finished = rig.study.abandon(rig.task)
+
+    assert (finished.verdict, finished.stored) == (Verdict.CANCELLED, 1)
+    assert rig.events[-1] == finished
 
 
 def test_an_unclear_failure_is_tried_once_more() -> None:

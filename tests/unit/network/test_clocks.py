@@ -82,7 +82,7 @@ def test_a_new_instance_restarts_the_no_progress_clock() -> None:
 def test_one_object_may_take_longer_than_the_no_progress_clock() -> None:
     rig = _Rig()
     rig.byte_came(5000.0)
-    rig.activity.arriving.add(1)
+    rig.activity.arriving[1] = rig.started_s + 500.0
 
     rig.look(5000.0)
 

@@ -1,0 +1,81 @@
+"""`dicom-retrieve verify FOLDER`: what is there, missing or damaged, without asking any PACS."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.command import NOT_OK, OK
+from dicom_retrieve_tui.cli.findings import (
+    Tally,
+    study_lines,
+    study_record,
+    summary_lines,
+    tally_record,
+)
+from dicom_retrieve_tui.cli.surroundings import Surroundings, utc_text
+from dicom_retrieve_tui.cli.usage import UsageError
+from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+
+
+def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
+    """Look, and tell of it as it goes; returns the exit code.
+
+    Raises:
+        ConfigError: No folder was named, or it has no journal that can be read.
+    """
+    if not args.folder:
+        raise UsageError("verify needs the folder to look at: what --output named.")
+    folder = Path(args.folder)
+    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads pydicom and pynetdicom
+
+    studies = wiring.verify(folder, deep=args.deep)
+    out = _Out(around, as_json=args.json)
+    out.record(
+        "verify_started",
+        {
+            "schema": SCHEMA_VERSION,
+            "version": __version__,
+            "folder": str(folder),
+            "deep": args.deep,
+        },
+    )
+    tally = Tally()
+    for study in studies:
+        tally.add(study)
+        out.record("study_verified", study_record(study))
+        out.lines(*study_lines(study))
+        if around.stdout.lost:
+            around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+            return NOT_OK
+    code = OK if tally.all_proven else NOT_OK
+    out.record("verify_finished", {**tally_record(tally), "exit_code": code})
+    out.last(*summary_lines(tally, folder, deep=args.deep))
+    return code
+
+
+class _Out:
+    """Lines or JSON on stdout, whichever was asked for."""
+
+    def __init__(self, around: Surroundings, *, as_json: bool) -> None:
+        self._around = around
+        self._as_json = as_json
+
+    def record(self, event: str, fields: Mapping[str, object]) -> None:
+        """Write an object, if JSON was asked for."""
+        if self._as_json:
+            time = utc_text(self._around.utc_now())
+            self._around.stdout.write_lines([json.dumps({"event": event, "time": time, **fields})])
+
+    def lines(self, *lines: str) -> None:
+        """Write lines, unless JSON was asked for."""
+        if not self._as_json:
+            self._around.stdout.write_lines(lines)
+
+    def last(self, *lines: str) -> None:
+        """Say the last words, on stderr where stdout is for JSON."""
+        self.lines(*lines)
+        if self._as_json:
+            for line in lines:
+                self._around.stderr.say(line)

@@ -1,0 +1,15 @@
+"""What the journal is told when a study ends."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyEntry:
+    """How the retrieval of a study, or of a part of one, ended."""
+
+    study_instance_uid: str
+    verdict: str
+    asked: frozenset[str]
+    """SOP Instance UIDs that were asked for: what else is known to be missing stays so."""
+    missing: frozenset[str]
+    """Those of them that are not on disk."""

@@ -1,0 +1,103 @@
+"""A journal as it is, for whoever only wants to know: nothing is written, nothing is created.
+
+A retrieval may run meanwhile. While it does, SQLite's own locks keep both apart, and no read lasts
+long enough to hold up its writer.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.storage.journal import SCHEMA_VERSION, Entry
+
+_STUDIES_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Everything that the journal says of a study."""
+
+    study_instance_uid: str
+    verdict: str | None
+    """None if no retrieval of it has ended."""
+    missing: tuple[str, ...]
+    """SOP Instance UIDs that the PACS listed and that had not come when it ended."""
+    entries: tuple[Entry, ...]
+    """Files under every layout that was ever in use."""
+
+
+class JournalReader:
+    """Reads the journal of one output folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Make sure that it can be read.
+
+        Raises:
+            ConfigError: It cannot, or is of a newer version.
+        """
+        self._path = path
+        with self._open() as database:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise ConfigError(
+                f"The journal {path} was written by a newer version of dicom-retrieve."
+            )
+
+    def studies(self) -> Iterator[Recorded]:
+        """Every study of which the journal knows, in the order of the UIDs.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT study_instance_uid FROM instances"
+                " UNION SELECT study_instance_uid FROM studies ORDER BY 1"
+            ).fetchall()
+        uids = [uid for (uid,) in rows]
+        for start in range(0, len(uids), _STUDIES_AT_ONCE):
+            with self._open() as database:
+                batch = [_read(database, uid) for uid in uids[start : start + _STUDIES_AT_ONCE]]
+            yield from batch
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(self._connect()) as database:
+                yield database
+        except sqlite3.Error as error:
+            raise ConfigError(f"The journal {self._path} cannot be read ({error}).") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        # Whoever writes keeps a write-ahead log beside the database, and takes it away at the end.
+        # Without one nobody writes, and the database is all there is: read like that, SQLite makes
+        # no log of its own, which it could not remove, or not even make in a read-only folder.
+        log = self._path.with_name(f"{self._path.name}-wal")
+        how = "mode=ro" if log.exists() else "mode=ro&immutable=1"
+        return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
+
+
+def _read(database: sqlite3.Connection, uid: str) -> Recorded:
+    verdict = database.execute(
+        "SELECT verdict FROM studies WHERE study_instance_uid = ?", (uid,)
+    ).fetchone()
+    missing = database.execute(
+        "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ? ORDER BY 1", (uid,)
+    )
+    entries = database.execute(
+        "SELECT study_instance_uid, sop_instance_uid, path, size_bytes, synced FROM instances"
+        " WHERE study_instance_uid = ? ORDER BY path",
+        (uid,),
+    )
+    return Recorded(
+        study_instance_uid=uid,
+        verdict=verdict[0] if verdict else None,
+        missing=tuple(sop for (sop,) in missing),
+        entries=tuple(
+            Entry(study, sop, path, size, bool(synced))
+            for study, sop, path, size, synced in entries
+        ),
+    )

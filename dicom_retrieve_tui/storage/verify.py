@@ -1,0 +1,99 @@
+"""Is everything that was retrieved into a folder still there, and whole? Offline, and read-only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.journal import Entry
+from dicom_retrieve_tui.storage.journal_reader import JournalReader, Recorded
+from dicom_retrieve_tui.storage.store import JOURNAL
+from dicom_retrieve_tui.storage.verification import Condition, inspect
+
+_READ_BYTES = 1 << 20
+_FLAWS = {Condition.MISSING: Flaw.MISSING, Condition.DAMAGED: Flaw.DAMAGED}
+_VERDICTS = {str(verdict): verdict for verdict in Verdict}
+
+
+def verify_folder(root: Path, *, deep: bool) -> Iterator[StudyFindings]:
+    """Look at every file that the journal of a folder names; findings come study by study.
+
+    Args:
+        root: What `--output` named.
+        deep: Read every file to its end; otherwise its presence and its size are looked at.
+
+    Raises:
+        ConfigError: At once: there is no journal, or it cannot be read. While iterating: it is
+            damaged.
+    """
+    reader = JournalReader(_journal_of(root))
+    return (_look_at(root, study, deep=deep) for study in reader.studies())
+
+
+def _journal_of(root: Path) -> Path:
+    journal = root / PRIVATE_FOLDER / JOURNAL
+    try:
+        found, is_folder = journal.is_file(), root.is_dir()
+    except OSError as error:  # not allowed to look, or too long
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{root}: cannot be reached: {reason}.") from error
+    if found:
+        return journal
+    if not is_folder:
+        raise ConfigError(f"{root}: there is no such folder.")
+    raise ConfigError(
+        f"{root}: this folder has no journal ({PRIVATE_FOLDER}/{JOURNAL}), so nobody can say what "
+        "should be in it. Name the folder that --output named."
+    )
+
+
+def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
+    looks = [_flaw_of(root, entry, deep=deep) for entry in study.entries]
+    flawed = [look for look in looks if look is not None]
+    known = {entry.sop_instance_uid for entry in study.entries}
+    # What came after the study's last verdict is no longer missing, although the verdict says so.
+    flawed += [
+        Flawed(sop_instance_uid=uid, flaw=Flaw.MISSING, path=None)
+        for uid in study.missing
+        if uid not in known
+    ]
+    return StudyFindings(
+        study_instance_uid=study.study_instance_uid,
+        verdict=_VERDICTS.get(study.verdict or ""),
+        whole=looks.count(None),
+        flawed=tuple(flawed),
+    )
+
+
+def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:
+    """What is wrong with a file, if anything is."""
+    reason = ""
+    try:
+        condition = inspect(root, entry, deep=deep)
+        if deep and condition is Condition.WHOLE:
+            _read_through(root / entry.path)
+    except NotADirectoryError:  # a file stands where a folder of its path was
+        condition = Condition.MISSING
+    except OSError as error:
+        condition, reason = Condition.DAMAGED, (error.strerror or str(error)).lower()
+    if condition is Condition.WHOLE:
+        return None
+    return Flawed(
+        sop_instance_uid=entry.sop_instance_uid,
+        flaw=_FLAWS[condition],
+        path=entry.path,
+        reason=reason,
+    )
+
+
+def _read_through(path: Path) -> None:
+    """Read every byte: the structure check passes over values, where a bad sector hides.
+
+    Raises:
+        OSError: The disk does not give a part of it back.
+    """
+    with path.open("rb", buffering=0) as file:
+        while file.read(_READ_BYTES):
+            pass

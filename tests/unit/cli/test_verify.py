@@ -1,0 +1,141 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.scripted import ClosedPipe, run
+from tests.unit.storage.kept import OTHER, STUDY, keep, path_of
+
+LIGHTLY = "(by presence and size; --deep reads them)"
+DEEPLY = "(every file read to its end)"
+AGAIN = "run the retrieval again to get the rest"
+
+
+def test_a_whole_folder_exits_with_0(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    keep(tmp_path, 1, uid=OTHER)
+
+    result = run("verify", str(tmp_path))
+
+    assert result.code == 0
+    assert result.err == ""
+    assert result.out.splitlines() == [
+        f"whole               3/3  {STUDY}",
+        f"whole               1/1  {OTHER}",
+        f"all 4 instances of 2 studies are there and whole {LIGHTLY}",
+    ]
+
+
+def test_what_is_missing_and_damaged_is_named_with_its_path(tmp_path: Path) -> None:
+    keep(tmp_path, 3, verdict="partial", missing=[f"{STUDY}.1.4"])
+    keep(tmp_path, 1, uid=OTHER)
+    (tmp_path / path_of(1)).unlink()
+    os.truncate(tmp_path / path_of(2), 7)
+
+    result = run("verify", str(tmp_path), "--deep")
+
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        f"missing 2, damaged 1          1/4  {STUDY}",
+        f"  missing {STUDY}.1.1  {STUDY}.1.1.dcm",
+        f"  damaged {STUDY}.1.2  {STUDY}.1.2.dcm",
+        f"  missing {STUDY}.1.4  never came",
+        f"whole               1/1  {OTHER}",
+        f"2 of 5 instances of 2 studies are there and whole {DEEPLY}: 2 missing, 1 damaged",
+        f"1 of 2 studies proven complete; move the damaged files away and {AGAIN}",
+    ]
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("unverified", "unverified"), (None, "unfinished")])
+def test_what_was_never_complete_exits_with_1_although_every_file_is_there(
+    verdict: str | None, word: str, tmp_path: Path
+) -> None:
+    keep(tmp_path, 3, verdict=verdict)
+
+    result = run("verify", str(tmp_path))
+
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        f"{word}          3/3  {STUDY}",
+        f"all 3 instances of 1 study are there and whole {LIGHTLY}",
+        f"0 of 1 study proven complete; {AGAIN}",
+    ]
+
+
+def test_ten_instances_are_named_and_json_names_them_all(tmp_path: Path) -> None:
+    keep(tmp_path, 0, verdict="failed", missing=[f"1.2.{number}" for number in range(12)])
+
+    lines = run("verify", str(tmp_path)).out.splitlines()
+    study = json.loads(run("verify", str(tmp_path), "--json").out.splitlines()[1])
+
+    assert sum(line.startswith("  missing") for line in lines) == 10
+    assert "  ... and 2 instances more (--json names them all)" in lines
+    assert len(study["missing"]) == 12
+
+
+def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path) -> None:
+    keep(tmp_path, 3, verdict="partial", missing=[f"{STUDY}.1.4"])
+    os.truncate(tmp_path / path_of(2), 7)
+
+    result = run("verify", str(tmp_path), "--json")
+
+    start, study, end = map(json.loads, result.out.splitlines())
+    assert all(record.pop("time").endswith("Z") for record in (start, study, end))
+    assert start.pop("version")
+    assert start == {"event": "verify_started", "schema": 1, "folder": str(tmp_path), "deep": False}
+    assert study == {
+        "event": "study_verified",
+        "study_instance_uid": STUDY,
+        "verdict": "partial",
+        "whole": 2,
+        "missing": [{"sop_instance_uid": f"{STUDY}.1.4", "path": None}],
+        "damaged": [{"sop_instance_uid": f"{STUDY}.1.2", "path": path_of(2), "reason": ""}],
+    }
+    assert end == {
+        "event": "verify_finished",
+        "studies": 1,
+        "proven": 0,
+        "instances": 4,
+        "whole": 2,
+        "missing": 1,
+        "damaged": 1,
+        "exit_code": 1,
+    }
+    assert (result.code, len(result.err.splitlines())) == (1, 2)
+
+
+def test_an_empty_journal_proves_nothing(tmp_path: Path) -> None:
+    keep(tmp_path, 0, verdict=None)
+
+    result = run("verify", str(tmp_path))
+
+    assert result.code == 1
+    assert result.out == f"the journal of {tmp_path}/ names nothing\n"
+
+
+def test_a_folder_without_a_journal_is_a_clear_error(tmp_path: Path) -> None:
+    result = run("verify", str(tmp_path), "--json")
+
+    assert (result.code, result.out) == (1, "")
+    assert "this folder has no journal" in result.err
+    assert len(result.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_findings_that_nobody_reads_are_a_failure(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+
+    result = run("verify", str(tmp_path), stdout=ClosedPipe())
+
+    assert result.code == 1
+    assert result.err == "stdout could not be written: its reader has gone away\n"
+
+
+def test_verify_has_its_own_help() -> None:
+    result = run("verify", "--help")
+
+    assert result.code == 0
+    assert all(word in result.out for word in ("FOLDER", "--deep", "--json", "exit codes"))
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "verify studies/" in run("--help").out

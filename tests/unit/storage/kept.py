@@ -1,0 +1,84 @@
+"""An output folder as a retrieval leaves it: real files, and a real journal of them."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.storage.file_meta import file_header
+from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.journal import Entry, Journal
+from dicom_retrieve_tui.storage.store import JOURNAL
+from tests.unit.encoded import EXPLICIT, explicit
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+STUDY = "1.2.840.99.1"
+OTHER = "1.2.840.99.2"
+FLAT = "{SOPInstanceUID}.dcm"
+
+
+def file_of(sop_instance_uid: str, study_instance_uid: str = STUDY) -> bytes:
+    """A whole file of one small instance."""
+    offer = InstanceOffer(
+        sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=EXPLICIT
+    )
+    return (
+        file_header(offer)
+        + _uid(0x00080018, sop_instance_uid)
+        + _uid(0x0020000D, study_instance_uid)
+        + explicit(0x7FE00010, "OW", bytes(1000))
+    )
+
+
+def _uid(tag: int, uid: str) -> bytes:
+    return explicit(tag, "UI", uid.encode() + b"\0" * (len(uid) % 2))
+
+
+def path_of(number: int, study_uid: str = STUDY) -> str:
+    """Where `keep` puts an instance."""
+    return f"{study_uid}.1.{number}.dcm"
+
+
+def journal_of(root: Path) -> Path:
+    return root / PRIVATE_FOLDER / JOURNAL
+
+
+def keep(
+    root: Path,
+    instances: int = 3,
+    *,
+    uid: str = STUDY,
+    verdict: str | None = "complete",
+    missing: Iterable[str] = (),
+    layout: str = FLAT,
+    below: str = "",
+) -> None:
+    """Leave a study in `root`, its instances numbered from 1; verdict None: it never ended."""
+    journal = journal_of(root)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    (root / below).mkdir(parents=True, exist_ok=True)
+    with closing(Journal(journal, root, layout)) as kept:
+        for number in range(1, instances + 1):
+            sop = f"{uid}.1.{number}"
+            path = f"{below}{path_of(number, uid)}"
+            raw = file_of(sop, uid)
+            (root / path).write_bytes(raw)
+            kept.record(Entry(uid, sop, path, len(raw)))
+        if verdict is not None:
+            kept.finish(
+                StudyEntry(
+                    study_instance_uid=uid,
+                    verdict=verdict,
+                    asked=frozenset(missing),
+                    missing=frozenset(missing),
+                )
+            )
+
+
+def files_below(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*.*")
+        if path.is_file()
+    }

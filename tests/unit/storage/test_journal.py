@@ -1,0 +1,70 @@
+"""What the journal keeps of studies, from one run to the next."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.storage.journal import Journal
+from dicom_retrieve_tui.storage.journal_reader import JournalReader
+
+_STUDY = "1.2.3"
+
+
+def _run(
+    folder: Path,
+    verdict: str = "",
+    *,
+    asked: Iterable[str] = (),
+    missing: Iterable[str] = (),
+    planned: Iterable[str] = (_STUDY,),
+) -> None:
+    """One run that ended like this; without a verdict, one that was killed before it had one."""
+    journal = Journal(folder / "journal.db", folder, "{SOPInstanceUID}.dcm", tuple(planned))
+    if verdict:
+        entry = StudyEntry(
+            study_instance_uid=_STUDY,
+            verdict=verdict,
+            asked=frozenset(asked),
+            missing=frozenset(missing),
+        )
+        journal.finish(entry)
+    journal.close()
+
+
+def _verdicts(folder: Path) -> dict[str, str | None]:
+    studies = JournalReader(folder / "journal.db").studies()
+    return {study.study_instance_uid: study.verdict for study in studies}
+
+
+def test_what_was_planned_and_never_begun_is_unfinished(tmp_path: Path) -> None:
+    _run(tmp_path, "complete", asked=["1"], planned=[_STUDY, "1.2.4"])
+
+    assert _verdicts(tmp_path) == {_STUDY: "complete", "1.2.4": "unfinished"}
+
+
+def test_a_complete_part_does_not_make_up_for_another_part(tmp_path: Path) -> None:
+    _run(tmp_path, "partial", asked=["1", "2"], missing=["2"])
+    _run(tmp_path, "complete", asked=["3", "4"])
+
+    assert _verdicts(tmp_path) == {_STUDY: "partial"}
+
+
+def test_what_was_missing_and_came_since_is_complete(tmp_path: Path) -> None:
+    _run(tmp_path, "partial", asked=["1", "2"], missing=["2"])
+    _run(tmp_path, "complete", asked=["1", "2"])
+
+    assert _verdicts(tmp_path) == {_STUDY: "complete"}
+
+
+def test_a_pacs_that_is_down_does_not_undo_what_was_proven(tmp_path: Path) -> None:
+    _run(tmp_path, "complete", asked=["1", "2"])
+    _run(tmp_path, "failed")
+
+    assert _verdicts(tmp_path) == {_STUDY: "complete"}
+
+
+def test_a_run_that_was_killed_leaves_the_last_verdict(tmp_path: Path) -> None:
+    _run(tmp_path, "partial", asked=["1"], missing=["1"])
+    _run(tmp_path)
+
+    assert _verdicts(tmp_path) == {_STUDY: "partial"}

@@ -1,0 +1,178 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage import verification
+from dicom_retrieve_tui.storage.journal import Entry
+from dicom_retrieve_tui.storage.verify import verify_folder
+from tests.unit.storage.kept import OTHER, STUDY, files_below, keep, path_of
+
+
+def findings_of(root: Path, *, deep: bool = False) -> StudyFindings:
+    (findings,) = verify_folder(root, deep=deep)
+    return findings
+
+
+def flawed(number: int, flaw: Flaw, reason: str = "") -> tuple[Flawed, ...]:
+    uid = f"{STUDY}.1.{number}"
+    return (Flawed(sop_instance_uid=uid, flaw=flaw, path=path_of(number), reason=reason),)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_there_and_whole_is_proven(tmp_path: Path, *, deep: bool) -> None:
+    keep(tmp_path, 3)
+
+    findings = findings_of(tmp_path, deep=deep)
+
+    assert findings == StudyFindings(
+        study_instance_uid=STUDY, verdict=Verdict.COMPLETE, whole=3, flawed=()
+    )
+    assert findings.proven
+
+
+def test_a_file_that_is_gone_is_missing(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    (tmp_path / path_of(2)).unlink()
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.whole, findings.instances) == (2, 3)
+    assert findings.flawed == flawed(2, Flaw.MISSING)
+    assert not findings.proven
+
+
+def test_a_file_of_another_size_is_damaged(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    os.truncate(tmp_path / path_of(2), 900)
+
+    assert findings_of(tmp_path).flawed == flawed(2, Flaw.DAMAGED)
+
+
+def test_only_a_deep_look_sees_damage_that_keeps_the_size(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    damaged = tmp_path / path_of(2)
+    damaged.write_bytes(b"\0" * damaged.stat().st_size)
+
+    assert findings_of(tmp_path).proven
+    assert findings_of(tmp_path, deep=True).flawed == flawed(2, Flaw.DAMAGED)
+
+
+def test_a_deep_look_sees_that_a_file_is_another_instance(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    (tmp_path / path_of(2)).write_bytes((tmp_path / path_of(3)).read_bytes())
+
+    assert findings_of(tmp_path, deep=True).flawed == flawed(2, Flaw.DAMAGED)
+
+
+def test_what_never_came_is_missing_and_has_no_path(tmp_path: Path) -> None:
+    keep(tmp_path, 2, verdict="partial", missing=[f"{STUDY}.1.3"])
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.whole, findings.verdict) == (2, Verdict.PARTIAL)
+    assert findings.flawed == (
+        Flawed(sop_instance_uid=f"{STUDY}.1.3", flaw=Flaw.MISSING, path=None),
+    )
+
+
+def test_what_came_after_the_verdict_is_not_missing(tmp_path: Path) -> None:
+    keep(tmp_path, 2, verdict="partial", missing=[f"{STUDY}.1.3"])
+    keep(tmp_path, 3, verdict=None)
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.whole, findings.flawed) == (3, ())
+    assert not findings.proven  # nobody has judged it since
+
+
+@pytest.mark.parametrize(
+    "verdict", ["partial", "cancelled", "unverified", "not found", "new", None]
+)
+def test_without_a_good_verdict_nothing_is_proven(verdict: str | None, tmp_path: Path) -> None:
+    keep(tmp_path, 2, verdict=verdict)
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.whole, findings.flawed) == (2, ())
+    assert not findings.proven
+
+
+def test_files_of_every_layout_are_looked_at(tmp_path: Path) -> None:
+    keep(tmp_path, 2)
+    keep(tmp_path, 2, layout="deep/{SOPInstanceUID}.dcm", below="deep/")
+    (tmp_path / "deep" / path_of(1)).unlink()
+
+    findings = findings_of(tmp_path)
+
+    assert findings.whole == 3
+    assert [each.path for each in findings.flawed] == [f"deep/{path_of(1)}"]
+
+
+def test_a_file_in_place_of_a_folder_makes_what_was_in_it_missing(tmp_path: Path) -> None:
+    keep(tmp_path, 1, below="deep/")
+    (tmp_path / "deep" / path_of(1)).unlink()
+    (tmp_path / "deep").rmdir()
+    (tmp_path / "deep").touch()
+
+    assert [each.flaw for each in findings_of(tmp_path).flawed] == [Flaw.MISSING]
+
+
+def test_what_the_disk_does_not_give_back_is_damaged_and_the_rest_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad_sector(path: Path, entry: Entry) -> bool:
+        if entry.path == path_of(2):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return True
+
+    keep(tmp_path, 3)
+    monkeypatch.setattr(verification, "_is_whole", bad_sector)
+
+    findings = findings_of(tmp_path, deep=True)
+
+    assert findings.whole == 2
+    assert findings.flawed == flawed(2, Flaw.DAMAGED, "input/output error")
+
+
+def test_each_study_has_its_findings(tmp_path: Path) -> None:
+    keep(tmp_path, 2)
+    keep(tmp_path, 1, uid=OTHER)
+
+    found = verify_folder(tmp_path, deep=False)
+
+    assert [(each.study_instance_uid, each.whole) for each in found] == [(STUDY, 2), (OTHER, 1)]
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    keep(tmp_path, 3, verdict="partial", missing=["1.9"])
+    (tmp_path / path_of(2)).write_bytes(b"damaged")
+    before = files_below(tmp_path)
+
+    findings_of(tmp_path, deep=True)
+
+    assert files_below(tmp_path) == before
+
+
+def test_a_folder_without_a_journal_is_named_at_once_and_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no journal"):
+        verify_folder(tmp_path, deep=False)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file.txt", "file.txt/below"])
+def test_what_is_no_folder_is_named_at_once(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").touch()
+
+    with pytest.raises(ConfigError, match="no such folder"):
+        verify_folder(tmp_path / name, deep=False)
+
+
+def test_a_name_that_no_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        verify_folder(tmp_path / ("x" * 5000), deep=False)
