@@ -9,12 +9,14 @@ from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, StudyFinished
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 
 _E = TypeVar("_E", bound=Event)
 
 STUDY = "1.2.3"
+_AT_ONCE = Backoff(first_s=0.01)
 
 
 def settings(port: int, output: Path, *, timeout_s: float = 10.0, called: str = "RAW") -> Settings:
@@ -22,23 +24,30 @@ def settings(port: int, output: Path, *, timeout_s: float = 10.0, called: str = 
     return Settings(peer=peer, output=output, timeout_s=timeout_s)
 
 
-def get_plan(*studies: str, parallel: int = 1) -> Plan:
+def get_plan(*studies: str, parallel: int = 1, retries: int = 0) -> Plan:
     selections = tuple(Selection(study_instance_uid=uid) for uid in studies or (STUDY,))
-    return Plan(selections=selections, method=Method.C_GET, parallel=parallel)
+    return Plan(selections=selections, method=Method.C_GET, parallel=parallel, retries=retries)
 
 
-def move_plan(*studies: str, destination: str = "DRTUI", parallel: int = 1) -> Plan:
+def move_plan(
+    *studies: str, destination: str = "DRTUI", parallel: int = 1, retries: int = 0
+) -> Plan:
     return replace(
-        get_plan(*studies, parallel=parallel),
+        get_plan(*studies, parallel=parallel, retries=retries),
         method=Method.C_MOVE,
         move_destination=destination,
         listening=True,
     )
 
 
-def run(plan: Plan, given: Settings, cancel: CancelToken | None = None) -> list[Event]:
+def run(
+    plan: Plan,
+    given: Settings,
+    cancel: CancelToken | None = None,
+    backoff: Backoff = _AT_ONCE,
+) -> list[Event]:
     """All events of a run."""
-    return list(wiring.retrieve(plan, given, cancel or CancelToken()))
+    return list(wiring.retrieve(plan, given, cancel or CancelToken(), backoff))
 
 
 def of_kind(kind: type[_E], events: Iterable[Event]) -> list[_E]:

@@ -138,7 +138,7 @@ class Association:
         Whatever was to be done is done, so a peer that fails to say good-bye changes nothing.
         """
         clocks = self.caller.clocks
-        limit_s = clocks.cancel_grace_s if self.caller.cancel.requested else clocks.acse_s
+        limit_s = clocks.cancel_grace_s if self.caller.cancel.requested else clocks.release_s
         waiting_for = f"{self.peer} to answer our A-RELEASE-RQ"
         self.connection.guard = within(limit_s, waiting_for, CancelToken())
         try:
@@ -191,7 +191,11 @@ def _receive_answer(connection: Connection, caller: Caller) -> bytes:
             pdu, peer=peer, called=caller.peer.ae_title, calling=caller.calling_ae_title
         )
     if kind == messages.A_ABORT:
-        raise AssociationAborted(f"{peer} aborted the association instead of accepting it.")
+        source, reason = pdu[8:10].ljust(2, b"\0")
+        raise AssociationAborted(
+            f"{peer} aborted the association {messages.abort_words(source, reason)} instead of "
+            "accepting it. Its log says more; some do this to an AE title that they do not know."
+        )
     raise ProtocolError(
         f"{peer} answered our A-ASSOCIATE-RQ with a PDU of type 0x{kind:02X}: is it a DICOM port?"
     )

@@ -28,13 +28,15 @@ class Clocks:
     connect_s: float
     """TCP connect, name resolution included."""
     acse_s: float
-    """A-ASSOCIATE-RQ sent until its answer; A-RELEASE-RQ sent until its answer."""
+    """A-ASSOCIATE-RQ sent until its answer."""
     first_s: float
     """Request sent until the first byte of an answer: a PACS may fetch from tape."""
     stall_s: float
     """Last byte on any of a retrieval's associations until now."""
     no_progress_s: float
     """Last new instance until now, for a PACS that answers Pending for ever."""
+    release_s: float = 2.0
+    """A-RELEASE-RQ sent until its answer: all is done by then, and nobody should wait for it."""
     cancel_grace_s: float = 1.0
     """C-CANCEL sent until we abort."""
     drain_s: float = 5.0
@@ -49,6 +51,7 @@ class Clocks:
             first_s=5 * timeout_s,
             stall_s=timeout_s,
             no_progress_s=10 * timeout_s,
+            release_s=min(2.0, timeout_s),
             drain_s=min(5.0, timeout_s),
         )
 
@@ -113,9 +116,10 @@ class AnswerGuard:
         if silent_s > (clocks.stall_s if answered else clocks.first_s):
             what = "the next byte of" if answered else "the first byte of"
             raise _timeout(f"{what} {self._waiting_for}", silent_s, "nothing came.")
-        if activity.arriving:
-            return  # one large object over a slow line is progress, however long it takes
-        barren_s = now_s - activity.last_instance_s
+        # One large object over a slow line is progress, however long it takes. It is that only
+        # once: the clock stands where it was when the object began, not at zero.
+        since_s = min(activity.arriving.copy().values(), default=now_s)
+        barren_s = since_s - activity.last_instance_s
         if barren_s > clocks.no_progress_s:
             what = f"a new instance in {self._waiting_for}"
             raise _timeout(what, barren_s, "it answers, but sends none.")

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 
 from dicom_retrieve_tui.errors import ProtocolError
+from dicom_retrieve_tui.model.text import clean_text
 
 C_STORE_RQ = 0x0001
 C_STORE_RSP = 0x8001
@@ -29,6 +30,7 @@ MOVE_DESTINATION = 0x0600
 PRIORITY = 0x0700
 COMMAND_DATA_SET_TYPE = 0x0800
 STATUS = 0x0900
+OFFENDING_ELEMENT = 0x0901
 ERROR_COMMENT = 0x0902
 AFFECTED_SOP_INSTANCE_UID = 0x1000
 REMAINING = 0x1020
@@ -41,8 +43,13 @@ NO_DATA_SET = 0x0101
 WITH_DATA_SET = 0x0001
 MEDIUM = 0x0000
 
+COMMENT_CHARACTERS_MAX = 200
+"""The standard allows 64; what some peers say beyond that may still help."""
+OFFENDING_ELEMENTS_MAX = 8
+
 _HEADER = struct.Struct("<HHL")
 _US = struct.Struct("<H")
+_TAG = struct.Struct("<HH")
 
 
 class Command:
@@ -61,6 +68,18 @@ class Command:
     def text(self, element: int) -> str:
         """The value of a text or UID element without its padding; empty if it is absent."""
         return self._values.get(element, b"").decode("latin-1").strip("\0 ")
+
+    @property
+    def comment(self) -> str:
+        """What the peer says of a failure, fit for the screen: its comment, and the elements meant.
+
+        Source: PS3.7 annex C, Error Comment (0000,0902) and Offending Element (0000,0901).
+        """
+        said = clean_text(self.text(ERROR_COMMENT), COMMENT_CHARACTERS_MAX)
+        raw = self._values.get(OFFENDING_ELEMENT, b"")[: 4 * OFFENDING_ELEMENTS_MAX]
+        tags = [_TAG.unpack_from(raw, at) for at in range(0, len(raw) - 3, 4)]
+        meant = ", ".join(f"({group:04X},{element:04X})" for group, element in tags)
+        return "; ".join(filter(None, [said, meant and f"offending element {meant}"]))
 
     @property
     def field(self) -> int | None:

@@ -56,6 +56,14 @@ _ABORT_REASONS = {
 """Source: PS3.8 Table 9-26."""
 
 
+def abort_words(source: int, reason: int) -> str:
+    """Who aborted, and why, with the numbers of the A-ABORT."""
+    return (
+        f"{_ABORT_SOURCES.get(source, f'(source {source})')} "
+        f"(reason {reason}: {_ABORT_REASONS.get(reason, 'unknown')})"
+    )
+
+
 class PeerReleased(AssociationAborted):
     """The peer asked for an orderly release where we expected a message."""
 
@@ -220,9 +228,7 @@ class MessageStream:
             connection.pos += 4
             if kind == A_ABORT:
                 return AssociationAborted(
-                    f"{connection.peer} aborted the association "
-                    f"{_ABORT_SOURCES.get(source, f'(source {source})')} "
-                    f"(reason {reason}: {_ABORT_REASONS.get(reason, 'unknown')})."
+                    f"{connection.peer} aborted the association {abort_words(source, reason)}."
                 )
             if kind == A_RELEASE_RQ:
                 connection.send(RELEASE_RESPONSE)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pydicom import config as pydicom_config
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
@@ -23,6 +24,9 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+
+# pydicom would warn on stderr of every UID that a peer gets wrong; what comes of one is our affair.
+pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
 MAX_PDU_BYTES = 1 << 17
 """Largest PDU that we let a peer send; larger ones were not faster."""
@@ -40,6 +44,7 @@ _DECODING_ERRORS = (
     IndexError,
     AttributeError,
     NotImplementedError,
+    AssertionError,
     struct.error,
 )
 """What pynetdicom raises on bytes that are no A-ASSOCIATE; it has no error of its own for it."""

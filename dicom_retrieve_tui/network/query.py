@@ -7,7 +7,6 @@ from typing import NamedTuple
 from dicom_retrieve_tui.errors import OperationFailed, ProtocolError
 from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.status import describe_status
-from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
@@ -57,14 +56,17 @@ def c_find(
         OperationFailed: The final status is not Success.
         PeerError, Cancelled: There is no final response.
     """
+    seen: set[int] = set()
     message_id = association.next_message_id()
     identifier = identifiers.encode_identifier(level, keys)
     _ask(association, context, cs.C_FIND_RQ, message_id, identifier)
     while True:
         answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
         if answer.status in _PENDING:
-            # Each match is news, so only a peer that falls silent runs into a clock.
-            association.connection.activity.last_instance_s = monotonic()
+            # Each match is news, but not the same one over and over: some peers never end.
+            if (match := hash(answer.identifier)) not in seen:
+                seen.add(match)
+                association.connection.activity.last_instance_s = monotonic()
             yield answer.identifier
             continue
         if answer.status != _SUCCESS:
@@ -116,7 +118,7 @@ def _answer(association: Association, field: int, message_id: int, operation: st
                 f"{association.peer} did not answer our {operation} with a response."
             )
         if command.number(cs.MESSAGE_ID_RESPONDED_TO) == message_id:
-            return _Answer(status, clean_text(command.text(cs.ERROR_COMMENT)), identifier)
+            return _Answer(status, command.comment, identifier)
 
 
 def _failure(association: Association, operation: str, answer: _Answer) -> OperationFailed:

@@ -5,6 +5,7 @@ Source: PS3.4 annex B.2.2, PS3.7 section 9.1.1.
 
 import logging
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Protocol
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, StoreError
@@ -87,7 +88,8 @@ def receive_instance(
     activity = incoming.activity if incoming is not None else own_activity
     try:
         stream.connection.activity = activity
-        activity.arriving.add(id(stream))
+        # A small instance comes with its command, before anybody knew whose it is.
+        activity.arriving[id(stream)] = activity.last_byte_s = monotonic()
         failure = _take_data_set(stream, context_id, incoming) or failure
         status = 0x0000
         if incoming is not None and failure is None:
@@ -96,7 +98,7 @@ def receive_instance(
             except StoreError as error:
                 failure = error
     finally:
-        activity.arriving.discard(id(stream))
+        activity.arriving.pop(id(stream), None)
         stream.connection.activity = own_activity
         if incoming is not None:
             incoming.discard()

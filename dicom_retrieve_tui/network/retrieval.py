@@ -138,7 +138,7 @@ class _Conversation:
             failed=command.number(cs.FAILED),
             warning=command.number(cs.WARNING),
             failed_sop_instance_uids=failed,
-            comment=clean_text(command.text(cs.ERROR_COMMENT)),
+            comment=command.comment,
         )
 
     def _send_cancel(self) -> None:

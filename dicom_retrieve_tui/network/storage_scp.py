@@ -33,7 +33,7 @@ from dicom_retrieve_tui.network.negotiation import decode_request
 from dicom_retrieve_tui.network.receiving import InstanceReceiver, receive_instance
 
 _LOG = logging.getLogger(__name__)
-_ASSOCIATE_S = 10.0
+_ASSOCIATE_S_MAX = 10.0
 """A PACS sends its A-ASSOCIATE-RQ at once; only a stranger takes longer."""
 _BACKLOG = 64
 
@@ -125,7 +125,8 @@ class StorageScp:
                 self._threads.discard(threading.current_thread())
 
     def _associate_and_receive(self, connection: Connection) -> None:
-        connection.guard = within(_ASSOCIATE_S, "an A-ASSOCIATE-RQ", self._stop)
+        limit_s = min(_ASSOCIATE_S_MAX, self._clocks.acse_s)
+        connection.guard = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
         kind, pdu = receive_associate_pdu(connection)
         if kind != messages.A_ASSOCIATE_RQ:
             raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")

@@ -10,7 +10,6 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import InstanceRefused, RetrieveFinished
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances

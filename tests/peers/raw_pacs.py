@@ -189,11 +189,20 @@ class Conversation:
         )
         return fitting[0], command
 
-    def store(self, instance: Instance) -> int:
-        """Send an instance; returns the status of the answer."""
-        context_id, command = self.store_request(instance)
-        self.send(wire.message(context_id, command, instance.data))
+    def store(self, instance: Instance, data: bytes | None = None) -> int:
+        """Send an instance, or other data in its name; returns the status of the answer."""
+        self.send(self.store_message(instance, data))
         return self.read().number(0x0900)
+
+    def store_message(self, instance: Instance, data: bytes | None = None) -> bytes:
+        """A whole C-STORE for `instance`, as `store` sends it."""
+        context_id, command = self.store_request(instance)
+        return wire.message(context_id, command, instance.data if data is None else data)
+
+    def reset(self) -> None:
+        """Break the connection with an RST instead of a FIN."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
 
 
 class RawPacs:
@@ -214,6 +223,11 @@ class RawPacs:
         self._socks: list[socket.socket] = []
         self.stopping = threading.Event()
         """Scripts that stall wait for this."""
+
+    @property
+    def retrievals(self) -> list[Request]:
+        """The C-GET and C-MOVE requests that came, in order."""
+        return [r for r in self.requests if r.number(0x0100) in {0x10, 0x21}]
 
     def __enter__(self) -> Self:
         acceptor = threading.Thread(target=self._accept, name="raw-pacs")

@@ -47,13 +47,17 @@ class RawScu:
 
     def store(self, instance: Instance, data: bytes | None = None) -> int:
         """Send an instance, with no Move Originator fields; returns the status of the answer."""
+        self.send(self.store_message(instance, data))
+        return self.read_status()
+
+    def store_message(self, instance: Instance, data: bytes | None = None) -> bytes:
+        """A whole C-STORE for `instance`, as `store` sends it."""
         command = wire.command(
             sop_class=instance.sop_class, field=1, message_id=9, priority=0, data_set_type=1,
             sop_instance=instance.sop,
         )  # fmt: skip
         context_id = self._contexts[instance.sop_class]
-        self.send(wire.message(context_id, command, instance.data if data is None else data))
-        return self.read_status()
+        return wire.message(context_id, command, instance.data if data is None else data)
 
     def echo(self, context_id: int = 1) -> int:
         verification = "1.2.840.10008.1.1"

@@ -11,6 +11,11 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
+A_RELEASE_RQ = 5
+A_RELEASE_RP = 6
+A_ABORT = 7
+"""PDU types."""
+
 PENDING = 0xFF00
 SUCCESS = 0x0000
 
@@ -50,6 +55,7 @@ _FIELDS = {
     "priority": 0x0700,
     "data_set_type": 0x0800,
     "status": 0x0900,
+    "offending": 0x0901,
     "comment": 0x0902,
     "sop_instance": 0x1000,
     "remaining": 0x1020,

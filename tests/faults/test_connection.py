@@ -1,0 +1,290 @@
+"""Rows 1 to 7: there is no association to be had, or not the one that we need."""
+
+import itertools
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.events import (
+    AssociationClosed,
+    AssociationOpened,
+    AttemptFailed,
+    Event,
+)
+from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.faults.catalogue import Told, fault
+from tests.peers import wire
+from tests.peers.moving_pacs import MovingPacs
+from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
+from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
+
+_GET = frozenset({"1.2.840.10008.5.1.4.1.2.2.3", "1.2.840.10008.5.1.4.1.2.1.3"})
+_SOON_S = 0.3
+
+
+@fault(1, user_reads="connection refused. Is the PACS running, is the port right")
+def test_a_closed_port_is_tried_again_and_then_named(tmp_path: Path) -> Told:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+
+    events = run(get_plan(retries=2), settings(port, tmp_path / "out"))
+
+    assert len(of_kind(AttemptFailed, events)) == 2
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert f"127.0.0.1:{port}" in verdict_of(events).reason
+    assert not (tmp_path / "out").exists()
+    return events
+
+
+@fault(1, user_reads="Cannot find the host 'pacs.test': name or service not known. Check its")
+def test_a_host_name_that_does_not_resolve_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    def unknown(*_args: object, **_named: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    peer = PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
+
+    events = run(get_plan(retries=2), replace(settings(104, tmp_path), peer=peer))
+
+    assert not of_kind(AttemptFailed, events)
+    assert verdict_of(events).verdict is Verdict.FAILED
+    return events
+
+
+@fault(1, user_reads="for a TCP connection to pacs.test:104; nothing came")
+def test_a_name_server_that_never_answers_does_not_hold_us_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    over = threading.Event()
+
+    def silent(*_args: object, **_named: object) -> NoReturn:
+        over.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    peer = PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
+
+    events = run(get_plan(), replace(settings(104, tmp_path, timeout_s=_SOON_S), peer=peer))
+    over.set()
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    return events
+
+
+@contextmanager
+def _black_hole() -> Iterator[int]:
+    """A port whose backlog is full: a further SYN gets no answer at all."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        callers: list[socket.socket] = []
+        try:
+            while not callers or _connects(callers[-1]):
+                callers.append(socket.socket())
+                callers[-1].setblocking(False)  # noqa: FBT003 - the socket module's own signature
+                callers[-1].connect_ex(listener.getsockname())
+            yield listener.getsockname()[1]
+        finally:
+            for caller in callers:
+                caller.close()
+
+
+def _connects(caller: socket.socket) -> bool:
+    """True if its connection comes about; a handshake on loopback takes no time."""
+    caller.settimeout(0.2)
+    try:
+        return bool(caller.send(b"\0"))
+    except OSError:
+        return False
+
+
+@fault(2, user_reads="does a firewall drop what we send?")
+def test_a_port_that_swallows_our_call_is_given_up_at_the_connect_timeout(tmp_path: Path) -> Told:
+    with _black_hole() as port:
+        events = run(get_plan(), settings(port, tmp_path, timeout_s=_SOON_S))
+
+    finished = verdict_of(events)
+    assert finished.verdict is Verdict.FAILED
+    assert f"for a TCP connection to 127.0.0.1:{port}; nothing came" in finished.reason
+    return events
+
+
+class _TakesTheCallOnly(RawPacs):
+    """Reads our A-ASSOCIATE-RQ and keeps its peace."""
+
+    def on_associate(self, conversation: Conversation) -> None:
+        self.heard, _ = wire.receive_pdu(conversation.sock)
+
+
+@fault(3, user_reads="to our A-ASSOCIATE-RQ; nothing came. Is it a DICOM port?")
+def test_a_port_that_takes_the_call_and_says_nothing_is_aborted(tmp_path: Path) -> Told:
+    with _TakesTheCallOnly() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path, timeout_s=_SOON_S))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert pacs.heard == wire.A_ABORT
+    return events
+
+
+class _BreaksOffItsAnswer(RawPacs):
+    """Sends the first bytes of an A-ASSOCIATE-AC and no more."""
+
+    def on_associate(self, conversation: Conversation) -> None:
+        conversation.send(wire.pdu(2, b"\0" * 200)[:40])
+        self.heard, _ = wire.receive_pdu(conversation.sock)
+
+
+@fault(3, user_reads="to our A-ASSOCIATE-RQ; nothing came")
+def test_an_acceptance_that_is_cut_short_is_given_up(tmp_path: Path) -> Told:
+    with _BreaksOffItsAnswer() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path, timeout_s=_SOON_S))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert pacs.heard == wire.A_ABORT
+    return events
+
+
+class _AnswersInHttp(RawPacs):
+    def on_associate(self, conversation: Conversation) -> None:
+        conversation.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        raise EOFError
+
+
+@fault(3, user_reads="is it a DICOM port?")
+def test_a_port_that_speaks_something_else_is_named(tmp_path: Path) -> Told:
+    with _AnswersInHttp() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    return events
+
+
+class _Rejects(RawPacs):
+    """Rejects its first associations, as `rejection` (result, source, reason) says."""
+
+    def __init__(self, *rejection: int, times: int = 99) -> None:
+        super().__init__([i for n in "123" for i in instances(2, study=n, series=f"{n}.1")])
+        self._rejection = bytes([0, *rejection])
+        self._times = times
+        self._counting = threading.Lock()
+
+    def on_associate(self, conversation: Conversation) -> None:
+        with self._counting:
+            self._times -= 1
+            rejects = self._times >= 0
+        if rejects:
+            conversation.send(wire.pdu(3, self._rejection))
+            raise EOFError
+        conversation.accept()
+
+
+@fault(4, user_reads="It does not know our AE title DICOMRETRIEVE: set --aet")
+def test_a_calling_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -> Told:
+    with _Rejects(1, 1, 3) as pacs:
+        events = run(get_plan("1", retries=3), settings(pacs.port, tmp_path))
+
+    assert pacs.associations == 1
+    assert verdict_of(events, "1").verdict is Verdict.FAILED
+    assert "(result 1, source 1, reason 3" in verdict_of(events, "1").reason
+    return events
+
+
+@fault(5, user_reads="It does not answer to the AE title RAW: set --called-aet (case matters)")
+def test_a_called_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -> Told:
+    with _Rejects(1, 1, 7) as pacs:
+        events = run(get_plan("1", retries=3), settings(pacs.port, tmp_path))
+
+    assert pacs.associations == 1
+    assert verdict_of(events, "1").verdict is Verdict.FAILED
+    assert "(result 1, source 1, reason 7" in verdict_of(events, "1").reason
+    return events
+
+
+@fault(6, user_reads="It has no association left for us")
+def test_a_busy_pacs_is_asked_again_by_fewer_workers(tmp_path: Path) -> Told:
+    with _Rejects(2, 3, 2, times=3) as pacs:
+        plan = get_plan("1", "2", "3", parallel=3, retries=3)
+        events = run(plan, settings(pacs.port, tmp_path))
+
+    assert {verdict_of(events, uid).verdict for uid in "123"} == {Verdict.COMPLETE}
+    failures = of_kind(AttemptFailed, events)
+    assert len(failures) == 3
+    assert all("result 2, source 3, reason 2" in failure.reason for failure in failures)
+    assert _associations_at_once(events) == 1
+    return events
+
+
+def _associations_at_once(events: Sequence[Event]) -> int:
+    steps = (isinstance(e, AssociationOpened) - isinstance(e, AssociationClosed) for e in events)
+    return max(itertools.accumulate(steps))
+
+
+@fault(6, user_reads="It has no association left for us: try again later, with a lower --parallel")
+def test_a_pacs_that_stays_busy_is_named_after_the_last_attempt(tmp_path: Path) -> Told:
+    with _Rejects(2, 3, 2) as pacs:
+        events = run(get_plan("1", retries=2), settings(pacs.port, tmp_path))
+
+    assert pacs.associations == 3
+    assert verdict_of(events, "1").verdict is Verdict.FAILED
+    return events
+
+
+class _WithoutGet(MovingPacs):
+    def on_associate(self, conversation: Conversation) -> None:
+        conversation.accept(refused=_GET)
+
+
+@fault(7, user_reads="does not offer C-GET. Try --method c-move")
+def test_a_pacs_without_c_get_is_named_with_the_other_way(tmp_path: Path) -> Told:
+    with _WithoutGet() as pacs:
+        events = run(get_plan(retries=2), settings(pacs.port, tmp_path))
+
+    assert not of_kind(AttemptFailed, events)
+    assert verdict_of(events).verdict is Verdict.FAILED
+    return events
+
+
+@fault(7, user_reads="complete")
+def test_a_pacs_without_c_get_is_asked_by_c_move_where_that_is_allowed(tmp_path: Path) -> Told:
+    with _WithoutGet() as pacs:
+        events = run(replace(move_plan(), method=Method.AUTO), pacs.settings(tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert len(files_in(tmp_path)) == 3
+    return events
+
+
+class _WithoutRole(RawPacs):
+    """Leaves our role selection unanswered, and means it: it sends nothing on this association."""
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        conversation.respond(request, 0xA702, completed=0, failed=len(self.holdings))
+
+
+@fault(7, user_reads="With C-GET it means that the PACS has no presentation context")
+def test_a_pacs_that_does_not_grant_us_the_scp_role_is_named(tmp_path: Path) -> Told:
+    with _WithoutRole() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert "0xA702" in verdict_of(events).reason
+    return events
+
+
+@fault(7, user_reads="complete")
+def test_a_pacs_that_sends_without_answering_our_role_selection_is_served(tmp_path: Path) -> Told:
+    with RawPacs() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    return events
