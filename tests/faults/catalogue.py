@@ -13,7 +13,6 @@ from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     Event,
     InstanceRefused,
-    InstanceSetAside,
     Noted,
     RetrieveFinished,
     StudyFinished,
@@ -74,8 +73,6 @@ def _line(event: Event) -> str:
             return " ".join([f"{event.verdict}: {event.reason}", *event.missing])
         case AttemptFailed() | InstanceRefused():
             return event.reason
-        case InstanceSetAside():
-            return f"set aside: {event.path}"
         case Noted():
             return event.text
         case RetrieveFinished():

@@ -1,15 +1,13 @@
 """Rows 21 to 25: final responses, counters and comments that say one thing, and a disk another."""
 
-import io
-import re
 from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.events import AttemptFailed, Event
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
+from tests.faults.command import c_get_at_terminal
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
@@ -275,11 +273,6 @@ class _Miscounts(RawPacs):
         conversation.respond(request, wire.SUCCESS, None, **self.counters)
 
 
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @fault(25, user_reads="complete: all 10 instances of study 1.2.3 are in")
 @pytest.mark.parametrize(
     "counters",
@@ -294,15 +287,11 @@ class _Terminal(io.StringIO):
 def test_counters_that_lie_disturb_neither_display_nor_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counters: dict[str, int | str | bytes]
 ) -> Told:
-    monkeypatch.setenv("TERM", "xterm")
-    out, err = io.StringIO(), _Terminal()
     with _Miscounts() as pacs:
         pacs.counters = counters
-        argv = [f"pacs://127.0.0.1:{pacs.port}", "--called-aet", "RAW", "--method", "c-get"]
-        argv += ["--study-uid", "1.2.3", "--output", str(tmp_path / "out"), "--verbose"]
-        code = main(argv, stdin=io.StringIO(), stdout=out, stderr=err)
+        result = c_get_at_terminal(pacs.port, tmp_path / "out", monkeypatch)
 
-    assert code == 0
-    assert "Traceback" not in err.getvalue()
+    assert result.code == 0
+    assert "Traceback" not in result.narration
     assert len(pacs.retrievals) == 1
-    return re.sub(r"\s+", " ", out.getvalue())
+    return result.summary

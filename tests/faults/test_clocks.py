@@ -280,7 +280,7 @@ class _ListsForEver(RawPacs):
         super().on_find(conversation, request)
 
 
-@fault(13, user_reads="it answers, but")
+@fault(13, user_reads="it answers, but sends none")
 def test_a_listing_for_ever_ends(tmp_path: Path) -> Told:
     with _ListsForEver() as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path, timeout_s=_BUSY_S))

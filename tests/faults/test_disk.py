@@ -11,7 +11,14 @@ import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
-from tests.faults.processes import assert_whole, c_get, parts_in, retrieve, without_override
+from tests.faults.processes import (
+    assert_whole,
+    c_get,
+    parts_in,
+    retrieve,
+    retrieve_here,
+    without_override,
+)
 from tests.interop.command import CommandResult
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
@@ -84,7 +91,7 @@ def _assert_the_rest_is_asked_for(pacs: _Records, folder: Path) -> None:
     """With room again, the same command completes."""
     finished = assert_whole(folder, pacs.holdings)
     pacs.statuses.clear()
-    result = retrieve(*c_get(pacs, folder))
+    result = retrieve_here(*c_get(pacs, folder))
     assert result.exit_code == 0, result.stderr
     assert len(pacs.statuses) == len(pacs.holdings) - len(finished)
     assert len(assert_whole(folder, pacs.holdings)) == len(pacs.holdings)
@@ -221,13 +228,6 @@ def test_a_disk_that_fails_during_a_c_move_ends_the_run_likewise(tmp_path: Path)
     assert pacs.statuses[:2] == [_SUCCESS, _SUCCESS]
     assert set(pacs.statuses[2:]) == {_OUT_OF_RESOURCES}
     assert verdict_of(events).verdict is Verdict.PARTIAL
+    assert len(pacs.retrievals) == 1
     assert files_in(tmp_path) == ["1.2.3.1.1.dcm", "1.2.3.1.2.dcm"]
     return events
-
-
-def test_what_a_failed_disk_did_not_take_is_not_asked_for_again_by_c_move(tmp_path: Path) -> None:
-    with _LosesTheFolder(instances(5)) as pacs:
-        pacs.parts = tmp_path / ".dicom-retrieve" / "parts"
-        run(move_plan(retries=2), pacs.settings(tmp_path))
-
-    assert len(pacs.retrievals) == 1

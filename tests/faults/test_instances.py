@@ -13,6 +13,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
+from tests.faults.command import c_get_at_terminal
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
 
@@ -64,17 +65,19 @@ def test_the_same_instance_again_is_kept_and_counted_once(tmp_path: Path) -> Tol
     return events
 
 
-@fault(29, user_reads="set aside: .dicom-retrieve/conflicts/1.2.3.1.1.dcm.1")
-def test_another_content_under_the_same_uid_is_kept_aside(tmp_path: Path) -> Told:
-    with _SendsVersions(100, 200, 200) as pacs:
-        events = run(get_plan(), settings(pacs.port, tmp_path))
+@fault(29, user_reads="instances set aside: a file with other content was there, and both are kept")
+def test_another_content_under_the_same_uid_is_kept_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    with _SendsVersions(100, 200, 300) as pacs:
+        result = c_get_at_terminal(pacs.port, tmp_path, monkeypatch)
 
     assert pacs.statuses == [0, 0, 0]
-    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert result.code == 0
     assert (tmp_path / "1.2.3.1.1.dcm").read_bytes().endswith(pacs.holdings[0].data)
-    aside = ".dicom-retrieve/conflicts/1.2.3.1.1.dcm.1"
-    assert files_in(tmp_path) == [aside, "1.2.3.1.1.dcm"]
-    return events
+    aside = [f".dicom-retrieve/conflicts/1.2.3.1.1.dcm.{n}" for n in (1, 2)]
+    assert files_in(tmp_path) == [*aside, "1.2.3.1.1.dcm"]
+    return result.summary
 
 
 @fault(29, user_reads="came with other content than the file that was there; both are kept")

@@ -18,7 +18,7 @@ from tests.faults.processes import (
     c_get,
     parts_in,
     receiving,
-    retrieve,
+    retrieve_here,
     until,
 )
 from tests.peers.moving_pacs import MovingPacs
@@ -127,7 +127,7 @@ def _assert_the_rest_is_asked_for(pacs: _Strikes, order: list[object]) -> None:
     """The same command completes; what an earlier run finished is neither asked for nor touched."""
     finished = assert_whole(pacs.output, pacs.holdings)
     pacs.requests.clear()
-    result = retrieve(*order)
+    result = retrieve_here(*order)
     assert result.exit_code == 0, result.stderr
     assert assert_whole(pacs.output, pacs.holdings) == sorted(i.sop for i in pacs.holdings)
     assert not parts_in(pacs.output)
@@ -275,7 +275,7 @@ def test_after_a_kill_at_any_step_of_a_write_the_same_command_completes(
 def _completed_after_a_kill(pacs: _Strikes, order: list[object]) -> str:
     finished = assert_whole(pacs.output, pacs.holdings)
     assert set(finished) >= set(pacs.accepted)
-    result = retrieve(*order)
+    result = retrieve_here(*order)
     assert result.exit_code == 0, result.stderr
     assert assert_whole(pacs.output, pacs.holdings) == sorted(i.sop for i in pacs.holdings)
     assert not parts_in(pacs.output)

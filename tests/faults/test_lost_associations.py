@@ -7,7 +7,7 @@ from dicom_retrieve_tui.model.events import AttemptFailed
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
-from tests.peers.raw_pacs import Conversation, Request, instances
+from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.peers.rude_pacs import RudeOnce
 from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
 
@@ -104,6 +104,26 @@ def test_what_an_abort_left_out_is_asked_for_again(tmp_path: Path) -> Told:
 @fault(16, user_reads="aborted the association by its provider (reason 6:")
 def test_what_came_before_an_abort_is_kept(tmp_path: Path) -> Told:
     return _keeps_what_is_whole(_Aborts(), tmp_path)
+
+
+class _AbortsAtOnce(RawPacs):
+    """Aborts its first association instead of accepting it."""
+
+    def on_associate(self, conversation: Conversation) -> None:
+        if self.associations == 1:
+            conversation.send(wire.pdu(wire.A_ABORT, bytes([0, 0, 2, 0])))
+            raise EOFError
+        conversation.accept()
+
+
+@fault(16, user_reads="by its provider (reason 0: no reason given) instead of accepting it")
+def test_an_abort_instead_of_an_answer_may_heal(tmp_path: Path) -> Told:
+    with _AbortsAtOnce() as pacs:
+        events = run(get_plan(retries=1), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert len(of_kind(AttemptFailed, events)) == 1
+    return events
 
 
 class _Releases(_EndsMidObject):
