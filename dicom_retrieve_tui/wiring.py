@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from dicom_retrieve_tui.engine.desk import Desk
@@ -43,7 +43,9 @@ def retrieve(
         store = InstanceStore(settings.output, settings.layout, planned)
         unused.callback(store.close)
         desk = Desk(store, outbox.append)
-        unused.enter_context(_listener(desk, clocks, settings))
+        scp = _storage_scp(desk, clocks, settings)
+        if scp is not None:
+            unused.enter_context(scp)
         run = _run(plan, settings, clocks, outbox, cancel)
         study = Study(
             plan=plan,
@@ -52,6 +54,7 @@ def retrieve(
             drain_s=clocks.drain_s,
             backoff=backoff,
             use_fewer_associations=run.queue.lower,
+            listening_at=f"{scp.host}:{scp.port}" if scp else "",
         )
         resources = unused.pop_all()
     yield from run.events(study, resources=resources, report=desk.report_bytes)
@@ -98,9 +101,9 @@ def _run(
     )
 
 
-def _listener(desk: Desk, clocks: Clocks, settings: Settings) -> AbstractContextManager[object]:
+def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings) -> StorageScp | None:
     if settings.listen is None:
-        return nullcontext()
+        return None
     host, port = settings.listen
     host = host or address_towards(settings.peer.endpoint)
     return StorageScp(desk, clocks, host=host, port=port)

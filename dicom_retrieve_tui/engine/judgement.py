@@ -14,6 +14,9 @@ from dicom_retrieve_tui.model.retry import Cure, error_cure, status_cure
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS, describe_status
 from dicom_retrieve_tui.model.verdict import Verdict
 
+_NOT_THE_DESTINATION = frozenset({SUB_OPERATIONS_FAILED, 0x0124, 0xA900, 0xFE00})
+"""Failures that an unknown or deaf move destination does not cause."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
@@ -26,6 +29,8 @@ class Ending:
     cancelled: bool = False
     elsewhere: bool = False
     """The instances went to somebody else's SCP."""
+    destination: str = ""
+    """Where a C-MOVE was to send to: AE title, host and port, as its administrator needs it."""
 
     @property
     def reason(self) -> str:
@@ -35,7 +40,10 @@ class Ending:
         if self.final is None or self.final.status == SUCCESS:
             return ""
         described = describe_status(self.final.status, self.final.comment)
-        return f"The PACS ended the retrieval with {described}"
+        told = ""
+        if self.destination and self.final.status not in _NOT_THE_DESTINATION:
+            told = f" What its administrator needs to know: {self.destination}."
+        return f"The PACS ended the retrieval with {described}{told}"
 
     @property
     def cure(self) -> Cure:

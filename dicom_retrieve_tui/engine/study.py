@@ -61,6 +61,8 @@ class Study:
     backoff: Backoff
     use_fewer_associations: Callable[[], bool]
     """Called when the PACS has none left; False if there is only one to give up."""
+    listening_at: str = ""
+    """Host and port of our own Storage SCP; empty without one."""
     quirks: Quirks = field(default_factory=Quirks)
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
@@ -152,11 +154,19 @@ class Study:
                 cancel=self.cancel,
                 drain_s=self.drain_s,
                 quirks=self.quirks,
+                destination=self._destination,
                 work=work,
                 peer=peer,
             ).run()
         finally:
             self.desk.close(work)
+
+    @property
+    def _destination(self) -> str:
+        """Our move destination in the words that a PACS administrator needs."""
+        if not self.listening_at:
+            return ""
+        return f"AE title {self.plan.move_destination} is at {self.listening_at}"
 
     def _prepare(self, task: StudyTask, peer: Peer) -> StudyWork:
         """Ask what there is, look what of it is here, and tell; an earlier attempt may have."""

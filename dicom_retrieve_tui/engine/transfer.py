@@ -55,6 +55,7 @@ class Transfer:
     cancel: CancelToken
     drain_s: float
     quirks: Quirks
+    destination: str
     work: StudyWork
     peer: Peer
     _final: FinalResponse | None = None
@@ -77,6 +78,7 @@ class Transfer:
             error=error or self.desk.disk_failure,
             cancelled=cancelled or self.cancel.requested,
             elsewhere=self._moved and not self.plan.listening,
+            destination=self.destination if self._moved else "",
         )
 
     def _run_method(self) -> None:

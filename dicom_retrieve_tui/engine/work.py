@@ -73,7 +73,8 @@ class StudyWork:
                 return False
             self._stored.add(sop_uid)
             self._left -= sop_uid in self.expected
-            self.activity.last_instance_s = monotonic()
+            # The bytes of an instance whose study was unknown at first were noted elsewhere.
+            self.activity.last_byte_s = self.activity.last_instance_s = monotonic()
             if self.complete:
                 self._changed.notify_all()
             return True

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.errors import AssociationRejected, RetrieveError
 
 
 class Cure(Enum):
@@ -24,14 +24,13 @@ class Cure(Enum):
 
 _STATUSES = {
     0x0000: Cure.TIME,  # reports success, yet instances are missing: some archives fetch late
-    0x0110: Cure.ONCE,  # processing failure
+    0x0110: Cure.NONE,  # processing failure
+    0x0120: Cure.NONE,  # missing attribute
     0x0122: Cure.NONE,  # SOP class not supported
     0x0124: Cure.NONE,  # not authorised
+    0x0210: Cure.NONE,  # duplicate invocation
     0x0211: Cure.NONE,  # unrecognised operation
     0x0212: Cure.NONE,  # mistyped argument
-    0xA700: Cure.TIME,  # out of resources
-    0xA701: Cure.TIME,  # cannot calculate the matches
-    0xA702: Cure.TIME,  # cannot perform the sub-operations
     0xA801: Cure.NONE,  # move destination unknown
     0xA900: Cure.NONE,  # identifier does not match the SOP class
     0xB000: Cure.TIME,  # sub-operations failed
@@ -40,13 +39,21 @@ _STATUSES = {
 }
 
 
+_OUT_OF_RESOURCES = 0xA7
+_NO_REASON_GIVEN = 1
+
+
 def status_cure(status: int) -> Cure:
     """What helps against a final status. Source: PS3.4 sections C.4.2.1.5 and C.4.3.1.4."""
+    if status >> 8 == _OUT_OF_RESOURCES:
+        return Cure.TIME
     return _STATUSES.get(status, Cure.ONCE)
 
 
 def error_cure(error: RetrieveError) -> Cure:
     """What helps against an error of ours."""
+    if isinstance(error, AssociationRejected) and error.reason == _NO_REASON_GIVEN:
+        return Cure.TIME if error.retryable else Cure.ONCE
     return Cure.TIME if error.retryable else Cure.NONE
 
 

@@ -100,7 +100,7 @@ def test_an_unknown_move_destination_is_named_with_the_next_step(tmp_path: Path)
     finished = verdict_of(events)
     assert finished.verdict is Verdict.FAILED
     assert "0xA801" in finished.reason
-    assert "administrator" in finished.reason
+    assert "AE title DRTUI is at 127.0.0.1:" in finished.reason
     assert len([r for r in pacs.requests if r.number(0x0100) == 0x21]) == 1
 
 
