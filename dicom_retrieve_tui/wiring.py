@@ -53,7 +53,7 @@ def retrieve(
             cancel=cancel,
             drain_s=clocks.drain_s,
             backoff=backoff,
-            use_fewer_associations=run.queue.lower,
+            queue=run.queue,
             listening_at=f"{scp.host}:{scp.port}" if scp else "",
         )
         resources = unused.pop_all()

@@ -12,10 +12,12 @@ from typing import Protocol
 
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.study import Postponed
-from dicom_retrieve_tui.engine.tasks import StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask, TaskQueue
+from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
+    Noted,
     RetrieveFinished,
     RetrieveStarted,
     StudyFinished,
@@ -31,6 +33,9 @@ class Jobs(Protocol):
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
         """Make one attempt at a study."""
+
+    def help(self, task: HelpTask, peer: Peer) -> None:
+        """Make requests for a study that another worker has."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
         """Close the account of a study that was to be tried again, and will not be."""
@@ -60,7 +65,7 @@ class Run:
         self._open_peer = open_peer
         self._outbox = outbox
         self._cancel = cancel
-        self._workers = min(plan.parallel, len(plan.selections))
+        self._workers = plan.parallel
         self.queue = TaskQueue(plan.selections, cancel, workers=self._workers)
         self._verdicts: set[Verdict] = set()
 
@@ -82,25 +87,32 @@ class Run:
                 back before the last event.
             report: Called many times a second, to tell of what is under way.
         """
-        plan, workers = self._plan, self._workers
-        with resources:
-            yield RetrieveStarted(
-                peer=self._peer_name,
-                method=str(plan.method),
-                studies=len(plan.selections),
-                parallel=workers,
-            )
-            with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
-                try:
-                    futures = {pool.submit(self._work, jobs, n + 1) for n in range(workers)}
-                    yield from self._events_of(futures, report)
-                except BaseException:  # a bug in a worker, or a face that looks no further
-                    self._cancel.request()
-                    raise
-            for task in self.queue.abandoned():
-                self._verdicts.add(jobs.abandon(task).verdict)
+        try:
+            with resources:
+                yield RetrieveStarted(
+                    peer=self._peer_name,
+                    method=str(self._plan.method),
+                    studies=len(self._plan.selections),
+                    parallel=self._workers,
+                )
+                yield from self._events_of_workers(jobs, report)
+        except DiskFailed as failure:  # what was recorded last could not be kept
+            self._verdicts.add(Verdict.FAILED)
+            self._outbox.append(Noted(study_instance_uid=None, text=str(failure)))
         yield from self._drain_outbox()
         yield RetrieveFinished(verdict=self._verdict())
+
+    def _events_of_workers(self, jobs: Jobs, report: Callable[[], None]) -> Iterator[Event]:
+        workers = self._workers
+        with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
+            try:
+                futures = {pool.submit(self._work, jobs, n + 1) for n in range(workers)}
+                yield from self._events_of(futures, report)
+            except BaseException:  # a bug in a worker, or a face that looks no further
+                self._cancel.request()
+                raise
+        for task in self.queue.abandoned():
+            self._verdicts.add(jobs.abandon(task).verdict)
 
     def _events_of(self, futures: set[Future[None]], report: Callable[[], None]) -> Iterator[Event]:
         """What happens until all workers are done."""
@@ -120,6 +132,10 @@ class Run:
         peer = self._open_peer(number)
         try:
             while (task := self._take(peer)) is not None:
+                if isinstance(task, HelpTask):
+                    jobs.help(task, peer)
+                    self.queue.finish()
+                    continue
                 outcome = jobs.retrieve(task, peer, number)
                 if isinstance(outcome, Postponed):
                     self.queue.put_back(task, outcome.wait_s)
@@ -129,7 +145,7 @@ class Run:
         finally:
             peer.close()
 
-    def _take(self, peer: Peer) -> StudyTask | None:
+    def _take(self, peer: Peer) -> StudyTask | HelpTask | None:
         """The next study; while there is none, no association is kept from others."""
         if (task := self.queue.take(wait=False)) is not None:
             return task

@@ -1,13 +1,14 @@
 """One study from its inventory to its verdict, in one attempt or several."""
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.judgement import Ending, judge, judge_delivery
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.shares import Shares
 from dicom_retrieve_tui.engine.survey import inventoried, unworked
-from dicom_retrieve_tui.engine.tasks import StudyTask
+from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.transfer import Quirks, Transfer
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
@@ -20,9 +21,10 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
-from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.model.verdict import Verdict
 
+_LOG = logging.getLogger(__name__)
 _MAY_HEAL = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _PROVIDER = 3
 """Source of an A-ASSOCIATE-RJ: the service provider, which counts its associations."""
@@ -44,9 +46,11 @@ class _Result:
     @property
     def crowded(self) -> bool:
         """True if the PACS had no association left for us. Source: PS3.8 Table 9-21."""
-        error = self.error
-        rejected = isinstance(error, AssociationRejected) and error.retryable
-        return rejected and isinstance(error, AssociationRejected) and error.source == _PROVIDER
+        return isinstance(self.error, AssociationRejected) and _no_association_left(self.error)
+
+
+def _no_association_left(error: AssociationRejected) -> bool:
+    return error.retryable and error.source == _PROVIDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +63,8 @@ class Study:
     drain_s: float
     """Seconds of silence after a final C-MOVE response until no late instance is expected."""
     backoff: Backoff
-    use_fewer_associations: Callable[[], bool]
-    """Called when the PACS has none left; False if there is only one to give up."""
+    queue: TaskQueue
+    """Told when a study can be shared, and when the PACS has no association left for us."""
     listening_at: str = ""
     """Host and port of our own Storage SCP; empty without one."""
     quirks: Quirks = field(default_factory=Quirks)
@@ -116,7 +120,7 @@ class Study:
         hopeless = result.finished.verdict not in _MAY_HEAL or self.desk.disk_failure
         if hopeless or self.cancel.requested:
             return None
-        if result.crowded and self.use_fewer_associations():
+        if result.crowded and self.queue.lower():
             return self.backoff.wait_s(1)  # nobody failed: there were too many of us
         often_enough = result.cure is Cure.ONCE and task.failed_attempts > 0
         if result.cure is Cure.NONE or often_enough or task.failed_attempts >= self.plan.retries:
@@ -137,7 +141,7 @@ class Study:
         except RetrieveError as error:
             failed = unworked(uid, Verdict.FAILED, str(error))
             return _Result(failed, error_cure(error), error)
-        ending = self._transfer(work, peer)
+        ending = self._retrieve(work, peer)
         finished = (
             judge_delivery(work, ending, self.plan.move_destination or "")
             if ending.elsewhere
@@ -145,21 +149,50 @@ class Study:
         )
         return _Result(finished, ending.cure, ending.error)
 
-    def _transfer(self, work: StudyWork, peer: Peer) -> Ending:
-        self.desk.open(work)
+    def help(self, task: HelpTask, peer: Peer) -> None:
+        """Make requests for a study that another worker has; its failures are no failures yet."""
         try:
-            return Transfer(
-                plan=self.plan,
-                desk=self.desk,
-                cancel=self.cancel,
-                drain_s=self.drain_s,
-                quirks=self.quirks,
-                destination=self._destination,
-                work=work,
-                peer=peer,
-            ).run()
+            self._transfer(task.shares.work, peer, task.shares).help()
+        except (Cancelled, RetrieveError) as error:
+            _LOG.debug("no more help: %s", error)
+            self.queue.unshare(task.shares)
+            if isinstance(error, AssociationRejected) and _no_association_left(error):
+                self.queue.lower()
+
+    def _retrieve(self, work: StudyWork, peer: Peer) -> Ending:
+        """Ask for what is missing, with the help of others if they have nothing else to do."""
+        shares = self._shares(work)
+        self.desk.open(work)
+        if shares is not None:
+            self.queue.share(shares)
+        try:
+            return self._transfer(work, peer, shares).run()
         finally:
+            if shares is not None:
+                self.queue.unshare(shares)
             self.desk.close(work)
+
+    def _shares(self, work: StudyWork) -> Shares | None:
+        """The study cut into requests, where it can be and where it helps."""
+        elsewhere = self.plan.method is not Method.C_GET and not self.plan.listening
+        workers = self.queue.idle_workers + 1
+        if workers == 1 or elsewhere or not work.inventory.listed or self.quirks.rejects_lists:
+            return None
+        shares = Shares(work, workers)
+        return shares if len(shares) > 1 else None
+
+    def _transfer(self, work: StudyWork, peer: Peer, shares: Shares | None) -> Transfer:
+        return Transfer(
+            plan=self.plan,
+            desk=self.desk,
+            cancel=self.cancel,
+            drain_s=self.drain_s,
+            quirks=self.quirks,
+            destination=self._destination,
+            work=work,
+            peer=peer,
+            shares=shares,
+        )
 
     @property
     def _destination(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.tasks import StudyTask
+from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
 from dicom_retrieve_tui.model.inventory import Inventory
@@ -33,6 +33,9 @@ class Survey:
             finished = unworked(uid, Verdict.FAILED, str(error))
         self.emit(finished)
         return finished
+
+    def help(self, task: HelpTask, peer: Peer) -> None:
+        """Nothing in a survey is shared."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
         """A survey tries nothing again; this is for the sake of the run alone."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
 
+from dicom_retrieve_tui.engine.shares import Shares
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Selection
@@ -27,6 +28,13 @@ class StudyTask:
     work: StudyWork | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HelpTask:
+    """A study in other hands that has requests to spare."""
+
+    shares: Shares
+
+
 class TaskQueue:
     """Studies that are ready, and studies that wait for their next attempt.
 
@@ -39,6 +47,7 @@ class TaskQueue:
         self._ready = deque(StudyTask(selection) for selection in selections)
         self._waiting: list[tuple[float, int, StudyTask]] = []
         self._order = itertools.count()
+        self._shared: list[Shares] = []
         self._in_hand = 0
         self._cancel = cancel
         self._workers = workers
@@ -46,26 +55,51 @@ class TaskQueue:
         self._last_refusal_s = 0.0
         self._changed = threading.Condition()
 
-    def take(self, *, wait: bool = True) -> StudyTask | None:
-        """The next study, or None if there is none now; `finish` or `put_back` must follow.
+    def take(self, *, wait: bool = True) -> StudyTask | HelpTask | None:
+        """The next study, or one to help with; `finish` or `put_back` must follow.
 
         Args:
             wait: Wait while studies wait for another attempt, or are in other hands and may yet
-                come back. None then means that all is done, or that the user stopped.
+                come back or be shared. None then means that all is done, or that the user stopped;
+                without it, that there is nothing to do now.
         """
         with self._changed:
             while not self._cancel.requested:
                 self._wake_waiting()
-                if self._ready and self._in_hand < self._allowed:
+                if self._in_hand < self._allowed and (task := self._next()):
                     self._in_hand += 1
-                    return self._ready.popleft()
+                    return task
                 if not (self._ready or self._waiting or self._in_hand) or not wait:
                     return None
                 self._changed.wait(_TICK_S)
             return None
 
+    def _next(self) -> StudyTask | HelpTask | None:
+        if self._ready:
+            return self._ready.popleft()
+        largest = max(self._shared, key=len, default=None)
+        return HelpTask(largest) if largest else None
+
+    @property
+    def idle_workers(self) -> int:
+        """How many workers will have no study of their own after this one."""
+        with self._changed:
+            return max(0, self._allowed - self._in_hand - len(self._ready))
+
+    def share(self, shares: Shares) -> None:
+        """Let idle workers help with a study, until `unshare`."""
+        with self._changed:
+            self._shared.append(shares)
+            self._changed.notify_all()
+
+    def unshare(self, shares: Shares) -> None:
+        """The study needs no more help, or help has failed."""
+        with self._changed:
+            if shares in self._shared:
+                self._shared.remove(shares)
+
     def finish(self) -> None:
-        """A study that was taken is done."""
+        """What was taken is done."""
         with self._changed:
             self._in_hand -= 1
             self._changed.notify_all()

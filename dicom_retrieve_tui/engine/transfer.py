@@ -1,15 +1,15 @@
 """The requests for one study: all of it at once, then what is still missing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from time import monotonic
 from typing import Any
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.judgement import Ending
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.shares import UIDS_A_REQUEST_MAX, Shares, image_requests
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -22,11 +22,8 @@ from dicom_retrieve_tui.model.events import Noted, PeerCounted
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.retry import Cure, status_cure
-from dicom_retrieve_tui.model.selection import Level, Method, Plan, RetrieveRequest
+from dicom_retrieve_tui.model.selection import Method, Plan, RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
-
-UIDS_A_REQUEST_MAX = 200
-"""SOP Instance UIDs in one IMAGE level request; some PACS reject longer lists."""
 
 _BARREN_MAX = 20
 """Instances asked for one by one, and in vain, until the rest is not asked for."""
@@ -58,6 +55,8 @@ class Transfer:
     destination: str
     work: StudyWork
     peer: Peer
+    shares: Shares | None = None
+    """What to ask for, one request after the other, with the help of others; None: all at once."""
     _final: FinalResponse | None = None
     _moved: bool = False
     _completed: int = 0
@@ -80,6 +79,18 @@ class Transfer:
             elsewhere=self._moved and not self.plan.listening,
             destination=self.destination if self._moved else "",
         )
+
+    def help(self) -> None:
+        """Make requests for a study that is in other hands, while it has any to spare.
+
+        Raises:
+            RetrieveError, Cancelled: As ever; what is missing then is its owner's affair.
+        """
+        if self.plan.method is Method.C_MOVE:
+            self._ask_by_shares(self._move)
+            return
+        for negotiation in self.peer.negotiations(self.work.inventory)[:1]:
+            self._ask_by_shares(partial(self._get, negotiation))
 
     def _run_method(self) -> None:
         if self.plan.method is Method.C_MOVE:
@@ -115,11 +126,40 @@ class Transfer:
             self._chase(self._move, ())
 
     def _ask_for_all(self, ask: _Ask) -> None:
-        """The whole selection in one request, unless a part of it is here already."""
+        """The whole selection in one request, unless it is shared, or in part here already."""
+        if self.shares is not None and self._ask_together(ask):
+            return
         if self.work.stored_count and self.work.inventory.listed:
             self._ask_by_lists(ask)
         else:
             ask(RetrieveRequest.of(self.work.selection))
+
+    def _ask_together(self, ask: _Ask) -> bool:
+        """Ask share by share, as others do meanwhile; False if nothing at all came of it.
+
+        A PACS that does not take lists of UIDs shows in that, and may take the whole study.
+        """
+        before = self.work.stored_count
+        try:
+            self._ask_by_shares(ask)
+        except AssociationAborted:
+            if self.work.stored_count > before:
+                raise
+        if self.shares is not None:
+            self.shares.wait(self.cancel)
+        came = self.work.stored_count > before
+        self.quirks.rejects_lists = not came and not self.cancel.requested
+        return came or self.cancel.requested or self.desk.disk_failure is not None
+
+    def _ask_by_shares(self, ask: _Ask) -> None:
+        shares = self.shares
+        while shares and not self.cancel.requested and (request := shares.take()):
+            try:
+                ask(request)
+            except BaseException:
+                shares.give_back(request)
+                raise
+            shares.done()
 
     def _chase(self, ask: _Ask, others: Sequence[_Ask]) -> None:
         """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.
@@ -150,7 +190,7 @@ class Transfer:
             return
         before = self.work.stored_count
         try:
-            for request in self._requests(UIDS_A_REQUEST_MAX):
+            for request in image_requests(self.work, UIDS_A_REQUEST_MAX):
                 if self.cancel.requested or self.desk.disk_failure:
                     return
                 ask(request)
@@ -160,7 +200,7 @@ class Transfer:
 
     def _ask_one_by_one(self, ask: _Ask, *, lists_failed: bool) -> None:
         barren = 0
-        for request in self._requests(1):
+        for request in image_requests(self.work, 1):
             if self._settled:
                 return
             before = self.work.stored_count
@@ -172,20 +212,6 @@ class Transfer:
                 barren += 1
             if barren == _BARREN_MAX:
                 return
-
-    def _requests(self, uids_max: int) -> Iterator[RetrieveRequest]:
-        """IMAGE level requests for what is missing now, each within one series."""
-        missing = set(self.work.missing())
-        instances = [i for i in self.work.inventory.instances if i.sop_instance_uid in missing]
-        for series_uid, group in groupby(instances, key=lambda i: i.series_instance_uid):
-            uids = [i.sop_instance_uid for i in group]
-            for at in range(0, len(uids), uids_max):
-                yield RetrieveRequest(
-                    level=Level.IMAGE,
-                    study_instance_uid=self.work.study_instance_uid,
-                    series_instance_uid=series_uid,
-                    sop_instance_uids=tuple(uids[at : at + uids_max]),
-                )
 
     def _get(self, negotiation: Any, request: RetrieveRequest) -> None:
         receiver = self.desk.receiver(self.work)

@@ -109,6 +109,17 @@ def test_a_list_of_studies_over_four_associations(peer: Peer, flags: Flags, tmp_
 
 
 @both_methods
+def test_one_study_over_four_associations(peer: Peer, flags: Flags, tmp_path: Path) -> None:
+    done = run_cli(
+        *flags(peer), "--study-uid", CT_CHEST.study_instance_uid, "--output", tmp_path,
+        "--parallel", "4",
+    )  # fmt: skip
+
+    assert done.exit_code == 0, done.stderr
+    assert_same_as_peer(tmp_path, peer, CT_CHEST.sop_instance_uids)
+
+
+@both_methods
 def test_one_unknown_study_does_not_harm_the_others(
     peer: Peer, flags: Flags, tmp_path: Path
 ) -> None:

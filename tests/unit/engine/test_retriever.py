@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 
 import pytest
 
@@ -11,10 +11,12 @@ from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.retriever import Run
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.engine.survey import unworked
-from dicom_retrieve_tui.engine.tasks import StudyTask
+from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask
+from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
+    Noted,
     RetrieveFinished,
     RetrieveStarted,
     StudyFinished,
@@ -76,6 +78,9 @@ class _Jobs:
         task.started = True
         return self._job(task, peer, worker)
 
+    def help(self, task: HelpTask, peer: Peer) -> None:
+        raise AssertionError
+
     def abandon(self, task: StudyTask) -> StudyFinished:
         return self._rig.finish(task, Verdict.CANCELLED)
 
@@ -90,14 +95,6 @@ def test_the_story_begins_and_ends_once() -> None:
     assert sum(isinstance(event, StudyFinished) for event in events) == 5
     assert len(rig.peers) == 2
     assert all(peer.closed for peer in rig.peers)
-
-
-def test_no_more_workers_than_studies() -> None:
-    rig = _Rig(studies=1, parallel=8)
-
-    rig.events(lambda task, _peer, _worker: rig.finish(task))
-
-    assert len(rig.peers) == 1
 
 
 def test_one_bad_study_does_not_stop_the_others() -> None:
@@ -124,6 +121,22 @@ def test_a_cancel_starts_nothing_new() -> None:
 
     assert sum(isinstance(event, StudyStarted) for event in events) == 1
     assert events[-1] == RetrieveFinished(verdict=Verdict.CANCELLED)
+
+
+def test_a_disk_that_fails_at_the_very_end_is_told_and_never_complete() -> None:
+    rig = _Rig(studies=1, parallel=1)
+
+    def close() -> None:
+        raise DiskFailed("Cannot keep the journal.", path="/out")
+
+    with ExitStack() as resources:
+        resources.callback(close)
+        jobs = _Jobs(lambda task, _peer, _worker: rig.finish(task), rig)
+        ours = resources.pop_all()
+    events = list(rig.run.events(jobs, resources=ours, report=lambda: None))
+
+    assert Noted(study_instance_uid=None, text="Cannot keep the journal.") in events
+    assert events[-1] == RetrieveFinished(verdict=Verdict.PARTIAL)
 
 
 def test_a_bug_in_a_worker_comes_out_and_stops_the_others() -> None:

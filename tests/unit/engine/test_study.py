@@ -7,7 +7,7 @@ import pytest
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.study import Postponed, Study
-from dicom_retrieve_tui.engine.tasks import StudyTask
+from dicom_retrieve_tui.engine.tasks import StudyTask, TaskQueue
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -38,6 +38,16 @@ _SUCCESS = FinalResponse(status=0x0000)
 _SELECTION = Selection(study_instance_uid=STUDY)
 
 
+class _Queue(TaskQueue):
+    """Has two associations to give up."""
+
+    lowered = 0
+
+    def lower(self) -> bool:
+        self.lowered += 1
+        return self.lowered == 1
+
+
 class _Rig:
     """A study's surroundings, and what came of it."""
 
@@ -55,7 +65,7 @@ class _Rig:
         self.cancel = CancelToken()
         self.peer = peer
         self.store = store or FakeStore()
-        self.fewer = 0
+        self.queue = _Queue([_SELECTION], self.cancel, workers=1)
         plan = Plan(
             selections=(_SELECTION,),
             method=method,
@@ -71,13 +81,11 @@ class _Rig:
             cancel=self.cancel,
             drain_s=drain_s,
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
-            use_fewer_associations=self._use_fewer,
+            queue=self.queue,
         )
-        self.task = StudyTask(_SELECTION)
-
-    def _use_fewer(self) -> bool:
-        self.fewer += 1
-        return self.fewer == 1
+        task = self.queue.take()
+        assert isinstance(task, StudyTask)
+        self.task = task
 
     def attempt(self) -> StudyFinished | Postponed:
         return self.study.retrieve(self.task, self.peer, 1)
@@ -266,7 +274,7 @@ def test_a_pacs_without_an_association_left_lowers_ours_before_it_counts() -> No
 
     rig.finish()
 
-    assert rig.fewer == 3
+    assert rig.queue.lowered == 3
     attempts = [e.failed_attempts for e in rig.events if isinstance(e, AttemptFailed)]
     assert attempts == [0, 1]
 
