@@ -156,24 +156,26 @@ class _Arrival:
             raise
         study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
         if placed.placement is Placement.SET_ASIDE:
-            work.conflicts += 1
+            work.conflicts.add(sop_uid)
             desk.emit(
                 InstanceSetAside(
                     study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path
                 )
             )
-        elif work.add(sop_uid):
-            desk.emit(
-                InstanceStored(
-                    study_instance_uid=study_uid,
-                    series_instance_uid=series_uid,
-                    sop_instance_uid=sop_uid,
-                    sop_class_uid=offer.sop_class_uid,
-                    transfer_syntax_uid=offer.transfer_syntax_uid,
-                    path=placed.path,
-                    size_bytes=self._part.size_bytes,
+            return _SUCCESS
+        with work.account:  # told before anybody can close the study and judge it
+            if work.add(sop_uid):
+                desk.emit(
+                    InstanceStored(
+                        study_instance_uid=study_uid,
+                        series_instance_uid=series_uid,
+                        sop_instance_uid=sop_uid,
+                        sop_class_uid=offer.sop_class_uid,
+                        transfer_syntax_uid=offer.transfer_syntax_uid,
+                        path=placed.path,
+                        size_bytes=self._part.size_bytes,
+                    )
                 )
-            )
         return _SUCCESS
 
     def discard(self) -> None:

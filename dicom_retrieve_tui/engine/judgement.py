@@ -81,7 +81,8 @@ def _unexplained(work: StudyWork, ending: Ending) -> str:
     """Instances are missing although the PACS names no failure."""
     if work.conflicts:
         return (
-            f"{work.conflicts} came with other content than the file that was there; both are kept."
+            f"{len(work.conflicts)} came with other content than the file that was there; "
+            "both are kept."
         )
     if ending.final is not None and ending.final.status == SUCCESS:
         return (

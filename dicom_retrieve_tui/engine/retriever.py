@@ -87,16 +87,23 @@ class Run:
                 back before the last event.
             report: Called many times a second, to tell of what is under way.
         """
+        ended_by: BaseException | None = None
         try:
             with resources:
-                yield RetrieveStarted(
-                    peer=self._peer_name,
-                    method=str(self._plan.method),
-                    studies=len(self._plan.selections),
-                    parallel=self._workers,
-                )
-                yield from self._events_of_workers(jobs, report)
+                try:
+                    yield RetrieveStarted(
+                        peer=self._peer_name,
+                        method=str(self._plan.method),
+                        studies=len(self._plan.selections),
+                        parallel=self._workers,
+                    )
+                    yield from self._events_of_workers(jobs, report)
+                except BaseException as error:
+                    ended_by = error
+                    raise
         except DiskFailed as failure:  # what was recorded last could not be kept
+            if ended_by is not None:  # nobody listens any more, or there is a bug to tell
+                raise ended_by from failure
             self._verdicts.add(Verdict.FAILED)
             self._outbox.append(Noted(study_instance_uid=None, text=str(failure)))
         yield from self._drain_outbox()

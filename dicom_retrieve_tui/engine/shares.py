@@ -57,39 +57,43 @@ class Shares:
         requests = sorted(image_requests(work, size), key=_size, reverse=True)
         self.work = work
         self._left = deque(requests)
-        self._in_hand = 0
+        self._askers = 0
+        self._closed = False
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         """How many requests nobody has made yet."""
         return len(self._left)
 
-    def take(self) -> RetrieveRequest | None:
-        """The next request, or None if all are made or being made; `done` must follow."""
+    def join(self) -> bool:
+        """Begin to ask, share by share; False if it is too late. If not, `leave` must follow."""
         with self._changed:
-            if not self._left:
-                return None
-            self._in_hand += 1
-            return self._left.popleft()
+            self._askers += not self._closed
+            return not self._closed
 
-    def done(self) -> None:
-        """A request that was taken has been answered."""
+    def leave(self) -> None:
+        """Ask no more."""
         with self._changed:
-            self._in_hand -= 1
+            self._askers -= 1
             self._changed.notify_all()
+
+    def take(self) -> RetrieveRequest | None:
+        """The next request, or None if all are made or being made."""
+        with self._changed:
+            return self._left.popleft() if self._left else None
 
     def give_back(self, request: RetrieveRequest) -> None:
         """A request that was taken has failed; somebody else may make it."""
         with self._changed:
-            self._in_hand -= 1
             self._left.append(request)
-            self._changed.notify_all()
 
     def wait(self, cancel: CancelToken) -> None:
-        """Wait until no request is under way any more, or the user stops."""
+        """Wait until nobody asks any more, or the user stops; nobody can join after that."""
         with self._changed:
-            while self._in_hand and not cancel.requested:
+            while self._askers and not cancel.requested:
                 self._changed.wait(_TICK_S)
+            self._closed = True
+            self._left.clear()
 
 
 def _size(request: RetrieveRequest) -> int:

@@ -155,9 +155,10 @@ class Study:
             self._transfer(task.shares.work, peer, task.shares).help()
         except (Cancelled, RetrieveError) as error:
             _LOG.debug("no more help: %s", error)
-            self.queue.unshare(task.shares)
             if isinstance(error, AssociationRejected) and _no_association_left(error):
                 self.queue.lower()
+        finally:  # nothing is left, or asking again is pointless
+            self.queue.unshare(task.shares)
 
     def _retrieve(self, work: StudyWork, peer: Peer) -> Ending:
         """Ask for what is missing, with the help of others if they have nothing else to do."""

@@ -89,8 +89,13 @@ class Transfer:
         if self.plan.method is Method.C_MOVE:
             self._ask_by_shares(self._move)
             return
-        for negotiation in self.peer.negotiations(self.work.inventory)[:1]:
-            self._ask_by_shares(partial(self._get, negotiation))
+        try:
+            for negotiation in self.peer.negotiations(self.work.inventory)[:1]:
+                self._ask_by_shares(partial(self._get, negotiation))
+        except ContextNotAccepted:
+            if self.plan.method is Method.C_GET or self.plan.move_destination is None:
+                raise
+            self._ask_by_shares(self._move)
 
     def _run_method(self) -> None:
         if self.plan.method is Method.C_MOVE:
@@ -127,12 +132,16 @@ class Transfer:
 
     def _ask_for_all(self, ask: _Ask) -> None:
         """The whole selection in one request, unless it is shared, or in part here already."""
-        if self.shares is not None and self._ask_together(ask):
+        in_vain = self.shares is not None
+        if in_vain and self._ask_together(ask):
             return
-        if self.work.stored_count and self.work.inventory.listed:
+        before = self.work.stored_count
+        if before and self.work.inventory.listed:
             self._ask_by_lists(ask)
         else:
             ask(RetrieveRequest.of(self.work.selection))
+            if in_vain and self.work.stored_count > before:
+                self.quirks.rejects_lists = True
 
     def _ask_together(self, ask: _Ask) -> bool:
         """Ask share by share, as others do meanwhile; False if nothing at all came of it.
@@ -140,26 +149,33 @@ class Transfer:
         A PACS that does not take lists of UIDs shows in that, and may take the whole study.
         """
         before = self.work.stored_count
+        failure: RetrieveError | None = None
         try:
             self._ask_by_shares(ask)
-        except AssociationAborted:
-            if self.work.stored_count > before:
-                raise
-        if self.shares is not None:
+        except ContextNotAccepted:
+            raise  # the shares are for another method, then
+        except RetrieveError as error:
+            failure = error
+        if self.shares is not None:  # the account stays open while others bring what they asked for
             self.shares.wait(self.cancel)
         came = self.work.stored_count > before
-        self.quirks.rejects_lists = not came and not self.cancel.requested
+        if failure is not None and (came or not isinstance(failure, AssociationAborted)):
+            raise failure
         return came or self.cancel.requested or self.desk.disk_failure is not None
 
     def _ask_by_shares(self, ask: _Ask) -> None:
         shares = self.shares
-        while shares and not self.cancel.requested and (request := shares.take()):
-            try:
-                ask(request)
-            except BaseException:
-                shares.give_back(request)
-                raise
-            shares.done()
+        if shares is None or not shares.join():
+            return
+        try:
+            while not self._settled and (request := shares.take()):
+                try:
+                    ask(request)
+                except BaseException:
+                    shares.give_back(request)
+                    raise
+        finally:
+            shares.leave()
 
     def _chase(self, ask: _Ask, others: Sequence[_Ask]) -> None:
         """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.

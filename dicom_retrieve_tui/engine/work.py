@@ -27,7 +27,7 @@ class StudyWork:
         self.inventory = inventory
         self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
         self.expected = inventory.sop_instance_uids
-        self.conflicts = 0
+        self.conflicts: set[str] = set()
         self.present = present & self.expected
         """What an earlier run left; none of it is asked for again."""
         self._stored = set(self.present)
@@ -35,6 +35,8 @@ class StudyWork:
         self._closed = False
         self._reported_bytes = 0
         self._changed = threading.Condition()
+        self.account = self._changed
+        """Held while an instance is counted and told of; reentrant."""
 
     @property
     def study_instance_uid(self) -> str:

@@ -89,6 +89,7 @@ class AnswerGuard:
         *,
         waiting_for: str,
         on_cancel: Callable[[], None] | None = None,
+        heard_s: Callable[[], float] | None = None,
     ) -> None:
         """Start the clocks.
 
@@ -96,12 +97,15 @@ class AnswerGuard:
             waiting_for: Names the answers in messages, "C-GET responses from PACS".
             on_cancel: Sends a C-CANCEL; the peer then has the grace to end the operation itself.
                 Without it, a cancel ends the wait at once.
+            heard_s: When the association itself was last heard, where others work on the same
+                study: their bytes are no first answer to this request.
         """
         self._clocks = clocks
         self._cancel = cancel
         self._activity = activity
         self._waiting_for = waiting_for
         self._on_cancel = on_cancel
+        self._heard_s = heard_s or (lambda: activity.last_byte_s)
         self._started_s = monotonic()
         self._cancelled_s: float | None = None
         activity.last_byte_s = activity.last_instance_s = self._started_s
@@ -111,7 +115,7 @@ class AnswerGuard:
         if self._cancel.requested:
             self._stop(now_s)
         activity, clocks = self._activity, self._clocks
-        answered = activity.last_byte_s > self._started_s
+        answered = self._heard_s() > self._started_s
         silent_s = now_s - activity.last_byte_s
         if silent_s > (clocks.stall_s if answered else clocks.first_s):
             what = "the next byte of" if answered else "the first byte of"

@@ -96,6 +96,8 @@ class _Conversation:
                 order.activity,
                 waiting_for=f"the answer of {association.peer}",
                 on_cancel=self._send_cancel,
+                # Of a C-MOVE, the answers may be silent while the instances come elsewhere.
+                heard_s=self._heard_s if request_field == cs.C_GET_RQ else None,
             )
         )
         association.stream.send(context.context_id, command, identifier)
@@ -140,6 +142,9 @@ class _Conversation:
             failed_sop_instance_uids=failed,
             comment=command.comment,
         )
+
+    def _heard_s(self) -> float:
+        return self._association.connection.last_byte_s
 
     def _send_cancel(self) -> None:
         command = cs.encode(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.events import InstanceStored
+from dicom_retrieve_tui.model.events import InstanceRefused, InstanceStored
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
@@ -100,3 +100,41 @@ def test_a_pacs_that_rejects_lists_is_still_emptied(tmp_path: Path) -> None:
         events = run(get_plan(parallel=2), settings(pacs.port, tmp_path))
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
+class _BreaksTheFirst(RawPacs):
+    """Cuts the association of the first retrieval after one instance."""
+
+    def __init__(self) -> None:
+        super().__init__(instances(200))
+        self.cut = threading.Event()
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        if not self.cut.is_set():
+            self.cut.set()
+            conversation.store(next(i for i in self.holdings if request.matches(i)))
+            raise EOFError
+        super().on_get(conversation, request)
+
+
+def test_what_others_bring_counts_when_one_association_breaks(tmp_path: Path) -> None:
+    with _BreaksTheFirst() as pacs:
+        events = run(get_plan(parallel=2), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert finished.stored == len(of_kind(InstanceStored, events)) == 200
+    assert finished.verdict is Verdict.COMPLETE
+    assert not of_kind(InstanceRefused, events)
+
+
+class _HasNothingToGive(RawPacs):
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        conversation.respond(request, 0x0124)
+
+
+def test_a_hopeless_answer_is_not_asked_for_again_with_every_share(tmp_path: Path) -> None:
+    with _HasNothingToGive(instances(400)) as pacs:
+        events = run(get_plan(parallel=4), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert len([r for r in pacs.requests if r.number(0x0100) == 0x10]) <= 8

@@ -26,7 +26,6 @@ def _taken(shares: Shares) -> list[tuple[str, ...]]:
     while (request := shares.take()) is not None:
         assert request.level is Level.IMAGE
         taken.append(request.sop_instance_uids)
-        shares.done()
     return taken
 
 
