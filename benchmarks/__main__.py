@@ -1,0 +1,92 @@
+"""Runs the benchmark: `benchmarks/run [scenario ...]`.
+
+Prints the table, and keeps it as JSON beside the scenarios that were measured before on this
+machine. Exit code 1 if a tool failed, or a run of ours lost or changed an instance; a target that
+was missed is told in the table only.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from benchmarks import engine_alone, extremes, gets, machine, moves, parallel, start_up
+from benchmarks.disk import probe
+from benchmarks.judging import judge
+from benchmarks.narration import say
+from benchmarks.peers import Peers
+from benchmarks.places import CACHE, RESULTS, ROOT
+from benchmarks.rounds import measure
+from benchmarks.scenario import Scenario
+from benchmarks.table import render
+
+SCENARIOS: dict[str, Callable[[Peers], Scenario]] = {
+    "S1": start_up.s1,
+    "G1": gets.g1,
+    "G2": gets.g2,
+    "G3": gets.g3,
+    "G4": engine_alone.g4,
+    "M1": moves.m1,
+    "M2": moves.m2,
+    "P1": parallel.p1,
+    "P2": parallel.p2,
+    "J": engine_alone.journal_and_check,
+    "U1": extremes.u1,
+    "R": extremes.resume,
+    "L1": extremes.l1,
+}
+
+
+def main() -> int:
+    """Do what the command line says; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="benchmarks/run", description=__doc__)
+    parser.add_argument("scenario", nargs="*", help=f"of {' '.join(SCENARIOS)}; all by default")
+    parser.add_argument("--pairs", type=int, default=5, help="measured rounds (default: 5)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the JSON file")
+    args = parser.parse_args()
+    names = args.scenario or list(SCENARIOS)
+    if unknown := set(names) - SCENARIOS.keys():
+        parser.error(f"no such scenario: {' '.join(sorted(unknown))}")
+    results_path = args.results.absolute()
+    os.chdir(ROOT)  # the tools' modules are found from here
+    fresh = _run_all(names, args.pairs)
+    results = _merged(results_path, fresh)
+    results_path.write_text(json.dumps(results, indent=1) + "\n")
+    sys.stdout.write(render(fresh))
+    return 1 if any(each["failures"] for each in fresh["scenarios"].values()) else 0
+
+
+def _run_all(names: list[str], pairs: int) -> dict[str, Any]:
+    CACHE.mkdir(exist_ok=True)
+    folder = Path(mkdtemp(prefix="runs-", dir=CACHE))
+    scenarios: dict[str, Any] = {}
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)  # the last thing of all
+        new_file_ms = probe(folder)
+        peers = Peers(folder / "peers", stack)
+        for name in names:
+            say(f"{name}: preparing")
+            scenario = SCENARIOS[name](peers)
+            place = folder / name
+            place.mkdir()
+            scenarios[name] = judge(measure(scenario, place, pairs))
+    described = {**machine.describe(), "new file on this disk": f"{new_file_ms:.3f} ms"}
+    return {"machine": described, "scenarios": scenarios}
+
+
+def _merged(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
+    """The new results over those of earlier runs, in the order of the table."""
+    before: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"scenarios": {}}
+    scenarios = before["scenarios"] | fresh["scenarios"]
+    ordered = {name: scenarios[name] for name in SCENARIOS if name in scenarios}
+    return {"machine": fresh["machine"], "scenarios": ordered}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
