@@ -102,6 +102,7 @@ class OutputFolder:
             part.close()
             self._make_folder(final.parent)
             if self._claim(part.path, final):
+                part.moved = True
                 return Placed(Placement.NEW, relative)
             if _same_data_set(part.path, final):
                 part.discard()

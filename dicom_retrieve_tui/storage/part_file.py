@@ -42,6 +42,8 @@ class PartFile:
         self._header = file_header(offer)
         self._unwritten_header = self._header
         self._data_set_bytes = 0
+        self.moved = False
+        """True once it stands under another name, and there is nothing to discard."""
         try:
             self._fd = os.open(path, _NEW_FILE, _PRIVATE)
         except OSError as error:
@@ -105,6 +107,8 @@ class PartFile:
 
     def discard(self) -> None:
         """Remove the part, if it was not moved to its name. Never raises."""
+        if self.moved:
+            return
         with contextlib.suppress(OSError):
             self.close()
         with contextlib.suppress(OSError):

@@ -1,5 +1,6 @@
 """Rows 14 to 17: the line, or the association, ends in the middle of an instance."""
 
+from abc import abstractmethod
 from pathlib import Path
 from time import monotonic
 
@@ -28,8 +29,9 @@ class _EndsMidObject(RudeOnce):
         conversation.send(wire.p_data(context_id, 3, command) + wire.p_data(context_id, 0, half))
         self.end(conversation)
 
+    @abstractmethod
     def end(self, conversation: Conversation) -> None:
-        raise NotImplementedError
+        """End the association in the middle of the third instance."""
 
 
 def _heals(pacs: _EndsMidObject, output: Path) -> Told:

@@ -1,9 +1,11 @@
 """A raw PACS that misbehaves once, to see what heals."""
 
+from abc import ABC, abstractmethod
+
 from tests.peers.raw_pacs import Conversation, RawPacs, Request
 
 
-class RudeOnce(RawPacs):
+class RudeOnce(RawPacs, ABC):
     """Rude to the first C-GET of its life, polite to all that follow."""
 
     def on_get(self, conversation: Conversation, request: Request) -> None:
@@ -12,5 +14,6 @@ class RudeOnce(RawPacs):
         else:
             super().on_get(conversation, request)
 
+    @abstractmethod
     def be_rude(self, conversation: Conversation, request: Request) -> None:
-        raise NotImplementedError
+        """Do what the test is about."""

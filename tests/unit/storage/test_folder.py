@@ -72,3 +72,23 @@ def test_no_two_uids_ever_share_a_file(uids: set[bytes]) -> None:
 
     assert {placement for _, placement in stored} == {Placement.NEW}
     assert len({path for path, _ in stored}) == len(uids)
+
+
+def test_what_has_its_name_is_not_discarded_any_more(tmp_path: Path) -> None:
+    values = dict.fromkeys((_STUDY, _SERIES, _SOP, _PATIENT), b"1.2.3")
+    offer = InstanceOffer(
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uid="1.2.3",
+        transfer_syntax_uid=EXPLICIT,
+    )
+    with closing(OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT))) as folder:
+        part = folder.begin(offer)
+        part.write(memoryview(explicit(_PATIENT, "LO", b"P1")))
+        placed = folder.place(part, values)
+        part.path.write_bytes(b"the next part, under the number of the last")
+
+        part.discard()
+
+        assert part.path.exists()
+        assert (tmp_path / placed.path).exists()
+        part.path.unlink()
