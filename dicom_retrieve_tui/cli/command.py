@@ -35,7 +35,7 @@ def run_order(options: Options, around: Surroundings, engine: Engine | None = No
 
 
 def _wired(options: Options) -> Engine:
-    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads pydicom and pynetdicom
+    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
 
     return wiring.survey if options.dry_run else wiring.retrieve
 

@@ -6,7 +6,6 @@
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -83,6 +82,8 @@ def main(
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 - the one place: whatever gets here is a bug, and is shown
+        import traceback  # noqa: PLC0415 - 10 ms that only a bug needs
+
         for line in [*traceback.format_exc().splitlines(), _BUG]:
             around.stderr.say(line)
     return 1

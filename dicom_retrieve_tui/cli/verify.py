@@ -28,7 +28,7 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
     if not args.folder:
         raise UsageError("verify needs the folder to look at: what --output named.")
     folder = Path(args.folder)
-    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads pydicom and pynetdicom
+    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
 
     studies = wiring.verify(folder, deep=args.deep)
     out = _Out(around, as_json=args.json)

@@ -1,1 +1,1 @@
-"""The upper layer, DIMSE and the Storage SCP: the only importer of pynetdicom."""
+"""The upper layer, DIMSE and the Storage SCP; nothing here needs pydicom or pynetdicom."""

@@ -1,53 +1,22 @@
-"""A-ASSOCIATE: what we propose, what was accepted; pynetdicom encodes and decodes the PDUs.
+"""A-ASSOCIATE: what we propose, and what was accepted. Source: PS3.8 section 7.1."""
 
-Source: PS3.8 section 9.3; role selection PS3.7 annex D.3.3.4.
-"""
-
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-from pydicom import config as pydicom_config
-from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import (
-    A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
-    SCP_SCU_RoleSelectionNegotiation,
-)
-from pynetdicom.presentation import PresentationContext, build_context, build_role
 
 from dicom_retrieve_tui.errors import AssociationRejected, ProtocolError
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
-
-# pydicom would warn on stderr of every UID that a peer gets wrong; what comes of one is our affair.
-pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
+from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.network import associate_pdus as pdus
+from dicom_retrieve_tui.network.associate_pdus import Associate, UserInformation, WireContext
 
 MAX_PDU_BYTES = 1 << 17
 """Largest PDU that we let a peer send; larger ones were not faster."""
 
 CONTEXTS_MAX = 128
 """Presentation context IDs are the odd numbers from 1 to 255. Source: PS3.8 section 9.3.2.2."""
-
-_APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
-_ACCEPTANCE = 0
-
-_DECODING_ERRORS = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    AssertionError,
-    struct.error,
-)
-"""What pynetdicom raises on bytes that are no A-ASSOCIATE; it has no error of its own for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +64,17 @@ def encode_request(
     calling_ae_title: str, called_ae_title: str, proposals: Iterable[Proposal]
 ) -> bytes:
     """Build the A-ASSOCIATE-RQ PDU; context IDs are 1, 3, 5 ... in the order of `proposals`."""
-    contexts: list[PresentationContext] = []
-    roles: dict[str, SCP_SCU_RoleSelectionNegotiation] = {}
-    for number, proposal in enumerate(proposals):
-        context = build_context(proposal.abstract_syntax, [proposal.transfer_syntax])
-        context.context_id = 2 * number + 1
-        contexts.append(context)
-        if proposal.as_scp:
-            roles[proposal.abstract_syntax] = build_role(proposal.abstract_syntax, scp_role=True)
-    primitive = _primitive(calling_ae_title, called_ae_title)
-    primitive.presentation_context_definition_list = contexts
-    primitive.user_information = [*_user_information(), *roles.values()]
-    return bytes(A_ASSOCIATE_RQ(primitive).encode())
+    proposed = tuple(proposals)
+    request = Associate(
+        called_ae_title=called_ae_title,
+        calling_ae_title=calling_ae_title,
+        contexts=tuple(
+            WireContext(2 * number + 1, 0, each.abstract_syntax, (each.transfer_syntax,))
+            for number, each in enumerate(proposed)
+        ),
+        user=_about_us(dict.fromkeys(each.abstract_syntax for each in proposed if each.as_scp)),
+    )
+    return pdus.encode(pdus.A_ASSOCIATE_RQ, request)
 
 
 def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance:
@@ -119,44 +87,48 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
         ProtocolError: The bytes are no A-ASSOCIATE-AC, or accept what was not proposed.
     """
     try:
-        decoded = A_ASSOCIATE_AC()
-        decoded.decode(pdu)
-        primitive = decoded.to_primitive()
-        results = [
-            (int(cx.context_id or 0), cx.result, cx.transfer_syntax)
-            for cx in primitive.presentation_context_definition_results_list
-        ]
-        max_pdu_bytes = int(primitive.maximum_length_received or 0)
-    except _DECODING_ERRORS as error:
+        acceptance = pdus.decode(pdu)
+    except ProtocolError as error:
         raise ProtocolError(
-            f"The peer sent an A-ASSOCIATE-AC that cannot be read: {error}"
+            f"The peer sent an A-ASSOCIATE-AC that cannot be read: {error}."
         ) from error
-    contexts = []
-    for context_id, result, syntaxes in results:
-        if result != _ACCEPTANCE:
-            continue
-        index = context_id // 2
-        if context_id % 2 == 0 or index >= len(proposals) or not syntaxes:
-            raise ProtocolError(f"The peer accepted context {context_id}, which was not proposed.")
-        proposal = proposals[index]
-        if str(syntaxes[0]) != proposal.transfer_syntax:
-            raise ProtocolError(
-                f"The peer accepted context {context_id} with transfer syntax {syntaxes[0]}, "
-                f"but {proposal.transfer_syntax} was proposed."
-            )
-        contexts.append(Context(context_id, proposal.abstract_syntax, proposal.transfer_syntax))
-    return Acceptance(contexts=tuple(contexts), peer_max_pdu_bytes=max_pdu_bytes)
+    return Acceptance(
+        contexts=tuple(
+            _accepted(context, proposals)
+            for context in acceptance.contexts
+            if context.result == pdus.ACCEPTANCE
+        ),
+        peer_max_pdu_bytes=acceptance.user.max_pdu_bytes,
+    )
+
+
+def _accepted(context: WireContext, proposals: tuple[Proposal, ...]) -> Context:
+    context_id, syntaxes = context.context_id, context.transfer_syntaxes
+    index = context_id // 2
+    if context_id % 2 == 0 or index >= len(proposals) or not syntaxes:
+        raise ProtocolError(f"The peer accepted context {context_id}, which was not proposed.")
+    proposal = proposals[index]
+    if syntaxes[0] != proposal.transfer_syntax:
+        raise ProtocolError(
+            f"The peer accepted context {context_id} with transfer syntax "
+            f"{clean_text(syntaxes[0], _UID_CHARACTERS_MAX)}, but {proposal.transfer_syntax} was "
+            "proposed."
+        )
+    return Context(context_id, proposal.abstract_syntax, proposal.transfer_syntax)
+
+
+_UID_CHARACTERS_MAX = 64
 
 
 def decode_rejection(pdu: bytes, *, peer: str, called: str, calling: str) -> AssociationRejected:
     """Read an A-ASSOCIATE-RJ into the error that names it and the next step."""
-    _, _, _, _, result, source, reason = struct.unpack(">BBLBBBB", pdu[:10].ljust(10, b"\0"))
-    decoded = A_ASSOCIATE_RJ()
-    try:
-        decoded.decode(pdu)
-        words = f"{decoded.result_str}, {decoded.source_str}: {decoded.reason_str}"
-    except _DECODING_ERRORS:
-        words = "with numbers that the standard does not know"
+    result, source, reason = pdus.decode_rejection(pdu)
+    words = ", ".join(
+        [
+            _RESULTS.get(result, "of a kind that the standard does not know"),
+            _REASONS.get((source, reason), "for a reason that the standard does not know"),
+        ]
+    )
     evidence = f"(result {result}, source {source}, reason {reason}: {words})"
     hint = _REJECTION_HINTS.get((source, reason), "Ask its administrator why.")
     return AssociationRejected(
@@ -168,6 +140,18 @@ def decode_rejection(pdu: bytes, *, peer: str, called: str, calling: str) -> Ass
     )
 
 
+_RESULTS = {1: "rejected for good", 2: "rejected for now"}
+_REASONS = {
+    (1, 1): "no reason given",
+    (1, 2): "application context name not supported",
+    (1, 3): "calling AE title not recognised",
+    (1, 7): "called AE title not recognised",
+    (2, 1): "no reason given",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "local limit exceeded",
+}
+"""By source and reason. Source: PS3.8 Table 9-21."""
 _REJECTION_HINTS = {
     (1, 3): "It does not know our AE title {calling}: set --aet to one that it knows, or ask its "
     "administrator to add {calling}.",
@@ -175,7 +159,6 @@ _REJECTION_HINTS = {
     (3, 1): "It is busy: try again later, with a lower --parallel.",
     (3, 2): "It has no association left for us: try again later, with a lower --parallel.",
 }
-"""By source and reason. Source: PS3.8 Table 9-21."""
 
 
 def decode_request(pdu: bytes) -> AssociateRequest:
@@ -187,56 +170,39 @@ def decode_request(pdu: bytes) -> AssociateRequest:
         ProtocolError: The bytes are no A-ASSOCIATE-RQ.
     """
     try:
-        decoded = A_ASSOCIATE_RQ()
-        decoded.decode(pdu)
-        primitive = decoded.to_primitive()
-        proposed = [
-            Context(int(cx.context_id or 0), str(cx.abstract_syntax), str(cx.transfer_syntax[0]))
-            for cx in primitive.presentation_context_definition_list
-        ]
-        reply = _encode_acceptance(primitive)
-        return AssociateRequest(
-            calling_ae_title=str(primitive.calling_ae_title).strip(),
-            called_ae_title=str(primitive.called_ae_title).strip(),
-            contexts=tuple(proposed),
-            peer_max_pdu_bytes=int(primitive.maximum_length_received or 0),
-            reply=reply,
-        )
-    except _DECODING_ERRORS as error:
-        raise ProtocolError(f"Received an A-ASSOCIATE-RQ that cannot be read: {error}") from error
+        request = pdus.decode(pdu)
+        contexts = tuple(_first_syntax(context) for context in request.contexts)
+    except ProtocolError as error:
+        raise ProtocolError(f"Received an A-ASSOCIATE-RQ that cannot be read: {error}.") from error
+    reply = Associate(
+        # Sent back as they came. Source: PS3.8 Table 9-17.
+        called_ae_title=request.called_ae_title,
+        calling_ae_title=request.calling_ae_title,
+        contexts=tuple(
+            WireContext(context.context_id, pdus.ACCEPTANCE, "", (context.transfer_syntax,))
+            for context in contexts
+        ),
+        user=_about_us(()),
+    )
+    return AssociateRequest(
+        calling_ae_title=request.calling_ae_title,
+        called_ae_title=request.called_ae_title,
+        contexts=contexts,
+        peer_max_pdu_bytes=request.user.max_pdu_bytes,
+        reply=pdus.encode(pdus.A_ASSOCIATE_AC, reply),
+    )
 
 
-def _encode_acceptance(request: A_ASSOCIATE) -> bytes:
-    results = []
-    for proposed in request.presentation_context_definition_list:
-        context = PresentationContext()
-        context.context_id = proposed.context_id
-        context.abstract_syntax = proposed.abstract_syntax
-        context.transfer_syntax = [proposed.transfer_syntax[0]]
-        context.result = _ACCEPTANCE
-        results.append(context)
-    primitive = _primitive(request.calling_ae_title, request.called_ae_title)
-    primitive.result = _ACCEPTANCE
-    primitive.result_source = 1
-    primitive.presentation_context_definition_results_list = results
-    primitive.user_information = _user_information()
-    return bytes(A_ASSOCIATE_AC(primitive).encode())
+def _first_syntax(context: WireContext) -> Context:
+    if not (context.abstract_syntax and context.transfer_syntaxes):
+        raise ProtocolError(f"its context {context.context_id} lacks a syntax")
+    return Context(context.context_id, context.abstract_syntax, context.transfer_syntaxes[0])
 
 
-def _primitive(calling_ae_title: str, called_ae_title: str) -> A_ASSOCIATE:
-    primitive = A_ASSOCIATE()
-    primitive.application_context_name = _APPLICATION_CONTEXT_NAME
-    primitive.calling_ae_title = calling_ae_title
-    primitive.called_ae_title = called_ae_title
-    return primitive
-
-
-def _user_information() -> list[Any]:
-    """What both sides of our associations say; a list of pynetdicom's user information items."""
-    length = MaximumLengthNotification()
-    length.maximum_length_received = MAX_PDU_BYTES
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    return [length, implementation, version]
+def _about_us(scp_roles: Iterable[str]) -> UserInformation:
+    return UserInformation(
+        max_pdu_bytes=MAX_PDU_BYTES,
+        implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+        implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+        scp_roles=tuple(scp_roles),
+    )

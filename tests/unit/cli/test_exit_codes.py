@@ -206,9 +206,10 @@ sys.exit(code)
         (["--bogus"], 1),
         (["http://pacs.test", "--study-uid", STUDY], 1),
         (["pacs://pacs.test", "--study-uid", STUDY], 1),
+        (["pacs://127.0.0.1:1", "--study-uid", STUDY, "--method", "c-get", "--retries", "0"], 1),
     ],
 )
-def test_help_and_usage_errors_load_nothing_heavy(argv: list[str], code: int) -> None:
+def test_neither_help_nor_a_retrieval_loads_anything_heavy(argv: list[str], code: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADS.format(argv=argv)],
         capture_output=True,

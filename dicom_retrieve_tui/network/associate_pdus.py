@@ -1,0 +1,213 @@
+"""The A-ASSOCIATE PDUs as they are on the wire; what they mean to us is decided in `negotiation`.
+
+A peer's padding is stripped, items that we do not know are passed over, and a length that does not
+fit is an error: nothing here reads beyond the item that it is in.
+Source: PS3.8 section 9.3.2 to 9.3.4, PS3.7 annex D.3.3.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.errors import ProtocolError
+
+A_ASSOCIATE_RQ = 0x01
+A_ASSOCIATE_AC = 0x02
+A_ASSOCIATE_RJ = 0x03
+
+ACCEPTANCE = 0
+"""Result of a presentation context that was accepted; all others are refusals."""
+
+_APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
+_PROTOCOL_VERSION = 1
+_AE_TITLE_BYTES = 16
+
+_APPLICATION_CONTEXT = 0x10
+_PROPOSED_CONTEXT = 0x20
+_ANSWERED_CONTEXT = 0x21
+_ABSTRACT_SYNTAX = 0x30
+_TRANSFER_SYNTAX = 0x40
+_USER_INFORMATION = 0x50
+_MAXIMUM_LENGTH = 0x51
+_IMPLEMENTATION_CLASS_UID = 0x52
+_ROLE_SELECTION = 0x54
+_IMPLEMENTATION_VERSION_NAME = 0x55
+
+_PDU_HEADER = struct.Struct(">BxL")
+_FIXED = struct.Struct(">BxLH2x16s16s32x")
+"""Type, length, protocol version, called and calling AE title."""
+_ITEM_HEADER = struct.Struct(">BxH")
+_CONTEXT = struct.Struct(">BxBx")
+"""Presentation context ID, and in an answer the result."""
+_US = struct.Struct(">H")
+_UL = struct.Struct(">L")
+_REJECTION = struct.Struct(">BxLxBBB")
+
+
+@dataclass(frozen=True, slots=True)
+class WireContext:
+    """One presentation context, as it is proposed or as it is answered."""
+
+    context_id: int
+    result: int
+    """0 in a proposal."""
+    abstract_syntax: str
+    """Empty in an answer."""
+    transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserInformation:
+    """What a side says of itself."""
+
+    max_pdu_bytes: int = 0
+    """Largest PDU that it takes; 0 means no limit."""
+    implementation_class_uid: str = ""
+    implementation_version_name: str = ""
+    scp_roles: tuple[str, ...] = ()
+    """Abstract syntaxes for which the requestor takes the SCP role, and not that of the SCU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Associate:
+    """An A-ASSOCIATE-RQ or -AC."""
+
+    called_ae_title: str
+    calling_ae_title: str
+    contexts: tuple[WireContext, ...]
+    user: UserInformation
+
+
+def encode(kind: int, associate: Associate) -> bytes:
+    """Write an A-ASSOCIATE-RQ or -AC.
+
+    Args:
+        kind: `A_ASSOCIATE_RQ` or `A_ASSOCIATE_AC`.
+    """
+    context_kind = _PROPOSED_CONTEXT if kind == A_ASSOCIATE_RQ else _ANSWERED_CONTEXT
+    items = [_item(_APPLICATION_CONTEXT, _uid(_APPLICATION_CONTEXT_NAME))]
+    items += [_item(context_kind, _context(context)) for context in associate.contexts]
+    items.append(_item(_USER_INFORMATION, _user(associate.user)))
+    body = b"".join(items)
+    length = _FIXED.size - _PDU_HEADER.size + len(body)
+    called, calling = _ae(associate.called_ae_title), _ae(associate.calling_ae_title)
+    return _FIXED.pack(kind, length, _PROTOCOL_VERSION, called, calling) + body
+
+
+def decode(pdu: bytes) -> Associate:
+    """Read an A-ASSOCIATE-RQ or -AC, whichever it is.
+
+    Raises:
+        ProtocolError: The bytes are neither.
+    """
+    if len(pdu) < _FIXED.size:
+        raise ProtocolError(f"it ends after {len(pdu)} of at least {_FIXED.size} bytes")
+    kind, _, _, called, calling = _FIXED.unpack_from(pdu)
+    context_kind = _PROPOSED_CONTEXT if kind == A_ASSOCIATE_RQ else _ANSWERED_CONTEXT
+    contexts: list[WireContext] = []
+    user = UserInformation()
+    for item_kind, value in _items(memoryview(pdu)[_FIXED.size :]):
+        if item_kind == context_kind:
+            contexts.append(_read_context(value))
+        elif item_kind == _USER_INFORMATION:
+            user = _read_user(value)
+    return Associate(
+        called_ae_title=_text(called),
+        calling_ae_title=_text(calling),
+        contexts=tuple(contexts),
+        user=user,
+    )
+
+
+def decode_rejection(pdu: bytes) -> tuple[int, int, int]:
+    """Result, source and reason of an A-ASSOCIATE-RJ; 0 for what it leaves out."""
+    _, _, result, source, reason = _REJECTION.unpack(
+        pdu[: _REJECTION.size].ljust(_REJECTION.size, b"\0")
+    )
+    return result, source, reason
+
+
+def _item(kind: int, value: bytes) -> bytes:
+    return _ITEM_HEADER.pack(kind, len(value)) + value
+
+
+def _uid(uid: str) -> bytes:
+    """A UID as it stands in an item: without padding. Source: PS3.8 annex F."""
+    return uid.encode("latin-1")
+
+
+def _ae(title: str) -> bytes:
+    return title.encode("latin-1").ljust(_AE_TITLE_BYTES)
+
+
+def _context(context: WireContext) -> bytes:
+    named = context.abstract_syntax
+    abstract = _item(_ABSTRACT_SYNTAX, _uid(named)) if named else b""
+    transfer = b"".join(_item(_TRANSFER_SYNTAX, _uid(uid)) for uid in context.transfer_syntaxes)
+    return _CONTEXT.pack(context.context_id, context.result) + abstract + transfer
+
+
+def _user(user: UserInformation) -> bytes:
+    items = [
+        _item(_MAXIMUM_LENGTH, _UL.pack(user.max_pdu_bytes)),
+        _item(_IMPLEMENTATION_CLASS_UID, _uid(user.implementation_class_uid)),
+    ]
+    items += [_item(_ROLE_SELECTION, _scp_role(uid)) for uid in user.scp_roles]
+    version = user.implementation_version_name.encode("latin-1")
+    items.append(_item(_IMPLEMENTATION_VERSION_NAME, version))
+    return b"".join(items)
+
+
+def _scp_role(abstract_syntax: str) -> bytes:
+    """SCU role 0, SCP role 1. Source: PS3.7 annex D.3.3.4.1."""
+    uid = _uid(abstract_syntax)
+    return _US.pack(len(uid)) + uid + b"\0\1"
+
+
+def _items(data: memoryview) -> Iterable[tuple[int, memoryview]]:
+    """The items of one level, type and value."""
+    at = 0
+    while at < len(data):
+        if len(data) - at < _ITEM_HEADER.size:
+            raise ProtocolError("it ends inside an item")
+        kind, length = _ITEM_HEADER.unpack_from(data, at)
+        at += _ITEM_HEADER.size
+        if length > len(data) - at:
+            raise ProtocolError(
+                f"its item 0x{kind:02X} claims {length} bytes where {len(data) - at} are left"
+            )
+        yield kind, data[at : at + length]
+        at += length
+
+
+def _read_context(value: memoryview) -> WireContext:
+    if len(value) < _CONTEXT.size:
+        raise ProtocolError("it has a presentation context without an ID")
+    context_id, result = _CONTEXT.unpack_from(value)
+    items = [(kind, _text(uid)) for kind, uid in _items(value[_CONTEXT.size :])]
+    return WireContext(
+        context_id,
+        result,
+        abstract_syntax=next(_of_kind(_ABSTRACT_SYNTAX, items), ""),
+        transfer_syntaxes=tuple(filter(None, _of_kind(_TRANSFER_SYNTAX, items))),
+    )
+
+
+def _of_kind(wanted: int, items: list[tuple[int, str]]) -> Iterator[str]:
+    return (text for kind, text in items if kind == wanted)
+
+
+def _read_user(value: memoryview) -> UserInformation:
+    found = {kind: item for kind, item in _items(value) if kind != _ROLE_SELECTION}
+    max_length = found.get(_MAXIMUM_LENGTH, b"\0\0\0\0")
+    if len(max_length) != _UL.size:
+        raise ProtocolError(f"its maximum length has {len(max_length)} bytes, not {_UL.size}")
+    return UserInformation(
+        max_pdu_bytes=_UL.unpack(max_length)[0],
+        implementation_class_uid=_text(found.get(_IMPLEMENTATION_CLASS_UID, b"")),
+        implementation_version_name=_text(found.get(_IMPLEMENTATION_VERSION_NAME, b"")),
+    )
+
+
+def _text(value: memoryview | bytes) -> str:
+    return bytes(value).decode("latin-1").strip("\0 ")
