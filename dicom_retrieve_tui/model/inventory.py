@@ -10,7 +10,8 @@ class ListedInstance:
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str | None = None
-    """SOP Class UID (0008,0016); None where the PACS does not return it (dcmqrscp does not)."""
+    """SOP Class UID (0008,0016); None where it was not asked for, or where the PACS does not return
+    it (dcmqrscp does not)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Inventory:
     """True if C-FIND at the IMAGE level answered, so that `instances` is the whole truth."""
     instances: tuple[ListedInstance, ...] = ()
     series_instance_uids: tuple[str, ...] = ()
+    study_classes: frozenset[str] = frozenset()
+    """SOP Classes in Study (0008,0062), where that was asked for instead of each instance's."""
     modalities: frozenset[str] = frozenset()
     """Modality (0008,0060) of the series, a hint for what to negotiate."""
     announced_count: int | None = None
@@ -34,12 +37,14 @@ class Inventory:
     @property
     def sop_class_uids(self) -> frozenset[str]:
         """The SOP classes that are known; incomplete where `classes_known` is False."""
-        return frozenset(i.sop_class_uid for i in self.instances if i.sop_class_uid)
+        own = frozenset(i.sop_class_uid for i in self.instances if i.sop_class_uid)
+        return own | self.study_classes
 
     @property
     def classes_known(self) -> bool:
-        """True if every instance that was listed came with its SOP class."""
-        return self.listed and all(i.sop_class_uid for i in self.instances)
+        """True if the PACS told the SOP class of all that it listed."""
+        told = bool(self.study_classes) or all(i.sop_class_uid for i in self.instances)
+        return self.listed and told
 
     @property
     def sop_instance_uids(self) -> frozenset[str]:

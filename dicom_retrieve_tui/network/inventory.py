@@ -21,6 +21,9 @@ _SERIES_ANSWER = frozenset(
 )
 _IMAGE_ANSWER = frozenset({tags.SERIES_INSTANCE_UID, tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID})
 _COUNT_DIGITS_MAX = 12
+_FEW_INSTANCES = 64
+"""Up to here one more question costs more than the SOP class of each instance: Orthanc takes 0.2 ms
+to look one up."""
 
 
 def take_inventory(association: Association, selection: Selection) -> Inventory:
@@ -56,6 +59,7 @@ class _Survey:
         self._counts: dict[str, int | None] = {}
         """Instances by the peer's own count, by Series Instance UID."""
         self._modalities: set[str] = set()
+        self._study_classes: frozenset[str] = frozenset()
 
     def take(self) -> Inventory:
         if self._context.abstract_syntax in PATIENT_ROOT and not self._find_patient():
@@ -63,6 +67,7 @@ class _Survey:
         self._find_series()
         if not self._counts:
             return self._inventory([])
+        self._find_classes()
         instances = self._study_wide()
         if instances is None:
             instances = [i for series in self._counts for i in self._in_series(series)]
@@ -108,6 +113,19 @@ class _Survey:
                 self._counts[series_uid] = _count(match)
                 self._modalities.add(match.get(tags.MODALITY, ""))
 
+    def _find_classes(self) -> None:
+        """Ask for the SOP classes of a large study at once; some archives do not know them so."""
+        announced = self._announced()
+        if announced is None or announced <= _FEW_INSTANCES:
+            return
+        asked = {tags.SOP_CLASSES_IN_STUDY: ""}
+        try:
+            for match in self._find(Level.STUDY, asked, frozenset(asked)):
+                told = match.get(tags.SOP_CLASSES_IN_STUDY, "").split("\\")
+                self._study_classes |= frozenset(filter(None, told))
+        except OperationFailed:
+            self._study_classes = frozenset()
+
     def _study_wide(self) -> list[ListedInstance] | None:
         """One query for the whole study, or None if its answer cannot be trusted.
 
@@ -143,7 +161,7 @@ class _Survey:
         asked = {
             tags.SERIES_INSTANCE_UID: "",
             tags.SOP_INSTANCE_UID: "",
-            tags.SOP_CLASS_UID: "",
+            **({} if self._study_classes else {tags.SOP_CLASS_UID: ""}),
             **keys,
         }
         seen: set[str] = set()
@@ -170,6 +188,7 @@ class _Survey:
             listed=True,
             instances=tuple(instances),
             series_instance_uids=tuple(self._counts),
+            study_classes=self._study_classes,
             modalities=frozenset(self._modalities),
             announced_count=announced,
             patient_id=self._patient_id,

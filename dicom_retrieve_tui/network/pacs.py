@@ -81,7 +81,10 @@ class PacsPeer:
         contexts = _contexts(inventory)
         compressed = [cx for cx in contexts if cx[1] not in NATIVE_SYNTAXES]
         implicit = [cx for cx in contexts if cx[1] == IMPLICIT_VR_LITTLE_ENDIAN]
-        return (*_cut(compressed, exact=True)[:1], *_cut(implicit, exact=True)[:1])
+        narrow = (*_cut(compressed, exact=True)[:1], *_cut(implicit, exact=True)[:1])
+        # What the PACS says of a whole study may leave a class out, and nobody would know.
+        guessed = guessed_contexts(inventory.modalities) if inventory.study_classes else []
+        return (*narrow, *_cut([cx for cx in guessed if cx not in contexts])[:1])
 
     def c_get(
         self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver

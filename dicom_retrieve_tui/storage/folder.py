@@ -130,7 +130,7 @@ class OutputFolder:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             return self._claim_without_links(part, final)
-        part.unlink()
+        os.unlink(part)  # noqa: PTH108 - once for each instance
         return True
 
     def _claim_without_links(self, part: Path, final: Path) -> bool:

@@ -1,5 +1,7 @@
 """The output folder as the engine sees it: files, and the journal of what is proven."""
 
+import os
+import stat
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -119,9 +121,15 @@ class InstanceStore:
         """An instance that stands under its name unrecorded, if it is whole."""
         sop = instance.sop_instance_uid
         path = self._folder.name_of(study_instance_uid, instance.series_instance_uid, sop)
-        if path is None or not (self._root / path).is_file():
+        if path is None:
             return
-        size_bytes = (self._root / path).stat().st_size
+        try:
+            found = os.stat(f"{self._root}/{path}")  # noqa: PTH116 - asked for each instance listed
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(found.st_mode):
+            return
+        size_bytes = found.st_size
         entry = Entry(study_instance_uid, sop, path, size_bytes)
         if inspect(self._root, entry, deep=True) is Condition.WHOLE:
             self._journal_in_order().record(entry)
