@@ -21,6 +21,7 @@ from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.verify import verify_folder
 
@@ -105,6 +106,15 @@ def verify(folder: Path, *, deep: bool) -> Iterator[StudyFindings]:
         ConfigError: It has no journal, or one that cannot be read.
     """
     return verify_folder(folder, deep=deep)
+
+
+def open_history(path: Path) -> History:
+    """The history at `path`, made if it is missing, and set aside if it is damaged.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    return History(path)
 
 
 def _run(
