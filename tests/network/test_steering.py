@@ -1,23 +1,11 @@
-"""A session that is steered while a PACS, which the test holds up where it likes, answers."""
+"""A session whose queue is changed, and which is paused, while a PACS answers."""
 
-import select
-import threading
-from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
-from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
-    AttemptFailed,
-    HelpFinished,
-    HelpStarted,
-    InstanceStored,
     RetrieveFinished,
     RetrieveStarted,
     RunPaused,
@@ -25,73 +13,17 @@ from dicom_retrieve_tui.model.events import (
     StudyRemoved,
     StudyStarted,
 )
-from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.workers import WorkerState
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
-from tests.peers.moving_pacs import MovingPacs
-from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
-from tests.runs import files_in, get_plan, move_plan, of_kind, settings
+from tests.peers.held_pacs import A, B, C, HeldPacs, holdings, session_of
+from tests.peers.raw_pacs import Conversation, RawPacs, Request
+from tests.runs import files_in, of_kind
 from tests.sessions import PATIENCE_S, Watched, selections
 from tests.unit.storage.kept import journal_of
 
-A, B, C = "1.2.1", "1.2.2", "1.2.3"
-_IN_TIME_S = 3.0
-_C_CANCEL, _CANCELLED = 0x0FFF, 0xFE00
-
-
-def _holdings(count: int = 3) -> list[Instance]:
-    return [each for uid in (A, B, C) for each in instances(count, study=uid, series=f"{uid}.1")]
-
-
-def _spoke(conversation: Conversation) -> bool:
-    """True if the other side has sent something, or is gone."""
-    return bool(select.select([conversation.sock], [], [], 0)[0])
-
-
-class _Held(RawPacs):
-    """Sends one instance of a held study, and goes on when the test lets it."""
-
-    def __init__(self, *held: str, count: int = 3) -> None:
-        super().__init__(_holdings(count))
-        self.held = set(held)
-        self.begun: defaultdict[str, threading.Event] = defaultdict(threading.Event)
-        self.go_on: defaultdict[str, threading.Event] = defaultdict(threading.Event)
-
-    def on_get(self, conversation: Conversation, request: Request) -> None:
-        study = request.key(0x0020000D)
-        if study in self.held:
-            self.held.remove(study)
-            conversation.store(next(i for i in self.holdings if request.matches(i)))
-            self.begun[study].set()
-            self.hold(conversation, request, study)
-        else:
-            super().on_get(conversation, request)
-
-    def hold(self, conversation: Conversation, request: Request, study: str) -> None:
-        assert self.go_on[study].wait(PATIENCE_S)
-        if _spoke(conversation):  # a C-CANCEL, to which this PACS is deaf, and an A-ABORT
-            raise EOFError
-        super().on_get(conversation, request)
-
-    def __exit__(self, *error: object) -> None:
-        for study in (A, B, C):
-            self.go_on[study].set()
-        super().__exit__(*error)  # type: ignore[arg-type]
-
-    @property
-    def asked(self) -> list[str]:
-        """The studies that were asked for, in order."""
-        return [request.key(0x0020000D) for request in self.retrievals]
-
-
-def _session(pacs: RawPacs, output: Path, parallel: int = 1, retries: int = 0) -> Session:
-    options = replace(get_plan(parallel=parallel, retries=retries), selections=())
-    return wiring.open_session(options, settings(pacs.port, output), backoff=Backoff(first_s=0.01))
-
 
 def test_studies_are_added_to_a_session_that_is_idle_and_to_one_that_works(tmp_path: Path) -> None:
-    with _Held(A) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with HeldPacs(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.until(lambda progress: progress.method)
         assert len(watched.session.add(selections(A))) == 1
         assert pacs.begun[A].wait(PATIENCE_S)
@@ -110,7 +42,7 @@ def test_studies_are_added_to_a_session_that_is_idle_and_to_one_that_works(tmp_p
 
 
 def test_nothing_is_added_after_the_end(tmp_path: Path) -> None:
-    with RawPacs(_holdings()) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with RawPacs(holdings()) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.finish()
 
         assert watched.session.add(selections(A)) == ()
@@ -120,7 +52,7 @@ def test_nothing_is_added_after_the_end(tmp_path: Path) -> None:
 
 
 def test_a_session_that_has_nothing_to_do_keeps_no_association(tmp_path: Path) -> None:
-    with RawPacs(_holdings()) as pacs, Watched(_session(pacs, tmp_path, parallel=2)) as watched:
+    with RawPacs(holdings()) as pacs, Watched(session_of(pacs, tmp_path, parallel=2)) as watched:
         watched.session.add(selections(A, B))
         watched.until_finished(A)
         watched.until_finished(B)
@@ -130,7 +62,7 @@ def test_a_session_that_has_nothing_to_do_keeps_no_association(tmp_path: Path) -
 
 
 def test_a_pause_lets_the_request_in_hand_end_and_begins_no_other(tmp_path: Path) -> None:
-    with _Held(A) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with HeldPacs(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.session.add(selections(A, B))
         assert pacs.begun[A].wait(PATIENCE_S)
         watched.session.pause()
@@ -148,7 +80,7 @@ def test_a_pause_lets_the_request_in_hand_end_and_begins_no_other(tmp_path: Path
     assert not watched.progress.paused
 
 
-class _SendsOneAtATime(_Held):
+class _SendsOneAtATime(HeldPacs):
     """Sends one instance of what is asked for, so that more requests must follow."""
 
     def hold(self, conversation: Conversation, request: Request, study: str) -> None:
@@ -157,7 +89,7 @@ class _SendsOneAtATime(_Held):
 
 
 def test_a_pause_holds_a_study_between_two_requests(tmp_path: Path) -> None:
-    with _SendsOneAtATime(A) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with _SendsOneAtATime(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.session.add(selections(A))
         assert pacs.begun[A].wait(PATIENCE_S)
         watched.session.pause()
@@ -169,7 +101,7 @@ def test_a_pause_holds_a_study_between_two_requests(tmp_path: Path) -> None:
 
 
 def test_a_study_that_a_pause_holds_can_be_stopped(tmp_path: Path) -> None:
-    with _SendsOneAtATime(A) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with _SendsOneAtATime(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.session.add(selections(A))
         assert pacs.begun[A].wait(PATIENCE_S)
         watched.session.pause()
@@ -181,78 +113,8 @@ def test_a_study_that_a_pause_holds_can_be_stopped(tmp_path: Path) -> None:
     assert (finished.verdict, finished.stored) == (Verdict.CANCELLED, 1)
 
 
-def test_one_study_is_stopped_and_no_other(tmp_path: Path) -> None:
-    with _Held(A, B) as pacs, Watched(_session(pacs, tmp_path, parallel=2)) as watched:
-        watched.session.add(selections(A, B, C))
-        assert pacs.begun[A].wait(PATIENCE_S)
-        assert pacs.begun[B].wait(PATIENCE_S)
-        started_s = monotonic()
-        watched.session.stop(A)
-        stopped = watched.until_finished(A)
-        elapsed_s = monotonic() - started_s
-        pacs.go_on[B].set()
-        watched.until_finished(B)
-        watched.until_finished(C)
-        kept = files_in(tmp_path)
-        watched.session.add(selections(A))
-        retried = watched.until_finished(A, times=2)
-        events = watched.finish()
-
-    assert elapsed_s < _IN_TIME_S
-    assert (stopped.verdict, stopped.stored) == (Verdict.CANCELLED, 1)
-    assert f"{A}.1.1.dcm" in kept
-    assert len([name for name in kept if name.endswith(".dcm")]) == 7
-    assert (retried.verdict, retried.stored) == (Verdict.COMPLETE, 3)
-    assert pacs.retrievals[-1].key(0x00080018) == f"{A}.1.2\\{A}.1.3"
-    assert len(of_kind(InstanceStored, events)) == 9
-    assert events[-1] == RetrieveFinished(verdict=Verdict.COMPLETE)
-    assert (watched.progress.finished, watched.progress.good) == (3, 3)
-    assert (watched.progress.stored, watched.progress.came) == (9, 9)
-
-
-class _Polite(_Held):
-    """Ends a retrieval at once when it is asked to."""
-
-    def hold(self, conversation: Conversation, request: Request, study: str) -> None:
-        assert conversation.read().number(0x0100) == _C_CANCEL
-        conversation.respond(request, _CANCELLED)
-
-
-def test_a_pacs_that_heeds_a_c_cancel_keeps_its_association(tmp_path: Path) -> None:
-    with _Polite(A) as pacs, Watched(_session(pacs, tmp_path)) as watched:
-        watched.session.add(selections(A, B))
-        assert pacs.begun[A].wait(PATIENCE_S)
-        before = pacs.associations
-        watched.session.stop(A)
-        assert watched.until_finished(A).verdict is Verdict.CANCELLED
-        assert watched.until_finished(B).verdict is Verdict.COMPLETE
-
-    assert pacs.associations == before
-
-
-def test_a_study_that_waits_for_a_retry_is_stopped(tmp_path: Path) -> None:
-    class Gone(RawPacs):
-        def on_get(self, conversation: Conversation, request: Request) -> None:
-            raise EOFError
-
-    with Gone(_holdings()) as pacs:
-        plan = get_plan(A, retries=3)
-        session = wiring.open_session(
-            plan, settings(pacs.port, tmp_path), backoff=Backoff(first_s=3600.0, longest_s=3600.0)
-        )
-        with Watched(session) as watched:
-            watched.until(lambda progress: any(s.waiting for s in progress.studies.values()))
-            watched.until(lambda progress: progress.workers[1].state is WorkerState.WAITING)
-            session.stop(A)
-            assert watched.until_finished(A).verdict is Verdict.CANCELLED
-            events = watched.finish()
-
-    assert len(of_kind(AttemptFailed, events)) == 1
-    assert watched.progress.workers[1].state is WorkerState.IDLE
-
-
 def test_what_nobody_has_taken_up_can_be_promoted_stopped_and_removed(tmp_path: Path) -> None:
-    with _Held(A) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with HeldPacs(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         more = [f"1.3.{number}" for number in range(4)]
         watched.session.add(selections(A, *more, B, C))
         assert pacs.begun[A].wait(PATIENCE_S)
@@ -274,7 +136,7 @@ def test_what_nobody_has_taken_up_can_be_promoted_stopped_and_removed(tmp_path: 
 
 
 def test_what_was_added_and_never_begun_is_on_record_as_unfinished(tmp_path: Path) -> None:
-    with _Held(B) as pacs, Watched(_session(pacs, tmp_path)) as watched:
+    with HeldPacs(B) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.session.add(selections(A, B))
         assert pacs.begun[B].wait(PATIENCE_S)
         watched.session.add(selections(C))
@@ -289,138 +151,11 @@ def test_what_was_added_and_never_begun_is_on_record_as_unfinished(tmp_path: Pat
     }
 
 
-@pytest.mark.parametrize("by_token", [False, True], ids=["session", "token"])
-def test_a_cancel_ends_everything_in_time(tmp_path: Path, *, by_token: bool) -> None:
-    cancel = CancelToken()
-    with _Held(A, B, C) as pacs:
-        plan = get_plan(A, B, C, "1.9", parallel=3)
-        session = wiring.open_session(plan, settings(pacs.port, tmp_path), cancel)
-        with Watched(session) as watched:
-            for uid in (A, B, C):
-                assert pacs.begun[uid].wait(PATIENCE_S)
-            started_s = monotonic()
-            if by_token:
-                cancel.request()
-            else:
-                session.cancel()
-            watched.join()
-            elapsed_s = monotonic() - started_s
-
-    assert elapsed_s < _IN_TIME_S
-    assert watched.events[-1] == RetrieveFinished(verdict=Verdict.CANCELLED)
-    assert {s.verdict for s in watched.progress.studies.values()} == {Verdict.CANCELLED}
-    assert not [t for t in threading.enumerate() if t.name.startswith("retrieve")]
-
-
-@pytest.mark.parametrize("paused", [False, True], ids=["idle", "paused"])
-def test_a_cancel_ends_a_session_that_does_nothing(tmp_path: Path, *, paused: bool) -> None:
-    cancel = CancelToken()
-    with RawPacs() as pacs:
-        plan = get_plan(parallel=4)
-        session = wiring.open_session(plan, settings(pacs.port, tmp_path), cancel)
-        if paused:
-            session.pause()
-        with Watched(session) as watched:
-            watched.until(lambda progress: progress.peer)
-            started_s = monotonic()
-            cancel.request()
-            watched.join()
-
-    assert monotonic() - started_s < _IN_TIME_S
-
-
-def test_a_helper_stops_with_the_study_that_it_helps_with(tmp_path: Path) -> None:
-    class HoldsAll(_Held):
-        def on_get(self, conversation: Conversation, request: Request) -> None:
-            if request.key(0x0020000D) == A and not self.go_on[A].is_set():
-                self.held.add(A)
-            super().on_get(conversation, request)
-
-    with HoldsAll(count=40) as pacs, Watched(_session(pacs, tmp_path, parallel=3)) as watched:
-        watched.session.add(selections(A))
-        watched.until(lambda progress: sum(w.instances for w in progress.workers.values()) == 3)
-        states = {worker.state for worker in watched.progress.workers.values()}
-        watched.session.stop(A)
-        finished = watched.until_finished(A)
-        watched.until(
-            lambda p: {worker.state for worker in p.workers.values()} == {WorkerState.IDLE}
-        )
-        pacs.go_on[A].set()
-        watched.session.add(selections(A))
-        retried = watched.until_finished(A, times=2)
-        events = watched.finish()
-
-    assert states == {WorkerState.RECEIVING, WorkerState.HELPING}
-    assert (finished.verdict, finished.stored) == (Verdict.CANCELLED, 3)
-    assert retried.verdict is Verdict.COMPLETE
-    assert len(of_kind(InstanceStored, events)) == 40
-    assert sum(w.instances for w in watched.progress.workers.values()) == 40
-
-
-class _WaitsWithAll(_Held):
-    """Answers no retrieval before the test lets it."""
-
-    def on_get(self, conversation: Conversation, request: Request) -> None:
-        assert self.go_on[A].wait(PATIENCE_S)
-        super().on_get(conversation, request)
-
-
-def test_a_helper_leaves_for_a_study_of_its_own(tmp_path: Path) -> None:
-    with (
-        _WaitsWithAll(count=100) as pacs,
-        Watched(_session(pacs, tmp_path, parallel=2)) as watched,
-    ):
-        watched.session.add(selections(A))
-        watched.until(lambda progress: A in progress.studies and progress.studies[A].helpers)
-        watched.session.add(selections(B))
-        pacs.go_on[A].set()
-        events = watched.finish()
-
-    assert pacs.asked.index(B) < pacs.asked.count(A)  # and not after all that could be shared
-    assert len(of_kind(HelpFinished, events)) == len(of_kind(HelpStarted, events)) > 0
-    assert watched.progress.good == 2
-
-
-class _MovesOne(MovingPacs):
-    """Sends the first instance of study A, and then nothing more until the end."""
-
-    def __init__(self) -> None:
-        super().__init__(_holdings())
-        self.begun = threading.Event()
-
-    def on_move(self, conversation: Conversation, request: Request) -> None:
-        wanted = [i for i in self.holdings if request.matches(i)]
-        if request.key(0x0020000D) == A and not self.begun.is_set():
-            self.send_to_scp(wanted[:1])
-            self.begun.set()
-            assert conversation.read().number(0x0100) == _C_CANCEL
-            self.stopping.wait(PATIENCE_S)
-            return
-        super().on_move(conversation, request)
-
-
-def test_one_move_is_stopped_and_no_other(tmp_path: Path) -> None:
-    with _MovesOne() as pacs:
-        plan = move_plan(A, B, parallel=2)
-        with Watched(wiring.open_session(plan, pacs.settings(tmp_path))) as watched:
-            assert pacs.begun.wait(PATIENCE_S)
-            watched.session.stop(A)
-            stopped = watched.until_finished(A)
-            watched.session.add(selections(C))
-            assert watched.until_finished(B).verdict is Verdict.COMPLETE
-            assert watched.until_finished(C).verdict is Verdict.COMPLETE
-            watched.session.add(selections(A))
-            retried = watched.until_finished(A, times=2)
-
-    assert (stopped.verdict, stopped.stored) == (Verdict.CANCELLED, 1)
-    assert (retried.verdict, retried.stored) == (Verdict.COMPLETE, 3)
-
-
 def test_a_session_that_was_never_read_gives_its_folder_back(tmp_path: Path) -> None:
     with RawPacs() as pacs:
-        session = _session(pacs, tmp_path)
+        session = session_of(pacs, tmp_path)
         with pytest.raises(ConfigError, match="is retrieving into this folder"):
-            _session(pacs, tmp_path)
+            session_of(pacs, tmp_path)
         session.close()
 
-        _session(pacs, tmp_path).close()
+        session_of(pacs, tmp_path).close()
