@@ -62,6 +62,11 @@ class Watched:
             assert met, self.events[-10:]
             assert seen(self.progress), self._error
 
+    def comes(self, seen: Callable[[Progress], object], within_s: float) -> bool:
+        """True if the state is, or becomes, as `seen` describes it within that time."""
+        with self._news:
+            return bool(self._news.wait_for(lambda: seen(self.progress), within_s))
+
     def until_finished(self, uid: str, times: int = 1) -> StudyFinished:
         """Wait for the verdict on a study, and for as many before it as it was tried."""
 

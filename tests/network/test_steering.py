@@ -71,6 +71,7 @@ def test_a_pause_lets_the_request_in_hand_end_and_begins_no_other(tmp_path: Path
         watched.until_finished(A)
         watched.until(lambda progress: progress.associations == 0)
         assert pacs.asked == [A]
+        assert list(watched.progress.queued) == [B]
         assert watched.progress.paused
         watched.session.resume()
         events = watched.finish()
@@ -94,7 +95,7 @@ def test_a_pause_holds_a_study_between_two_requests(tmp_path: Path) -> None:
         assert pacs.begun[A].wait(PATIENCE_S)
         watched.session.pause()
         pacs.go_on[A].set()
-        watched.until(lambda progress: progress.associations == 0)
+        watched.until(lambda progress: progress.stored and progress.associations == 0)
         assert len(pacs.asked) == 1
         watched.session.resume()
         assert watched.until_finished(A).verdict is Verdict.COMPLETE
@@ -106,7 +107,7 @@ def test_a_study_that_a_pause_holds_can_be_stopped(tmp_path: Path) -> None:
         assert pacs.begun[A].wait(PATIENCE_S)
         watched.session.pause()
         pacs.go_on[A].set()
-        watched.until(lambda progress: progress.associations == 0)
+        watched.until(lambda progress: progress.stored and progress.associations == 0)
         watched.session.stop(A)
         finished = watched.until_finished(A)
 

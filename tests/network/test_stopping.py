@@ -18,7 +18,8 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.workers import WorkerState
-from tests.peers.held_pacs import A, B, C, HeldPacs, holdings, session_of
+from dicom_retrieve_tui.network.clocks import TICK_S
+from tests.peers.held_pacs import A, B, C, HeldPacs, holdings, session_of, spoke
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, RawPacs, Request
 from tests.runs import files_in, get_plan, move_plan, of_kind, settings
@@ -61,12 +62,16 @@ class _Polite(HeldPacs):
     """Ends a retrieval at once when it is asked to."""
 
     def hold(self, conversation: Conversation, request: Request, study: str) -> None:
-        assert conversation.read().number(0x0100) == _C_CANCEL
-        conversation.respond(request, _CANCELLED)
+        if study == A:
+            assert conversation.read().number(0x0100) == _C_CANCEL
+            conversation.respond(request, _CANCELLED)
+        else:
+            assert not spoke(conversation, within_s=2 * TICK_S)
+            self.finish(conversation, request, completed=1)
 
 
 def test_a_pacs_that_heeds_a_c_cancel_keeps_its_association(tmp_path: Path) -> None:
-    with _Polite(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
+    with _Polite(A, B) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
         watched.session.add(selections(A, B))
         assert pacs.begun[A].wait(PATIENCE_S)
         before = pacs.associations

@@ -22,9 +22,9 @@ def holdings(count: int = 3) -> list[Instance]:
     return [each for uid in (A, B, C) for each in instances(count, study=uid, series=f"{uid}.1")]
 
 
-def _spoke(conversation: Conversation) -> bool:
-    """True if the other side has sent something, or is gone."""
-    return bool(select.select([conversation.sock], [], [], 0)[0])
+def spoke(conversation: Conversation, within_s: float = 0.0) -> bool:
+    """True if the other side has sent something, or is gone, or does or is within that time."""
+    return bool(select.select([conversation.sock], [], [], within_s)[0])
 
 
 class HeldPacs(RawPacs):
@@ -48,7 +48,7 @@ class HeldPacs(RawPacs):
 
     def hold(self, conversation: Conversation, request: Request, study: str) -> None:
         assert self.go_on[study].wait(PATIENCE_S)
-        if _spoke(conversation):  # a C-CANCEL, to which this PACS is deaf, and an A-ABORT
+        if spoke(conversation):  # a C-CANCEL, to which this PACS is deaf, and an A-ABORT
             raise EOFError
         super().on_get(conversation, request)
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.retriever import Run
 from dicom_retrieve_tui.engine.session import Session
@@ -33,7 +34,7 @@ from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.workers import WorkerState
-from tests.sessions import Watched, selections
+from tests.sessions import PATIENCE_S, Watched, selections
 from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore
 
 _HANDS = 8
@@ -58,7 +59,12 @@ class _Store(FakeStore):
 class _Peer(FakePeer):
     """Has what is asked for: 3 instances of a study, or 45, so that it is worth sharing."""
 
+    def __init__(self, rig: "_Rig") -> None:
+        super().__init__(Inventory(study_instance_uid="", listed=True), rig.answer)
+        self._rig = rig
+
     def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
+        self._rig.finder = threading.current_thread()
         if cancel.requested:
             raise Cancelled
         uid = selection.study_instance_uid
@@ -88,14 +94,14 @@ class _Rig:
             selections=selections(*studies), method=Method.C_GET, parallel=parallel, retries=2
         )
         self._chance = random.Random(seed)
+        self.finder: threading.Thread | None = None
+        """Who took up a study last."""
         self.given_back = 0
         self.store = _Store()
         self.run = Run(
             plan=plan,
             peer_name="PACS@host:104",
-            open_peer=lambda _worker: _Peer(
-                Inventory(study_instance_uid="", listed=True), self._script
-            ),
+            open_peer=lambda _worker: _Peer(self),
             outbox=outbox,
             cancel=cancel,
         )
@@ -116,7 +122,7 @@ class _Rig:
     def _give_back(self) -> None:
         self.given_back += 1
 
-    def _script(self, order: Order) -> tuple[Sequence[str], Answer]:
+    def answer(self, order: Order) -> tuple[Sequence[str], Answer]:
         if order.cancel.requested:
             raise Cancelled
         uid = order.request.study_instance_uid
@@ -278,3 +284,40 @@ def test_a_session_that_is_never_read_gives_its_resources_back_once() -> None:
     rig.session.close()
 
     assert rig.given_back == 1
+
+
+def test_a_study_that_is_stopped_has_its_verdict_after_its_helpers_have_left() -> None:
+    helping, leave = threading.Event(), threading.Event()
+
+    class Stubborn(_Rig):
+        def answer(self, order: Order) -> tuple[Sequence[str], Answer]:
+            if threading.current_thread() is self.finder:
+                assert helping.wait(PATIENCE_S)
+                assert order.cancel.wait(PATIENCE_S)
+                raise Cancelled
+            helping.set()
+            assert leave.wait(PATIENCE_S)
+            raise Cancelled
+
+    rig = Stubborn("1.4", parallel=2)
+    with Watched(rig.session) as watched:
+        assert helping.wait(PATIENCE_S)
+        rig.session.stop("1.4")
+        early = watched.comes(lambda progress: progress.finished, within_s=0.3)
+        leave.set()
+        events = watched.finish()
+
+    assert not early
+    _assert_well_told(events, "1.4")
+
+
+def test_a_study_that_is_stopped_while_it_fails_is_not_put_back() -> None:
+    rig = _Rig("1.1", parallel=1)
+    task = rig.run.queue.take()
+    assert isinstance(task, StudyTask)
+
+    in_our_hand = rig.run.queue.stop("1.1")
+
+    assert in_our_hand is None
+    assert not rig.run.queue.put_back(task, 3600.0)
+    rig.session.close()
