@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.engine.survey import Survey
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -20,6 +21,7 @@ from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.verify import verify_folder
 
@@ -36,6 +38,29 @@ def retrieve(
     Raises:
         ConfigError: Before the first event: the output folder or the listening port cannot be used.
     """
+    session = open_session(plan, settings, cancel, backoff)
+    session.finish()
+    yield from session.events()
+
+
+def open_session(
+    plan: Plan,
+    settings: Settings,
+    cancel: CancelToken | None = None,
+    backoff: Backoff = _BACKOFF,
+) -> Session:
+    """Make ready for a retrieval that is steered while it goes on.
+
+    Nothing is sent before its events are read. Whoever never reads them calls `Session.close`.
+
+    Args:
+        plan: What to begin with: no study at all, perhaps. Its options hold for all that is added.
+        cancel: Does what `Session.cancel` does, within a second, and also from a signal handler.
+
+    Raises:
+        ConfigError: The output folder or the listening port cannot be used.
+    """
+    cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     clocks = Clocks.from_timeout(settings.timeout_s)
     with ExitStack() as unused:
@@ -50,14 +75,12 @@ def retrieve(
         study = Study(
             plan=plan,
             desk=desk,
-            cancel=cancel,
             drain_s=clocks.drain_s,
             backoff=backoff,
             queue=run.queue,
             listening_at=f"{scp.host}:{scp.port}" if scp else "",
         )
-        resources = unused.pop_all()
-    yield from run.events(study, resources=resources, report=desk.report_bytes)
+        return Session(run, study, cancel, resources=unused.pop_all(), report=desk.report_bytes)
 
 
 def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
@@ -67,7 +90,9 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
     """
     outbox: deque[Event] = deque()
     clocks = Clocks.from_timeout(settings.timeout_s)
-    yield from _run(plan, settings, clocks, outbox, cancel).events(
+    run = _run(plan, settings, clocks, outbox, cancel)
+    run.queue.close()
+    yield from run.events(
         Survey(outbox.append),
         resources=nullcontext(),
         report=lambda: None,
@@ -81,6 +106,15 @@ def verify(folder: Path, *, deep: bool) -> Iterator[StudyFindings]:
         ConfigError: It has no journal, or one that cannot be read.
     """
     return verify_folder(folder, deep=deep)
+
+
+def open_history(path: Path) -> History:
+    """The history at `path`, made if it is missing, and set aside if it is damaged.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    return History(path)
 
 
 def _run(

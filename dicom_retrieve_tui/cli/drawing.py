@@ -62,13 +62,16 @@ def _split(room: int) -> tuple[int, int]:
 def _cells(row: Row, name: str, bar_width: int, *, approximate: bool) -> list[RenderableType]:
     if row.retry_in_s is not None:
         counts = f"retry in {math.ceil(row.retry_in_s)} s" if row.retry_in_s else "retry due"
+    elif row.helping:
+        counts = "helping"
     elif row.expected is None:
         counts = f"{row.done:,}/?" if row.done else "asking"
     else:
         counts = f"{row.done:,}/{'~' if approximate else ''}{row.expected:,}"
     cells: list[RenderableType] = [row.label, Text(name), counts]
     if bar_width:
-        cells.append(ProgressBar(total=row.expected or 1, completed=row.done, width=bar_width))
+        bar = ProgressBar(total=row.expected or 1, completed=row.done, width=bar_width)
+        cells.append("" if row.helping else bar)
     return [*cells, rate_text(row.instances_per_s), byte_rate_text(row.bytes_per_s)]
 
 

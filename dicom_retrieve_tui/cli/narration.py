@@ -134,6 +134,8 @@ def _verbosely(event: events.Event) -> str | None:
             return f"association {event.worker} closed"
         case events.AttemptStarted():
             return f"study {event.study_instance_uid}: trying again"
+        case events.HelpStarted():
+            return f"association {event.worker} helps with study {event.study_instance_uid}"
         case events.StudyInventoried():
             return f"study {event.study_instance_uid}: {_inventory(event)}"
         case _:

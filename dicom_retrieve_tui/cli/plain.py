@@ -67,5 +67,5 @@ class PlainRenderer:
 
     def _sample(self, now_s: float) -> None:
         progress = self._account.progress
-        self._instances.add(now_s, progress.stored - progress.present)
+        self._instances.add(now_s, progress.came)
         self._bytes.add(now_s, progress.received_bytes)

@@ -64,9 +64,9 @@ class Desk:
             uid = work.study_instance_uid
             self.emit(BytesReceived(study_instance_uid=uid, size_bytes=size))
 
-    def receiver(self, work: StudyWork) -> Receiver:
-        """The receiver of an association on which only instances of `work` can come."""
-        return _Reserved(self, work)
+    def receiver(self, work: StudyWork, worker: int) -> Receiver:
+        """The receiver of a worker's association, on which only instances of `work` can come."""
+        return _Reserved(self, work, worker)
 
     def begin(self, offer: InstanceOffer) -> Incoming:
         """Make room for an instance that came on an association of the PACS's own.
@@ -114,21 +114,25 @@ class Desk:
 class _Reserved:
     """A desk for one study's own association."""
 
-    def __init__(self, desk: Desk, work: StudyWork) -> None:
+    def __init__(self, desk: Desk, work: StudyWork, worker: int) -> None:
         self._desk = desk
         self._work = work
+        self._worker = worker
 
     def begin(self, offer: InstanceOffer) -> Incoming:
-        return _Arrival(self._desk, offer, self._work)
+        return _Arrival(self._desk, offer, self._work, self._worker)
 
 
 class _Arrival:
     """One instance on its way in."""
 
-    def __init__(self, desk: Desk, offer: InstanceOffer, work: StudyWork | None) -> None:
+    def __init__(
+        self, desk: Desk, offer: InstanceOffer, work: StudyWork | None, worker: int | None = None
+    ) -> None:
         self._desk = desk
         self._offer = offer
         self._work = work
+        self._worker = worker
         self.activity = work.activity if work else Activity(last_byte_s=0.0, last_instance_s=0.0)
         try:
             self._part: Part = desk.store.begin(offer)
@@ -174,6 +178,7 @@ class _Arrival:
                         transfer_syntax_uid=offer.transfer_syntax_uid,
                         path=placed.path,
                         size_bytes=self._part.size_bytes,
+                        worker=self._worker,
                     )
                 )
         return _SUCCESS

@@ -1,8 +1,10 @@
 """What the engine needs from the layers beside it; `network` and `storage` satisfy it by shape."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
@@ -38,7 +40,7 @@ class Receiver(Protocol):
 class Peer(Protocol):
     """One worker's way to the PACS: at most one association, opened when needed and kept."""
 
-    def take_inventory(self, selection: Selection) -> Inventory:
+    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
         """Ask by C-FIND what there is. Raises `PeerError`, `Cancelled`."""
 
     def negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
@@ -93,6 +95,12 @@ class Store(Protocol):
 
     def present(self, inventory: Inventory) -> frozenset[str]:
         """SOP Instance UIDs that an earlier run left, proven again. Raises `DiskFailed`."""
+
+    def plan(self, uids: Iterable[str]) -> None:
+        """Remember that these studies are to be retrieved."""
+
+    def unplan(self, uid: str) -> None:
+        """A study is not to be retrieved after all."""
 
     def finish(self, study: StudyEntry) -> None:
         """Remember how a study ended."""

@@ -1,7 +1,7 @@
 """A whole run: workers take studies from one queue, and the story comes out as events.
 
 Workers are threads, one association each. They append events to one deque, which costs them next to
-nothing, and the iterator looks at it some twenty times a second.
+nothing, and the iterator looks at it some twenty times a second, as long as anybody works.
 """
 
 from collections import deque
@@ -10,9 +10,11 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
+from dicom_retrieve_tui.engine.gate import GatedPeer
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.study import Postponed
-from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
@@ -34,7 +36,7 @@ class Jobs(Protocol):
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
         """Make one attempt at a study."""
 
-    def help(self, task: HelpTask, peer: Peer) -> None:
+    def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         """Make requests for a study that another worker has."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
@@ -66,8 +68,9 @@ class Run:
         self._outbox = outbox
         self._cancel = cancel
         self._workers = plan.parallel
-        self.queue = TaskQueue(plan.selections, cancel, workers=self._workers)
-        self._verdicts: set[Verdict] = set()
+        self.queue = TaskQueue(plan.selections, cancel, workers=self._workers, emit=outbox.append)
+        self._verdicts: dict[str | None, Verdict] = {}
+        """The last one on each study; None stands for the disk."""
 
     def events(
         self,
@@ -76,7 +79,7 @@ class Run:
         resources: AbstractContextManager[object],
         report: Callable[[], None],
     ) -> Generator[Event, None, None]:
-        """Do every selection, and tell of it.
+        """Do every selection, and tell of it, until the queue is closed and empty.
 
         Expected failures are events; only a bug raises. Closing the iterator cancels the run and
         joins its threads.
@@ -104,7 +107,7 @@ class Run:
         except DiskFailed as failure:  # what was recorded last could not be kept
             if ended_by is not None:  # nobody listens any more, or there is a bug to tell
                 raise ended_by from failure
-            self._verdicts.add(Verdict.FAILED)
+            self._verdicts[None] = Verdict.FAILED
             self._outbox.append(Noted(study_instance_uid=None, text=str(failure)))
         yield from self._drain_outbox()
         yield RetrieveFinished(verdict=self._verdict())
@@ -117,13 +120,19 @@ class Run:
                 yield from self._events_of(futures, report)
             except BaseException:  # a bug in a worker, or a face that looks no further
                 self._cancel.request()
+                self.queue.wake()
                 raise
         for task in self.queue.abandoned():
-            self._verdicts.add(jobs.abandon(task).verdict)
+            self.abandon(jobs, task)
+
+    def abandon(self, jobs: Jobs, task: StudyTask) -> None:
+        """Close the account of a study that was to be tried again, and will not be."""
+        self._verdicts[task.uid] = jobs.abandon(task).verdict
 
     def _events_of(self, futures: set[Future[None]], report: Callable[[], None]) -> Iterator[Event]:
         """What happens until all workers are done."""
         while futures:
+            self.queue.rest(unless=lambda: self._outbox)
             done, futures = wait(futures, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
@@ -136,21 +145,26 @@ class Run:
 
     def _work(self, jobs: Jobs, number: int) -> None:
         """One worker: take the next study until there is none."""
-        peer = self._open_peer(number)
+        peer = GatedPeer(self._open_peer(number), self.queue)
         try:
             while (task := self._take(peer)) is not None:
                 if isinstance(task, HelpTask):
-                    jobs.help(task, peer)
-                    self.queue.finish()
-                    continue
-                outcome = jobs.retrieve(task, peer, number)
-                if isinstance(outcome, Postponed):
-                    self.queue.put_back(task, outcome.wait_s)
+                    jobs.help(task, peer, number)
+                    self.queue.finish(task)
                 else:
-                    self._verdicts.add(outcome.verdict)
-                    self.queue.finish()
+                    self._attempt(task, jobs, peer, number)
         finally:
             peer.close()
+
+    def _attempt(self, task: StudyTask, jobs: Jobs, peer: Peer, number: int) -> None:
+        outcome = jobs.retrieve(task, peer, number)
+        if isinstance(outcome, Postponed):
+            if self.queue.put_back(task, outcome.wait_s):
+                return
+            self.abandon(jobs, task)  # stopped in this very moment
+        else:
+            self._verdicts[task.uid] = outcome.verdict
+        self.queue.finish(task)
 
     def _take(self, peer: Peer) -> StudyTask | HelpTask | None:
         """The next study; while there is none, no association is kept from others."""
@@ -162,4 +176,4 @@ class Run:
     def _verdict(self) -> Verdict:
         if self._cancel.requested and self.queue.left:
             return Verdict.CANCELLED
-        return total_verdict(self._verdicts)
+        return total_verdict(self._verdicts.values())

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from dicom_retrieve_tui.engine.work import StudyWork
-from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.inventory import ListedInstance
 from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
 
@@ -87,10 +86,14 @@ class Shares:
         with self._changed:
             self._left.append(request)
 
-    def wait(self, cancel: CancelToken) -> None:
-        """Wait until nobody asks any more, or the user stops; nobody can join after that."""
+    def wait(self) -> None:
+        """Wait until nobody asks any more; nobody can join after that.
+
+        Also when the user stopped: askers end soon, then, and nothing may be told of a study after
+        its verdict.
+        """
         with self._changed:
-            while self._askers and not cancel.requested:
+            while self._askers:
                 self._changed.wait(_TICK_S)
             self._closed = True
             self._left.clear()

@@ -1,14 +1,16 @@
 """One study from its inventory to its verdict, in one attempt or several."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.judgement import Ending, judge, judge_delivery
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.shares import Shares
 from dicom_retrieve_tui.engine.survey import inventoried, unworked
-from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
 from dicom_retrieve_tui.engine.transfer import Quirks, Transfer
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
@@ -16,7 +18,10 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
+    HelpFinished,
+    HelpStarted,
     StudyFinished,
+    StudyRemoved,
     StudyStarted,
 )
 from dicom_retrieve_tui.model.journalled import StudyEntry
@@ -59,7 +64,6 @@ class Study:
 
     plan: Plan
     desk: Desk
-    cancel: CancelToken
     drain_s: float
     """Seconds of silence after a final C-MOVE response until no late instance is expected."""
     backoff: Backoff
@@ -75,7 +79,7 @@ class Study:
         Returns the verdict, or `Postponed` if the failure may heal and attempts are left.
         """
         self._announce(task, worker)
-        result = self._attempt(task, peer)
+        result = self._attempt(task, peer, worker)
         if (wait_s := self._wait_s(task, result)) is not None:
             self.desk.emit(
                 AttemptFailed(
@@ -95,6 +99,15 @@ class Study:
             return self._finish(task, judge(task.work, Ending(cancelled=True)))
         uid = task.selection.study_instance_uid
         return self._finish(task, unworked(uid, Verdict.CANCELLED, ""))
+
+    def expect(self, uids: Iterable[str]) -> None:
+        """These studies were added to the queue."""
+        self.desk.store.plan(uids)
+
+    def dismiss(self, task: StudyTask) -> None:
+        """A study left the queue before anybody took it up."""
+        self.desk.store.unplan(task.uid)
+        self.desk.emit(StudyRemoved(study_instance_uid=task.uid))
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
         asked = task.work.expected if task.work is not None else frozenset()
@@ -118,7 +131,7 @@ class Study:
     def _wait_s(self, task: StudyTask, result: _Result) -> float | None:
         """Seconds until the next attempt, or None if this was the last one."""
         hopeless = result.finished.verdict not in _MAY_HEAL or self.desk.disk_failure
-        if hopeless or self.cancel.requested:
+        if hopeless or task.cancel.requested:
             return None
         if result.crowded and self.queue.lower():
             return self.backoff.wait_s(1)  # nobody failed: there were too many of us
@@ -128,7 +141,7 @@ class Study:
         task.failed_attempts += 1
         return self.backoff.wait_s(task.failed_attempts)
 
-    def _attempt(self, task: StudyTask, peer: Peer) -> _Result:
+    def _attempt(self, task: StudyTask, peer: Peer, worker: int) -> _Result:
         uid = task.selection.study_instance_uid
         if (broken := self.desk.disk_failure) is not None:
             if task.work is not None:
@@ -141,7 +154,7 @@ class Study:
         except RetrieveError as error:
             failed = unworked(uid, Verdict.FAILED, str(error))
             return _Result(failed, error_cure(error), error)
-        ending = self._retrieve(work, peer)
+        ending = self._retrieve(task, work, peer, worker)
         finished = (
             judge_delivery(work, ending, self.plan.move_destination or "")
             if ending.elsewhere
@@ -149,28 +162,45 @@ class Study:
         )
         return _Result(finished, ending.cure, ending.error)
 
-    def help(self, task: HelpTask, peer: Peer) -> None:
-        """Make requests for a study that another worker has; its failures are no failures yet."""
+    def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
+        """Make requests for a study that another worker has; its failures are no failures yet.
+
+        A study of its own comes first, as soon as there is one.
+        """
+        if not task.shares.join():
+            return
+        uid, others_may = task.shares.work.study_instance_uid, False
+        self.desk.emit(HelpStarted(study_instance_uid=uid, worker=worker))
         try:
-            self._transfer(task.shares.work, peer, task.shares).help()
+            transfer = self._transfer(task.shares.work, task.cancel, peer, worker, task.shares)
+            others_may = transfer.help(busy=lambda: self.queue.has_ready)
         except (Cancelled, RetrieveError) as error:
             _LOG.debug("no more help: %s", error)
             if isinstance(error, AssociationRejected) and _no_association_left(error):
                 self.queue.lower()
-        finally:  # nothing is left, or asking again is pointless
-            self.queue.unshare(task.shares)
+        finally:
+            if not others_may:  # nothing is left, or asking again is pointless
+                self.queue.unshare(task)
+            self.desk.emit(HelpFinished(study_instance_uid=uid, worker=worker))
+            task.shares.leave()
 
-    def _retrieve(self, work: StudyWork, peer: Peer) -> Ending:
+    def _retrieve(self, task: StudyTask, work: StudyWork, peer: Peer, worker: int) -> Ending:
         """Ask for what is missing, with the help of others if they have nothing else to do."""
         shares = self._shares(work)
+        transfer = self._transfer(work, task.cancel, peer, worker, shares)
         self.desk.open(work)
-        if shares is not None:
-            self.queue.share(shares)
+        if shares is None:
+            try:
+                return transfer.run()
+            finally:
+                self.desk.close(work)
+        help_task = HelpTask(shares, task.cancel)
+        self.queue.share(help_task)
         try:
-            return self._transfer(work, peer, shares).run()
+            return transfer.run()
         finally:
-            if shares is not None:
-                self.queue.unshare(shares)
+            self.queue.unshare(help_task)
+            shares.wait()
             self.desk.close(work)
 
     def _shares(self, work: StudyWork) -> Shares | None:
@@ -182,16 +212,24 @@ class Study:
         shares = Shares(work, workers)
         return shares if len(shares) > 1 else None
 
-    def _transfer(self, work: StudyWork, peer: Peer, shares: Shares | None) -> Transfer:
+    def _transfer(
+        self,
+        work: StudyWork,
+        cancel: CancelToken,
+        peer: Peer,
+        worker: int,
+        shares: Shares | None,
+    ) -> Transfer:
         return Transfer(
             plan=self.plan,
             desk=self.desk,
-            cancel=self.cancel,
+            cancel=cancel,
             drain_s=self.drain_s,
             quirks=self.quirks,
             destination=self._destination,
             work=work,
             peer=peer,
+            worker=worker,
             shares=shares,
         )
 
@@ -206,7 +244,7 @@ class Study:
         """Ask what there is, look what of it is here, and tell; an earlier attempt may have."""
         if task.work is not None:
             return task.work
-        inventory = peer.take_inventory(task.selection)
+        inventory = peer.take_inventory(task.selection, task.cancel)
         elsewhere = self.plan.move_destination is not None and not self.plan.listening
         look = inventory.listed and not elsewhere
         present = self.desk.store.present(inventory) if look else frozenset()

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask
+from dicom_retrieve_tui.engine.tasks import HelpTask
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
 from dicom_retrieve_tui.model.inventory import Inventory
@@ -24,7 +25,7 @@ class Survey:
         uid = task.selection.study_instance_uid
         self.emit(StudyStarted(study_instance_uid=uid, worker=worker))
         try:
-            inventory = peer.take_inventory(task.selection)
+            inventory = peer.take_inventory(task.selection, task.cancel)
             self.emit(inventoried(inventory))
             finished = _judge(inventory)
         except Cancelled:
@@ -34,7 +35,7 @@ class Survey:
         self.emit(finished)
         return finished
 
-    def help(self, task: HelpTask, peer: Peer) -> None:
+    def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         """Nothing in a survey is shared."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:

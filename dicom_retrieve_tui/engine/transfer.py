@@ -55,6 +55,7 @@ class Transfer:
     destination: str
     work: StudyWork
     peer: Peer
+    worker: int
     shares: Shares | None = None
     """What to ask for, one request after the other, with the help of others; None: all at once."""
     _final: FinalResponse | None = None
@@ -80,22 +81,28 @@ class Transfer:
             destination=self.destination if self._moved else "",
         )
 
-    def help(self) -> None:
+    def help(self, busy: Callable[[], bool]) -> bool:
         """Make requests for a study that is in other hands, while it has any to spare.
+
+        Args:
+            busy: True if the helper is needed elsewhere; looked at after each request.
+
+        Returns:
+            True if it left because it was, so that others may go on.
 
         Raises:
             RetrieveError, Cancelled: As ever; what is missing then is its owner's affair.
         """
         if self.plan.method is Method.C_MOVE:
-            self._ask_by_shares(self._move)
-            return
+            return self._ask_by_shares(self._move, busy)
         try:
             for negotiation in self.peer.negotiations(self.work.inventory)[:1]:
-                self._ask_by_shares(partial(self._get, negotiation))
+                return self._ask_by_shares(partial(self._get, negotiation), busy)
         except ContextNotAccepted:
             if self.plan.method is Method.C_GET or self.plan.move_destination is None:
                 raise
-            self._ask_by_shares(self._move)
+            return self._ask_by_shares(self._move, busy)
+        return False
 
     def _run_method(self) -> None:
         if self.plan.method is Method.C_MOVE:
@@ -157,16 +164,17 @@ class Transfer:
         except RetrieveError as error:
             failure = error
         if self.shares is not None:  # the account stays open while others bring what they asked for
-            self.shares.wait(self.cancel)
+            self.shares.wait()
         came = self.work.stored_count > before
         if failure is not None and (came or not isinstance(failure, AssociationAborted)):
             raise failure
         return came or self.cancel.requested or self.desk.disk_failure is not None
 
-    def _ask_by_shares(self, ask: _Ask) -> None:
+    def _ask_by_shares(self, ask: _Ask, busy: Callable[[], bool] = lambda: False) -> bool:
+        """Ask share by share; True if that ended because of `busy`."""
         shares = self.shares
         if shares is None or not shares.join():
-            return
+            return False
         try:
             while not self._settled and (request := shares.take()):
                 try:
@@ -174,8 +182,11 @@ class Transfer:
                 except BaseException:
                     shares.give_back(request)
                     raise
+                if busy():
+                    return True
         finally:
             shares.leave()
+        return False
 
     def _chase(self, ask: _Ask, others: Sequence[_Ask]) -> None:
         """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.
@@ -230,7 +241,7 @@ class Transfer:
                 return
 
     def _get(self, negotiation: Any, request: RetrieveRequest) -> None:
-        receiver = self.desk.receiver(self.work)
+        receiver = self.desk.receiver(self.work, self.worker)
         self._final = self.peer.c_get(self._order(request), negotiation, receiver)
 
     def _move(self, request: RetrieveRequest) -> None:
@@ -245,6 +256,7 @@ class Transfer:
         return Order(
             request=request,
             patient_id=self.work.inventory.patient_id,
+            cancel=self.cancel,
             activity=self.work.activity,
             on_response=self._on_response,
         )

@@ -3,6 +3,7 @@
 The names and fields are public: `--json` prints one event a line. An event is emitted after its
 fact holds. `RetrieveStarted` is the first and `RetrieveFinished` the last, each once; every
 `StudyStarted` has exactly one `StudyFinished`. Order holds within a study, not between studies.
+A study that is finished may be queued again, and its story then begins anew.
 """
 
 import re
@@ -23,7 +24,39 @@ class RetrieveStarted:
     """The PACS, as `AET@host:port`."""
     method: str
     studies: int
+    """Those that it begins with; each `StudyQueued` is one more."""
     parallel: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyQueued:
+    """A study was put to the end of the queue of a run under way, for the first time or again."""
+
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPromoted:
+    """A study moved to the front of the queue."""
+
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRemoved:
+    """A study left the queue before a worker took it up; the run is not about it any more."""
+
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaused:
+    """No study and no request is begun from now on; requests in hand go on to their end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    """Workers go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +81,22 @@ class AssociationClosed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted:
     """A worker took up a study."""
+
+    study_instance_uid: str
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpStarted:
+    """A worker without a study of its own makes requests for one that another worker has."""
+
+    study_instance_uid: str
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpFinished:
+    """It makes no more of them: none are left, one failed, or there is a study of its own."""
 
     study_instance_uid: str
     worker: int
@@ -124,6 +173,8 @@ class InstanceStored:
     """Where the file is, relative to the output folder."""
     size_bytes: int
     """Size of the file, preamble and file meta included."""
+    worker: int | None = None
+    """Whose association it came on; None if it came on one of the PACS's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +232,16 @@ class RetrieveFinished:
 
 Event = (
     RetrieveStarted
+    | StudyQueued
+    | StudyPromoted
+    | StudyRemoved
+    | RunPaused
+    | RunResumed
     | AssociationOpened
     | AssociationClosed
     | StudyStarted
+    | HelpStarted
+    | HelpFinished
     | AttemptFailed
     | AttemptStarted
     | StudyInventoried

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 
@@ -15,6 +16,8 @@ class Order:
     request: RetrieveRequest
     patient_id: str | None
     """Patient ID (0010,0020) for the Patient Root model, which wants it."""
+    cancel: CancelToken
+    """Requested to end this request, and not the others of the run."""
     activity: Activity
     """What the clocks look at; every association that brings instances for it notes its bytes."""
     on_response: Callable[[FinalResponse], None]

@@ -5,10 +5,30 @@ state in place, because a run may hold 20,000 studies and a copy for each event 
 the retrieval.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.model.workers import WorkerProgress, follow
+
+_OfRun = (
+    events.RetrieveStarted
+    | events.RunPaused
+    | events.RunResumed
+    | events.AssociationOpened
+    | events.AssociationClosed
+    | events.Noted
+    | events.RetrieveFinished
+)
+_OfStudy = (
+    events.StudyStarted
+    | events.StudyInventoried
+    | events.BytesReceived
+    | events.PeerCounted
+    | events.InstanceSetAside
+    | events.StudyFinished
+)
 
 
 @dataclass(slots=True)
@@ -18,13 +38,17 @@ class StudyProgress:
     study_instance_uid: str
     worker: int
     """The worker that has it, or had it."""
+    helpers: int = 0
+    """Workers that make requests for it beside the one that has it."""
     waiting: bool = False
     """True between two attempts."""
     failed_attempts: int = 0
+    inventoried: bool = False
+    """True once C-FIND told what there is, or would not tell."""
     listed: bool = False
     expected: int | None = None
     present: int = 0
-    """Instances that an earlier run left; `stored` counts them, too."""
+    """Instances that an earlier run or try left; `stored` counts them, too."""
     stored: int = 0
     received_bytes: int = 0
     refused: int = 0
@@ -47,18 +71,26 @@ class Progress:
     parallel: int = 0
     studies: dict[str, StudyProgress] = field(default_factory=dict)
     """By Study Instance UID, in the order in which they were taken up."""
+    queued: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    """Those that were added to the run under way and not taken up since, the next one first. One
+    that is tried again stays in `studies`, as its last try left it, until it is taken up."""
+    paused: bool = False
+    workers: dict[int, WorkerProgress] = field(default_factory=dict)
+    """By number, in no order."""
     notes: list[str] = field(default_factory=list)
     associations: int = 0
     """Open now."""
     expected: int = 0
     """Instances, as far as the studies taken up so far are known."""
     present: int = 0
-    """Left by an earlier run; `stored` counts them, too."""
+    """Left by an earlier run or try; `stored` counts them, too."""
     stored: int = 0
+    came: int = 0
+    """Instances that came and were stored; never falls, also when a study is tried again."""
     refused: int = 0
     set_aside: int = 0
     received_bytes: int = 0
-    """Data set bytes that came over the network."""
+    """Data set bytes that came over the network; never falls."""
     stored_bytes: int = 0
     """Size of the files."""
     finished: int = 0
@@ -74,9 +106,30 @@ class Progress:
     def apply(self, event: events.Event) -> None:
         """Take in one event."""
         match event:
+            case events.InstanceStored():
+                self._store(event)
+                return  # the one event that there are many of; it changes nobody's state
+            case events.StudyQueued() | events.StudyPromoted() | events.StudyRemoved():
+                self._apply_to_queue(event)
+            case events.InstanceRefused():
+                self._apply_refusal(event)
+            case events.AttemptFailed() | events.AttemptStarted():
+                self._apply_attempt(event)
+            case events.HelpStarted():
+                self.studies[event.study_instance_uid].helpers += 1
+            case events.HelpFinished():
+                self.studies[event.study_instance_uid].helpers -= 1
+            case _:
+                self._apply_to_run(event)
+        follow(self.workers, self.studies, event)
+
+    def _apply_to_run(self, event: _OfRun | _OfStudy) -> None:
+        match event:
             case events.RetrieveStarted():
                 self.peer, self.method = event.peer, event.method
                 self.studies_total, self.parallel = event.studies, event.parallel
+            case events.RunPaused() | events.RunResumed():
+                self.paused = isinstance(event, events.RunPaused)
             case events.AssociationOpened():
                 self.associations += 1
             case events.AssociationClosed():
@@ -85,12 +138,49 @@ class Progress:
                 self.notes.append(event.text)
             case events.RetrieveFinished():
                 self.verdict = event.verdict
-            case events.InstanceRefused():
-                self._apply_refusal(event)
-            case events.AttemptFailed() | events.AttemptStarted():
-                self._apply_attempt(event)
             case _:
                 self._apply_to_study(event)
+
+    def _apply_to_queue(
+        self, event: events.StudyQueued | events.StudyPromoted | events.StudyRemoved
+    ) -> None:
+        uid = event.study_instance_uid
+        known = uid in self.studies
+        match event:
+            case events.StudyQueued():
+                self.queued[uid] = None
+                self.studies_total += not known
+            case events.StudyRemoved():
+                self.queued.pop(uid, None)
+                self.studies_total -= not known
+            case events.StudyPromoted():
+                if uid in self.queued:
+                    self.queued.move_to_end(uid, last=False)
+
+    def _start(self, event: events.StudyStarted) -> None:
+        """Begin the account of a study; that of an earlier try is taken back."""
+        uid = event.study_instance_uid
+        self.queued.pop(uid, None)
+        if (earlier := self.studies.pop(uid, None)) is not None:
+            self.expected -= earlier.expected or 0
+            self.present -= earlier.present
+            self.stored -= earlier.stored
+            self.refused -= earlier.refused
+            self.set_aside -= earlier.set_aside
+            self.finished -= 1
+            self.good -= earlier.verdict in GOOD
+        self.studies[uid] = StudyProgress(uid, event.worker)
+
+    def _store(self, event: events.InstanceStored) -> None:
+        study = self.studies[event.study_instance_uid]
+        study.stored += 1
+        self.stored += 1
+        self.came += 1
+        self.stored_bytes += event.size_bytes
+        worker = self.workers[study.worker if event.worker is None else event.worker]
+        worker.instances += 1
+        if study.helpers:
+            worker.received_bytes += event.size_bytes
 
     def _apply_attempt(self, event: events.AttemptFailed | events.AttemptStarted) -> None:
         study = self.studies[event.study_instance_uid]
@@ -105,30 +195,19 @@ class Progress:
         if event.study_instance_uid is not None:
             self.studies[event.study_instance_uid].refused += 1
 
-    def _apply_to_study(
-        self,
-        event: events.StudyStarted
-        | events.StudyInventoried
-        | events.BytesReceived
-        | events.PeerCounted
-        | events.InstanceStored
-        | events.InstanceSetAside
-        | events.StudyFinished,
-    ) -> None:
-        uid = event.study_instance_uid
+    def _apply_to_study(self, event: _OfStudy) -> None:
         if isinstance(event, events.StudyStarted):
-            self.studies[uid] = StudyProgress(uid, event.worker)
+            self._start(event)
             return
-        study = self.studies[uid]
+        study = self.studies[event.study_instance_uid]
         match event:
-            case events.InstanceStored():
-                study.stored += 1
-                self.stored += 1
-                self.stored_bytes += event.size_bytes
             case events.BytesReceived():
                 study.received_bytes += event.size_bytes
                 self.received_bytes += event.size_bytes
+                if not study.helpers:
+                    self.workers[study.worker].received_bytes += event.size_bytes
             case events.StudyInventoried():
+                study.inventoried = True
                 study.listed, study.expected = event.listed, event.expected
                 study.present = study.stored = event.present
                 self.expected += event.expected or 0

@@ -57,6 +57,8 @@ class Association:
         self, caller: Caller, connection: Connection, acceptance: Acceptance, proposed: int
     ) -> None:
         self.caller = caller
+        self.cancel = caller.cancel
+        """Ends the request at hand; whoever makes one may set its own."""
         self.peer = str(caller.peer)
         self.connection = connection
         self.stream = MessageStream(connection, acceptance.peer_max_pdu_bytes)
@@ -138,7 +140,7 @@ class Association:
         Whatever was to be done is done, so a peer that fails to say good-bye changes nothing.
         """
         clocks = self.caller.clocks
-        limit_s = clocks.cancel_grace_s if self.caller.cancel.requested else clocks.release_s
+        limit_s = clocks.cancel_grace_s if self.cancel.requested else clocks.release_s
         waiting_for = f"{self.peer} to answer our A-RELEASE-RQ"
         self.connection.guard = within(limit_s, waiting_for, CancelToken())
         try:

@@ -5,10 +5,11 @@ storage classes of the C-GET at hand, so that the next study can often use it, t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dicom_retrieve_tui.errors import AssociationAborted
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
@@ -60,9 +61,11 @@ class PacsPeer:
         self._association: Association | None = None
         self._proposed: frozenset[Proposal] = frozenset()
 
-    def take_inventory(self, selection: Selection) -> Inventory:
+    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
         """See `engine.ports.Peer`."""
-        return self._use(_NO_STORAGE, lambda association: take_inventory(association, selection))
+        return self._use(
+            _NO_STORAGE, cancel, lambda association: take_inventory(association, selection)
+        )
 
     def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
         """The storage contexts for an inventory, cut to what fits beside C-FIND, C-GET and C-MOVE.
@@ -90,12 +93,16 @@ class PacsPeer:
         self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
     ) -> FinalResponse:
         """See `engine.ports.Peer`."""
-        return self._use(negotiation, lambda association: c_get(association, order, receiver))
+        return self._use(
+            negotiation, order.cancel, lambda association: c_get(association, order, receiver)
+        )
 
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         """See `engine.ports.Peer`."""
         return self._use(
-            _NO_STORAGE, lambda association: c_move(association, order, move_destination)
+            _NO_STORAGE,
+            order.cancel,
+            lambda association: c_move(association, order, move_destination),
         )
 
     def close(self) -> None:
@@ -104,14 +111,19 @@ class PacsPeer:
             self._association.release()
             self._forget()
 
-    def _use(self, needed: Negotiation, ask: Callable[[Association], _T]) -> _T:
+    def _use(
+        self, needed: Negotiation, cancel: CancelToken, ask: Callable[[Association], _T]
+    ) -> _T:
         """Ask on an association that has the contexts needed: the open one, or else a new one.
+
+        A request that `cancel` ends before its answer costs the association, and nothing else.
 
         A kept association may have died of boredom. That shows before any answer, and then the
         question is put again on a new one.
         """
         kept = self._association
         if kept is not None and needed.met_by(self._proposed):
+            kept.cancel = cancel
             answered_before = kept.stream.received_commands
             try:
                 return self._ask(kept, ask)
@@ -119,7 +131,7 @@ class PacsPeer:
                 if kept.stream.received_commands > answered_before:
                     raise
         self.close()
-        return self._ask(self._open(needed), ask)
+        return self._ask(self._open(needed, cancel), ask)
 
     def _ask(self, association: Association, ask: Callable[[Association], _T]) -> _T:
         try:
@@ -130,9 +142,10 @@ class PacsPeer:
                 self._forget()
             raise
 
-    def _open(self, needed: Negotiation) -> Association:
+    def _open(self, needed: Negotiation, cancel: CancelToken) -> Association:
         proposals = _QUERY_RETRIEVE + needed.proposals
-        self._association = association = Association.request(self._caller, proposals)
+        caller = replace(self._caller, cancel=cancel)
+        self._association = association = Association.request(caller, proposals)
         self._proposed = frozenset(proposals)
         self._emit(
             AssociationOpened(

@@ -92,7 +92,7 @@ def _ask(
     association.guard_with(
         AnswerGuard(
             association.caller.clocks,
-            association.caller.cancel,
+            association.cancel,
             association.connection.activity,
             waiting_for=f"the answer of {association.peer}",
         )

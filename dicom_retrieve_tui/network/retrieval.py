@@ -92,7 +92,7 @@ class _Conversation:
         association.guard_with(
             AnswerGuard(
                 association.caller.clocks,
-                association.caller.cancel,
+                association.cancel,
                 order.activity,
                 waiting_for=f"the answer of {association.peer}",
                 on_cancel=self._send_cancel,

@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.layout import Layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
 from dicom_retrieve_tui.storage.file_meta import read_header
-from dicom_retrieve_tui.storage.lock import FolderLock
+from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
 
 PRIVATE_FOLDER = ".dicom-retrieve"
@@ -51,7 +51,7 @@ class OutputFolder:
             raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
         try:
             self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock_file = FolderLock.acquire(self._parts.parent / "lock")
+            self._lock_file = FolderLock.acquire(self._parts.parent / LOCK)
             for leftover in self._parts.iterdir():
                 leftover.unlink()
         except OSError as error:

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -52,6 +52,11 @@ CREATE TABLE IF NOT EXISTS missing (
 """No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
 
 
+_PLAN = "INSERT OR IGNORE INTO studies VALUES (?, ?)"
+_UNPLAN = (
+    "DELETE FROM studies WHERE study_instance_uid = ?1 AND verdict = ?2"
+    " AND NOT EXISTS (SELECT 1 FROM instances WHERE study_instance_uid = ?1)"
+)
 _ANY_MISSING = "SELECT 1 FROM missing WHERE study_instance_uid = ?"
 _SET_VERDICT = "INSERT OR REPLACE INTO studies VALUES (?, ?)"
 _SET_VERDICT_IF_OPEN = (
@@ -92,7 +97,7 @@ class Journal:
         self._path = path
         self._root = root
         self._layout = layout
-        self._planned = planned
+        self._plans = deque((uid, True) for uid in planned)
         self._pending: deque[Entry] = deque()
         self._finished: deque[StudyEntry] = deque()
         self._failure: DiskFailed | None = None
@@ -121,6 +126,14 @@ class Journal:
         if self._failure is not None:
             self._told = True
             raise self._failure
+
+    def plan(self, uids: Iterable[str]) -> None:
+        """Note studies that are to be retrieved, too."""
+        self._plans.extend((uid, True) for uid in uids)
+
+    def unplan(self, uid: str) -> None:
+        """A study that was planned, and of which nothing came, is not to be retrieved after all."""
+        self._plans.append((uid, False))
 
     def record(self, entry: Entry) -> None:
         """Note an instance; it reaches the database within moments, and is then synced."""
@@ -159,7 +172,6 @@ class Journal:
         """The writer's life: a transaction, a sync, and again."""
         try:
             with contextlib.closing(_connect(self._path)) as database:
-                self._write_plan(database)
                 while True:
                     last = self._closing
                     self._write_batch(database)
@@ -178,6 +190,7 @@ class Journal:
         # The studies first: what is recorded after this look belongs to the next batch.
         finished = _take(self._finished)
         entries = _take(self._pending)
+        self._write_plans(database)
         if not entries and not finished:
             return
         with database:
@@ -200,12 +213,12 @@ class Journal:
             for study in finished:
                 self._write_study(database, study)
 
-    def _write_plan(self, database: sqlite3.Connection) -> None:
+    def _write_plans(self, database: sqlite3.Connection) -> None:
+        if not (plans := _take(self._plans)):
+            return
         with database:
-            database.executemany(
-                "INSERT OR IGNORE INTO studies VALUES (?, ?)",
-                [(uid, UNFINISHED) for uid in self._planned],
-            )
+            for uid, planned in plans:
+                database.execute(_PLAN if planned else _UNPLAN, (uid, UNFINISHED))
 
     @staticmethod
     def _write_study(database: sqlite3.Connection, study: StudyEntry) -> None:

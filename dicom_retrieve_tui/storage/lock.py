@@ -16,6 +16,10 @@ if sys.platform != "win32":
     import fcntl
 
 
+LOCK = "lock"
+"""The lock file's name in the private folder."""
+
+
 class FolderLock:
     """Holds a lock file from `acquire` to `release`."""
 
@@ -62,6 +66,25 @@ class FolderLock:
         with contextlib.suppress(OSError):
             self._path.unlink()
         os.close(self._fd)
+
+
+def is_locked(path: Path) -> bool:
+    """True if somebody, this process included, holds the lock at `path` just now."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
 
 
 def _still_named(fd: int, path: Path) -> bool:

@@ -3,7 +3,7 @@
 import os
 import stat
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
@@ -37,7 +37,7 @@ class InstanceStore:
         """
         self._root = root
         self._layout = layout
-        self._planned = planned
+        self._planned = dict.fromkeys(planned)
         self._folder = OutputFolder(root, parse_layout(layout))
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
         self._journal: Journal | None = None
@@ -135,6 +135,22 @@ class InstanceStore:
             self._journal_in_order().record(entry)
             yield sop
 
+    def plan(self, uids: Iterable[str]) -> None:
+        """Record that these studies are to be retrieved, too."""
+        with self._opening:
+            if self._journal is None:
+                self._planned.update(dict.fromkeys(uids))
+            else:
+                self._journal.plan(uids)
+
+    def unplan(self, uid: str) -> None:
+        """Record nothing of a study that is not to be retrieved after all."""
+        with self._opening:
+            if self._journal is None:
+                self._planned.pop(uid, None)
+            else:
+                self._journal.unplan(uid)
+
     def finish(self, study: StudyEntry) -> None:
         """Record how a study ended; it counts once all of its files are synced."""
         if self._journal is not None:
@@ -161,5 +177,7 @@ class InstanceStore:
         """The journal, made with the first instance: a run that keeps nothing leaves nothing."""
         with self._opening:
             if self._journal is None:
-                self._journal = Journal(self._journal_path, self._root, self._layout, self._planned)
+                self._journal = Journal(
+                    self._journal_path, self._root, self._layout, tuple(self._planned)
+                )
             return self._journal

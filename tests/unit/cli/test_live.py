@@ -1,6 +1,7 @@
 import io
 import itertools
 import signal
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
+    HelpStarted,
     PeerCounted,
     RetrieveFinished,
     StudyInventoried,
@@ -86,6 +88,29 @@ def test_each_worker_has_a_row_with_its_count_and_rate() -> None:
     assert first.instances_per_s == pytest.approx(1.0)
     assert first.bytes_per_s == pytest.approx(5_000_000)
     assert (second.done, second.instances_per_s) == (0, 0.0)
+
+
+def test_a_helper_has_a_row_with_what_it_got_itself() -> None:
+    helped = (
+        started(1, parallel=2),
+        begun(LONG, 1, None)[0],
+        HelpStarted(study_instance_uid=LONG, worker=2),
+        begun(LONG, 1, 100)[1],
+        *(replace(stored(number, LONG), worker=1 + number % 2) for number in range(15)),
+    )
+
+    picture = picture_of(*helped)
+    owner, helper = picture.rows
+    lines = drawn(picture)
+
+    assert (owner.label, owner.done, owner.helping) == ("1", 15, False)
+    assert owner.instances_per_s == pytest.approx(1.6)
+    assert (helper.label, helper.study_instance_uid, helper.helping) == ("2", LONG, True)
+    assert helper.instances_per_s == pytest.approx(1.4)
+    assert picture.total.expected == 100
+    assert "15/100" in lines[0]
+    assert "helping" in lines[1]
+    assert lines[1].endswith("1.4/s   0.7 MB/s")
 
 
 def test_the_total_estimates_the_studies_that_nobody_has_asked_for_yet() -> None:

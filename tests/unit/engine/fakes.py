@@ -1,9 +1,10 @@
 """A peer and a store that do as a test says, without a socket or a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
@@ -66,6 +67,7 @@ class FakeStore:
         self.broken = broken
         self.here: set[str] = set()
         """What an earlier run left."""
+        self.planned: set[str] = set()
         self.finished: StudyEntry | None = None
 
     def begin(self, offer: InstanceOffer) -> FakePart:
@@ -82,6 +84,12 @@ class FakeStore:
     def present(self, inventory: Inventory) -> frozenset[str]:
         del inventory
         return frozenset(self.here)
+
+    def plan(self, uids: Iterable[str]) -> None:
+        self.planned.update(uids)
+
+    def unplan(self, uid: str) -> None:
+        self.planned.discard(uid)
 
     def finish(self, study: StudyEntry) -> None:
         self.finished = study
@@ -103,8 +111,8 @@ class FakePeer:
         self.receiver: Receiver | None = None
         """Where instances of a C-MOVE arrive."""
 
-    def take_inventory(self, selection: Selection) -> Inventory:
-        del selection
+    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
+        del selection, cancel
         if isinstance(self.inventory, RetrieveError):
             raise self.inventory
         return self.inventory

@@ -7,11 +7,12 @@ from contextlib import ExitStack, closing, nullcontext
 
 import pytest
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.retriever import Run
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.engine.survey import unworked
-from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask
+from dicom_retrieve_tui.engine.tasks import HelpTask
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
@@ -45,6 +46,7 @@ class _Rig:
             outbox=self.outbox,
             cancel=self.cancel,
         )
+        self.run.queue.close()
 
     def _open(self, worker: int) -> Peer:
         del worker
@@ -78,7 +80,7 @@ class _Jobs:
         task.started = True
         return self._job(task, peer, worker)
 
-    def help(self, task: HelpTask, peer: Peer) -> None:
+    def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         raise AssertionError
 
     def abandon(self, task: StudyTask) -> StudyFinished:

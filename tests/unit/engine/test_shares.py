@@ -1,7 +1,8 @@
 """A study cut into requests, and the workers that share them."""
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.shares import Shares
-from dicom_retrieve_tui.engine.tasks import HelpTask, StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
@@ -19,6 +20,21 @@ def _work(*sizes: int, present: frozenset[str] = frozenset()) -> StudyWork:
     )
     inventory = Inventory(study_instance_uid="1.2.3", listed=True, instances=instances)
     return StudyWork(_SELECTION, inventory, present)
+
+
+def _queue(studies: int, workers: int) -> TaskQueue:
+    selections = [Selection(study_instance_uid=f"1.{n}") for n in range(studies)]
+    return TaskQueue(selections, CancelToken(), workers=workers, emit=lambda _event: None)
+
+
+def _help(size: int) -> HelpTask:
+    return HelpTask(Shares(_work(size), workers=3), CancelToken())
+
+
+def _take(queue: TaskQueue) -> StudyTask | HelpTask:
+    task = queue.take()
+    assert task is not None
+    return task
 
 
 def _taken(shares: Shares) -> list[tuple[str, ...]]:
@@ -67,44 +83,45 @@ def test_a_request_that_failed_can_be_made_by_another() -> None:
 
 
 def test_idle_workers_help_with_the_study_that_has_most_left() -> None:
-    queue = TaskQueue([_SELECTION], CancelToken(), workers=3)
-    small, large = Shares(_work(20), workers=3), Shares(_work(500), workers=3)
+    queue = _queue(1, workers=3)
+    small, large = _help(20), _help(500)
     assert isinstance(queue.take(), StudyTask)
     queue.share(small)
     queue.share(large)
 
     task = queue.take(wait=False)
 
-    assert task == HelpTask(large)
+    assert task is large
 
 
 def test_a_study_of_its_own_comes_before_help() -> None:
-    queue = TaskQueue([_SELECTION, _SELECTION], CancelToken(), workers=3)
+    queue = _queue(2, workers=3)
     queue.take()
-    queue.share(Shares(_work(500), workers=3))
+    queue.share(_help(500))
 
     assert isinstance(queue.take(), StudyTask)
 
 
 def test_what_is_not_shared_any_more_gets_no_help() -> None:
-    queue = TaskQueue([_SELECTION], CancelToken(), workers=2)
-    shares = Shares(_work(500), workers=2)
+    queue = _queue(1, workers=2)
+    shared = _help(500)
     queue.take()
-    queue.share(shares)
-    queue.unshare(shares)
+    queue.share(shared)
+    queue.unshare(shared)
 
     assert queue.take(wait=False) is None
 
 
 def test_workers_are_idle_only_if_no_study_is_left_for_them() -> None:
-    queue = TaskQueue([_SELECTION] * 5, CancelToken(), workers=4)
+    queue = _queue(5, workers=4)
 
-    queue.take()
+    first = _take(queue)
     assert queue.idle_workers == 0
-    for _ in range(3):
+    second = _take(queue)
+    for _ in range(2):
         queue.take()
     assert queue.idle_workers == 0
-    queue.finish()
-    queue.finish()
+    queue.finish(first)
+    queue.finish(second)
     queue.take()
     assert queue.idle_workers == 1

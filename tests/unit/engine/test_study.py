@@ -5,9 +5,10 @@ from time import monotonic
 
 import pytest
 
+from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.study import Postponed, Study
-from dicom_retrieve_tui.engine.tasks import StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.tasks import TaskQueue
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -65,7 +66,7 @@ class _Rig:
         self.cancel = CancelToken()
         self.peer = peer
         self.store = store or FakeStore()
-        self.queue = _Queue([_SELECTION], self.cancel, workers=1)
+        self.queue = _Queue([_SELECTION], self.cancel, workers=1, emit=self.events.append)
         plan = Plan(
             selections=(_SELECTION,),
             method=method,
@@ -78,7 +79,6 @@ class _Rig:
         self.study = Study(
             plan=plan,
             desk=desk,
-            cancel=self.cancel,
             drain_s=drain_s,
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
             queue=self.queue,
@@ -179,7 +179,7 @@ def test_a_peer_that_rejects_lists_is_asked_one_by_one_and_remembered() -> None:
     assert finished.verdict is Verdict.COMPLETE
     assert asked == [0, 2, 1, 1]
     rig.peer.orders.clear()
-    rig.task = StudyTask(_SELECTION)
+    rig.task = StudyTask(selection=_SELECTION, cancel=rig.cancel)
     assert rig.finish().verdict is Verdict.COMPLETE
     assert [len(o.request.sop_instance_uids) for o in rig.peer.orders] == [0, 1, 1]
 

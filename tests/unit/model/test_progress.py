@@ -145,3 +145,72 @@ def test_notes_are_kept_in_order() -> None:
 def test_only_good_verdicts_make_a_run_complete() -> None:
     for verdict in Verdict:
         assert folded([events.RetrieveFinished(verdict=verdict)]).complete == (verdict in GOOD)
+
+
+def _queued(*uids: str) -> list[events.Event]:
+    return [events.StudyQueued(study_instance_uid=uid) for uid in uids]
+
+
+def test_what_is_added_to_a_run_is_counted_and_stands_in_its_order() -> None:
+    story: list[events.Event] = [
+        events.RetrieveStarted(peer="PACS@pacs:104", method="c-get", studies=1, parallel=1),
+        started("1.1"),
+        *_queued("1.2", "1.3", "1.4"),
+        events.StudyPromoted(study_instance_uid="1.4"),
+        events.StudyPromoted(study_instance_uid="1.1"),
+        events.StudyRemoved(study_instance_uid="1.2"),
+    ]
+
+    progress = folded(story)
+
+    assert progress.studies_total == 3
+    assert list(progress.queued) == ["1.4", "1.3"]
+    assert list(folded([*story, started("1.4")]).queued) == ["1.3"]
+
+
+def test_a_study_that_is_tried_again_begins_anew_when_it_is_taken_up() -> None:
+    finished = events.StudyFinished(
+        study_instance_uid=UID, verdict=Verdict.PARTIAL, expected=4, stored=2, missing=("1.9",)
+    )
+    story: list[events.Event] = [
+        *(events.RetrieveStarted(peer="", method="c-get", studies=1, parallel=1), started()),
+        *(inventoried(4), stored(UID, 1), stored(UID, 2), finished, *_queued(UID)),
+    ]
+    whole = events.StudyFinished(
+        study_instance_uid=UID, verdict=Verdict.COMPLETE, expected=4, stored=4
+    )
+    again: list[events.Event] = [
+        started(worker=2),
+        inventoried(4, present=2),
+        stored(UID, 3),
+        stored(UID, 4),
+        whole,
+    ]
+
+    waits = folded(story)
+    done = folded([*story, *again])
+
+    assert waits.studies[UID].verdict is Verdict.PARTIAL
+    assert list(waits.queued) == [UID]
+    assert (done.studies_total, done.finished, done.good) == (1, 1, 1)
+    assert (done.expected, done.stored, done.present, done.came) == (4, 4, 2, 4)
+    assert done.stored == sum(study.stored for study in done.studies.values())
+
+
+def test_a_retry_that_is_taken_back_leaves_the_last_verdict() -> None:
+    finished = events.StudyFinished(
+        study_instance_uid=UID, verdict=Verdict.FAILED, expected=None, stored=0
+    )
+    removed = events.StudyRemoved(study_instance_uid=UID)
+    start = events.RetrieveStarted(peer="", method="c-get", studies=1, parallel=1)
+
+    progress = folded([start, started(), finished, *_queued(UID), removed])
+
+    assert progress.studies[UID].verdict is Verdict.FAILED
+    assert (progress.studies_total, progress.finished) == (1, 1)
+    assert not progress.queued
+
+
+def test_a_pause_shows_until_the_run_goes_on() -> None:
+    assert folded([events.RunPaused()]).paused
+    assert not folded([events.RunPaused(), events.RunResumed()]).paused

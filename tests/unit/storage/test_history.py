@@ -1,0 +1,263 @@
+"""What the history remembers, through kills, damage and a second process."""
+
+import json
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.model.jobs import JobStudy, StudyEnd
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.history import History
+from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
+from tests.sessions import selections
+
+_BEGUN = datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
+_OPTIONS = {"method": "c-get", "parallel": 4, "layout": None}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "history.db"
+
+
+def _record(history: History, *uids: str, output: Path = Path("/nowhere")) -> int:
+    return history.record_job(
+        begun=_BEGUN,
+        profile="hospital",
+        output=output,
+        options=_OPTIONS,
+        selections=selections(*uids),
+    )
+
+
+def _end(uid: str, verdict: Verdict = Verdict.COMPLETE, stored: int = 3) -> StudyEnd:
+    return StudyEnd(study_instance_uid=uid, verdict=verdict, expected=3, stored=stored)
+
+
+def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) -> None:
+    series = Selection(study_instance_uid="1.4", series_instance_uid="1.4.1")
+    with closing(History(path)) as history:
+        job_id = history.record_job(
+            begun=_BEGUN.astimezone(timezone(timedelta(hours=2))),
+            profile="hospital",
+            output=Path("/nowhere"),
+            options=_OPTIONS,
+            selections=(*selections("1.9", "1.2"), series),
+        )
+        history.record_ends(job_id, [_end("1.9"), _end("1.2", Verdict.CANCELLED, 1)])
+
+    with closing(History(path)) as history:
+        (job,) = history.unfinished()
+
+    assert (job.job_id, job.begun, job.profile) == (job_id, _BEGUN, "hospital")
+    assert (job.output, job.options) == (Path("/nowhere"), _OPTIONS)
+    assert job.studies == (
+        JobStudy(selection=selections("1.9")[0], verdict=Verdict.COMPLETE, expected=3, stored=3),
+        JobStudy(selection=selections("1.2")[0], verdict=Verdict.CANCELLED, expected=3, stored=1),
+        JobStudy(selection=series),
+    )
+    assert job.left == (selections("1.2")[0], series)
+
+
+def test_a_job_is_unfinished_until_every_study_ended_well_or_not(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.1", "1.2")
+        history.record_ends(job_id, [_end("1.1")])
+        assert len(history.unfinished()) == 1
+        history.record_ends(job_id, [_end("1.2", Verdict.FAILED, 0)])
+        assert history.unfinished() == []
+        history.add_studies(job_id, selections("1.2", "1.3"))
+        (job,) = history.unfinished()
+        assert job.left == selections("1.2", "1.3")
+        history.drop_studies(job_id, ["1.2", "1.3"])
+        assert history.unfinished() == []
+
+
+def test_the_latest_job_comes_first_and_old_ones_are_pruned(path: Path) -> None:
+    with closing(History(path)) as history:
+        jobs = [_record(history, "1.1") for _ in range(5)]
+        history.forget(jobs[4])
+        history.prune(keep=2)
+
+        assert [job.job_id for job in history.unfinished()] == [jobs[3], jobs[2]]
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT count(*) FROM studies").fetchone() == (2,)
+
+
+def test_a_job_under_way_is_not_offered(path: Path, tmp_path: Path) -> None:
+    (tmp_path / PRIVATE_FOLDER).mkdir()
+    with closing(History(path)) as history:
+        _record(history, "1.1", output=tmp_path)
+        lock = FolderLock.acquire(tmp_path / PRIVATE_FOLDER / LOCK)
+        under_way = history.unfinished()
+        lock.release()
+
+        assert under_way == []
+        assert len(history.unfinished()) == 1
+
+
+def test_it_is_the_users_alone(path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        with closing(History(path)) as history:
+            _record(history, "1.1")
+            files = list(path.parent.iterdir())
+            modes = {stat.S_IMODE(file.stat().st_mode) for file in files}
+    finally:
+        os.umask(mask)
+
+    assert {file.name for file in files} >= {"history.db", "history.db-wal"}
+    assert modes == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def _broken(path: Path) -> None:
+    """Many jobs, with the middle of the database overwritten."""
+    with closing(History(path)) as history:
+        for _ in range(50):
+            _record(history, *(f"1.{number}" for number in range(50)))
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 8192)
+
+
+def _nonsense(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all" * 100)
+
+
+@pytest.mark.parametrize("damage", [_broken, _nonsense], ids=lambda damage: damage.__name__)
+def test_a_damaged_history_is_set_aside_and_a_new_one_begun(path: Path, damage: object) -> None:
+    assert callable(damage)
+    damage(path)
+    before = path.read_bytes()
+
+    with closing(History(path)) as history:
+        _record(history, "1.1")
+        notice, jobs = history.notice, history.unfinished()
+
+    assert "was damaged" in notice
+    assert "history.db.damaged-1" in notice
+    assert len(jobs) == 1
+    assert path.with_name("history.db.damaged-1").read_bytes() == before
+    with closing(History(path)) as again:
+        assert again.notice == ""
+
+
+def test_a_history_of_a_newer_version_is_left_alone(path: Path) -> None:
+    History(path).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    before = path.read_bytes()
+
+    with pytest.raises(ConfigError, match="newer version"):
+        History(path)
+
+    assert path.read_bytes() == before
+
+
+def test_a_history_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("in the way")
+
+    with pytest.raises(ConfigError, match="cannot be used"):
+        History(tmp_path / "data" / "history.db")
+
+
+def test_a_history_that_is_gone_wrong_since_it_was_opened_is_no_crash(path: Path) -> None:
+    with closing(History(path)) as history:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("DROP TABLE studies")
+
+        with pytest.raises(DiskFailed, match="cannot be kept"):
+            _record(history, "1.1")
+
+
+def test_it_is_used_by_two_at_once(path: Path) -> None:
+    with closing(History(path)) as one, closing(History(path)) as two:
+        writers = [
+            threading.Thread(target=lambda h=h: [_record(h, "1.1") for _ in range(30)])
+            for h in (one, two, one, two)
+        ]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+
+        assert len(one.unfinished()) == len(two.unfinished()) == 120
+
+
+_WRITES_UNTIL_KILLED = """
+import itertools, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from dicom_retrieve_tui.model.jobs import StudyEnd
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.history import History
+
+history = History(Path(sys.argv[1]))
+job_id = history.record_job(
+    begun=datetime.now(UTC), profile="p", output=Path("/nowhere"), options={},
+    selections=[Selection(study_instance_uid=f"1.{n}") for n in range(20_000)],
+)
+for n in itertools.count():
+    end = StudyEnd(
+        study_instance_uid=f"1.{n}", verdict=Verdict.COMPLETE, expected=1, stored=1
+    )
+    history.record_ends(job_id, [end])
+    print(n, flush=True)
+"""
+
+
+def test_what_was_recorded_outlives_a_kill(path: Path) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITES_UNTIL_KILLED, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    with writer.stdout as told:
+        for _ in range(200):
+            assert told.readline()
+        writer.send_signal(signal.SIGKILL)
+        last = int((["199", *told.read().split()])[-1])
+    writer.wait()
+
+    with closing(History(path)) as history:
+        (job,) = history.unfinished()
+
+    assert history.notice == ""
+    ended = [study for study in job.studies if study.verdict is Verdict.COMPLETE]
+    assert len(job.studies) == 20_000
+    # One more may have been recorded, and not told any more.
+    assert len(ended) in {last + 1, last + 2}
+
+
+def test_there_is_nothing_of_patients_in_it(path: Path) -> None:
+    with closing(History(path)) as history:
+        _record(history, "1.1")
+    with closing(sqlite3.connect(path)) as database:
+        columns = {
+            column
+            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for _, column, *_ in database.execute(f"PRAGMA table_info({table})")
+        }
+        (options,) = database.execute("SELECT options FROM jobs").fetchone()
+
+    assert columns - {"name", "seq"} == {
+        *("job_id", "begun", "profile", "output", "options"),
+        *("study_instance_uid", "series_instance_uid", "sop_instance_uid"),
+        *("verdict", "expected", "stored"),
+    }
+    assert json.loads(options) == _OPTIONS
