@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.options import Options
-from dicom_retrieve_tui.cli.wording import count
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.wording import count
 
 _AGAIN = "run the same command again"
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dicom_retrieve_tui.cli.board import Picture, Row
-from dicom_retrieve_tui.cli.wording import (
+from dicom_retrieve_tui.model.wording import (
     byte_rate_text,
     clock_text,
     count,

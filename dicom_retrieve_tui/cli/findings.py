@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.wording import count, folder_text
 from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.wording import count, folder_text
 
 UIDS_MAX = 10
 """Instances named one by one for each study; `--json` names them all."""

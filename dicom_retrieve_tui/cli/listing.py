@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.narration import verdict_word
 from dicom_retrieve_tui.cli.sentences import subject
-from dicom_retrieve_tui.cli.wording import count
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.wording import count
 
 _NOTHING_RETRIEVED = "nothing was retrieved (--dry-run)"
 

@@ -7,9 +7,9 @@ from dicom_retrieve_tui.cli.narration import narrate
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.renderer import STOPPING
 from dicom_retrieve_tui.cli.surroundings import Narration
-from dicom_retrieve_tui.cli.wording import byte_rate_text, rate_text, size_text
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished
 from dicom_retrieve_tui.model.throughput import Throughput
+from dicom_retrieve_tui.model.wording import byte_rate_text, rate_text, size_text
 
 PROGRESS_EVERY_S = 5.0
 

@@ -12,7 +12,10 @@ from dicom_retrieve_tui.cli.again import again
 from dicom_retrieve_tui.cli.listing import listing_total, render_listing
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.sentences import lone_study
-from dicom_retrieve_tui.cli.wording import (
+from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.model.wording import (
     byte_rate_text,
     count,
     duration_text,
@@ -20,9 +23,6 @@ from dicom_retrieve_tui.cli.wording import (
     rate_text,
     size_text,
 )
-from dicom_retrieve_tui.model.progress import StudyProgress
-from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 UIDS_MAX = 10
 """UIDs named one by one; the report has them all."""

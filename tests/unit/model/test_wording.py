@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.wording import (
+from dicom_retrieve_tui.model.wording import (
     byte_rate_text,
     clock_text,
     count,
