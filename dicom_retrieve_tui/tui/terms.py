@@ -1,0 +1,67 @@
+"""How and where to retrieve: what is frozen with each entry of the queue. Pure."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT, Settings
+
+_PROGRAM = "dicom-retrieve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Everything but the UIDs; entries on equal terms share a session."""
+
+    profile: str
+    """What the profile is called; empty if there is none."""
+    settings: Settings
+    method: Method
+    move_destination: str | None = None
+    parallel: int = 1
+    retries: int = 0
+
+    def plan(self, selections: Sequence[Selection]) -> Plan:
+        """The plan that asks for `selections` on these terms."""
+        return Plan(
+            selections=tuple(selections),
+            method=self.method,
+            move_destination=self.move_destination,
+            listening=self.settings.listen is not None,
+            parallel=self.parallel,
+            retries=self.retries,
+        )
+
+    def clashes_with(self, other: "Terms") -> bool:
+        """True if both cannot run at once: a folder, and a port to listen on, have one user."""
+        ours, theirs = self.settings, other.settings
+        same_port = ours.listen is not None and ours.listen == theirs.listen
+        return same_port or ours.output.absolute() == theirs.output.absolute()
+
+    def headless(self, selection: Selection) -> str:
+        """The command that asks for the same, to be pasted into a shell."""
+        settings = self.settings
+        words = [_PROGRAM, f"pacs://{settings.peer.endpoint}"]
+        words += ["--called-aet", settings.peer.ae_title, "--aet", settings.calling_ae_title]
+        words += ["--method", str(self.method)]
+        if self.move_destination is not None:
+            words += ["--move-dest", self.move_destination]
+        if settings.listen is not None:
+            host, port = settings.listen
+            words += ["--listen", f"{host}:{port}" if host else str(port)]
+        words += ["--study-uid", selection.study_instance_uid]
+        if selection.series_instance_uid:
+            words += ["--series-uid", selection.series_instance_uid]
+        if selection.sop_instance_uid:
+            words += ["--instance-uid", selection.sop_instance_uid]
+        words += ["--output", str(settings.output), *_layout_words(settings.layout)]
+        words += ["--timeout", f"{settings.timeout_s:g}"]
+        words += ["--parallel", str(self.parallel), "--retries", str(self.retries)]
+        return shlex.join(words)
+
+
+def _layout_words(layout: str) -> list[str]:
+    if layout == FLAT_LAYOUT:
+        return []
+    return ["--hierarchical"] if layout == HIERARCHICAL_LAYOUT else ["--layout", layout]

@@ -1,0 +1,33 @@
+"""What tests of the application are built from; every value can be named."""
+
+from pathlib import Path
+
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.selection import Method, Selection
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.terms import Terms
+
+
+def terms(
+    output: str = "/nowhere", *, parallel: int = 1, listen: int | None = None, profile: str = "prod"
+) -> Terms:
+    peer = PeerAE(ae_title="PACS1", endpoint=Endpoint(host="pacs.test", port=104))
+    settings = Settings(
+        peer=peer,
+        output=Path(output),
+        timeout_s=30,
+        listen=None if listen is None else (None, listen),
+    )
+    return Terms(profile=profile, settings=settings, method=Method.C_GET, parallel=parallel)
+
+
+def wanted(*uids: str, patient: str = "") -> list[Wanted]:
+    return [
+        Wanted(selection=Selection(study_instance_uid=uid), patient=patient, modality="")
+        for uid in uids
+    ]
+
+
+def uids(number: int, root: str = "1.2.840.99") -> list[str]:
+    return [f"{root}.{n}" for n in range(1, number + 1)]

@@ -1,0 +1,157 @@
+"""A session that a test leads: it says what the test tells it to, and notes what is asked of it."""
+
+import queue
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.verdict import Verdict
+
+WAIT_S = 10.0
+"""Longest wait for a thread; nothing waits that long unless it hangs."""
+
+
+@dataclass
+class ScriptedSession:
+    """Takes part in a run as `engine.session.Session` does, at the pace of the test."""
+
+    plan: Plan
+    settings: Settings
+    asked: list[str] = field(default_factory=list)
+    """What was asked of it, in order."""
+
+    def __post_init__(self) -> None:
+        self._story: queue.Queue[Event | None] = queue.Queue()
+        self._ended = False
+        self.tell(
+            events.RetrieveStarted(
+                peer=str(self.settings.peer),
+                method=str(self.plan.method),
+                studies=len(self.plan.selections),
+                parallel=self.plan.parallel,
+            )
+        )
+
+    def tell(self, *story: Event) -> None:
+        """Let these events happen."""
+        for event in story:
+            self._story.put(event)
+
+    def end(self, verdict: Verdict = Verdict.COMPLETE) -> None:
+        """Let the run be over."""
+        if not self._ended:
+            self._ended = True
+            self.tell(events.RetrieveFinished(verdict=verdict))
+            self._story.put(None)
+
+    def events(self) -> Iterator[Event]:
+        while (event := self._story.get(timeout=WAIT_S)) is not None:
+            yield event
+
+    def add(self, selections: Sequence[Selection]) -> None:
+        for each in selections:
+            self.asked.append(f"add {each.study_instance_uid}")
+            self.tell(events.StudyQueued(study_instance_uid=each.study_instance_uid))
+
+    def pause(self) -> None:
+        self.asked.append("pause")
+        self.tell(events.RunPaused())
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+        self.tell(events.RunResumed())
+
+    def stop(self, study_instance_uid: str) -> None:
+        self.asked.append(f"stop {study_instance_uid}")
+
+    def promote(self, study_instance_uid: str) -> None:
+        self.asked.append(f"promote {study_instance_uid}")
+        self.tell(events.StudyPromoted(study_instance_uid=study_instance_uid))
+
+    def remove(self, study_instance_uid: str) -> None:
+        self.asked.append(f"remove {study_instance_uid}")
+        self.tell(events.StudyRemoved(study_instance_uid=study_instance_uid))
+
+    def finish(self) -> None:
+        self.asked.append("finish")
+        self.end()
+
+    def cancel(self) -> None:
+        self.asked.append("cancel")
+        self.end(Verdict.CANCELLED)
+
+
+@dataclass
+class Sessions:
+    """Opens scripted sessions, and keeps them."""
+
+    opened: list[ScriptedSession] = field(default_factory=list)
+
+    def __call__(self, plan: Plan, settings: Settings) -> ScriptedSession:
+        session = ScriptedSession(plan, settings)
+        self.opened.append(session)
+        return session
+
+
+def begins(uid: str, expected: int | None = 3, worker: int = 1) -> list[Event]:
+    """A worker takes up a study, and the PACS lists it."""
+    return [
+        events.StudyStarted(study_instance_uid=uid, worker=worker),
+        events.StudyInventoried(
+            study_instance_uid=uid, listed=expected is not None, series=1, expected=expected
+        ),
+    ]
+
+
+def comes(uid: str, *numbers: int, size_bytes: int = 1000) -> list[Event]:
+    """Instances of a study, by number."""
+    return [
+        event
+        for number in numbers
+        for event in (
+            events.BytesReceived(study_instance_uid=uid, size_bytes=size_bytes),
+            events.InstanceStored(
+                study_instance_uid=uid,
+                series_instance_uid=f"{uid}.1",
+                sop_instance_uid=f"{uid}.1.{number}",
+                sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+                transfer_syntax_uid="1.2.840.10008.1.2.1",
+                path=f"{uid}.1.{number}.dcm",
+                size_bytes=size_bytes,
+            ),
+        )
+    ]
+
+
+def ends(
+    uid: str,
+    verdict: Verdict = Verdict.COMPLETE,
+    *,
+    stored: int = 3,
+    expected: int | None = 3,
+    missing: tuple[str, ...] = (),
+    reason: str = "",
+) -> list[Event]:
+    """The verdict on a study."""
+    return [
+        events.StudyFinished(
+            study_instance_uid=uid,
+            verdict=verdict,
+            expected=expected,
+            stored=stored,
+            missing=missing,
+            reason=reason,
+        )
+    ]
+
+
+def whole(uid: str, instances: int = 3, worker: int = 1) -> list[Event]:
+    """A study from its start to a good end."""
+    return [
+        *begins(uid, instances, worker),
+        *comes(uid, *range(1, instances + 1)),
+        *ends(uid, stored=instances, expected=instances),
+    ]

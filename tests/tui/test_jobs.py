@@ -1,0 +1,197 @@
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
+from dicom_retrieve_tui.tui.ports import Session
+from dicom_retrieve_tui.tui.rows import RowKey, State
+from dicom_retrieve_tui.tui.store import ProgressStore
+from tests.tui.builders import terms, uids, wanted
+from tests.tui.scripted import WAIT_S, Sessions, begins, ends, whole
+
+A, B, C = uids(3)
+
+
+@dataclass
+class Desk:
+    """Jobs, and what a test looks at."""
+
+    sessions: Sessions = field(default_factory=Sessions)
+    store: ProgressStore = field(default_factory=ProgressStore)
+    ended: list[JobEnded] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.sessions, self.store, self._on_end)
+
+    def _on_end(self, ended: JobEnded) -> None:
+        with self.changed:
+            self.ended.append(ended)
+            self.changed.notify_all()
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a thread to have done its part."""
+        waits = threading.Event()
+        for _ in range(int(WAIT_S * 200)):
+            if condition():
+                return
+            waits.wait(0.005)
+        pytest.fail("it never came true")
+
+    def until_ended(self, number: int = 1) -> JobEnded:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.ended) >= number, WAIT_S)
+        return self.ended[number - 1]
+
+    def state(self, uid: str, group: int = 0) -> State | None:
+        return self.store.state_of(RowKey(group, uid))
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.jobs.close()
+
+
+def test_equal_terms_share_a_session_that_is_added_to(desk: Desk) -> None:
+    desk.jobs.add(terms(), wanted(A))
+    desk.until(lambda: desk.sessions.opened)
+    desk.jobs.add(terms(), wanted(B))
+    (session,) = desk.sessions.opened
+    desk.until(lambda: session.asked)
+
+    assert [each.study_instance_uid for each in session.plan.selections] == [A]
+    assert session.asked == [f"add {B}"]
+
+
+def test_an_idle_session_gives_the_folder_back(desk: Desk) -> None:
+    desk.jobs.add(terms(), wanted(A, B))
+    desk.until(lambda: desk.sessions.opened)
+    (session,) = desk.sessions.opened
+
+    session.tell(*whole(A))
+    desk.until(lambda: desk.state(A) is State.DONE)
+    assert "finish" not in session.asked
+    session.tell(*ends_badly(B))
+    ended = desk.until_ended()
+
+    assert session.asked == ["finish"]
+    assert ended.verdicts == {Verdict.COMPLETE: 1, Verdict.PARTIAL: 1}
+    assert (ended.missing, ended.reason) == (2, "")
+    assert not desk.jobs.busy
+
+
+def test_a_failed_study_is_asked_for_again_in_a_new_session(desk: Desk) -> None:
+    desk.jobs.add(terms(), wanted(A))
+    desk.until(lambda: desk.sessions.opened)
+    desk.sessions.opened[0].tell(*ends_badly(A))
+    desk.until_ended()
+
+    assert desk.jobs.retry([RowKey(0, A)]) == 1
+    desk.until(lambda: len(desk.sessions.opened) == 2)
+    desk.sessions.opened[1].tell(*whole(A))
+    desk.until_ended(2)
+
+    assert desk.state(A) is State.DONE
+    assert desk.jobs.retry([RowKey(0, A)]) == 0
+
+
+def test_two_sessions_never_share_a_folder_or_a_port(desk: Desk) -> None:
+    desk.jobs.add(terms("/x", listen=4242), wanted(A))
+    desk.jobs.add(terms("/x", parallel=2), wanted(B))
+    desk.jobs.add(terms("/y", listen=4242), wanted(B))
+    desk.jobs.add(terms("/z"), wanted(B))
+    desk.until(lambda: len(desk.sessions.opened) == 2)
+
+    assert [str(each.settings.output) for each in desk.sessions.opened] == ["/x", "/z"]
+    desk.sessions.opened[0].tell(*whole(A))
+    desk.until(lambda: len(desk.sessions.opened) == 4)
+
+
+def test_steering_reaches_the_session(desk: Desk) -> None:
+    desk.jobs.add(terms(), wanted(A, B, C))
+    desk.until(lambda: desk.sessions.opened)
+    (session,) = desk.sessions.opened
+    session.tell(*begins(A))
+    desk.until(lambda: desk.state(A) is State.RUNNING)
+
+    desk.jobs.pause()
+    desk.jobs.resume()
+    desk.jobs.promote([RowKey(0, B), RowKey(0, C)])
+    running = desk.jobs.remove([RowKey(0, A), RowKey(0, B)])
+    desk.jobs.stop([RowKey(0, A)])
+
+    assert running == 1
+    assert session.asked == [
+        *("pause", "resume", f"promote {C}", f"promote {B}", f"remove {B}", f"stop {A}")
+    ]
+    desk.until(lambda: desk.state(B) is None)
+
+
+def test_what_waits_for_a_session_is_stopped_without_one(desk: Desk) -> None:
+    desk.jobs.add(terms("/x"), wanted(A))
+    desk.jobs.add(terms("/x", parallel=2), wanted(B))
+
+    desk.jobs.stop([RowKey(1, B)])
+
+    assert desk.state(B, group=1) is State.STOPPED
+
+
+def test_stopping_all_ends_the_sessions_and_what_waits(desk: Desk) -> None:
+    desk.jobs.add(terms("/x"), wanted(A, B))
+    desk.jobs.add(terms("/x", parallel=2), wanted(C))
+
+    desk.jobs.stop_all()
+    desk.until_ended()
+
+    assert [desk.state(A), desk.state(B), desk.state(C, group=1)] == [State.STOPPED] * 3
+    assert not desk.jobs.busy
+
+
+def test_a_folder_that_cannot_be_used_is_told() -> None:
+    def refuse(plan: Plan, settings: Settings) -> Session:
+        raise ConfigError("Another run works in /x.")
+
+    ended: list[JobEnded] = []
+    jobs = Jobs(refuse, ProgressStore(), ended.append)
+
+    jobs.add(terms("/x"), wanted(A))
+    assert jobs.close()
+
+    assert [each.reason for each in ended] == ["Another run works in /x."]
+
+
+def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
+    def break_down(plan: Plan, settings: Settings) -> Session:
+        raise ZeroDivisionError
+
+    ended: list[JobEnded] = []
+    jobs = Jobs(break_down, ProgressStore(), ended.append)
+
+    jobs.add(terms("/x"), wanted(A))
+    assert jobs.close()
+
+    assert "ZeroDivisionError" in ended[0].traceback
+
+
+def test_closing_cancels_and_joins(desk: Desk) -> None:
+    desk.jobs.add(terms(), wanted(A))
+    desk.until(lambda: desk.sessions.opened)
+
+    assert desk.jobs.close()
+
+    assert desk.sessions.opened[0].asked == ["cancel"]
+    assert not [each for each in threading.enumerate() if each.name.startswith("session-")]
+
+
+def ends_badly(uid: str) -> list[Event]:
+    missing = (f"{uid}.1.2", f"{uid}.1.3")
+    return [*begins(uid), *ends(uid, Verdict.PARTIAL, stored=1, missing=missing)]

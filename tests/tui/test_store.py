@@ -1,0 +1,192 @@
+import threading
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+from dicom_retrieve_tui.tui.store import ProgressStore
+from tests.tui.builders import uids, wanted
+from tests.tui.scripted import begins, comes, ends, whole
+
+A, B, C = uids(3)
+
+
+@dataclass
+class Clock:
+    now_s: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def store_of(*studies: str, clock: Clock | None = None) -> ProgressStore:
+    """A store with a session under way on these studies."""
+    store = ProgressStore(monotonic_s=clock or Clock())
+    store.queue(0, wanted(*studies))
+    store.begin(0, associations=4, timeout_s=30)
+    store.apply(0, events.RetrieveStarted(peer="P", method="c-get", studies=1, parallel=4))
+    return store
+
+
+def tell(store: ProgressStore, *story: list[events.Event]) -> None:
+    for part in story:
+        for event in part:
+            store.apply(0, event)
+
+
+def row_of(store: ProgressStore, uid: str) -> Row:
+    found = store.entry(RowKey(0, uid))
+    assert found is not None
+    return found[0]
+
+
+def test_a_snapshot_holds_what_changed_since_the_last_one() -> None:
+    store = store_of(A, B)
+
+    first = store.snapshot()
+    tell(store, whole(B))
+    second, third = store.snapshot(), store.snapshot()
+
+    assert [row.key.study_instance_uid for row in first.rows] == [A, B]
+    assert [(row.key.study_instance_uid, row.state) for row in second.rows] == [(B, State.DONE)]
+    assert third.rows == ()
+
+
+def test_sums_follow_the_rows() -> None:
+    store = store_of(A, B, C)
+    tell(store, whole(A, 5), begins(B, 4), comes(B, 1))
+
+    totals = store.snapshot().totals
+
+    assert (totals.studies, totals.good, totals.active, totals.running) == (3, 1, 2, 1)
+    assert (totals.stored, totals.expected, totals.received_bytes) == (6, 9, 6000)
+    # 3 of B, and C taken to be like A and B.
+    assert (totals.left, totals.exact) == (3 + 4, False)
+
+
+def test_eight_threads_lose_no_event_and_no_sum_falls() -> None:
+    studies = uids(8)
+    store = store_of(*studies)
+    tell(store, *(begins(uid, 2000, worker=n) for n, uid in enumerate(studies, start=1)))
+    threads = [
+        threading.Thread(target=tell, args=(store, comes(uid, *range(2000)))) for uid in studies
+    ]
+
+    for thread in threads:
+        thread.start()
+    seen = []
+    while any(thread.is_alive() for thread in threads):
+        seen.append(store.snapshot().totals.stored)
+    for thread in threads:
+        thread.join()
+    totals = store.snapshot().totals
+
+    assert seen == sorted(seen)
+    assert (totals.stored, totals.received_bytes) == (16_000, 16_000_000)
+
+
+def test_rates_and_eta_come_from_the_last_ten_seconds() -> None:
+    clock = Clock()
+    store = store_of(A, clock=clock)
+    tell(store, begins(A, 100))
+    store.snapshot()
+
+    clock.now_s += 2
+    tell(store, comes(A, *range(20)))
+    snapshot = store.snapshot()
+
+    assert snapshot.totals.instances_per_s == 10
+    assert snapshot.totals.bytes_per_s == 10_000
+    assert snapshot.totals.eta_s == 8
+    assert snapshot.rows[0].instances_per_s == 10
+    assert snapshot.rows[0].eta_s == 8
+    assert snapshot.history[-1] == (10, 10_000)
+
+
+def test_a_silent_study_tells_for_how_long() -> None:
+    clock = Clock()
+    store = store_of(A, clock=clock)
+    tell(store, begins(A, 100))
+    store.snapshot()
+
+    clock.now_s += 14.5
+
+    assert store.stale
+    assert store.snapshot().rows[0].quiet_s == 14
+
+
+def test_what_a_session_did_not_begin_is_stopped_when_it_ends() -> None:
+    store = store_of(A, B)
+    tell(store, whole(A))
+
+    store.end(0)
+
+    assert row_of(store, A).state is State.DONE
+    assert (row_of(store, B).state, row_of(store, B).reason) == (State.STOPPED, "not begun")
+
+
+def test_a_session_that_could_not_open_fails_what_was_asked_of_it() -> None:
+    store = store_of(A)
+
+    store.end(0, "The folder is in use.")
+
+    assert (row_of(store, A).state, row_of(store, A).reason) == (
+        State.FAILED,
+        "The folder is in use.",
+    )
+    assert store.snapshot().lines[-1].text == "The folder is in use."
+
+
+def test_what_is_queued_already_is_not_queued_again_but_what_failed_is() -> None:
+    store = store_of(A, B)
+    tell(store, begins(A), ends(A, Verdict.PARTIAL, stored=1, missing=("1.2.3", "1.2.4")))
+
+    taken = store.queue(0, wanted(A, B))
+
+    assert [each.selection.study_instance_uid for each in taken] == [A]
+    assert row_of(store, A).state is State.QUEUED
+
+
+def test_a_second_try_starts_its_account_anew() -> None:
+    store = store_of(A)
+    tell(store, begins(A), comes(A, 1), ends(A, Verdict.PARTIAL, stored=1, missing=("1", "2")))
+    assert store.snapshot().totals.missing == 2
+    store.queue(0, wanted(A))
+    tell(store, [events.StudyQueued(study_instance_uid=A)], whole(A))
+
+    totals = store.snapshot().totals
+
+    assert (totals.missing, totals.failed, totals.good, totals.stored) == (0, 0, 1, 3)
+
+
+def test_a_removed_study_leaves_the_screen() -> None:
+    store = store_of(A, B)
+    store.snapshot()
+
+    tell(store, [events.StudyRemoved(study_instance_uid=A)])
+    snapshot = store.snapshot()
+
+    assert snapshot.removed == (RowKey(0, A),)
+    assert snapshot.totals.studies == 1
+
+
+def test_an_idle_store_has_nothing_new() -> None:
+    store = store_of(A)
+    tell(store, whole(A))
+    store.end(0)
+    store.snapshot()
+
+    assert not store.stale
+
+
+def test_the_lines_tell_what_happened_and_no_single_instance() -> None:
+    store = store_of(A)
+    tell(store, begins(A), comes(A, 1, 2, 3), ends(A, Verdict.FAILED, stored=0, reason="0xA702"))
+
+    texts = [(line.text, line.grave) for line in store.snapshot().lines]
+
+    assert texts == [
+        ("P: 1 study by c-get", False),
+        (f"{A}  3 instances in 1 series", False),
+        (f"{A}  failed 0/3  0xA702", True),
+    ]
