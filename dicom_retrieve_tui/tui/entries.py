@@ -1,5 +1,6 @@
 """One entry of the queue while it lives: what the events say of it, and when. Reads no clock."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.progress import StudyProgress
@@ -41,6 +42,8 @@ class Entry:
     """When something last came in."""
     heard_bytes: int = -1
     instances: Throughput = field(default_factory=Throughput)
+    series: Counter[str] = field(default_factory=Counter)
+    """Instances that came in this try, by Series Instance UID."""
 
     def renew(self, wanted: Wanted) -> None:
         """Queue it again."""
@@ -52,6 +55,7 @@ class Entry:
         self.study, self.started_s, self.ended_s = study, now_s, None
         self.verdict, self.reason = None, ""
         self.heard_s, self.heard_bytes, self.instances = now_s, -1, Throughput()
+        self.series = Counter()
 
     def give_up(self, verdict: Verdict, reason: str) -> None:
         """No worker will take it up any more."""

@@ -30,14 +30,22 @@ class JobEnded:
     """A session is over."""
 
     terms: Terms
-    verdicts: Counter[Verdict]
-    """Of the studies that it had in hand."""
-    missing: int
-    """Instances, of all of them."""
+    endings: tuple[StudyFinished, ...]
+    """Of the studies that it had in hand; the last one of each."""
     reason: str = ""
     """Why it came to nothing; empty if it told its story to the end."""
     traceback: str = ""
     """Of a bug; empty if there was none."""
+
+    @property
+    def verdicts(self) -> Counter[Verdict]:
+        """How many studies ended how."""
+        return Counter(ending.verdict for ending in self.endings)
+
+    @property
+    def missing(self) -> int:
+        """Instances, of all studies."""
+        return sum(len(ending.missing) for ending in self.endings)
 
 
 @dataclass(slots=True)
@@ -238,12 +246,10 @@ class Jobs:
         with self._lock:
             del self._jobs[group]
             self._start_what_can()
-        endings = job.endings.values()
         self._on_end(
             JobEnded(
                 terms=self._terms[group],
-                verdicts=Counter(ending.verdict for ending in endings),
-                missing=sum(len(ending.missing) for ending in endings),
+                endings=tuple(job.endings.values()),
                 reason=reason,
                 traceback=bug,
             )

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.selection import Level, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.workers import WorkerState
 
@@ -58,6 +58,25 @@ class Row:
     """From its start to its end."""
     verdict: Verdict | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """One entry of the queue in full."""
+
+    row: Row
+    selection: Selection
+    present: int
+    """Instances that were here before; the row counts them, too."""
+    listed: bool
+    """The PACS listed every instance, so that completeness can be proven."""
+    failed_attempts: int
+    refused: int
+    set_aside: int
+    missing: tuple[str, ...]
+    """SOP Instance UIDs."""
+    series: tuple[tuple[str, int], ...]
+    """Series Instance UIDs, and the instances that came of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.entries import NOT_BEGUN, Entry, Wanted
 from dicom_retrieve_tui.tui.lanes import Lanes
 from dicom_retrieve_tui.tui.narration import narrate
-from dicom_retrieve_tui.tui.rows import Line, Row, RowKey, Sample, Snapshot, State, Totals
+from dicom_retrieve_tui.tui.rows import Details, Line, Row, RowKey, Sample, Snapshot, State, Totals
 from dicom_retrieve_tui.tui.tally import Tally
 
 _HISTORY_MAX = 240
@@ -99,6 +99,9 @@ class ProgressStore:
             match event:
                 case events.InstanceStored():
                     self._came += 1
+                    self._entries[RowKey(group, event.study_instance_uid)].series[
+                        event.series_instance_uid
+                    ] += 1
                 case events.BytesReceived():
                     self._came_bytes += event.size_bytes
                 case events.RunPaused() | events.RunResumed():
@@ -159,14 +162,30 @@ class ProgressStore:
         with self._lock:
             return self._pending[group] > 0
 
-    def entry(self, key: RowKey) -> tuple[Row, Wanted, tuple[str, ...]] | None:
-        """One entry in full: its row, what was asked for, and the missing SOP Instance UIDs."""
+    def entry(self, key: RowKey) -> tuple[Row, Wanted] | None:
+        """An entry now, and what was asked for."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return None if entry is None else (entry.row(self._monotonic_s()), entry.wanted)
+
+    def details(self, key: RowKey) -> Details | None:
+        """Everything that is known of an entry."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
                 return None
-            missing = entry.study.missing if entry.study is not None else ()
-            return entry.row(self._monotonic_s()), entry.wanted, missing
+            study = entry.study
+            return Details(
+                row=entry.row(self._monotonic_s()),
+                selection=entry.wanted.selection,
+                present=study.present if study else 0,
+                listed=study.listed if study else False,
+                failed_attempts=study.failed_attempts if study else 0,
+                refused=study.refused if study else 0,
+                set_aside=study.set_aside if study else 0,
+                missing=study.missing if study else (),
+                series=tuple(entry.series.items()),
+            )
 
     def snapshot(self) -> Snapshot:
         """What changed since the last snapshot, and the state of the whole."""

@@ -1,0 +1,52 @@
+"""Text cut to terminal cells: a wide character takes two, and is never cut in half. Pure."""
+
+from rich.cells import cell_len, set_cell_size
+
+ELLIPSIS = "…"
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """The text in exactly `width` cells; what is cut off shows as an ellipsis."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        # The cell that a halved wide character leaves becomes a space.
+        return set_cell_size(text, width - 1) + ELLIPSIS
+    padding = " " * (width - length)
+    return padding + text if right else text + padding
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` cells."""
+    return text if cell_len(text) <= width else fit(text, width)
+
+
+def tail_of(uid: str, width: int) -> str:
+    """A UID in at most `width` cells: its tail tells it from the next one, so that the tail stays.
+
+    Where there is room, the root is kept, too, and the middle is cut.
+    """
+    if len(uid) <= width:
+        return uid
+    if width < 1:
+        return ""
+    head = max((width - 1) * 2 // 5, 0) if width >= 24 else 0
+    kept = width - 1 - head
+    return f"{uid[:head]}{ELLIPSIS}{uid[len(uid) - kept :] if kept else ''}"
+
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(done: int, total: int, width: int) -> str:
+    """Progress in block characters; never full before it is, never empty once it has begun."""
+    if width <= 0:
+        return ""
+    steps = width * 8
+    filled = steps * min(done, total) // total if total > 0 else 0
+    if done > 0 and filled == 0:
+        filled = 1
+    whole, rest = divmod(filled, 8)
+    drawn = "█" * whole + (_EIGHTHS[rest] if rest else "")
+    return drawn + "·" * (width - len(drawn))

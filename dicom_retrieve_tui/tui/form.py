@@ -1,0 +1,215 @@
+"""The options of a retrieval as text that a person edits, and the terms that they make. Pure.
+
+The same rules as on the command line, field by field, so that each fault stands beside its field.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
+from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.settings import (
+    DEFAULT_CALLED_AE_TITLE,
+    DEFAULT_CALLING_AE_TITLE,
+    DEFAULT_TIMEOUT_S,
+    HIERARCHICAL_LAYOUT,
+    Settings,
+)
+from dicom_retrieve_tui.model.uids import ae_title_fault, uid_fault
+from dicom_retrieve_tui.tui.terms import Terms
+
+PARALLEL_MAX = 64
+RETRIES_MAX = 100
+TIMEOUT_MAX_S = 86_400
+_RETRIES = 3
+
+Draft = Mapping[str, str]
+"""Text by field name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One line of the form."""
+
+    name: str
+    label: str
+    default: str
+    fault: Callable[[str], str | None]
+    """What is wrong with a text, as the end of a sentence; None if nothing is."""
+    hint: str = ""
+    """What stands there while it is empty."""
+    choices: tuple[str, ...] = ()
+    of_study: bool = False
+    """It narrows one study down, and is forgotten once that is queued."""
+
+
+class FormFault(ConfigError):
+    """A field that cannot be meant."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def _told(parse: Callable[[str], object]) -> Callable[[str], str | None]:
+    """The fault that a parser of the command line finds, without the flag's name."""
+
+    def fault(text: str) -> str | None:
+        try:
+            parse(text)
+        except ConfigError as error:
+            message = re.sub(r"^'?(--[a-z-]+ )?('[^']*'|[^':]*'?):? ", "", str(error))
+            return message.rstrip(".")
+        return None
+
+    return fault
+
+
+def _pacs_fault(text: str) -> str | None:
+    if not text:
+        return "which PACS? give host:port"
+    return _told(lambda text: parse_pacs_url(_url(text)))(text)
+
+
+def _url(text: str) -> str:
+    return text if "://" in text else f"pacs://{text}"
+
+
+def _optional(fault: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    return lambda text: fault(text) if text else None
+
+
+def _number_fault(least: int, most: int) -> Callable[[str], str | None]:
+    def fault(text: str) -> str | None:
+        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
+        return None if least <= number <= most else f"a whole number from {least} to {most}"
+
+    return fault
+
+
+def _timeout_fault(text: str) -> str | None:
+    seconds = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?", text) else 0.0
+    return None if 0 < seconds <= TIMEOUT_MAX_S else f"seconds, up to {TIMEOUT_MAX_S}"
+
+
+def _folder_fault(text: str) -> str | None:
+    if not text.strip():
+        return "which folder?"
+    path = Path(text).expanduser()
+    try:
+        place = next(each for each in (path, *path.parents) if each.exists())
+        return None if place.is_dir() else f"{place} is a file"
+    except (OSError, ValueError) as error:
+        return f"cannot be reached: {error}"
+
+
+FIELDS = (
+    FormField("pacs", "PACS", "", _pacs_fault, "host:port"),
+    FormField("called_ae_title", "Its AE", DEFAULT_CALLED_AE_TITLE, ae_title_fault),
+    FormField("calling_ae_title", "Our AE", DEFAULT_CALLING_AE_TITLE, ae_title_fault),
+    FormField("series", "Series", "", _optional(uid_fault), "all of the study", of_study=True),
+    FormField("instance", "Instance", "", _optional(uid_fault), "all of them", of_study=True),
+    FormField("method", "Method", "c-get", lambda _: None, choices=("c-get", "c-move", "auto")),
+    FormField("destination", "Dest AE", "", _optional(ae_title_fault), "for C-MOVE"),
+    FormField("listen", "Listen", "", _optional(_told(parse_listen)), "[host:]port, to be it"),
+    FormField("folder", "Folder", "~/dicom", _folder_fault),
+    FormField("layout", "Layout", HIERARCHICAL_LAYOUT, _told(parse_layout)),
+    FormField("parallel", "Assoc.", "4", _number_fault(1, PARALLEL_MAX)),
+    FormField("timeout", "Timeout", f"{DEFAULT_TIMEOUT_S:g}", _timeout_fault, "seconds"),
+    FormField("retries", "Retries", str(_RETRIES), _number_fault(0, RETRIES_MAX)),
+)
+_BY_NAME = {field.name: field for field in FIELDS}
+
+
+def defaults() -> dict[str, str]:
+    """A form that nobody has touched."""
+    return {field.name: field.default for field in FIELDS}
+
+
+def fault_of(name: str, draft: Draft) -> str | None:
+    """What is wrong with a field, beside the others as they are; None if nothing is."""
+    text = draft[name].strip()
+    if (fault := _BY_NAME[name].fault(text)) is not None:
+        return fault
+    match name:
+        case "destination" if draft["method"] == Method.C_MOVE and not text:
+            return "C-MOVE needs the AE title to send to"
+        case "destination" if draft["listen"].strip() and not text and _moves(draft):
+            return "under which AE title does the PACS know us?"
+        case "instance" if text and not draft["series"].strip():
+            return "needs the series, too"
+        case _:
+            return None
+
+
+def faults(draft: Draft) -> dict[str, str]:
+    """Every field that cannot be meant, and why."""
+    found = ((field.name, fault_of(field.name, draft)) for field in FIELDS)
+    return {name: fault for name, fault in found if fault is not None}
+
+
+def read_terms(draft: Draft, profile: str = "") -> Terms:
+    """The terms that a form makes.
+
+    Raises:
+        FormFault: A field cannot be meant; the first of them.
+    """
+    for name, fault in faults(draft).items():
+        raise FormFault(name, f"{_BY_NAME[name].label}: {fault}")
+    text = {name: value.strip() for name, value in draft.items()}
+    moves = _moves(text)
+    settings = Settings(
+        peer=PeerAE(ae_title=text["called_ae_title"], endpoint=parse_pacs_url(_url(text["pacs"]))),
+        calling_ae_title=text["calling_ae_title"],
+        output=Path(text["folder"]).expanduser(),
+        layout=text["layout"],
+        timeout_s=float(text["timeout"]),
+        listen=parse_listen(text["listen"]) if text["listen"] and moves else None,
+    )
+    return Terms(
+        profile=profile,
+        settings=settings,
+        method=Method(text["method"]),
+        move_destination=text["destination"] or None if moves else None,
+        parallel=int(text["parallel"]),
+        retries=int(text["retries"]),
+    )
+
+
+def draft_of(terms: Terms) -> dict[str, str]:
+    """The form that makes these terms."""
+    settings = terms.settings
+    listen = ""
+    if settings.listen is not None:
+        host, port = settings.listen
+        listen = f"{host}:{port}" if host else str(port)
+    return {
+        "pacs": str(settings.peer.endpoint),
+        "called_ae_title": settings.peer.ae_title,
+        "calling_ae_title": settings.calling_ae_title,
+        "series": "",
+        "instance": "",
+        "method": str(terms.method),
+        "destination": terms.move_destination or "",
+        "listen": listen,
+        "folder": str(settings.output),
+        "layout": settings.layout,
+        "parallel": str(terms.parallel),
+        "timeout": f"{settings.timeout_s:g}",
+        "retries": str(terms.retries),
+    }
+
+
+def summary(draft: Draft) -> str:
+    """The form in a few words: `C-MOVE to MYAE, ~/dicom`."""
+    method = draft["method"].upper()
+    to = f" to {draft['destination']}" if _moves(draft) and draft["destination"] else ""
+    return f"{method}{to} → {draft['folder']}"
+
+
+def _moves(draft: Draft) -> bool:
+    return draft["method"] != Method.C_GET

@@ -1,0 +1,56 @@
+"""A question with a safe answer, on which the focus is."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Yes or no; escape is no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes", id="confirm.yes"),
+        Binding("n,escape", "answer(False)", "No", id="confirm.no"),
+        Binding("left,right", "app.focus_next", "Other answer", show=False, id="confirm.other"),
+    ]
+
+    DEFAULT_CSS = """
+    ConfirmScreen {
+        align: center middle;
+        & > Vertical {
+            width: 60; max-width: 90%; height: auto;
+            border: round $warning; padding: 1 2; background: $surface;
+        }
+        & Horizontal { height: auto; align-horizontal: center; margin-top: 1; }
+        & Button { margin: 0 1; }
+    }
+    """
+
+    def __init__(self, question: str, *, yes: str, no: str) -> None:
+        super().__init__()
+        self._question, self._yes, self._no = question, yes, no
+
+    def compose(self) -> ComposeResult:
+        """The question and two buttons, the safe one first."""
+        with Vertical():
+            yield Static(self._question, markup=False)
+            with Horizontal():
+                yield Button(f"{self._no} (n)", id="no", variant="primary", compact=True)
+                yield Button(f"{self._yes} (y)", id="yes", variant="error", compact=True)
+
+    def on_mount(self) -> None:
+        """Stand on the safe answer."""
+        self.query_one("#no", Button).focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:  # noqa: FBT001 - an action's argument
+        """Answer by key."""
+        self.dismiss(answer)

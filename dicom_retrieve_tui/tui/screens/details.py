@@ -1,0 +1,143 @@
+"""One study in full, live: what came, what is missing and why, and the command that asks again."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from dicom_retrieve_tui.model.wording import count, duration_text, folder_text, size_text
+from dicom_retrieve_tui.tui.rows import Details, State
+from dicom_retrieve_tui.tui.terms import Terms
+
+_PERIOD_S = 0.25
+_MISSING_MAX = 50
+_SERIES_MAX = 30
+
+
+def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list[str]:
+    """The text of the window, each entry on a line of its own."""
+    row, selection = details.row, details.selection
+    lines = [f"Study     {selection.study_instance_uid}"]
+    if selection.series_instance_uid:
+        lines.append(f"Series    {selection.series_instance_uid}")
+    if selection.sop_instance_uid:
+        lines.append(f"Instance  {selection.sop_instance_uid}")
+    if row.patient:
+        lines.append(f"Patient   {'•••' if hide_patients else row.patient}")
+    lines += [
+        f"PACS      {terms.settings.peer}, by {str(terms.method).upper()}",
+        f"Folder    {folder_text(terms.settings.output)}",
+        "",
+        f"State     {row.verdict or row.state.value}",
+        f"Images    {_counts(details)}",
+    ]
+    if row.received_bytes:
+        rate = f" in {duration_text(row.elapsed_s)}" if row.elapsed_s else ""
+        lines.append(f"Received  {size_text(row.received_bytes)}{rate}")
+    if details.failed_attempts:
+        lines.append(f"Attempts  {details.failed_attempts} failed")
+    if row.reason:
+        lines += ["", "What went wrong, and what to do", row.reason]
+    if row.state in {State.FAILED, State.STOPPED}:
+        lines.append("r in the queue asks for what is missing, and for no more.")
+    lines += _uids("Missing", details.missing, _MISSING_MAX)
+    lines += _uids(
+        "Series that came, with their instances",
+        [f"{uid}  {number:,}" for uid, number in details.series],
+        _SERIES_MAX,
+    )
+    return [*lines, "", "The same without this screen (c copies it)", terms.headless(selection)]
+
+
+def _counts(details: Details) -> str:
+    row = details.row
+    if row.expected is None:
+        whole = "not known how many there are" if row.done else "not known yet"
+        return f"{row.done:,} proven on disk, {whole}"
+    listed = "listed by the PACS" if details.listed else "by the PACS's count, which proves nothing"
+    parts = [f"{row.done:,} of {row.expected:,} {listed}"]
+    if details.present:
+        parts.append(f"{details.present:,} were here before")
+    if details.refused:
+        parts.append(f"{count(details.refused, 'instance')} refused")
+    if details.set_aside:
+        parts.append(f"{details.set_aside:,} kept aside")
+    return ", ".join(parts)
+
+
+def _uids(title: str, texts: "tuple[str, ...] | list[str]", most: int) -> list[str]:
+    if not texts:
+        return []
+    more = [f"  and {len(texts) - most:,} more"] if len(texts) > most else []
+    return ["", f"{title} ({len(texts):,})", *(f"  {text}" for text in texts[:most]), *more]
+
+
+class DetailsScreen(ModalScreen[None]):
+    """The window; it looks again while it is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "dismiss", "Close", id="details.close"),
+        Binding("c", "copy_command", "Copy command", id="details.copy"),
+        Binding("u", "copy_uid", "Copy UID", id="details.copy_uid"),
+        Binding("m", "copy_missing", "Copy missing UIDs", id="details.copy_missing"),
+    ]
+
+    DEFAULT_CSS = """
+    DetailsScreen {
+        align: center middle;
+        & > VerticalScroll {
+            width: 100; max-width: 96%; height: auto; max-height: 90%;
+            border: round $primary; padding: 0 1; background: $surface;
+        }
+    }
+    """
+
+    def __init__(
+        self, look: Callable[[], Details | None], terms: Terms, *, hide_patients: bool
+    ) -> None:
+        super().__init__()
+        self._look, self._terms, self._hide = look, terms, hide_patients
+        self._seen: Details | None = None
+
+    def compose(self) -> ComposeResult:
+        """The text in a frame."""
+        with VerticalScroll() as frame:
+            frame.border_title = "Study"
+            yield Static("", id="details", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look now, and again."""
+        self.query_one(VerticalScroll).focus()
+        self._look_again()
+        self.set_interval(_PERIOD_S, self._look_again)
+
+    def action_copy_command(self) -> None:
+        """Copy the equivalent command."""
+        if self._seen is not None:
+            self._copy(self._terms.headless(self._seen.selection), "the command")
+
+    def action_copy_uid(self) -> None:
+        """Copy the Study Instance UID."""
+        if self._seen is not None:
+            self._copy(self._seen.selection.study_instance_uid, "the UID")
+
+    def action_copy_missing(self) -> None:
+        """Copy the missing SOP Instance UIDs."""
+        if self._seen is not None and self._seen.missing:
+            self._copy("\n".join(self._seen.missing), count(len(self._seen.missing), "missing UID"))
+
+    def _copy(self, text: str, what: str) -> None:
+        self.app.copy_to_clipboard(text)
+        self.notify(f"Copied {what}.")
+
+    def _look_again(self) -> None:
+        details = self._look()
+        if details is not None and details != self._seen:
+            self._seen = details
+            lines = detail_lines(details, self._terms, hide_patients=self._hide)
+            self.query_one("#details", Static).update("\n".join(lines))

@@ -1,0 +1,96 @@
+"""What the keys do here: generated from the bindings, so that it cannot be out of date."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+
+def help_of(screen: Screen[object]) -> tuple[str, list[tuple[str, list[tuple[str, str]]]]]:
+    """The help of what has the focus, and the keys by where they belong, nearest first."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
+    order = {id(node): rank for rank, node in enumerate(nodes)}
+    active = sorted(
+        screen.active_bindings.values(), key=lambda each: order.get(id(each.node), len(order))
+    )
+    for each in active:
+        if each.binding.description and each.enabled:
+            keys = groups.setdefault(_name_of(each.node), {})
+            keys.setdefault(each.binding.description, []).append(_key_of(screen, each))
+    return _text_of(nodes), [
+        (name, [(" ".join(dict.fromkeys(shown)), what) for what, shown in keys.items()])
+        for name, keys in groups.items()
+    ]
+
+
+def _key_of(screen: Screen[object], active: ActiveBinding) -> str:
+    return screen.app.get_key_display(active.binding)
+
+
+def _text_of(nodes: Iterable[DOMNode]) -> str:
+    return next((node.HELP for node in nodes if isinstance(node, Widget) and node.HELP), "")
+
+
+_NAMES = {
+    "QueueTable": "In the queue",
+    "QueuePane": "On studies",
+    "UidLine": "In the UID line",
+    "EventsPane": "In the events",
+    "Input": "In a field",
+    "MainScreen": "Everywhere here",
+    "RetrieveApp": "Everywhere",
+}
+
+
+def _name_of(node: DOMNode) -> str:
+    name = type(node).__name__
+    return _NAMES.get(name, name)
+
+
+class HelpScreen(ModalScreen[None]):
+    """The help of the pane from which it was called."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f1,question_mark", "dismiss", "Close", id="help.close"),
+    ]
+
+    DEFAULT_CSS = """
+    HelpScreen {
+        align: center middle;
+        & > VerticalScroll {
+            width: 76; max-width: 96%; height: auto; max-height: 92%;
+            border: round $primary; padding: 0 2; background: $surface;
+        }
+    }
+    """
+
+    def __init__(self, text: str, groups: list[tuple[str, list[tuple[str, str]]]]) -> None:
+        super().__init__()
+        self._text, self._groups = text, groups
+
+    def compose(self) -> ComposeResult:
+        """The text, and a table for each group."""
+        with VerticalScroll() as scroll:
+            scroll.border_title = "Help"
+            scroll.border_subtitle = "esc closes"
+            if self._text:
+                yield Static(self._text.replace("`", ""), markup=False)
+            for name, keys in self._groups:
+                table = Table.grid(padding=(0, 2))
+                for shown, what in keys:
+                    table.add_row(Text(shown, style="bold"), what)
+                yield Static(Text(f"\n{name}", style="bold underline"))
+                yield Static(table)
+
+    def on_mount(self) -> None:
+        """Let the arrows scroll."""
+        self.query_one(VerticalScroll).focus()

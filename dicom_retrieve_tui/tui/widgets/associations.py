@@ -1,0 +1,75 @@
+"""What each association does: one line for each."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.widget import Widget
+
+from dicom_retrieve_tui.model.wording import rate_text
+from dicom_retrieve_tui.model.workers import WorkerState
+from dicom_retrieve_tui.tui.cells import cut, fit, tail_of
+from dicom_retrieve_tui.tui.rows import WorkerRow
+
+_GLYPHS = {
+    WorkerState.IDLE: "·",
+    WorkerState.FINDING: "?",
+    WorkerState.RECEIVING: "▶",
+    WorkerState.WAITING: "↻",
+    WorkerState.HELPING: "+",
+}
+_QUIET_S = 3
+
+
+def association_text(row: WorkerRow, width: int) -> str:
+    """`A1 ▶ …971.1784201.12   118/s  left 168` in `width` cells."""
+    head = f"A{row.number:<2} {_GLYPHS[row.state]} "
+    if row.state is WorkerState.IDLE:
+        return cut(f"{head}idle", width)
+    what = _what(row)
+    uid_width = max(width - len(head) - len(what) - 2, 8)
+    return cut(f"{head}{fit(tail_of(row.study_instance_uid, uid_width), uid_width)}  {what}", width)
+
+
+def _what(row: WorkerRow) -> str:
+    match row.state:
+        case WorkerState.WAITING:
+            return "to be tried again"
+        case WorkerState.FINDING:
+            return f"asks {row.quiet_s} s" if row.quiet_s else "asks"
+        case _ if row.quiet_s >= _QUIET_S:
+            return f"waits {row.quiet_s} s of {row.timeout_s:g} s"
+        case _:
+            left = f"left {row.left:,}" if row.left is not None else ""
+            rate = rate_text(row.instances_per_s) if row.instances_per_s else ""
+            return f"{rate:>7}  {left:<10}"
+
+
+class Associations(Widget):
+    """As many lines as there is room for."""
+
+    DEFAULT_CSS = """
+    Associations { height: 1fr; color: $text-muted; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._rows: Sequence[WorkerRow] = ()
+
+    def show_workers(self, rows: Sequence[WorkerRow]) -> None:
+        """The workers have moved on, perhaps."""
+        if rows != self._rows:
+            self._rows = rows
+            self.refresh()
+
+    def render(self) -> Text:
+        """The lines; what there is no room for is counted."""
+        width, height = self.content_size
+        rows = self._rows
+        if not rows:
+            return Text("no association")
+        busy_first = sorted(rows, key=lambda row: row.state is WorkerState.IDLE)
+        shown = rows if len(rows) <= height else busy_first[: max(height - 1, 0)]
+        lines = [association_text(row, width) for row in shown]
+        if len(shown) < len(rows):
+            lines.append(f"and {len(rows) - len(shown)} more")
+        return Text("\n".join(lines), no_wrap=True, overflow="crop")

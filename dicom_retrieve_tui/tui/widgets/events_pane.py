@@ -1,0 +1,40 @@
+"""What happened, line by line: the last ones, so that a night weighs no more than a minute."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Log
+
+from dicom_retrieve_tui.tui.rows import Line
+
+_LINES_MAX = 2000
+
+
+class EventsPane(Log):
+    """The time, and what happened."""
+
+    HELP: ClassVar[str] = """\
+What happened: associations, studies, faults. Drag with the mouse to select text; `ctrl+c` copies
+it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("end", "follow", "Follow", show=False, id="events.follow"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, max_lines=_LINES_MAX, auto_scroll=True)
+
+    def on_mount(self) -> None:
+        """Write the border."""
+        self.border_title = "Events"
+
+    def show_lines(self, lines: Iterable[Line]) -> None:
+        """Something happened, perhaps."""
+        texts = [f"{line.at:%H:%M:%S} {'!' if line.grave else ' '} {line.text}" for line in lines]
+        if texts:
+            self.write_lines(texts)
+
+    def action_follow(self) -> None:
+        """Go to the end, and stay there."""
+        self.scroll_end(animate=False)

@@ -1,0 +1,104 @@
+"""The first line: with whom we talk, and how fast it goes; what matters least goes first."""
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+from textual.widget import Widget
+
+from dicom_retrieve_tui.model.wording import byte_rate_text, clock_text
+from dicom_retrieve_tui.tui.rows import Totals
+
+_NAME = "dicom-retrieve"
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Peering:
+    """With whom we talk, as the form says."""
+
+    profile: str = ""
+    ours: str = ""
+    theirs: str = ""
+    """`AET host:port`"""
+    destination: str = ""
+    echo: str = ""
+    """How the last C-ECHO went; empty if there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    text: str
+    keep: int
+    """The part with the least number goes first."""
+    right: bool = False
+
+
+def header_texts(width: int, peering: Peering, totals: Totals, *, paused: bool) -> tuple[str, str]:
+    """What stands at the left and at the right end, in at most `width` cells together."""
+    parts = [part for part in _parts(peering, totals, paused=paused) if part.text]
+    while parts and _width(parts) > width:
+        parts.remove(min(parts, key=lambda part: part.keep))
+    gap = " " * _GAP
+    left, right = (
+        gap.join(part.text for part in parts if part.right is side) for side in (False, True)
+    )
+    return left, right
+
+
+def _parts(peering: Peering, totals: Totals, *, paused: bool) -> list[_Part]:
+    rate = totals.instances_per_s
+    moving = rate is not None and rate > 0
+    associations = totals.associations_max > 0
+    return [
+        _Part(_NAME, 0),
+        _Part(peering.profile, 7),
+        _Part(f"{peering.ours} → {peering.theirs}" if peering.theirs else "", 6),
+        _Part(f"dest {peering.destination}" if peering.destination else "", 3),
+        _Part(peering.echo, 5),
+        _Part("PAUSED" if paused else "", 10, right=True),
+        _Part(
+            f"assoc {totals.associations}/{totals.associations_max}" if associations else "",
+            4,
+            right=True,
+        ),
+        _Part(f"{rate:,.0f} im/s" if rate and moving else "", 9, right=True),
+        _Part(byte_rate_text(totals.bytes_per_s) if moving else "", 2, right=True),
+        _Part(f"{clock_text(totals.elapsed_s)}" if associations else "", 1, right=True),
+    ]
+
+
+def _width(parts: list[_Part]) -> int:
+    return sum(cell_len(part.text) + _GAP for part in parts)
+
+
+class HeaderLine(Widget):
+    """One line, drawn anew when one of its parts changes."""
+
+    DEFAULT_CSS = """
+    HeaderLine { height: 1; padding: 0 1; background: $panel; color: $text; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._peering, self._totals, self._paused = Peering(), Totals(), False
+
+    def show_peering(self, peering: Peering) -> None:
+        """With whom we talk has changed."""
+        self._peering = peering
+        self.refresh()
+
+    def show_totals(self, totals: Totals, *, paused: bool) -> None:
+        """The numbers have changed."""
+        self._totals, self._paused = totals, paused
+        self.refresh()
+
+    def render(self) -> Text:
+        """The line."""
+        width = self.content_size.width
+        left, right = header_texts(width, self._peering, self._totals, paused=self._paused)
+        gap = max(width - cell_len(left) - cell_len(right), 0)
+        text = Text(left + " " * gap + right, no_wrap=True, overflow="crop")
+        text.highlight_words([_NAME, "PAUSED"], Style(bold=True))
+        return text

@@ -1,0 +1,150 @@
+"""The queue with its filter and tabs, and the keys that steer what is in it."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from dicom_retrieve_tui.tui.listing import Tab, View
+from dicom_retrieve_tui.tui.rows import Row, Totals
+from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+
+
+class QueuePane(Vertical):
+    """The table, and a line for the filter while there is one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "ask('retry')", "Retry", id="queue.retry", tooltip="Ask for what is missing"),
+        Binding("p", "ask('pause')", "Pause", id="queue.pause", tooltip="Begin nothing new"),
+        Binding("x", "ask('stop')", "Stop", id="queue.stop", tooltip="Cancel the study"),
+        Binding("X", "ask('stop_all')", "Stop everything", show=False, id="queue.stop_all"),
+        Binding("slash", "filter", "Filter", key_display="/", id="queue.filter"),
+        Binding("t", "ask('promote')", "Next in the queue", show=False, id="queue.promote"),
+        Binding("delete,d", "ask('remove')", "Remove", show=False, id="queue.remove"),
+        Binding("c", "ask('copy')", "Copy the UID", show=False, id="queue.copy"),
+        Binding("e", "ask('export')", "Export the failed list", show=False, id="queue.export"),
+        Binding("h", "ask('mask')", "Hide or show patients", show=False, id="queue.mask"),
+        Binding("n", "ask('new')", "New: to the UID line", show=False, id="queue.new"),
+        Binding("1", "tab('all')", "All", show=False, id="queue.all"),
+        Binding("2", "tab('active')", "Active", show=False, id="queue.active"),
+        Binding("3", "tab('failed')", "Failed", show=False, id="queue.failed"),
+        Binding("4", "tab('done')", "Done", show=False, id="queue.done"),
+        Binding("escape", "clear", "Clear filter and marks", show=False, id="queue.clear"),
+    ]
+
+    DEFAULT_CSS = """
+    QueuePane {
+        & #filter { display: none; }
+        & #filter.-open { display: block; }
+    }
+    """
+
+    class Asked(Message):
+        """Somebody asks for something that is not the pane's to do."""
+
+        def __init__(self, what: str, rows: list[Row]) -> None:
+            super().__init__()
+            self.what = what
+            self.rows = rows
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._totals = Totals()
+
+    @property
+    def table(self) -> QueueTable:
+        """The table."""
+        return self.query_one(QueueTable)
+
+    def compose(self) -> ComposeResult:
+        """The filter, hidden, and the table."""
+        yield Input(
+            placeholder="part of a UID, patient or reason; esc clears", compact=True, id="filter"
+        )
+        yield QueueTable(id="queue")
+
+    def on_mount(self) -> None:
+        """Write the border."""
+        self.show_totals(self._totals)
+
+    def show_totals(self, totals: Totals) -> None:
+        """The counts have changed."""
+        self._totals = totals
+        done = totals.good + totals.failed
+        title = "Queue"
+        if totals.studies:
+            title = f"Queue  {done:,}/{totals.studies:,} studies"
+            if totals.expected:
+                title += f"  {totals.stored:,}/{totals.expected:,} images"
+        self.border_title = title
+        self._show_tabs()
+
+    def action_ask(self, what: str) -> None:
+        """Hand on what is not ours to do."""
+        self.post_message(self.Asked(what, self.table.chosen()))
+
+    def action_tab(self, name: str) -> None:
+        """Show the rows of one tab."""
+        view = self.table.view
+        self.table.show_view(View(Tab(name), view.needle, view.sort, view.descending))
+
+    def action_filter(self) -> None:
+        """Open the line for the filter."""
+        place = self.query_one("#filter", Input)
+        place.add_class("-open")
+        place.focus()
+
+    def action_clear(self) -> None:
+        """Take the filter away, then the marks, then the tab."""
+        place = self.query_one("#filter", Input)
+        if place.has_class("-open"):
+            place.value = ""
+            place.remove_class("-open")
+            self._narrow("")
+        elif self.table.marked:
+            self.table.clear_marks()
+        else:
+            self.action_tab("all")
+        self.table.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._narrow(event.value.strip())
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.table.focus()
+
+    @on(QueueTable.ViewChanged)
+    def _view_changed(self) -> None:
+        self._show_tabs()
+
+    def _narrow(self, needle: str) -> None:
+        view = self.table.view
+        self.table.show_view(View(view.tab, needle, view.sort, view.descending))
+
+    def _show_tabs(self) -> None:
+        totals, view = self._totals, self.table.view
+        counts = {
+            Tab.ALL: totals.studies,
+            Tab.ACTIVE: totals.active,
+            Tab.FAILED: totals.failed,
+            Tab.DONE: totals.good,
+        }
+        texts = []
+        for number, (tab, count) in enumerate(counts.items(), start=1):
+            text = f"{number} {tab.value} {count:,}"
+            if tab is view.tab and tab is not Tab.ALL:
+                text = f"[reverse]{text}[/]"
+            texts.append(text)
+        if self.table.marked:
+            texts.insert(0, f"{self.table.marked} marked")
+        if view.needle:
+            texts.insert(0, f"{self.table.shown:,} match")
+        self.border_subtitle = " · ".join(texts)

@@ -1,0 +1,324 @@
+"""The queue, drawn line by line: a frame costs what is visible, however many rows there are.
+
+Textual's DataTable draws every visible cell again for one that changed, and costs a retrieval a
+quarter of its speed (`docs/decisions/0014`).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from dicom_retrieve_tui.tui.cells import fit
+from dicom_retrieve_tui.tui.columns import Column, cell_text, columns_for, header_text
+from dicom_retrieve_tui.tui.listing import CYCLE, Listing, Tab, View
+from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+
+_EMPTY = (
+    "Nothing is queued yet.",
+    "",
+    "Paste a Study Instance UID above and press enter;",
+    "ctrl+o loads a list from a file.",
+)
+_CLASSES = {
+    State.RUNNING: "running",
+    State.RETRYING: "retrying",
+    State.QUEUED: "queued",
+    State.FAILED: "failed",
+    State.STOPPED: "stopped",
+    State.DONE: "done",
+}
+
+
+class QueueTable(ScrollView, can_focus=True):
+    """One line for each study, below a header that stays."""
+
+    HELP = """\
+The queue: one line for each study. `space` marks; keys that act on studies act on the marked ones,
+else on the one under the cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "details", "Details", id="queue.details"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="queue.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="queue.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="queue.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="queue.page_down"),
+        Binding("home,g", "edge(-1)", "First", show=False, id="queue.first"),
+        Binding("end,G", "edge(1)", "Last", show=False, id="queue.last"),
+        Binding("space", "mark", "Mark", show=False, id="queue.mark"),
+        Binding("a", "mark_all", "Mark all shown, or none", show=False, id="queue.mark_all"),
+        Binding("s", "sort", "Sort by the next column", show=False, id="queue.sort"),
+        Binding("S", "turn", "Turn the order round", show=False, id="queue.turn"),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "queue-table--header",
+        "queue-table--cursor",
+        "queue-table--hint",
+        *(f"queue-table--{name}" for name in _CLASSES.values()),
+    }
+
+    DEFAULT_CSS = """
+    QueueTable {
+        height: 1fr;
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+        & > .queue-table--header { color: $text-muted; text-style: bold; }
+        & > .queue-table--hint { color: $text-muted; }
+        & > .queue-table--cursor { background: $panel; }
+        &:focus > .queue-table--cursor { background: $primary 40%; text-style: bold; }
+        & > .queue-table--running { color: $text; }
+        & > .queue-table--retrying { color: $text-warning; }
+        & > .queue-table--queued { color: $text-muted; }
+        & > .queue-table--failed { color: $text-error; }
+        & > .queue-table--stopped { color: $text-warning; }
+        & > .queue-table--done { color: $text-success; }
+    }
+    """
+
+    class Opened(Message):
+        """Somebody wants to see a study's details."""
+
+        def __init__(self, key: RowKey) -> None:
+            super().__init__()
+            self.key = key
+
+    class ViewChanged(Message):
+        """Another order, another filter, or other marks."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._listing = Listing()
+        self._cursor: RowKey | None = None
+        self._marks: set[RowKey] = set()
+        self._columns: tuple[Column, ...] = ()
+        self._patients = self._modalities = self._hide_patients = False
+
+    @property
+    def view(self) -> View:
+        """What is shown, and in which order."""
+        return self._listing.view
+
+    @property
+    def shown(self) -> int:
+        """How many rows the view lets through."""
+        return len(self._listing)
+
+    @property
+    def marked(self) -> int:
+        """How many rows are marked."""
+        return len(self._marks)
+
+    @property
+    def hide_patients(self) -> bool:
+        """True if patients are masked."""
+        return self._hide_patients
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._listing.rows.get(self._cursor) if self._cursor is not None else None
+
+    def chosen(self) -> list[Row]:
+        """The marked rows in the order in which they came, else the one under the cursor."""
+        rows = self._listing.rows
+        if self._marks:
+            return sorted((rows[key] for key in self._marks), key=lambda row: row.number)
+        row = self.cursor_row
+        return [] if row is None else [row]
+
+    def update_rows(self, changed: Sequence[Row], removed: Iterable[RowKey] = ()) -> None:
+        """Take in what a snapshot says; the cursor stays on its study."""
+        removed = tuple(removed)
+        if not changed and not removed:
+            return
+        index = self._cursor_index()
+        self._marks.difference_update(removed)
+        self._listing.update(changed, removed)
+        patients = self._patients or any(row.patient for row in changed)
+        modalities = self._modalities or any(row.modality for row in changed)
+        if (patients, modalities) != (self._patients, self._modalities):
+            self._patients, self._modalities = patients, modalities
+            self._lay_out()
+        self._settle(index)
+
+    def show_view(self, view: View) -> None:
+        """Show other rows, or the same in another order."""
+        index = self._cursor_index()
+        self._listing.show(view)
+        self._settle(index)
+        self._reveal()
+        self.post_message(self.ViewChanged())
+
+    def mask_patients(self, *, hide: bool) -> None:
+        """Show patients, or masks."""
+        self._hide_patients = hide
+        self.refresh()
+
+    def clear_marks(self) -> None:
+        """Mark nothing."""
+        self._marks.clear()
+        self.post_message(self.ViewChanged())
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the header, a row, or what to do where there is none."""
+        width = self.scrollable_content_region.width
+        if not len(self._listing):
+            return self._hint(y, width)
+        if y == 0:
+            style = self._style("header")
+            titles = header_text(self._columns, self.view.sort, descending=self.view.descending)
+            return Strip([Segment(fit(" ".join(titles), width), style)], width)
+        index = self.scroll_offset.y + y - 1
+        if index >= len(self._listing):
+            return Strip.blank(width, self.rich_style)
+        return self._row_strip(self._listing.at(index), width)
+
+    def action_details(self) -> None:
+        """Open what is known of the study."""
+        if self._cursor is not None and self.cursor_row is not None:
+            self.post_message(self.Opened(self._cursor))
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by rows."""
+        index = self._cursor_index()
+        self._go(0 if index is None else index + step)
+
+    def action_page(self, step: int) -> None:
+        """Move the cursor by what is visible."""
+        self.action_move(step * max(self.scrollable_content_region.height - 2, 1))
+
+    def action_edge(self, step: int) -> None:
+        """Move the cursor to the first or the last row."""
+        self._go(0 if step < 0 else len(self._listing) - 1)
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor or unmark it, and go on to the next."""
+        if self.cursor_row is not None and self._cursor is not None:
+            self._marks ^= {self._cursor}
+            self.action_move(1)
+            self.refresh()
+            self.post_message(self.ViewChanged())
+
+    def action_mark_all(self) -> None:
+        """Mark every row that is shown; none, if all of them are marked."""
+        shown = {row.key for row in self._listing.shown()}
+        self._marks = self._marks - shown if shown <= self._marks else self._marks | shown
+        self.refresh()
+        self.post_message(self.ViewChanged())
+
+    def action_sort(self) -> None:
+        """Go on to the next order."""
+        sort = self.view.sort
+        following = CYCLE[(CYCLE.index(sort) + 1) % len(CYCLE)] if sort in CYCLE else CYCLE[0]
+        self.show_view(self.view.sorted_by(following))
+
+    def action_turn(self) -> None:
+        """Turn the order round."""
+        self.show_view(self.view.sorted_by(self.view.sort))
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self._lay_out()
+        self._measure()
+
+    def on_click(self, event: events.Click) -> None:
+        """Sort by a title, move to a row, open it with a second click."""
+        offset = event.get_content_offset(self)
+        if offset is None or not len(self._listing):
+            return
+        column = self._column_at(offset.x)
+        if offset.y == 0:
+            if column is not None and column.sort:
+                self.show_view(self.view.sorted_by(column.sort))
+            return
+        index = self.scroll_offset.y + offset.y - 1
+        if index >= len(self._listing):
+            return
+        self._go(index)
+        if column is not None and column.name == "mark":
+            self._marks ^= {self._listing.at(index).key}
+            self.post_message(self.ViewChanged())
+        elif event.chain == 2:
+            self.action_details()
+
+    def _row_strip(self, row: Row, width: int) -> Strip:
+        style = self._style(_CLASSES[row.state])
+        if row.key == self._cursor:
+            style += self._style("cursor")
+        marked = row.key in self._marks
+        cells = [
+            cell_text(column, row, marked=marked, hide_patients=self._hide_patients)
+            for column in self._columns
+        ]
+        return Strip([Segment(fit(" ".join(cells), width), style)], width)
+
+    def _hint(self, y: int, width: int) -> Strip:
+        nothing_queued = not self._listing.rows
+        lines = _EMPTY if nothing_queued else ("No match; esc clears the filter.",)
+        top = max((self.scrollable_content_region.height - len(lines)) // 3, 0)
+        text = lines[y - top] if top <= y < top + len(lines) else ""
+        return Strip([Segment(fit(text.center(width), width), self._style("hint"))], width)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"queue-table--{name}")
+
+    def _lay_out(self) -> None:
+        self._columns = columns_for(
+            self.scrollable_content_region.width,
+            patients=self._patients,
+            modalities=self._modalities,
+        )
+
+    def _measure(self) -> None:
+        size = Size(self.scrollable_content_region.width, len(self._listing) + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self.refresh()
+
+    def _settle(self, index: int | None) -> None:
+        """Find the cursor's row again, or take the one that came into its place."""
+        if self._cursor is None or self._listing.index_of(self._cursor) is None:
+            last = len(self._listing) - 1
+            self._cursor = None if last < 0 else self._listing.at(min(index or 0, last)).key
+        self._measure()
+
+    def _cursor_index(self) -> int | None:
+        return None if self._cursor is None else self._listing.index_of(self._cursor)
+
+    def _go(self, index: int) -> None:
+        if len(self._listing):
+            self._cursor = self._listing.at(min(max(index, 0), len(self._listing) - 1)).key
+            self._reveal()
+            self.refresh()
+
+    def _reveal(self) -> None:
+        """Scroll as far as it takes to see the cursor."""
+        index = self._cursor_index()
+        if index is None:
+            return
+        visible = max(self.scrollable_content_region.height - 1, 1)
+        top = self.scroll_offset.y
+        if index < top:
+            self.scroll_to(y=index, animate=False)
+        elif index >= top + visible:
+            self.scroll_to(y=index - visible + 1, animate=False)
+
+    def _column_at(self, x: int) -> Column | None:
+        left = 0
+        for column in self._columns:
+            if left <= x <= left + column.width:
+                return column
+            left += column.width + 1
+        return None
+
+
+TABS = tuple(Tab)

@@ -1,0 +1,184 @@
+"""What to retrieve, and how: the UID line, the verdict on it, and the form."""
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.uid_paste import PastedUids, read_pasted_uids
+from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.form import Draft, FormFault, read_terms, summary
+from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
+from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
+
+
+def verdict_of(found: PastedUids) -> str:
+    """`412 UIDs, 3 duplicates, 1 bad: line 88 ...`; empty if there is nothing to judge."""
+    parts = []
+    if found.uids or found.duplicates or found.bad:
+        parts.append(count(len(found.uids), "UID"))
+    if found.duplicates:
+        parts.append(count(found.duplicates, "duplicate"))
+    if found.bad:
+        more = f", and {len(found.bad) - 1} more" if len(found.bad) > 1 else ""
+        parts.append(f"{len(found.bad)} bad: {found.bad[0]}{more}")
+    return ", ".join(parts)
+
+
+class RetrievePane(Vertical):
+    """The UID line above; the form below it, where there is room."""
+
+    DEFAULT_CSS = """
+    RetrievePane {
+        & #verdict { height: auto; max-height: 3; color: $text-muted; }
+        & #verdict.-bad { color: $text-error; }
+        & #verdict.-good { color: $text-success; }
+    }
+    """
+
+    class Ordered(Message):
+        """These studies are to be retrieved on these terms."""
+
+        def __init__(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
+            super().__init__()
+            self.terms = terms
+            self.wanted = wanted
+
+    class Edited(Message):
+        """The form has changed."""
+
+    class Faulty(Message):
+        """A field of the form cannot be meant."""
+
+        def __init__(self, fault: FormFault) -> None:
+            super().__init__()
+            self.fault = fault
+
+    def __init__(
+        self,
+        presets: Sequence[Preset],
+        *,
+        preset: str = "",
+        text: str = "",
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        chosen = next((each for each in presets if each.name == preset), None)
+        chosen = chosen or (presets[0] if presets else None)
+        self._form = OptionsForm(
+            presets,
+            draft=chosen.draft if chosen else None,
+            preset=chosen.name if chosen else "",
+            id="form",
+        )
+        self._first_text = text
+        self._warned_of = ""
+
+    @property
+    def draft(self) -> dict[str, str]:
+        """What stands in the form."""
+        return self._form.draft
+
+    @property
+    def form(self) -> OptionsForm:
+        """The form itself."""
+        return self._form
+
+    @property
+    def line(self) -> UidLine:
+        """The UID line."""
+        return self.query_one(UidLine)
+
+    def compose(self) -> ComposeResult:
+        """Line, verdict, form."""
+        yield UidLine(id="uids")
+        yield Static("", id="verdict", markup=False)
+        yield self._form
+
+    def on_mount(self) -> None:
+        """Begin with what was handed in."""
+        self.border_title = "Retrieve"
+        if self._first_text:
+            self.line.take_paste(self._first_text)
+        self.show_verdict()
+
+    def show_verdict(self) -> None:
+        """Say what enter would do."""
+        found = read_pasted_uids(self.line.text)
+        if found.bad:
+            self._say(f"✗ {verdict_of(found)}", "bad")
+        elif found.uids:
+            self._say(f"✓ {verdict_of(found)} · {summary(self.draft)}", "good")
+        else:
+            self._say(summary(self.draft), "")
+
+    def say(self, text: str) -> None:
+        """Tell how an order went."""
+        self._say(text, "good")
+
+    def load(self, draft: Draft) -> None:
+        """Fill the form."""
+        self._form.load(draft)
+        self.show_verdict()
+
+    @on(UidLine.Edited)
+    def _line_edited(self) -> None:
+        self._warned_of = ""
+        self.show_verdict()
+
+    @on(OptionsForm.Edited)
+    def _form_edited(self) -> None:
+        self.show_verdict()
+        self.post_message(self.Edited())
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.order()
+
+    def order(self) -> None:
+        """Ask for what stands here; bad lines need it twice, and are skipped then."""
+        text = self.line.text
+        found = read_pasted_uids(text)
+        if not found.uids:
+            self._say(f"✗ {verdict_of(found) or 'no UID yet: paste one'}", "bad")
+            self.line.focus()
+            return
+        if found.bad and self._warned_of != text:
+            self._warned_of = text
+            self._say(f"✗ {verdict_of(found)}; enter again skips what is bad", "bad")
+            return
+        draft = self.draft
+        try:
+            terms = read_terms(draft, self._form.preset)
+            selections = _selections(found.uids, draft)
+        except FormFault as fault:
+            self._say(f"✗ {fault}", "bad")
+            self.post_message(self.Faulty(fault))
+            return
+        self.line.remember(text)
+        self.line.clear_text()
+        self._form.forget_study()
+        self.post_message(self.Ordered(terms, [Wanted(selection=each) for each in selections]))
+
+    def _say(self, text: str, kind: str) -> None:
+        place = self.query_one("#verdict", Static)
+        place.update(text)
+        place.set_class(kind == "bad", "-bad")
+        place.set_class(kind == "good", "-good")
+
+
+def _selections(uids: Sequence[str], draft: Draft) -> list[Selection]:
+    series, instance = draft["series"].strip() or None, draft["instance"].strip() or None
+    if series and len(uids) > 1:
+        raise FormFault("series", f"Series: it belongs to one study, and there are {len(uids)}")
+    return [
+        Selection(study_instance_uid=uid, series_instance_uid=series, sop_instance_uid=instance)
+        for uid in uids
+    ]

@@ -1,0 +1,63 @@
+"""The throughput graph: instances and bytes a second, and the peaks."""
+
+from collections.abc import Callable, Sequence
+
+from rich.text import Text
+from textual.widget import Widget
+
+from dicom_retrieve_tui.model.wording import byte_rate_text
+from dicom_retrieve_tui.tui.rows import Sample
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_LABEL, _NOW, _PEAK = 6, 9, 15
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last `width` values, the highest of them in full height, at the right end."""
+    shown = values[-width:] if width > 0 else ()
+    peak = max(shown, default=0.0)
+    if peak <= 0:
+        return "·" * max(width, 0)
+    steps = len(_BLOCKS) - 1
+    drawn = "".join(_BLOCKS[round(steps * value / peak)] if value > 0 else "·" for value in shown)
+    return drawn.rjust(width, "·")
+
+
+def graph_lines(width: int, history: Sequence[Sample]) -> list[str]:
+    """One line for instances, one for bytes."""
+    instances = [sample.instances_per_s for sample in history]
+    volumes = [sample.bytes_per_s for sample in history]
+    return [
+        _line(width, "im/s", instances, lambda value: f"{value:,.0f}"),
+        _line(width, "MB/s", volumes, lambda value: byte_rate_text(value).removesuffix(" MB/s")),
+    ]
+
+
+def _line(width: int, label: str, values: Sequence[float], text: Callable[[float], str]) -> str:
+    now = text(values[-1]) if values else "·"
+    peak = f"peak {text(max(values))}" if values else ""
+    tail = f"{now:>{_NOW - 2}}" + (f"{peak:>{_PEAK}}" if width >= 44 else "")
+    return f"{label:<{_LABEL}}{sparkline(values, width - _LABEL - len(tail))}{tail}"
+
+
+class Throughput(Widget):
+    """Two lines."""
+
+    DEFAULT_CSS = """
+    Throughput { height: 2; color: $text-accent; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._history: Sequence[Sample] = ()
+
+    def show_history(self, history: Sequence[Sample]) -> None:
+        """There is a new sample, perhaps."""
+        if history != self._history:
+            self._history = history
+            self.refresh()
+
+    def render(self) -> Text:
+        """The lines."""
+        lines = graph_lines(self.content_size.width, self._history)
+        return Text("\n".join(lines), no_wrap=True, overflow="crop")

@@ -1,0 +1,60 @@
+"""The one bar: how far everything is, how fast, and how much went wrong."""
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+from textual.widget import Widget
+
+from dicom_retrieve_tui.model.wording import clock_text, count, size_text
+from dicom_retrieve_tui.tui.cells import bar
+from dicom_retrieve_tui.tui.rows import Totals
+
+_BAR_MIN = 10
+
+
+def total_text(width: int, totals: Totals) -> str:
+    """`Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells."""
+    if not totals.studies:
+        return ""
+    whole = totals.stored + totals.left
+    percent = f"{100 * totals.stored // whole}%" if whole else ""
+    about = "" if totals.exact or not totals.active else "~"
+    parts = [
+        (percent, 9),
+        (f"{totals.stored:,}/{about}{whole:,}" if whole else "", 5),
+        (size_text(totals.received_bytes) if totals.received_bytes else "", 4),
+        (f"ETA {about}{clock_text(totals.eta_s)}" if totals.eta_s is not None else "", 6),
+        (f"{count(totals.failed, 'study')} failed" if totals.failed else "", 8),
+        (f"{totals.missing:,} missing" if totals.missing else "", 3),
+    ]
+    kept = [part for part in parts if part[0]]
+    while kept and 6 + _BAR_MIN + sum(cell_len(text) + 2 for text, _ in kept) > width:
+        kept.remove(min(kept, key=lambda part: part[1]))
+    tail = "".join(f"  {text}" for text, _ in kept)[1:]
+    drawn = bar(totals.stored, whole, max(width - 6 - cell_len(tail), 0))
+    return f"Total {drawn}{tail}"
+
+
+class TotalLine(Widget):
+    """One line; empty while nothing is queued."""
+
+    DEFAULT_CSS = """
+    TotalLine { height: 1; padding: 0 1; color: $text; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._totals = Totals()
+
+    def show_totals(self, totals: Totals) -> None:
+        """The numbers have changed."""
+        self._totals = totals
+        self.refresh()
+
+    def render(self) -> Text:
+        """The line."""
+        text = Text(
+            total_text(self.content_size.width, self._totals), no_wrap=True, overflow="crop"
+        )
+        text.highlight_regex(r"[0-9,]+ (stud(y|ies) failed|missing)", Style(bold=True))
+        return text
