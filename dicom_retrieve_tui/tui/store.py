@@ -187,6 +187,12 @@ class ProgressStore:
                 series=tuple(entry.series.items()),
             )
 
+    @property
+    def unfinished_studies(self) -> int:
+        """How many entries have no verdict yet."""
+        with self._lock:
+            return sum(self._pending.values())
+
     def snapshot(self) -> Snapshot:
         """What changed since the last snapshot, and the state of the whole."""
         with self._lock:

@@ -107,6 +107,12 @@ keep the options with which they were added."""
                 self._input(field.name).value = draft[field.name]
         self.show_faults()
 
+    def take_preset(self, name: str) -> None:
+        """Name another profile, without filling the fields from it."""
+        if name != self._preset:
+            self._preset = name
+            self._select(_PROFILE).value = name
+
     def forget_study(self) -> None:
         """Empty what narrowed one study down."""
         for field in FIELDS:

@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
 from dicom_retrieve_tui.tui.columns import Column, cell_text, columns_for, header_text
-from dicom_retrieve_tui.tui.listing import CYCLE, Listing, Tab, View
+from dicom_retrieve_tui.tui.listing import CYCLE, Listing, View
 from dicom_retrieve_tui.tui.rows import Row, RowKey, State
 
 _EMPTY = (
@@ -110,6 +110,11 @@ else on the one under the cursor."""
     def shown(self) -> int:
         """How many rows the view lets through."""
         return len(self._listing)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every row, shown or not, in the order in which they came."""
+        return sorted(self._listing.rows.values(), key=lambda row: row.number)
 
     @property
     def marked(self) -> int:
@@ -319,6 +324,3 @@ else on the one under the cursor."""
                 return column
             left += column.width + 1
         return None
-
-
-TABS = tuple(Tab)

@@ -1,0 +1,158 @@
+"""The application: screens over one controller and one store. It retrieves nothing itself."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from dicom_retrieve_tui.model.verdict import GOOD
+from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.tui import theme
+from dicom_retrieve_tui.tui.commands import KeyCommands
+from dicom_retrieve_tui.tui.failed_list import write_failed_list
+from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
+from dicom_retrieve_tui.tui.ports import OpenSession
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.widgets.options_form import Preset
+
+_SWITCH_S = 0.001
+"""How long a thread may keep the interpreter while another waits: the associations' threads would
+otherwise hold up the screen by a third of a second."""
+
+
+class RetrieveApp(App[None]):
+    """`dicom-retrieve` at a terminal."""
+
+    TITLE = "dicom-retrieve"
+    CSS_PATH = "main.tcss"
+    COMMANDS = App.COMMANDS | {KeyCommands}
+    ENABLE_COMMAND_PALETTE = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1,question_mark", "context_help", "Help", key_display="?", id="app.help"),
+        Binding("q", "leave", "Quit", id="app.quit"),
+        Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
+    ]
+
+    class JobOver(Message):
+        """A session has ended; posted by its thread."""
+
+        def __init__(self, ended: JobEnded, listed: str) -> None:
+            super().__init__()
+            self.ended = ended
+            self.listed = listed
+
+    def __init__(
+        self,
+        open_session: OpenSession,
+        presets: Sequence[Preset] = (),
+        *,
+        preset: str = "",
+        text: str = "",
+        store: ProgressStore | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            open_session: `wiring.open_session`, or a script in a test.
+            presets: The profiles.
+            preset: The profile to begin with; the first one if empty.
+            text: What stands in the UID line at first.
+            store: Where events are folded; a new one if None.
+        """
+        super().__init__()
+        self.store = store or ProgressStore()
+        self.jobs = Jobs(open_session, self.store, self._job_ended)
+        self._presets, self._preset, self._text = presets, preset, text
+        self.register_theme(theme.THEME)
+        self.theme = theme.NAME
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen."""
+        return MainScreen(
+            self.jobs, self.store, self._presets, preset=self._preset, text=self._text
+        )
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Textual's, but for those that ours replace, and for the screenshot: it shows patients."""
+        for command in super().get_system_commands(screen):
+            if command.title not in {"Screenshot", "Quit", "Keys"}:
+                yield command
+
+    def action_context_help(self) -> None:
+        """Show what the keys do here."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(*help_of(self.screen)))
+
+    async def action_leave(self) -> None:
+        """Quit; ask first, while something would be stopped."""
+        if isinstance(self.screen, ConfirmScreen):
+            return
+        if not self.jobs.busy:
+            self.exit()
+            return
+        active = self.store.unfinished_studies
+        question = (
+            f"{count(active, 'study')} not finished. Quitting cancels what runs; what has come "
+            "stays, and the same again asks for the rest only."
+        )
+        self.push_screen(ConfirmScreen(question, yes="Quit", no="Go on"), self._leave_if)
+
+    async def _leave_if(self, answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+        if answer:
+            self.notify("Cancelling; at most three seconds.")
+            await asyncio.to_thread(self.jobs.close)
+            self.exit()
+
+    def _job_ended(self, ended: JobEnded) -> None:
+        """On the session's thread: write the list of what failed, and let the screen know."""
+        bad = [each for each in ended.endings if each.verdict not in GOOD]
+        listed = ""
+        if bad:
+            lines = [(each.study_instance_uid, f"{each.verdict}: {each.reason}") for each in bad]
+            try:
+                listed = str(write_failed_list(ended.terms.settings.output, lines))
+            except OSError as error:
+                listed = f"nowhere: {error.strerror}"
+        self.post_message(self.JobOver(ended, listed))
+
+    def on_retrieve_app_job_over(self, event: JobOver) -> None:
+        """One toast for each job."""
+        ended = event.ended
+        if ended.traceback:
+            self.log.error(ended.traceback)
+        if ended.reason:
+            self.notify(ended.reason, severity="error", timeout=15)
+            return
+        total = len(ended.endings)
+        verdicts = ", ".join(f"{number:,} {word}" for word, number in ended.verdicts.items())
+        missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
+        text = f"{count(total, 'study')}: {verdicts}{missing}"
+        if event.listed:
+            text += f"\nWhat failed is listed in {event.listed}"
+        self.notify(text, severity="warning" if event.listed else "information", timeout=8)
+
+
+def run_app(
+    open_session: OpenSession,
+    presets: Sequence[Preset] = (),
+    *,
+    preset: str = "",
+    text: str = "",
+) -> int:
+    """Be the application until the user leaves; returns the exit code."""
+    sys.setswitchinterval(_SWITCH_S)
+    app = RetrieveApp(open_session, presets, preset=preset, text=text)
+    try:
+        app.run()
+    finally:
+        app.jobs.close()
+    return app.return_code or 0

@@ -1,0 +1,308 @@
+"""The main screen: what to retrieve, the queue, and how it goes.
+
+One timer looks at the store four times a second; nothing else draws numbers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.tui.failed_list import write_failed_list
+from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.details import DetailsScreen
+from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
+from dicom_retrieve_tui.tui.screens.options import OptionsScreen
+from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.widgets.associations import Associations
+from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
+from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, Peering
+from dicom_retrieve_tui.tui.widgets.options_form import Preset
+from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
+from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+from dicom_retrieve_tui.tui.widgets.retrieve_pane import RetrievePane
+from dicom_retrieve_tui.tui.widgets.throughput import Throughput
+from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.tui.listing import Tab
+
+PERIOD_S = 0.25
+WIDE = 100
+TALL = 30
+
+
+class MainScreen(Screen[None]):
+    """Panes, arranged by the size of the terminal."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f4", "options", "Options", id="main.options"),
+        Binding("f6", "events", "Events", show=False, id="main.events"),
+        Binding("ctrl+o", "load", "File", key_display="^o", id="main.load"),
+        Binding("escape", "queue", "Queue", show=False, id="main.queue"),
+    ]
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        store: ProgressStore,
+        presets: Sequence[Preset],
+        *,
+        preset: str = "",
+        text: str = "",
+    ) -> None:
+        """Prepare.
+
+        Args:
+            jobs: What is asked for goes there.
+            store: What is shown comes from there.
+            presets: The profiles.
+            preset: The profile to begin with; the first one if empty.
+            text: What stands in the UID line at first.
+        """
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
+        self._jobs, self._store = jobs, store
+        self._presets = presets
+        self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
+        self._queue = QueuePane(id="queue-pane")
+
+    def compose(self) -> ComposeResult:
+        """Every pane, once; the sheet says which are shown, and where."""
+        # Textual does so only after a first frame without any arrangement.
+        width, height = self.app.size
+        self.add_class("-wide" if width >= WIDE else "-narrow")
+        self.add_class("-tall" if height >= TALL else "-short")
+        yield HeaderLine(id="header")
+        with Vertical(id="body"):
+            with Vertical(id="left"):
+                yield self._retrieve
+                with Vertical(id="speed"):
+                    yield Throughput(id="throughput")
+                    yield Associations(id="associations")
+            with Vertical(id="right"):
+                yield self._queue
+                yield EventsPane(id="events")
+        yield TotalLine(id="total")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        self.query_one("#speed").border_title = "Throughput"
+        self._show_peering()
+        self._retrieve.line.focus()
+        self.set_interval(PERIOD_S, self._look)
+
+    @property
+    def table(self) -> QueueTable:
+        """The queue."""
+        return self._queue.table
+
+    def show_tab(self, tab: "Tab") -> None:
+        """Show the rows of one tab, and stand on the queue."""
+        self._queue.action_tab(tab.value)
+        self.table.focus()
+
+    def action_queue(self) -> None:
+        """Go to the queue."""
+        self.table.focus()
+
+    def action_events(self) -> None:
+        """Show the events in the place of the queue, or hide them where both have room."""
+        self.toggle_class("-events")
+        hidden = self.table if self.has_class("-events") else self.query_one(EventsPane)
+        if self.focused is hidden and not hidden.display:
+            self.table.focus()
+
+    def action_options(self, field: str = "") -> None:
+        """Go to the form, or open it where there is no room for it."""
+        if self._retrieve.form.display and self._retrieve.form.region.height:
+            self._retrieve.form.focus_field(field)
+            return
+        form = self._retrieve.form
+        screen = OptionsScreen(self._presets, form.draft, form.preset, field)
+        self.app.push_screen(screen, self._take_options)
+
+    def action_load(self) -> None:
+        """Load a list of UIDs from a file."""
+        self.app.push_screen(LoadListScreen(), self._take_list)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste goes to the UID line, wherever the focus is."""
+        event.stop()
+        self._retrieve.line.take_paste(event.text)
+        self._retrieve.line.focus()
+
+    @on(RetrievePane.Ordered)
+    def _ordered(self, event: RetrievePane.Ordered) -> None:
+        added = self._jobs.add(event.terms, event.wanted)
+        there = len(event.wanted) - added
+        told = f"✓ {count(added, 'study')} queued"
+        self._retrieve.say(f"{told}, {there:,} there already" if there else told)
+        self.table.focus()
+        self._look()
+
+    @on(RetrievePane.Edited)
+    def _form_edited(self) -> None:
+        self._show_peering()
+
+    @on(RetrievePane.Faulty)
+    def _form_faulty(self, event: RetrievePane.Faulty) -> None:
+        self.action_options(event.fault.field)
+
+    @on(QueueTable.Opened)
+    def _opened(self, event: QueueTable.Opened) -> None:
+        key = event.key
+        self.app.push_screen(
+            DetailsScreen(
+                lambda: self._store.details(key),
+                self._jobs.terms_of(key),
+                hide_patients=self.table.hide_patients,
+            )
+        )
+
+    @on(QueuePane.Asked)
+    def _asked(self, event: QueuePane.Asked) -> None:
+        keys = [row.key for row in event.rows]
+        acts: dict[str, Callable[[], object]] = {
+            "retry": lambda: self._retry(keys),
+            "pause": self._pause,
+            "stop": lambda: self._stop(event.rows),
+            "stop_all": self._stop_all,
+            "promote": lambda: self._promote(event.rows),
+            "remove": lambda: self._remove(keys),
+            "copy": lambda: self._copy(keys),
+            "export": self._export,
+            "mask": lambda: self.table.mask_patients(hide=not self.table.hide_patients),
+            "new": self._retrieve.line.focus,
+        }
+        acts[event.what]()
+        self._look()
+
+    def _retry(self, keys: list[RowKey]) -> None:
+        asked = self._jobs.retry(keys)
+        if asked:
+            self.notify(f"{count(asked, 'study')} asked for again: what is missing, and no more.")
+        else:
+            self.notify("Only a study that failed or was stopped can be asked for again.")
+        self.table.clear_marks()
+
+    def _pause(self) -> None:
+        if not self._jobs.paused and not self._jobs.busy:
+            self.notify("Nothing runs.")
+        elif self._jobs.paused:
+            self._jobs.resume()
+        else:
+            self._jobs.pause()
+
+    def _stop(self, rows: Sequence[Row]) -> None:
+        keys = [row.key for row in rows if row.state not in BAD and row.state is not State.DONE]
+        if not keys:
+            self.notify("It does not run.")
+        elif len(keys) == 1:
+            self._jobs.stop(keys)
+        else:
+            self._ask(
+                f"Stop {count(len(keys), 'study')}? What has come stays.",
+                f"Stop {len(keys)}",
+                lambda: self._jobs.stop(keys),
+            )
+        self.table.clear_marks()
+
+    def _stop_all(self) -> None:
+        if self._jobs.busy:
+            self._ask(
+                "Stop everything that runs or waits? What has come stays.",
+                "Stop everything",
+                self._jobs.stop_all,
+            )
+        else:
+            self.notify("Nothing runs.")
+
+    def _promote(self, rows: Sequence[Row]) -> None:
+        keys = [row.key for row in rows if row.state in {State.QUEUED, State.RETRYING}]
+        self._jobs.promote(keys)
+        self.notify(f"{count(len(keys), 'study')} next." if keys else "It does not wait.")
+
+    def _remove(self, keys: list[RowKey]) -> None:
+        if self._jobs.remove(keys):
+            self.notify("A study that runs stays; x stops it first.")
+
+    def _copy(self, keys: list[RowKey]) -> None:
+        if keys:
+            self.app.copy_to_clipboard("\n".join(key.study_instance_uid for key in keys))
+            self.notify(f"Copied {count(len(keys), 'UID')}.")
+
+    def _export(self) -> None:
+        failed = [row for row in self.table.rows if row.state in BAD]
+        if not failed:
+            self.notify("Nothing failed.")
+            return
+        by_folder: dict[str, list[Row]] = {}
+        for row in failed:
+            terms = self._jobs.terms_of(row.key)
+            by_folder.setdefault(str(terms.settings.output), []).append(row)
+        for rows in by_folder.values():
+            folder = self._jobs.terms_of(rows[0].key).settings.output
+            lines = [(row.key.study_instance_uid, f"{row.verdict}: {row.reason}") for row in rows]
+            try:
+                path = write_failed_list(folder, lines)
+            except OSError as error:
+                self.notify(f"{folder} takes no list: {error.strerror}", severity="error")
+            else:
+                self.notify(f"{count(len(rows), 'study')} listed in {path}")
+
+    def _ask(self, question: str, yes: str, act: Callable[[], object]) -> None:
+        def answered(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if answer:
+                act()
+
+        self.app.push_screen(ConfirmScreen(question, yes=yes, no="Go on"), answered)
+
+    def _take_options(self, chosen: tuple[str, dict[str, str]] | None) -> None:
+        if chosen is not None:
+            preset, draft = chosen
+            self._retrieve.form.take_preset(preset)
+            self._retrieve.load(draft)
+            self._show_peering()
+
+    def _take_list(self, text: str | None) -> None:
+        if text is not None:
+            self._retrieve.line.take_paste(text)
+        self._retrieve.line.focus()
+
+    def _show_peering(self) -> None:
+        draft, form = self._retrieve.draft, self._retrieve.form
+        moves = draft["method"] != "c-get"
+        theirs = f"{draft['called_ae_title']} {draft['pacs']}" if draft["pacs"].strip() else ""
+        self.query_one(HeaderLine).show_peering(
+            Peering(
+                profile=form.preset,
+                ours=draft["calling_ae_title"],
+                theirs=theirs,
+                destination=draft["destination"] if moves else "",
+            )
+        )
+
+    def _look(self) -> None:
+        """Draw what has changed; nothing, while another screen is on top or all is still."""
+        if not self._store.stale or not self.is_current:
+            return
+        snapshot = self._store.snapshot()
+        totals = snapshot.totals
+        self.table.update_rows(snapshot.rows, snapshot.removed)
+        self._queue.show_totals(totals)
+        self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused)
+        self.query_one(TotalLine).show_totals(totals)
+        self.query_one(Throughput).show_history(snapshot.history)
+        self.query_one(Associations).show_workers(snapshot.workers)
+        self.query_one(EventsPane).show_lines(snapshot.lines)
