@@ -5,7 +5,7 @@ trying against. What it needs to stop in time is in `plumbing`.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +40,20 @@ class DemoPacs:
         port: int = 0,
         ae_title: str = "DEMO",
         studies: Sequence[DemoStudy] | None = None,
+        busy_once: Iterable[str] = (),
+        pace_s: float = 0.0,
     ) -> None:
+        """Prepare.
+
+        Args:
+            host: An address of this machine.
+            port: Where to listen; 0 is any free one.
+            ae_title: What it calls itself.
+            studies: What it holds; the invented ones if None.
+            busy_once: Study Instance UIDs that are refused (0xA701) until somebody comes back for
+                them, to show what a failure looks like.
+            pace_s: Seconds before each instance, so that a person sees them come.
+        """
         self.host = host
         self.port = port
         """The port it listens on; the actual one, also where 0 was given, once it is started."""
@@ -48,7 +61,9 @@ class DemoPacs:
         self.studies = tuple(demo_studies() if studies is None else studies)
         self._stop = threading.Event()
         instances = [instance for study in self.studies for instance in study.instances]
-        self._service = QueryRetrieveService(instances, ae_title=ae_title, stop=self._stop)
+        self._service = QueryRetrieveService(
+            instances, ae_title=ae_title, stop=self._stop, busy_once=busy_once, pace_s=pace_s
+        )
         self._ae = AE(ae_title=ae_title)
         self._contexts = supported_contexts(instances)
         self._ae.maximum_associations = _ASSOCIATIONS_MAX

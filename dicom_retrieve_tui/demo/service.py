@@ -20,17 +20,35 @@ Handler = tuple[evt.EventType, Callable[..., Any]]
 _PENDING = 0xFF00
 _CANCELLED = 0xFE00
 _IDENTIFIER_DOES_NOT_MATCH = 0xA900
+_OUT_OF_RESOURCES = 0xA701
 
 
 class QueryRetrieveService:
     """Answers from one catalogue, and sends to the destinations that were registered."""
 
     def __init__(
-        self, instances: Iterable[DemoInstance], *, ae_title: str, stop: threading.Event
+        self,
+        instances: Iterable[DemoInstance],
+        *,
+        ae_title: str,
+        stop: threading.Event,
+        busy_once: Iterable[str] = (),
+        pace_s: float = 0.0,
     ) -> None:
+        """Prepare.
+
+        Args:
+            instances: What there is.
+            ae_title: What it calls itself in answers.
+            stop: Set when everything shall end.
+            busy_once: Study Instance UIDs that are refused until somebody comes back for them.
+            pace_s: How long it takes to find an instance before it is sent.
+        """
         self._catalogue = Catalogue(instances, ae_title=ae_title)
         self._stop = stop
         self._destinations: dict[str, tuple[str, int]] = {}
+        self._busy = dict.fromkeys(busy_once, 2)
+        self._pace_s = pace_s
 
     def register_destination(self, ae_title: str, host: str, port: int) -> None:
         """Let C-MOVE send to this AE from now on."""
@@ -54,6 +72,7 @@ class QueryRetrieveService:
 
     def _on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         """Source: PS3.4 section C.4.1."""
+        self._note_listing(event.identifier)
         try:
             answers = self._catalogue.find(event.identifier, root=_root(event))
         except InvalidIdentifier:
@@ -73,6 +92,10 @@ class QueryRetrieveService:
             yield 1  # pynetdicom looks at no status where there is nothing to send
             yield _IDENTIFIER_DOES_NOT_MATCH, None
             return
+        if self._is_busy(event):
+            yield 1
+            yield _OUT_OF_RESOURCES, None
+            return
         yield from self._sub_operations(event, selected)
 
     def _on_move(self, event: evt.Event, store_handlers: list[Handler]) -> Iterator[object]:
@@ -88,6 +111,10 @@ class QueryRetrieveService:
         selected = self._catalogue.select(event.identifier, root=_root(event))
         contexts = requested_contexts(selected)
         yield *address, {"contexts": contexts, "evt_handlers": store_handlers}
+        if self._is_busy(event):
+            yield 1
+            yield _OUT_OF_RESOURCES, None
+            return
         yield from self._sub_operations(event, selected)
 
     def _sub_operations(
@@ -95,10 +122,22 @@ class QueryRetrieveService:
     ) -> Iterator[int | tuple[int, Dataset | None]]:
         yield len(selected)
         for instance in selected:
-            if self._stop.is_set() or event.is_cancelled:
+            if self._stop.wait(self._pace_s) or event.is_cancelled:
                 yield _CANCELLED, None
                 return
             yield _PENDING, instance.dataset
+
+    def _note_listing(self, identifier: Dataset) -> None:
+        """A client that lists a study's series for the second time comes back for it: no excuse."""
+        uid = str(identifier.get("StudyInstanceUID", ""))
+        if uid in self._busy and identifier.get("QueryRetrieveLevel") == "SERIES":
+            self._busy[uid] -= 1
+            if not self._busy[uid]:
+                del self._busy[uid]
+
+    def _is_busy(self, event: evt.Event) -> bool:
+        """True if this study is still refused."""
+        return str(event.identifier.get("StudyInstanceUID", "")) in self._busy
 
 
 def _root(event: evt.Event) -> str:
