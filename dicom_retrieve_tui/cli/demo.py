@@ -79,17 +79,30 @@ def run_demo(
     Raises:
         ConfigError: The flags cannot be meant.
     """
-    if args.headless == args.serve:
-        raise UsageError(
-            "demo needs one of --headless (retrieve from it) and --serve (keep it up)."
-        )
+    if args.headless and args.serve:
+        raise UsageError("--headless and --serve exclude each other; give one of them.")
     if args.serve and args.output is not None:
         raise UsageError("--output has no use with --serve, which retrieves nothing.")
+    on_screen = not (args.headless or args.serve)
+    if on_screen and not around.interactive:
+        raise UsageError(
+            "demo draws its screen on a terminal, and this is none; give --headless (retrieve "
+            "everything) or --serve (keep the PACS up)."
+        )
     output = None if args.output is None else check_output(args.output)
+    if on_screen:
+        return show_demo(around, output)
     with (open_pacs or _demo_pacs)() as pacs:
         if args.serve:
             return _serve(pacs, around)
         return _Headless(pacs, around, engine, verbose=args.verbose).run(output)
+
+
+def show_demo(around: Surroundings, output: Path | None) -> int:
+    """Open the application on a PACS that takes its time and refuses one study once."""
+    from dicom_retrieve_tui.cli.demo_screen import run_demo_screen  # noqa: PLC0415 - loads textual
+
+    return run_demo_screen(around, output)
 
 
 def _demo_pacs() -> AbstractContextManager[DemoServer]:

@@ -16,8 +16,6 @@ from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
 from dicom_retrieve_tui.errors import RetrieveError
 
 if TYPE_CHECKING:
-    import argparse
-
     from dicom_retrieve_tui.cli.command import Engine
 
 _BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
@@ -71,7 +69,7 @@ def main(
         environ=os.environ,
     )
     try:
-        return _dispatch(parse_command_line(argv), around, retrieve)
+        return _dispatch(argv, around, retrieve)
     except UsageError as error:
         around.stderr.say(f"{PROGRAM}: {error}")
         around.stderr.say(_HELP_HINT)
@@ -89,12 +87,17 @@ def main(
     return 1
 
 
-def _dispatch(args: "argparse.Namespace", around: Surroundings, retrieve: "Engine | None") -> int:
+def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | None") -> int:
+    args = parse_command_line(argv)
     if args.help or args.version:
         text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
         around.stdout.write_lines(text.rstrip("\n").split("\n"))
         return 0
     # Imported only now: `--help` and a mistyped flag answer without them.
+    if not argv and around.interactive:
+        from dicom_retrieve_tui.cli.interactive import run_interactive  # noqa: PLC0415
+
+        return run_interactive()
     if args.command == "demo":
         from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
 

@@ -12,13 +12,15 @@ from typing import NoReturn
 
 from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_values, make_parser
 
-_RETRIEVE_USAGE = f"""{PROGRAM} pacs://HOST[:PORT] [flags]
+_RETRIEVE_USAGE = f"""{PROGRAM}
+       {PROGRAM} pacs://HOST[:PORT] [flags]
        {PROGRAM} verify FOLDER [--deep] [--json]
-       {PROGRAM} demo (--headless | --serve)"""
+       {PROGRAM} demo [--headless | --serve]"""
 
 _RETRIEVE_DESCRIPTION = """\
 Retrieve DICOM studies, series and instances from a PACS into a folder, by
-C-GET or by C-MOVE, and prove that what came is complete."""
+C-GET or by C-MOVE, and prove that what came is complete. Without arguments,
+at a terminal, it is an application with a screen of its own."""
 
 _RETRIEVE_EPILOG = f"""\
 examples:
@@ -31,13 +33,14 @@ examples:
   later, without the PACS: is everything still there, and whole?
     {PROGRAM} verify studies/
   no PACS at hand:
-    {PROGRAM} demo --headless
+    {PROGRAM} demo
 
 exit codes:
   0 everything asked for is complete, 1 anything else, 130 interrupted"""
 
 _DEMO_DESCRIPTION = """\
-A small PACS with invented patients, on this machine only, to try everything against."""
+A small PACS with invented patients, on this machine only, to try everything against.
+Without flags, at a terminal, the application opens on it."""
 
 _VERIFY_DESCRIPTION = """\
 Look, without any PACS, whether every instance that was retrieved into FOLDER is
@@ -151,7 +154,7 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
 def demo_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve demo`."""
     parser = make_parser(
-        f"{PROGRAM} demo", f"{PROGRAM} demo (--headless | --serve)", _DEMO_DESCRIPTION
+        f"{PROGRAM} demo", f"{PROGRAM} demo [--headless | --serve]", _DEMO_DESCRIPTION
     )
     group = parser.add_argument_group("what to do")
     group.add_argument("--headless", action="store_true", help="retrieve everything that it holds")

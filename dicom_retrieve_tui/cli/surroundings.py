@@ -70,6 +70,11 @@ class Surroundings:
     stderr: Narration
     environ: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def interactive(self) -> bool:
+        """True if a person sits in front of all three streams, so that a screen can be drawn."""
+        return self.stdin.isatty() and self.stdout.is_terminal and self.stderr.is_terminal
+
     def monotonic_s(self) -> float:
         """Seconds on a clock that nobody sets."""
         return time.monotonic()

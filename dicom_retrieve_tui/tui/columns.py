@@ -22,7 +22,7 @@ GLYPHS = {
 _QUIET_S = 3
 """From here on, silence is told in the place of the bar."""
 _MASKED = "•••"
-_UID_MIN, _UID_MAX = 12, 64
+_UID_MIN, _UID_ENOUGH, _UID_MAX = 12, 22, 64
 _PROGRESS_MIN, _PROGRESS_MAX = 14, 34
 _GAP = 1
 
@@ -62,16 +62,14 @@ def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column
         patients: There is a patient to show, in any row.
         modalities: Likewise.
     """
-    optional = [_RATE, _ETA]
-    if patients:
-        optional.append(_PATIENT)
-    optional.append(_SIZE)
-    if modalities:
-        optional.append(_MODALITY)
+    needed = [_RATE, _ETA, *([_PATIENT] if patients else ())]
+    welcome = [_SIZE, *([_MODALITY] if modalities else ())]
     chosen = list(_REQUIRED)
     spare = width - sum(column.width + _GAP for column in chosen) + _GAP
-    for column in optional:
-        if spare >= column.width + _GAP:
+    for column in (*needed, *welcome):
+        # What is only welcome leaves the UIDs the room to be told apart.
+        kept = _UID_ENOUGH - _UID_MIN if column in welcome else 0
+        if spare - kept >= column.width + _GAP:
             chosen.append(column)
             spare -= column.width + _GAP
     spare = max(spare, 0)
@@ -118,7 +116,7 @@ def cell_text(column: Column, row: Row, *, marked: bool, hide_patients: bool) ->
 
 
 def _images(row: Row, width: int) -> str:
-    if row.expected is None and not row.done:
+    if not row.expected and not row.done:
         return BLANK if row.state not in {State.RUNNING, State.RETRYING} else "?"
     if row.expected is None:
         return f"{row.done:,}"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.throughput import Throughput, done
+from dicom_retrieve_tui.model.throughput import Throughput
+from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.rows import Row, RowKey, State
 
@@ -29,6 +30,8 @@ class Entry:
     key: RowKey
     number: int
     wanted: Wanted
+    delivering: bool = False
+    """The instances go to somebody else's SCP: only the PACS knows how many have."""
     study: StudyProgress | None = None
     """None until a worker takes it up."""
     verdict: Verdict | None = None
@@ -74,6 +77,19 @@ class Entry:
         return State.RETRYING if self.study.waiting else State.RUNNING
 
     @property
+    def done(self) -> int:
+        """Instances proven on disk or, where we see none of them, sent by the PACS's account."""
+        if self.study is None:
+            return 0
+        return done_by_any_account(self.study) if self.delivering else self.study.stored
+
+    @property
+    def told(self) -> str:
+        """How it ended, and why, in one line."""
+        reason = self.reason or (self.study.reason if self.study else "")
+        return f"{self.final}: {reason}" if reason else str(self.final)
+
+    @property
     def final(self) -> Verdict | None:
         """How it ended; None if it has not."""
         if self.verdict is not None or self.study is None:
@@ -85,7 +101,7 @@ class Entry:
         study = self.study
         if study is None:
             return
-        self.instances.add(now_s, done(study) - study.present)
+        self.instances.add(now_s, self.done - study.present)
         came = study.received_bytes + study.stored
         if came != self.heard_bytes:
             self.heard_s, self.heard_bytes = now_s, came
@@ -107,7 +123,7 @@ class Entry:
             return common
         running = state is State.RUNNING
         rate = self.instances.rate if running else None
-        left = None if study.expected is None else max(study.expected - done(study), 0)
+        left = None if study.expected is None else max(study.expected - self.done, 0)
         return Row(
             key=common.key,
             number=common.number,
@@ -115,9 +131,9 @@ class Entry:
             level=common.level,
             patient=common.patient,
             modality=common.modality,
-            done=done(study),
+            done=self.done,
             expected=study.expected,
-            failed=_failed(study),
+            failed=self._failed(study),
             received_bytes=study.received_bytes,
             instances_per_s=rate,
             eta_s=left / rate if rate and left else None,
@@ -128,10 +144,9 @@ class Entry:
             reason=self.reason or study.reason,
         )
 
-
-def _failed(study: StudyProgress) -> int:
-    if study.verdict is None:
-        return study.refused
-    if study.verdict in GOOD:
-        return 0
-    return len(study.missing) or max((study.expected or 0) - done(study), 0)
+    def _failed(self, study: StudyProgress) -> int:
+        if study.verdict is None:
+            return study.refused
+        if study.verdict in GOOD:
+            return 0
+        return len(study.missing) or max((study.expected or 0) - self.done, 0)

@@ -1,7 +1,8 @@
 """The studies that failed, as a list that `--uid-list` and the UID line read."""
 
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dicom_retrieve_tui.model.text import clean_text
@@ -22,3 +23,28 @@ def write_failed_list(folder: Path, failed: Iterable[tuple[str, str]]) -> Path:
     part.write_text("\n".join([*lines, ""]), encoding="utf-8")
     os.replace(part, path)  # noqa: PTH105 - the one that promises to be atomic
     return path
+
+
+class FailedLists:
+    """The lists that this application has written; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written: set[Path] = set()
+
+    def keep(self, folder: Path, failed: Sequence[tuple[str, str]]) -> Path | None:
+        """Let the folder's list say what failed; one that says what no longer holds goes.
+
+        A list that an earlier run left is not touched where nothing has failed.
+
+        Raises:
+            OSError: The folder takes no file.
+        """
+        with self._lock:
+            if failed:
+                path = write_failed_list(folder, failed)
+                self._written.add(path)
+                return path
+            if (path := folder / NAME) in self._written:
+                path.unlink(missing_ok=True)
+            return None

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import methodcaller
+from pathlib import Path
 
 from dicom_retrieve_tui.errors import RetrieveError
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
@@ -32,6 +33,8 @@ class JobEnded:
     terms: Terms
     endings: tuple[StudyFinished, ...]
     """Of the studies that it had in hand; the last one of each."""
+    failed: tuple[tuple[str, str], ...]
+    """Study Instance UIDs in this folder that ended badly, in this session or before, and why."""
     reason: str = ""
     """Why it came to nothing; empty if it told its story to the end."""
     traceback: str = ""
@@ -113,6 +116,17 @@ class Jobs:
     def terms_of(self, key: RowKey) -> Terms:
         """The terms on which an entry was asked for."""
         return self._terms[key.group]
+
+    def failed_in(self, folder: Path) -> tuple[tuple[str, str], ...]:
+        """Study Instance UIDs in this folder that ended badly, and why."""
+        with self._lock:
+            groups = [n for n, each in enumerate(self._terms) if each.settings.output == folder]
+        return self._store.failed(groups)
+
+    def folders(self) -> list[Path]:
+        """Every folder that something was asked for into."""
+        with self._lock:
+            return list(dict.fromkeys(terms.settings.output for terms in self._terms))
 
     def add(self, terms: Terms, wanted: Iterable[Wanted]) -> int:
         """Queue studies; returns how many of them were not queued or running already."""
@@ -220,7 +234,12 @@ class Jobs:
     def _start(self, group: int, wanted: Sequence[Wanted]) -> None:
         terms = self._terms[group]
         plan = terms.plan([each.selection for each in wanted])
-        self._store.begin(group, associations=plan.parallel, timeout_s=terms.settings.timeout_s)
+        self._store.begin(
+            group,
+            associations=plan.parallel,
+            timeout_s=terms.settings.timeout_s,
+            delivering=terms.delivering,
+        )
         thread = threading.Thread(target=self._consume, args=(group,), name=f"session-{group}")
         job = self._jobs[group] = _Job(plan, thread)
         if self._paused:
@@ -250,6 +269,7 @@ class Jobs:
             JobEnded(
                 terms=self._terms[group],
                 endings=tuple(job.endings.values()),
+                failed=self.failed_in(self._terms[group].settings.output),
                 reason=reason,
                 traceback=bug,
             )

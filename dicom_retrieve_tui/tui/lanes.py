@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.progress import Progress
-from dicom_retrieve_tui.model.throughput import Throughput, done
+from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.workers import WorkerProgress, WorkerState
 from dicom_retrieve_tui.tui.rows import WorkerRow
 
@@ -69,7 +69,7 @@ class Lanes:
         study = progress.studies.get(worker.study_instance_uid or "")
         left = None
         if study is not None and study.expected is not None:
-            left = max(study.expected - done(study), 0)
+            left = max(study.expected - study.stored, 0)
         return WorkerRow(
             number=worker.number,
             state=worker.state,

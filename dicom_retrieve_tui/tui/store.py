@@ -19,7 +19,17 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.entries import NOT_BEGUN, Entry, Wanted
 from dicom_retrieve_tui.tui.lanes import Lanes
 from dicom_retrieve_tui.tui.narration import narrate
-from dicom_retrieve_tui.tui.rows import Details, Line, Row, RowKey, Sample, Snapshot, State, Totals
+from dicom_retrieve_tui.tui.rows import (
+    BAD,
+    Details,
+    Line,
+    Row,
+    RowKey,
+    Sample,
+    Snapshot,
+    State,
+    Totals,
+)
 from dicom_retrieve_tui.tui.tally import Tally
 
 _HISTORY_MAX = 240
@@ -44,6 +54,7 @@ class ProgressStore:
         self._pending: Counter[int] = Counter()
         """Entries of each group that have no verdict yet."""
         self._runs: dict[int, Progress] = {}
+        self._delivering: dict[int, bool] = {}
         self._dirty: dict[RowKey, None] = {}
         self._live: set[RowKey] = set()
         self._removed: list[RowKey] = []
@@ -82,9 +93,12 @@ class ProgressStore:
                 taken.append(each)
         return taken
 
-    def begin(self, group: int, *, associations: int, timeout_s: float) -> None:
+    def begin(
+        self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
+    ) -> None:
         """A session on these terms is about to tell its story."""
         with self._lock:
+            self._delivering[group] = delivering
             self._runs[group] = Progress()
             self._lanes.begin(group, associations=associations, timeout_s=timeout_s)
             if self._busy_since_s is None:
@@ -168,6 +182,17 @@ class ProgressStore:
             entry = self._entries.get(key)
             return None if entry is None else (entry.row(self._monotonic_s()), entry.wanted)
 
+    def failed(self, groups: Iterable[int]) -> tuple[tuple[str, str], ...]:
+        """Study Instance UIDs that ended badly on these terms, and why."""
+        with self._lock:
+            entries = [
+                self._entries[key] for group in groups for key in self._groups.get(group, ())
+            ]
+            bad = sorted(
+                (each for each in entries if each.state in BAD), key=lambda each: each.number
+            )
+            return tuple((each.key.study_instance_uid, each.told) for each in bad)
+
     def details(self, key: RowKey) -> Details | None:
         """Everything that is known of an entry."""
         with self._lock:
@@ -233,6 +258,7 @@ class ProgressStore:
         now_s = self._monotonic_s()
         match event:
             case events.StudyStarted():
+                entry.delivering = self._delivering[group]
                 entry.start(progress.studies[event.study_instance_uid], now_s)
                 self._live.add(entry.key)
             case events.AttemptFailed():

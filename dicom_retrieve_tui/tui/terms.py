@@ -33,6 +33,11 @@ class Terms:
             retries=self.retries,
         )
 
+    @property
+    def delivering(self) -> bool:
+        """True if the instances go to somebody else's SCP, and we see none of them."""
+        return self.method is Method.C_MOVE and self.settings.listen is None
+
     def clashes_with(self, other: "Terms") -> bool:
         """True if both cannot run at once: a folder, and a port to listen on, have one user."""
         ours, theirs = self.settings, other.settings

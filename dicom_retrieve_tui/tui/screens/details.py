@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count, duration_text, folder_text, size_text
 from dicom_retrieve_tui.tui.rows import Details, State
 from dicom_retrieve_tui.tui.terms import Terms
@@ -41,7 +42,7 @@ def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list
     if details.failed_attempts:
         lines.append(f"Attempts  {details.failed_attempts} failed")
     if row.reason:
-        lines += ["", "What went wrong, and what to do", row.reason]
+        lines += ["", "What went wrong, and what to do", clean_text(row.reason)]
     if row.state in {State.FAILED, State.STOPPED}:
         lines.append("r in the queue asks for what is missing, and for no more.")
     lines += _uids("Missing", details.missing, _MISSING_MAX)

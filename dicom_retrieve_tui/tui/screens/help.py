@@ -83,7 +83,7 @@ class HelpScreen(ModalScreen[None]):
             scroll.border_title = "Help"
             scroll.border_subtitle = "esc closes"
             if self._text:
-                yield Static(self._text.replace("`", ""), markup=False)
+                yield Static(" ".join(self._text.replace("`", "").split()), markup=False)
             for name, keys in self._groups:
                 table = Table.grid(padding=(0, 2))
                 for shown, what in keys:

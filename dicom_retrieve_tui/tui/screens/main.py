@@ -38,15 +38,16 @@ if TYPE_CHECKING:
 PERIOD_S = 0.25
 WIDE = 100
 TALL = 30
+ROOMY = 70
 
 
 class MainScreen(Screen[None]):
     """Panes, arranged by the size of the terminal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f4", "options", "Options", id="main.options"),
+        Binding("f4", "options", "Options", show=False, id="main.options"),
         Binding("f6", "events", "Events", show=False, id="main.events"),
-        Binding("ctrl+o", "load", "File", key_display="^o", id="main.load"),
+        Binding("ctrl+o", "load", "File", show=False, id="main.load"),
         Binding("escape", "queue", "Queue", show=False, id="main.queue"),
     ]
 
@@ -101,6 +102,10 @@ class MainScreen(Screen[None]):
         self._show_peering()
         self._retrieve.line.focus()
         self.set_interval(PERIOD_S, self._look)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave out the spaces between the keys where they would push the last one out."""
+        self.query_one(Footer).compact = event.size.width < ROOMY
 
     @property
     def table(self) -> QueueTable:
@@ -243,23 +248,22 @@ class MainScreen(Screen[None]):
             self.notify(f"Copied {count(len(keys), 'UID')}.")
 
     def _export(self) -> None:
-        failed = [row for row in self.table.rows if row.state in BAD]
-        if not failed:
-            self.notify("Nothing failed.")
-            return
-        by_folder: dict[str, list[Row]] = {}
-        for row in failed:
-            terms = self._jobs.terms_of(row.key)
-            by_folder.setdefault(str(terms.settings.output), []).append(row)
-        for rows in by_folder.values():
-            folder = self._jobs.terms_of(rows[0].key).settings.output
-            lines = [(row.key.study_instance_uid, f"{row.verdict}: {row.reason}") for row in rows]
+        listed = False
+        for folder in self._jobs.folders():
+            failed = self._jobs.failed_in(folder)
+            if not failed:
+                continue
+            listed = True
             try:
-                path = write_failed_list(folder, lines)
+                path = write_failed_list(folder, failed)
             except OSError as error:
-                self.notify(f"{folder} takes no list: {error.strerror}", severity="error")
+                self.notify(
+                    f"{folder} takes no list: {error.strerror}", severity="error", markup=False
+                )
             else:
-                self.notify(f"{count(len(rows), 'study')} listed in {path}")
+                self.notify(f"{count(len(failed), 'study')} listed in {path}", markup=False)
+        if not listed:
+            self.notify("Nothing failed.")
 
     def _ask(self, question: str, yes: str, act: Callable[[], object]) -> None:
         def answered(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
@@ -303,6 +307,6 @@ class MainScreen(Screen[None]):
         self._queue.show_totals(totals)
         self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused)
         self.query_one(TotalLine).show_totals(totals)
-        self.query_one(Throughput).show_history(snapshot.history)
+        self.query_one(Throughput).show_history(snapshot.history, live=totals.associations_max > 0)
         self.query_one(Associations).show_workers(snapshot.workers)
         self.query_one(EventsPane).show_lines(snapshot.lines)

@@ -23,6 +23,7 @@ class QueuePane(Vertical):
         Binding("x", "ask('stop')", "Stop", id="queue.stop", tooltip="Cancel the study"),
         Binding("X", "ask('stop_all')", "Stop everything", show=False, id="queue.stop_all"),
         Binding("slash", "filter", "Filter", key_display="/", id="queue.filter"),
+        Binding("question_mark", "app.context_help", "Help", key_display="?", id="queue.help"),
         Binding("t", "ask('promote')", "Next in the queue", show=False, id="queue.promote"),
         Binding("delete,d", "ask('remove')", "Remove", show=False, id="queue.remove"),
         Binding("c", "ask('copy')", "Copy the UID", show=False, id="queue.copy"),

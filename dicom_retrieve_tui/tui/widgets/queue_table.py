@@ -37,7 +37,7 @@ _CLASSES = {
 }
 
 
-class QueueTable(ScrollView, can_focus=True):
+class QueueTable(ScrollView, can_focus=True, inherit_bindings=False):
     """One line for each study, below a header that stays."""
 
     HELP = """\

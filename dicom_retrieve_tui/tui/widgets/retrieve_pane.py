@@ -1,9 +1,11 @@
 """What to retrieve, and how: the UID line, the verdict on it, and the form."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -33,6 +35,13 @@ def verdict_of(found: PastedUids) -> str:
 
 class RetrievePane(Vertical):
     """The UID line above; the form below it, where there is room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "screen.load", "File", key_display="^o", id="retrieve.load"),
+        Binding("f4", "screen.options", "Options", id="retrieve.options"),
+        Binding("escape", "screen.queue", "Queue", id="retrieve.queue"),
+        Binding("f1", "app.context_help", "Help", id="retrieve.help"),
+    ]
 
     DEFAULT_CSS = """
     RetrievePane {

@@ -23,18 +23,24 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return drawn.rjust(width, "·")
 
 
-def graph_lines(width: int, history: Sequence[Sample]) -> list[str]:
-    """One line for instances, one for bytes."""
+def graph_lines(width: int, history: Sequence[Sample], *, live: bool) -> list[str]:
+    """One line for instances, one for bytes; no rate of this moment where nothing runs."""
     instances = [sample.instances_per_s for sample in history]
     volumes = [sample.bytes_per_s for sample in history]
     return [
-        _line(width, "im/s", instances, lambda value: f"{value:,.0f}"),
-        _line(width, "MB/s", volumes, lambda value: byte_rate_text(value).removesuffix(" MB/s")),
+        _line(width, "im/s", instances, lambda value: f"{value:,.0f}", live=live),
+        _line(width, "MB/s", volumes, _megabytes, live=live),
     ]
 
 
-def _line(width: int, label: str, values: Sequence[float], text: Callable[[float], str]) -> str:
-    now = text(values[-1]) if values else "·"
+def _megabytes(value: float) -> str:
+    return byte_rate_text(value).removesuffix(" MB/s")
+
+
+def _line(
+    width: int, label: str, values: Sequence[float], text: Callable[[float], str], *, live: bool
+) -> str:
+    now = text(values[-1]) if values and live else "·"
     peak = f"peak {text(max(values))}" if values else ""
     tail = f"{now:>{_NOW - 2}}" + (f"{peak:>{_PEAK}}" if width >= 44 else "")
     return f"{label:<{_LABEL}}{sparkline(values, width - _LABEL - len(tail))}{tail}"
@@ -50,14 +56,15 @@ class Throughput(Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._history: Sequence[Sample] = ()
+        self._live = False
 
-    def show_history(self, history: Sequence[Sample]) -> None:
+    def show_history(self, history: Sequence[Sample], *, live: bool) -> None:
         """There is a new sample, perhaps."""
-        if history != self._history:
-            self._history = history
+        if (history, live) != (self._history, self._live):
+            self._history, self._live = history, live
             self.refresh()
 
     def render(self) -> Text:
         """The lines."""
-        lines = graph_lines(self.content_size.width, self._history)
+        lines = graph_lines(self.content_size.width, self._history, live=self._live)
         return Text("\n".join(lines), no_wrap=True, overflow="crop")

@@ -16,7 +16,7 @@ def total_text(width: int, totals: Totals) -> str:
     """`Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells."""
     if not totals.studies:
         return ""
-    whole = totals.stored + totals.left
+    whole = totals.stored + totals.left + totals.missing
     percent = f"{100 * totals.stored // whole}%" if whole else ""
     about = "" if totals.exact or not totals.active else "~"
     parts = [

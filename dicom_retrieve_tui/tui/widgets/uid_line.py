@@ -14,7 +14,7 @@ from textual.widgets import Input
 from dicom_retrieve_tui.model.uid_paste import read_pasted_uids
 from dicom_retrieve_tui.model.wording import count
 
-_PROMPT = "paste Study Instance UIDs: one, or a whole list"
+_PROMPT = "paste Study Instance UIDs, one or many"
 
 
 class UidLine(Input):
@@ -25,6 +25,7 @@ Study Instance UIDs. Type one, or paste: one, many lines, commas, a piece of a t
 them to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Start", id="uid.start"),
         Binding("up", "recent(1)", "What was asked for before", show=False, id="uid.recent"),
         Binding("down", "recent(-1)", "What was asked for after", show=False, id="uid.later"),
         Binding("backspace", "back", "Delete", show=False, id="uid.back"),

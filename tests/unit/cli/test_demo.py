@@ -12,6 +12,7 @@ import pytest
 from dicom_retrieve_tui.cli.demo import run_demo
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Method, Plan
@@ -146,3 +147,15 @@ def test_serving_tells_where_and_what_until_a_signal_comes() -> None:
     assert f"{common}      --move-dest {name} --listen {host}:{port} --output study/\n" in ran.out
     assert ran.engine.asked == []
     assert ran.pacs.is_down
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "this is none; give --headless (retrieve everything) or --serve"),
+        (["--headless", "--serve"], "--headless and --serve exclude each other"),
+    ],
+)
+def test_the_demonstration_says_what_it_needs(argv: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        demo(*argv)

@@ -1,0 +1,105 @@
+"""The application in a terminal without a person: opened, typed into and read."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.form import defaults
+from dicom_retrieve_tui.tui.rows import Row, RowKey
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.widgets.options_form import Preset
+from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
+
+SIZES = {"small": (60, 15), "usual": (80, 24), "large": (160, 45)}
+
+
+@dataclass
+class Bench:
+    """The application, its pilot and its sessions."""
+
+    app: RetrieveApp
+    pilot: Pilot[None]
+    sessions: Sessions
+
+    @property
+    def main(self) -> MainScreen:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    @property
+    def session(self) -> ScriptedSession:
+        """The last session that was opened."""
+        return self.sessions.opened[-1]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what threads and the timer bring about."""
+        for _ in range(int(WAIT_S * 100)):
+            if condition():
+                return
+            await self.pilot.pause(0.01)
+        pytest.fail("it never came true:\n" + self.text())
+
+    async def paste(self, text: str) -> None:
+        (self.app.focused or self.app.screen).post_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def start(self, *uids: str) -> ScriptedSession:
+        """Paste UIDs, press enter, and wait for the session."""
+        await self.paste("\n".join(uids))
+        await self.pilot.press("enter")
+        await self.until(lambda: self.sessions.opened)
+        return self.session
+
+    async def tell(self, *story: list[Event]) -> None:
+        for part in story:
+            self.session.tell(*part)
+        await self.pilot.pause()
+
+    def row(self, uid: str) -> Row | None:
+        rows = {row.key: row for row in self.main.table.rows}
+        return rows.get(RowKey(0, uid))
+
+    def text(self, widget: Widget | None = None) -> str:
+        """What stands on the screen, or in a widget, line by line."""
+        region = (widget or self.app.screen).region
+        lines = self.app.screen._compositor.render_strips()
+        texts = [strip.crop(region.x, region.right).text for strip in lines]
+        return "\n".join(text.rstrip() for text in texts[region.y : region.bottom])
+
+
+@asynccontextmanager
+async def opened(
+    size: tuple[int, int] = SIZES["usual"],
+    *,
+    folder: Path | None = None,
+    text: str = "",
+    presets: list[Preset] | None = None,
+) -> AsyncIterator[Bench]:
+    sessions = Sessions()
+    if presets is None:
+        presets = [preset(folder=folder)]
+    app = RetrieveApp(sessions, presets, text=text)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Bench(app, pilot, sessions)
+    assert app.jobs.close()
+
+
+def preset(name: str = "prod", folder: Path | None = None, **changed: str) -> Preset:
+    draft = {
+        **defaults(),
+        "pacs": "pacs.test:104",
+        "called_ae_title": "PACS1",
+        "calling_ae_title": "MYAE",
+        "folder": str(folder or "/nowhere"),
+        **changed,
+    }
+    return Preset(name, draft)

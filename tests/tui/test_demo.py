@@ -1,0 +1,40 @@
+"""The application on the demonstration PACS, through the real engine and real sockets."""
+
+from pathlib import Path
+
+from dicom_retrieve_tui.cli.demo_screen import demo_presets
+from dicom_retrieve_tui.demo.pacs import DemoPacs
+from dicom_retrieve_tui.demo.studies import demo_studies
+from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.wiring import open_session
+from tests.tui.application import SIZES, Bench
+from tests.tui.scripted import Sessions
+
+
+async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_path: Path) -> None:
+    studies = demo_studies()
+    uids = [study.study_instance_uid for study in studies]
+    busy = uids[2]
+    listed = tmp_path / "failed-studies.txt"
+    with DemoPacs(studies=studies, busy_once=[busy]) as pacs:
+        app = RetrieveApp(open_session, demo_presets(pacs, tmp_path, 0), text="\n".join(uids))
+        async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
+            bench = Bench(app, pilot, Sessions())
+
+            def tabs() -> str:  # a toast may cover them on the screen
+                return str(bench.main.query_one("#queue-pane").border_subtitle)
+
+            await pilot.press("enter")
+            await bench.until(lambda: (row := bench.row(busy)) and row.state is State.FAILED)
+            await bench.until(lambda: not app.jobs.busy)
+            await bench.until(lambda: "3 failed 1 · 4 done 3" in tabs())
+            await bench.until(listed.exists)
+            assert busy in listed.read_text(encoding="utf-8")
+            await pilot.press("3", "r")
+            await bench.until(lambda: "4 done 4" in tabs())
+            await bench.until(lambda: "100/100" in bench.text())
+        assert app.jobs.close()
+
+    assert len(list(tmp_path.rglob("*.dcm"))) == 100
+    assert not listed.exists()

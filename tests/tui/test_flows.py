@@ -1,0 +1,339 @@
+from pathlib import Path
+
+import pytest
+from rich.segment import Segments
+from textual.widgets import Footer, Input
+from textual.widgets._footer import FooterKey
+
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.details import DetailsScreen
+from dicom_retrieve_tui.tui.screens.help import HelpScreen
+from dicom_retrieve_tui.tui.screens.options import OptionsScreen
+from tests.tui.application import SIZES, Bench, opened, preset
+from tests.tui.builders import uids
+from tests.tui.scripted import begins, comes, ends, whole
+
+A, B, C = uids(3)
+
+
+async def test_from_a_paste_to_a_running_study_takes_one_key() -> None:
+    async with opened() as bench:
+        session = await bench.start(A)
+        await bench.tell(begins(A, 480), comes(A, *range(312)))
+        await bench.until(lambda: "312/480" in bench.text())
+
+        assert [each.study_instance_uid for each in session.plan.selections] == [A]
+        assert str(session.settings.peer) == "PACS1@pacs.test:104"
+        assert bench.app.focused is bench.main.table
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+async def test_the_empty_screen_says_what_to_do(size: tuple[int, int]) -> None:
+    async with opened(size) as bench:
+        text = bench.text()
+
+        assert "Paste a Study Instance UID above and press enter;" in text
+        assert "PACS1 pacs.test:104" in text
+        assert all(len(line) <= size[0] for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("focus", ["queue", "uids"])
+async def test_every_key_of_the_footer_fits(width: int, focus: str) -> None:
+    async with opened((width, 24)) as bench:
+        bench.app.screen.query_one(f"#{focus}").focus()
+        await bench.pilot.pause()
+        footer = bench.app.screen.query_one(Footer)
+        await bench.until(lambda: footer.query(FooterKey))
+
+        keys = [key for key in footer.query(FooterKey) if key.region.width]
+
+        assert 4 <= len(keys) <= 7
+        assert max(key.region.right for key in keys) <= width
+        assert {"queue": "Quit", "uids": "Help"}[focus] in bench.text(footer)
+
+
+async def test_five_hundred_lines_pasted_are_five_hundred_studies() -> None:
+    pasted = uids(500)
+    async with opened() as bench:
+        await bench.paste("\r\n".join([*pasted, pasted[0]]))
+        assert "500 UIDs, 1 duplicate" in bench.text()
+
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert [each.study_instance_uid for each in bench.session.plan.selections] == pasted
+        await bench.until(lambda: "0/500 studies" in bench.text())
+
+
+async def test_a_bad_line_is_named_and_skipped_only_by_a_second_enter() -> None:
+    async with opened() as bench:
+        await bench.paste(f"{A}\n1.2.840.\n{B}")
+        assert "2 UIDs, 1 bad: line 2: '1.2.840.' has an empty component" in joined(bench)
+
+        await bench.pilot.press("enter")
+        assert bench.sessions.opened == []
+        assert "enter again skips what is bad" in joined(bench)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A, B]
+
+
+async def test_more_can_be_added_while_it_runs() -> None:
+    async with opened() as bench:
+        session = await bench.start(A)
+        await bench.pilot.press("n")
+        await bench.paste(f"{A}\n{B}")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: session.asked)
+
+        assert session.asked == [f"add {B}"]
+        assert "1 study queued, 1 there already" in bench.text()
+
+
+async def test_what_was_asked_for_comes_back_with_the_up_key() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.pilot.press("n", "up")
+
+        assert bench.main.query_one("#uids", Input).value == A
+
+
+async def test_a_paste_finds_the_uid_line_from_the_queue() -> None:
+    async with opened() as bench:
+        await bench.pilot.press("escape")
+        assert bench.app.focused is bench.main.table
+        await bench.paste(A)
+
+        await bench.until(lambda: bench.app.focused is bench.main.query_one("#uids"))
+        assert bench.main.query_one("#uids", Input).value == A
+
+
+async def test_pause_resume_and_stop_reach_the_session() -> None:
+    async with opened() as bench:
+        session = await bench.start(A, B)
+        await bench.tell(begins(A))
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.RUNNING)
+
+        await bench.pilot.press("p")
+        await bench.until(lambda: "PAUSED" in bench.text())
+        await bench.pilot.press("p", "x", "j", "t")
+
+        assert session.asked == ["pause", "resume", f"stop {A}", f"promote {B}"]
+
+
+async def test_stopping_everything_asks_and_escape_is_safe() -> None:
+    async with opened() as bench:
+        session = await bench.start(A, B)
+
+        await bench.pilot.press("X")
+        assert isinstance(bench.app.screen, ConfirmScreen)
+        assert bench.app.focused is bench.app.screen.query_one("#no")
+        await bench.pilot.press("escape")
+        assert session.asked == []
+        await bench.pilot.press("X", "y")
+
+        assert session.asked == ["cancel"]
+
+
+async def test_a_failed_study_is_listed_told_and_tried_again(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path) as bench:
+        await bench.start(A, B)
+        missing = (f"{A}.1.2", f"{A}.1.3")
+        reason = "status 0xA702: out of resources."
+        await bench.tell(
+            begins(A),
+            ends(A, Verdict.PARTIAL, stored=1, missing=missing, reason=reason),
+            whole(B),
+        )
+        await bench.until(lambda: "2 studies: 1 partial, 1 complete" in bench.text())
+        await bench.until(lambda: "2 missing" in bench.text(bench.main.table))
+
+        listed = (tmp_path / "failed-studies.txt").read_text()
+        assert listed == f"{A}  # partial: {reason}\n"
+
+        await bench.pilot.press("enter")
+        assert isinstance(bench.app.screen, DetailsScreen)
+        await bench.until(lambda: "1 of 3 listed by the PACS" in bench.text())
+        assert reason in bench.text()
+        await bench.pilot.press("escape", "r")
+        await bench.until(lambda: len(bench.sessions.opened) == 2)
+        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A]
+
+
+async def test_the_details_tell_the_command_that_does_the_same() -> None:
+    async with opened(SIZES["large"]) as bench:
+        await bench.start(A)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "The same without this screen" in bench.text())
+        await bench.pilot.press("c")
+
+        assert bench.app.clipboard == (
+            "dicom-retrieve pacs://pacs.test:104 --called-aet PACS1 --aet MYAE --method c-get "
+            f"--study-uid {A} --output /nowhere --hierarchical --timeout 60 --parallel 4 "
+            "--retries 3"
+        )
+
+
+async def test_what_a_peer_says_is_shown_as_it_is_and_moves_no_cursor(tmp_path: Path) -> None:
+    async with opened(SIZES["large"], folder=tmp_path / "[red]") as bench:
+        await bench.start(A)
+        said = "status 0xC001 [/nonsense] \x1b[31m[bold"
+        await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0, reason=said))
+        await bench.until(lambda: "What failed is listed in" in bench.text())
+        assert "[red]/failed-studies.txt" in joined(bench)
+        await bench.until(lambda: "[31m[bold" in bench.text(bench.main.query_one("#events")))
+        await bench.pilot.press("enter")
+
+        await bench.until(lambda: "What went wrong, and what to do" in bench.text())
+        assert "status 0xC001 [/nonsense] [31m[bold" in bench.text(bench.app.screen)
+        assert "\x1b" not in bench.text()
+
+
+async def test_help_is_made_of_the_keys_of_the_pane() -> None:
+    async with opened(SIZES["large"]) as bench:
+        bench.main.table.focus()
+        await bench.pilot.press("question_mark")
+        assert isinstance(bench.app.screen, HelpScreen)
+        text = bench.text()
+        assert "Mark all shown, or none" in text
+        assert "Retry" in text
+
+        await bench.pilot.press("escape")
+        bench.main.query_one("#uids").focus()
+        await bench.pilot.press("f1")
+
+        assert "What was asked for before" in bench.text()
+
+
+async def test_a_fault_stands_beside_its_field_and_opens_the_form() -> None:
+    async with opened(presets=[preset(method="c-move")]) as bench:
+        await bench.paste(A)
+        await bench.pilot.press("enter")
+
+        assert isinstance(bench.app.screen, OptionsScreen)
+        assert "C-MOVE needs the AE title to send to" in bench.text()
+        assert bench.app.focused is bench.app.screen.query_one("#field-destination")
+        await bench.pilot.press(*"MYSCP", "enter")
+        assert "dest MYSCP" in bench.text()
+        await bench.until(lambda: bench.app.focused is bench.main.query_one("#uids"))
+        assert bench.main.query_one("#uids", Input).value == A
+
+
+async def test_in_a_wide_terminal_the_form_is_there_and_judges_as_one_types() -> None:
+    async with opened(SIZES["large"]) as bench:
+        await bench.pilot.press("f4")
+        bench.main.query_one("#field-parallel").focus()
+        await bench.pilot.press("end", "9", "9")
+
+        assert "a whole number from 1 to 64" in bench.text()
+
+
+async def test_changed_options_make_another_session_and_do_not_touch_the_first() -> None:
+    async with opened(SIZES["large"]) as bench:
+        await bench.start(A)
+        form = bench.main.query_one("#field-folder", Input)
+        form.value = "/elsewhere"
+        await bench.pilot.press("n")
+        await bench.paste(B)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: len(bench.sessions.opened) == 2)
+
+        folders = [str(session.settings.output) for session in bench.sessions.opened]
+        assert folders == ["/nowhere", "/elsewhere"]
+
+
+async def test_a_filter_narrows_and_escape_widens() -> None:
+    async with opened() as bench:
+        await bench.start(A, B)
+        await bench.until(lambda: bench.main.table.shown == 2)
+
+        await bench.pilot.press("slash", *"99.2")
+        assert bench.main.table.shown == 1
+        await bench.pilot.press(*"x")
+        assert "No match; esc clears the filter." in bench.text()
+        await bench.pilot.press("escape")
+
+        assert bench.main.table.shown == 2
+        assert bench.app.focused is bench.main.table
+
+
+async def test_a_list_is_loaded_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"StudyInstanceUID,Name\n{A},x\n{B},y\n", encoding="utf-8")
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+o")
+        field = bench.app.screen.query_one("#path", Input)
+        field.value = str(tmp_path / "nothing.csv")
+        await bench.pilot.press("enter")
+        assert "no such file or directory" in joined(bench)
+        field.value = str(path)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "2 UIDs" in bench.text())
+
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A, B]
+
+
+async def test_quitting_asks_while_something_runs_and_cancels() -> None:
+    async with opened() as bench:
+        session = await bench.start(A)
+        await bench.pilot.press("q")
+        assert isinstance(bench.app.screen, ConfirmScreen)
+        await bench.pilot.press("n")
+        assert session.asked == []
+
+        await bench.pilot.press("ctrl+q", "y")
+        await bench.until(lambda: session.asked == ["cancel"] and not bench.app.jobs.busy)
+        await bench.until(lambda: not bench.app.is_running or bench.app._exit)
+
+
+async def test_quitting_idle_asks_nothing() -> None:
+    async with opened() as bench:
+        await bench.pilot.press("escape", "q")
+
+        assert bench.app._exit
+
+
+async def test_events_take_the_place_of_the_queue_in_a_small_terminal() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.tell(whole(A))
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "complete 3/3" in bench.text())
+
+        assert not bench.main.table.display or not bench.main.table.region.height
+
+
+async def test_a_bug_is_shown_without_the_values_of_variables() -> None:
+    shown: list[str] = []
+
+    async def fail(patient: str) -> None:
+        raise ZeroDivisionError
+
+    async def break_down() -> None:
+        async with opened() as bench:
+            bench.app.call_later(fail, "Example^Ada")
+            await bench.until(lambda: bench.app._exit_renderables)
+            shown.extend(
+                "".join(segment.text for segment in each.segments)
+                for each in bench.app._exit_renderables
+                if isinstance(each, Segments)
+            )
+
+    with pytest.raises(ZeroDivisionError):
+        await break_down()
+
+    (report,) = shown
+    assert "ZeroDivisionError" in report
+    assert "please report it" in report
+    assert "Example^Ada" not in report
+
+
+def joined(bench: Bench) -> str:
+    """The screen without its line breaks and frames."""
+    return " ".join(bench.text().replace("│", " ").split())

@@ -1,0 +1,144 @@
+import pytest
+from rich.cells import cell_len
+
+from dicom_retrieve_tui.model.workers import WorkerState
+from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
+from dicom_retrieve_tui.tui.form import defaults, draft_of, faults, read_terms
+from dicom_retrieve_tui.tui.rows import Sample, Totals, WorkerRow
+from dicom_retrieve_tui.tui.widgets.associations import association_text
+from dicom_retrieve_tui.tui.widgets.header_line import Peering, header_texts
+from dicom_retrieve_tui.tui.widgets.throughput import graph_lines
+from dicom_retrieve_tui.tui.widgets.total_line import total_text
+
+PEERING = Peering(
+    profile="prod", ours="MYAE", theirs="PACS1 10.0.0.5:104", destination="MYAE", echo="● 12 ms"
+)
+RUNNING = Totals(
+    studies=7,
+    active=3,
+    running=3,
+    failed=1,
+    good=3,
+    stored=1098,
+    expected=2382,
+    missing=2,
+    received_bytes=420_000_000,
+    instances_per_s=412.0,
+    bytes_per_s=61e6,
+    left=1282,
+    eta_s=13,
+    elapsed_s=42,
+    associations=3,
+    associations_max=4,
+)
+
+
+@pytest.mark.parametrize("width", range(20, 170, 7))
+def test_the_header_and_the_total_never_exceed_the_line(width: int) -> None:
+    left, right = header_texts(width, PEERING, RUNNING, paused=True)
+
+    assert cell_len(left) + cell_len(right) <= width
+    assert cell_len(total_text(width, RUNNING)) <= width
+
+
+def test_a_wide_header_tells_everything_and_a_narrow_one_what_matters() -> None:
+    left, right = header_texts(158, PEERING, RUNNING, paused=False)
+    assert left == "dicom-retrieve  prod  MYAE → PACS1 10.0.0.5:104  dest MYAE  ● 12 ms"
+    assert right == "assoc 3/4  412 im/s  61.0 MB/s  0:42"
+
+    left, right = header_texts(58, PEERING, RUNNING, paused=True)
+    assert left == "prod  MYAE → PACS1 10.0.0.5:104"
+    assert right == "PAUSED  412 im/s"
+
+
+def test_the_total_counts_what_is_missing_as_not_done() -> None:
+    text = total_text(158, RUNNING)
+
+    assert text.endswith(" 46%  1,098/2,382  420.0 MB  ETA 0:13  1 study failed  2 missing")
+    assert "█" in text
+
+
+def test_a_bar_is_full_only_at_the_end_and_empty_only_before_the_start() -> None:
+    assert bar(0, 1000, 10) == "··········"
+    assert bar(1, 100_000, 10) == "▏·········"
+    assert bar(99_999, 100_000, 10).endswith("▉")
+    assert bar(5, 5, 10) == "██████████"
+
+
+def test_text_is_cut_by_cells() -> None:
+    assert fit("abc", 5) == "abc  "
+    assert fit("abc", 5, right=True) == "  abc"
+    assert [cell_len(fit("患者番号", width)) for width in range(9)] == list(range(9))
+
+
+def test_a_uid_keeps_its_tail() -> None:
+    uid = "1.2.840.113619.2.55.3.604688119.971.1784201.12"
+
+    assert tail_of(uid, 16) == "….971.1784201.12"
+    assert tail_of(uid, 38).startswith("1.2.840.")
+    assert len(tail_of(uid, 38)) == 38
+    assert tail_of("1.2.3", 16) == "1.2.3"
+
+
+def test_the_graph_has_its_peak_and_no_rate_where_nothing_runs() -> None:
+    history = [Sample(0, 0), Sample(520, 78e6), Sample(412, 61e6)]
+
+    first, second = graph_lines(46, history, live=True)
+    assert first.endswith("·█▇    412       peak 520")
+    assert second.endswith("·█▆   61.0      peak 78.0")
+    assert "412" not in graph_lines(46, history, live=False)[0]
+
+
+def test_an_association_tells_what_it_does() -> None:
+    def text(state: WorkerState, **facts: object) -> str:
+        uid = "" if state is WorkerState.IDLE else "1.2.840.99.12"
+        row = WorkerRow(
+            number=3,
+            state=state,
+            associated=True,
+            study_instance_uid=uid,
+            timeout_s=30,
+            **facts,  # type: ignore[arg-type]
+        )
+        return association_text(row, 46).rstrip()
+
+    assert text(WorkerState.IDLE) == "A3  · idle"
+    assert text(WorkerState.RECEIVING, left=168, instances_per_s=118.0) == (
+        "A3  ▶ 1.2.840.99.12          118/s  left 168"
+    )
+    assert text(WorkerState.RECEIVING, quiet_s=14).endswith("waits 14 s of 30 s")
+
+
+def test_a_form_and_its_terms_are_the_same_thing() -> None:
+    draft = {
+        **defaults(),
+        "pacs": "[::1]:11112",
+        "method": "c-move",
+        "destination": "MYAE",
+        "listen": "127.0.0.1:4242",
+    }
+
+    terms = read_terms(draft, "prod")
+
+    assert read_terms(draft_of(terms), "prod") == terms
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "fault"),
+    [
+        ("pacs", "", "which PACS? give host:port"),
+        ("pacs", "pacs:99999", "'99999' is no port; a port is a number from 1 to 65535"),
+        ("called_ae_title", "x" * 17, "has 17 characters; an AE title has at most 16"),
+        ("series", "1.2.", "has an empty component (a period at an end, or two in a row)"),
+        ("instance", "1.2.3", "needs the series, too"),
+        ("layout", "{Nothing}.dcm", "there is no field {Nothing}"),
+        ("parallel", "0", "a whole number from 1 to 64"),
+        ("timeout", "soon", "seconds, up to 86400"),
+        ("folder", "/dev/null/x", "/dev/null is a file"),
+    ],
+)
+def test_each_fault_belongs_to_its_field(field: str, text: str, fault: str) -> None:
+    found = faults({**defaults(), "pacs": "pacs.test", field: text})
+
+    assert list(found) == [field]
+    assert found[field].startswith(fault)

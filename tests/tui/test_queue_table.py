@@ -1,0 +1,207 @@
+import pytest
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.listing import Tab, View
+from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+
+ROOT = "1.2.840.113619.2.55.3.604688119.971"
+
+
+def row(number: int, state: State = State.QUEUED, **facts: object) -> Row:
+    key = RowKey(0, f"{ROOT}.{number}")
+    return Row(key=key, number=number, state=state, **facts)  # type: ignore[arg-type]
+
+
+SEVERAL = [
+    row(
+        *(1, State.RUNNING),
+        done=312,
+        expected=480,
+        received_bytes=161_000_000,
+        instances_per_s=118.2,
+        eta_s=1.4,
+        patient="P0012345",
+        modality="CT",
+    ),
+    row(2, State.RUNNING, done=96, expected=1210, quiet_s=14, patient="患者番号一二三四五六七"),
+    row(3, State.RETRYING, expected=20, retry_in_s=4),
+    row(4, State.FAILED, done=210, expected=212, failed=2, verdict=Verdict.PARTIAL),
+    row(5, State.DONE, done=480, expected=480, received_bytes=118_000_000, elapsed_s=4),
+    row(6),
+]
+
+
+class TableApp(App[None]):
+    def __init__(self, rows: list[Row]) -> None:
+        super().__init__()
+        self.rows = rows
+        self.opened: list[RowKey] = []
+
+    def compose(self) -> ComposeResult:
+        yield QueueTable()
+
+    def on_mount(self) -> None:
+        self.table.update_rows(self.rows)
+
+    def on_queue_table_opened(self, event: QueueTable.Opened) -> None:
+        self.opened.append(event.key)
+
+    @property
+    def table(self) -> QueueTable:
+        return self.query_one(QueueTable)
+
+
+def lines(app: TableApp) -> list[str]:
+    """What the table draws, each line checked to be as wide as the table."""
+    width = app.table.scrollable_content_region.width
+    strips = [app.table.render_line(y) for y in range(app.table.size.height)]
+    assert {cell_len(strip.text) for strip in strips} == {width}
+    return [strip.text.rstrip() for strip in strips]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (
+            60,
+            [
+                "    STUDY              IMAGES PROGRESS          RATE     ETA",
+                "  ▶ …688119.971.1     312/480 █████████·····   118/s    0:01",
+                "  ▶ …688119.971.2    96/1,210 waits 14 s           ·       ·",
+                "  ↻ …688119.971.3        0/20 again in 4 s         ·       ·",
+                "  ! …688119.971.4     210/212 2 missing            ·       ·",
+                "  ✓ …688119.971.5     480/480 in 4.0 s             ·       ·",
+                "  · …688119.971.6           · queued               ·       ·",
+            ],
+        ),
+        (
+            80,
+            [
+                "    STUDY                PATIENT           IMAGES PROGRESS          RATE     ETA",
+                "  ▶ …5.3.604688119.971.1 P0012345         312/480 █████████·····   118/s    0:01",
+                "  ▶ …5.3.604688119.971.2 患者番号一 …    96/1,210 waits 14 s           ·       ·",
+                "  ↻ …5.3.604688119.971.3 —                   0/20 again in 4 s         ·       ·",
+                "  ! …5.3.604688119.971.4 —                210/212 2 missing            ·       ·",
+                "  ✓ …5.3.604688119.971.5 —                480/480 in 4.0 s             ·       ·",
+                "  · …5.3.604688119.971.6 —                      · queued               ·       ·",
+            ],
+        ),
+    ],
+)
+async def test_columns_go_where_there_is_no_room(width: int, expected: list[str]) -> None:
+    app = TableApp(SEVERAL)
+    async with app.run_test(size=(width, 7)):
+        assert lines(app) == expected
+
+
+async def test_a_wide_table_shows_whole_uids_and_more() -> None:
+    app = TableApp(SEVERAL)
+    async with app.run_test(size=(160, 7)):
+        drawn = [line.split() for line in lines(app)]
+
+    titles = ["STUDY", "PATIENT", "MOD", "IMAGES", "PROGRESS", "RATE", "SIZE", "ETA"]
+    assert drawn[0] == titles
+    assert drawn[1][:5] == ["▶", f"{ROOT}.1", "P0012345", "CT", "312/480"]
+    assert drawn[1][-4:] == ["118/s", "161.0", "MB", "0:01"]
+    assert drawn[2][4:9] == ["96/1,210", "waits", "on", "PACS", "14"]
+
+
+async def test_patients_are_masked() -> None:
+    app = TableApp(SEVERAL)
+    async with app.run_test(size=(160, 12)):
+        app.table.mask_patients(hide=True)
+
+        assert "P0012345" not in "\n".join(lines(app))
+
+
+async def test_the_cursor_stays_on_its_study_while_rows_move() -> None:
+    app = TableApp([row(n, State.RUNNING, done=0, expected=100) for n in range(1, 6)])
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.table.show_view(View(sort="images", descending=True))
+        await pilot.press("down")
+        before = cursor(app)
+
+        app.table.update_rows([row(5, State.RUNNING, done=0, expected=9000)])
+        app.table.update_rows([row(6)], removed=[RowKey(0, f"{ROOT}.1")])
+
+        assert cursor(app) == before
+
+
+async def test_the_cursor_takes_the_place_of_a_row_that_leaves() -> None:
+    app = TableApp([row(n) for n in range(1, 6)])
+    async with app.run_test(size=(80, 12)) as pilot:
+        await pilot.press("j", "j")
+        assert cursor(app) == 3
+        app.table.update_rows([], removed=[RowKey(0, f"{ROOT}.3")])
+
+        assert cursor(app) == 4
+
+
+async def test_marks_choose_and_the_cursor_does_where_there_are_none() -> None:
+    app = TableApp([row(n) for n in range(1, 6)])
+    async with app.run_test(size=(80, 12)) as pilot:
+        assert [each.number for each in app.table.chosen()] == [1]
+
+        await pilot.press("end", "space", "home", "space")
+        assert [each.number for each in app.table.chosen()] == [1, 5]
+        await pilot.press("a")
+        assert app.table.marked == 5
+        await pilot.press("a")
+        assert app.table.marked == 0
+
+
+async def test_tabs_sort_and_filter() -> None:
+    app = TableApp(SEVERAL)
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.table.show_view(View(tab=Tab.FAILED))
+        assert "2 missing" in lines(app)[1]
+        assert app.table.shown == 1
+        app.table.show_view(View(needle="患者"))
+        assert app.table.shown == 1
+        app.table.show_view(View(needle="nobody"))
+        assert "No match; esc clears the filter." in "\n".join(lines(app))
+        app.table.show_view(View())
+        await pilot.press("s", "s")
+        assert app.table.view == View(sort="images", descending=True)
+        assert "96/1,210" in lines(app)[1]
+
+
+async def test_the_mouse_moves_sorts_and_opens() -> None:
+    app = TableApp(SEVERAL)
+    async with app.run_test(size=(80, 12)) as pilot:
+        await pilot.click(QueueTable, offset=(20, 3))
+        assert cursor(app) == 3
+        await pilot.click(QueueTable, offset=(20, 4), times=2)
+        assert app.opened == [SEVERAL[3].key]
+        await pilot.click(QueueTable, offset=(5, 0))
+        assert app.table.view.sort == "uid"
+
+
+async def test_twenty_thousand_rows_scroll_and_change_without_a_look_at_all_of_them() -> None:
+    app = TableApp([row(n) for n in range(1, 20_001)])
+    async with app.run_test(size=(80, 12)) as pilot:
+        await pilot.press("end")
+        assert cursor(app) == 20_000
+        assert str(20_000) in lines(app)[-1]
+        ranked = 0
+        listing = app.table._listing
+        rank = listing._rank
+
+        def counting(each: Row) -> object:
+            nonlocal ranked
+            ranked += 1
+            return rank(each)
+
+        listing._rank = counting  # type: ignore[method-assign, assignment]
+        app.table.update_rows([row(n, State.DONE) for n in range(1, 9)])
+
+        assert ranked == 8
+
+
+def cursor(app: TableApp) -> int:
+    found = app.table.cursor_row
+    assert found is not None
+    return found.number
