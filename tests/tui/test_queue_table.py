@@ -109,6 +109,16 @@ async def test_a_wide_table_shows_whole_uids_and_more() -> None:
     assert drawn[2][4:9] == ["96/1,210", "waits", "on", "PACS", "14"]
 
 
+async def test_a_scrollbar_takes_its_room_from_the_uids() -> None:
+    app = TableApp([row(1)])
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.table.update_rows([row(n) for n in range(2, 501)])
+        await pilot.pause()
+
+        assert lines(app)[0].endswith(" ETA")
+        assert lines(app)[1].endswith("·")
+
+
 async def test_patients_are_masked() -> None:
     app = TableApp(SEVERAL)
     async with app.run_test(size=(160, 12)):

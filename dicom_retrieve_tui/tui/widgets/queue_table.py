@@ -99,6 +99,7 @@ else on the one under the cursor."""
         self._cursor: RowKey | None = None
         self._marks: set[RowKey] = set()
         self._columns: tuple[Column, ...] = ()
+        self._width = 0
         self._patients = self._modalities = self._hide_patients = False
 
     @property
@@ -178,6 +179,8 @@ else on the one under the cursor."""
         width = self.scrollable_content_region.width
         if not len(self._listing):
             return self._hint(y, width)
+        if width != self._width:  # a scrollbar has come or gone, of which there is no event
+            self._lay_out()
         if y == 0:
             style = self._style("header")
             titles = header_text(self._columns, self.view.sort, descending=self.view.descending)
@@ -277,8 +280,9 @@ else on the one under the cursor."""
         return self.get_component_rich_style(f"queue-table--{name}")
 
     def _lay_out(self) -> None:
+        self._width = self.scrollable_content_region.width
         self._columns = columns_for(
-            self.scrollable_content_region.width,
+            self._width,
             patients=self._patients,
             modalities=self._modalities,
         )
