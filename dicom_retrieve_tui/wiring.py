@@ -16,10 +16,14 @@ from dicom_retrieve_tui.model.findings import StudyFindings
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.network.association import Caller
+from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
+from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import PacsPeer
+from dicom_retrieve_tui.network.query import c_echo
+from dicom_retrieve_tui.network.services import VERIFICATION
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.store import InstanceStore
@@ -108,6 +112,19 @@ def verify(folder: Path, *, deep: bool) -> Iterator[StudyFindings]:
     return verify_folder(folder, deep=deep)
 
 
+def echo(settings: Settings) -> float:
+    """Ask the PACS by C-ECHO if it is there and knows us; the round trip in seconds.
+
+    Raises:
+        PeerError: It is not, or does not.
+    """
+    clocks = Clocks.from_timeout(settings.timeout_s)
+    caller = _caller(settings, clocks, CancelToken())
+    proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
+    with Association.request(caller, (proposal,)) as association:
+        return c_echo(association)
+
+
 def open_history(path: Path) -> History:
     """The history at `path`, made if it is missing, and set aside if it is damaged.
 
@@ -120,17 +137,21 @@ def open_history(path: Path) -> History:
 def _run(
     plan: Plan, settings: Settings, clocks: Clocks, outbox: deque[Event], cancel: CancelToken
 ) -> Run:
-    caller = Caller(
-        peer=settings.peer,
-        calling_ae_title=settings.calling_ae_title,
-        clocks=clocks,
-        cancel=cancel,
-    )
+    caller = _caller(settings, clocks, cancel)
     return Run(
         plan=plan,
         peer_name=str(settings.peer),
         open_peer=lambda worker: PacsPeer(caller, worker, outbox.append),
         outbox=outbox,
+        cancel=cancel,
+    )
+
+
+def _caller(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Caller:
+    return Caller(
+        peer=settings.peer,
+        calling_ae_title=settings.calling_ae_title,
+        clocks=clocks,
         cancel=cancel,
     )
 

@@ -2,9 +2,19 @@
 
 from typing import TYPE_CHECKING
 
+from dicom_retrieve_tui.cli.by_profile import open_book
+from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, PROGRAM
+from dicom_retrieve_tui.config.precedence import BUILT_IN, resolve
+from dicom_retrieve_tui.config.profiles_file import ProfileBook
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL
+from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
+
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
+    from dicom_retrieve_tui.cli.surroundings import Surroundings
     from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 
@@ -19,3 +29,51 @@ def run_interactive(presets: "Sequence[Preset]" = (), *, text: str = "") -> int:
     from dicom_retrieve_tui.wiring import open_session  # noqa: PLC0415 - it loads the engine
 
     return run_app(open_session, presets, text=text)
+
+
+def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
+    """Be the application, with the profile that was named chosen, or else the first.
+
+    Raises:
+        ConfigError: The profile that was named cannot be used.
+    """
+    book = open_book(args, around.environ)
+    named = (args.target or "").removeprefix(PROFILE_SIGN)
+    presets = [_preset(book, named)] if named else []
+    for name in book.names:
+        try:
+            presets += [_preset(book, name)] if name != named else []
+        except ConfigError as error:
+            around.stderr.say(f"{PROGRAM}: {error}")
+    return run_interactive(presets)
+
+
+_FIELDS = {
+    "called_aet": "called_ae_title",
+    "aet": "calling_ae_title",
+    "method": "method",
+    "move_dest": "destination",
+    "listen": "listen",
+    "output": "folder",
+    "layout": "layout",
+    "parallel": "parallel",
+    "timeout": "timeout",
+    "retries": "retries",
+}
+"""The form's fields by the profile's keys."""
+_LAYOUTS = {FLAT: FLAT_LAYOUT, HIERARCHICAL: HIERARCHICAL_LAYOUT}
+
+
+def _preset(book: ProfileBook, name: str) -> "Preset":
+    """A profile as the form needs it; where it says nothing, the form's own defaults hold."""
+    from dicom_retrieve_tui.tui.form import defaults  # noqa: PLC0415 - with the application
+    from dicom_retrieve_tui.tui.widgets.options_form import Preset  # noqa: PLC0415
+
+    held = resolve(book, name, {})
+    said = {key: value.text for key, value in held.items() if value.origin != BUILT_IN}
+    draft = {field: said[key] for key, field in _FIELDS.items() if key in said}
+    if "layout" in draft:
+        draft["layout"] = _LAYOUTS.get(draft["layout"], draft["layout"])
+    host = said["host"]
+    host = f"[{host}]" if ":" in host else host
+    return Preset(name, {**defaults(), **draft, "pacs": f"{host}:{held['port'].text}"})

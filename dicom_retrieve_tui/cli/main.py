@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
-from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
+from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, names_profile
 from dicom_retrieve_tui.errors import RetrieveError
 
 if TYPE_CHECKING:
+    import argparse
+
     from dicom_retrieve_tui.cli.command import Engine
 
 _BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
@@ -94,10 +96,10 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
         around.stdout.write_lines(text.rstrip("\n").split("\n"))
         return 0
     # Imported only now: `--help` and a mistyped flag answer without them.
-    if not argv and around.interactive:
-        from dicom_retrieve_tui.cli.interactive import run_interactive  # noqa: PLC0415
+    if args.command == "profiles":
+        from dicom_retrieve_tui.cli.profiles import run_profiles  # noqa: PLC0415
 
-        return run_interactive()
+        return run_profiles(args, around)
     if args.command == "demo":
         from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
 
@@ -106,11 +108,25 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
         from dicom_retrieve_tui.cli.verify import run_verify  # noqa: PLC0415
 
         return run_verify(args, around)
+    if around.interactive and (not argv or _names_profile_alone(args)):
+        from dicom_retrieve_tui.cli.interactive import run_on_profiles  # noqa: PLC0415
+
+        return run_on_profiles(args, around)
+    if names_profile(args.target):
+        from dicom_retrieve_tui.cli.by_profile import fill_in, open_book  # noqa: PLC0415
+
+        fill_in(args, open_book(args, around.environ))
     from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
     from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
 
     options = read_options(args, lambda: _read_stdin(around))
     return run_order(options, around, retrieve)
+
+
+def _names_profile_alone(args: "argparse.Namespace") -> bool:
+    """True for `dicom-retrieve @NAME`, which says nothing of what to retrieve."""
+    what = (args.study_uid, args.series_uid, args.instance_uid, args.uid_list, *args.uids)
+    return names_profile(args.target) and not any(what)
 
 
 def _read_stdin(around: Surroundings) -> str:

@@ -4,7 +4,6 @@ Nothing is written and nothing is sent; the messages are one plain sentence each
 """
 
 import argparse
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from dicom_retrieve_tui.cli.paths import check_output, file_to_write
 from dicom_retrieve_tui.cli.selections import select
 from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.selection import Method, Plan
@@ -24,13 +24,6 @@ from dicom_retrieve_tui.model.settings import (
     HIERARCHICAL_LAYOUT,
     Settings,
 )
-from dicom_retrieve_tui.model.uids import ae_title_fault
-
-PARALLEL_MAX = 64
-RETRIES_MAX = 100
-DEFAULT_RETRIES = 3
-TIMEOUT_MAX_S = 86_400
-"""A day: far beyond any PACS, and far below what a socket's clock can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +68,9 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
         ConfigError: They cannot be meant; the message is for the user.
     """
     if args.target is None:
-        raise UsageError("No PACS was named; give it as pacs://HOST[:PORT].")
-    endpoint = parse_pacs_url(args.target)
-    output = check_output(args.output)
-    settings = Settings(
-        peer=PeerAE(
-            ae_title=_ae_title("--called-aet", args.called_aet) or DEFAULT_CALLED_AE_TITLE,
-            endpoint=endpoint,
-        ),
-        calling_ae_title=_ae_title("--aet", args.aet) or DEFAULT_CALLING_AE_TITLE,
-        output=output,
-        layout=_layout(args),
-        timeout_s=_timeout_s(args.timeout),
-        listen=None if args.listen is None else parse_listen(args.listen),
-    )
-    report = file_to_write("--report", args.report, about_to_exist=output)
+        raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
+    settings = read_settings(args)
+    report = file_to_write("--report", args.report, about_to_exist=settings.output)
     log_file = file_to_write("--log-file", args.log_file)
     plan, duplicates = _plan(args, read_stdin)
     return Options(
@@ -104,28 +85,46 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
     )
 
 
+def read_settings(args: argparse.Namespace) -> Settings:
+    """With whom to talk and where the files go.
+
+    Raises:
+        ConfigError: The flags cannot be meant.
+    """
+    return Settings(
+        peer=PeerAE(
+            ae_title=_ae_title("--called-aet", args.called_aet) or DEFAULT_CALLED_AE_TITLE,
+            endpoint=parse_pacs_url(args.target),
+        ),
+        calling_ae_title=_ae_title("--aet", args.aet) or DEFAULT_CALLING_AE_TITLE,
+        output=check_output(args.output),
+        layout=_layout(args),
+        timeout_s=DEFAULT_TIMEOUT_S
+        if args.timeout is None
+        else values.timeout_s("--timeout", args.timeout),
+        listen=None if args.listen is None else parse_listen(args.listen),
+    )
+
+
 def _plan(args: argparse.Namespace, read_stdin: Callable[[], str]) -> tuple[Plan, int]:
     method, move_destination = _method(args)
-    parallel = _whole_number("--parallel", args.parallel, 1, PARALLEL_MAX)
-    retries = _whole_number("--retries", args.retries, 0, RETRIES_MAX)
+    parallel = values.parallel("--parallel", _given(args.parallel, values.DEFAULT_PARALLEL))
+    retries = values.retries("--retries", _given(args.retries, values.DEFAULT_RETRIES))
     selected = select(args, read_stdin)
     plan = Plan(
         selections=selected.selections,
         method=method,
         move_destination=move_destination,
         listening=args.listen is not None,
-        parallel=1 if parallel is None else parallel,
-        retries=DEFAULT_RETRIES if retries is None else retries,
+        parallel=parallel,
+        retries=retries,
     )
     return plan, selected.duplicates
 
 
 def _method(args: argparse.Namespace) -> tuple[Method, str | None]:
     """The method, and the move destination unless the method is C-GET, which has none."""
-    text = args.method if args.method is not None else Method.C_MOVE
-    if text not in set(Method):
-        raise ConfigError(f"--method {text!r}: choose c-move, c-get or auto.")
-    method = Method(text)
+    method = values.method("--method", Method.C_MOVE if args.method is None else args.method)
     move_destination = _ae_title("--move-dest", args.move_dest)
     if method is Method.C_GET:
         if args.listen is not None:
@@ -150,9 +149,7 @@ def _require_move_destination(args: argparse.Namespace, method: Method) -> None:
 
 
 def _ae_title(flag: str, text: str | None) -> str | None:
-    if text is not None and (fault := ae_title_fault(text)) is not None:
-        raise ConfigError(f"{flag} {text!r} {fault}.")
-    return text
+    return None if text is None else values.ae_title(flag, text)
 
 
 def _layout(args: argparse.Namespace) -> str:
@@ -164,21 +161,5 @@ def _layout(args: argparse.Namespace) -> str:
     return str(args.layout)
 
 
-def _timeout_s(text: str | None) -> float:
-    if text is None:
-        return DEFAULT_TIMEOUT_S
-    seconds = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text) else 0.0
-    if not 0 < seconds <= TIMEOUT_MAX_S:
-        raise ConfigError(
-            f"--timeout {text!r}: expected seconds, more than 0 and at most {TIMEOUT_MAX_S}."
-        )
-    return seconds
-
-
-def _whole_number(flag: str, text: str | None, least: int, most: int) -> int | None:
-    if text is None:
-        return None
-    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
-    if not least <= number <= most:
-        raise ConfigError(f"{flag} {text!r}: expected a whole number from {least} to {most}.")
-    return number
+def _given(text: str | None, default: int) -> str:
+    return str(default) if text is None else text

@@ -8,12 +8,13 @@ import argparse
 import difflib
 import re
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_values, make_parser
 
 _RETRIEVE_USAGE = f"""{PROGRAM}
-       {PROGRAM} pacs://HOST[:PORT] [flags]
+       {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
+       {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
        {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo [--headless | --serve]"""
 
@@ -24,6 +25,10 @@ at a terminal, it is an application with a screen of its own."""
 
 _RETRIEVE_EPILOG = f"""\
 examples:
+  save a PACS once, and retrieve a study from it by name from then on:
+    {PROGRAM} profiles add hospital pacs://pacs.example:11112 \\
+        --method c-get --output ~/dicom
+    {PROGRAM} @hospital 1.2.840.113619.2.1
   one study, straight to us:
     {PROGRAM} pacs://pacs.example:11112 --method c-get \\
         --study-uid 1.2.840.113619.2.1 --output study/
@@ -37,6 +42,17 @@ examples:
 
 exit codes:
   0 everything asked for is complete, 1 anything else, 130 interrupted"""
+
+_PROFILES_DESCRIPTION = """\
+What there is to know of a PACS, saved under a name: a flag wins over the
+profile, the profile over [defaults] in the same file."""
+
+_PROFILES_EPILOG = f"""\
+examples:
+    {PROGRAM} profiles add hospital pacs://pacs.example:11112 \\
+        --called-aet ARCHIVE --method c-get --output ~/dicom
+    {PROGRAM} profiles test hospital
+    {PROGRAM} profiles show hospital"""
 
 _DEMO_DESCRIPTION = """\
 A small PACS with invented patients, on this machine only, to try everything against.
@@ -52,7 +68,7 @@ exit codes:
 
 
 def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; `.command` is `retrieve`, `verify` or `demo`, absent values are None.
+    """Read the command line; `.command` is `retrieve`, `profiles`, ..., absent values are None.
 
     Raises:
         UsageError: There is no such flag, or a value is missing.
@@ -61,6 +77,10 @@ def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
     command = argv[0] if named else _RETRIEVE
     parser = _parser_of(command)
     namespace, surplus = parser.parse_known_args(argv[1:] if named else argv)
+    if command == _RETRIEVE:
+        # What is left of the words are UIDs, wherever they stand between the flags.
+        namespace.uids = [word for word in surplus if not word.startswith("-")]
+        surplus = [word for word in surplus if word.startswith("-")]
     if surplus and not (namespace.help or namespace.version):
         _refuse(surplus[0], parser)
     namespace.command = command
@@ -79,8 +99,7 @@ def _parser_of(command: str) -> argparse.ArgumentParser:
 def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
-        hint = "; every UID needs its flag" if parser.prog == PROGRAM else ""
-        raise UsageError(f"{word!r} is one argument too many{hint}.")
+        raise UsageError(f"{word!r} is one argument too many.")
     known = re.findall(r"--[a-z-]+", parser.format_help())
     near = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
     raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near[0]}?" if near else "."))
@@ -89,9 +108,14 @@ def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
 def retrieve_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve pacs://HOST[:PORT]`."""
     parser = make_parser(PROGRAM, _RETRIEVE_USAGE, _RETRIEVE_DESCRIPTION, _RETRIEVE_EPILOG)
-    parser.add_argument_group("which PACS").add_argument(
-        "target", nargs="?", metavar="pacs://HOST[:PORT]", help="its address; port 104 if not given"
+    group = parser.add_argument_group("which PACS")
+    group.add_argument(
+        "target",
+        nargs="?",
+        metavar="pacs://HOST[:PORT]",
+        help="its address, port 104 if not given; or @PROFILE",
     )
+    _add_config(group)
     _add_what(parser)
     _add_how(parser)
     _add_where(parser)
@@ -102,7 +126,9 @@ def retrieve_parser() -> argparse.ArgumentParser:
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
     add_values(
-        parser.add_argument_group("what to retrieve"),
+        parser.add_argument_group(
+            "what to retrieve", "UIDs without a flag are Study Instance UIDs."
+        ),
         ("--study-uid", "UID", "Study Instance UID"),
         ("--series-uid", "UID", "one series of that study"),
         ("--instance-uid", "UID", "one instance of that series"),
@@ -151,6 +177,33 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--version", action="store_true", help="the version")
 
 
+def _add_config(group: Any) -> None:
+    add_values(group, ("--config", "FILE", "where the profiles are (see: profiles path)"))
+
+
+def profiles_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve profiles`."""
+    name = f"{PROGRAM} profiles"
+    usage = f"""{name} [list]
+       {name} (show | test | remove) NAME
+       {name} add NAME [pacs://HOST[:PORT]] [flags]
+       {name} path"""
+    parser = make_parser(name, usage, _PROFILES_DESCRIPTION, _PROFILES_EPILOG)
+    group = parser.add_argument_group("what to do")
+    for word, metavar, text in (
+        ("action", "ACTION", "list, show, test, add, remove or path"),
+        ("name", "NAME", "the profile"),
+        ("target", "pacs://HOST[:PORT]", "its PACS"),
+    ):
+        group.add_argument(word, nargs="?", metavar=metavar, help=text)
+    group.add_argument("--yes", action="store_true", help="remove without asking")
+    _add_config(group)
+    _add_how(parser)
+    _add_where(parser)
+    _add_general(parser)
+    return parser
+
+
 def demo_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve demo`."""
     parser = make_parser(
@@ -185,4 +238,4 @@ def verify_parser() -> argparse.ArgumentParser:
 
 
 _RETRIEVE = "retrieve"
-_COMMANDS = {"demo": demo_parser, "verify": verify_parser}
+_COMMANDS = {"demo": demo_parser, "profiles": profiles_parser, "verify": verify_parser}

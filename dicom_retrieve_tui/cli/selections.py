@@ -34,6 +34,8 @@ def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
         ConfigError: They select nothing, contradict each other, or a UID breaks the rules.
     """
     given = {flag: getattr(args, dest) for flag, dest in _UID_FLAGS.items()}
+    if args.uids:
+        return _by_position(args.uids, {**given, "--uid-list": args.uid_list})
     if args.uid_list is not None:
         for flag, uid in given.items():
             if uid is not None:
@@ -51,6 +53,21 @@ def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
     return Selected(selections=(selection,))
 
 
+def _by_position(uids: list[str], flags: dict[str, str | None]) -> Selected:
+    """Study Instance UIDs that stand behind the PACS."""
+    for flag, text in flags.items():
+        if text is not None:
+            raise ConfigError(f"{uids[0]!r} and {flag} exclude each other; give one of them.")
+    for uid in uids:
+        if fault := uid_fault(uid):
+            raise ConfigError(f"{uid!r} {fault}; expected a Study Instance UID.")
+    once = dict.fromkeys(uids)
+    return Selected(
+        selections=tuple(Selection(study_instance_uid=uid) for uid in once),
+        duplicates=len(uids) - len(once),
+    )
+
+
 def _check_levels(given: dict[str, str | None]) -> None:
     study, series, instance = given.values()
     if instance is not None and (series is None or study is None):
@@ -59,7 +76,9 @@ def _check_levels(given: dict[str, str | None]) -> None:
     if series is not None and study is None:
         raise ConfigError("--series-uid needs --study-uid as well.")
     if study is None:
-        raise ConfigError("Nothing to retrieve was named: give --study-uid or --uid-list.")
+        raise ConfigError(
+            "Nothing to retrieve was named: give Study Instance UIDs, --study-uid or --uid-list."
+        )
 
 
 def _from_list(name: str, read_stdin: Callable[[], str]) -> Selected:

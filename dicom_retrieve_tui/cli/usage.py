@@ -10,6 +10,14 @@ from dicom_retrieve_tui.errors import ConfigError
 PROGRAM = "dicom-retrieve"
 
 
+PROFILE_SIGN = "@"
+
+
+def names_profile(target: str | None) -> bool:
+    """True if the target is `@NAME`, a saved profile."""
+    return target is not None and target.startswith(PROFILE_SIGN)
+
+
 class UsageError(ConfigError):
     """The command line cannot be read; the help would help."""
 

@@ -55,16 +55,19 @@ def parse_pacs_url(url: str) -> Endpoint:
     return Endpoint(host=host.strip("[]"), port=port)
 
 
-def parse_listen(text: str) -> tuple[str | None, int]:
+def parse_listen(text: str, where: str = "--listen") -> tuple[str | None, int]:
     """Read `[HOST:]PORT`; the host is None where none is given.
+
+    Args:
+        where: Names the place in messages.
 
     Raises:
         ConfigError: It is no such address.
     """
     host, port_text = (None, text) if ":" not in text else _split(text)
     if port_text is None or (host is not None and not _is_host(host)):
-        raise ConfigError(f"--listen {text!r}: expected [HOST:]PORT, for example 11112")
-    return (host.strip("[]") if host else None), _port(port_text, f"--listen {text}")
+        raise ConfigError(f"{where} {text!r}: expected [HOST:]PORT, for example 11112")
+    return (host.strip("[]") if host else None), _port(port_text, f"{where} {text}")
 
 
 def _split(text: str) -> tuple[str, str | None]:

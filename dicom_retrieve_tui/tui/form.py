@@ -20,12 +20,13 @@ from dicom_retrieve_tui.model.settings import (
     Settings,
 )
 from dicom_retrieve_tui.model.uids import ae_title_fault, uid_fault
+from dicom_retrieve_tui.model.values import (
+    DEFAULT_RETRIES,
+    PARALLEL_MAX,
+    RETRIES_MAX,
+    TIMEOUT_MAX_S,
+)
 from dicom_retrieve_tui.tui.terms import Terms
-
-PARALLEL_MAX = 64
-RETRIES_MAX = 100
-TIMEOUT_MAX_S = 86_400
-_RETRIES = 3
 
 Draft = Mapping[str, str]
 """Text by field name."""
@@ -120,7 +121,7 @@ FIELDS = (
     FormField("layout", "Layout", HIERARCHICAL_LAYOUT, _told(parse_layout)),
     FormField("parallel", "Assoc.", "4", _number_fault(1, PARALLEL_MAX)),
     FormField("timeout", "Timeout", f"{DEFAULT_TIMEOUT_S:g}", _timeout_fault, "seconds"),
-    FormField("retries", "Retries", str(_RETRIES), _number_fault(0, RETRIES_MAX)),
+    FormField("retries", "Retries", str(DEFAULT_RETRIES), _number_fault(0, RETRIES_MAX)),
 )
 _BY_NAME = {field.name: field for field in FIELDS}
 

@@ -1,11 +1,17 @@
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dicom_retrieve_tui.cli import demo_screen, interactive
 from dicom_retrieve_tui.cli.main import main
+from dicom_retrieve_tui.tui.form import defaults, read_terms
 from tests.unit.cli.scripted import Stream
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 HEADLESS = """
 import sys
@@ -27,19 +33,63 @@ def test_a_headless_retrieval_loads_no_textual() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_without_arguments_at_a_terminal_the_application_opens(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(interactive, "run_interactive", lambda: 0)
+PROFILES = """\
+[defaults]
+parallel = 2
+[profiles.one]
+host = "one.test"
+[profiles.two]
+host = "::1"
+port = 11112
+method = "c-move"
+move_dest = "US"
+layout = "flat"
+[profiles.bad]
+hots = "bad.test"
+"""
 
-    assert main([], stdin=TERMINAL, stdout=TERMINAL, stderr=TERMINAL) == 0
+
+@pytest.mark.parametrize(
+    ("argv", "names"), [([], ["one", "two"]), (["@two"], ["two", "one"]), (["@bad"], None)]
+)
+def test_at_a_terminal_the_application_opens_on_the_profiles(
+    argv: list[str],
+    names: list[str] | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    given: list[Preset] = []
+    file = tmp_path / "profiles.toml"
+    file.write_text(PROFILES)
+    monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(file))
+
+    def open_on(presets: "list[Preset]") -> int:
+        given.extend(presets)
+        return 0
+
+    monkeypatch.setattr(interactive, "run_interactive", open_on)
+    told = Stream(terminal=True)
+
+    code = main(argv, stdin=TERMINAL, stdout=TERMINAL, stderr=told)
+
+    assert code == (1 if names is None else 0)
+    assert [preset.name for preset in given] == (names or [])
+    assert "did you mean host?" in told.getvalue()
+    for preset in given:
+        assert read_terms(preset.draft, preset.name).parallel == 2
+    if names:
+        terms = {preset.name: read_terms(preset.draft) for preset in given}
+        assert str(terms["two"].settings.peer) == "ANY-SCP@[::1]:11112"
+        assert terms["two"].move_destination == "US"
+        assert terms["two"].settings.layout == "{SOPInstanceUID}.dcm"
+        assert str(terms["one"].method) == defaults()["method"]
 
 
 def test_without_arguments_and_without_a_terminal_the_command_asks_for_a_pacs() -> None:
     told = Stream()
 
     assert main([], stdin=Stream(terminal=True), stdout=Stream(), stderr=told) == 1
-    assert "No PACS was named; give it as pacs://HOST[:PORT]." in told.getvalue()
+    assert "No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE." in told.getvalue()
 
 
 def test_the_demonstration_opens_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,43 @@
+"""Flag over profile over `[defaults]` over built-in, and where each value came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.config.profiles_file import ProfileBook
+from dicom_retrieve_tui.model.profile import KEYS
+
+FLAG, DEFAULTS, BUILT_IN = "flag", "[defaults]", "built-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What holds for one key."""
+
+    text: str
+    origin: str
+    """`FLAG`, `@NAME`, `DEFAULTS` or `BUILT_IN`."""
+
+
+def resolve(book: ProfileBook, name: str, flags: Mapping[str, str | None]) -> dict[str, Value]:
+    """What holds for a retrieval by a profile; a key for which nothing holds is left out.
+
+    Args:
+        flags: Texts by key; None where the flag was not given.
+
+    Raises:
+        ConfigError: There is no such profile, or the file has mistakes in what it says of it.
+    """
+    profile, defaults = book.profile(name), book.defaults()
+    layers = (
+        (FLAG, flags),
+        (f"@{name}", profile),
+        (DEFAULTS, defaults),
+        (BUILT_IN, {key.name: key.default or None for key in KEYS.values()}),
+    )
+    held = {}
+    for key in KEYS:
+        for origin, texts in layers:
+            if (text := texts.get(key)) is not None:
+                held[key] = Value(text, origin)
+                break
+    return held

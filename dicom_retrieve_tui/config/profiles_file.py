@@ -1,0 +1,208 @@
+"""`profiles.toml`: a `[profiles.NAME]` table for each PACS, and `[defaults]` under them.
+
+What we do not know in it, because a newer version or somebody else wrote it, is kept when we write.
+A write goes to a file beside it that takes its place at once, so a crash never costs the file.
+"""
+
+import contextlib
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.profile import KEYS, NOT_IN_DEFAULTS, Kind, profile_name_fault
+
+ENVIRONMENT = "DICOM_RETRIEVE_CONFIG"
+_PROFILES, _DEFAULTS = "profiles", "defaults"
+
+
+def profiles_path(flag: str | None, environ: Mapping[str, str]) -> Path:
+    """Where the profiles are: as the flag says, else the environment, else the user's folder."""
+    if flag is not None or environ.get(ENVIRONMENT):
+        return Path(flag if flag is not None else environ[ENVIRONMENT])
+    from platformdirs import user_config_path  # noqa: PLC0415 - not needed where a path is given
+
+    return user_config_path("dicom-retrieve", appauthor=False) / "profiles.toml"
+
+
+class ProfileBook:
+    """The profiles of one file. Values are texts, as the flags take them."""
+
+    def __init__(self, path: Path, document: dict[str, Any]) -> None:
+        self.path = path
+        self._document = document
+
+    @classmethod
+    def load(cls, path: Path) -> "ProfileBook":
+        """Read the file; one that is not there holds nothing.
+
+        Raises:
+            ConfigError: It cannot be read, or is no TOML.
+        """
+        try:
+            return cls(path, tomllib.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return cls(path, {})
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError(f"{path}: cannot be read: {reason}.") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: this is no text in UTF-8.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path}: this is no TOML: {error}.") from error
+
+    @property
+    def names(self) -> list[str]:
+        """The profiles' names, in the order of the file."""
+        profiles = self._document.get(_PROFILES)
+        return list(profiles) if isinstance(profiles, dict) else []
+
+    def profile(self, name: str) -> dict[str, str]:
+        """What a profile says.
+
+        Raises:
+            ConfigError: There is no such profile, or it has mistakes, all of which are named.
+        """
+        if name not in self.names:
+            raise ConfigError(self._unknown(name))
+        table = self._document[_PROFILES][name]
+        faults = list(self._faults_of(f"{_PROFILES}.{name}", table))
+        if faults:
+            raise ConfigError("\n  ".join([f"{self.path} has mistakes:", *faults]))
+        return _texts(table)
+
+    def defaults(self) -> dict[str, str]:
+        """What holds for every profile that does not say otherwise.
+
+        Raises:
+            ConfigError: It has mistakes, all of which are named.
+        """
+        table = self._document.get(_DEFAULTS, {})
+        faults = list(self._faults_of(_DEFAULTS, table))
+        if faults:
+            raise ConfigError("\n  ".join([f"{self.path} has mistakes:", *faults]))
+        return _texts(table)
+
+    def faults(self) -> list[str]:
+        """Every mistake in the file, each as a sentence."""
+        found = list(self._faults_of(_DEFAULTS, self._document.get(_DEFAULTS, {})))
+        profiles = self._document.get(_PROFILES, {})
+        if not isinstance(profiles, dict):
+            return [*found, f"[{_PROFILES}]: expected a table for each PACS, [{_PROFILES}.NAME]."]
+        for name, table in profiles.items():
+            if fault := profile_name_fault(name):
+                found.append(f"[{_PROFILES}.{name!r}] {fault}.")
+            found += self._faults_of(f"{_PROFILES}.{name}", table)
+        return found
+
+    def put(self, name: str, texts: Mapping[str, str]) -> None:
+        """Say something in a profile, new or not; what it said besides is kept.
+
+        Raises:
+            ConfigError: The name will not do.
+        """
+        if fault := profile_name_fault(name):
+            raise ConfigError(f"{name!r} {fault}.")
+        profiles = self._document.setdefault(_PROFILES, {})
+        if not isinstance(profiles, dict):
+            raise ConfigError(f"{self.path}: {self.faults()[-1]}")
+        profiles.setdefault(name, {}).update(
+            {key: _typed(key, text) for key, text in texts.items()}
+        )
+
+    def remove(self, name: str) -> None:
+        """Forget a profile.
+
+        Raises:
+            ConfigError: There is no such profile.
+        """
+        if name not in self.names:
+            raise ConfigError(self._unknown(name))
+        del self._document[_PROFILES][name]
+
+    def save(self) -> None:
+        """Write the file, readable by its owner alone. A link to it stays a link.
+
+        Raises:
+            ConfigError: The disk refuses; the file is as it was.
+        """
+        import tomli_w  # noqa: PLC0415 - only whoever writes needs it
+
+        path = Path(os.path.realpath(self.path))
+        text = tomli_w.dumps(self._document)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd, beside = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        try:
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                Path(beside).unlink()
+            raise _unwritable(self.path, error) from error
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
+        known = near or self.names
+        hint = "did you mean " if near else "there are "
+        names = ", ".join(f"@{each}" for each in known[:10])
+        said = f"{hint}{names}" if known else "it holds none"
+        return f"There is no profile {name!r} in {self.path}; {said}{'?' if near else '.'}"
+
+    def _faults_of(self, table_name: str, table: object) -> Iterator[str]:
+        if not isinstance(table, dict):
+            yield f"[{table_name}]: expected a table, found {table!r}."
+            return
+        for key, value in table.items():
+            where = f"[{table_name}] {key}"
+            known = KEYS.keys() - (NOT_IN_DEFAULTS if table_name == _DEFAULTS else set())
+            if key not in known:
+                near = difflib.get_close_matches(key, sorted(known), n=1)
+                yield f"{where}: no such key" + (f"; did you mean {near[0]}?" if near else ".")
+                continue
+            if (text := _text(key, value)) is None:
+                yield f"{where} = {value!r}: expected {KEYS[key].kind}."
+                continue
+            try:
+                KEYS[key].check(where, text)
+            except ConfigError as error:
+                yield str(error)
+        if table_name != _DEFAULTS and "host" not in table:
+            yield f"[{table_name}]: it names no host."
+
+
+def _text(key: str, value: object) -> str | None:
+    """The value as its flag would take it; None if it is of another kind."""
+    kind = KEYS[key].kind
+    if kind is Kind.TEXT:
+        return value if isinstance(value, str) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if kind is Kind.WHOLE and not isinstance(value, int):
+        return None
+    return str(value)
+
+
+def _texts(table: Mapping[str, object]) -> dict[str, str]:
+    return {key: text for key, value in table.items() if (text := _text(key, value)) is not None}
+
+
+def _typed(key: str, text: str) -> str | int | float:
+    kind = KEYS[key].kind
+    if kind is Kind.WHOLE:
+        return int(text)
+    return float(text) if kind is Kind.NUMBER else text
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    reason = (error.strerror or str(error)).lower()
+    return ConfigError(f"{path}: cannot be written: {reason}; it is as it was.")

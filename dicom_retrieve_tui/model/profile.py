@@ -1,0 +1,111 @@
+"""What a saved profile of a PACS may say: one table of keys, from which every face draws.
+
+A key is the flag's name without dashes in front. Values are kept as the text that the flag would
+take, so that a flag, a profile and a form field are judged by the same rule.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model import values
+from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
+from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.settings import (
+    DEFAULT_CALLED_AE_TITLE,
+    DEFAULT_CALLING_AE_TITLE,
+    DEFAULT_TIMEOUT_S,
+)
+
+FLAT, HIERARCHICAL = "flat", "hierarchical"
+"""The layouts that have a name; anything else is a template."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Kind(StrEnum):
+    """How a value is written in TOML."""
+
+    TEXT = "a text in quotes"
+    WHOLE = "a whole number"
+    NUMBER = "a number"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that a profile may say."""
+
+    name: str
+    kind: Kind
+    default: str
+    """What holds where nobody says anything; empty for nothing."""
+    check: Callable[[str, str], object]
+    """Takes a name for messages and the text; raises `ConfigError`."""
+
+
+def _host(where: str, text: str) -> None:
+    try:
+        parse_pacs_url(f"pacs://[{text}]" if ":" in text else f"pacs://{text}")
+    except ConfigError as error:
+        raise ConfigError(f"{where} {text!r}: expected a host name or an address.") from error
+
+
+def _port(where: str, text: str) -> None:
+    values.whole_number(where, text, 1, 65535)
+
+
+def _listen(where: str, text: str) -> None:
+    parse_listen(text, where)
+
+
+def _layout(where: str, text: str) -> None:
+    if text in {FLAT, HIERARCHICAL}:
+        return
+    try:
+        parse_layout(text)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {str(error).removeprefix('--layout ')}") from error
+
+
+def _not_empty(where: str, text: str) -> None:
+    if not text.strip():
+        raise ConfigError(f"{where} is empty; leave it out instead.")
+
+
+def _anything(_where: str, _text: str) -> None:
+    """Nobody reads it but people."""
+
+
+_KEYS = (
+    Key("host", Kind.TEXT, "", _host),
+    Key("port", Kind.WHOLE, str(DEFAULT_PORT), _port),
+    Key("called_aet", Kind.TEXT, DEFAULT_CALLED_AE_TITLE, values.ae_title),
+    Key("aet", Kind.TEXT, DEFAULT_CALLING_AE_TITLE, values.ae_title),
+    Key("method", Kind.TEXT, str(Method.C_MOVE), values.method),
+    Key("move_dest", Kind.TEXT, "", values.ae_title),
+    Key("listen", Kind.TEXT, "", _listen),
+    Key("timeout", Kind.NUMBER, f"{DEFAULT_TIMEOUT_S:g}", values.timeout_s),
+    Key("parallel", Kind.WHOLE, str(values.DEFAULT_PARALLEL), values.parallel),
+    Key("retries", Kind.WHOLE, str(values.DEFAULT_RETRIES), values.retries),
+    Key("output", Kind.TEXT, ".", _not_empty),
+    Key("layout", Kind.TEXT, FLAT, _layout),
+    Key("notes", Kind.TEXT, "", _anything),
+)
+KEYS: Mapping[str, Key] = {key.name: key for key in _KEYS}
+"""By name, in the order in which they are shown."""
+
+NOT_IN_DEFAULTS = frozenset({"host", "notes"})
+"""What belongs to one PACS."""
+
+
+def profile_name_fault(name: str) -> str | None:
+    """Say why `name` is no name for a profile, or None if it is one."""
+    if _NAME.fullmatch(name):
+        return None
+    return (
+        "is no name for a profile: letters, digits, '-', '_' and '.', at most 64, the first a "
+        "letter or digit"
+    )

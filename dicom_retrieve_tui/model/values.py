@@ -1,0 +1,61 @@
+"""Settings as people type them, judged: text in, value out, or a sentence that says what is wrong.
+
+`where` names the place in messages: a flag, a key in a file, a form's field.
+"""
+
+import re
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.uids import ae_title_fault
+
+DEFAULT_PARALLEL = 1
+PARALLEL_MAX = 64
+DEFAULT_RETRIES = 3
+RETRIES_MAX = 100
+TIMEOUT_MAX_S = 86_400
+"""A day: far beyond any PACS, and far below what a socket's clock can hold."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+
+
+def ae_title(where: str, text: str) -> str:
+    """An AE title. Raises `ConfigError`."""
+    if (fault := ae_title_fault(text)) is not None:
+        raise ConfigError(f"{where} {text!r} {fault}.")
+    return text
+
+
+def method(where: str, text: str) -> Method:
+    """A retrieve method. Raises `ConfigError`."""
+    if text not in set(Method):
+        raise ConfigError(f"{where} {text!r}: choose c-move, c-get or auto.")
+    return Method(text)
+
+
+def timeout_s(where: str, text: str) -> float:
+    """Seconds. Raises `ConfigError`."""
+    seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
+    if not 0 < seconds <= TIMEOUT_MAX_S:
+        raise ConfigError(
+            f"{where} {text!r}: expected seconds, more than 0 and at most {TIMEOUT_MAX_S}."
+        )
+    return seconds
+
+
+def parallel(where: str, text: str) -> int:
+    """Associations at once. Raises `ConfigError`."""
+    return whole_number(where, text, 1, PARALLEL_MAX)
+
+
+def retries(where: str, text: str) -> int:
+    """Further attempts. Raises `ConfigError`."""
+    return whole_number(where, text, 0, RETRIES_MAX)
+
+
+def whole_number(where: str, text: str, least: int, most: int) -> int:
+    """A whole number within bounds. Raises `ConfigError`."""
+    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
+    if not least <= number <= most:
+        raise ConfigError(f"{where} {text!r}: expected a whole number from {least} to {most}.")
+    return number

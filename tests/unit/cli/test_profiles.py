@@ -1,0 +1,158 @@
+"""Saved profiles at the command line: quick pulls, and the commands that manage them."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.unit.cli.scripted import OTHER, PACS, STUDY, Engine, run, study_of, whole_run
+
+HOSPITAL = """\
+[defaults]
+output = "~/all"
+[profiles.hospital]
+host = "pacs.test"
+port = 11112
+called_aet = "ARCHIVE"
+move_dest = "US"
+listen = "11113"
+layout = "hierarchical"
+parallel = 4
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "profiles.toml"
+    path.write_text(HOSPITAL)
+    monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return path
+
+
+def _engine() -> Engine:
+    return whole_run(study_of(Verdict.COMPLETE, came=1))
+
+
+@pytest.mark.usefixtures("file")
+def test_a_quick_pull_takes_everything_from_the_profile(tmp_path: Path) -> None:
+    engine = _engine()
+
+    result = run("@hospital", STUDY, engine=engine)
+
+    assert result.code == 0, result.err
+    ((plan, settings),) = engine.asked
+    assert [each.study_instance_uid for each in plan.selections] == [STUDY]
+    assert (plan.method, plan.move_destination, plan.listening) == (Method.C_MOVE, "US", True)
+    assert plan.parallel == 4
+    assert str(settings.peer) == "ARCHIVE@pacs.test:11112"
+    assert settings.listen == (None, 11113)
+    assert settings.output == tmp_path / "all"
+    assert settings.layout.startswith("{StudyInstanceUID}/")
+
+
+@pytest.mark.usefixtures("file")
+def test_a_flag_wins_and_uids_stand_anywhere() -> None:
+    engine = _engine()
+
+    run(
+        *("@hospital", "--parallel", "2", STUDY, "--method", "c-get", OTHER, STUDY),
+        *("--layout", "{SOPInstanceUID}", "--output", "here"),
+        engine=engine,
+    )
+
+    ((plan, settings),) = engine.asked
+    assert [each.study_instance_uid for each in plan.selections] == [STUDY, OTHER]
+    assert (plan.method, plan.parallel, settings.listen) == (Method.C_GET, 2, None)
+    assert settings.layout == "{SOPInstanceUID}"
+    assert settings.output == Path("here")
+
+
+@pytest.mark.usefixtures("file")
+def test_a_flag_that_contradicts_is_still_refused() -> None:
+    result = run("@hospital", STUDY, "--method", "c-get", "--listen", "5")
+
+    assert result.code == 1
+    assert "--listen has no use" in result.err
+
+
+@pytest.mark.usefixtures("file")
+def test_an_address_takes_nothing_from_any_file() -> None:
+    engine = _engine()
+
+    run(PACS, STUDY, "--method", "c-get", engine=engine)
+
+    ((plan, settings),) = engine.asked
+    assert (plan.parallel, settings.output) == (1, Path())
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("@hospitl", STUDY), "did you mean @hospital?"),
+        (("@", STUDY), "There is no profile ''"),
+        (("@hospital",), "give Study Instance UIDs, --study-uid or --uid-list"),
+        (("profiles", "shwo"), "there are list, show, path, add, remove, test"),
+        (("profiles", "show"), "needs the name of a profile"),
+        (("profiles", "show", "nobody"), "There is no profile 'nobody'"),
+        (("profiles", "remove", "hospital"), "needs --yes"),
+        (("profiles", "add", "new"), "needs the address of its PACS"),
+        (("profiles", "add", "a/b", PACS), "is no name for a profile"),
+        (("profiles", "add", "new", PACS, "--parallel", "0"), "--parallel '0': expected"),
+        (("profiles", "add", "new", "http://x"), "starts with http://"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_and_the_file_left_alone(
+    argv: tuple[str, ...], words: str, file: Path
+) -> None:
+    result = run(*argv)
+
+    assert result.code == 1
+    assert words in result.err
+    assert file.read_text() == HOSPITAL
+
+
+def test_a_profile_is_added_changed_shown_listed_and_removed(tmp_path: Path) -> None:
+    config = ("--config", str(tmp_path / "new" / "profiles.toml"))
+
+    added = run("profiles", "add", "lab", PACS, "--method", "c-get", "--output", "out", *config)
+    assert added.code == 0, added.err
+    assert "dicom-retrieve @lab STUDY_INSTANCE_UID" in added.err
+    assert run("profiles", "add", "@lab", "--parallel", "3", *config).code == 0
+
+    shown = run("profiles", "show", "lab", "--timeout", "5", *config).out.splitlines()
+    assert ["method", "c-get", "@lab"] in [line.split() for line in shown]
+    assert ["timeout", "5", "flag"] in [line.split() for line in shown]
+    assert ["parallel", "3", "@lab"] in [line.split() for line in shown]
+    assert ["retries", "3", "built-in"] in [line.split() for line in shown]
+
+    assert run("profiles", *config).out == "@lab  ANY-SCP@pacs.test:11112  c-get into out\n"
+    assert run("profiles", "path", *config).out.strip() == config[1]
+    assert run("profiles", "remove", "lab", "--yes", *config).code == 0
+    empty = run("profiles", "list", *config)
+    assert (empty.code, empty.out) == (0, "")
+    assert "profiles add" in empty.err
+
+
+def test_a_list_names_every_mistake_in_the_file(file: Path) -> None:
+    file.write_text(HOSPITAL + "[profiles.bad]\nhots = 'a'\nport = 0\n")
+
+    result = run("profiles")
+
+    assert result.code == 1
+    assert result.out.splitlines()[1].split() == ["@bad", "has", "mistakes"]
+    assert "hots: no such key; did you mean host?" in result.err
+    assert "port '0': expected" in result.err
+    assert "it names no host" in result.err
+
+
+def test_a_test_of_nobody_says_so(tmp_path: Path) -> None:
+    config = ("--config", str(tmp_path / "profiles.toml"))
+    run("profiles", "add", "gone", "pacs://127.0.0.1:1", *config)
+
+    result = run("profiles", "test", "gone", *config)
+
+    assert result.code == 1
+    assert "Cannot reach 127.0.0.1:1: connection refused" in result.err
