@@ -18,6 +18,8 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.uid_list import describe
+from dicom_retrieve_tui.model.wording import count
 
 OK, NOT_OK = 0, 1
 
@@ -62,6 +64,7 @@ class _Order:
 
     def run(self, engine: Engine) -> int:
         started, started_s = self._around.utc_now(), self._around.monotonic_s()
+        self._tell_left_out()
         interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
         with logging_to(self._options.log_file), ExitStack() as stack:
             stack.enter_context(interruption)
@@ -78,6 +81,12 @@ class _Order:
             exit_code=code,
         )
         return self._report(ending)
+
+    def _tell_left_out(self) -> None:
+        """Name the rows of the list that cannot be asked for, before the rest is."""
+        if left_out := self._options.left_out:
+            for line in f"--uid-list: {describe(left_out)}".split("\n"):
+                self._around.stderr.say(line)
 
     def _choose_renderer(self) -> Renderer:
         around, options = self._around, self._options
@@ -104,13 +113,16 @@ class _Order:
 
     def _exit_code(self, *, interrupted: bool) -> int:
         if self._account.progress.complete:
-            return OK
+            return NOT_OK if self._options.left_out else OK
         return INTERRUPTED if interrupted else NOT_OK
 
     def _tell(self, elapsed_s: float, code: int) -> int:
         """Print the summary; data that was asked for and could not be printed is a failure."""
         around, options = self._around, self._options
-        lines = summarise(self._account, options, elapsed_s)
+        lines = list(summarise(self._account, options, elapsed_s))
+        if options.left_out:
+            left_out = count(len(options.left_out), "row")
+            lines.append(f"{left_out} of --uid-list left out: exit code 1, whatever else came")
         if options.json:
             for line in lines:
                 around.stderr.say(line)

@@ -15,7 +15,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -34,6 +34,8 @@ class Options:
     settings: Settings
     duplicates: int = 0
     """UIDs that stood in the list more than once."""
+    left_out: tuple[str, ...] = ()
+    """Rows of the list that cannot be asked for: the run cannot be a success."""
     json: bool = False
     report: Path | None = None
     dry_run: bool = False
@@ -72,11 +74,13 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
     settings = read_settings(args)
     report = file_to_write("--report", args.report, about_to_exist=settings.output)
     log_file = file_to_write("--log-file", args.log_file)
-    plan, duplicates = _plan(args, read_stdin)
+    selected = select(args, read_stdin)
+    plan = _plan(args, selected.selections)
     return Options(
         plan=plan,
         settings=settings,
-        duplicates=duplicates,
+        duplicates=selected.duplicates,
+        left_out=selected.left_out,
         json=args.json,
         report=report,
         dry_run=args.dry_run,
@@ -106,20 +110,18 @@ def read_settings(args: argparse.Namespace) -> Settings:
     )
 
 
-def _plan(args: argparse.Namespace, read_stdin: Callable[[], str]) -> tuple[Plan, int]:
+def _plan(args: argparse.Namespace, selections: tuple[Selection, ...]) -> Plan:
     method, move_destination = _method(args)
     parallel = values.parallel("--parallel", _given(args.parallel, values.DEFAULT_PARALLEL))
     retries = values.retries("--retries", _given(args.retries, values.DEFAULT_RETRIES))
-    selected = select(args, read_stdin)
-    plan = Plan(
-        selections=selected.selections,
+    return Plan(
+        selections=selections,
         method=method,
         move_destination=move_destination,
         listening=args.listen is not None,
         parallel=parallel,
         retries=retries,
     )
-    return plan, selected.duplicates
 
 
 def _method(args: argparse.Namespace) -> tuple[Method, str | None]:

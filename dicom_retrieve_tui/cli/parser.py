@@ -132,7 +132,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         ("--study-uid", "UID", "Study Instance UID"),
         ("--series-uid", "UID", "one series of that study"),
         ("--instance-uid", "UID", "one instance of that series"),
-        ("--uid-list", "FILE", "Study Instance UIDs, one per line; - is stdin"),
+        ("--uid-list", "FILE", "one UID per line, or a table with a heading; - is stdin"),
+        ("--column", "NAME", "the table's column, if not StudyInstanceUID"),
     )
 
 

@@ -82,6 +82,7 @@ def _totals(account: Account, options: Options) -> dict[str, object]:
     return {
         "studies": len(account.plan.selections),
         "duplicates_merged": options.duplicates,
+        "left_out": list(options.left_out),
         "verdicts": {
             verdict_word(verdict, dry_run=options.dry_run): tally[verdict]
             for verdict in Verdict

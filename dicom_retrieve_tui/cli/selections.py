@@ -1,6 +1,7 @@
 """What to retrieve: the UID flags and the UID list, judged before anything is sent."""
 
 import argparse
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ class Selected:
     selections: tuple[Selection, ...]
     duplicates: int = 0
     """UIDs that the list has more than once; each is retrieved once."""
+    left_out: tuple[str, ...] = ()
+    """Rows of a table that cannot be asked for, each as a sentence."""
 
 
 def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
@@ -40,7 +43,9 @@ def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
         for flag, uid in given.items():
             if uid is not None:
                 raise ConfigError(f"--uid-list and {flag} exclude each other; give one of them.")
-        return _from_list(args.uid_list, read_stdin)
+        return _from_list(args.uid_list, args.column, read_stdin)
+    if args.column is not None:
+        raise ConfigError("--column needs --uid-list, the table that has it.")
     _check_levels(given)
     for flag, uid in given.items():
         if uid is not None and (fault := uid_fault(uid)) is not None:
@@ -81,10 +86,10 @@ def _check_levels(given: dict[str, str | None]) -> None:
         )
 
 
-def _from_list(name: str, read_stdin: Callable[[], str]) -> Selected:
+def _from_list(name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
     text = read_stdin() if name == _STDIN else _read(Path(name))
     try:
-        uids = parse_uid_list(text)
+        uids = parse_uid_list(text, column)
     except ConfigError as error:
         message = str(error)
         ending = "" if "\n" in message or message.endswith(".") else "."
@@ -92,14 +97,18 @@ def _from_list(name: str, read_stdin: Callable[[], str]) -> Selected:
     return Selected(
         selections=tuple(Selection(study_instance_uid=uid) for uid in uids.uids),
         duplicates=uids.duplicates,
+        left_out=uids.bad,
     )
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # Windows editors put a byte order mark first
+        # Windows programs put a byte order mark first; line ends count, and are left alone.
+        content = path.read_bytes()
+        utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if utf_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--uid-list {path}: this is no text in UTF-8.") from error
+        raise ConfigError(f"--uid-list {path}: this is no text in UTF-8 or UTF-16.") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"--uid-list {path}: cannot be read: {reason}.") from error

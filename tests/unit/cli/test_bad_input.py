@@ -123,7 +123,7 @@ USAGE = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "empty.txt").touch()
     (tmp_path / "bad.txt").write_text("# studies\n1.2\n1.2.a\n")
-    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe1\x00")
+    (tmp_path / "binary.txt").write_bytes(b"\xc3\x281\x00")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

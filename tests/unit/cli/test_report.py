@@ -65,6 +65,7 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
     assert report["totals"] == {
         "studies": 2,
         "duplicates_merged": 1,
+        "left_out": [],
         "verdicts": {"complete": 1, "partial": 1},
         "expected": 6,
         "stored": 4,

@@ -1,0 +1,70 @@
+"""Tables as spreadsheets and archives export them."""
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
+
+SPREADSHEET = (
+    "\ufeffName;Study Instance UID;Series\r\n"
+    '"Test^One; ""1""";"1.2.3";9.9.9\r\n'
+    ";;\r\n"
+    "Test^Two;1.2.x;9.9.9\r\n"
+    "Test^Three;1.2.4\r\n"
+    "Test^Four\r\n"
+    "Test^One;1.2.3;9.9.8\r\n"
+)
+
+
+def test_a_spreadsheets_export_is_read_and_its_bad_rows_are_named() -> None:
+    assert parse_uid_list(SPREADSHEET) == UidList(
+        ("1.2.3", "1.2.4"),
+        1,
+        (
+            "line 4: '1.2.x' has characters other than digits and periods",
+            "line 6: '' is empty",
+        ),
+    )
+
+
+@pytest.mark.parametrize("heading", ["StudyInstanceUID", "(0020,000D)", "study_uid", "Study UID"])
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_columns_and_separators_as_people_have_them(heading: str, delimiter: str, end: str) -> None:
+    text = end.join([f"Other{delimiter}{heading}", f"7.7{delimiter}1.2.3", ""])
+
+    assert parse_uid_list(text) == UidList(("1.2.3",), 0)
+
+
+def test_another_column_may_be_named() -> None:
+    assert parse_uid_list("a,My Study\n1.1,1.2\n", "my study").uids == ("1.2",)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ("a,b\n1.2,1.3\n", None, "name one of 'a', 'b' by --column"),
+        ("a,b\n1.2,1.3\n", "c", "no column is named 'c'; there are 'a', 'b'"),
+        ("1.2\n1.3\n", "c", "this is no table"),
+        ("a,StudyInstanceUID\n1,x\n", None, "line 2: 'x' has characters other"),
+        ("a,StudyInstanceUID\n", None, "names no UID"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused(text: str, column: str | None, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_uid_list(text, column)
+
+    assert words in str(caught.value)
+
+
+def test_a_cell_may_hold_line_ends_and_lines_are_still_counted_as_editors_do() -> None:
+    text = 'note,StudyInstanceUID\n"two\nlines",1.2\nx,bad\n'
+
+    assert parse_uid_list(text).bad == (
+        "line 4: 'bad' has characters other than digits and periods",
+    )
+
+
+def test_a_list_with_a_comma_in_a_uids_place_is_no_table() -> None:
+    with pytest.raises(ConfigError, match=r"line 1: '1\.2,1\.3'"):
+        parse_uid_list("1.2,1.3\n")
