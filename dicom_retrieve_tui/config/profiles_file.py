@@ -69,11 +69,7 @@ class ProfileBook:
         """
         if name not in self.names:
             raise ConfigError(self._unknown(name))
-        table = self._document[_PROFILES][name]
-        faults = list(self._faults_of(f"{_PROFILES}.{name}", table))
-        if faults:
-            raise ConfigError("\n  ".join([f"{self.path} has mistakes:", *faults]))
-        return _texts(table)
+        return self._sound(f"{_PROFILES}.{name}", self._document[_PROFILES][name])
 
     def defaults(self) -> dict[str, str]:
         """What holds for every profile that does not say otherwise.
@@ -81,11 +77,7 @@ class ProfileBook:
         Raises:
             ConfigError: It has mistakes, all of which are named.
         """
-        table = self._document.get(_DEFAULTS, {})
-        faults = list(self._faults_of(_DEFAULTS, table))
-        if faults:
-            raise ConfigError("\n  ".join([f"{self.path} has mistakes:", *faults]))
-        return _texts(table)
+        return self._sound(_DEFAULTS, self._document.get(_DEFAULTS, {}))
 
     def faults(self) -> list[str]:
         """Every mistake in the file, each as a sentence."""
@@ -149,6 +141,11 @@ class ProfileBook:
             with contextlib.suppress(OSError):
                 Path(beside).unlink()
             raise _unwritable(self.path, error) from error
+
+    def _sound(self, table_name: str, table: Any) -> dict[str, str]:
+        if faults := list(self._faults_of(table_name, table)):
+            raise ConfigError("\n  ".join([f"{self.path} has mistakes:", *faults]))
+        return _texts(table)
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)

@@ -14,6 +14,8 @@ from dicom_retrieve_tui.model.uids import uid_fault
 
 _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
+_ENTRY = re.compile(r"\s*(?:#|[0-9.]+\s*(?:[#,;\t]|$))")
+"""How a line of a list begins; `0020000D` is the name of a column."""
 _LINE_END = re.compile("\r\n|\r|\n")
 """Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
 
@@ -60,7 +62,7 @@ def parse_uid_list(text: str, column: str | None = None) -> UidList:
 def _first_line(text: str) -> str:
     """A table begins with its heading, a list with a UID or a comment."""
     first = next((line for line in _LINE_END.split(text) if line.strip()), "")
-    return "" if first.lstrip().startswith("#") or first.lstrip()[:1].isdigit() else first
+    return "" if _ENTRY.match(first) else first
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.model.uid_table import STUDY_COLUMNS, plain
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _LINE_END = re.compile("\r\n|\r|\n")
@@ -17,7 +18,6 @@ _QUOTES = "\"'`<>()[]"
 _DIGITS_AND_PERIODS = re.compile(r"[0-9.]+")
 _LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]*){3,}")
 """In a table, 1.25 is a thickness and 2026.03.11 a date."""
-_COLUMN_NAMES = frozenset({"studyinstanceuid", "studyuid", "0020000d"})
 _SHOWN_MAX = 40
 
 
@@ -78,7 +78,7 @@ def read_pasted_uids(text: str) -> PastedUids:
 def _column_of(line: str) -> int | None:
     """Which cell of a heading names the Study Instance UID; None if this is no heading."""
     for index, cell in enumerate(_CELLS.split(line)):
-        if re.sub(r"[^a-z0-9]", "", cell.lower()) in _COLUMN_NAMES:
+        if plain(cell) in STUDY_COLUMNS:
             return index
     return None
 

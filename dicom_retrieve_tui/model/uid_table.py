@@ -12,7 +12,8 @@ from dicom_retrieve_tui.errors import ConfigError
 
 _DELIMITERS = "\t;,"
 """Of two that come equally often the first one counts: `(0020,000D)` is a name, too."""
-_STUDY = frozenset({"studyinstanceuid", "studyuid", "0020000d"})
+STUDY_COLUMNS = frozenset({"studyinstanceuid", "studyuid", "0020000d"})
+"""What people call the column of the Study Instance UID, made `plain`."""
 _COLUMNS_SHOWN_MAX = 12
 
 
@@ -44,9 +45,9 @@ def cells_of(text: str, delimiter: str, column: str | None) -> Iterator[tuple[in
 
 
 def _index(heading: list[str], column: str | None) -> int:
-    wanted = _STUDY if column is None else {_plain(column)}
+    wanted = STUDY_COLUMNS if column is None else {plain(column)}
     for index, name in enumerate(heading):
-        if _plain(name) in wanted:
+        if plain(name) in wanted:
             return index
     names = ", ".join(repr(name.strip()) for name in heading[:_COLUMNS_SHOWN_MAX])
     if column is None:
@@ -54,6 +55,6 @@ def _index(heading: list[str], column: str | None) -> int:
     raise ConfigError(f"no column is named {column!r}; there are {names}")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """`Study Instance UID`, `(0020,000D)` and `study_instance_uid` without what people vary."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

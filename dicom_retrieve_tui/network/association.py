@@ -18,7 +18,7 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.network import messages
+from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network.clocks import Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection, connect
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
@@ -185,10 +185,10 @@ def _abandon(connection: Connection, *, politely: bool) -> None:
 def _receive_answer(connection: Connection, caller: Caller) -> bytes:
     """Wait for the A-ASSOCIATE-AC; everything else becomes an error."""
     kind, pdu = receive_associate_pdu(connection)
-    if kind == messages.A_ASSOCIATE_AC:
+    if kind == associate_pdus.A_ASSOCIATE_AC:
         return pdu
     peer = str(caller.peer)
-    if kind == messages.A_ASSOCIATE_RJ:
+    if kind == associate_pdus.A_ASSOCIATE_RJ:
         raise decode_rejection(
             pdu, peer=peer, called=caller.peer.ae_title, calling=caller.calling_ae_title
         )

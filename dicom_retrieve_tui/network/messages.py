@@ -14,9 +14,6 @@ from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.negotiation import MAX_PDU_BYTES
 
-A_ASSOCIATE_RQ = 0x01
-A_ASSOCIATE_AC = 0x02
-A_ASSOCIATE_RJ = 0x03
 P_DATA_TF = 0x04
 A_RELEASE_RQ = 0x05
 A_RELEASE_RP = 0x06

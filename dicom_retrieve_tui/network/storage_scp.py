@@ -23,8 +23,8 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network import command_set as cs
-from dicom_retrieve_tui.network import messages
 from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.clocks import TICK_S, Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection
@@ -128,7 +128,7 @@ class StorageScp:
         limit_s = min(_ASSOCIATE_S_MAX, self._clocks.acse_s)
         connection.guard = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
         kind, pdu = receive_associate_pdu(connection)
-        if kind != messages.A_ASSOCIATE_RQ:
+        if kind != associate_pdus.A_ASSOCIATE_RQ:
             raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")
         request = decode_request(pdu)
         connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"

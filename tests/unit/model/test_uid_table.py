@@ -36,6 +36,10 @@ def test_columns_and_separators_as_people_have_them(heading: str, delimiter: str
     assert parse_uid_list(text) == UidList(("1.2.3",), 0)
 
 
+def test_a_heading_may_begin_with_the_number_of_the_attribute() -> None:
+    assert parse_uid_list("0020000D;Name\n1.2.3;Test\n") == UidList(("1.2.3",), 0)
+
+
 def test_another_column_may_be_named() -> None:
     assert parse_uid_list("a,My Study\n1.1,1.2\n", "my study").uids == ("1.2",)
 
