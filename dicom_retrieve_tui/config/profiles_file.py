@@ -54,6 +54,8 @@ class ProfileBook:
             raise ConfigError(f"{path}: this is no text in UTF-8.") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}: this is no TOML: {error}.") from error
+        except RecursionError as error:
+            raise ConfigError(f"{path}: its values are nested too deep.") from error
 
     @property
     def names(self) -> list[str]:

@@ -33,15 +33,19 @@ def cells_of(text: str, delimiter: str, column: str | None) -> Iterator[tuple[in
         column: The column's name; None for the one that names the Study Instance UID.
 
     Raises:
-        ConfigError: There is no such column.
+        ConfigError: There is no such column, or a quote is left open.
     """
     # Universal line ends are left to the reader: a quoted cell may hold some.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    heading = next(rows)
-    index = _index(heading, column)
-    for row in rows:
-        if any(cell.strip() for cell in row):
-            yield rows.line_num, row[index].strip() if index < len(row) else ""
+    try:
+        index = _index(next(rows), column)
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                yield rows.line_num, row[index].strip() if index < len(row) else ""
+    except csv.Error as error:  # a cell of 128 KiB: the rest of the table, for want of a quote
+        raise ConfigError(
+            f"line {rows.line_num}: the table cannot be read here: {error}; is a quote left open?"
+        ) from error
 
 
 def _index(heading: list[str], column: str | None) -> int:

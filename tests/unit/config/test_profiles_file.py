@@ -211,3 +211,11 @@ def test_without_either_it_is_in_the_users_folder() -> None:
 
     assert path.is_absolute()
     assert path.parts[-2:] == ("dicom-retrieve", "profiles.toml")
+
+
+def test_values_nested_without_end_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text("a = " + "[" * 3000 + "]" * 3000)
+
+    with pytest.raises(ConfigError, match="nested too deep"):
+        ProfileBook.load(path)

@@ -72,3 +72,10 @@ def test_a_cell_may_hold_line_ends_and_lines_are_still_counted_as_editors_do() -
 def test_a_list_with_a_comma_in_a_uids_place_is_no_table() -> None:
     with pytest.raises(ConfigError, match=r"line 1: '1\.2,1\.3'"):
         parse_uid_list("1.2,1.3\n")
+
+
+def test_a_quote_that_is_left_open_is_named_by_its_line() -> None:
+    text = 'StudyInstanceUID,Note\n1.2.3,a\n1.2.4,"' + "x\n" * 70_000
+
+    with pytest.raises(ConfigError, match="is a quote left open"):
+        parse_uid_list(text)

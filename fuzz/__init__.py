@@ -1,0 +1,1 @@
+"""Any bytes whatever, for everything that reads what somebody else wrote: `fuzz/run`."""
