@@ -125,12 +125,19 @@ def echo(settings: Settings) -> float:
         return c_echo(association)
 
 
-def open_history(path: Path) -> History:
+def open_history(path: Path | None = None) -> History:
     """The history at `path`, made if it is missing, and set aside if it is damaged.
+
+    Args:
+        path: The database; None is the one of this user.
 
     Raises:
         ConfigError: It cannot be used.
     """
+    if path is None:
+        from platformdirs import user_data_path  # noqa: PLC0415 - no retrieval needs it
+
+        path = user_data_path("dicom-retrieve", appauthor=False) / "history.db"
     return History(path)
 
 

@@ -25,7 +25,9 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
     with DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs:
         port = free_port()
         pacs.register_destination("DEMO_SCP", pacs.host, port)
-        code = run_interactive(demo_presets(pacs, folder, port), text="\n".join(uids))
+        code = run_interactive(
+            demo_presets(pacs, folder, port), text="\n".join(uids), remember=False
+        )
     if folder.exists():
         around.stdout.write_lines([f"The files are in {folder_text(folder)}"])
     return code

@@ -1,5 +1,6 @@
 """Opens the terminal application; nothing else in the command loads it."""
 
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.cli.by_profile import open_book
@@ -18,17 +19,30 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 
-def run_interactive(presets: "Sequence[Preset]" = (), *, text: str = "") -> int:
+def run_interactive(
+    presets: "Sequence[Preset]" = (), *, text: str = "", remember: bool = True
+) -> int:
     """Be the application until the user leaves it; returns the exit code.
 
     Args:
         presets: The profiles, the first of them chosen.
         text: What stands in the UID line at first.
+        remember: Keep what is asked for in the user's history, and offer what is left in it.
     """
     from dicom_retrieve_tui.tui.app import run_app  # noqa: PLC0415 - it loads textual
-    from dicom_retrieve_tui.wiring import open_session  # noqa: PLC0415 - it loads the engine
+    from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - with the application
+    from dicom_retrieve_tui.wiring import open_history, open_session  # noqa: PLC0415 - the engine
 
-    return run_app(open_session, presets, text=text)
+    with ExitStack() as stack:
+        memory = Memory()
+        if remember:
+            try:
+                history = stack.enter_context(closing(open_history()))
+            except ConfigError as error:
+                memory = Memory(notice=str(error))
+            else:
+                memory = Memory(history, notice=history.notice)
+        return run_app(open_session, presets, text=text, memory=memory)
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:

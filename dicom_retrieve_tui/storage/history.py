@@ -64,6 +64,11 @@ _STUDIES = (
     "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored"
     " FROM studies WHERE job_id = ? ORDER BY rowid"
 )
+_RECENT = (
+    "SELECT job_id FROM jobs WHERE EXISTS"
+    " (SELECT 1 FROM studies WHERE studies.job_id = jobs.job_id) ORDER BY job_id DESC LIMIT ?"
+)
+_UIDS = "SELECT study_instance_uid FROM studies WHERE job_id = ? ORDER BY rowid"
 _PRUNE = (
     "DELETE FROM jobs WHERE job_id NOT IN (SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT ?)"
 )
@@ -141,15 +146,6 @@ class History:
             _add(database, job_id, selections)
         return job_id
 
-    def add_studies(self, job_id: int, selections: Iterable[Selection]) -> None:
-        """Remember further studies of a job, or that some are tried again.
-
-        Raises:
-            DiskFailed: It cannot be written.
-        """
-        with self._transaction() as database:
-            _add(database, job_id, selections)
-
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> None:
         """Forget studies that the user took out of a job.
 
@@ -184,14 +180,15 @@ class History:
             found = [_job(database, row) for row in rows]
         return [job for job in found if not is_locked(job.output / PRIVATE_FOLDER / LOCK)]
 
-    def forget(self, job_id: int) -> None:
-        """Forget a job.
+    def recent(self, most: int) -> list[tuple[str, ...]]:
+        """The Study Instance UIDs of the latest jobs that have any, the latest first.
 
         Raises:
-            DiskFailed: It cannot be written.
+            DiskFailed: It cannot be read.
         """
         with self._transaction() as database:
-            database.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+            jobs = database.execute(_RECENT, (most,)).fetchall()
+            return [tuple(uid for (uid,) in database.execute(_UIDS, job)) for job in jobs]
 
     def prune(self, keep: int) -> None:
         """Forget all but the latest `keep` jobs.

@@ -18,6 +18,7 @@ from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
+from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of
@@ -62,6 +63,7 @@ class RetrieveApp(App[None]):
         *,
         preset: str = "",
         text: str = "",
+        memory: Memory | None = None,
         store: ProgressStore | None = None,
     ) -> None:
         """Prepare.
@@ -71,11 +73,13 @@ class RetrieveApp(App[None]):
             presets: The profiles.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
+            memory: What was asked for in earlier runs; None remembers nothing.
             store: Where events are folded; a new one if None.
         """
         super().__init__()
         self.store = store or ProgressStore()
-        self.jobs = Jobs(open_session, self.store, self._job_ended)
+        self._memory = memory or Memory()
+        self.jobs = Jobs(open_session, self.store, self._job_ended, self._memory)
         self._failed_lists = FailedLists()
         self._presets, self._preset, self._text = presets, preset, text
         self.register_theme(theme.THEME)
@@ -84,8 +88,17 @@ class RetrieveApp(App[None]):
     def get_default_screen(self) -> MainScreen:
         """The main screen."""
         return MainScreen(
-            self.jobs, self.store, self._presets, preset=self._preset, text=self._text
+            self.jobs,
+            self.store,
+            self._presets,
+            memory=self._memory,
+            preset=self._preset,
+            text=self._text,
         )
+
+    def on_mount(self) -> None:
+        """Say what there is to know of the history."""
+        self._tell_of_memory()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Textual's, but for those that ours replace, and for the screenshot: it shows patients."""
@@ -126,6 +139,10 @@ class RetrieveApp(App[None]):
         """
         self.panic(Text(f"{traceback.format_exc()}{_BUG}"))
 
+    def _tell_of_memory(self) -> None:
+        if notice := self._memory.take_notice():
+            self.notify(notice, severity="warning", timeout=15, markup=False)
+
     def _job_ended(self, ended: JobEnded) -> None:
         """On the session's thread: write the list of what failed, and let the screen know."""
         listed = ""
@@ -140,6 +157,7 @@ class RetrieveApp(App[None]):
     def on_retrieve_app_job_over(self, event: JobOver) -> None:
         """One toast for each job."""
         ended = event.ended
+        self._tell_of_memory()
         if ended.traceback:
             self.log.error(ended.traceback)
         if ended.reason:
@@ -161,10 +179,11 @@ def run_app(
     *,
     preset: str = "",
     text: str = "",
+    memory: Memory | None = None,
 ) -> int:
     """Be the application until the user leaves; returns the exit code."""
     sys.setswitchinterval(_SWITCH_S)
-    app = RetrieveApp(open_session, presets, preset=preset, text=text)
+    app = RetrieveApp(open_session, presets, preset=preset, text=text, memory=memory)
     try:
         app.run()
     finally:

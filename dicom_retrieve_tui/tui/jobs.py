@@ -18,6 +18,7 @@ from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession, Session
 from dicom_retrieve_tui.tui.rows import RowKey, State
 from dicom_retrieve_tui.tui.store import ProgressStore
@@ -82,7 +83,11 @@ class Jobs:
     """Everything that runs, and everything that waits for it."""
 
     def __init__(
-        self, open_session: OpenSession, store: ProgressStore, on_end: Callable[[JobEnded], object]
+        self,
+        open_session: OpenSession,
+        store: ProgressStore,
+        on_end: Callable[[JobEnded], object],
+        memory: Memory | None = None,
     ) -> None:
         """Prepare.
 
@@ -90,10 +95,12 @@ class Jobs:
             open_session: Makes a session; it sends nothing yet.
             store: Where events are folded.
             on_end: Told of each session that ends, on that session's thread.
+            memory: Told of what is asked for, and of how it ends; None remembers nothing.
         """
         self._open_session = open_session
         self._store = store
         self._on_end = on_end
+        self._memory = memory or Memory()
         self._lock = threading.RLock()
         self._terms: list[Terms] = []
         self._jobs: dict[int, _Job] = {}
@@ -196,6 +203,7 @@ class Jobs:
                         continue  # `StudyRemoved` says when it is gone
                     self._withdraw(key)
                 self._store.forget([key])
+                self._memory.removed(self.terms_of(key), [key.study_instance_uid])
         return left
 
     def close(self, within_s: float = QUIT_S) -> bool:
@@ -216,6 +224,7 @@ class Jobs:
 
     def _add(self, group: int, wanted: Iterable[Wanted]) -> int:
         taken = self._store.queue(group, wanted)
+        self._memory.asked(self._terms[group], [each.selection for each in taken])
         job = self._jobs.get(group)
         if job is not None and not job.finishing:
             job.tell(methodcaller("add", [each.selection for each in taken]))
@@ -279,6 +288,9 @@ class Jobs:
         self._store.apply(group, event)
         if isinstance(event, StudyFinished):
             job.endings[event.study_instance_uid] = event
+            self._memory.ended(self._terms[group], event)
+        if isinstance(event, StudyRemoved):
+            self._memory.removed(self._terms[group], [event.study_instance_uid])
         if isinstance(event, StudyFinished | StudyRemoved):
             with self._lock:
                 if not job.finishing and not self._store.unfinished(group):

@@ -1,12 +1,15 @@
-"""What the application needs from the engine: a session that can be added to and steered.
+"""What the application needs from below: a session that can be steered, and a history.
 
 `wiring` satisfies it by shape, and so does the script of a test.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.jobs import Job, StudyEnd
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 
@@ -43,6 +46,36 @@ class Session(Protocol):
 
     def cancel(self) -> object:
         """Stop everything; `events` ends soon after."""
+
+
+class History(Protocol):
+    """What was asked for, over all runs. Every method raises `DiskFailed` if it cannot be kept."""
+
+    def record_job(
+        self,
+        *,
+        begun: datetime,
+        profile: str,
+        output: Path,
+        options: Mapping[str, object],
+        selections: Iterable[Selection],
+    ) -> int:
+        """Remember what is asked for; returns the number that stands for it."""
+
+    def record_ends(self, job_id: int, ends: Iterable[StudyEnd]) -> object:
+        """Remember how studies ended."""
+
+    def drop_studies(self, job_id: int, uids: Iterable[str]) -> object:
+        """Forget studies."""
+
+    def unfinished(self) -> list[Job]:
+        """Jobs of which something is left, the latest first."""
+
+    def recent(self, most: int) -> list[tuple[str, ...]]:
+        """The Study Instance UIDs of the latest jobs, the latest first."""
+
+    def prune(self, keep: int) -> object:
+        """Forget all but the latest jobs."""
 
 
 OpenSession = Callable[[Plan, Settings], Session]

@@ -213,6 +213,12 @@ class ProgressStore:
             )
 
     @property
+    def begun(self) -> bool:
+        """True once anything was asked for."""
+        with self._lock:
+            return bool(self._groups)
+
+    @property
     def unfinished_studies(self) -> int:
         """How many entries have no verdict yet."""
         with self._lock:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.form import defaults
+from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import Row, RowKey
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
@@ -75,6 +76,10 @@ class Bench:
         texts = [strip.crop(region.x, region.right).text for strip in lines]
         return "\n".join(text.rstrip() for text in texts[region.y : region.bottom])
 
+    def joined(self) -> str:
+        """The screen without its line breaks and frames."""
+        return " ".join(self.text().replace("│", " ").split())
+
 
 @asynccontextmanager
 async def opened(
@@ -83,11 +88,12 @@ async def opened(
     folder: Path | None = None,
     text: str = "",
     presets: list[Preset] | None = None,
+    memory: Memory | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if presets is None:
         presets = [preset(folder=folder)]
-    app = RetrieveApp(sessions, presets, text=text)
+    app = RetrieveApp(sessions, presets, text=text, memory=memory)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Bench(app, pilot, sessions)
     assert app.jobs.close()

@@ -11,7 +11,7 @@ from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
-from tests.tui.application import SIZES, Bench, opened, preset
+from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted import begins, comes, ends, whole
 
@@ -71,11 +71,11 @@ async def test_five_hundred_lines_pasted_are_five_hundred_studies() -> None:
 async def test_a_bad_line_is_named_and_skipped_only_by_a_second_enter() -> None:
     async with opened() as bench:
         await bench.paste(f"{A}\n1.2.840.\n{B}")
-        assert "2 UIDs, 1 bad: line 2: '1.2.840.' has an empty component" in joined(bench)
+        assert "2 UIDs, 1 bad: line 2: '1.2.840.' has an empty component" in bench.joined()
 
         await bench.pilot.press("enter")
         assert bench.sessions.opened == []
-        assert "enter again skips what is bad" in joined(bench)
+        assert "enter again skips what is bad" in bench.joined()
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
 
@@ -184,7 +184,7 @@ async def test_what_a_peer_says_is_shown_as_it_is_and_moves_no_cursor(tmp_path: 
         said = "status 0xC001 [/nonsense] \x1b[31m[bold"
         await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0, reason=said))
         await bench.until(lambda: "What failed is listed in" in bench.text())
-        assert "[red]/failed-studies.txt" in joined(bench)
+        assert "[red]/failed-studies.txt" in bench.joined()
         await bench.until(lambda: "[31m[bold" in bench.text(bench.main.query_one("#events")))
         await bench.pilot.press("enter")
 
@@ -269,7 +269,7 @@ async def test_a_list_is_loaded_from_a_file(tmp_path: Path) -> None:
         field = bench.app.screen.query_one("#path", Input)
         field.value = str(tmp_path / "nothing.csv")
         await bench.pilot.press("enter")
-        assert "no such file or directory" in joined(bench)
+        assert "no such file or directory" in bench.joined()
         field.value = str(path)
         await bench.pilot.press("enter")
         await bench.until(lambda: "2 UIDs" in bench.text())
@@ -332,8 +332,3 @@ async def test_a_bug_is_shown_without_the_values_of_variables() -> None:
     assert "ZeroDivisionError" in report
     assert "please report it" in report
     assert "Example^Ada" not in report
-
-
-def joined(bench: Bench) -> str:
-    """The screen without its line breaks and frames."""
-    return " ".join(bench.text().replace("│", " ").split())

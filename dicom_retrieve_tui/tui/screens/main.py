@@ -14,8 +14,10 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import write_failed_list
 from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
@@ -57,6 +59,7 @@ class MainScreen(Screen[None]):
         store: ProgressStore,
         presets: Sequence[Preset],
         *,
+        memory: Memory,
         preset: str = "",
         text: str = "",
     ) -> None:
@@ -66,13 +69,14 @@ class MainScreen(Screen[None]):
             jobs: What is asked for goes there.
             store: What is shown comes from there.
             presets: The profiles.
+            memory: What earlier runs left, and what was asked for lately.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
         """
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
-        self._jobs, self._store = jobs, store
+        self._jobs, self._store, self._memory = jobs, store, memory
         self._presets = presets
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
@@ -100,6 +104,8 @@ class MainScreen(Screen[None]):
         """Begin to look."""
         self.query_one("#speed").border_title = "Throughput"
         self._show_peering()
+        self._show_offer()
+        self._retrieve.line.recall_from(self._memory.recent)
         self._retrieve.line.focus()
         self.set_interval(PERIOD_S, self._look)
 
@@ -153,8 +159,45 @@ class MainScreen(Screen[None]):
         there = len(event.wanted) - added
         told = f"✓ {count(added, 'study')} queued"
         self._retrieve.say(f"{told}, {there:,} there already" if there else told)
+        self._show_offer()
         self.table.focus()
         self._look()
+
+    @on(RetrievePane.Resumed)
+    def _resume(self) -> None:
+        """Ask for what earlier runs left."""
+        orders, faults = self._memory.left()
+        asked = sum(
+            self._jobs.add(terms, [Wanted(selection=each) for each in selections])
+            for terms, selections in orders
+        )
+        for fault in faults:
+            self.notify(fault, severity="warning", timeout=15, markup=False)
+        self._show_offer()
+        if asked:
+            self._retrieve.say(f"✓ {count(asked, 'study')} taken up again: what is missing")
+            self.table.focus()
+        elif not faults:
+            self.notify("Nothing was left unfinished.")
+        self._look()
+
+    def _forget(self) -> None:
+        offer = self._memory.offer
+        if offer is None:
+            self.notify("Nothing was left unfinished.")
+        else:
+            question = f"{offer}. Forget that? What has come stays."
+            self._ask(question, "Forget", self._forget_left)
+
+    def _forget_left(self) -> None:
+        self._memory.forget_left()
+        self._show_offer()
+
+    def _show_offer(self) -> None:
+        """Offer what is left, as long as nobody has asked for anything else."""
+        offer = self._memory.offer if not self._store.begun else None
+        self._retrieve.show_offer(str(offer or ""))
+        self.table.show_offer(str(offer or ""))
 
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:
@@ -187,6 +230,8 @@ class MainScreen(Screen[None]):
             "remove": lambda: self._remove(keys),
             "copy": lambda: self._copy(keys),
             "export": self._export,
+            "resume": self._resume,
+            "forget": self._forget,
             "mask": lambda: self.table.mask_patients(hide=not self.table.hide_patients),
             "new": self._retrieve.line.focus,
         }

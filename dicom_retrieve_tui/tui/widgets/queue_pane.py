@@ -30,6 +30,8 @@ class QueuePane(Vertical):
         Binding("e", "ask('export')", "Export the failed list", show=False, id="queue.export"),
         Binding("h", "ask('mask')", "Hide or show patients", show=False, id="queue.mask"),
         Binding("n", "ask('new')", "New: to the UID line", show=False, id="queue.new"),
+        Binding("u", "ask('resume')", "Resume what was left", show=False, id="queue.resume"),
+        Binding("U", "ask('forget')", "Forget what was left", show=False, id="queue.forget"),
         Binding("1", "tab('all')", "All", show=False, id="queue.all"),
         Binding("2", "tab('active')", "Active", show=False, id="queue.active"),
         Binding("3", "tab('failed')", "Failed", show=False, id="queue.failed"),

@@ -101,6 +101,7 @@ else on the one under the cursor."""
         self._columns: tuple[Column, ...] = ()
         self._width = 0
         self._patients = self._modalities = self._hide_patients = False
+        self._offer = ""
 
     @property
     def view(self) -> View:
@@ -166,6 +167,11 @@ else on the one under the cursor."""
     def mask_patients(self, *, hide: bool) -> None:
         """Show patients, or masks."""
         self._hide_patients = hide
+        self.refresh()
+
+    def show_offer(self, offer: str) -> None:
+        """Offer what an earlier run left while nothing is queued; empty if there is nothing."""
+        self._offer = offer
         self.refresh()
 
     def clear_marks(self) -> None:
@@ -270,8 +276,12 @@ else on the one under the cursor."""
         return Strip([Segment(fit(" ".join(cells), width), style)], width)
 
     def _hint(self, y: int, width: int) -> Strip:
-        nothing_queued = not self._listing.rows
-        lines = _EMPTY if nothing_queued else ("No match; esc clears the filter.",)
+        if self._listing.rows:
+            lines: tuple[str, ...] = ("No match; esc clears the filter.",)
+        elif self._offer:
+            lines = (f"{self._offer}.", "u takes up again what is missing; U forgets it.")
+        else:
+            lines = _EMPTY
         top = max((self.scrollable_content_region.height - len(lines)) // 3, 0)
         text = lines[y - top] if top <= y < top + len(lines) else ""
         return Strip([Segment(fit(text.center(width), width), self._style("hint"))], width)

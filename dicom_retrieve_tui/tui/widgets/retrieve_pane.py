@@ -62,6 +62,9 @@ class RetrievePane(Vertical):
     class Edited(Message):
         """The form has changed."""
 
+    class Resumed(Message):
+        """What earlier runs left is to be taken up again."""
+
     class Faulty(Message):
         """A field of the form cannot be meant."""
 
@@ -88,6 +91,7 @@ class RetrievePane(Vertical):
         )
         self._first_text = text
         self._warned_of = ""
+        self._offer = ""
 
     @property
     def draft(self) -> dict[str, str]:
@@ -125,7 +129,14 @@ class RetrievePane(Vertical):
         elif found.uids:
             self._say(f"✓ {verdict_of(found)} · {summary(self.draft)}", "good")
         else:
-            self._say(summary(self.draft), "")
+            self._say(self._offer or summary(self.draft), "")
+
+    def show_offer(self, offer: str) -> None:
+        """Let enter on the empty line take up what was left; empty if there is nothing."""
+        told = f"{offer}: enter resumes" if offer else ""
+        if told != self._offer:
+            self._offer = told
+            self.show_verdict()
 
     def say(self, text: str) -> None:
         """Tell how an order went."""
@@ -155,6 +166,9 @@ class RetrievePane(Vertical):
         """Ask for what stands here; bad lines need it twice, and are skipped then."""
         text = self.line.text
         found = read_pasted_uids(text)
+        if self._offer and not text.strip():
+            self.post_message(self.Resumed())
+            return
         if not found.uids:
             self._say(f"✗ {verdict_of(found) or 'no UID yet: paste one'}", "bad")
             self.line.focus()

@@ -4,6 +4,7 @@ Textual's Input keeps only the first line of a paste. Here, a paste of several l
 whole, so that lines keep their numbers and thousands of UIDs cost no drawing.
 """
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -39,6 +40,7 @@ them to the queue, also while it runs."""
         self._held = ""
         self._recent: list[str] = []
         self._at = 0
+        self._recall: Callable[[], Sequence[str]] = tuple
 
     @property
     def text(self) -> str:
@@ -61,6 +63,10 @@ them to the queue, also while it runs."""
         self._recent.append(text)
         self._at = 0
 
+    def recall_from(self, recall: Callable[[], Sequence[str]]) -> None:
+        """Know of earlier runs, once somebody asks: the latest first."""
+        self._recall = recall
+
     def take_paste(self, text: str) -> None:
         """Take in what the clipboard had."""
         lines = [line for line in text.splitlines() if line.strip()]
@@ -71,6 +77,9 @@ them to the queue, also while it runs."""
 
     def action_recent(self, step: int) -> None:
         """Go back or forth in what was asked for."""
+        recall, self._recall = self._recall, tuple
+        earlier = [text for text in reversed(recall()) if text not in self._recent]
+        self._recent = earlier + self._recent
         at = min(max(self._at + step, 0), len(self._recent))
         if at == self._at:
             return

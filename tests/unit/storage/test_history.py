@@ -78,20 +78,36 @@ def test_a_job_is_unfinished_until_every_study_ended_well_or_not(path: Path) -> 
         assert len(history.unfinished()) == 1
         history.record_ends(job_id, [_end("1.2", Verdict.FAILED, 0)])
         assert history.unfinished() == []
-        history.add_studies(job_id, selections("1.2", "1.3"))
+
+
+def test_what_was_taken_out_of_a_job_is_not_left_of_it(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.1", "1.2", "1.3")
+        history.drop_studies(job_id, ["1.1", "1.3"])
         (job,) = history.unfinished()
-        assert job.left == selections("1.2", "1.3")
-        history.drop_studies(job_id, ["1.2", "1.3"])
+        assert job.left == selections("1.2")
+        history.drop_studies(job_id, ["1.2"])
         assert history.unfinished() == []
+
+
+def test_what_was_asked_for_lately_comes_back_the_latest_first(path: Path) -> None:
+    with closing(History(path)) as history:
+        _record(history, "1.1")
+        emptied = _record(history, "1.2")
+        last = _record(history, "1.9", "1.3")
+        history.record_ends(last, [_end("1.9")])
+        history.drop_studies(emptied, ["1.2"])
+
+        assert history.recent(9) == [("1.9", "1.3"), ("1.1",)]
+        assert history.recent(1) == [("1.9", "1.3")]
 
 
 def test_the_latest_job_comes_first_and_old_ones_are_pruned(path: Path) -> None:
     with closing(History(path)) as history:
         jobs = [_record(history, "1.1") for _ in range(5)]
-        history.forget(jobs[4])
         history.prune(keep=2)
 
-        assert [job.job_id for job in history.unfinished()] == [jobs[3], jobs[2]]
+        assert [job.job_id for job in history.unfinished()] == [jobs[4], jobs[3]]
 
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT count(*) FROM studies").fetchone() == (2,)

@@ -1,0 +1,162 @@
+"""What one run of the application leaves, and what the next one makes of it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.history import History
+from dicom_retrieve_tui.tui.memory import Memory
+from tests.tui.application import SIZES, Bench, opened
+from tests.tui.builders import uids
+from tests.tui.scripted import begins, ends, whole
+
+A, B, C = uids(3)
+_BEGUN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+@pytest.fixture
+def history(database: Path) -> Iterator[History]:
+    with closing(History(database)) as history:
+        yield history
+
+
+def memory_of(history: History) -> Memory:
+    return Memory(history, now=lambda: _BEGUN)
+
+
+async def leave(history: History, folder: Path) -> None:
+    """Ask for three studies, and go when one is there, one has failed and one is in hand."""
+    async with opened(folder=folder, memory=memory_of(history)) as bench:
+        await bench.start(A, B, C)
+        await bench.tell(whole(A), begins(B), ends(B, Verdict.FAILED, stored=0), begins(C))
+        await bench.until(lambda: (row := bench.row(C)) and row.expected == 3)
+
+
+def asked(bench: Bench) -> list[str]:
+    return [each.study_instance_uid for each in bench.session.plan.selections]
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+async def test_what_was_left_is_offered_and_enter_resumes_it(
+    size: tuple[int, int], history: History, tmp_path: Path
+) -> None:
+    await leave(history, tmp_path)
+    async with opened(size, memory=memory_of(history)) as bench:
+        assert "1 study was left unfinished on 24 Nov." in bench.text(bench.main.table)
+        verdict = bench.text(bench.main.query_one("#verdict"))
+        assert "enter resumes" in " ".join(verdict.split())
+
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert asked(bench) == [C]
+        assert bench.session.settings.output == tmp_path
+        assert "1 study taken up again" in bench.text()
+        await bench.tell(whole(C))
+        await bench.until(lambda: not bench.app.jobs.busy)
+
+    assert history.unfinished() == []
+
+
+async def test_the_queue_resumes_by_a_key_while_other_things_run(
+    history: History, tmp_path: Path
+) -> None:
+    await leave(history, tmp_path)
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        session = await bench.start(A)
+        assert "left unfinished" not in bench.text()
+        await bench.pilot.press("u")
+
+        await bench.until(lambda: session.asked == [f"add {C}"])
+        await bench.pilot.press("u")
+        await bench.until(lambda: "Nothing was left unfinished." in bench.text())
+
+
+async def test_who_asks_for_the_same_again_has_nothing_left_of_it(
+    history: History, tmp_path: Path
+) -> None:
+    await leave(history, tmp_path)
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        await bench.start(C)
+        await bench.tell(whole(C))
+        await bench.until(lambda: not bench.app.jobs.busy)
+
+    assert history.unfinished() == []
+
+
+async def test_what_was_left_can_be_forgotten(history: History, tmp_path: Path) -> None:
+    await leave(history, tmp_path)
+    async with opened(memory=memory_of(history)) as bench:
+        await bench.pilot.press("escape", "U")
+        await bench.until(lambda: "Forget that?" in bench.text())
+        await bench.pilot.press("y")
+
+        assert "Nothing is queued yet." in bench.text()
+
+    assert history.unfinished() == []
+
+
+async def test_what_is_taken_out_of_the_list_is_not_offered(
+    history: History, tmp_path: Path
+) -> None:
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        await bench.start(A, B)
+        await bench.pilot.press("j", "d")
+        await bench.until(lambda: bench.row(B) is None)
+
+    (job,) = history.unfinished()
+    assert [each.study_instance_uid for each in job.left] == [A]
+
+
+async def test_the_up_key_recalls_what_earlier_runs_asked_for(
+    history: History, tmp_path: Path
+) -> None:
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        await bench.start(A)
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        await bench.start(B)
+        await bench.pilot.press("n", "up", "up")
+
+        assert bench.main.query_one("#uids", Input).value == A
+        await bench.pilot.press("down")
+        assert bench.main.query_one("#uids", Input).value == B
+
+
+async def test_options_that_cannot_be_meant_any_more_are_named(
+    history: History, database: Path, tmp_path: Path
+) -> None:
+    await leave(history, tmp_path)
+    with closing(sqlite3.connect(database)) as other, other:
+        other.execute("UPDATE jobs SET options = json_set(options, '$.parallel', 'many')")
+    async with opened(memory=memory_of(history)) as bench:
+        await bench.pilot.press("enter")
+
+        await bench.until(lambda: "1 study of prod: Assoc.: a whole" in bench.joined())
+        assert bench.sessions.opened == []
+        assert "left unfinished on 24 Nov" in bench.text()
+
+
+async def test_a_history_that_breaks_is_told_of_once_and_costs_nothing_else(
+    history: History, database: Path, tmp_path: Path
+) -> None:
+    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+        with closing(sqlite3.connect(database)) as other:
+            other.execute("DROP TABLE studies")
+        await bench.start(A)
+        await bench.tell(whole(A))
+        await bench.until(lambda: "1 study: 1 complete" in bench.text())
+
+        assert bench.text().count("cannot be kept") == 1
