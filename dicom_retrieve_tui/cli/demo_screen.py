@@ -6,6 +6,8 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.demo import free_port
 from dicom_retrieve_tui.cli.interactive import run_interactive
 from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.config.profiles_file import profiles_path
+from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.model.wording import folder_text
@@ -26,7 +28,10 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
         port = free_port()
         pacs.register_destination("DEMO_SCP", pacs.host, port)
         code = run_interactive(
-            demo_presets(pacs, folder, port), text="\n".join(uids), remember=False
+            demo_presets(pacs, folder, port),
+            settings=SettingsFile(settings_path(profiles_path(None, around.environ))),
+            text="\n".join(uids),
+            remember=False,
         )
     if folder.exists():
         around.stdout.write_lines([f"The files are in {folder_text(folder)}"])

@@ -7,6 +7,7 @@ from dicom_retrieve_tui.cli.by_profile import open_book
 from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.precedence import BUILT_IN, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
+from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 
 def run_interactive(
-    presets: "Sequence[Preset]" = (), *, text: str = "", remember: bool = True
+    presets: "Sequence[Preset]" = (),
+    *,
+    settings: SettingsFile,
+    text: str = "",
+    remember: bool = True,
 ) -> int:
     """Be the application until the user leaves it; returns the exit code.
 
     Args:
         presets: The profiles, the first of them chosen.
+        settings: Where preferences are remembered.
         text: What stands in the UID line at first.
         remember: Keep what is asked for in the user's history, and offer what is left in it.
     """
@@ -42,7 +48,7 @@ def run_interactive(
                 memory = Memory(notice=str(error))
             else:
                 memory = Memory(history, notice=history.notice)
-        return run_app(open_session, presets, text=text, memory=memory)
+        return run_app(open_session, presets, text=text, memory=memory, settings=settings)
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
@@ -59,7 +65,7 @@ def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
             presets += [_preset(book, name)] if name != named else []
         except ConfigError as error:
             around.stderr.say(f"{PROGRAM}: {error}")
-    return run_interactive(presets)
+    return run_interactive(presets, settings=SettingsFile(settings_path(book.path)))
 
 
 _FIELDS = {

@@ -1,18 +1,14 @@
 """`profiles.toml`: a `[profiles.NAME]` table for each PACS, and `[defaults]` under them.
 
 What we do not know in it, because a newer version or somebody else wrote it, is kept when we write.
-A write goes to a file beside it that takes its place at once, so a crash never costs the file.
 """
 
-import contextlib
 import difflib
-import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
+from dicom_retrieve_tui.config.toml_file import read_document, unknown_key, write_document
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.profile import KEYS, NOT_IN_DEFAULTS, Kind, profile_name_fault
 
@@ -43,19 +39,7 @@ class ProfileBook:
         Raises:
             ConfigError: It cannot be read, or is no TOML.
         """
-        try:
-            return cls(path, tomllib.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return cls(path, {})
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise ConfigError(f"{path}: cannot be read: {reason}.") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"{path}: this is no text in UTF-8.") from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path}: this is no TOML: {error}.") from error
-        except RecursionError as error:
-            raise ConfigError(f"{path}: its values are nested too deep.") from error
+        return cls(path, read_document(path))
 
     @property
     def names(self) -> list[str]:
@@ -124,25 +108,7 @@ class ProfileBook:
         Raises:
             ConfigError: The disk refuses; the file is as it was.
         """
-        import tomli_w  # noqa: PLC0415 - only whoever writes needs it
-
-        path = Path(os.path.realpath(self.path))
-        text = tomli_w.dumps(self._document)
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd, beside = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(beside).replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(beside).unlink()
-            raise _unwritable(self.path, error) from error
+        write_document(self.path, self._document)
 
     def _sound(self, table_name: str, table: Any) -> dict[str, str]:
         if faults := list(self._faults_of(table_name, table)):
@@ -165,8 +131,7 @@ class ProfileBook:
             where = f"[{table_name}] {key}"
             known = KEYS.keys() - (NOT_IN_DEFAULTS if table_name == _DEFAULTS else set())
             if key not in known:
-                near = difflib.get_close_matches(key, sorted(known), n=1)
-                yield f"{where}: no such key" + (f"; did you mean {near[0]}?" if near else ".")
+                yield unknown_key(where, key, known)
                 continue
             if (text := _text(key, value)) is None:
                 yield f"{where} = {value!r}: expected {KEYS[key].kind}."
@@ -200,8 +165,3 @@ def _typed(key: str, text: str) -> str | int | float:
     if kind is Kind.WHOLE:
         return int(text)
     return float(text) if kind is Kind.NUMBER else text
-
-
-def _unwritable(path: Path, error: OSError) -> ConfigError:
-    reason = (error.strerror or str(error)).lower()
-    return ConfigError(f"{path}: cannot be written: {reason}; it is as it was.")

@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import Screen
 
 from dicom_retrieve_tui.model.text import clean_text
@@ -18,8 +19,10 @@ from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
+from dicom_retrieve_tui.tui.keymap import judge_keys
+from dicom_retrieve_tui.tui.likes import Likes
 from dicom_retrieve_tui.tui.memory import Memory
-from dicom_retrieve_tui.tui.ports import OpenSession
+from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of
 from dicom_retrieve_tui.tui.screens.main import MainScreen
@@ -48,6 +51,9 @@ class RetrieveApp(App[None]):
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
     ]
 
+    hide_patients: reactive[bool] = reactive(default=False)
+    """Patients are masked, wherever they are shown."""
+
     class JobOver(Message):
         """A session has ended; posted by its thread."""
 
@@ -64,6 +70,7 @@ class RetrieveApp(App[None]):
         preset: str = "",
         text: str = "",
         memory: Memory | None = None,
+        settings: SettingsStore | None = None,
         store: ProgressStore | None = None,
     ) -> None:
         """Prepare.
@@ -74,6 +81,7 @@ class RetrieveApp(App[None]):
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
             memory: What was asked for in earlier runs; None remembers nothing.
+            settings: Where preferences are remembered; None remembers nothing.
             store: Where events are folded; a new one if None.
         """
         super().__init__()
@@ -82,8 +90,10 @@ class RetrieveApp(App[None]):
         self.jobs = Jobs(open_session, self.store, self._job_ended, self._memory)
         self._failed_lists = FailedLists()
         self._presets, self._preset, self._text = presets, preset, text
+        self._likes = Likes(settings)
+        self.set_reactive(RetrieveApp.hide_patients, self._likes.held.hide_patients)
         self.register_theme(theme.THEME)
-        self.theme = theme.NAME
+        self.theme, self._notices = theme.choose(self._likes.held.theme, self.available_themes)
 
     def get_default_screen(self) -> MainScreen:
         """The main screen."""
@@ -97,14 +107,28 @@ class RetrieveApp(App[None]):
         )
 
     def on_mount(self) -> None:
-        """Say what there is to know of the history."""
+        """Take the user's keys, and say what there is to know of settings and history."""
+        keys, faults = judge_keys(self._likes.held.keys)
+        self.set_keymap(keys)
+        self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))
         self._tell_of_memory()
+
+    def watch_theme(self, name: str) -> None:
+        """Remember a theme that was chosen."""
+        self._tell(self._likes.like_theme("" if name == theme.NAME else name))
+
+    def action_toggle_patients(self) -> None:
+        """Mask patients, or show them again; remembered."""
+        self.hide_patients = not self.hide_patients
+        self._tell(self._likes.like_hidden(hide=self.hide_patients))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Textual's, but for those that ours replace, and for the screenshot: it shows patients."""
         for command in super().get_system_commands(screen):
             if command.title not in {"Screenshot", "Quit", "Keys"}:
                 yield command
+        mask = "Show patients" if self.hide_patients else "Hide patients"
+        yield SystemCommand(mask, "Names and IDs, everywhere", self.action_toggle_patients)
 
     def action_context_help(self) -> None:
         """Show what the keys do here."""
@@ -140,8 +164,11 @@ class RetrieveApp(App[None]):
         self.panic(Text(f"{traceback.format_exc()}{_BUG}"))
 
     def _tell_of_memory(self) -> None:
-        if notice := self._memory.take_notice():
-            self.notify(notice, severity="warning", timeout=15, markup=False)
+        self._tell(self._memory.take_notice())
+
+    def _tell(self, fault: str) -> None:
+        if fault:
+            self.notify(fault, severity="warning", timeout=15, markup=False)
 
     def _job_ended(self, ended: JobEnded) -> None:
         """On the session's thread: write the list of what failed, and let the screen know."""
@@ -180,10 +207,13 @@ def run_app(
     preset: str = "",
     text: str = "",
     memory: Memory | None = None,
+    settings: SettingsStore | None = None,
 ) -> int:
     """Be the application until the user leaves; returns the exit code."""
     sys.setswitchinterval(_SWITCH_S)
-    app = RetrieveApp(open_session, presets, preset=preset, text=text, memory=memory)
+    app = RetrieveApp(
+        open_session, presets, preset=preset, text=text, memory=memory, settings=settings
+    )
     try:
         app.run()
     finally:

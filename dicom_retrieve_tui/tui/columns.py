@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import clock_text, count, duration_text, rate_text, size_text
 from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
+from dicom_retrieve_tui.tui.patients import shown_patient
 from dicom_retrieve_tui.tui.rows import Row, State
 
 BLANK = "·"
@@ -21,7 +22,6 @@ GLYPHS = {
 }
 _QUIET_S = 3
 """From here on, silence is told in the place of the bar."""
-_MASKED = "•••"
 _UID_MIN, _UID_ENOUGH, _UID_MAX = 12, 22, 64
 _PROGRESS_MIN, _PROGRESS_MAX = 14, 34
 _GAP = 1
@@ -109,7 +109,7 @@ def cell_text(column: Column, row: Row, *, marked: bool, hide_patients: bool) ->
     if column.name == "mark":
         return MARK if marked else " "
     if column.name == "patient":
-        text = _MASKED if hide_patients and row.patient else row.patient or "—"
+        text = shown_patient(row.patient, hide=hide_patients) or "—"
     else:
         text = _TEXTS[column.name](row, column.width)
     return fit(text, column.width, right=column.right)

@@ -6,6 +6,9 @@ from functools import partial
 from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+_NAMED_OTHERWISE = {"app.toggle_patients"}
+"""What the application itself offers, wherever the focus is, by a better name."""
+
 
 class KeyCommands(Provider):
     """Generated from the bindings, as the help is."""
@@ -31,7 +34,8 @@ class KeyCommands(Provider):
         for each in self.screen.active_bindings.values():
             description = each.binding.description
             # Ours have ids; those of Textual's widgets move a cursor.
-            if each.enabled and each.binding.id and description and description not in seen:
+            ours = each.binding.id and each.binding.action not in _NAMED_OTHERWISE
+            if each.enabled and ours and description and description not in seen:
                 seen.add(description)
                 yield each
 

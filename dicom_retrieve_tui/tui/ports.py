@@ -1,4 +1,4 @@
-"""What the application needs from below: a session that can be steered, and a history.
+"""What the application needs from below: a session to steer, a history, and settings.
 
 `wiring` satisfies it by shape, and so does the script of a test.
 """
@@ -10,6 +10,7 @@ from typing import Protocol
 
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.jobs import Job, StudyEnd
+from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 
@@ -76,6 +77,16 @@ class History(Protocol):
 
     def prune(self, keep: int) -> object:
         """Forget all but the latest jobs."""
+
+
+class SettingsStore(Protocol):
+    """Where preferences are remembered."""
+
+    def load(self) -> tuple[Preferences, list[str]]:
+        """What holds, and a sentence for each mistake in what is written there."""
+
+    def remember(self, preferences: Preferences, *names: str) -> object:
+        """Write these of the preferences. Raises `ConfigError` if that cannot be."""
 
 
 OpenSession = Callable[[Plan, Settings], Session]

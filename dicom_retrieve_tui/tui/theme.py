@@ -1,5 +1,8 @@
 """Our theme: calm, dark, and with states that differ in lightness as well as in colour."""
 
+import difflib
+from collections.abc import Iterable
+
 from textual.theme import Theme
 
 NAME = "dicom-retrieve"
@@ -18,3 +21,13 @@ THEME = Theme(
     error="#e8736c",
     dark=True,
 )
+
+
+def choose(wanted: str, known: Iterable[str]) -> tuple[str, list[str]]:
+    """The theme of that name, else ours; and a sentence where nobody knows the name."""
+    known = list(known)
+    if not wanted or wanted in known:
+        return wanted or NAME, []
+    near = difflib.get_close_matches(wanted, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}."
+    return NAME, [f"There is no theme {wanted!r}; {hint}"]

@@ -14,6 +14,7 @@ from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.form import defaults
 from dicom_retrieve_tui.tui.memory import Memory
+from dicom_retrieve_tui.tui.ports import SettingsStore
 from dicom_retrieve_tui.tui.rows import Row, RowKey
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
@@ -65,6 +66,10 @@ class Bench:
             self.session.tell(*part)
         await self.pilot.pause()
 
+    def told(self) -> str:
+        """What the toasts say."""
+        return "\n".join(each.message for each in self.app._notifications)
+
     def row(self, uid: str) -> Row | None:
         rows = {row.key: row for row in self.main.table.rows}
         return rows.get(RowKey(0, uid))
@@ -89,11 +94,12 @@ async def opened(
     text: str = "",
     presets: list[Preset] | None = None,
     memory: Memory | None = None,
+    settings: SettingsStore | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if presets is None:
         presets = [preset(folder=folder)]
-    app = RetrieveApp(sessions, presets, text=text, memory=memory)
+    app = RetrieveApp(sessions, presets, text=text, memory=memory, settings=settings)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Bench(app, pilot, sessions)
     assert app.jobs.close()

@@ -7,6 +7,7 @@ import pytest
 
 from dicom_retrieve_tui.cli import demo_screen, interactive
 from dicom_retrieve_tui.cli.main import main
+from dicom_retrieve_tui.config.settings_file import SettingsFile
 from dicom_retrieve_tui.tui.form import defaults, read_terms
 from tests.unit.cli.scripted import Stream
 
@@ -63,7 +64,8 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     file.write_text(PROFILES)
     monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(file))
 
-    def open_on(presets: "list[Preset]") -> int:
+    def open_on(presets: "list[Preset]", *, settings: SettingsFile) -> int:
+        assert settings.path == tmp_path / "settings.toml"
         given.extend(presets)
         return 0
 

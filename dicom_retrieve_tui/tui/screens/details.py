@@ -11,6 +11,7 @@ from textual.widgets import Footer, Static
 
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count, duration_text, folder_text, size_text
+from dicom_retrieve_tui.tui.patients import shown_patient
 from dicom_retrieve_tui.tui.rows import Details, State
 from dicom_retrieve_tui.tui.terms import Terms
 
@@ -28,7 +29,7 @@ def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list
     if selection.sop_instance_uid:
         lines.append(f"Instance  {selection.sop_instance_uid}")
     if row.patient:
-        lines.append(f"Patient   {'•••' if hide_patients else row.patient}")
+        lines.append(f"Patient   {shown_patient(row.patient, hide=hide_patients)}")
     lines += [
         f"PACS      {terms.settings.peer}, by {str(terms.method).upper()}",
         f"Folder    {folder_text(terms.settings.output)}",

@@ -1,12 +1,13 @@
 """What the keys do here: generated from the bindings, so that it cannot be out of date."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
@@ -14,9 +15,18 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 
-def help_of(screen: Screen[object]) -> tuple[str, list[tuple[str, list[tuple[str, str]]]]]:
+@dataclass(slots=True)
+class KeyHelp:
+    """What one action does, its keys, and the id by which the settings may give it others."""
+
+    what: str
+    binding: str
+    keys: list[str] = field(default_factory=list)
+
+
+def help_of(screen: Screen[object]) -> tuple[str, list[tuple[str, list[KeyHelp]]]]:
     """The help of what has the focus, and the keys by where they belong, nearest first."""
-    groups: dict[str, dict[str, list[str]]] = {}
+    groups: dict[str, dict[str, KeyHelp]] = {}
     nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
     order = {id(node): rank for rank, node in enumerate(nodes)}
     active = sorted(
@@ -24,16 +34,12 @@ def help_of(screen: Screen[object]) -> tuple[str, list[tuple[str, list[tuple[str
     )
     for each in active:
         if each.binding.description and each.enabled:
-            keys = groups.setdefault(_name_of(each.node), {})
-            keys.setdefault(each.binding.description, []).append(_key_of(screen, each))
-    return _text_of(nodes), [
-        (name, [(" ".join(dict.fromkeys(shown)), what) for what, shown in keys.items()])
-        for name, keys in groups.items()
-    ]
-
-
-def _key_of(screen: Screen[object], active: ActiveBinding) -> str:
-    return screen.app.get_key_display(active.binding)
+            what, key = each.binding.description, screen.app.get_key_display(each.binding)
+            group = groups.setdefault(_name_of(each.node), {})
+            keys = group.setdefault(what, KeyHelp(what, each.binding.id or "")).keys
+            if key not in keys:
+                keys.append(key)
+    return _text_of(nodes), [(name, list(group.values())) for name, group in groups.items()]
 
 
 def _text_of(nodes: Iterable[DOMNode]) -> str:
@@ -56,6 +62,10 @@ def _name_of(node: DOMNode) -> str:
     return _NAMES.get(name, name)
 
 
+_ROOMY = 76
+"""Cells from which on the ids have room beside the keys."""
+
+
 class HelpScreen(ModalScreen[None]):
     """The help of the pane from which it was called."""
 
@@ -73,12 +83,13 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, text: str, groups: list[tuple[str, list[tuple[str, str]]]]) -> None:
+    def __init__(self, text: str, groups: list[tuple[str, list[KeyHelp]]]) -> None:
         super().__init__()
         self._text, self._groups = text, groups
 
     def compose(self) -> ComposeResult:
-        """The text, and a table for each group."""
+        """The text, and a table for each group: keys, what they do, and the id for the settings."""
+        roomy = self.app.size.width >= _ROOMY
         with VerticalScroll() as scroll:
             scroll.border_title = "Help"
             scroll.border_subtitle = "esc closes"
@@ -86,8 +97,11 @@ class HelpScreen(ModalScreen[None]):
                 yield Static(" ".join(self._text.replace("`", "").split()), markup=False)
             for name, keys in self._groups:
                 table = Table.grid(padding=(0, 2))
-                for shown, what in keys:
-                    table.add_row(Text(shown, style="bold"), what)
+                for each in keys:
+                    name_in_settings = Text(each.binding if roomy else "", style="dim")
+                    table.add_row(
+                        Text(" ".join(each.keys), style="bold"), each.what, name_in_settings
+                    )
                 yield Static(Text(f"\n{name}", style="bold underline"))
                 yield Static(table)
 

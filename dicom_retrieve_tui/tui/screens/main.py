@@ -107,6 +107,7 @@ class MainScreen(Screen[None]):
         self._show_offer()
         self._retrieve.line.recall_from(self._memory.recent)
         self._retrieve.line.focus()
+        self.watch(self.app, "hide_patients", self._mask_patients)
         self.set_interval(PERIOD_S, self._look)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -232,11 +233,13 @@ class MainScreen(Screen[None]):
             "export": self._export,
             "resume": self._resume,
             "forget": self._forget,
-            "mask": lambda: self.table.mask_patients(hide=not self.table.hide_patients),
             "new": self._retrieve.line.focus,
         }
         acts[event.what]()
         self._look()
+
+    def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self.table.mask_patients(hide=hide)
 
     def _retry(self, keys: list[RowKey]) -> None:
         asked = self._jobs.retry(keys)

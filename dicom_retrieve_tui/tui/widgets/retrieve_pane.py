@@ -37,10 +37,10 @@ class RetrievePane(Vertical):
     """The UID line above; the form below it, where there is room."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+o", "screen.load", "File", key_display="^o", id="retrieve.load"),
-        Binding("f4", "screen.options", "Options", id="retrieve.options"),
-        Binding("escape", "screen.queue", "Queue", id="retrieve.queue"),
-        Binding("f1", "app.context_help", "Help", id="retrieve.help"),
+        Binding("ctrl+o", "screen.load", "File", key_display="^o", id="main.load"),
+        Binding("f4", "screen.options", "Options", id="main.options"),
+        Binding("escape", "screen.queue", "Queue", id="main.queue"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
     ]
 
     DEFAULT_CSS = """

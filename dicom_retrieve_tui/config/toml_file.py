@@ -1,0 +1,74 @@
+"""A TOML file that people edit, too: read with mistakes in words, written so that none is lost.
+
+A write goes to a file beside it that takes its place at once, so a crash never costs the file.
+"""
+
+import contextlib
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
+
+from dicom_retrieve_tui.errors import ConfigError
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """What the file says; one that is not there says nothing.
+
+    Raises:
+        ConfigError: It cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{path}: cannot be read: {reason}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: this is no text in UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: this is no TOML: {error}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: its values are nested too deep.") from error
+
+
+def write_document(named: Path, document: dict[str, Any]) -> None:
+    """Write the file, readable by its owner alone. A link to it stays a link.
+
+    Raises:
+        ConfigError: The disk refuses; the file is as it was.
+    """
+    import tomli_w  # noqa: PLC0415 - only whoever writes needs it
+
+    path = Path(os.path.realpath(named))
+    text = tomli_w.dumps(document)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd, beside = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    except OSError as error:
+        raise _unwritable(named, error) from error
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(beside).unlink()
+        raise _unwritable(named, error) from error
+
+
+def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
+    """The sentence about a key that there is not, with the nearest that there is."""
+    near = difflib.get_close_matches(key, sorted(known), n=1)
+    return f"{where}: no such key" + (f"; did you mean {near[0]}?" if near else ".")
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    reason = (error.strerror or str(error)).lower()
+    return ConfigError(f"{path}: cannot be written: {reason}; it is as it was.")

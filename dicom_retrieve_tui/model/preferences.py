@@ -1,0 +1,18 @@
+"""How a person likes the application: nothing here changes what is retrieved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What is remembered from one start to the next."""
+
+    theme: str = ""
+    """A theme's name; empty for ours."""
+    hide_patients: bool = False
+    """Patients' names and IDs are masked wherever they would be shown."""
+    profile: str = ""
+    """The profile to start with; empty for the first."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The keys, separated by commas, of a binding by its id."""

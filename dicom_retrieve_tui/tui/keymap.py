@@ -1,0 +1,81 @@
+"""Keys of one's own, by the id of a binding: judged before they replace ours."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+from textual.binding import Binding, InvalidBinding
+from textual.dom import DOMNode
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
+
+_PACKAGE = __package__ or ""
+_MODIFIERS = frozenset({"alt", "ctrl", "hyper", "meta", "shift", "super"})
+_NAMES = frozenset({*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values()})
+_EVERYWHERE = frozenset({"app", "main"})
+"""What comes before the dot in the ids of keys that work wherever the focus is."""
+
+
+def judge_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The keys that can be used, by id, and a sentence for each one that cannot."""
+    ours = _bindings()
+    usable: dict[str, tuple[str, ...]] = {}
+    faults = []
+    for binding, text in wanted.items():
+        if binding not in ours:
+            near = difflib.get_close_matches(binding, sorted(ours), n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            faults.append(f"[keys] {binding}: nothing has this id{hint}")
+        elif (keys := _read(text)) is None:
+            faults.append(f"[keys] {binding} = {text!r}: no such key; write ctrl+r, f7 or R.")
+        else:
+            usable[binding] = keys
+    # One that is refused keeps its own keys, which another may have been given.
+    while clash := next(_clashes(usable, ours), None):
+        binding, other, key = clash
+        del usable[binding]
+        faults.append(f"[keys] {binding}: {key} is {other}'s; give that another key first.")
+    return {binding: ",".join(keys) for binding, keys in usable.items()}, faults
+
+
+def _clashes(
+    usable: Mapping[str, tuple[str, ...]], ours: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, str, str]]:
+    """Each one of the usable with another that listens to one of its keys at the same time."""
+    for binding, keys in usable.items():
+        place = binding.partition(".")[0]
+        for other, theirs in {**ours, **usable}.items():
+            elsewhere = other.partition(".")[0]
+            together = place == elsewhere or {place, elsewhere} & _EVERYWHERE
+            if other != binding and together:
+                yield from ((binding, other, key) for key in keys if key in theirs)
+
+
+def _read(text: str) -> tuple[str, ...] | None:
+    """The keys as Textual calls them; None if one of them is none."""
+    try:
+        keys = tuple(each.key for each in Binding.make_bindings([Binding(text, "")]))
+    except InvalidBinding:
+        return None
+    return keys if all(map(_is_key, keys)) else None
+
+
+def _is_key(text: str) -> bool:
+    *modifiers, key = text.split("+")
+    named = key in _NAMES or key_to_character(key) is not None
+    return _MODIFIERS.issuperset(modifiers) and named
+
+
+def _bindings() -> dict[str, tuple[str, ...]]:
+    """Every id there is, with its keys: of all our screens and widgets."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for kind in _kinds(DOMNode):
+        for binding in Binding.make_bindings(kind.BINDINGS):
+            if binding.id:
+                keys[binding.id] = (*keys.get(binding.id, ()), binding.key)
+    return keys
+
+
+def _kinds(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
+    for each in kind.__subclasses__():
+        if each.__module__.startswith(_PACKAGE) and "BINDINGS" in vars(each):
+            yield each
+        yield from _kinds(each)
