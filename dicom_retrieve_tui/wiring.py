@@ -14,16 +14,18 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.findings import StudyFindings
 from dicom_retrieve_tui.model.retry import Backoff
+from dicom_retrieve_tui.model.search import Found, Search
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
+from dicom_retrieve_tui.network.find import find as search_peer
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.query import c_echo
-from dicom_retrieve_tui.network.services import VERIFICATION
+from dicom_retrieve_tui.network.services import FIND, VERIFICATION
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.store import InstanceStore
@@ -123,6 +125,22 @@ def echo(settings: Settings) -> float:
     proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
     with Association.request(caller, (proposal,)) as association:
         return c_echo(association)
+
+
+def find(search: Search, settings: Settings, cancel: CancelToken) -> Generator[Found, None, None]:
+    """List what the PACS has of what is searched for, as it comes; then what is to be said of it.
+
+    Closing the iterator ends the association. A `Remark` that is `incomplete` means that there may
+    be more; without one, what came is all that there is by the word of the PACS.
+
+    Raises:
+        PeerError: The PACS cannot be asked, or refuses.
+        Cancelled: `cancel` was requested; the PACS has been told by C-CANCEL.
+    """
+    caller = _caller(settings, Clocks.from_timeout(settings.timeout_s), cancel)
+    proposals = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in FIND)
+    with Association.request(caller, proposals) as association:
+        yield from search_peer(association, search)
 
 
 def open_history(path: Path | None = None) -> History:

@@ -152,3 +152,14 @@ def encode_store_response(request: Command, status: int) -> bytes:
             AFFECTED_SOP_INSTANCE_UID: request.text(AFFECTED_SOP_INSTANCE_UID),
         }
     )
+
+
+def encode_cancel(message_id: int) -> bytes:
+    """Ask for the end of the operation that `message_id` began. Source: PS3.7 section 9.3.2.3."""
+    return encode(
+        {
+            COMMAND_FIELD: C_CANCEL_RQ,
+            MESSAGE_ID_RESPONDED_TO: message_id,
+            COMMAND_DATA_SET_TYPE: NO_DATA_SET,
+        }
+    )

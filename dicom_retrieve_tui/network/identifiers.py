@@ -8,11 +8,15 @@ from collections.abc import Mapping
 
 from dicom_retrieve_tui.errors import ProtocolError
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8, decode_text
 from dicom_retrieve_tui.model.elements import walk_bytes
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
-from dicom_retrieve_tui.network.command_set import padded_text, padded_uid
+from dicom_retrieve_tui.model.text import clean_text
+
+_TEXT_CHARACTERS_MAX = 1024
+"""More than any of the texts that we ask for may have; what goes beyond is cut."""
 
 _HEADER = struct.Struct("<HHL")
 _FAILED_LIST = frozenset({tags.FAILED_SOP_INSTANCE_UID_LIST})
@@ -24,14 +28,18 @@ _UID_TAGS = frozenset(
 def encode_identifier(level: Level, keys: Mapping[int, str]) -> bytes:
     """Encode the keys of a request, the level among them, in ascending order of their tags.
 
-    An empty value is a return key; a UID with a value is a matching key.
+    An empty value is a return key; a UID with a value is a matching key. Texts are Latin-1 unless
+    the keys say UTF-8.
     """
     elements = {**keys, tags.QUERY_RETRIEVE_LEVEL: str(level)}
-    return b"".join(_element(tag, elements[tag]) for tag in sorted(elements))
+    is_utf_8 = keys.get(tags.SPECIFIC_CHARACTER_SET) == SPECIFIC_CHARACTER_SET_UTF_8
+    codec = "utf-8" if is_utf_8 else "latin-1"
+    return b"".join(_element(tag, elements[tag].encode(codec)) for tag in sorted(elements))
 
 
-def _element(tag: int, text: str) -> bytes:
-    value = padded_uid(text) if tag in _UID_TAGS else padded_text(text)
+def _element(tag: int, value: bytes) -> bytes:
+    padding = b"\0" if tag in _UID_TAGS else b" "
+    value += padding * (len(value) % 2)
     return _HEADER.pack(tag >> 16, tag & 0xFFFF, len(value)) + value
 
 
@@ -60,11 +68,29 @@ def decode_identifier(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
     Raises:
         ProtocolError: The bytes are no data set.
     """
+    values = _read(data, wanted)
+    return {tag: tags.uid_text(value) for tag, value in values.items()}
+
+
+def decode_texts(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
+    """The wanted elements of a match as text in whatever character set it says, fit for a screen.
+
+    Raises:
+        ProtocolError: The bytes are no data set.
+    """
+    values = _read(data, wanted | {tags.SPECIFIC_CHARACTER_SET})
+    character_set = tags.uid_text(values.pop(tags.SPECIFIC_CHARACTER_SET, b""))
+    return {
+        tag: clean_text(decode_text(value, character_set), _TEXT_CHARACTERS_MAX)
+        for tag, value in values.items()
+    }
+
+
+def _read(data: bytes, wanted: frozenset[int]) -> dict[int, bytes]:
     try:
-        values = walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted)
+        return walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted)
     except MalformedDataSet as error:
         raise ProtocolError(f"Received an identifier that cannot be read: {error}.") from error
-    return {tag: tags.uid_text(value) for tag, value in values.items()}
 
 
 def failed_sop_instance_uids(identifier: bytes) -> tuple[str, ...]:

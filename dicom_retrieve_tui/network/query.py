@@ -1,10 +1,10 @@
 """C-FIND and C-ECHO as SCU. Source: PS3.4 sections C.4.1 and A.4, PS3.7 section 9.1."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import NamedTuple
 
-from dicom_retrieve_tui.errors import OperationFailed, ProtocolError
+from dicom_retrieve_tui.errors import Cancelled, OperationFailed, ProtocolError
 from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.status import describe_status
 from dicom_retrieve_tui.network import command_set as cs
@@ -45,12 +45,20 @@ def find_context(association: Association) -> Context:
 
 
 def c_find(
-    association: Association, context: Context, level: Level, keys: Mapping[int, str]
+    association: Association,
+    context: Context,
+    level: Level,
+    keys: Mapping[int, str],
+    *,
+    send_cancel: bool = False,
 ) -> Iterator[bytes]:
     """Send a C-FIND; yields the identifier of each match, encoded, as it comes.
 
     The iterator must be read to its end: the answers that nobody reads would be taken for those of
-    the next request.
+    the next request. The time that its reader takes is not counted against the peer.
+
+    Args:
+        send_cancel: Tell the peer when the user stops, and let it end by itself within the grace.
 
     Raises:
         OperationFailed: The final status is not Success.
@@ -59,16 +67,30 @@ def c_find(
     seen: set[int] = set()
     message_id = association.next_message_id()
     identifier = identifiers.encode_identifier(level, keys)
-    _ask(association, context, cs.C_FIND_RQ, message_id, identifier)
+    activity = association.connection.activity
+
+    def on_cancel() -> None:
+        _send_cancel(association, context, message_id)
+
+    _ask(
+        *(association, context, cs.C_FIND_RQ, message_id, identifier),
+        on_cancel=on_cancel if send_cancel else None,
+    )
     while True:
         answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
         if answer.status in _PENDING:
             # Each match is news, but not the same one over and over: some peers never end.
             if (match := hash(answer.identifier)) not in seen:
                 seen.add(match)
-                association.connection.activity.last_instance_s = monotonic()
+                activity.last_instance_s = monotonic()
+            handed_s = monotonic()
             yield answer.identifier
+            kept_s = monotonic() - handed_s
+            activity.last_byte_s += kept_s
+            activity.last_instance_s += kept_s
             continue
+        if send_cancel and association.cancel.requested:
+            raise Cancelled
         if answer.status != _SUCCESS:
             raise _failure(association, f"C-FIND at the {level} level", answer)
         return
@@ -80,6 +102,8 @@ def _ask(
     field: int,
     message_id: int,
     identifier: bytes | None,
+    *,
+    on_cancel: Callable[[], None] | None = None,
 ) -> None:
     command: dict[int, bytes | str | int] = {
         cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
@@ -95,9 +119,15 @@ def _ask(
             association.cancel,
             association.connection.activity,
             waiting_for=f"the answer of {association.peer}",
+            on_cancel=on_cancel,
         )
     )
     association.stream.send(context.context_id, cs.encode(command), identifier)
+
+
+def _send_cancel(association: Association, context: Context, message_id: int) -> None:
+    command = cs.encode_cancel(message_id)
+    association.stream.send(context.context_id, command)
 
 
 class _Answer(NamedTuple):

@@ -147,13 +147,7 @@ class _Conversation:
         return self._association.connection.last_byte_s
 
     def _send_cancel(self) -> None:
-        command = cs.encode(
-            {
-                cs.COMMAND_FIELD: cs.C_CANCEL_RQ,
-                cs.MESSAGE_ID_RESPONDED_TO: self._message_id,
-                cs.COMMAND_DATA_SET_TYPE: cs.NO_DATA_SET,
-            }
-        )
+        command = cs.encode_cancel(self._message_id)
         self._association.stream.send(self._context.context_id, command)
 
 

@@ -1,0 +1,39 @@
+"""Person Names (VR PN): as people type them, and as people read them."""
+
+import re
+
+
+def name_key(text: str) -> str:
+    """The matching key for a patient name as people type it.
+
+    `Doe, John` is `Doe^John`. A name without components and wildcards is a beginning: the family
+    name alone would match only where there is no given name.
+    """
+    family, comma, given = text.strip().partition(",")
+    if comma and "^" not in text and "=" not in text:
+        return f"{family.strip()}^{given.strip()}"
+    return text.strip() if not text.strip() or re.search(r"[*?^=]", text) else f"{text.strip()}*"
+
+
+def name_text(name: str) -> str:
+    """A Person Name for people: `Doe, John`, `Yamada, Tarou (山田 太郎)`.
+
+    Source: PS3.5 section 6.2.1: component groups, alphabetic, ideographic and phonetic, of family
+    name, given name, middle name, prefix and suffix.
+    """
+    groups = [_group_text(group) for group in name.split("=")[:2]]
+    first, *others = [group for group in groups if group] or [""]
+    return f"{first} ({others[0]})" if others else first
+
+
+def _group_text(group: str) -> str:
+    family, *given = [part.strip() for part in group.split("^")]
+    rest = " ".join(part for part in given if part)
+    if not (family and rest):
+        return family or rest
+    return f"{family}, {rest}" if group.isascii() or "," in group else _joined(family, rest)
+
+
+def _joined(family: str, rest: str) -> str:
+    """Scripts without capitals write a family name first, and need no comma to say so."""
+    return f"{family} {rest}" if family.upper() == family.lower() else f"{family}, {rest}"

@@ -1,0 +1,169 @@
+"""Lists what a PACS has by C-FIND: studies, then their series, then the instances of these.
+
+Each level is asked within one entity of the level above it, as every archive understands it; where
+only the Patient Root model is offered, with the Patient ID of the study as well. Source: PS3.4
+section C.4.1.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from dicom_retrieve_tui.errors import OperationFailed
+from dicom_retrieve_tui.model import search_rules as rules
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8
+from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
+from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.status import CANCELLED
+from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.identifiers import decode_texts
+from dicom_retrieve_tui.network.query import c_find, find_context
+from dicom_retrieve_tui.network.services import PATIENT_ROOT
+
+_NOUNS = {Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "instance"}
+_Keys = dict[int, str]
+
+
+def find(association: Association, search: Search) -> Iterator[Found]:
+    """Yield what matches, as it comes, each entity once; then what is to be said of the list.
+
+    Raises:
+        ContextNotAccepted: The peer offers no C-FIND.
+        OperationFailed: It refuses the search, and not because there is too much to list.
+        PeerError, Cancelled: There is no final response.
+    """
+    return _Finder(association, search).run()
+
+
+class _Finder:
+    """One search, level by level."""
+
+    def __init__(self, association: Association, search: Search) -> None:
+        self._association = association
+        self._search = search
+        self._context = find_context(association)
+        self._patient_root = self._context.abstract_syntax in PATIENT_ROOT
+        self._ignored: Counter[str] = Counter()
+        """Answers left out, by the key that they contradict."""
+        self._unnamed = 0
+        self._remarks: list[Remark] = []
+
+    def run(self) -> Iterator[Found]:
+        yield from {
+            Level.STUDY: self._studies,
+            Level.SERIES: self._all_series,
+            Level.IMAGE: self._all_instances,
+        }[self._search.level]()
+        for key, left_out in self._ignored.items():
+            yield Remark(text=f"The PACS seems to ignore the {key}: {left_out:,} left out.")
+        if self._unnamed:
+            yield Remark(text=f"{count(self._unnamed, 'answer')} without a UID left out.")
+        yield from self._remarks
+
+    def _all_series(self) -> Iterator[Match]:
+        for study in list(self._studies()):
+            yield from self._series(study)
+
+    def _all_instances(self) -> Iterator[Match]:
+        for series in list(self._all_series()):
+            yield from self._instances(series)
+
+    def _studies(self) -> Iterator[Match]:
+        return self._query(Level.STUDY, rules.study_keys(self._search), rules.study_match)
+
+    def _series(self, study: Match) -> Iterator[Match]:
+        search = self._search
+        narrowed = search.modality or search.series_instance_uid
+        return self._query(
+            Level.SERIES,
+            rules.series_keys(search, study),
+            lambda values: rules.series_match(values, study),
+            within=study,
+            announced=None if narrowed else study.number_of_series,
+        )
+
+    def _instances(self, series: Match) -> Iterator[Match]:
+        return self._query(
+            Level.IMAGE,
+            rules.instance_keys(self._search, series),
+            lambda values: rules.instance_match(values, series),
+            within=series,
+            announced=None if self._search.sop_instance_uid else series.number_of_instances,
+        )
+
+    def _query(
+        self,
+        level: Level,
+        keys: _Keys,
+        match_of: Callable[[_Keys], Match],
+        *,
+        within: Match | None = None,
+        announced: int | None = None,
+    ) -> Iterator[Match]:
+        """Yield the matches of one C-FIND.
+
+        Args:
+            within: The study or series that the question is about.
+            announced: How many there are by the peer's own count.
+        """
+        seen: set[str] = set()
+        answers = 0
+        try:
+            for values in self._ask(level, keys, within):
+                answers += 1
+                match = match_of(values)
+                if match.uid in seen or not self._is_asked_for(values, match, within):
+                    continue
+                seen.add(match.uid)
+                yield match
+        except OperationFailed as failure:
+            if not (answers and _is_limit(failure.status)):
+                raise
+            self._doubt(f"The list ends after {count(answers, _NOUNS[level])}: {failure}")
+        else:
+            self._judge(level, answers, announced)
+
+    def _ask(self, level: Level, keys: _Keys, within: Match | None) -> Iterator[_Keys]:
+        wanted = frozenset(keys) | {tags.STUDY_INSTANCE_UID, tags.SERIES_INSTANCE_UID}
+        if self._patient_root and within is not None:
+            keys = keys | {tags.PATIENT_ID: within.patient_id}
+        if not all(text.isascii() for text in keys.values()):
+            keys = keys | {tags.SPECIFIC_CHARACTER_SET: SPECIFIC_CHARACTER_SET_UTF_8}
+        for answer in c_find(self._association, self._context, level, keys, send_cancel=True):
+            yield decode_texts(answer, wanted)
+
+    def _is_asked_for(self, values: _Keys, match: Match, within: Match | None) -> bool:
+        """True unless the answer names nothing, or belongs to something else."""
+        if not match.uid:
+            self._unnamed += 1
+            return False
+        if within is not None and not _is_of(values, within):
+            return False
+        if ignored := rules.ignored_key(self._search, match):
+            self._ignored[ignored] += 1
+        return ignored is None
+
+    def _judge(self, level: Level, answers: int, announced: int | None) -> None:
+        """Doubt a list that is too short, or of a suspicious length where nobody counts."""
+        listed = count(answers, _NOUNS[level])
+        if announced is not None:
+            if answers < announced:
+                self._doubt(f"The PACS listed {listed} where it counts {announced:,}.")
+        elif level is not Level.IMAGE and rules.looks_capped(answers):
+            self._doubt(f"The PACS listed exactly {listed}: it may cap its answers, and have more.")
+
+    def _doubt(self, text: str) -> None:
+        self._remarks.append(Remark(text=text, incomplete=True))
+
+
+def _is_of(values: _Keys, within: Match) -> bool:
+    """False for an answer about another study or series, which some archives mix in."""
+    study = values.get(tags.STUDY_INSTANCE_UID) or within.study_instance_uid
+    series = values.get(tags.SERIES_INSTANCE_UID) or within.series_instance_uid
+    return study == within.study_instance_uid and within.series_instance_uid in {"", series}
+
+
+def _is_limit(status: int) -> bool:
+    """True for what archives answer when they stop at a limit of theirs: Orthanc says cancelled."""
+    return status == CANCELLED or status >> 8 in {0xA7, 0xB0}

@@ -1,0 +1,295 @@
+"""`wiring.find` against scripted peers: what is asked, what comes of it, and what is said of it."""
+
+import threading
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.errors import Cancelled, ContextNotAccepted, OperationFailed, PeerTimeout
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
+from dicom_retrieve_tui.model.selection import Level
+from tests.peers import wire
+from tests.peers.held_pacs import spoke
+from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
+from tests.peers.wire import PENDING, SUCCESS
+from tests.runs import settings
+
+_CHARACTER_SET, _DATE, _MODALITIES = 0x00080005, 0x00080020, 0x00080061
+_NAME, _PATIENT_ID, _STUDY, _SERIES, _SOP = (
+    0x00100010,
+    0x00100020,
+    0x0020000D,
+    0x0020000E,
+    0x00080018,
+)
+_SERIES_COUNT, _INSTANCE_COUNT = 0x00201206, 0x00201209
+_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+_PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+_C_CANCEL = 0x0FFF
+
+
+def _find(pacs: RawPacs, tmp_path: Path, search: Search, timeout_s: float = 10.0) -> list[Found]:
+    return list(
+        wiring.find(search, settings(pacs.port, tmp_path, timeout_s=timeout_s), CancelToken())
+    )
+
+
+def _matches(found: Iterable[Found]) -> list[Match]:
+    return [each for each in found if isinstance(each, Match)]
+
+
+def _remarks(found: Iterable[Found]) -> list[Remark]:
+    return [each for each in found if isinstance(each, Remark)]
+
+
+class _Scripted(RawPacs):
+    """Answers each C-FIND at the STUDY level with these studies, whatever it was asked."""
+
+    def __init__(self, *studies: dict[int, bytes], final: int = SUCCESS) -> None:
+        super().__init__([])
+        self.answers = studies
+        self.final = final
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        for answer in self.answers:
+            conversation.respond(request, PENDING, _encoded(answer))
+        conversation.respond(request, self.final)
+
+
+def _encoded(values: dict[int, bytes]) -> bytes:
+    return b"".join(
+        wire.element(tag >> 16, tag & 0xFFFF, value + b" " * (len(value) % 2))
+        for tag, value in sorted(values.items())
+    )
+
+
+def _study(number: int, **more: bytes) -> dict[int, bytes]:
+    return {_STUDY: b"1.2.%d" % number} | {_TAGS[name]: value for name, value in more.items()}
+
+
+_TAGS = {
+    "charset": _CHARACTER_SET,
+    "date": _DATE,
+    "modalities": _MODALITIES,
+    "name": _NAME,
+    "patient_id": _PATIENT_ID,
+}
+
+
+def test_each_answer_is_read_in_its_own_character_set(tmp_path: Path) -> None:
+    studies = [
+        _study(1, name="Wang^XiaoDong=王^小東=".encode(), charset=b"ISO_IR 192"),
+        _study(
+            2, name=b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce", charset=b"\\ISO 2022 IR 149"
+        ),
+        _study(3, name="Zhang^Wei=张^伟".encode("gb18030"), charset=b"GB18030"),
+        _study(4, name=b"M\xfcller^J\xf6rg", charset=b"ISO_IR 100"),
+        _study(5, name=b"\x1b[2JEvil^\x07Name"),
+    ]
+
+    with _Scripted(*studies) as pacs:
+        names = [m.patient_name for m in _matches(_find(pacs, tmp_path, Search(patient_id="*")))]
+
+    assert names == [
+        "Wang^XiaoDong=王^小東=", "Hong^Gildong=洪^吉", "Zhang^Wei=张^伟", "Müller^Jörg",
+        "[2JEvil^Name",
+    ]  # fmt: skip
+
+
+def test_a_key_beyond_ascii_is_sent_as_utf_8_and_says_so(tmp_path: Path) -> None:
+    with _Scripted() as pacs:
+        _find(pacs, tmp_path, Search(patient_name="山田*"))
+        _find(pacs, tmp_path, Search(patient_name="Yamada*"))
+
+    first, second = pacs.requests
+    assert first.key(_CHARACTER_SET) == "ISO_IR 192"
+    assert first.identifier[_NAME].decode("utf-8").strip() == "山田*"
+    assert second.key(_NAME) == "Yamada*"
+
+
+def _tree() -> list[Instance]:
+    return [
+        *instances(3, study="1.2.1", series="1.2.1.1"),
+        *instances(2, study="1.2.1", series="1.2.1.2"),
+        *instances(1, study="1.2.2", series="1.2.2.1"),
+    ]
+
+
+def test_series_are_asked_for_study_by_study(tmp_path: Path) -> None:
+    with RawPacs(_tree()) as pacs:
+        found = _find(pacs, tmp_path, Search(level=Level.SERIES, patient_id="T-0001"))
+
+    assert [(m.study_instance_uid, m.uid, m.number_of_instances) for m in _matches(found)] == [
+        ("1.2.1", "1.2.1.1", 3), ("1.2.1", "1.2.1.2", 2), ("1.2.2", "1.2.2.1", 1),
+    ]  # fmt: skip
+    assert [(r.level, r.key(_STUDY)) for r in pacs.requests] == [
+        ("STUDY", ""), ("SERIES", "1.2.1"), ("SERIES", "1.2.2"),
+    ]  # fmt: skip
+    assert pacs.associations == 1
+
+
+def test_instances_are_asked_for_series_by_series(tmp_path: Path) -> None:
+    search = Search(level=Level.IMAGE, study_instance_uid="1.2.1", series_instance_uid="1.2.1.2")
+
+    with RawPacs(_tree()) as pacs:
+        found = _find(pacs, tmp_path, search)
+
+    assert [m.uid for m in _matches(found)] == ["1.2.1.2.1", "1.2.1.2.2"]
+    assert _matches(found)[0].patient_id == "T-0001"
+    assert [r.key(_SERIES) for r in pacs.requests if r.level == "IMAGE"] == ["1.2.1.2"]
+
+
+def test_a_study_that_comes_twice_is_one(tmp_path: Path) -> None:
+    with _Scripted(_study(1), _study(1), _study(2)) as pacs:
+        found = _find(pacs, tmp_path, Search(patient_id="P"))
+
+    assert [m.uid for m in _matches(found)] == ["1.2.1", "1.2.2"]
+    assert not _remarks(found)
+
+
+def test_what_contradicts_a_key_is_left_out_aloud(tmp_path: Path) -> None:
+    studies = [_study(1, modalities=b"CT"), _study(2, modalities=b"MR\\SR"), _study(3)]
+
+    with _Scripted(*studies, {_NAME: b"Nameless"}) as pacs:
+        found = _find(pacs, tmp_path, Search(modality="CT"))
+
+    assert [m.uid for m in _matches(found)] == ["1.2.1", "1.2.3"]
+    assert _remarks(found) == [
+        Remark(text="The PACS seems to ignore the modality: 1 left out."),
+        Remark(text="1 answer without a UID left out."),
+    ]
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xFE00, 0xB000, 0xA701])
+def test_a_limit_is_no_failure_but_is_told(status: int, tmp_path: Path) -> None:
+    with _Scripted(_study(1), _study(2), final=status) as pacs:
+        found = _find(pacs, tmp_path, Search(patient_id="P"))
+
+    assert len(_matches(found)) == 2
+    (remark,) = _remarks(found)
+    assert remark.incomplete
+    assert "ends after 2 studies" in remark.text
+    assert f"0x{status:04X}" in remark.text
+
+
+@pytest.mark.parametrize(("count", "doubts"), [(99, 0), (100, 1), (101, 0)])
+def test_a_round_number_of_studies_is_suspected(count: int, doubts: int, tmp_path: Path) -> None:
+    with _Scripted(*(_study(n) for n in range(1, count + 1))) as pacs:
+        found = _find(pacs, tmp_path, Search(patient_id="P"))
+
+    assert len(_matches(found)) == count
+    assert [remark.incomplete for remark in _remarks(found)] == [True] * doubts
+
+
+class _CountsMore(RawPacs):
+    """Says that a study has more series than it lists."""
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        more = {_SERIES_COUNT: "9"} if request.level == "STUDY" else {}
+        return [match | more for match in super().find(request)]
+
+
+def test_a_list_shorter_than_the_count_of_the_pacs_is_doubted(tmp_path: Path) -> None:
+    with _CountsMore(_tree()) as pacs:
+        found = _find(pacs, tmp_path, Search(level=Level.SERIES, study_instance_uid="1.2.1"))
+
+    assert [(r.text, r.incomplete) for r in _remarks(found)] == [
+        ("The PACS listed 2 series where it counts 9.", True)
+    ]
+
+
+def test_a_refusal_is_told_in_words(tmp_path: Path) -> None:
+    with _Scripted(final=0xA900) as pacs, pytest.raises(OperationFailed, match="0xA900"):
+        _find(pacs, tmp_path, Search(patient_id="P"))
+
+
+class _Only(RawPacs):
+    """Offers one model for C-FIND, or none."""
+
+    refused: frozenset[str] = frozenset({_STUDY_ROOT_FIND})
+
+    def on_associate(self, conversation: Conversation) -> None:
+        conversation.accept(self.refused)
+
+
+class _NoFind(_Only):
+    refused = frozenset({_STUDY_ROOT_FIND, _PATIENT_ROOT_FIND})
+
+
+def test_a_pacs_without_c_find_says_so(tmp_path: Path) -> None:
+    with _NoFind() as pacs, pytest.raises(ContextNotAccepted, match="does not offer C-FIND"):
+        _find(pacs, tmp_path, Search(patient_id="P"))
+
+
+def test_patient_root_is_asked_with_the_patient_id_of_the_study(tmp_path: Path) -> None:
+    with _Only(_tree()) as pacs:
+        found = _find(pacs, tmp_path, Search(level=Level.SERIES, study_instance_uid="1.2.1"))
+
+    assert len(_matches(found)) == 2
+    assert {r.command[2].decode().strip("\0") for r in pacs.requests} == {_PATIENT_ROOT_FIND}
+    assert [r.key(_PATIENT_ID) for r in pacs.requests] == ["", "T-0001"]
+
+
+class _Stalls(RawPacs):
+    """Sends one match, and then nothing."""
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        conversation.respond(request, PENDING, _encoded(_study(1)))
+        self.stopping.wait(20)
+
+
+def test_a_peer_that_stalls_is_left(tmp_path: Path) -> None:
+    with _Stalls() as pacs, pytest.raises(PeerTimeout, match="nothing came"):
+        _find(pacs, tmp_path, Search(patient_id="P"), timeout_s=0.5)
+
+
+class _Endless(RawPacs):
+    """Sends matches until it is told to stop, if it listens."""
+
+    def __init__(self, *, listens: bool) -> None:
+        super().__init__([])
+        self.listens = listens
+        self.cancelled = threading.Event()
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        number = 0
+        while not self.stopping.is_set():
+            number += 1
+            conversation.respond(request, PENDING, _encoded(_study(number)))
+            if self.listens and spoke(conversation, 0.001):
+                assert conversation.read().number(0x0100) == _C_CANCEL
+                self.cancelled.set()
+                conversation.respond(request, 0xFE00)
+                return
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_cancel_ends_a_list_that_never_ends(*, listens: bool, tmp_path: Path) -> None:
+    cancel = CancelToken()
+
+    with _Endless(listens=listens) as pacs:
+        found = wiring.find(Search(patient_id="P"), settings(pacs.port, tmp_path), cancel)
+        assert isinstance(next(found), Match)
+        cancel.request()
+        started_s = monotonic()
+        with pytest.raises(Cancelled):
+            list(found)
+        assert monotonic() - started_s < 5
+        assert pacs.cancelled.is_set() is listens
+
+
+def test_closing_the_iterator_ends_the_association(tmp_path: Path) -> None:
+    with _Endless(listens=False) as pacs:
+        with closing(
+            wiring.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
+        ) as found:
+            next(found)
+        for thread in threading.enumerate():
+            if thread.name == "raw-association":
+                thread.join(5)
+                assert not thread.is_alive()
