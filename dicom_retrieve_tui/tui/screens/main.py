@@ -16,6 +16,7 @@ from textual.widgets import Footer
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import write_failed_list
+from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
@@ -231,6 +232,7 @@ class MainScreen(Screen[None]):
             "remove": lambda: self._remove(keys),
             "copy": lambda: self._copy(keys),
             "export": self._export,
+            "open": lambda: self._open(event.rows),
             "resume": self._resume,
             "forget": self._forget,
             "new": self._retrieve.line.focus,
@@ -294,6 +296,19 @@ class MainScreen(Screen[None]):
         if keys:
             self.app.copy_to_clipboard("\n".join(key.study_instance_uid for key in keys))
             self.notify(f"Copied {count(len(keys), 'UID')}.")
+
+    def _open(self, rows: Sequence[Row]) -> None:
+        """Show where the files are: of the study, else of whatever was asked for last."""
+        folders = [study_folder(self._jobs.terms_of(row.key), row.key) for row in rows[:1]]
+        for folder in folders or self._jobs.folders()[-1:]:
+            fault = open_folder(folder)
+            if fault:
+                self.app.copy_to_clipboard(str(folder))
+                self.notify(f"{fault}; copied: {folder}", markup=False)
+            else:
+                self.notify(f"Opening {folder}", markup=False)
+            return
+        self.notify("Nothing was retrieved yet.")
 
     def _export(self) -> None:
         listed = False

@@ -29,6 +29,7 @@ class QueuePane(Vertical):
         Binding("c", "ask('copy')", "Copy the UID", show=False, id="queue.copy"),
         Binding("e", "ask('export')", "Export the failed list", show=False, id="queue.export"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="queue.mask"),
+        Binding("o", "ask('open')", "Open the folder", show=False, id="queue.open"),
         Binding("n", "ask('new')", "New: to the UID line", show=False, id="queue.new"),
         Binding("u", "ask('resume')", "Resume what was left", show=False, id="queue.resume"),
         Binding("U", "ask('forget')", "Forget what was left", show=False, id="queue.forget"),
@@ -145,7 +146,7 @@ class QueuePane(Vertical):
             text = f"{number} {tab.value} {count:,}"
             if tab is view.tab and tab is not Tab.ALL:
                 text = f"[reverse]{text}[/]"
-            texts.append(text)
+            texts.append(f"[@click=tab('{tab.value}')]{text}[/]")
         if self.table.marked:
             texts.insert(0, f"{self.table.marked} marked")
         if view.needle:
