@@ -95,20 +95,44 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
         text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
         around.stdout.write_lines(text.rstrip("\n").split("\n"))
         return 0
-    # Imported only now: `--help` and a mistyped flag answer without them.
-    if args.command == "profiles":
-        from dicom_retrieve_tui.cli.profiles import run_profiles  # noqa: PLC0415
-
-        return run_profiles(args, around)
+    if args.no_color:
+        around.environ["NO_COLOR"] = "1"  # rich and Textual both look there
+    if args.command in _COMMANDS:
+        return _COMMANDS[args.command](args, around)
     if args.command == "demo":
         from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
 
         return run_demo(args, around, retrieve)
-    if args.command == "verify":
-        from dicom_retrieve_tui.cli.verify import run_verify  # noqa: PLC0415
+    return _retrieve(args, around, retrieve)
 
-        return run_verify(args, around)
-    if around.interactive and (not argv or _names_profile_alone(args)):
+
+# Each command is imported only when it is wanted: `--help` and a mistyped flag answer at once.
+
+
+def _completion(args: "argparse.Namespace", around: Surroundings) -> int:
+    from dicom_retrieve_tui.cli.completion import run_completion  # noqa: PLC0415
+
+    return run_completion(args, around)
+
+
+def _profiles(args: "argparse.Namespace", around: Surroundings) -> int:
+    from dicom_retrieve_tui.cli.profiles import run_profiles  # noqa: PLC0415
+
+    return run_profiles(args, around)
+
+
+def _verify(args: "argparse.Namespace", around: Surroundings) -> int:
+    from dicom_retrieve_tui.cli.verify import run_verify  # noqa: PLC0415
+
+    return run_verify(args, around)
+
+
+_COMMANDS = {"completion": _completion, "profiles": _profiles, "verify": _verify}
+
+
+def _retrieve(args: "argparse.Namespace", around: Surroundings, retrieve: "Engine | None") -> int:
+    """Open the application, or carry out an order."""
+    if around.interactive and _opens_application(args):
         from dicom_retrieve_tui.cli.interactive import run_on_profiles  # noqa: PLC0415
 
         return run_on_profiles(args, around)
@@ -123,10 +147,12 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
     return run_order(options, around, retrieve)
 
 
-def _names_profile_alone(args: "argparse.Namespace") -> bool:
-    """True for `dicom-retrieve @NAME`, which says nothing of what to retrieve."""
-    what = (args.study_uid, args.series_uid, args.instance_uid, args.uid_list, *args.uids)
-    return names_profile(args.target) and not any(what)
+def _opens_application(args: "argparse.Namespace") -> bool:
+    """True if the command line says where to retrieve from at most, and nothing of what or how."""
+    said = {name for name, value in vars(args).items() if value}
+    return said <= {"command", "config", "no_color", "target"} and (
+        args.target is None or names_profile(args.target)
+    )
 
 
 def _read_stdin(around: Surroundings) -> str:

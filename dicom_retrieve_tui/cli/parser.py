@@ -10,13 +10,16 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from dicom_retrieve_tui.cli.flags import flags_of
 from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_values, make_parser
 
 _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
        {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
        {PROGRAM} verify FOLDER [--deep] [--json]
-       {PROGRAM} demo [--headless | --serve]"""
+       {PROGRAM} demo [--headless | --serve]
+       {PROGRAM} help [COMMAND]
+       {PROGRAM} completion (bash | zsh | fish)"""
 
 _RETRIEVE_DESCRIPTION = """\
 Retrieve DICOM studies, series and instances from a PACS into a folder, by
@@ -67,40 +70,86 @@ exit codes:
   0 every study is complete, and every file there and whole; 1 anything else"""
 
 
+_COMPLETION_DESCRIPTION = """\
+Let the shell complete commands, flags, their values and the names of saved profiles.
+This prints the script that does it."""
+
+_COMPLETION_EPILOG = f"""\
+where it goes, once:
+  bash, in ~/.bashrc:
+    eval "$({PROGRAM} completion bash)"
+  zsh, in ~/.zshrc, below compinit:
+    eval "$({PROGRAM} completion zsh)"
+  fish, in ~/.config/fish/config.fish:
+    {PROGRAM} completion fish | source"""
+
+
 def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line; `.command` is `retrieve`, `profiles`, ..., absent values are None.
 
     Raises:
         UsageError: There is no such flag, or a value is missing.
     """
+    if argv and argv[0] == _HELP and not set(argv) & {"-h", "--help"}:
+        argv = [*_command_to_explain(argv[1:]), "--help"]
     named = bool(argv) and argv[0] in _COMMANDS
     command = argv[0] if named else _RETRIEVE
-    parser = _parser_of(command)
+    parser = parser_of(command)
     namespace, surplus = parser.parse_known_args(argv[1:] if named else argv)
     if command == _RETRIEVE:
         # What is left of the words are UIDs, wherever they stand between the flags.
         namespace.uids = [word for word in surplus if not word.startswith("-")]
         surplus = [word for word in surplus if word.startswith("-")]
+        _refuse_command(namespace.target or "")
     if surplus and not (namespace.help or namespace.version):
         _refuse(surplus[0], parser)
     namespace.command = command
     return namespace
 
 
+def _command_to_explain(words: Sequence[str]) -> Sequence[str]:
+    """What stands behind `help`, if it is a command.
+
+    Raises:
+        UsageError: It is none.
+    """
+    for word in words:
+        if word not in _COMMANDS:
+            raise UsageError(f"There is no command {word!r}; there are {', '.join(_COMMANDS)}.")
+    return words[:1]
+
+
 def help_text(command: str) -> str:
     """What `--help` prints."""
-    return _parser_of(command).format_help()
+    return parser_of(command).format_help()
 
 
-def _parser_of(command: str) -> argparse.ArgumentParser:
+def command_names() -> Sequence[str]:
+    """The words that a command line may begin with, instead of a PACS."""
+    return tuple(_COMMANDS)
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """The parser of a command; that of a retrieval for any other word."""
     return _COMMANDS.get(command, retrieve_parser)()
+
+
+def summary_of(command: str) -> str:
+    """What a command does, in half a sentence."""
+    return re.split(r"[.:]\s", " ".join((parser_of(command).description or "").split()))[0]
+
+
+def _refuse_command(word: str) -> None:
+    """A word that is nearly a command is no PACS."""
+    if near := difflib.get_close_matches(word, _COMMANDS, n=1, cutoff=0.7):
+        raise UsageError(f"There is no command {word!r}; did you mean {near[0]}?")
 
 
 def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
         raise UsageError(f"{word!r} is one argument too many.")
-    known = re.findall(r"--[a-z-]+", parser.format_help())
+    known = [name for each in flags_of(parser) for name in each.names if name.startswith("--")]
     near = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
     raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near[0]}?" if near else "."))
 
@@ -174,6 +223,7 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
 
 def _add_general(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("about")
+    group.add_argument("--no-color", action="store_true", help="as NO_COLOR in the environment")
     group.add_argument("-h", "--help", action="store_true", help="this text")
     group.add_argument("--version", action="store_true", help="the version")
 
@@ -238,5 +288,38 @@ def verify_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def help_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve help`."""
+    name = f"{PROGRAM} help"
+    parser = make_parser(name, f"{name} [COMMAND]", "Explain a command, or all of it.")
+    parser.add_argument_group("what to explain").add_argument(
+        "topic", nargs="?", metavar="COMMAND", help=f"one of {', '.join(_COMMANDS)}"
+    )
+    _add_general(parser)
+    return parser
+
+
+def completion_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve completion`."""
+    name = f"{PROGRAM} completion"
+    parser = make_parser(
+        name, f"{name} (bash | zsh | fish)", _COMPLETION_DESCRIPTION, _COMPLETION_EPILOG
+    )
+    parser.add_argument_group("which shell").add_argument(
+        "shell", nargs="?", metavar="SHELL", help="bash, zsh or fish"
+    )
+    # What the scripts ask with: `completion words WORD...`
+    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    _add_general(parser)
+    return parser
+
+
 _RETRIEVE = "retrieve"
-_COMMANDS = {"demo": demo_parser, "profiles": profiles_parser, "verify": verify_parser}
+_HELP = "help"
+_COMMANDS = {
+    "profiles": profiles_parser,
+    "verify": verify_parser,
+    "demo": demo_parser,
+    "help": help_parser,
+    "completion": completion_parser,
+}

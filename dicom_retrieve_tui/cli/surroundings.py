@@ -5,7 +5,7 @@ said can steer the terminal.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
@@ -68,7 +68,7 @@ class Surroundings:
     stdin: TextIO
     stdout: DataStream
     stderr: Narration
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: MutableMapping[str, str] = field(default_factory=dict)
 
     @property
     def interactive(self) -> bool:

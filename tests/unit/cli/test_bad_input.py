@@ -8,6 +8,8 @@ UID_65 = "1." + "2" * 63
 
 CASES = {
     "no target": ((), "No PACS was named"),
+    "a command misspelt": (("verfiy", "studies"), "'verfiy'; did you mean verify?"),
+    "help for nothing": (("help", "wash"), "no command 'wash'; there are profiles, "),
     "http URL": (("http://pacs.test", "--study-uid", STUDY), "http://"),
     "ftp URL": (("ftp://pacs.test", "--study-uid", STUDY), "ftp://"),
     "no scheme": (("pacs.test", "--study-uid", STUDY), "no scheme"),

@@ -232,6 +232,12 @@ def test_help_fits_80_columns_and_names_every_flag(monkeypatch: pytest.MonkeyPat
     assert max(map(len, result.out.splitlines())) <= 80
 
 
+def test_help_is_a_command_too() -> None:
+    assert run("help").out == run("--help").out
+    assert run("help", "verify").out == run("verify", "--help").out
+    assert run("help", "--help").out.startswith("usage: dicom-retrieve help [COMMAND]")
+
+
 def test_the_log_file_is_appended_to_and_names_no_path(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     log.write_text("earlier\n")

@@ -16,7 +16,6 @@ from dicom_retrieve_tui.model.events import (
     Event,
     HelpStarted,
     PeerCounted,
-    RetrieveFinished,
     StudyInventoried,
     StudyStarted,
 )
@@ -261,11 +260,18 @@ def test_json_on_the_same_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPa
     assert "\x1b" not in result.err
 
 
-def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    engine = whole_run(study_of(Verdict.COMPLETE, uid=LONG, came=3), study_of(Verdict.FAILED))
-    engine.events = [*engine.events[:-1], RetrieveFinished(verdict=Verdict.PARTIAL)]
+_COLOR = "\x1b[3"
 
-    err = at_a_terminal(engine, monkeypatch)
 
-    assert "\x1b[3" not in err
+@pytest.mark.parametrize(
+    ("environment", "flags", "colored"),
+    [("", (), True), ("1", (), False), ("", ("--no-color",), False)],
+)
+def test_nothing_is_colored_where_nobody_wants_it(
+    environment: str, flags: tuple[str, ...], *, colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", environment)
+
+    err = at_a_terminal(two_studies(), monkeypatch, *flags)
+
+    assert (_COLOR in err) is colored

@@ -1,0 +1,141 @@
+"""`dicom-retrieve completion SHELL` prints a script; the script asks here what could come next.
+
+The scripts know nothing of commands and flags: on each press of the key they run `dicom-retrieve
+completion words WORD...`, so they need not be renewed when the program is.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import resources
+
+from dicom_retrieve_tui.cli.flags import flags_of, words_of
+from dicom_retrieve_tui.cli.parser import command_names, parser_of, summary_of
+from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, UsageError
+from dicom_retrieve_tui.errors import ConfigError
+
+SHELLS = ("bash", "zsh", "fish")
+_WORDS = "words"
+
+FILES, FOLDERS = ":files", ":folders"
+"""Instead of words: the shell knows best how to complete paths."""
+_PATHS = {"FILE": FILES, "DIR": FOLDERS, "FOLDER": FOLDERS}
+_METHODS = ("c-move", "c-get", "auto")
+PROFILE_ACTIONS = ("list", "show", "add", "test", "remove", "path")
+
+Candidate = tuple[str, str]
+"""A word, and what to say of it."""
+Profiles = Callable[[str | None], Sequence[str]]
+"""Names of saved profiles, given what `--config` says."""
+
+
+def run_completion(args: argparse.Namespace, around: Surroundings) -> int:
+    """Print a shell's script, or the words that could come next; returns the exit code.
+
+    Raises:
+        UsageError: There is no script for that shell.
+    """
+    if args.shell == _WORDS:
+        found = candidates(args.words, lambda config: _saved(config, around.environ))
+        around.stdout.write_lines(f"{word} {text}".rstrip() for word, text in found)
+        return 0
+    if args.shell not in SHELLS or args.words:
+        asked = f"There is no completion for {args.shell!r}" if args.shell else "Name the shell"
+        raise UsageError(f"{asked}; there are {', '.join(SHELLS)}.")
+    script = resources.files("dicom_retrieve_tui.cli") / "shells" / f"completion.{args.shell}"
+    around.stdout.write_lines(script.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+    return 0
+
+
+def _saved(config: str | None, environ: Mapping[str, str]) -> Sequence[str]:
+    from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path  # noqa: PLC0415
+
+    try:
+        return ProfileBook.load(profiles_path(config, environ)).names
+    except ConfigError:
+        return ()  # this is no place to complain
+
+
+def candidates(words: Sequence[str], profiles: Profiles) -> Iterator[Candidate]:
+    """What the last of `words` could become; the others stand before it, the program's name apart.
+
+    Args:
+        words: As they stand on the line; the last one may be empty.
+        profiles: Asked only where a name could stand.
+    """
+    *before, word = words or [""]
+    for candidate in _Line(before, word, profiles).candidates():
+        if candidate[0].startswith((word, ":")):
+            yield candidate
+
+
+class _Line:
+    """The words before the cursor, and the one at it."""
+
+    def __init__(self, before: Sequence[str], word: str, profiles: Profiles) -> None:
+        self._before = before
+        self._word = word
+        self._profiles = profiles
+        self._command = before[0] if before and before[0] in command_names() else ""
+        self._parser = parser_of(self._command)
+        self._metavars = {
+            name: flag.metavar
+            for flag in flags_of(self._parser)
+            for name in flag.names
+            if flag.metavar
+        }
+
+    def candidates(self) -> Iterator[Candidate]:
+        if self._before and self._before[-1] in self._metavars:
+            yield from self._values(self._before[-1])
+        elif self._word.startswith("-"):
+            yield from self._flags()
+        else:
+            yield from self._places()
+
+    def _values(self, flag: str) -> Iterator[Candidate]:
+        if flag == "--method":
+            yield from ((method, "") for method in _METHODS)
+        elif directive := _PATHS.get(self._metavars[flag]):
+            yield directive, ""
+
+    def _flags(self) -> Iterator[Candidate]:
+        given = set(self._before)
+        for flag in flags_of(self._parser):
+            if given.isdisjoint(flag.names):
+                yield flag.names[-1], flag.text
+
+    def _places(self) -> Iterator[Candidate]:
+        """Words without dashes: commands first, and what the command wants in this place."""
+        if not self._before:
+            yield from ((name, summary_of(name)) for name in command_names())
+        place = len(self._standing())
+        words = words_of(self._parser)
+        yield from self._at(words[place].metavar if place < len(words) else "")
+
+    def _at(self, metavar: str) -> Iterator[Candidate]:
+        match metavar:
+            case "ACTION":
+                yield from ((action, "") for action in PROFILE_ACTIONS)
+            case "NAME":
+                yield from ((name, "saved profile") for name in self._names())
+            case "SHELL":
+                yield from ((shell, "") for shell in SHELLS)
+            case "COMMAND":
+                yield from ((name, summary_of(name)) for name in command_names())
+            case "FILE" | "DIR" | "FOLDER":
+                yield _PATHS[metavar], ""
+            case "":
+                pass
+            case _:  # a PACS
+                yield from ((PROFILE_SIGN + name, "saved profile") for name in self._names())
+
+    def _standing(self) -> Sequence[str]:
+        """The words before the cursor that are neither flags nor their values."""
+        before = self._before[1:] if self._command else self._before
+        pairs = zip(["", *before], before, strict=False)
+        return [w for last, w in pairs if not w.startswith("-") and last not in self._metavars]
+
+    def _names(self) -> Sequence[str]:
+        pairs = zip(self._before, self._before[1:], strict=False)
+        return self._profiles(next((w for last, w in pairs if last == "--config"), None))
