@@ -35,6 +35,12 @@ class RetrieveError(Exception):
     retryable = False
     """May the same request succeed later, with nothing changed but the time?"""
 
+    def __init__(self, found: str, *, next_step: str = "") -> None:
+        """Say what came back, and apart from that what to try next; `str()` is both."""
+        super().__init__(f"{found} {next_step}".rstrip())
+        self.found = found
+        self.next_step = next_step
+
 
 class ConfigError(RetrieveError):
     """What the user asked for cannot be meant; nothing was sent and nothing written."""
@@ -47,8 +53,8 @@ class PeerError(RetrieveError):
 class PeerUnreachable(PeerError):
     """No TCP connection came about."""
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
-        super().__init__(message)
+    def __init__(self, found: str, *, next_step: str = "", retryable: bool = True) -> None:
+        super().__init__(found, next_step=next_step)
         self.retryable = retryable
 
 
@@ -58,8 +64,10 @@ class AssociationRejected(PeerError):
     Source: PS3.8 section 9.3.4, Table 9-21 gives the numbers.
     """
 
-    def __init__(self, message: str, *, result: int, source: int, reason: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, found: str, *, next_step: str = "", result: int, source: int, reason: int
+    ) -> None:
+        super().__init__(found, next_step=next_step)
         self.result = result
         self.source = source
         self.reason = reason
@@ -81,8 +89,10 @@ class PeerTimeout(PeerError):
 
     retryable = True
 
-    def __init__(self, message: str, *, waiting_for: str, waited_s: float) -> None:
-        super().__init__(message)
+    def __init__(
+        self, found: str, *, next_step: str = "", waiting_for: str, waited_s: float
+    ) -> None:
+        super().__init__(found, next_step=next_step)
         self.waiting_for = waiting_for
         self.waited_s = waited_s
 
@@ -96,8 +106,8 @@ class ProtocolError(PeerError):
 class OperationFailed(PeerError):
     """A DIMSE operation ended with a status of category Failure."""
 
-    def __init__(self, message: str, *, operation: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, found: str, *, next_step: str = "", operation: str, status: int) -> None:
+        super().__init__(found, next_step=next_step)
         self.operation = operation
         self.status = status
 

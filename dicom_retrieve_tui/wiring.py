@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from dicom_retrieve_tui.engine.desk import Desk
@@ -10,17 +12,29 @@ from dicom_retrieve_tui.engine.retriever import Run
 from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.engine.survey import Survey
+from dicom_retrieve_tui.engine.trial import an_instance_of, try_one
+from dicom_retrieve_tui.errors import Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.diagnosis import (
+    INSTANCE_BY,
+    Check,
+    Finding,
+    Looking,
+    Step,
+    conclude,
+    weighed,
+)
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.findings import StudyFindings
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.search import Found, Search
-from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
+from dicom_retrieve_tui.network.examination import Examination
 from dicom_retrieve_tui.network.find import find as search_peer
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import PacsPeer
@@ -141,6 +155,44 @@ def find(search: Search, settings: Settings, cancel: CancelToken) -> Generator[F
     proposals = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in FIND)
     with Association.request(caller, proposals) as association:
         yield from search_peer(association, search)
+
+
+def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Finding, None, None]:
+    """Look step by step whether a retrieval would work, and say what to do where it would not.
+
+    Where the plan names a study, one real instance of it is retrieved by each method that the PACS
+    offers: by C-MOVE to our own Storage SCP only. It goes into a folder that is removed; the output
+    folder is not touched. The last finding is the conclusion, unless the user stops.
+    """
+    clocks = Clocks.from_timeout(settings.timeout_s)
+    examination = Examination(_caller(settings, clocks, cancel), plan, settings.listen)
+    steps: list[Step] = []
+    try:
+        for finding in chain(examination.steps(), _trials(plan, settings, examination, cancel)):
+            if isinstance(finding, Step):
+                steps.append(finding)
+            yield finding
+    except Cancelled:
+        return
+    yield conclude(steps, examination.method, plan, examination.us)
+
+
+def _trials(
+    plan: Plan, settings: Settings, examination: Examination, cancel: CancelToken
+) -> Iterator[Finding]:
+    """What `diagnose` tries for real; begun only once the examination is over."""
+    works, inventory = examination.works, examination.inventory
+    if inventory is None or not inventory.instances:
+        return
+    one = replace(plan, selections=(an_instance_of(inventory),))
+    for method, offered in (
+        (Method.C_GET, works.get(Check.GET)),
+        (Method.C_MOVE, works.get(Check.MOVE) and settings.listen is not None),
+    ):
+        if offered:
+            yield Looking(INSTANCE_BY[method])
+            step = try_one(retrieve, method, one, settings, cancel)
+            yield weighed(step, method, examination.method)
 
 
 def open_history(path: Path | None = None) -> History:

@@ -129,3 +129,9 @@ def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
     classes = dict.fromkeys(_STORAGE + tail for tails in tables.values() for tail in tails)
     native = [(uid, syntax) for uid in classes for syntax in NATIVE_SYNTAXES]
     return list(dict.fromkeys([*known_contexts(likely), *native, *known_contexts(classes)]))
+
+
+def plainest_classes() -> dict[str, str]:
+    """One storage class for each modality, the plainest, by the modality's code (0008,0060)."""
+    tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
+    return {modality: _STORAGE + tails[0] for modality, tails in tables.items()}

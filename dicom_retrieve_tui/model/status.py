@@ -9,6 +9,7 @@ from dataclasses import dataclass
 SUCCESS = 0x0000
 CANCELLED = 0xFE00
 SUB_OPERATIONS_FAILED = 0xB000
+MOVE_DESTINATION_UNKNOWN = 0xA801
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ _WORDS = {
         "it means that the PACS has no presentation context for what it holds, or cannot convert "
         "it: try --method c-move.",
     ),
-    0xA801: StatusWords(
+    MOVE_DESTINATION_UNKNOWN: StatusWords(
         "move destination unknown",
         "Ask the PACS administrator to add the move destination with its address and port, or use "
         "--method c-get.",
@@ -77,13 +78,33 @@ def status_words(status: int) -> StatusWords:
     return StatusWords("a status that the standard does not give", _PACS_LOG)
 
 
-def describe_status(status: int, comment: str = "") -> str:
-    """One or two sentences: the hex code always, its meaning, the peer's comment, the next step.
+def meaning_of(status: int, comment: str = "") -> str:
+    """The hex code always, its meaning, and the peer's comment.
 
     Args:
         status: The DIMSE status (0000,0900).
         comment: Error Comment (0000,0902), already cleaned for the screen.
     """
-    words = status_words(status)
     said = f' ("{comment}")' if comment else ""
-    return f"status 0x{status:04X}: {words.meaning}{said}. {words.next_step}".rstrip()
+    return f"status 0x{status:04X}: {status_words(status).meaning}{said}"
+
+
+def describe_status(status: int, comment: str = "") -> str:
+    """`meaning_of`, and the next step: one or two sentences."""
+    return f"{meaning_of(status, comment)}. {status_words(status).next_step}".rstrip()
+
+
+def forbids(status: int) -> bool:
+    """True if no request of the kind will be served, whatever it asks for."""
+    return status in _FORBIDDING
+
+
+_FORBIDDING = frozenset({0x0122, 0x0124, 0x0211, MOVE_DESTINATION_UNKNOWN, 0xC801})
+
+
+TRY_C_GET = "Try --method c-get."
+
+
+def try_c_move(calling_ae_title: str) -> str:
+    """What to do where C-GET does not work. We are the likeliest move destination ourselves."""
+    return f"Try --method c-move --move-dest {calling_ae_title} --listen 11112."

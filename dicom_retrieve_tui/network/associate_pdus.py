@@ -65,7 +65,7 @@ class UserInformation:
     implementation_class_uid: str = ""
     implementation_version_name: str = ""
     scp_roles: tuple[str, ...] = ()
-    """Abstract syntaxes for which the requestor takes the SCP role, and not that of the SCU."""
+    """Abstract syntaxes for which the requestor is the SCP: as it proposes, or as is accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,8 @@ def _of_kind(wanted: int, items: list[tuple[int, str]]) -> Iterator[str]:
 
 
 def _read_user(value: memoryview) -> UserInformation:
-    found = {kind: item for kind, item in _items(value) if kind != _ROLE_SELECTION}
+    items = list(_items(value))
+    found = {kind: item for kind, item in items if kind != _ROLE_SELECTION}
     max_length = found.get(_MAXIMUM_LENGTH, b"\0\0\0\0")
     if len(max_length) != _UL.size:
         raise ProtocolError(f"its maximum length has {len(max_length)} bytes, not {_UL.size}")
@@ -206,7 +207,13 @@ def _read_user(value: memoryview) -> UserInformation:
         max_pdu_bytes=_UL.unpack(max_length)[0],
         implementation_class_uid=_text(found.get(_IMPLEMENTATION_CLASS_UID, b"")),
         implementation_version_name=_text(found.get(_IMPLEMENTATION_VERSION_NAME, b"")),
+        scp_roles=tuple(_text(item[2:-2]) for kind, item in items if _grants_scp(kind, item)),
     )
+
+
+def _grants_scp(kind: int, item: memoryview) -> bool:
+    """True for a role selection whose last byte says that the requestor is the SCP."""
+    return kind == _ROLE_SELECTION and len(item) > 4 and item[-1] == 1
 
 
 def _text(value: memoryview | bytes) -> str:

@@ -65,6 +65,7 @@ class Association:
         self.contexts = {context.context_id: context for context in acceptance.contexts}
         self.proposed_count = proposed
         self.peer_max_pdu_bytes = acceptance.peer_max_pdu_bytes
+        self.acceptance = acceptance
         self._message_id = 0
 
     @classmethod
@@ -196,7 +197,8 @@ def _receive_answer(connection: Connection, caller: Caller) -> bytes:
         source, reason = pdu[8:10].ljust(2, b"\0")
         raise AssociationAborted(
             f"{peer} aborted the association {messages.abort_words(source, reason)} instead of "
-            "accepting it. Its log says more; some do this to an AE title that they do not know."
+            "accepting it.",
+            next_step="Its log says more; some do this to an AE title that they do not know.",
         )
     raise ProtocolError(
         f"{peer} answered our A-ASSOCIATE-RQ with a PDU of type 0x{kind:02X}: is it a DICOM port?"

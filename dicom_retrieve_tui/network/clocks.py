@@ -68,7 +68,7 @@ def within(limit_s: float, waiting_for: str, cancel: CancelToken, *, ask: str = 
         if cancel.requested:
             raise Cancelled
         if now_s - started_s > limit_s:
-            raise _timeout(waiting_for, limit_s, f"nothing came. {ask}".rstrip())
+            raise _timeout(waiting_for, limit_s, "nothing came.", ask)
 
     return guard
 
@@ -138,9 +138,10 @@ class AnswerGuard:
             raise Cancelled
 
 
-def _timeout(waiting_for: str, waited_s: float, what_came: str) -> PeerTimeout:
+def _timeout(waiting_for: str, waited_s: float, what_came: str, ask: str = "") -> PeerTimeout:
     return PeerTimeout(
-        f"Waited {waited_s:.0f} s for {waiting_for}; {what_came} {_IF_SLOW}",
+        f"Waited {waited_s:.0f} s for {waiting_for}; {what_came}",
+        next_step=f"{ask} {_IF_SLOW}".lstrip(),
         waiting_for=waiting_for,
         waited_s=waited_s,
     )

@@ -143,7 +143,7 @@ def connect(endpoint: Endpoint, guard: Guard) -> socket.socket:
         PeerTimeout, Cancelled: The guard says that waiting is over.
     """
     failures: list[str] = []
-    for family, address in _resolve(endpoint, guard):
+    for family, address in resolve(endpoint, guard):
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
@@ -161,8 +161,8 @@ def connect(endpoint: Endpoint, guard: Guard) -> socket.socket:
         sock.close()
     reasons = "; ".join(dict.fromkeys(failures))
     raise PeerUnreachable(
-        f"Cannot reach {endpoint}: {reasons}. Is the PACS running, is the port right, "
-        "and does a firewall stand between?"
+        f"Cannot reach {endpoint}: {reasons}.",
+        next_step="Is the PACS running, is the port right, and does a firewall stand between?",
     )
 
 
@@ -173,10 +173,17 @@ def _wait_writable(sock: socket.socket, guard: Guard) -> None:
             guard(monotonic())
 
 
-def _resolve(
+def resolve(
     endpoint: Endpoint, guard: Guard
 ) -> list[tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]]:
-    """Resolve the host name in a thread of its own: `getaddrinfo` has no timeout and no cancel."""
+    """The address family and the socket address of everything that the host name stands for.
+
+    In a thread of its own: `getaddrinfo` has no timeout and no cancel.
+
+    Raises:
+        PeerUnreachable: There is no such name.
+        PeerTimeout, Cancelled: The guard says that waiting is over.
+    """
     answers: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -194,7 +201,8 @@ def _resolve(
             guard(monotonic())
     if not isinstance(answer, list):
         raise PeerUnreachable(
-            f"Cannot find the host {endpoint.host!r}: {_words(answer)}. Check its spelling.",
+            f"Cannot find the host {endpoint.host!r}: {_words(answer)}.",
+            next_step="Check its spelling.",
             retryable=False,
         )
     return [(family, address) for family, _, _, _, address in answer]

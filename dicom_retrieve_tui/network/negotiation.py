@@ -45,6 +45,10 @@ class Acceptance:
     contexts: tuple[Context, ...]
     peer_max_pdu_bytes: int
     """0 means no limit."""
+    scp_roles: frozenset[str] = frozenset()
+    """Abstract syntaxes for which the peer says that it lets us be the SCP."""
+    implementation: str = ""
+    """What the peer calls its software, cleaned for the screen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,8 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
             if context.result == pdus.ACCEPTANCE
         ),
         peer_max_pdu_bytes=acceptance.user.max_pdu_bytes,
+        scp_roles=frozenset(acceptance.user.scp_roles),
+        implementation=clean_text(acceptance.user.implementation_version_name),
     )
 
 
@@ -132,8 +138,8 @@ def decode_rejection(pdu: bytes, *, peer: str, called: str, calling: str) -> Ass
     evidence = f"(result {result}, source {source}, reason {reason}: {words})"
     hint = _REJECTION_HINTS.get((source, reason), "Ask its administrator why.")
     return AssociationRejected(
-        f"{peer} refused the association {evidence}. "
-        + hint.format(calling=calling, called=called),
+        f"{peer} refused the association {evidence}.",
+        next_step=hint.format(calling=calling, called=called),
         result=result,
         source=source,
         reason=reason,

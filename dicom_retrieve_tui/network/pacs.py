@@ -28,7 +28,8 @@ from dicom_retrieve_tui.network.receiving import InstanceReceiver
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE
 
-_QUERY_RETRIEVE = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in (*FIND, *GET, *MOVE))
+QUERY_RETRIEVE = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in (*FIND, *GET, *MOVE))
+"""What every association proposes."""
 
 _T = TypeVar("_T")
 
@@ -44,7 +45,7 @@ class Negotiation:
     def met_by(self, proposed: frozenset[Proposal]) -> bool:
         """True if an association on which `proposed` was proposed will do."""
         if self.exact:
-            return proposed == frozenset(_QUERY_RETRIEVE + self.proposals)
+            return proposed == frozenset(QUERY_RETRIEVE + self.proposals)
         return proposed.issuperset(self.proposals)
 
 
@@ -143,7 +144,7 @@ class PacsPeer:
             raise
 
     def _open(self, needed: Negotiation, cancel: CancelToken) -> Association:
-        proposals = _QUERY_RETRIEVE + needed.proposals
+        proposals = QUERY_RETRIEVE + needed.proposals
         caller = replace(self._caller, cancel=cancel)
         self._association = association = Association.request(caller, proposals)
         self._proposed = frozenset(proposals)
@@ -172,7 +173,7 @@ def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
 
 def _cut(contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
     """As many negotiations as it takes for all of `contexts`."""
-    step = CONTEXTS_MAX - len(_QUERY_RETRIEVE)
+    step = CONTEXTS_MAX - len(QUERY_RETRIEVE)
     proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
     cuts = range(0, len(proposals), step)
     return [Negotiation(tuple(proposals[at : at + step]), exact) for at in cuts]

@@ -62,8 +62,8 @@ class StorageScp:
             # The text of the error itself names the address a second time.
             reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
             raise ConfigError(
-                f"Cannot listen on {host} port {port}: {reason}. "
-                "Choose another port with --listen, and have the PACS send to that one."
+                f"Cannot listen on {host} port {port}: {reason}.",
+                next_step="Choose another port with --listen, and have the PACS send to that one.",
             ) from error
         self._listener.settimeout(TICK_S)
         self.host = host

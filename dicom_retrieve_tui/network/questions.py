@@ -1,0 +1,326 @@
+"""The single questions of an examination, each on an association of its own.
+
+So a peer that aborts one costs no other. Where a question needs a study, it asks for one that
+nobody has: that shows what is forbidden, and moves nothing.
+"""
+
+import ipaddress
+import uuid
+from contextlib import ExitStack
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.errors import (
+    AssociationAborted,
+    ConfigError,
+    ContextNotAccepted,
+    InstanceUnfit,
+    OperationFailed,
+)
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.address import Endpoint
+from dicom_retrieve_tui.model.diagnosis import NAME_A_STUDY, Check, Outcome, Step
+from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.selection import Level, RetrieveRequest, Selection
+from dicom_retrieve_tui.model.sop_classes import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    NATIVE_SYNTAXES,
+    plainest_classes,
+)
+from dicom_retrieve_tui.model.status import (
+    SUB_OPERATIONS_FAILED,
+    SUCCESS,
+    TRY_C_GET,
+    forbids,
+    meaning_of,
+    status_words,
+    try_c_move,
+)
+from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.clocks import Guard, within
+from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
+from dicom_retrieve_tui.network.inventory import take_inventory
+from dicom_retrieve_tui.network.negotiation import Proposal
+from dicom_retrieve_tui.network.pacs import QUERY_RETRIEVE
+from dicom_retrieve_tui.network.query import c_echo, c_find, find_context
+from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incoming
+from dicom_retrieve_tui.network.retrieval import c_get, c_move
+from dicom_retrieve_tui.network.services import FIND, GET, MOVE, PATIENT_ROOT, VERIFICATION
+from dicom_retrieve_tui.network.storage_scp import StorageScp
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.model.inventory import Inventory
+
+_ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
+_NOBODY = "NOBODY"
+_MODALITIES_SHOWN_MAX = 10
+
+
+class Questions:
+    """What can be asked of one PACS; each method asks, and says what it found.
+
+    Each raises `PeerError` or `ConfigError` where the answer is bad, and `Cancelled`.
+    """
+
+    def __init__(self, caller: Caller, listen: tuple[str | None, int] | None) -> None:
+        # Nothing that is asked for here comes from tape.
+        self._caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
+        self._listen = listen
+        self._offered: frozenset[str] = frozenset()
+        self._nobodys_study = f"2.25.{uuid.uuid4().int}"
+        self.own_address = ""
+        """Ours towards the PACS; empty while nobody can tell."""
+        self.inventory: Inventory | None = None
+        """What the PACS has of the study that was asked for."""
+
+    def name(self) -> Step:
+        """What the host's name stands for."""
+        endpoint = self._caller.peer.endpoint
+        found = resolve(endpoint, self._patience(f"the address of {endpoint.host}"))
+        hosts = list(dict.fromkeys(str(address[0]) for _, address in found))
+        self.own_address = _own_address(Endpoint(host=hosts[0], port=endpoint.port))
+        if hosts == [endpoint.host]:
+            return _ok(Check.HOST, f"{endpoint.host} is an address.")
+        return _ok(Check.HOST, f"{endpoint.host} is {', '.join(hosts)}.")
+
+    def connection(self) -> Step:
+        """Whether somebody listens."""
+        endpoint = self._caller.peer.endpoint
+        started_s = monotonic()
+        with connect(endpoint, self._patience(f"a TCP connection to {endpoint}")) as sock:
+            elapsed_s = monotonic() - started_s
+            self.own_address = str(sock.getsockname()[0])
+        return _ok(Check.CONNECTION, f"{endpoint} accepts it within {_ms(elapsed_s)}.")
+
+    def association(self) -> Step:
+        """Whether the PACS accepts our AE title, and us its own."""
+        with self._associated() as association:
+            self._offered = frozenset(cx.abstract_syntax for cx in association.contexts.values())
+            acceptance = association.acceptance
+        limit_bytes = acceptance.peer_max_pdu_bytes
+        limit = f"PDUs up to {limit_bytes:,} bytes" if limit_bytes else "PDUs of any length"
+        software = f"{acceptance.implementation}, " if acceptance.implementation else ""
+        calling = self._caller.calling_ae_title
+        return _ok(Check.ASSOCIATION, f"{self._caller.peer} accepts {calling} ({software}{limit}).")
+
+    def echo(self) -> Step:
+        """Whether it answers at all; a retrieval does without."""
+        try:
+            with Association.request(self._caller, _ECHO) as association:
+                round_trip_s = c_echo(association)
+        except (ContextNotAccepted, OperationFailed) as error:
+            return Step(
+                check=Check.ECHO,
+                outcome=Outcome.WARNING,
+                found=error.found,
+                next_step="A retrieval does without it.",
+            )
+        return _ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
+
+    def find(self) -> Step:
+        """Whether it takes queries."""
+        keys = {tags.STUDY_INSTANCE_UID: self._nobodys_study, tags.PATIENT_ID: ""}
+        with self._associated() as association:
+            for _ in c_find(association, find_context(association), Level.STUDY, keys):
+                """What matches, if anything does, is nothing that was asked for."""
+        return _ok(Check.FIND, f"{self._models(FIND)}: offered, and it answers.")
+
+    def get(self) -> Step:
+        """Whether it takes C-GET requests."""
+        with self._associated() as association:
+            try:
+                final = c_get(association, self._order(), _Refusing())
+            except AssociationAborted as error:
+                raise self._aborted(error, "C-GET", self._try_c_move) from error
+        return self._judged(Check.GET, final, self._models(GET))
+
+    def storage_classes(self) -> Step:
+        """Whether instances may come to us by C-GET: each needs its class accepted."""
+        classes = plainest_classes()
+        proposals = tuple(
+            Proposal(uid, syntax, as_scp=True)
+            for uid in dict.fromkeys(classes.values())
+            for syntax in NATIVE_SYNTAXES
+        )
+        with self._associated(proposals) as association:
+            accepted = {context.abstract_syntax for context in association.contexts.values()}
+            roles = association.acceptance.scp_roles
+        taken = [modality for modality, uid in classes.items() if uid in accepted]
+        if not taken:
+            raise ContextNotAccepted(
+                "None is accepted, so that nothing can come by C-GET.", next_step=self._try_c_move
+            )
+        found = f"Accepted for {_shortened(taken, len(classes))}"
+        if roles.isdisjoint(classes.values()):
+            return Step(
+                check=Check.STORAGE,
+                outcome=Outcome.WARNING,
+                found=f"{found}; not said whether we may be the SCP.",
+                next_step=f"Some send all the same. {NAME_A_STUDY}",
+            )
+        return _ok(Check.STORAGE, f"{found}, with us as the SCP.")
+
+    def listener(self) -> Step:
+        """Whether our own Storage SCP can listen."""
+        with self._storage_scp() as scp:
+            host, port = scp.host, scp.port
+        found = f"We can listen on {host} port {port}."
+        if _is_loopback(host) and self.own_address and not _is_loopback(self.own_address):
+            return Step(
+                check=Check.LISTENER,
+                outcome=Outcome.WARNING,
+                found=f"{found} Only this machine can connect to that.",
+                next_step=f"Try --listen {port}, which means our address towards the PACS.",
+            )
+        return _ok(Check.LISTENER, found)
+
+    def offer_of_move(self) -> Step:
+        """Whether C-MOVE is offered, without asking for anything."""
+        models = self._models(MOVE)
+        found = f"{models}: offered. Not asked, without a move destination."
+        return Step(
+            check=Check.MOVE, outcome=Outcome.SKIPPED, found=found if models else "Not offered."
+        )
+
+    def move(self, move_destination: str | None) -> Step:
+        """Whether it takes C-MOVE requests to our destination."""
+        if move_destination is None:
+            raise ConfigError("No move destination is set.", next_step=self._try_c_move)
+        with ExitStack() as stack:
+            if self._listen is not None:
+                # Some connect to the destination before they look what there is to send.
+                stack.enter_context(self._storage_scp())
+            association = stack.enter_context(self._associated())
+            try:
+                final = c_move(association, self._order(), move_destination)
+            except AssociationAborted as error:
+                raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
+        whose = "us" if self._listen else "somebody else's SCP: no file will come here"
+        return self._judged(
+            Check.MOVE, final, f"{self._models(MOVE)}, to {move_destination} ({whose})"
+        )
+
+    def study(self, selection: Selection) -> Step:
+        """What it has of a study."""
+        with self._associated() as association:
+            self.inventory = inventory = take_inventory(association, selection)
+        if inventory.empty:
+            return _failed(
+                Check.STUDY,
+                f"The PACS has no {selection.study_instance_uid}.",
+                "Name one that it has.",
+            )
+        if not inventory.listed:
+            return _failed(
+                Check.STUDY, inventory.doubt, "Without a list, nothing can be proven complete."
+            )
+        series = count(len(inventory.series_instance_uids), "series")
+        return _ok(
+            Check.STUDY,
+            f"The PACS lists {series} with {count(len(inventory.instances), 'instance')}.",
+        )
+
+    def _patience(self, waiting_for: str) -> Guard:
+        return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
+
+    def _associated(self, proposals: tuple[Proposal, ...] = ()) -> Association:
+        return Association.request(self._caller, QUERY_RETRIEVE + proposals)
+
+    def _storage_scp(self) -> StorageScp:
+        host, port = self._listen or (None, 0)
+        return StorageScp(
+            _Refusing(), self._caller.clocks, host=host or self.own_address, port=port
+        )
+
+    def _order(self) -> Order:
+        now_s = monotonic()
+        return Order(
+            request=RetrieveRequest(level=Level.STUDY, study_instance_uid=self._nobodys_study),
+            patient_id=_NOBODY,
+            cancel=self._caller.cancel,
+            activity=Activity(last_byte_s=now_s, last_instance_s=now_s),
+            on_response=lambda _response: None,
+        )
+
+    def _judged(self, check: Check, final: FinalResponse, how: str) -> Step:
+        """Weigh the answer to a request for a study that nobody has."""
+        if final.status in {SUCCESS, SUB_OPERATIONS_FAILED}:
+            return _ok(check, f"{how}: offered, and it answers.")
+        answer = meaning_of(final.status, final.comment)
+        if forbids(final.status):
+            found = f"{how}: offered, but a request is answered {answer}."
+            return _failed(check, found, status_words(final.status).next_step)
+        return Step(
+            check=check,
+            outcome=Outcome.WARNING,
+            found=f"{how}: offered; asked for a study that nobody has, it answers {answer}.",
+            next_step=f"That may be its way of saying so. {NAME_A_STUDY}",
+        )
+
+    def _models(self, classes: tuple[str, ...]) -> str:
+        names = [
+            "Patient Root" if uid in PATIENT_ROOT else "Study Root"
+            for uid in classes
+            if uid in self._offered
+        ]
+        return " and ".join(names)
+
+    @property
+    def _try_c_move(self) -> str:
+        return try_c_move(self._caller.calling_ae_title)
+
+    def _aborted(self, error: AssociationAborted, verb: str, otherwise: str) -> AssociationAborted:
+        calling = self._caller.calling_ae_title
+        return AssociationAborted(
+            error.found,
+            next_step=f"Some abort where they do not allow {verb}: ask the PACS administrator to "
+            f"allow it to {calling}. {otherwise}",
+        )
+
+
+class _Refusing:
+    """Nothing was asked for that could come."""
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        raise InstanceUnfit(
+            f"Instance {offer.sop_instance_uid!r} was not asked for.",
+            status=SOP_CLASS_NOT_SUPPORTED,
+        )
+
+
+def _failed(check: Check, found: str, next_step: str) -> Step:
+    return Step(check=check, outcome=Outcome.FAILED, found=found, next_step=next_step)
+
+
+def _ok(check: Check, found: str) -> Step:
+    return Step(check=check, outcome=Outcome.OK, found=found)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _own_address(towards: Endpoint) -> str:
+    try:
+        return address_towards(towards)
+    except ConfigError:
+        return ""
+
+
+def _shortened(modalities: list[str], of: int) -> str:
+    if len(modalities) == of:
+        return f"all {of} modalities"
+    shown = ", ".join(modalities[:_MODALITIES_SHOWN_MAX])
+    more = len(modalities) - _MODALITIES_SHOWN_MAX
+    return f"{shown} and {more} more of {of} modalities" if more > 0 else f"{shown}"
