@@ -14,6 +14,9 @@ from tests.runs import settings
 class MovingPacs(RawPacs):
     """Sends what matches to the port of the Storage SCP under test, over one association."""
 
+    source = ""
+    """Which address of this machine it sends from; empty for that of the PACS."""
+
     def __init__(self, holdings: list[Instance] | None = None) -> None:
         super().__init__(holdings)
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -48,5 +51,6 @@ class MovingPacs(RawPacs):
 
     def call_scp(self, wanted: list[Instance]) -> RawScu:
         """Open an association with the Storage SCP under test, to send `wanted` on."""
-        self.called.append(RawScu(self.scp_port, [i.sop_class for i in wanted]))
+        classes = [i.sop_class for i in wanted]
+        self.called.append(RawScu(self.scp_port, classes, source=self.source))
         return self.called[-1]
