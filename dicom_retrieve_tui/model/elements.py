@@ -109,7 +109,7 @@ class _Window:
         inflated data set cannot be read twice.
         """
         end = self.start + len(self.data)
-        if at + length > end and end < self.size_bytes >= at:
+        if at + length > end and end < self.size_bytes > at:
             kept = self.data[at - self.start :] if at < end else b""
             begin = at + len(kept)
             asked = min(WINDOW_BYTES, self.size_bytes - begin)

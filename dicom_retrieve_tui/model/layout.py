@@ -65,15 +65,13 @@ class Layout:
         Args:
             values: Raw element values by tag; what is absent is as good as empty.
         """
-        return tuple(
-            clean_component(
-                "".join(
-                    piece if isinstance(piece, str) else _clean(piece, values.get(piece, b""))
-                    for piece in component
-                )
-            )
-            for component in self._components
-        )
+        names = []
+        for component in self._components:
+            name = ""
+            for piece in component:
+                name += piece if isinstance(piece, str) else _clean(piece, values.get(piece, b""))
+            names.append(clean_component(name))
+        return tuple(names)
 
 
 def parse_layout(template: str) -> Layout:

@@ -43,22 +43,29 @@ NO_DATA_SET = 0x0101
 WITH_DATA_SET = 0x0001
 MEDIUM = 0x0000
 
+_COMMENTS = frozenset({OFFENDING_ELEMENT, ERROR_COMMENT})
+
 COMMENT_CHARACTERS_MAX = 200
 """The standard allows 64; what some peers say beyond that may still help."""
 OFFENDING_ELEMENTS_MAX = 8
 
 _HEADER = struct.Struct("<HHL")
+_TAG_LENGTH = struct.Struct("<LL")
 _US = struct.Struct("<H")
 _TAG = struct.Struct("<HH")
+_STORE_RESPONSE = struct.Struct("<" + 4 * "HHLH")
+"""Between the two UIDs of a C-STORE response: four US elements, each with its header."""
 
 
 class Command:
     """One received command set; every accessor tolerates what the peer left out."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "field")
 
     def __init__(self, values: Mapping[int, bytes]) -> None:
         self._values = values
+        self.field = self.number(COMMAND_FIELD)
+        """Command Field (0000,0100)."""
 
     def number(self, element: int) -> int | None:
         """The value of a US element, or None if it is absent or not two bytes long."""
@@ -69,12 +76,19 @@ class Command:
         """The value of a text or UID element without its padding; empty if it is absent."""
         return self._values.get(element, b"").decode("latin-1").strip("\0 ")
 
+    def padded_uid(self, element: int) -> bytes:
+        """The value of a UID element as the peer encoded it, but never of odd length."""
+        value = self._values.get(element, b"")
+        return value + b"\0" * (len(value) % 2)
+
     @property
     def comment(self) -> str:
         """What the peer says of a failure, fit for the screen: its comment, and the elements meant.
 
         Source: PS3.7 annex C, Error Comment (0000,0902) and Offending Element (0000,0901).
         """
+        if not self._values.keys() & _COMMENTS:  # thousands of pending responses have none
+            return ""
         said = clean_text(self.text(ERROR_COMMENT), COMMENT_CHARACTERS_MAX)
         raw = self._values.get(OFFENDING_ELEMENT, b"")[: 4 * OFFENDING_ELEMENTS_MAX]
         tags = [_TAG.unpack_from(raw, at) for at in range(0, len(raw) - 3, 4)]
@@ -82,35 +96,31 @@ class Command:
         return "; ".join(filter(None, [said, meant and f"offending element {meant}"]))
 
     @property
-    def field(self) -> int | None:
-        """Command Field (0000,0100)."""
-        return self.number(COMMAND_FIELD)
-
-    @property
     def has_data_set(self) -> bool:
         """True if a data set follows: anything but 0x0101. Source: PS3.7 annex E.1."""
         return self.number(COMMAND_DATA_SET_TYPE) != NO_DATA_SET
 
 
-def decode(data: memoryview | bytes) -> Command:
+def decode(data: bytes) -> Command:
     """Read one command set.
 
     Raises:
         ProtocolError: The bytes are no sequence of group 0000 elements.
     """
     values: dict[int, bytes] = {}
-    at, end = 0, len(data)
-    while at < end:
-        if end - at < _HEADER.size:
-            raise ProtocolError(
-                f"Received a command set that ends inside an element, at byte {at}."
-            )
-        group, element, length = _HEADER.unpack_from(data, at)
-        at += _HEADER.size
-        if group != 0 or length > end - at:
-            raise ProtocolError(f"Received a command set with garbage at byte {at}.")
-        values[element] = bytes(data[at : at + length])
-        at += length
+    at, end, tag_length = 0, len(data), _TAG_LENGTH.unpack_from
+    try:
+        while at < end:  # two commands for each instance: the tag is read as one number
+            tag, length = tag_length(data, at)
+            value = at + 8
+            if tag & 0xFFFF or length > end - value:
+                raise ProtocolError(f"Received a command set with garbage at byte {value}.")
+            at = value + length
+            values[tag >> 16] = data[value:at]
+    except struct.error:
+        raise ProtocolError(
+            f"Received a command set that ends inside an element, at byte {at}."
+        ) from None
     return Command(values)
 
 
@@ -141,16 +151,28 @@ def padded_text(text: str) -> bytes:
 
 
 def encode_store_response(request: Command, status: int) -> bytes:
-    """Answer a C-STORE request. Source: PS3.7 section 9.3.1.2."""
-    return encode(
-        {
-            AFFECTED_SOP_CLASS_UID: request.text(AFFECTED_SOP_CLASS_UID),
-            COMMAND_FIELD: C_STORE_RSP,
-            MESSAGE_ID_RESPONDED_TO: request.number(MESSAGE_ID) or 0,
-            COMMAND_DATA_SET_TYPE: NO_DATA_SET,
-            STATUS: status,
-            AFFECTED_SOP_INSTANCE_UID: request.text(AFFECTED_SOP_INSTANCE_UID),
-        }
+    """Answer a C-STORE request, in one piece: there is one for each instance.
+
+    Source: PS3.7 section 9.3.1.2.
+    """
+    sop_class = request.padded_uid(AFFECTED_SOP_CLASS_UID)
+    sop_instance = request.padded_uid(AFFECTED_SOP_INSTANCE_UID)
+    numbers = _STORE_RESPONSE.pack(
+        *(0, COMMAND_FIELD, 2, C_STORE_RSP),
+        *(0, MESSAGE_ID_RESPONDED_TO, 2, request.number(MESSAGE_ID) or 0),
+        *(0, COMMAND_DATA_SET_TYPE, 2, NO_DATA_SET),
+        *(0, STATUS, 2, status),
+    )
+    size = 2 * _HEADER.size + len(sop_class) + len(numbers) + len(sop_instance)
+    return b"".join(
+        (
+            _element(0, struct.pack("<L", size)),
+            _HEADER.pack(0, AFFECTED_SOP_CLASS_UID, len(sop_class)),
+            sop_class,
+            numbers,
+            _HEADER.pack(0, AFFECTED_SOP_INSTANCE_UID, len(sop_instance)),
+            sop_instance,
+        )
     )
 
 

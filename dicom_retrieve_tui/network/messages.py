@@ -183,7 +183,8 @@ class MessageStream:
         connection = self.connection
         if not self._pdu_left:
             self._next_p_data()
-        connection.fill(6)
+        if connection.have - connection.pos < 6:
+            connection.fill(6)
         size, self._pdv_context, self._pdv_flags = _PDV_HEADER.unpack_from(
             connection.view, connection.pos
         )
@@ -199,7 +200,8 @@ class MessageStream:
     def _next_p_data(self) -> None:
         connection = self.connection
         while True:
-            connection.fill(6)
+            if connection.have - connection.pos < 6:
+                connection.fill(6)
             kind, _, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
             connection.pos += 6
             if kind != P_DATA_TF:

@@ -132,7 +132,7 @@ class _Conversation:
         status = command.number(cs.STATUS)
         if status is None:
             raise ProtocolError(f"{self._association.peer} sent a response without a status.")
-        failed = identifiers.failed_sop_instance_uids(identifier)
+        failed = identifiers.failed_sop_instance_uids(identifier) if identifier else ()
         return FinalResponse(
             status=status,
             remaining=command.number(cs.REMAINING),

@@ -84,7 +84,7 @@ class OutputFolder:
         Raises:
             DiskFailed: It cannot be created.
         """
-        return PartFile(self._parts / f"{next(self._numbers)}.part", offer)
+        return PartFile(f"{self._parts}/{next(self._numbers)}.part", offer)
 
     def place(self, part: PartFile, values: dict[int, bytes]) -> Placed:
         """Give a part its final name, if that name is free.
@@ -97,30 +97,30 @@ class OutputFolder:
             DiskFailed: The disk refuses.
         """
         relative = "/".join(self.layout.render(values))
-        final = self.root / relative
+        final = f"{self.root}/{relative}"
         try:
             part.close()
-            self._make_folder(final.parent)
+            self._make_folder(final.rpartition("/")[0])
             if self._claim(part.path, final):
                 part.moved = True
                 return Placed(Placement.NEW, relative)
             if _same_data_set(part.path, final):
                 part.discard()
                 return Placed(Placement.SAME, relative)
-            return Placed(Placement.SET_ASIDE, self._set_aside(part, final.name))
+            return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
         except OSError as error:
             raise disk_failed(error, final, "name a file") from error
 
-    def _make_folder(self, folder: Path) -> None:
-        name = str(folder)
+    def _make_folder(self, name: str) -> None:
         if name in self._known:
             return
+        folder = Path(name)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not folder.resolve().is_relative_to(self.root.resolve()):
             raise OSError(errno.EPERM, "the folder leads out of the output folder")
         self._known.add(name)
 
-    def _claim(self, part: Path, final: Path) -> bool:
+    def _claim(self, part: str, final: str) -> bool:
         """Move `part` to `final` unless something is there; False if something is."""
         try:
             os.link(part, final)
@@ -130,15 +130,15 @@ class OutputFolder:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             return self._claim_without_links(part, final)
-        os.unlink(part)  # noqa: PTH108 - once for each instance
+        os.unlink(part)  # noqa: PTH108 - a text
         return True
 
-    def _claim_without_links(self, part: Path, final: Path) -> bool:
+    def _claim_without_links(self, part: str, final: str) -> bool:
         """The same on file systems without hard links; only our own threads are kept apart."""
         with self._lock:
             if os.path.lexists(final):
                 return False
-            part.rename(final)
+            os.rename(part, final)  # noqa: PTH104 - a text
             return True
 
     def set_damaged_aside(self, relative: str) -> None:
@@ -150,24 +150,24 @@ class OutputFolder:
         damaged = self.root / relative
         self._conflicts.mkdir(mode=0o700, exist_ok=True)
         for number in itertools.count(1):
-            if self._claim(damaged, self._conflicts / f"{damaged.name}.damaged.{number}"):
+            if self._claim(str(damaged), f"{self._conflicts}/{damaged.name}.damaged.{number}"):
                 return
 
     def _set_aside(self, part: PartFile, name: str) -> str:
         self._conflicts.mkdir(mode=0o700, exist_ok=True)
         for number in itertools.count(1):
-            path = self._conflicts / f"{name}.{number}"
+            path = f"{self._conflicts}/{name}.{number}"
             if self._claim(part.path, path):
-                return str(path.relative_to(self.root))
+                return str(Path(path).relative_to(self.root))
             if _same_data_set(part.path, path):
                 part.discard()
-                return str(path.relative_to(self.root))
+                return str(Path(path).relative_to(self.root))
         raise AssertionError  # itertools.count does not end
 
 
-def _same_data_set(one: Path, other: Path) -> bool:
+def _same_data_set(one: str, other: str) -> bool:
     """True if two files hold the same instance, byte for byte from the data set on."""
-    with one.open("rb") as a, other.open("rb") as b:
+    with Path(one).open("rb") as a, Path(other).open("rb") as b:
         try:
             meta_a, meta_b = read_header(a), read_header(b)
         except ValueError:

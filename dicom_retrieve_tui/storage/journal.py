@@ -201,9 +201,11 @@ class Journal:
                     for e in entries
                 ],
             )
-        for entry in entries:
-            _sync(self._root / entry.path)
-        for folder in {(self._root / entry.path).parent for entry in entries}:
+        # Texts: making a `Path` of each would hold up the threads that receive.
+        paths = [f"{self._root}/{entry.path}" for entry in entries]
+        for path in paths:
+            _sync(path)
+        for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120
             _sync(folder)
         with database:
             database.executemany(
@@ -262,7 +264,7 @@ def _take(queue: deque[_T]) -> list[_T]:
     return [queue.popleft() for _ in range(len(queue))]
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str) -> None:
     """Have the operating system write a file, or the names in a folder, to the disk."""
     try:
         fd = os.open(path, os.O_RDONLY)

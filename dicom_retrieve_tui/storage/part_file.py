@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
-from dicom_retrieve_tui.model.elements import walk
+from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.storage.file_meta import file_header
@@ -31,8 +31,11 @@ _PRIVATE = 0o600
 class PartFile:
     """One instance being received."""
 
-    def __init__(self, path: Path, offer: InstanceOffer) -> None:
+    def __init__(self, path: str, offer: InstanceOffer) -> None:
         """Create the part file.
+
+        Args:
+            path: A text, here and wherever each instance passes: a `Path` takes its time.
 
         Raises:
             DiskFailed: It cannot be created.
@@ -41,6 +44,7 @@ class PartFile:
         self.offer = offer
         self._header = file_header(offer)
         self._unwritten_header = self._header
+        self._head = b""
         self._data_set_bytes = 0
         self.moved = False
         """True once it stands under another name, and there is nothing to discard."""
@@ -63,6 +67,7 @@ class PartFile:
         try:
             if self._unwritten_header:
                 header, self._unwritten_header = self._unwritten_header, b""
+                self._head = bytes(piece[:WINDOW_BYTES])
                 written = os.writev(self._fd, [header, piece])
                 if written < len(header) + len(piece):
                     self._write_all(memoryview(header + piece)[written:])
@@ -83,9 +88,11 @@ class PartFile:
             InstanceUnfit: It is cut short, or no data set.
             DiskFailed: It cannot be read back.
         """
-        start = len(self._header)
+        start, head = len(self._header), self._head
 
         def read(offset: int, length: int) -> bytes:
+            if offset + length <= len(head):  # all that most instances need to be walked
+                return head[offset : offset + length]
             return os.pread(self._fd, length, start + offset)
 
         syntax = self.offer.transfer_syntax_uid
@@ -112,14 +119,14 @@ class PartFile:
         with contextlib.suppress(OSError):
             self.close()
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            os.unlink(self.path)  # noqa: PTH108 - a text
 
 
-def disk_failed(error: OSError, path: Path, doing: str) -> DiskFailed:
+def disk_failed(error: OSError, path: str, doing: str) -> DiskFailed:
     """Name a failure of the disk in words."""
     reason = (error.strerror or str(error)).lower()
     return DiskFailed(
-        f"Cannot {doing} in {path.parent}: {reason}. "
+        f"Cannot {doing} in {Path(path).parent}: {reason}. "
         "Make room or choose another --output; what is finished is kept.",
-        path=str(path),
+        path=path,
     )

@@ -163,7 +163,7 @@ class InstanceStore:
             DiskFailed: It cannot be made, or written any more.
         """
         try:
-            journal = self._open_journal()
+            journal = self._journal or self._open_journal()
         except ConfigError as error:
             raise DiskFailed(
                 f"Cannot make the journal {self._journal_path}: {error.__cause__ or error}. "

@@ -81,7 +81,10 @@ class RawScu:
         return self.read_status()
 
     def read_status(self) -> int:
+        """The status of the next answer; an A-ABORT in its place is a lost connection."""
         kind, body = wire.receive_pdu(self.sock)
+        if kind == 7:
+            raise ConnectionAbortedError
         assert kind == 4, f"PDU type {kind}"
         status: int = struct.unpack("<H", wire.read_elements(body[6:])[0x0900])[0]
         return status

@@ -393,11 +393,13 @@ def test_shuffled_structure_raises_nothing_but_that_it_is_malformed(
 
 def test_a_small_instance_takes_one_read() -> None:
     calls: list[tuple[int, int]] = []
-    data = UID + ID + explicit(PIXEL_DATA, "OW", b"\1" * 512)
+    for pixels in (512, 2 * WINDOW_BYTES):
+        data = UID + ID + explicit(PIXEL_DATA, "OW", b"\1" * pixels)
+        calls.clear()
 
-    walk(reading(data, calls), len(data), EXPLICIT, UID_AND_ID)
+        walk(reading(data, calls), len(data), EXPLICIT, UID_AND_ID)
 
-    assert len(calls) == 1
+        assert len(calls) == 1
 
 
 def test_skipping_two_gigabytes_costs_two_reads() -> None:
