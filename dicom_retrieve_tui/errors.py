@@ -6,7 +6,7 @@
     RetrieveError                  .retryable: may the same request succeed later?
     ├── ConfigError                our user's settings; nothing was sent
     ├── PeerError                  the peer, or the way to it
-    │   ├── PeerUnreachable        no TCP connection
+    │   ├── PeerUnreachable        no TCP or TLS connection
     │   ├── AssociationRejected    .result .source .reason
     │   ├── AssociationAborted     A-ABORT, or the connection was lost
     │   ├── ContextNotAccepted     no presentation context for what we need
@@ -51,7 +51,7 @@ class PeerError(RetrieveError):
 
 
 class PeerUnreachable(PeerError):
-    """No TCP connection came about."""
+    """No TCP connection came about, or no TLS on it."""
 
     def __init__(self, found: str, *, next_step: str = "", retryable: bool = True) -> None:
         super().__init__(found, next_step=next_step)

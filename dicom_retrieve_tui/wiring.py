@@ -6,6 +6,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.retriever import Run
@@ -32,7 +33,6 @@ from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association, Caller
-from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.examination import Examination
@@ -46,8 +46,10 @@ from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.verify import verify_folder
 
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.tls import TlsClient, TlsServer
+
 _BACKOFF = Backoff()
-_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - to be told apart, not to be bound
 
 
 def retrieve(
@@ -90,7 +92,8 @@ def open_session(
         store = InstanceStore(settings.output, settings.layout, planned)
         unused.callback(store.close)
         desk = Desk(store, outbox.append)
-        scp = _storage_scp(desk, clocks, settings, plan)
+        _note_dangers(settings, outbox)
+        scp = _storage_scp(desk, clocks, settings)
         if scp is not None:
             unused.enter_context(scp)
         run = _run(plan, settings, clocks, outbox, cancel)
@@ -100,7 +103,7 @@ def open_session(
             drain_s=clocks.drain_s,
             backoff=backoff,
             queue=run.queue,
-            listening_at=_reachable_at(scp, settings, desk) if scp else "",
+            listening_at=f"{scp.host}:{scp.port}" if scp else "",
         )
         return Session(run, study, cancel, resources=unused.pop_all(), report=desk.report_bytes)
 
@@ -112,6 +115,7 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
     """
     outbox: deque[Event] = deque()
     clocks = Clocks.from_timeout(settings.timeout_s)
+    _note_dangers(settings, outbox)
     run = _run(plan, settings, clocks, outbox, cancel)
     run.queue.close()
     yield from run.events(
@@ -167,9 +171,7 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     folder is not touched. The last finding is the conclusion, unless the user stops.
     """
     clocks = Clocks.from_timeout(settings.timeout_s)
-    examination = Examination(
-        _caller(settings, clocks, cancel), plan, settings.listen, settings.accept_from
-    )
+    examination = Examination(_caller(settings, clocks, cancel), plan, settings.listen)
     steps: list[Step] = []
     try:
         for finding in chain(examination.steps(), _trials(plan, settings, examination, cancel)):
@@ -234,26 +236,35 @@ def _caller(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Caller:
         calling_ae_title=settings.calling_ae_title,
         clocks=clocks,
         cancel=cancel,
+        tls=_tls_client(settings),
     )
 
 
-def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings, plan: Plan) -> StorageScp | None:
+def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
+    """Say on every run what a security officer would not like."""
+    if settings.tls is not None and (words := settings.tls.unverified_words):
+        outbox.append(Noted(study_instance_uid=None, text=words))
+
+
+def _tls_client(settings: Settings) -> "TlsClient | None":
+    if settings.tls is None:
+        return None
+    from dicom_retrieve_tui.network.tls import TlsClient  # noqa: PLC0415 - it loads ssl, 60 ms
+
+    return TlsClient(settings.tls)
+
+
+def _tls_server(settings: Settings) -> "TlsServer | None":
+    if settings.tls is None:
+        return None
+    from dicom_retrieve_tui.network.tls import TlsServer  # noqa: PLC0415 - as above
+
+    return TlsServer(settings.tls)
+
+
+def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings) -> StorageScp | None:
     if settings.listen is None:
         return None
     host, port = settings.listen
     host = host or address_towards(settings.peer.endpoint)
-    callers = Callers(settings.peer.endpoint.host, settings.accept_from)
-    ae_title = plan.move_destination or settings.calling_ae_title
-    return StorageScp(desk, clocks, callers, ae_title=ae_title, host=host, port=port)
-
-
-def _reachable_at(scp: StorageScp, settings: Settings, desk: Desk) -> str:
-    """Host and port as the PACS needs them; a word if we listen where nobody thought of."""
-    if scp.host not in _EVERYWHERE:
-        return f"{scp.host}:{scp.port}"
-    text = (
-        f"Listening on port {scp.port} of every interface of this machine, as --listen {scp.host} "
-        "says; --listen PORT alone takes only the one towards the PACS."
-    )
-    desk.emit(Noted(study_instance_uid=None, text=text))
-    return f"{address_towards(settings.peer.endpoint)}:{scp.port}"
+    return StorageScp(desk, clocks, host=host, port=port, tls=_tls_server(settings))

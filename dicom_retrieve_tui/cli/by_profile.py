@@ -8,8 +8,9 @@ from dicom_retrieve_tui.cli.usage import PROFILE_SIGN
 from dicom_retrieve_tui.config.precedence import BUILT_IN, FLAG, Value, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.model.address import DEFAULT_PORT
-from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL, KEYS
+from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL, KEYS, PATHS
 from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.values import YES
 
 _OF_THE_TARGET = frozenset({"host", "port", "notes"})
 """What no flag says."""
@@ -27,7 +28,7 @@ def open_book(args: argparse.Namespace, environ: Mapping[str, str]) -> ProfileBo
 
 def flags_given(args: argparse.Namespace) -> dict[str, str | None]:
     """The flags that a profile may stand in for, by key; None where one was not given."""
-    given: dict[str, str | None] = {key: getattr(args, key) for key in _FLAGS}
+    given: dict[str, str | None] = {key: getattr(args, key, None) for key in _FLAGS}
     if given["layout"] is None and args.hierarchical:
         given["layout"] = HIERARCHICAL
     return given
@@ -45,11 +46,10 @@ def fill_in(args: argparse.Namespace, book: ProfileBook) -> None:
         if key in _FLAGS and value.origin not in {FLAG, BUILT_IN}:
             setattr(args, key, value.text)
     _settle_layout(args, held)
-    _settle_output(args, held)
+    _settle_paths(args, held)
+    _settle_tls(args, held)
     if held["method"].text == Method.C_GET and _is_saved(held.get("listen")):
         args.listen = None  # it serves the profile's C-MOVE, and the user asked for C-GET
-    if args.listen is None and _is_saved(held.get("accept_from")):
-        args.accept_from = None
 
 
 def url_of(held: Mapping[str, Value]) -> str:
@@ -66,10 +66,19 @@ def _settle_layout(args: argparse.Namespace, held: Mapping[str, Value]) -> None:
         args.layout = None
 
 
-def _settle_output(args: argparse.Namespace, held: Mapping[str, Value]) -> None:
+def _settle_paths(args: argparse.Namespace, held: Mapping[str, Value]) -> None:
     """In a file there is no shell to know what ~ is."""
-    if _is_saved(held.get("output")):
-        args.output = str(Path(args.output).expanduser())
+    for key in PATHS:
+        if _is_saved(held.get(key)):
+            setattr(args, key, str(Path(getattr(args, key)).expanduser()))
+
+
+def _settle_tls(args: argparse.Namespace, held: Mapping[str, Value]) -> None:
+    """Without TLS, what is saved for it waits for another day."""
+    if held["tls"].text != YES:
+        for key in held:
+            if key.startswith("tls_") and _is_saved(held[key]):
+                setattr(args, key, None)
 
 
 def _is_saved(value: Value | None) -> bool:

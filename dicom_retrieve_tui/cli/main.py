@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from dicom_retrieve_tui import __version__
@@ -142,8 +143,10 @@ def _retrieve(args: "argparse.Namespace", around: Surroundings, retrieve: "Engin
         fill_in(args, open_book(args, around.environ))
     from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
     from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.protection import unlocked  # noqa: PLC0415
 
     options = read_options(args, lambda: _read_stdin(around))
+    options = replace(options, settings=unlocked(options.settings, around))
     return run_order(options, around, retrieve)
 
 

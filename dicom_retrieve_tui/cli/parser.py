@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from dicom_retrieve_tui.cli.flags import flags_of
-from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_values, make_parser
+from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_switch, add_values, make_parser
 
 _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
@@ -167,6 +167,7 @@ def retrieve_parser() -> argparse.ArgumentParser:
     _add_config(group)
     _add_what(parser)
     _add_how(parser)
+    _add_protection(parser)
     _add_where(parser)
     _add_account(parser)
     _add_general(parser)
@@ -194,11 +195,23 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
         ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
         ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
-        ("--accept-from", "WHO[,..]", "further hosts or networks that may send here"),
         ("--parallel", "N", "associations at once, 1 to 64 (1)"),
         ("--timeout", "S", "seconds without a byte before we give up (60)"),
         ("--retries", "N", "further attempts at what may heal, 0 to 100 (3)"),
     )
+
+
+def _add_protection(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is protected")
+    add_switch(group, "--tls", "true", "TLS 1.2 or 1.3, both ways")
+    add_switch(group, "--no-tls", "false", "none, whatever the profile says", dest="tls")
+    add_values(
+        group,
+        ("--tls-ca", "FILE", "whom to trust, PEM (whom this machine trusts)"),
+        ("--tls-cert", "FILE", "our certificate, PEM; to listen needs one"),
+        ("--tls-key", "FILE", "its private key, PEM, if in a file of its own"),
+    )
+    add_switch(group, "--tls-insecure", "true", "verify no certificate: believe anybody")
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
@@ -251,6 +264,7 @@ def profiles_parser() -> argparse.ArgumentParser:
     group.add_argument("--yes", action="store_true", help="remove without asking")
     _add_config(group)
     _add_how(parser)
+    _add_protection(parser)
     _add_where(parser)
     _add_general(parser)
     return parser

@@ -1,16 +1,18 @@
 """`dicom-retrieve profiles`: list, show, path, add, remove and test saved profiles."""
 
 import argparse
+from pathlib import Path
 
 from dicom_retrieve_tui.cli.by_profile import fill_in, flags_given, open_book, url_of
 from dicom_retrieve_tui.cli.options import read_settings
+from dicom_retrieve_tui.cli.protection import unlocked
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, PROGRAM, UsageError
 from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
 from dicom_retrieve_tui.model.address import parse_pacs_url
-from dicom_retrieve_tui.model.profile import KEYS
+from dicom_retrieve_tui.model.profile import KEYS, SECURITY_FILES
 from dicom_retrieve_tui.model.text import clean_text
 
 _NO_FLAGS: dict[str, str | None] = {}
@@ -83,6 +85,8 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
         texts |= {"host": endpoint.host, "port": str(endpoint.port)}
     elif name not in book.names:
         raise UsageError("A new profile needs the address of its PACS: pacs://HOST[:PORT].")
+    for key in SECURITY_FILES & texts.keys():
+        texts[key] = str(Path(texts[key]).absolute())  # it shall be found from everywhere
     for key, text in texts.items():
         KEYS[key].check(f"--{key.replace('_', '-')}", text)
     book.put(name, texts)
@@ -113,7 +117,9 @@ def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, nam
 
     args.target = PROFILE_SIGN + name
     fill_in(args, book)
-    settings = read_settings(args)
+    settings = unlocked(read_settings(args), around)
+    if settings.tls is not None and (words := settings.tls.unverified_words):
+        around.stderr.say(words)
     try:
         round_trip_s = echo(settings)
     except PeerError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
+from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.text import clean_text
 
 
@@ -74,6 +75,17 @@ class Surroundings:
     def interactive(self) -> bool:
         """True if a person sits in front of all three streams, so that a screen can be drawn."""
         return self.stdin.isatty() and self.stdout.is_terminal and self.stderr.is_terminal
+
+    def ask_secret(self, prompt: str) -> Secret | None:
+        """What a person types without seeing it; None if nobody is there to ask."""
+        if not (self.stdin.isatty() and self.stderr.is_terminal):
+            return None
+        import getpass  # noqa: PLC0415 - hardly any run asks
+
+        try:
+            return Secret(getpass.getpass(prompt))
+        except EOFError:
+            return None
 
     def monotonic_s(self) -> float:
         """Seconds on a clock that nobody sets."""

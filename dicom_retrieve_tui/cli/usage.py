@@ -72,3 +72,11 @@ def add_values(group: Any, *flags: tuple[str, str, str]) -> None:
     """Add flags that take a value: name, metavar and help."""
     for flag, metavar, text in flags:
         group.add_argument(flag, action=Once, metavar=metavar, help=text)
+
+
+def add_switch(
+    group: Any, flag: str, text: str, help_text: str, *, dest: str | None = None
+) -> None:
+    """Add a flag that stands for the text that a profile would say; it is None where not given."""
+    dest = dest or flag.strip("-").replace("-", "_")
+    group.add_argument(flag, action="store_const", const=text, dest=dest, help=help_text)

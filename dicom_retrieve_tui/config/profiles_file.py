@@ -11,6 +11,7 @@ from typing import Any
 from dicom_retrieve_tui.config.toml_file import read_document, unknown_key, write_document
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.profile import KEYS, NOT_IN_DEFAULTS, Kind, profile_name_fault
+from dicom_retrieve_tui.model.values import YES
 
 ENVIRONMENT = "DICOM_RETRIEVE_CONFIG"
 _PROFILES, _DEFAULTS = "profiles", "defaults"
@@ -149,6 +150,8 @@ def _text(key: str, value: object) -> str | None:
     kind = KEYS[key].kind
     if kind is Kind.TEXT:
         return value if isinstance(value, str) else None
+    if kind is Kind.FLAG:
+        return str(value).lower() if isinstance(value, bool) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if kind is Kind.WHOLE and not isinstance(value, int):
@@ -164,4 +167,6 @@ def _typed(key: str, text: str) -> str | int | float:
     kind = KEYS[key].kind
     if kind is Kind.WHOLE:
         return int(text)
+    if kind is Kind.FLAG:
+        return text == YES
     return float(text) if kind is Kind.NUMBER else text

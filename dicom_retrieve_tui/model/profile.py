@@ -12,7 +12,6 @@ from enum import StrEnum
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
-from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.settings import (
@@ -33,6 +32,7 @@ class Kind(StrEnum):
     TEXT = "a text in quotes"
     WHOLE = "a whole number"
     NUMBER = "a number"
+    FLAG = "true or false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,24 @@ _KEYS = (
     Key("method", Kind.TEXT, str(Method.C_MOVE), values.method),
     Key("move_dest", Kind.TEXT, "", values.ae_title),
     Key("listen", Kind.TEXT, "", _listen),
-    Key("accept_from", Kind.TEXT, "", parse_callers),
     Key("timeout", Kind.NUMBER, f"{DEFAULT_TIMEOUT_S:g}", values.timeout_s),
     Key("parallel", Kind.WHOLE, str(values.DEFAULT_PARALLEL), values.parallel),
     Key("retries", Kind.WHOLE, str(values.DEFAULT_RETRIES), values.retries),
     Key("output", Kind.TEXT, ".", _not_empty),
     Key("layout", Kind.TEXT, FLAT, _layout),
+    Key("tls", Kind.FLAG, values.NO, values.flag),
+    Key("tls_ca", Kind.TEXT, "", _not_empty),
+    Key("tls_cert", Kind.TEXT, "", _not_empty),
+    Key("tls_key", Kind.TEXT, "", _not_empty),
+    Key("tls_insecure", Kind.FLAG, values.NO, values.flag),
     Key("notes", Kind.TEXT, "", _anything),
 )
 KEYS: Mapping[str, Key] = {key.name: key for key in _KEYS}
 """By name, in the order in which they are shown."""
+
+SECURITY_FILES = frozenset({"tls_ca", "tls_cert", "tls_key"})
+PATHS = SECURITY_FILES | {"output"}
+"""What names a file or a folder."""
 
 NOT_IN_DEFAULTS = frozenset({"host", "notes"})
 """What belongs to one PACS."""

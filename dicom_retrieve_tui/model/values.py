@@ -16,6 +16,8 @@ RETRIES_MAX = 100
 TIMEOUT_MAX_S = 86_400
 """A day: far beyond any PACS, and far below what a socket's clock can hold."""
 
+YES, NO = "true", "false"
+
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
@@ -41,6 +43,13 @@ def timeout_s(where: str, text: str) -> float:
             f"{where} {text!r}: expected seconds, more than 0 and at most {TIMEOUT_MAX_S}."
         )
     return seconds
+
+
+def flag(where: str, text: str) -> bool:
+    """Yes or no. Raises `ConfigError`."""
+    if text not in {YES, NO}:
+        raise ConfigError(f"{where} {text!r}: expected {YES} or {NO}.")
+    return text == YES
 
 
 def parallel(where: str, text: str) -> int:

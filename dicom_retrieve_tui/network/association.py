@@ -4,8 +4,9 @@ import contextlib
 import logging
 import struct
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -14,6 +15,7 @@ from dicom_retrieve_tui.errors import (
     OperationFailed,
     PeerError,
     PeerTimeout,
+    PeerUnreachable,
     ProtocolError,
 )
 from dicom_retrieve_tui.model.address import PeerAE
@@ -31,8 +33,14 @@ from dicom_retrieve_tui.network.negotiation import (
     encode_request,
 )
 
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.tls import TlsClient
+    from dicom_retrieve_tui.network.transport import Transport
+
 _LOG = logging.getLogger(__name__)
 _PDU_HEADER = struct.Struct(">BBL")
+_TLS_RECORDS = frozenset({(0x15, 3), (0x16, 3)})
+"""How an alert and a handshake begin. Source: RFC 8446 section 5.1."""
 ASSOCIATE_BYTES_MAX = 1 << 18
 """128 contexts with a role each make some 30 KB."""
 
@@ -45,6 +53,8 @@ class Caller:
     calling_ae_title: str
     clocks: Clocks
     cancel: CancelToken
+    tls: "TlsClient | None" = None
+    """None: unencrypted."""
 
 
 class Association:
@@ -73,19 +83,13 @@ class Association:
         """Connect and negotiate.
 
         Raises:
-            PeerUnreachable: There is no TCP connection to be had.
+            PeerUnreachable: There is no TCP connection to be had, or no TLS on it.
             AssociationRejected: The peer refuses the association.
             AssociationAborted, ProtocolError: It ends otherwise.
             PeerTimeout, Cancelled: It takes too long, or the user stops.
         """
         peer, clocks, cancel = caller.peer, caller.clocks, caller.cancel
-        connecting = within(
-            clocks.connect_s,
-            f"a TCP connection to {peer.endpoint}",
-            cancel,
-            ask="Is the address right, and does a firewall drop what we send?",
-        )
-        connection = Connection(connect(peer.endpoint, connecting), str(peer))
+        connection = Connection(_open(caller), str(peer))
         try:
             connection.guard = within(
                 clocks.acse_s,
@@ -175,6 +179,30 @@ class Association:
             self.abort()
 
 
+def _open(caller: Caller) -> "Transport":
+    """A TCP connection, with TLS on it if that is wanted, both under the connect clock."""
+    peer, limit_s, began_s = caller.peer, caller.clocks.connect_s, monotonic()
+    connecting = within(
+        limit_s,
+        f"a TCP connection to {peer.endpoint}",
+        caller.cancel,
+        ask="Is the address right, and does a firewall drop what we send?",
+    )
+    sock = connect(peer.endpoint, connecting)
+    if caller.tls is None:
+        return sock
+    shaking_hands = within(
+        limit_s,
+        f"the TLS handshake with {peer}",
+        caller.cancel,
+        ask="Does this port speak TLS?",
+        since_s=began_s,
+    )
+    secured = caller.tls.secure(sock, peer, shaking_hands)
+    _LOG.debug("%s with %s", secured.version, peer)
+    return secured
+
+
 def _abandon(connection: Connection, *, politely: bool) -> None:
     if politely:
         connection.guard = within(0.5, "room for an A-ABORT", CancelToken())
@@ -185,7 +213,14 @@ def _abandon(connection: Connection, *, politely: bool) -> None:
 
 def _receive_answer(connection: Connection, caller: Caller) -> bytes:
     """Wait for the A-ASSOCIATE-AC; everything else becomes an error."""
-    kind, pdu = receive_associate_pdu(connection)
+    try:
+        kind, pdu = receive_associate_pdu(connection)
+    except AssociationAborted as error:
+        tls = "do not accept our certificate" if caller.tls else "want TLS (--tls)"
+        raise AssociationAborted(
+            f"{error.found.removesuffix('.')}, instead of an answer to our A-ASSOCIATE-RQ.",
+            next_step=f"Some do so if they do not know our AE title or address, or {tls}.",
+        ) from error
     if kind == associate_pdus.A_ASSOCIATE_AC:
         return pdu
     peer = str(caller.peer)
@@ -210,9 +245,16 @@ def receive_associate_pdu(connection: Connection) -> tuple[int, bytes]:
 
     Raises:
         ProtocolError: It claims to be larger than any such PDU is.
+        PeerUnreachable: It is TLS.
     """
     connection.fill(_PDU_HEADER.size)
-    kind, _, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
+    kind, reserved, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
+    if (kind, reserved) in _TLS_RECORDS:
+        raise PeerUnreachable(
+            f"{connection.peer} speaks TLS here, and we do not.",
+            next_step="Add --tls.",
+            retryable=False,
+        )
     if length > ASSOCIATE_BYTES_MAX:
         raise ProtocolError(
             f"{connection.peer} announced {length} bytes where an A-ASSOCIATE PDU was due: "

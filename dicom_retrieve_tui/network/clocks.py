@@ -26,7 +26,7 @@ class Clocks:
     """The limits of every wait, in seconds."""
 
     connect_s: float
-    """TCP connect, name resolution included."""
+    """TCP connect, name resolution included, then the TLS handshake."""
     acse_s: float
     """A-ASSOCIATE-RQ sent until its answer."""
     first_s: float
@@ -56,13 +56,21 @@ class Clocks:
         )
 
 
-def within(limit_s: float, waiting_for: str, cancel: CancelToken, *, ask: str = "") -> Guard:
-    """A guard for one wait that must end within `limit_s` seconds from now.
+def within(
+    limit_s: float,
+    waiting_for: str,
+    cancel: CancelToken,
+    *,
+    ask: str = "",
+    since_s: float | None = None,
+) -> Guard:
+    """A guard for one wait that must end within `limit_s` seconds.
 
     Args:
         ask: What the user should ask himself if it does not, as a sentence.
+        since_s: When the clock started, on `time.monotonic()`; now if None.
     """
-    started_s = monotonic()
+    started_s = monotonic() if since_s is None else since_s
 
     def guard(now_s: float) -> None:
         if cancel.requested:

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.errors import AssociationAborted, ConfigError, PeerUnrea
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.network.clocks import TICK_S, Guard
+from dicom_retrieve_tui.network.transport import Transport
 
 BUFFER_BYTES = 1 << 19
 """Holds several of the largest PDUs that we let a peer send."""
@@ -28,13 +29,13 @@ def _no_guard(_now_s: float) -> None:
 
 
 class Connection:
-    """A connected socket with a receive buffer.
+    """A connected socket, plain or under TLS, with a receive buffer.
 
     `view[pos:have]` is what was received and not yet consumed. Consumers advance `pos` themselves:
     this is the hot path, and a method call for each header would show.
     """
 
-    def __init__(self, sock: socket.socket, peer: str) -> None:
+    def __init__(self, sock: Transport, peer: str) -> None:
         self.peer = peer
         """Names the peer in messages."""
         self.view = memoryview(bytearray(BUFFER_BYTES))
@@ -122,7 +123,7 @@ class Connection:
         return AssociationAborted(f"Lost the connection to {self.peer}: {_words(error)}.")
 
 
-def _tune(sock: socket.socket) -> None:
+def _tune(sock: Transport) -> None:
     """Send small answers at once, and notice a peer that vanished while a C-MOVE is silent."""
     options = [
         (socket.IPPROTO_TCP, "TCP_NODELAY", 1),

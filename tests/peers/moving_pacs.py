@@ -1,6 +1,7 @@
 """A raw PACS that answers a C-MOVE by calling the Storage SCP under test."""
 
 import socket
+import ssl
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +15,8 @@ from tests.runs import settings
 class MovingPacs(RawPacs):
     """Sends what matches to the port of the Storage SCP under test, over one association."""
 
-    source = ""
-    """Which address of this machine it sends from; empty for that of the PACS."""
+    scp_tls: ssl.SSLContext | None = None
+    """With what we call the Storage SCP under test; None: without TLS."""
 
     def __init__(self, holdings: list[Instance] | None = None) -> None:
         super().__init__(holdings)
@@ -52,5 +53,5 @@ class MovingPacs(RawPacs):
     def call_scp(self, wanted: list[Instance]) -> RawScu:
         """Open an association with the Storage SCP under test, to send `wanted` on."""
         classes = [i.sop_class for i in wanted]
-        self.called.append(RawScu(self.scp_port, classes, source=self.source))
+        self.called.append(RawScu(self.scp_port, classes, tls=self.scp_tls))
         return self.called[-1]

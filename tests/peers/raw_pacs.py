@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -209,6 +210,8 @@ class RawPacs:
     """Listens on loopback, one thread for each association; tests override what shall be rude."""
 
     ae_title = "RAW"
+    tls: ssl.SSLContext | None = None
+    """None: no TLS."""
 
     def __init__(self, holdings: list[Instance] | None = None) -> None:
         self.holdings = holdings if holdings is not None else instances(3)
@@ -269,9 +272,12 @@ class RawPacs:
 
     def _serve(self, sock: socket.socket) -> None:
         self.associations += 1
-        conversation = Conversation(sock)
+        sock.settimeout(_PATIENCE_S)
         try:
-            self.on_association(conversation)
+            if self.tls is not None:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+                self._socks.append(sock)
+            self.on_association(Conversation(sock))
         except (EOFError, OSError, Released):
             pass
         except BaseException as error:  # noqa: BLE001 - shown by the test that scripted it

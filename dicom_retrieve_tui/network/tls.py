@@ -1,0 +1,318 @@
+"""TLS between a TCP socket and a connection. Source: PS3.15 annex B.12 (BCP 195, RFC 9325).
+
+OpenSSL works on memory here and never on the socket: the socket keeps its short timeouts, so that
+every wait looks at its guard, and one `recv` brings many records. This module loads `ssl`, and is
+imported only where TLS is wanted.
+"""
+
+import contextlib
+import socket
+import ssl
+from time import monotonic
+from typing import Any
+
+from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerUnreachable
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.network.clocks import TICK_S, Guard
+from dicom_retrieve_tui.network.connection import connect
+from dicom_retrieve_tui.network.tls_contexts import client_context, server_context
+from dicom_retrieve_tui.network.tls_failures import (
+    NAME_MISMATCHES,
+    Circumstances,
+    Failure,
+    explain,
+    wrong_name,
+)
+
+_RECEIVE_BYTES = 1 << 17
+"""Eight of the largest records."""
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class TlsClient:
+    """Secures the associations that we request."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        """Read the certificates.
+
+        Raises:
+            ConfigError: A file cannot be used.
+        """
+        self._context = client_context(settings)
+        self._our_certificate = settings.certificate is not None
+
+    def secure(self, sock: socket.socket, peer: PeerAE, guard: Guard) -> "TlsSocket":
+        """Shake hands over a connected socket, which is closed if that fails.
+
+        Raises:
+            PeerUnreachable: There is no agreement; the message says why and what to do.
+            PeerTimeout, Cancelled: The guard says that waiting is over.
+        """
+        host = _certificate_name(peer.endpoint)
+        secured = TlsSocket(
+            sock, self._context, str(peer), host=host, our_certificate=self._our_certificate
+        )
+        try:
+            secured.shake_hands(guard)
+        except BaseException as error:
+            secured.close()
+            if not isinstance(error, (OSError, EOFError)):
+                raise
+            if getattr(error, "verify_code", None) in NAME_MISMATCHES:
+                failure = wrong_name(host, self._names_of(peer.endpoint, guard))
+            else:
+                failure = secured.failure(error)
+            raise _unreachable(str(peer), failure) from error
+        return secured
+
+    def _names_of(self, endpoint: Endpoint, guard: Guard) -> list[str]:
+        """Whom the peer's certificate is for, by a second look: a refused one is not shown to us.
+
+        The chain is verified as before, and nothing is sent but the handshake.
+        """
+        self._context.check_hostname = False
+        try:
+            with contextlib.closing(connect(endpoint, guard)) as sock:
+                secured = TlsSocket(sock, self._context, "", host="", our_certificate=False)
+                secured.shake_hands(guard)
+                return secured.peer_names()
+        except (PeerError, OSError, EOFError):
+            return []
+        finally:
+            self._context.check_hostname = True
+
+
+class TlsServer:
+    """Secures the associations that come to our Storage SCP."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        """Read the certificates.
+
+        Raises:
+            ConfigError: A file cannot be used, or there is no certificate to show.
+        """
+        self._context = server_context(settings)
+
+    def wrap(self, sock: socket.socket, peer: str) -> "TlsSocket":
+        """Put TLS on a connected socket. Whoever first receives from it shakes hands, too."""
+        return TlsSocket(sock, self._context, peer, host=None, our_certificate=True)
+
+
+class TlsSocket:
+    """A TCP socket under TLS; satisfies `transport.Transport`. One thread uses it."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        peer: str,
+        *,
+        host: str | None,
+        our_certificate: bool,
+    ) -> None:
+        """Prepare; nothing is sent before `shake_hands`.
+
+        Args:
+            peer: Names it in messages.
+            host: Whom its certificate must be for; None if the peer called us.
+            our_certificate: We have one to show.
+        """
+        self._sock = sock
+        self._peer = peer
+        self._as_server = host is None
+        self._our_certificate = our_certificate
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=host is None, server_hostname=host or None
+        )
+        self._received = memoryview(bytearray(_RECEIVE_BYTES))
+        self._unsent = memoryview(b"")
+        self._over = False
+        self._first_byte: int | None = None
+        sock.settimeout(TICK_S)
+
+    @property
+    def version(self) -> str:
+        """`TLSv1.3`, for logs."""
+        return self._tls.version() or "no TLS"
+
+    def shake_hands(self, guard: Guard) -> None:
+        """Come to terms with the peer.
+
+        Raises:
+            OSError: There are none (`ssl.SSLError`), or the TCP connection was lost.
+            EOFError: The peer closed the connection.
+            PeerTimeout, Cancelled: The guard says that waiting is over.
+        """
+        while True:
+            guard(monotonic())
+            with contextlib.suppress(TimeoutError):
+                self._flush()
+                if self._step():
+                    return
+                if not self._receive():
+                    raise EOFError
+
+    def failure(self, error: BaseException) -> Failure:
+        """Why `shake_hands` raised `error`."""
+        return explain(error, self._circumstances)
+
+    def peer_names(self) -> list[str]:
+        """The hosts that the peer's certificate is for, as far as it was verified."""
+        certificate: dict[str, Any] = self._tls.getpeercert() or {}
+        return [str(name) for _, name in certificate.get("subjectAltName", ())]
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """See `Transport`. A byte counts when its whole record is there.
+
+        Raises:
+            PeerError: The peer wants no TLS with us, or what came is none.
+        """
+        self._flush()
+        got = self._decrypt(buffer)
+        if not got and not self._over:
+            self._receive()
+            got = self._decrypt(buffer)
+            if not got and not self._over:
+                self._flush()
+                raise TimeoutError  # a part of a record: time to look at the guard
+        if not got and not self._established:
+            raise _unreachable(self._peer, self.failure(EOFError()))
+        return got
+
+    def send(self, data: memoryview, /) -> int:
+        """See `Transport`. What is taken may leave only with the next call, of whichever kind."""
+        self._flush()
+        taken = self._tls.write(data)
+        with contextlib.suppress(TimeoutError):
+            self._flush()
+        return taken
+
+    def settimeout(self, value: float | None, /) -> None:
+        """See `Transport`."""
+        self._sock.settimeout(value)
+
+    def setsockopt(self, level: int, name: int, value: int, /) -> None:
+        """See `Transport`."""
+        self._sock.setsockopt(level, name, value)
+
+    def shutdown(self, how: int, /) -> None:
+        """Say good-bye, if there is room for it, and end both directions."""
+        with contextlib.suppress(OSError):
+            self._tls.unwrap()
+        with contextlib.suppress(OSError):
+            self._flush()
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        """See `Transport`."""
+        self._sock.close()
+
+    @property
+    def _established(self) -> bool:
+        return self._tls.version() is not None
+
+    @property
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
+            as_server=self._as_server,
+            our_certificate=self._our_certificate,
+            first_byte=self._first_byte,
+        )
+
+    def _step(self) -> bool:
+        """Go on with the handshake as far as what has come allows; True if it is done."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                self._flush()  # the alert, by which the peer learns why
+            raise
+        with contextlib.suppress(TimeoutError):
+            self._flush()
+        return True
+
+    def _decrypt(self, buffer: memoryview) -> int:
+        """Decrypt into `buffer` what has come; 0 if that makes no whole record."""
+        read, got, size = self._tls.read, 0, len(buffer)
+        try:
+            while got < size:
+                # With a buffer it returns a count, whatever typeshed says.
+                count: int = read(size - got, buffer[got:])  # type: ignore[assignment]
+                if not count:
+                    self._over = True
+                    break
+                got += count
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLEOFError:
+            self._over = True
+        except ssl.SSLError as error:
+            self._over = True
+            with contextlib.suppress(OSError):
+                self._flush()  # the alert, by which the peer learns why
+            if not got:
+                raise self._ended(error) from error
+        return got
+
+    def _ended(self, error: ssl.SSLError) -> PeerError:
+        """TLS has ended; of 1.3, a peer judges our certificate only after the handshake."""
+        failure = explain(error, self._circumstances)
+        if failure.retryable and self._established:
+            return AssociationAborted(f"Lost the TLS connection to {self._peer}: {failure.what}.")
+        return _unreachable(self._peer, failure)
+
+    def _receive(self) -> int:
+        """Wait for bytes from the network, a tick at most."""
+        count = self._sock.recv_into(self._received)
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):  # as in `Connection`
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        if not count:
+            self._incoming.write_eof()
+            return 0
+        if self._first_byte is None:
+            self._first_byte = self._received[0]
+        return self._incoming.write(self._received[:count])
+
+    def _flush(self) -> None:
+        """Send everything that is encrypted."""
+        while True:
+            while self._unsent:
+                self._unsent = self._unsent[self._send() :]
+            if not self._outgoing.pending:
+                return
+            self._unsent = memoryview(self._outgoing.read())
+
+    def _send(self) -> int:
+        try:
+            return self._sock.send(self._unsent)
+        except TimeoutError:
+            raise
+        except OSError:
+            self._hear_last_words()
+            raise
+
+    def _hear_last_words(self) -> None:
+        """Raise `PeerError` if the peer said why before it broke the connection."""
+        if not self._over:
+            with contextlib.suppress(OSError):
+                self._receive()
+            self._decrypt(memoryview(bytearray(1)))
+
+
+def _unreachable(peer: str, failure: Failure) -> PeerUnreachable:
+    return PeerUnreachable(
+        f"The TLS handshake with {peer} failed: {failure.what}.",
+        next_step=failure.advice,
+        retryable=failure.retryable,
+    )
+
+
+def _certificate_name(endpoint: Endpoint) -> str:
+    """The host as a certificate has it: without the zone of an IPv6 address, without a last dot."""
+    return endpoint.host.partition("%")[0].rstrip(".")

@@ -1,0 +1,133 @@
+"""TLS at the command line and in profiles: what is meant, and what secrets may never show in."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.peers.certificates import Authority, Issued
+from tests.unit.cli.scripted import C_GET, PACS, STUDY, Engine, Result, run, study_of, whole_run
+
+PHRASE = "correct horse"
+TLS = ("--tls", "--tls-ca", "ca.pem")
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Issued:
+    """A certificate whose private key has a passphrase."""
+    return Authority(tmp_path_factory.mktemp("authority")).issue("ours", passphrase=PHRASE)
+
+
+def _engine() -> Engine:
+    return whole_run(study_of(Verdict.COMPLETE, came=1))
+
+
+def _order(*argv: str) -> tuple[Result, Settings]:
+    engine = _engine()
+    result = run(*argv, engine=engine)
+    ((_, settings),) = engine.asked
+    return result, settings
+
+
+def _show(issued: Issued) -> tuple[str, ...]:
+    return ("--tls-cert", str(issued.certificate), "--tls-key", str(issued.key))
+
+
+def test_without_a_flag_there_is_no_tls() -> None:
+    assert _order(*C_GET)[1].tls is None
+
+
+def test_every_flag_of_tls_arrives() -> None:
+    flags = (*TLS, "--tls-cert", "us.pem", "--tls-key", "us.key", "--tls-insecure")
+
+    assert _order(*C_GET, *flags)[1].tls == TlsSettings(
+        ca=Path("ca.pem"), certificate=Path("us.pem"), key=Path("us.key"), verify=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--tls-ca", "ca.pem"), "--tls-ca has no use without --tls"),
+        (("--tls-insecure",), "--tls-insecure has no use without --tls"),
+        (("--no-tls", "--tls-cert", "us.pem"), "--tls-cert has no use without --tls"),
+        (("--tls", "--tls-key", "us.key"), "--tls-key needs --tls-cert"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_told(flags: tuple[str, ...], words: str) -> None:
+    engine = _engine()
+
+    result = run(*C_GET, *flags, engine=engine)
+
+    assert (result.code, engine.asked) == (1, [])
+    assert words in result.err
+
+
+def test_to_listen_with_tls_needs_a_certificate() -> None:
+    result = run(
+        PACS, "--move-dest", "US", "--listen", "11112", "--study-uid", STUDY, *TLS, engine=_engine()
+    )
+
+    assert result.code == 1
+    assert "--listen with --tls needs --tls-cert and --tls-key" in result.err
+
+
+def test_the_passphrase_comes_from_the_environment_and_shows_nowhere(
+    locked: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DICOM_RETRIEVE_KEY_PASSPHRASE", PHRASE)
+
+    result, settings = _order(*C_GET, *TLS, *_show(locked), "-v")
+
+    assert settings.tls is not None
+    assert settings.tls.key_passphrase == Secret(PHRASE)
+    assert PHRASE not in repr(settings) + result.out + result.err
+
+
+def test_without_anybody_to_ask_a_missing_passphrase_is_told(
+    locked: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DICOM_RETRIEVE_KEY_PASSPHRASE", raising=False)
+    engine = _engine()
+
+    result = run(*C_GET, *TLS, *_show(locked), engine=engine)
+
+    assert (result.code, engine.asked) == (1, [])
+    assert "put it into DICOM_RETRIEVE_KEY_PASSPHRASE in the environment" in result.err
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        '[defaults]\ntls_ca = "~/ca.pem"\n'
+        '[profiles.safe]\nhost = "pacs.test"\nmethod = "c-get"\ntls = true\n'
+        '[profiles.plain]\nhost = "pacs.test"\nmethod = "c-get"\n'
+    )
+    monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.mark.usefixtures("file")
+def test_a_profile_says_that_there_is_tls(tmp_path: Path) -> None:
+    assert _order("@safe", STUDY)[1].tls == TlsSettings(ca=tmp_path / "ca.pem")
+
+
+@pytest.mark.usefixtures("file")
+def test_without_tls_what_is_saved_for_it_waits() -> None:
+    assert _order("@plain", STUDY)[1].tls is None
+    assert _order("@safe", STUDY, "--no-tls")[1].tls is None
+
+
+def test_saved_files_are_found_from_everywhere(file: Path, tmp_path: Path) -> None:
+    result = run("profiles", "add", "new", PACS, "--method", "c-get", *TLS)
+
+    assert result.code == 0, result.err
+    assert f'tls = true\ntls_ca = "{tmp_path}/ca.pem"' in file.read_text()
+    run("profiles", "add", "new", "--no-tls")
+    assert "tls = false" in file.read_text()
