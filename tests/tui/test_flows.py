@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 from rich.segment import Segments
-from textual.widgets import Footer, Input
-from textual.widgets._footer import FooterKey
+from textual.widgets import Input
 
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.rows import State
@@ -37,22 +36,6 @@ async def test_the_empty_screen_says_what_to_do(size: tuple[int, int]) -> None:
         assert "Paste a Study Instance UID above and press enter;" in text
         assert "PACS1 pacs.test:104" in text
         assert all(len(line) <= size[0] for line in text.split("\n"))
-
-
-@pytest.mark.parametrize("width", [60, 80])
-@pytest.mark.parametrize("focus", ["queue", "uids"])
-async def test_every_key_of_the_footer_fits(width: int, focus: str) -> None:
-    async with opened((width, 24)) as bench:
-        bench.app.screen.query_one(f"#{focus}").focus()
-        await bench.pilot.pause()
-        footer = bench.app.screen.query_one(Footer)
-        await bench.until(lambda: footer.query(FooterKey))
-
-        keys = [key for key in footer.query(FooterKey) if key.region.width]
-
-        assert 4 <= len(keys) <= 7
-        assert max(key.region.right for key in keys) <= width
-        assert {"queue": "Quit", "uids": "Help"}[focus] in bench.text(footer)
 
 
 async def test_five_hundred_lines_pasted_are_five_hundred_studies() -> None:
@@ -184,7 +167,7 @@ async def test_what_a_peer_says_is_shown_as_it_is_and_moves_no_cursor(tmp_path: 
         said = "status 0xC001 [/nonsense] \x1b[31m[bold"
         await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0, reason=said))
         await bench.until(lambda: "What failed is listed in" in bench.text())
-        assert "[red]/failed-studies.txt" in bench.joined()
+        assert "[red]/failed-studies.txt" in bench.joined().replace(" ", "")
         await bench.until(lambda: "[31m[bold" in bench.text(bench.main.query_one("#events")))
         await bench.pilot.press("enter")
 

@@ -51,6 +51,7 @@ _NAMES = {
     "QueuePane": "On studies",
     "UidLine": "In the UID line",
     "EventsPane": "In the events",
+    "FilterLine": "In the filter",
     "Input": "In a field",
     "MainScreen": "Everywhere here",
     "RetrieveApp": "Everywhere",

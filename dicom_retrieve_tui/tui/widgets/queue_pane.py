@@ -14,6 +14,26 @@ from dicom_retrieve_tui.tui.rows import Row, Totals
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
 
+class FilterLine(Input):
+    """Part of what is looked for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "To the queue", id="filter.keep"),
+        Binding("escape", "drop", "Clear", key_display="esc", id="filter.clear"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
+    ]
+
+    HELP: ClassVar[str] = """\
+Shows only the rows that have this in their UID, patient, modality or reason."""
+
+    class Dropped(Message):
+        """The filter is to go."""
+
+    def action_drop(self) -> None:
+        """Filter no longer."""
+        self.post_message(self.Dropped())
+
+
 class QueuePane(Vertical):
     """The table, and a line for the filter while there is one."""
 
@@ -66,7 +86,7 @@ class QueuePane(Vertical):
 
     def compose(self) -> ComposeResult:
         """The filter, hidden, and the table."""
-        yield Input(
+        yield FilterLine(
             placeholder="part of a UID, patient or reason; esc clears", compact=True, id="filter"
         )
         yield QueueTable(id="queue")
@@ -102,6 +122,7 @@ class QueuePane(Vertical):
         place.add_class("-open")
         place.focus()
 
+    @on(FilterLine.Dropped)
     def action_clear(self) -> None:
         """Take the filter away, then the marks, then the tab."""
         place = self.query_one("#filter", Input)

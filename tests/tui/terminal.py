@@ -1,0 +1,121 @@
+"""The real program in a real pseudo-terminal, and a screen that a test can read."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+PATIENCE_S = 20.0
+"""Longest wait for anything; nothing waits that long unless it hangs."""
+
+_LOCAL_FLAGS = 3
+"""Index of the flags with ECHO and ICANON in what `termios.tcgetattr` returns."""
+
+
+class Terminal:
+    """A terminal with a program in it, which leaving it ends."""
+
+    def __init__(
+        self, argv: Sequence[str], size: tuple[int, int], environ: Mapping[str, str]
+    ) -> None:
+        self.columns, self.lines = size
+        self._screen = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._screen)
+        self.said = bytearray()
+        """Everything that the program wrote."""
+        self._master, self._slave = pty.openpty()
+        self._set_size()
+        self._found = termios.tcgetattr(self._slave)
+        self.process = subprocess.Popen(
+            argv,
+            stdin=self._slave,
+            stdout=self._slave,
+            stderr=self._slave,
+            env={**environ, "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"},
+            start_new_session=True,
+            # Its controlling terminal, as a shell would give it one: it hears of another size.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+        os.close(self._slave)
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def as_found(self) -> bool:
+        """True if the terminal is set as it was before the program."""
+        return termios.tcgetattr(self._slave)[:6] == self._found[:6]
+
+    def type(self, keys: str) -> None:
+        """Press keys, as the terminal sends them."""
+        data = keys.encode()
+        while data:
+            data = data[os.write(self._master, data) :]
+
+    def paste(self, text: str) -> None:
+        """Paste, in the brackets that the program asked for."""
+        self.until(lambda: b"\x1b[?2004h" in self.said)
+        self.type(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Take the window by its corner."""
+        self.columns, self.lines = columns, lines
+        self._screen.resize(lines, columns)
+        self._set_size()
+
+    def shows(self, *texts: str) -> None:
+        """Wait until all of these stand on the screen."""
+        self.until(lambda: all(text in self.text for text in texts), " and ".join(texts))
+
+    def until(self, condition: Callable[[], object], what: str = "it") -> None:
+        """Read what the program writes until the condition holds."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            left_s = deadline_s - time.monotonic()
+            assert left_s > 0, f"{what} never came:\n{self.text}"
+            self._read(min(left_s, 0.05))
+
+    def ends(self) -> int:
+        """Wait for the program's end; its exit code."""
+        self.until(lambda: self.process.poll() is not None, "the end")
+        while self._read(0):
+            pass
+        return self.process.returncode
+
+    def _read(self, within_s: float) -> bool:
+        if not select.select([self._master], [], [], within_s)[0]:
+            return False
+        data = os.read(self._master, 65536)
+        self.said += data
+        self._stream.feed(data)
+        return bool(data)
+
+    def _set_size(self) -> None:
+        size = struct.pack("HHHH", self.lines, self.columns, 0, 0)
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, size)

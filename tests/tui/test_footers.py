@@ -1,0 +1,37 @@
+"""Every key that a footer shows can be read, on each screen: Textual's own clips what is long."""
+
+import pytest
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+from tests.tui.application import opened
+from tests.tui.builders import uids
+
+SCREENS = {
+    "UID line": ([], "Help"),
+    "queue": (["escape"], "Quit"),
+    "filter": (["escape", "slash"], "Clear"),
+    "events": (["escape", "f6"], "Quit"),
+    "options": (["f4"], "Cancel"),
+    "load list": (["ctrl+o"], "Cancel"),
+    "details": (["escape", "enter"], "Copy missing UIDs"),
+}
+"""The keys that lead there, and what its footer must not lack."""
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_every_key_of_the_footer_fits(width: int, screen: str) -> None:
+    keys, needed = SCREENS[screen]
+    async with opened((width, 24)) as bench:
+        await bench.start(*uids(1))
+        bench.main.query_one("#uids").focus()
+        await bench.pilot.press(*keys)
+        footer = bench.app.screen.query_one(Footer)
+        await bench.until(lambda: needed in bench.text(footer))
+
+        shown = [key for key in footer.query(FooterKey) if key.region.width]
+
+        assert 1 <= len(shown) <= 7
+        assert max(key.region.right for key in shown) <= width
+        assert all(key.description in bench.text(footer) for key in shown)
