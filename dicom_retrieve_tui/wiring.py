@@ -33,6 +33,7 @@ from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.examination import Examination
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsClient, TlsServer
 
 _BACKOFF = Backoff()
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - to be told apart, not to be bound
 
 
 def retrieve(
@@ -93,7 +95,7 @@ def open_session(
         unused.callback(store.close)
         desk = Desk(store, outbox.append)
         _note_dangers(settings, outbox)
-        scp = _storage_scp(desk, clocks, settings)
+        scp = _storage_scp(desk, clocks, settings, plan)
         if scp is not None:
             unused.enter_context(scp)
         run = _run(plan, settings, clocks, outbox, cancel)
@@ -103,7 +105,7 @@ def open_session(
             drain_s=clocks.drain_s,
             backoff=backoff,
             queue=run.queue,
-            listening_at=f"{scp.host}:{scp.port}" if scp else "",
+            listening_at=_reachable_at(scp, settings, desk) if scp else "",
         )
         return Session(run, study, cancel, resources=unused.pop_all(), report=desk.report_bytes)
 
@@ -171,7 +173,9 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     folder is not touched. The last finding is the conclusion, unless the user stops.
     """
     clocks = Clocks.from_timeout(settings.timeout_s)
-    examination = Examination(_caller(settings, clocks, cancel), plan, settings.listen)
+    examination = Examination(
+        _caller(settings, clocks, cancel), plan, settings.listen, settings.accept_from
+    )
     steps: list[Step] = []
     try:
         for finding in chain(examination.steps(), _trials(plan, settings, examination, cancel)):
@@ -262,9 +266,31 @@ def _tls_server(settings: Settings) -> "TlsServer | None":
     return TlsServer(settings.tls)
 
 
-def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings) -> StorageScp | None:
+def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings, plan: Plan) -> StorageScp | None:
     if settings.listen is None:
         return None
     host, port = settings.listen
     host = host or address_towards(settings.peer.endpoint)
-    return StorageScp(desk, clocks, host=host, port=port, tls=_tls_server(settings))
+    callers = Callers(settings.peer.endpoint.host, settings.accept_from)
+    ae_title = plan.move_destination or settings.calling_ae_title
+    return StorageScp(
+        desk,
+        clocks,
+        callers,
+        ae_title=ae_title,
+        host=host,
+        port=port,
+        tls=_tls_server(settings),
+    )
+
+
+def _reachable_at(scp: StorageScp, settings: Settings, desk: Desk) -> str:
+    """Host and port as the PACS needs them; a word if we listen where nobody thought of."""
+    if scp.host not in _EVERYWHERE:
+        return f"{scp.host}:{scp.port}"
+    text = (
+        f"Listening on port {scp.port} of every interface of this machine, as --listen {scp.host} "
+        "says; --listen PORT alone takes only the one towards the PACS."
+    )
+    desk.emit(Noted(study_instance_uid=None, text=text))
+    return f"{address_towards(settings.peer.endpoint)}:{scp.port}"

@@ -50,6 +50,8 @@ def fill_in(args: argparse.Namespace, book: ProfileBook) -> None:
     _settle_tls(args, held)
     if held["method"].text == Method.C_GET and _is_saved(held.get("listen")):
         args.listen = None  # it serves the profile's C-MOVE, and the user asked for C-GET
+    if args.listen is None and _is_saved(held.get("accept_from")):
+        args.accept_from = None
 
 
 def url_of(held: Mapping[str, Value]) -> str:

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
+from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.settings import (
@@ -108,6 +109,9 @@ def read_settings(args: argparse.Namespace) -> Settings:
         if args.timeout is None
         else values.timeout_s("--timeout", args.timeout),
         listen=None if args.listen is None else parse_listen(args.listen),
+        accept_from=()
+        if args.accept_from is None
+        else parse_callers("--accept-from", args.accept_from),
         tls=read_tls(args),
     )
 
@@ -130,6 +134,10 @@ def _method(args: argparse.Namespace) -> tuple[Method, str | None]:
     """The method, and the move destination unless the method is C-GET, which has none."""
     method = values.method("--method", Method.C_MOVE if args.method is None else args.method)
     move_destination = _ae_title("--move-dest", args.move_dest)
+    if args.accept_from is not None and args.listen is None:
+        raise ConfigError(
+            "--accept-from says who may send to our own Storage SCP, and needs --listen."
+        )
     if method is Method.C_GET:
         if args.listen is not None:
             raise ConfigError(

@@ -195,6 +195,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
         ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
         ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
+        ("--accept-from", "WHO[,..]", "further hosts or networks that may send here"),
         ("--parallel", "N", "associations at once, 1 to 64 (1)"),
         ("--timeout", "S", "seconds without a byte before we give up (60)"),
         ("--retries", "N", "further attempts at what may heal, 0 to 100 (3)"),

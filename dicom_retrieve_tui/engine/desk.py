@@ -7,18 +7,21 @@ C-MOVE that caused them.
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
     InstanceRefused,
     InstanceSetAside,
     InstanceStored,
+    Noted,
 )
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placement
@@ -26,6 +29,8 @@ from dicom_retrieve_tui.model.placement import Placement
 _SUCCESS = 0x0000
 _NOBODY_ASKED = 0xA700
 _DOES_NOT_MATCH = 0xA900
+_TURNED_AWAY_MAX = 16
+"""Whoever tries every address of a network need not fill the screen."""
 
 
 class Desk:
@@ -38,6 +43,8 @@ class Desk:
         """Set once the disk refused; nothing more can be kept in this run."""
         self.wanted_tags = store.wanted_tags | tags.IDENTITY
         self._works: dict[str, StudyWork] = {}
+        self._turned_away: dict[RefusedCaller, float] = {}
+        """When each was last refused, by the monotonic clock."""
         self._lock = threading.Lock()
 
     def open(self, work: StudyWork) -> None:
@@ -82,6 +89,26 @@ class Desk:
         if not works:
             raise self.refusal(offer, None, "nobody asked for it", _NOBODY_ASKED)
         return _Arrival(self, offer, works[0] if len(works) == 1 else None)
+
+    @property
+    def expecting(self) -> bool:
+        """True while a study is open: whoever has an instance for it may call."""
+        return bool(self._works)
+
+    def turn_away(self, caller: RefusedCaller) -> None:
+        """Note somebody whom our Storage SCP refused, and tell of him the first time."""
+        with self._lock:
+            known = caller in self._turned_away
+            if not known and len(self._turned_away) >= _TURNED_AWAY_MAX:
+                return
+            self._turned_away[caller] = monotonic()
+        if not known:
+            self.emit(Noted(study_instance_uid=None, text=str(caller)))
+
+    def turned_away_since(self, start_s: float) -> tuple[RefusedCaller, ...]:
+        """Whom it refused since then."""
+        with self._lock:
+            return tuple(each for each, at_s in self._turned_away.items() if at_s >= start_s)
 
     def work_of(self, study_uid: str) -> StudyWork | None:
         """The running work for a study."""

@@ -4,10 +4,11 @@ The peer's final status and counters give reasons and next steps; they decide on
 nothing else to go by: for instances that went to somebody else's SCP.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.events import StudyFinished
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.retry import Cure, error_cure, status_cure
@@ -29,6 +30,8 @@ class Ending:
     cancelled: bool = False
     elsewhere: bool = False
     """The instances went to somebody else's SCP."""
+    turned_away: tuple[RefusedCaller, ...] = ()
+    """Who called our Storage SCP meanwhile and was refused."""
     destination: str = ""
     """Where a C-MOVE was to send to: AE title, host and port, as its administrator needs it."""
 
@@ -63,10 +66,17 @@ def judge(work: StudyWork, ending: Ending) -> StudyFinished:
         return _judge_full(work)
     if ending.cancelled:
         return _finished(work, Verdict.CANCELLED, "")
-    if work.inventory.listed:
-        verdict = Verdict.PARTIAL if work.stored_count else Verdict.FAILED
-        return _finished(work, verdict, ending.reason or _unexplained(work, ending))
-    return _judge_unlisted(work, ending)
+    finished = (
+        _judge_listed(work, ending) if work.inventory.listed else _judge_unlisted(work, ending)
+    )
+    told = [finished.reason, *map(str, ending.turned_away)]  # the PACS itself, perhaps
+    return replace(finished, reason=" ".join(filter(None, told)))
+
+
+def _judge_listed(work: StudyWork, ending: Ending) -> StudyFinished:
+    """Something of what was listed is missing."""
+    verdict = Verdict.PARTIAL if work.stored_count else Verdict.FAILED
+    return _finished(work, verdict, ending.reason or _unexplained(work, ending))
 
 
 def _judge_full(work: StudyWork) -> StudyFinished:

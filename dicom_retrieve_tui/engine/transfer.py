@@ -66,7 +66,7 @@ class Transfer:
         """Ask until everything is there or there is no more to try."""
         if self.work.inventory.empty or self.work.complete:
             return Ending()
-        cancelled, error = False, None
+        cancelled, error, start_s = False, None, monotonic()
         try:
             self._run_method()
         except Cancelled:
@@ -77,6 +77,7 @@ class Transfer:
             final=self._final,
             error=error or self.desk.disk_failure,
             cancelled=cancelled or self.cancel.requested,
+            turned_away=self.desk.turned_away_since(start_s),
             elsewhere=self._moved and not self.plan.listening,
             destination=self.destination if self._moved else "",
         )

@@ -49,7 +49,7 @@ def parse_pacs_url(url: str) -> Endpoint:
         raise ConfigError(f"{url!r} {found}; a PACS is given as {_SCHEME}HOST[:PORT], {_EXAMPLE}")
     rest = url[len(_SCHEME) :].removesuffix("/")
     host, port_text = _split(rest)
-    if not _is_host(host):
+    if not is_host(host):
         raise ConfigError(f"{url!r} names no host; a PACS is given as {_SCHEME}HOST[:PORT]")
     port = DEFAULT_PORT if port_text is None else _port(port_text, url)
     return Endpoint(host=host.strip("[]"), port=port)
@@ -65,7 +65,7 @@ def parse_listen(text: str, where: str = "--listen") -> tuple[str | None, int]:
         ConfigError: It is no such address.
     """
     host, port_text = (None, text) if ":" not in text else _split(text)
-    if port_text is None or (host is not None and not _is_host(host)):
+    if port_text is None or (host is not None and not is_host(host)):
         raise ConfigError(f"{where} {text!r}: expected [HOST:]PORT, for example 11112")
     return (host.strip("[]") if host else None), _port(port_text, f"{where} {text}")
 
@@ -80,7 +80,8 @@ def _split(text: str) -> tuple[str, str | None]:
     return host, port if colon else None
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
+    """True for a host name, an IPv4 address, or an IPv6 address in brackets."""
     return bool(_HOST.fullmatch(text) or _IPV6.fullmatch(text))
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
+from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.settings import (
@@ -88,6 +89,7 @@ _KEYS = (
     Key("method", Kind.TEXT, str(Method.C_MOVE), values.method),
     Key("move_dest", Kind.TEXT, "", values.ae_title),
     Key("listen", Kind.TEXT, "", _listen),
+    Key("accept_from", Kind.TEXT, "", parse_callers),
     Key("timeout", Kind.NUMBER, f"{DEFAULT_TIMEOUT_S:g}", values.timeout_s),
     Key("parallel", Kind.WHOLE, str(values.DEFAULT_PARALLEL), values.parallel),
     Key("retries", Kind.WHOLE, str(values.DEFAULT_RETRIES), values.retries),

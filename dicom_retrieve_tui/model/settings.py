@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.model.address import PeerAE
+from dicom_retrieve_tui.model.callers import AllowedCaller
 from dicom_retrieve_tui.model.security import TlsSettings
 
 DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"
@@ -28,5 +29,7 @@ class Settings:
     listen: tuple[str | None, int] | None = None
     """Host and port of our own Storage SCP; host None is the interface towards the PACS, port 0
     any free one. None: no listener."""
+    accept_from: tuple[AllowedCaller, ...] = ()
+    """Who may send to it beside the PACS's own addresses."""
     tls: TlsSettings | None = None
     """None: unencrypted."""

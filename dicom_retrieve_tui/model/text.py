@@ -29,6 +29,15 @@ def clean_text(text: str, limit: int | None = None) -> str:
     return text
 
 
+def quoted(text: str, limit: int = 64) -> str:
+    """The text in quotes, as code would write it: whatever a terminal would obey is spelt out.
+
+    Args:
+        limit: Most characters of the text that are shown; the longest UID has 64.
+    """
+    return repr(text) if len(text) <= limit else repr(text[:limit]) + _ELLIPSIS
+
+
 def _clean_character(character: str) -> str:
     category = unicodedata.category(character)
     if category in _NEVER_SHOWN:

@@ -127,6 +127,12 @@ def decode_rejection(pdu: bytes) -> tuple[int, int, int]:
     return result, source, reason
 
 
+def encode_rejection(result: int, source: int, reason: int) -> bytes:
+    """Write an A-ASSOCIATE-RJ."""
+    length = _REJECTION.size - _PDU_HEADER.size
+    return _REJECTION.pack(A_ASSOCIATE_RJ, length, result, source, reason)
+
+
 def _item(kind: int, value: bytes) -> bytes:
     return _ITEM_HEADER.pack(kind, len(value)) + value
 

@@ -10,6 +10,7 @@ from dicom_retrieve_tui.errors import (
     PeerTimeout,
     RetrieveError,
 )
+from dicom_retrieve_tui.model.callers import AllowedCaller
 from dicom_retrieve_tui.model.diagnosis import (
     Check,
     Finding,
@@ -47,17 +48,23 @@ _METHOD_OF = {
 class Examination:
     """One PACS, looked at once."""
 
-    def __init__(self, caller: Caller, plan: Plan, listen: tuple[str | None, int] | None) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        plan: Plan,
+        listen: tuple[str | None, int] | None,
+        accept_from: tuple[AllowedCaller, ...] = (),
+    ) -> None:
         """Prepare; nothing is sent before the steps are read.
 
         Args:
             plan: How a retrieval would ask. If it names a study, that is listed.
-            listen: As in `Settings`.
+            listen: As in `Settings`, and so `accept_from`.
         """
         self._plan = plan
         self._listen = listen
         self._caller = caller
-        self._questions = Questions(caller, listen)
+        self._questions = Questions(caller, listen, accept_from)
         self.method = Method.C_MOVE if plan.method is Method.C_MOVE else Method.C_GET
         """Which a retrieval would use, as far as is known by now."""
         self.works: dict[Check, bool] = {}

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
+from dicom_retrieve_tui.model.callers import AllowedCaller, RefusedCaller
 from dicom_retrieve_tui.model.diagnosis import NAME_A_STUDY, Check, Outcome, Step
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
@@ -41,6 +42,7 @@ from dicom_retrieve_tui.model.status import (
 )
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Guard, within
 from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
 from dicom_retrieve_tui.network.inventory import take_inventory
@@ -66,10 +68,16 @@ class Questions:
     Each raises `PeerError` or `ConfigError` where the answer is bad, and `Cancelled`.
     """
 
-    def __init__(self, caller: Caller, listen: tuple[str | None, int] | None) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        listen: tuple[str | None, int] | None,
+        accept_from: tuple[AllowedCaller, ...],
+    ) -> None:
         # Nothing that is asked for here comes from tape.
         self._caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
         self._listen = listen
+        self._accept_from = accept_from
         self._offered: frozenset[str] = frozenset()
         self._nobodys_study = f"2.25.{uuid.uuid4().int}"
         self.own_address = ""
@@ -166,7 +174,7 @@ class Questions:
 
     def listener(self) -> Step:
         """Whether our own Storage SCP can listen."""
-        with self._storage_scp() as scp:
+        with self._storage_scp(self._caller.calling_ae_title, _Refusing()) as scp:
             host, port = scp.host, scp.port
         found = f"We can listen on {host} port {port}."
         if _is_loopback(host) and self.own_address and not _is_loopback(self.own_address):
@@ -190,15 +198,18 @@ class Questions:
         """Whether it takes C-MOVE requests to our destination."""
         if move_destination is None:
             raise ConfigError("No move destination is set.", next_step=self._try_c_move)
+        reception = _Refusing()
         with ExitStack() as stack:
             if self._listen is not None:
                 # Some connect to the destination before they look what there is to send.
-                stack.enter_context(self._storage_scp())
+                stack.enter_context(self._storage_scp(move_destination, reception))
             association = stack.enter_context(self._associated())
             try:
                 final = c_move(association, self._order(), move_destination)
             except AssociationAborted as error:
                 raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
+        for caller in reception.turned_away[:1]:
+            return _failed(Check.MOVE, caller.found, caller.advice)
         whose = "us" if self._listen else "somebody else's SCP: no file will come here"
         return self._judged(
             Check.MOVE, final, f"{self._models(MOVE)}, to {move_destination} ({whose})"
@@ -230,10 +241,15 @@ class Questions:
     def _associated(self, proposals: tuple[Proposal, ...] = ()) -> Association:
         return Association.request(self._caller, QUERY_RETRIEVE + proposals)
 
-    def _storage_scp(self) -> StorageScp:
+    def _storage_scp(self, ae_title: str, reception: "_Refusing") -> StorageScp:
         host, port = self._listen or (None, 0)
         return StorageScp(
-            _Refusing(), self._caller.clocks, host=host or self.own_address, port=port
+            reception,
+            self._caller.clocks,
+            Callers(self._caller.peer.endpoint.host, self._accept_from),
+            ae_title=ae_title,
+            host=host or self.own_address,
+            port=port,
         )
 
     def _order(self) -> Order:
@@ -284,6 +300,14 @@ class Questions:
 
 class _Refusing:
     """Nothing was asked for that could come."""
+
+    expecting = True  # whoever connects only to look, shall find us
+
+    def __init__(self) -> None:
+        self.turned_away: list[RefusedCaller] = []
+
+    def turn_away(self, caller: RefusedCaller) -> None:
+        self.turned_away.append(caller)
 
     def begin(self, offer: InstanceOffer) -> Incoming:
         raise InstanceUnfit(

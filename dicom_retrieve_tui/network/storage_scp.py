@@ -2,6 +2,7 @@
 
 One listener for all running C-MOVEs, one thread for each association that a PACS opens. Which
 study an instance belongs to is the receiver's business: a PACS may use several for one study.
+Whoever is no address of the PACS, or calls us by another name, gets no association.
 Source: PS3.4 annex B, PS3.8 section 9.1.2.
 """
 
@@ -11,7 +12,7 @@ import os
 import socket
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from dicom_retrieve_tui.errors import (
     Cancelled,
@@ -21,16 +22,20 @@ from dicom_retrieve_tui.errors import (
     ProtocolError,
     StoreError,
 )
+from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.text import clean_text, quoted
 from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network.association import receive_associate_pdu
+from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import TICK_S, Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
-from dicom_retrieve_tui.network.negotiation import decode_request
+from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
 from dicom_retrieve_tui.network.receiving import InstanceReceiver, receive_instance
+from dicom_retrieve_tui.network.services import VERIFICATION
+from dicom_retrieve_tui.network.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsServer
@@ -40,15 +45,43 @@ _ASSOCIATE_S_MAX = 10.0
 """A PACS sends its A-ASSOCIATE-RQ at once; only a stranger takes longer."""
 _BACKLOG = 64
 
+_NOT_OUR_TITLE = (1, 1, 7)
+_NOT_THEIR_TITLE = (1, 1, 3)
+_NOTHING_EXPECTED = (2, 1, 1)
+_NO_ROOM = (2, 3, 2)
+"""Result, source and reason of an A-ASSOCIATE-RJ. Source: PS3.8 Table 9-21."""
+
+
+class Reception(InstanceReceiver, Protocol):
+    """Takes instances from whoever calls, while it expects any."""
+
+    @property
+    def expecting(self) -> bool:
+        """True while anybody waits for instances."""
+
+    def turn_away(self, caller: RefusedCaller) -> None:
+        """Note that somebody was refused who may have been the PACS."""
+
+
+class _Refused(Exception):
+    """There is no association for this caller."""
+
+    def __init__(self, reason: str, rejection: tuple[int, int, int] | None = None) -> None:
+        super().__init__(reason)
+        self.rejection = rejection
+        """What to answer; None says nothing at all."""
+
 
 class StorageScp:
     """Listens for C-STORE associations and hands each instance to a receiver."""
 
     def __init__(
         self,
-        receiver: InstanceReceiver,
+        receiver: Reception,
         clocks: Clocks,
+        callers: Callers,
         *,
+        ae_title: str,
         host: str,
         port: int,
         tls: "TlsServer | None" = None,
@@ -56,6 +89,7 @@ class StorageScp:
         """Bind and listen; nothing is accepted before `start`.
 
         Args:
+            ae_title: Ours, by which a caller must call us.
             port: 0 takes any free port; `port` then says which.
             tls: Whoever calls must speak TLS; None: must not.
 
@@ -64,6 +98,10 @@ class StorageScp:
         """
         self._receiver = receiver
         self._clocks = clocks
+        self._callers = callers
+        self._ae_title = ae_title
+        self._visitors = Visitors()
+        self._refusals = _Refusals()
         self._tls = tls
         self._stop = CancelToken()
         self._threads: set[threading.Thread] = set()
@@ -84,6 +122,10 @@ class StorageScp:
         self._acceptor = threading.Thread(target=self._accept, name="storage-scp")
 
     def __enter__(self) -> Self:
+        _LOG.info(
+            "listening as %s on %s port %d for %s",
+            self._ae_title, self.host, self.port, self._callers,
+        )  # fmt: skip
         self._acceptor.start()
         return self
 
@@ -101,6 +143,7 @@ class StorageScp:
             threads = list(self._threads)
         for thread in threads:
             thread.join()
+        self._refusals.close()
 
     def _accept(self) -> None:
         while not self._stop.requested:
@@ -112,45 +155,93 @@ class StorageScp:
                 _LOG.warning("could not accept a connection: %s", error)
                 self._stop.wait(TICK_S)
                 continue
+            if (visitor := self._visitors.enter(str(address[0]))) is None:
+                sock.close()
+                self._refusals.add(str(address[0]), "there are too many connections")
+                continue
             peer = f"{address[0]}:{address[1]}"
             thread = threading.Thread(
-                target=self._serve, args=(sock, peer), name=f"storage-scp {peer}"
+                target=self._serve, args=(sock, peer, visitor), name=f"storage-scp {peer}"
             )
             with self._lock:
                 self._threads.add(thread)
             thread.start()
 
-    def _serve(self, sock: socket.socket, peer: str) -> None:
+    def _serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
         """Deal with one association from its first byte to its last."""
         connection = Connection(self._tls.wrap(sock, peer) if self._tls else sock, peer)
         try:
-            self._associate_and_receive(connection)
+            ours = _own_address(sock)
+            self._check_address(visitor, ours)
+            stream, request = self._associate(connection, visitor, ours)
+            self._receive(stream, request)
         except PeerReleased:
-            _LOG.debug("%s released its association", peer)
+            _LOG.debug("%s released its association", connection.peer)
+        except _Refused as refusal:
+            self._refusals.add(visitor.address, str(refusal))
+            if refusal.rejection is not None:
+                _say(connection, associate_pdus.encode_rejection(*refusal.rejection))
         except (PeerError, StoreError, Cancelled) as error:
-            _LOG.warning("association from %s ended: %s", peer, str(error) or "we stopped")
-            connection.guard = within(TICK_S, "room for an A-ABORT", CancelToken())
-            with contextlib.suppress(PeerError):
-                connection.send(messages.USER_ABORT)
+            self._refusals.add(visitor.address, str(error) or "we stopped", peer=connection.peer)
+            _say(connection, messages.USER_ABORT)
         finally:
             connection.close()
+            self._visitors.leave(visitor)
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
-    def _associate_and_receive(self, connection: Connection) -> None:
+    def _check_address(self, visitor: Visitor, ours: str) -> None:
+        """Nobody else gets as much as an answer."""
+        if (fault := self._callers.address_fault(visitor.address, ours)) is not None:
+            advice = f"If it belongs to the archive, add --accept-from {visitor.address}."
+            self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
+            raise _Refused(fault)
+
+    def _associate(
+        self, connection: Connection, visitor: Visitor, ours: str
+    ) -> tuple[MessageStream, AssociateRequest]:
+        """Receive and accept an A-ASSOCIATE-RQ."""
         limit_s = min(_ASSOCIATE_S_MAX, self._clocks.acse_s)
-        connection.guard = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
+        patience = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
+
+        def guard(now_s: float) -> None:
+            patience(now_s)
+            if visitor.sent_away:
+                raise _Refused("it kept silent, and others came")
+
+        connection.guard = guard
         kind, pdu = receive_associate_pdu(connection)
         if kind != associate_pdus.A_ASSOCIATE_RQ:
             raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")
         request = decode_request(pdu)
+        self._check_titles(request, visitor, ours)
+        if not (self._receiver.expecting or _only_verifies(request)):
+            raise _Refused("nothing is expected just now", _NOTHING_EXPECTED)
+        if not self._visitors.associate(visitor):
+            raise _Refused("it has as many associations as it may have", _NO_ROOM)
         connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"
         _LOG.debug("%s opened an association with %d contexts", connection.peer,
                    len(request.contexts))  # fmt: skip
-        contexts = {context.context_id: context for context in request.contexts}
-        stream = MessageStream(connection, request.peer_max_pdu_bytes)
         connection.guard = self._idle_guard(connection)
         connection.send(request.reply)
+        return MessageStream(connection, request.peer_max_pdu_bytes), request
+
+    def _check_titles(self, request: AssociateRequest, visitor: Visitor, ours: str) -> None:
+        called, calling = request.called_ae_title, request.calling_ae_title
+        if called != self._ae_title:
+            fault = f"it called {quoted(called)}, and we are {self._ae_title}"
+            advice = "The PACS's entry for our address needs the AE title of --move-dest."
+            rejection = _NOT_OUR_TITLE
+        elif (wrong := self._callers.title_fault(visitor.address, ours, calling)) is not None:
+            fault, rejection = wrong, _NOT_THEIR_TITLE
+            advice = "If it belongs to the archive, add its AE title to --accept-from."
+        else:
+            return
+        self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
+        raise _Refused(fault, rejection)
+
+    def _receive(self, stream: MessageStream, request: AssociateRequest) -> None:
+        contexts = {context.context_id: context for context in request.contexts}
         while True:
             context_id, command = stream.receive_command()
             if command.field == cs.C_STORE_RQ:
@@ -158,7 +249,9 @@ class StorageScp:
             elif command.field == cs.C_ECHO_RQ:
                 stream.send(context_id, _echo_response(command))
             else:
-                raise ProtocolError(f"{connection.peer} asked our Storage SCP for something else.")
+                raise ProtocolError(
+                    f"{stream.connection.peer} asked our Storage SCP for something else."
+                )
 
     def _idle_guard(self, connection: Connection) -> Guard:
         """A PACS may pause between instances, and some never release; none may stay for ever."""
@@ -176,6 +269,59 @@ class StorageScp:
                 )
 
         return guard
+
+
+class _Refusals:
+    """Logs each kind of refusal once for an address, and at the end how often it came again."""
+
+    _KINDS_MAX = 256
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._again: dict[tuple[str, str], int] = {}
+
+    def add(self, address: str, reason: str, peer: str = "") -> None:
+        """Note one.
+
+        Args:
+            peer: Who it was, if more than the address is known; told the first time.
+        """
+        kind = (address, reason.replace(peer, "") if peer else reason)
+        with self._lock:
+            if kind in self._again:
+                self._again[kind] += 1
+                return
+            if len(self._again) >= self._KINDS_MAX:
+                return
+            self._again[kind] = 0
+        _LOG.warning("association from %s ended: %s", peer or address, reason)
+
+    def close(self) -> None:
+        """Tell what was kept back."""
+        for (address, reason), times in self._again.items():
+            if times:
+                _LOG.warning(
+                    "association from %s ended: %s (%d more times)", address, reason, times
+                )
+
+
+def _own_address(sock: socket.socket) -> str:
+    try:
+        return str(sock.getsockname()[0])
+    except OSError as error:
+        raise _Refused("it has gone") from error
+
+
+def _say(connection: Connection, pdu: bytes) -> None:
+    """A last word, if the connection still takes it."""
+    connection.guard = within(TICK_S, "room for a last word", CancelToken())
+    with contextlib.suppress(PeerError):
+        connection.send(pdu)
+
+
+def _only_verifies(request: AssociateRequest) -> bool:
+    """True for a C-ECHO, by which an administrator looks whether we can be reached."""
+    return {context.abstract_syntax for context in request.contexts} <= {VERIFICATION}
 
 
 def _echo_response(request: cs.Command) -> bytes:

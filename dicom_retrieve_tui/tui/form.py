@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
+from dicom_retrieve_tui.model.callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.settings import (
@@ -108,6 +109,10 @@ def _folder_fault(text: str) -> str | None:
         return f"cannot be reached: {error}"
 
 
+def _callers(text: str) -> tuple[AllowedCaller, ...]:
+    return parse_callers("--accept-from", text)
+
+
 FIELDS = (
     FormField("pacs", "PACS", "", _pacs_fault, "host:port"),
     FormField("called_ae_title", "Its AE", DEFAULT_CALLED_AE_TITLE, ae_title_fault),
@@ -117,6 +122,7 @@ FIELDS = (
     FormField("method", "Method", "c-get", lambda _: None, choices=("c-get", "c-move", "auto")),
     FormField("destination", "Dest AE", "", _optional(ae_title_fault), "for C-MOVE"),
     FormField("listen", "Listen", "", _optional(_told(parse_listen)), "[host:]port, to be it"),
+    FormField("accept_from", "Accept", "", _optional(_told(_callers)), "who else may send here"),
     FormField("folder", "Folder", "~/dicom", _folder_fault),
     FormField("layout", "Layout", HIERARCHICAL_LAYOUT, _told(parse_layout)),
     FormField("parallel", "Assoc.", "4", _number_fault(1, PARALLEL_MAX)),
@@ -170,6 +176,7 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         layout=text["layout"],
         timeout_s=float(text["timeout"]),
         listen=parse_listen(text["listen"]) if text["listen"] and moves else None,
+        accept_from=_callers(text["accept_from"]) if text["accept_from"] and moves else (),
     )
     return Terms(
         profile=profile,
@@ -197,6 +204,7 @@ def draft_of(terms: Terms) -> dict[str, str]:
         "method": str(terms.method),
         "destination": terms.move_destination or "",
         "listen": listen,
+        "accept_from": ",".join(map(str, settings.accept_from)),
         "folder": str(settings.output),
         "layout": settings.layout,
         "parallel": str(terms.parallel),

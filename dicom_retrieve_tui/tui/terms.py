@@ -55,6 +55,8 @@ class Terms:
         if settings.listen is not None:
             host, port = settings.listen
             words += ["--listen", f"{host}:{port}" if host else str(port)]
+            if settings.accept_from:
+                words += ["--accept-from", ",".join(map(str, settings.accept_from))]
         words += ["--study-uid", selection.study_instance_uid]
         if selection.series_instance_uid:
             words += ["--series-uid", selection.series_instance_uid]

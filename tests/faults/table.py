@@ -63,9 +63,6 @@ After each of these tests the threads, open files, listening ports and part file
 
 Drawn from the tests by `python -m tests.faults.table`; a test fails when it is out of date.
 
-Fault 38 is refused by what the instance says of itself; lists of the AE titles and addresses that
-may connect at all are not there yet.
-
 | # | fault | tests (in `tests/faults/`) | the user reads |
 |---|---|---|---|
 """

@@ -17,6 +17,8 @@ class MovingPacs(RawPacs):
 
     scp_tls: ssl.SSLContext | None = None
     """With what we call the Storage SCP under test; None: without TLS."""
+    source = ""
+    """Which address of this machine it sends from; empty for that of the PACS."""
 
     def __init__(self, holdings: list[Instance] | None = None) -> None:
         super().__init__(holdings)
@@ -53,5 +55,5 @@ class MovingPacs(RawPacs):
     def call_scp(self, wanted: list[Instance]) -> RawScu:
         """Open an association with the Storage SCP under test, to send `wanted` on."""
         classes = [i.sop_class for i in wanted]
-        self.called.append(RawScu(self.scp_port, classes, tls=self.scp_tls))
+        self.called.append(RawScu(self.scp_port, classes, source=self.source, tls=self.scp_tls))
         return self.called[-1]

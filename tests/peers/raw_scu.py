@@ -25,19 +25,32 @@ class RawScu:
         called: str = "DRTUI",
         calling: str = "RAW",
         host: str = "127.0.0.1",
+        source: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        """Call.
+
+        Args:
+            source: Which address of this machine to call from; 127.0.0.2 is as good as another.
+            tls: None calls without TLS.
+        """
+        self.sock = socket.create_connection(
+            (host, port), timeout=_PATIENCE_S, source_address=(source, 0) if source else None
+        )
         self._contexts = {uid: 2 * n + 1 for n, uid in enumerate(dict.fromkeys(classes))}
-        self.sock = socket.create_connection((host, port), timeout=_PATIENCE_S)
         try:
             if tls is not None:
                 self.sock = tls.wrap_socket(self.sock, server_hostname=host)
             self.send(associate_request(self._contexts, called, calling))
             kind, self.answer = wire.receive_pdu(self.sock)
+        except (EOFError, ConnectionError):
+            kind, self.answer = 0, b""
         except BaseException:
             self.sock.close()
             raise
         self.accepted = kind == 2
+        self.rejection = tuple(self.answer[1:4]) if kind == 3 else None
+        """Result, source and reason; None if it said nothing or accepted."""
 
     def __enter__(self) -> Self:
         return self

@@ -92,6 +92,14 @@ CASES = {
         (PACS, "--study-uid", STUDY, "--move-dest", "ME", "--listen", "here:there"),
         "--listen",
     ),
+    "accept from nobody": (
+        (PACS, "--study-uid", STUDY, "--move-dest", "ME", "--listen", "1", "--accept-from", ","),
+        "--accept-from ''",
+    ),
+    "accept without a listener": (
+        (PACS, "--study-uid", STUDY, "--move-dest", "ME", "--accept-from", "10.1.2.3"),
+        "--accept-from says who may send to our own Storage SCP, and needs --listen.",
+    ),
     "listen with C-GET": ((*C_GET, "--listen", "11112"), "--listen has no use"),
     "listen as nobody": (
         (PACS, "--study-uid", STUDY, "--method", "auto", "--listen", "11112"),

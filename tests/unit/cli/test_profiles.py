@@ -17,6 +17,7 @@ port = 11112
 called_aet = "ARCHIVE"
 move_dest = "US"
 listen = "11113"
+accept_from = "10.1.2.3, NODE@10.1.3.0/24"
 layout = "hierarchical"
 parallel = 4
 """
@@ -48,6 +49,7 @@ def test_a_quick_pull_takes_everything_from_the_profile(tmp_path: Path) -> None:
     assert plan.parallel == 4
     assert str(settings.peer) == "ARCHIVE@pacs.test:11112"
     assert settings.listen == (None, 11113)
+    assert [str(each) for each in settings.accept_from] == ["10.1.2.3", "NODE@10.1.3.0/24"]
     assert settings.output == tmp_path / "all"
     assert settings.layout.startswith("{StudyInstanceUID}/")
 
@@ -65,6 +67,7 @@ def test_a_flag_wins_and_uids_stand_anywhere() -> None:
     ((plan, settings),) = engine.asked
     assert [each.study_instance_uid for each in plan.selections] == [STUDY, OTHER]
     assert (plan.method, plan.parallel, settings.listen) == (Method.C_GET, 2, None)
+    assert settings.accept_from == ()
     assert settings.layout == "{SOPInstanceUID}"
     assert settings.output == Path("here")
 

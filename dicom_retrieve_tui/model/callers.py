@@ -1,0 +1,76 @@
+"""Who may call our Storage SCP: what the user allows, and what we say of those we refuse."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.address import is_host
+from dicom_retrieve_tui.model.uids import ae_title_fault
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedCaller:
+    """One entry of `--accept-from`: `[AET@]ADDRESS`, `[AET@]NETWORK` or `[AET@]HOST`."""
+
+    where: str
+    """An address, a network such as 10.1.2.0/24, or a host name."""
+    ae_title: str | None = None
+    """The only calling AE title that is taken from there; None for any."""
+
+    def __str__(self) -> str:
+        return self.where if self.ae_title is None else f"{self.ae_title}@{self.where}"
+
+    @property
+    def network(self) -> Network | None:
+        """The addresses, if they are told as such and not by a host name."""
+        try:
+            return ipaddress.ip_network(self.where, strict=False)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCaller:
+    """Somebody who called our Storage SCP, and may have been the PACS."""
+
+    address: str
+    reason: str
+    """Why it was refused, as the end of a sentence."""
+    advice: str
+    """What to do if it was right to call, as a sentence."""
+
+    @property
+    def found(self) -> str:
+        """What happened, as a sentence."""
+        return f"Our Storage SCP refused a call from {self.address}: {self.reason}."
+
+    def __str__(self) -> str:
+        return f"{self.found} {self.advice}"
+
+
+def parse_callers(where: str, text: str) -> tuple[AllowedCaller, ...]:
+    """Read the entries of `--accept-from`, with commas between them.
+
+    Args:
+        where: Names the place in messages.
+
+    Raises:
+        ConfigError: One of them is none.
+    """
+    return tuple(_parse(where, entry.strip()) for entry in text.split(","))
+
+
+def _parse(where: str, text: str) -> AllowedCaller:
+    title, at, rest = text.rpartition("@")
+    if at and (fault := ae_title_fault(title)) is not None:
+        raise ConfigError(f"{where} {text!r}: {title!r} {fault}.")
+    caller = AllowedCaller(rest.strip("[]"), title if at else None)
+    if caller.network is None and not is_host(caller.where):
+        raise ConfigError(
+            f"{where} {text!r}: expected an address, a network such as 10.1.2.0/24, or a host "
+            "name; several with commas between them."
+        )
+    return caller
