@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,11 +150,23 @@ def echo(settings: Settings) -> float:
         return c_echo(association)
 
 
-def find(search: Search, settings: Settings, cancel: CancelToken) -> Generator[Found, None, None]:
+def find(
+    search: Search,
+    settings: Settings,
+    cancel: CancelToken,
+    split_until: date | None = None,
+) -> Generator[Found, None, None]:
     """List what the PACS has of what is searched for, as it comes; then what is to be said of it.
 
     Closing the iterator ends the association. A `Remark` that is `incomplete` means that there may
     be more; without one, what came is all that there is by the word of the PACS.
+
+    Args:
+        search: What to list.
+        settings: Which PACS to ask.
+        cancel: Ends the search from another thread, or from a signal handler.
+        split_until: Divide the range of dates wherever the PACS seems to cap its answers; a range
+            with an open end is divided up to this day, which is today.
 
     Raises:
         PeerError: The PACS cannot be asked, or refuses.
@@ -162,7 +175,7 @@ def find(search: Search, settings: Settings, cancel: CancelToken) -> Generator[F
     caller = _caller(settings, Clocks.from_timeout(settings.timeout_s), cancel)
     proposals = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in FIND)
     with Association.request(caller, proposals) as association:
-        yield from search_peer(association, search)
+        yield from search_peer(association, search, split_until)
 
 
 def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Finding, None, None]:

@@ -36,6 +36,20 @@ class DateRange:
         """True if `day` lies within."""
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
+    def halves(self, until: date) -> tuple["DateRange", "DateRange"] | None:
+        """The range in two, or None where it has one day, or no first one.
+
+        Args:
+            until: Where an open end counts as ended, for the length of the range only.
+        """
+        if self.first is None:
+            return None
+        days = ((self.last or until) - self.first).days
+        if days < (1 if self.last else 0):
+            return None
+        middle = self.first + timedelta(days=max(days - 1, 0) // 2)
+        return DateRange(self.first, middle), DateRange(middle + timedelta(days=1), self.last)
+
     def __str__(self) -> str:
         if self.first == self.last:
             return str(self.first or "any date")

@@ -119,6 +119,9 @@ def _count(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None
 
 
+STUDY_DATE = "study date"
+
+
 def ignored_key(search: Search, match: Match) -> str | None:
     """The key that `match` contradicts, in words, or None: some archives ignore what is asked.
 
@@ -134,8 +137,8 @@ def ignored_key(search: Search, match: Match) -> str | None:
         if wanted and told and told != wanted:
             return name
     if not _date_fits(search.study_date, match.study_date):
-        return "study date"
-    if search.modality and match.modalities and not _any_fits(search.modality, match.modalities):
+        return STUDY_DATE
+    if search.modality and match.modalities and not any_fits(search.modality, match.modalities):
         return "modality"
     texts = (
         (search.patient_id, match.patient_id, "patient ID"),
@@ -143,7 +146,7 @@ def ignored_key(search: Search, match: Match) -> str | None:
         (f"*{search.study_description}*", match.study_description, "study description"),
     )
     for pattern, told, name in texts:
-        if pattern and told and not _any_fits(pattern, (told,)):
+        if pattern and told and not any_fits(pattern, (told,)):
             return name
     return None
 
@@ -153,7 +156,8 @@ def _date_fits(wanted: DateRange | None, told: str) -> bool:
     return wanted is None or day is None or wanted.holds(day)
 
 
-def _any_fits(pattern: str, told: tuple[str, ...]) -> bool:
+def any_fits(pattern: str, told: tuple[str, ...]) -> bool:
+    """True if any of the values matches the pattern, with wildcards and whatever its case."""
     # In fnmatch a bracket opens a set; in DICOM it is a bracket.
     glob = pattern.lower().replace("[", "[[]")
     return any(fnmatch.fnmatchcase(each.lower(), glob) for each in told)

@@ -6,12 +6,15 @@ section C.4.1.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from datetime import date
 
 from dicom_retrieve_tui.errors import OperationFailed
 from dicom_retrieve_tui.model import search_rules as rules
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8
+from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.status import CANCELLED
@@ -25,28 +28,39 @@ _NOUNS = {Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "instance"}
 _Keys = dict[int, str]
 
 
-def find(association: Association, search: Search) -> Iterator[Found]:
+def find(
+    association: Association, search: Search, split_until: date | None = None
+) -> Iterator[Found]:
     """Yield what matches, as it comes, each entity once; then what is to be said of the list.
+
+    Args:
+        association: With C-FIND proposed on it.
+        search: What to list.
+        split_until: Where the peer seems to cap its answers, divide the range of dates until every
+            part stays below the cap; a range with an open end is divided up to this day.
 
     Raises:
         ContextNotAccepted: The peer offers no C-FIND.
         OperationFailed: It refuses the search, and not because there is too much to list.
         PeerError, Cancelled: There is no final response.
     """
-    return _Finder(association, search).run()
+    return _Finder(association, search, split_until).run()
 
 
 class _Finder:
     """One search, level by level."""
 
-    def __init__(self, association: Association, search: Search) -> None:
+    def __init__(self, association: Association, search: Search, split_until: date | None) -> None:
         self._association = association
         self._search = search
+        self._split_until = split_until
         self._context = find_context(association)
         self._patient_root = self._context.abstract_syntax in PATIENT_ROOT
         self._ignored: Counter[str] = Counter()
         """Answers left out, by the key that they contradict."""
         self._unnamed = 0
+        self._seen_studies: set[str] = set()
+        self._parts = 1
         self._remarks: list[Remark] = []
 
     def run(self) -> Iterator[Found]:
@@ -55,6 +69,8 @@ class _Finder:
             Level.SERIES: self._all_series,
             Level.IMAGE: self._all_instances,
         }[self._search.level]()
+        if self._parts > 1:
+            yield Remark(text=f"The dates were divided into {self._parts:,} parts.")
         for key, left_out in self._ignored.items():
             yield Remark(text=f"The PACS seems to ignore the {key}: {left_out:,} left out.")
         if self._unnamed:
@@ -70,27 +86,69 @@ class _Finder:
             yield from self._instances(series)
 
     def _studies(self) -> Iterator[Match]:
-        return self._query(Level.STUDY, rules.study_keys(self._search), rules.study_match)
+        untold: list[Match] = []
+        for study in self._studies_of(self._search.study_date):
+            if self._search.modality and not study.modalities:
+                untold.append(study)
+            else:
+                yield study
+        for study in untold:  # dcmqrscp takes no Modalities in Study, and lists them all
+            modalities = self._modalities_of(study)
+            if rules.any_fits(self._search.modality, modalities):
+                yield replace(study, modalities=modalities)
+
+    def _studies_of(self, dates: DateRange | None) -> Iterator[Match]:
+        """Yield the studies of these days, each once, dividing the days if need be."""
+        doubt = yield from self._query(
+            Level.STUDY,
+            rules.study_keys(replace(self._search, study_date=dates)),
+            rules.study_match,
+            seen=self._seen_studies,
+        )
+        if not doubt:
+            return
+        halves = self._halves(dates)
+        if halves is None:
+            alone = "" if self._split_until is None else f" No part is smaller than {dates}."
+            self._doubt(doubt + alone)
+            return
+        self._parts += 1
+        for half in halves:
+            yield from self._studies_of(half)
+
+    def _halves(self, dates: DateRange | None) -> tuple[DateRange, DateRange] | None:
+        """What to ask for instead of `dates`; None where dividing does not help."""
+        if self._split_until is None or dates is None or self._ignored[rules.STUDY_DATE]:
+            return None
+        return dates.halves(self._split_until)
+
+    def _modalities_of(self, study: Match) -> tuple[str, ...]:
+        keys = rules.series_keys(Search(), study)
+        answers = self._ask(Level.SERIES, keys, study)
+        told = {values.get(tags.MODALITY, "") for values in answers if _is_of(values, study)}
+        return tuple(sorted(told - {""}))
 
     def _series(self, study: Match) -> Iterator[Match]:
         search = self._search
         narrowed = search.modality or search.series_instance_uid
-        return self._query(
+        doubt = yield from self._query(
             Level.SERIES,
             rules.series_keys(search, study),
             lambda values: rules.series_match(values, study),
             within=study,
             announced=None if narrowed else study.number_of_series,
         )
+        self._doubt(doubt)
 
     def _instances(self, series: Match) -> Iterator[Match]:
-        return self._query(
+        doubt = yield from self._query(
             Level.IMAGE,
             rules.instance_keys(self._search, series),
             lambda values: rules.instance_match(values, series),
             within=series,
             announced=None if self._search.sop_instance_uid else series.number_of_instances,
         )
+        self._doubt(doubt)
 
     def _query(
         self,
@@ -98,16 +156,18 @@ class _Finder:
         keys: _Keys,
         match_of: Callable[[_Keys], Match],
         *,
+        seen: set[str] | None = None,
         within: Match | None = None,
         announced: int | None = None,
-    ) -> Iterator[Match]:
-        """Yield the matches of one C-FIND.
+    ) -> Generator[Match, None, str]:
+        """Yield the matches of one C-FIND; returns why there may be more, or nothing.
 
         Args:
+            seen: UIDs not to be yielded again.
             within: The study or series that the question is about.
             announced: How many there are by the peer's own count.
         """
-        seen: set[str] = set()
+        seen = set() if seen is None else seen
         answers = 0
         try:
             for values in self._ask(level, keys, within):
@@ -118,11 +178,10 @@ class _Finder:
                 seen.add(match.uid)
                 yield match
         except OperationFailed as failure:
-            if not (answers and _is_limit(failure.status)):
+            if not _is_limit(failure.status):
                 raise
-            self._doubt(f"The list ends after {count(answers, _NOUNS[level])}: {failure}")
-        else:
-            self._judge(level, answers, announced)
+            return f"The list ends after {count(answers, _NOUNS[level])}: {failure}"
+        return _doubt_about(level, answers, announced)
 
     def _ask(self, level: Level, keys: _Keys, within: Match | None) -> Iterator[_Keys]:
         wanted = frozenset(keys) | {tags.STUDY_INSTANCE_UID, tags.SERIES_INSTANCE_UID}
@@ -144,17 +203,20 @@ class _Finder:
             self._ignored[ignored] += 1
         return ignored is None
 
-    def _judge(self, level: Level, answers: int, announced: int | None) -> None:
-        """Doubt a list that is too short, or of a suspicious length where nobody counts."""
-        listed = count(answers, _NOUNS[level])
-        if announced is not None:
-            if answers < announced:
-                self._doubt(f"The PACS listed {listed} where it counts {announced:,}.")
-        elif level is not Level.IMAGE and rules.looks_capped(answers):
-            self._doubt(f"The PACS listed exactly {listed}: it may cap its answers, and have more.")
-
     def _doubt(self, text: str) -> None:
-        self._remarks.append(Remark(text=text, incomplete=True))
+        if text:
+            self._remarks.append(Remark(text=text, incomplete=True))
+
+
+def _doubt_about(level: Level, answers: int, announced: int | None) -> str:
+    """Doubt a list that is too short, or of a suspicious length where nobody counts."""
+    listed = count(answers, _NOUNS[level])
+    if announced is not None:
+        short = answers < announced
+        return f"The PACS listed {listed} where it counts {announced:,}." if short else ""
+    if level is Level.IMAGE or not rules.looks_capped(answers):
+        return ""
+    return f"The PACS listed exactly {listed}: it may cap its answers, and have more."
 
 
 def _is_of(values: _Keys, within: Match) -> bool:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from time import monotonic
 
@@ -11,6 +12,7 @@ import pytest
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import Cancelled, ContextNotAccepted, OperationFailed, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Level
 from tests.peers import wire
@@ -33,10 +35,15 @@ _PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 _C_CANCEL = 0x0FFF
 
 
-def _find(pacs: RawPacs, tmp_path: Path, search: Search, timeout_s: float = 10.0) -> list[Found]:
-    return list(
-        wiring.find(search, settings(pacs.port, tmp_path, timeout_s=timeout_s), CancelToken())
-    )
+def _find(
+    pacs: RawPacs,
+    tmp_path: Path,
+    search: Search,
+    timeout_s: float = 10.0,
+    split_until: date | None = None,
+) -> list[Found]:
+    given = settings(pacs.port, tmp_path, timeout_s=timeout_s)
+    return list(wiring.find(search, given, CancelToken(), split_until))
 
 
 def _matches(found: Iterable[Found]) -> list[Match]:
@@ -153,16 +160,25 @@ def test_a_study_that_comes_twice_is_one(tmp_path: Path) -> None:
 
 
 def test_what_contradicts_a_key_is_left_out_aloud(tmp_path: Path) -> None:
-    studies = [_study(1, modalities=b"CT"), _study(2, modalities=b"MR\\SR"), _study(3)]
+    studies = [_study(1, modalities=b"CT"), _study(2, modalities=b"MR\\SR")]
 
     with _Scripted(*studies, {_NAME: b"Nameless"}) as pacs:
         found = _find(pacs, tmp_path, Search(modality="CT"))
 
-    assert [m.uid for m in _matches(found)] == ["1.2.1", "1.2.3"]
+    assert [m.uid for m in _matches(found)] == ["1.2.1"]
     assert _remarks(found) == [
         Remark(text="The PACS seems to ignore the modality: 1 left out."),
         Remark(text="1 answer without a UID left out."),
     ]
+
+
+def test_series_tell_the_modalities_that_a_pacs_does_not_tell_of_a_study(tmp_path: Path) -> None:
+    with RawPacs(_tree()) as pacs:  # all of it CT, and no Modalities in Study
+        computed = _matches(_find(pacs, tmp_path, Search(modality="CT")))
+        magnetic = _matches(_find(pacs, tmp_path, Search(modality="MR")))
+
+    assert [(m.uid, m.modalities) for m in computed] == [("1.2.1", ("CT",)), ("1.2.2", ("CT",))]
+    assert not magnetic
 
 
 @pytest.mark.parametrize("status", [0xA700, 0xFE00, 0xB000, 0xA701])
@@ -184,6 +200,71 @@ def test_a_round_number_of_studies_is_suspected(count: int, doubts: int, tmp_pat
 
     assert len(_matches(found)) == count
     assert [remark.incomplete for remark in _remarks(found)] == [True] * doubts
+
+
+class _Capped(RawPacs):
+    """Has so many studies on each of the first days of 2024, and lists a hundred at most."""
+
+    cap = 100
+
+    def __init__(self, *per_day: int, final: int = SUCCESS) -> None:
+        super().__init__([])
+        days = [f"202401{day:02}" for day, number in enumerate(per_day, 1) for _ in range(number)]
+        self.studies = [_study(n, date=day.encode()) for n, day in enumerate(days, 1)]
+        self.final = final
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        first, dash, last = request.key(_DATE).partition("-")
+        found = [
+            study
+            for study in self.studies
+            if first <= study[_DATE].decode() <= ((last or "9") if dash else first)
+        ]
+        for study in found[: self.cap]:
+            conversation.respond(request, PENDING, _encoded(study))
+        conversation.respond(request, self.final if len(found) > self.cap else SUCCESS)
+
+
+_JANUARY = Search(study_date=DateRange(date(2024, 1, 1), date(2024, 1, 31)))
+
+
+@pytest.mark.parametrize("final", [SUCCESS, 0xA700])
+@pytest.mark.parametrize("last", [date(2024, 1, 31), None])
+def test_dates_are_divided_until_every_part_is_below_the_cap(
+    final: int, last: date | None, tmp_path: Path
+) -> None:
+    search = Search(study_date=DateRange(date(2024, 1, 1), last))
+
+    with _Capped(90, 90, 0, 90, 30, final=final) as pacs:
+        found = _find(pacs, tmp_path, search, split_until=date(2024, 1, 20))
+
+    uids = [m.uid for m in _matches(found)]
+    assert len(uids) == len(set(uids)) == 300
+    (remark,) = _remarks(found)
+    assert "divided into" in remark.text
+    assert not remark.incomplete
+    assert pacs.associations == 1
+
+
+def test_a_day_above_the_cap_cannot_be_divided_and_is_named(tmp_path: Path) -> None:
+    with _Capped(10, 150, 10) as pacs:
+        found = _find(pacs, tmp_path, _JANUARY, split_until=date(2024, 1, 31))
+
+    assert len(_matches(found)) == 120
+    (doubt,) = [remark for remark in _remarks(found) if remark.incomplete]
+    assert "exactly 100 studies" in doubt.text
+    assert "2024-01-02" in doubt.text
+
+
+def test_dates_are_not_divided_for_a_pacs_that_ignores_them(tmp_path: Path) -> None:
+    studies = [_study(n, date=b"20240105" if n % 2 else b"19991231") for n in range(1, 101)]
+
+    with _Scripted(*studies) as pacs:
+        found = _find(pacs, tmp_path, _JANUARY, split_until=date(2024, 1, 31))
+
+    assert len(pacs.requests) == 1
+    assert len(_matches(found)) == 50
+    assert [remark.incomplete for remark in _remarks(found)] == [False, True]
 
 
 class _CountsMore(RawPacs):

@@ -78,3 +78,21 @@ def test_a_range_holds_its_ends() -> None:
 )  # fmt: skip
 def test_a_value_of_vr_da_is_a_day_or_none(text: str, day: date | None) -> None:
     assert dicom_date(text) == day
+
+
+@pytest.mark.parametrize(
+    ("span", "halves"),
+    [
+        ("2024-01-01..2024-01-04", ["2024-01-01..2024-01-02", "2024-01-03..2024-01-04"]),
+        ("2024-01-01..2024-01-02", ["2024-01-01", "2024-01-02"]),
+        ("2024-03-28..", ["2024-03-28..2024-03-29", "2024-03-30.."]),
+        ("2024-03-31..", ["2024-03-31", "2024-04-01.."]),
+        ("2024-01-01", None),
+        ("2024-04-01..", None),
+        ("..2024-01-01", None),
+    ],
+)
+def test_a_range_is_cut_in_two_without_a_gap(span: str, halves: list[str] | None) -> None:
+    cut = parse_dates("--date", span, _TODAY).halves(_TODAY)
+
+    assert (cut and [str(half) for half in cut]) == halves
