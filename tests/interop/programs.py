@@ -16,8 +16,9 @@ PROGRAMS = (
     "storescu",
 )
 
-# Debian installs Orthanc as a system daemon, outside the PATH of ordinary users.
-_SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+# Debian installs Orthanc as a system daemon, outside the PATH of ordinary users. The folder of its
+# programs comes first: pynetdicom brings some of the same names as DCMTK's into an environment.
+_SEARCH_PATH = os.pathsep.join(["/usr/bin", os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
 _RUN_S = 60.0
 
