@@ -20,7 +20,10 @@ _WORDS = "words"
 FILES, FOLDERS = ":files", ":folders"
 """Instead of words: the shell knows best how to complete paths."""
 _PATHS = {"FILE": FILES, "DIR": FOLDERS, "FOLDER": FOLDERS}
-_METHODS = ("c-move", "c-get", "auto")
+_CHOICES = {
+    "--method": ("c-move", "c-get", "auto"),
+    "--level": ("study", "series", "image"),
+}
 PROFILE_ACTIONS = ("list", "show", "add", "test", "remove", "path")
 
 Candidate = tuple[str, str]
@@ -94,8 +97,8 @@ class _Line:
             yield from self._places()
 
     def _values(self, flag: str) -> Iterator[Candidate]:
-        if flag == "--method":
-            yield from ((method, "") for method in _METHODS)
+        if flag in _CHOICES:
+            yield from ((choice, "") for choice in _CHOICES[flag])
         elif directive := _PATHS.get(self._metavars[flag]):
             yield directive, ""
 

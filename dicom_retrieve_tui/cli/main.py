@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.cli.command import Engine
 
 _BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
-_HELP_HINT = f"{PROGRAM} --help lists the flags."
 
 
 def run() -> NoReturn:
@@ -75,7 +74,8 @@ def main(
         return _dispatch(argv, around, retrieve)
     except UsageError as error:
         around.stderr.say(f"{PROGRAM}: {error}")
-        around.stderr.say(_HELP_HINT)
+        command = f"{PROGRAM} {argv[0]}" if argv and argv[0] in _COMMANDS else PROGRAM
+        around.stderr.say(f"{command} --help lists the flags.")
     except RetrieveError as error:
         # More than one line only where a UID list has more than one bad line.
         for line in f"{PROGRAM}: {error}".split("\n"):
@@ -116,6 +116,12 @@ def _completion(args: "argparse.Namespace", around: Surroundings) -> int:
     return run_completion(args, around)
 
 
+def _find(args: "argparse.Namespace", around: Surroundings) -> int:
+    from dicom_retrieve_tui.cli.find import run_find  # noqa: PLC0415
+
+    return run_find(args, around)
+
+
 def _profiles(args: "argparse.Namespace", around: Surroundings) -> int:
     from dicom_retrieve_tui.cli.profiles import run_profiles  # noqa: PLC0415
 
@@ -128,7 +134,12 @@ def _verify(args: "argparse.Namespace", around: Surroundings) -> int:
     return run_verify(args, around)
 
 
-_COMMANDS = {"completion": _completion, "profiles": _profiles, "verify": _verify}
+_COMMANDS = {
+    "completion": _completion,
+    "find": _find,
+    "profiles": _profiles,
+    "verify": _verify,
+}
 
 
 def _retrieve(args: "argparse.Namespace", around: Surroundings, retrieve: "Engine | None") -> int:

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_switch, add_va
 
 _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
+       {PROGRAM} find (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]
        {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
        {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo [--headless | --serve]
@@ -35,6 +36,9 @@ examples:
   one study, straight to us:
     {PROGRAM} pacs://pacs.example:11112 --method c-get \\
         --study-uid 1.2.840.113619.2.1 --output study/
+  everything that the PACS has of a patient, from the last 30 days:
+    {PROGRAM} find @hospital --patient-id 4711 --last 30d --uids |
+        {PROGRAM} @hospital --uid-list -
   a list of studies by C-MOVE to ourselves, four associations at once:
     {PROGRAM} pacs://pacs.example:11112 --move-dest MY_SCP --listen 11112 \\
         --uid-list studies.txt --output studies/ --parallel 4
@@ -45,6 +49,28 @@ examples:
 
 exit codes:
   0 everything asked for is complete, 1 anything else, 130 interrupted"""
+
+_FIND_DESCRIPTION = """\
+List what a PACS has, by C-FIND: a table at a terminal, columns between tabs where
+a program reads them. Texts may hold the wildcards * and ?."""
+
+_FIND_EPILOG = f"""\
+examples:
+  what was done today?
+    {PROGRAM} find @hospital --date today
+  all CT of a patient, by a part of the name:
+    {PROGRAM} find @hospital --patient-name 'Doe, J*' --modality CT
+  find, and retrieve what was found:
+    {PROGRAM} find @hospital --accession A123 --uids |
+        {PROGRAM} @hospital --uid-list -
+  a year, from a PACS that lists 500 studies at most:
+    {PROGRAM} find @hospital --date 2024 --modality MR --split > studies.tsv
+  the series of a study:
+    {PROGRAM} find @hospital --study-uid 1.2.840.113619.2.1 --level series
+
+exit codes:
+  0 something matches, and all of it is listed; 1 nothing does, or the list may be
+  incomplete, or anything else; 130 interrupted"""
 
 _PROFILES_DESCRIPTION = """\
 What there is to know of a PACS, saved under a name: a flag wins over the
@@ -157,6 +183,17 @@ def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
 def retrieve_parser() -> argparse.ArgumentParser:
     """The parser of `dicom-retrieve pacs://HOST[:PORT]`."""
     parser = make_parser(PROGRAM, _RETRIEVE_USAGE, _RETRIEVE_DESCRIPTION, _RETRIEVE_EPILOG)
+    _add_which(parser)
+    _add_what(parser)
+    _add_how(parser)
+    _add_protection(parser)
+    _add_where(parser)
+    _add_account(parser)
+    _add_general(parser)
+    return parser
+
+
+def _add_which(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which PACS")
     group.add_argument(
         "target",
@@ -165,13 +202,6 @@ def retrieve_parser() -> argparse.ArgumentParser:
         help="its address, port 104 if not given; or @PROFILE",
     )
     _add_config(group)
-    _add_what(parser)
-    _add_how(parser)
-    _add_protection(parser)
-    _add_where(parser)
-    _add_account(parser)
-    _add_general(parser)
-    return parser
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
@@ -187,17 +217,23 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_AE_TITLES = (
+    ("--aet", "AET", "our AE title (DICOMRETRIEVE)"),
+    ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),
+)
+_TIMEOUT = ("--timeout", "S", "seconds without a byte before we give up (60)")
+
+
 def _add_how(parser: argparse.ArgumentParser) -> None:
     add_values(
         parser.add_argument_group("how to ask for it"),
-        ("--aet", "AET", "our AE title (DICOMRETRIEVE)"),
-        ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),
+        *_AE_TITLES,
         ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
         ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
         ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
         ("--accept-from", "WHO[,..]", "further hosts or networks that may send here"),
         ("--parallel", "N", "associations at once, 1 to 64 (1)"),
-        ("--timeout", "S", "seconds without a byte before we give up (60)"),
+        _TIMEOUT,
         ("--retries", "N", "further attempts at what may heal, 0 to 100 (3)"),
     )
 
@@ -225,6 +261,9 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_LOG_FILE = ("--log-file", "FILE", "append a full diagnostic log, no patient names")
+
+
 def _add_account(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to tell")
     group.add_argument("--dry-run", action="store_true", help="list what there is, and stop")
@@ -233,7 +272,7 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     )
     add_values(group, ("--report", "FILE", "write the final account as JSON"))
     group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
-    add_values(group, ("--log-file", "FILE", "append a full diagnostic log, no patient names"))
+    add_values(group, _LOG_FILE)
 
 
 def _add_general(parser: argparse.ArgumentParser) -> None:
@@ -245,6 +284,46 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
 
 def _add_config(group: Any) -> None:
     add_values(group, ("--config", "FILE", "where the profiles are (see: profiles path)"))
+
+
+def find_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve find`."""
+    name = f"{PROGRAM} find"
+    usage = f"{name} (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]"
+    parser = make_parser(name, usage, _FIND_DESCRIPTION, _FIND_EPILOG)
+    _add_which(parser)
+    group = parser.add_argument_group("what to look for")
+    add_values(
+        group,
+        ("--patient-id", "ID", "Patient ID"),
+        ("--patient-name", "NAME", "'Doe' begins with Doe; 'Doe, John' is exactly that"),
+        ("--accession", "NUMBER", "Accession Number"),
+        ("--date", "DATES", "2024-01-31, 2024-01, 2024-01-01..2024-03-31, today"),
+        ("--last", "TIME", "today and so much before: 7d, 2w, 6m, 1y"),
+        ("--modality", "M", "such as CT; any series of the study may have it"),
+        ("--description", "TEXT", "Study Description; most PACS mind the case"),
+        ("--study-uid", "UID", "Study Instance UID"),
+        ("--series-uid", "UID", "one series of that study"),
+    )
+    group.add_argument("--all", action="store_true", help="everything, if no key is given")
+    group = parser.add_argument_group("how to ask for it")
+    add_values(
+        group,
+        ("--level", "LEVEL", "what to list: study, series or image (study)"),
+    )
+    group.add_argument(
+        "--split", action="store_true", help="divide the dates where the PACS caps its answers"
+    )
+    add_values(group, *_AE_TITLES, _TIMEOUT)
+    _add_protection(parser)
+    group = parser.add_argument_group("what to tell")
+    group.add_argument("--uids", action="store_true", help="only UIDs, for --uid-list -")
+    group.add_argument(
+        "--json", action="store_true", help="matches on stdout, one JSON object a line"
+    )
+    add_values(group, _LOG_FILE)
+    _add_general(parser)
+    return parser
 
 
 def profiles_parser() -> argparse.ArgumentParser:
@@ -333,6 +412,7 @@ def completion_parser() -> argparse.ArgumentParser:
 _RETRIEVE = "retrieve"
 _HELP = "help"
 _COMMANDS = {
+    "find": find_parser,
     "profiles": profiles_parser,
     "verify": verify_parser,
     "demo": demo_parser,

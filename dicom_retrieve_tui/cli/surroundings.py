@@ -29,11 +29,18 @@ class DataStream:
 
     def write_lines(self, lines: Iterable[str]) -> None:
         """Write lines and flush, unless an earlier write failed."""
+        self._write(clean_text(line) for line in lines)
+
+    def write_rows(self, rows: Iterable[Iterable[str]]) -> None:
+        """Write lines of cells with tabs between them, of which the cells have none."""
+        self._write("\t".join(map(clean_text, cells)) for cells in rows)
+
+    def _write(self, clean_lines: Iterable[str]) -> None:
         if self.lost:
             return
         try:
-            for line in lines:
-                self._stream.write(clean_text(line) + "\n")
+            for line in clean_lines:
+                self._stream.write(line + "\n")
             self._stream.flush()
         except BrokenPipeError:
             self.lost = "its reader has gone away"

@@ -48,7 +48,8 @@ class Once(argparse.Action):
     ) -> None:
         """Keep the value, if it is the first."""
         if getattr(namespace, self.dest) is not None:
-            hint = "; for several studies, use --uid-list" if self.dest == "study_uid" else ""
+            listed = self.dest == "study_uid" and hasattr(namespace, "uid_list")
+            hint = "; for several studies, use --uid-list" if listed else ""
             parser.error(f"{option_string} is given twice{hint}")
         setattr(namespace, self.dest, values)
 

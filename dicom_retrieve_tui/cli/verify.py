@@ -1,8 +1,6 @@
 """`dicom-retrieve verify FOLDER`: what is there, missing or damaged, without asking any PACS."""
 
 import argparse
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from dicom_retrieve_tui import __version__
@@ -14,7 +12,8 @@ from dicom_retrieve_tui.cli.findings import (
     summary_lines,
     tally_record,
 )
-from dicom_retrieve_tui.cli.surroundings import Surroundings, utc_text
+from dicom_retrieve_tui.cli.output import Output
+from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
 
@@ -31,7 +30,7 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
     from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
 
     studies = wiring.verify(folder, deep=args.deep)
-    out = _Out(around, as_json=args.json)
+    out = Output(around, as_json=args.json)
     out.record(
         "verify_started",
         {
@@ -53,29 +52,3 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
     out.record("verify_finished", {**tally_record(tally), "exit_code": code})
     out.last(*summary_lines(tally, folder, deep=args.deep))
     return code
-
-
-class _Out:
-    """Lines or JSON on stdout, whichever was asked for."""
-
-    def __init__(self, around: Surroundings, *, as_json: bool) -> None:
-        self._around = around
-        self._as_json = as_json
-
-    def record(self, event: str, fields: Mapping[str, object]) -> None:
-        """Write an object, if JSON was asked for."""
-        if self._as_json:
-            time = utc_text(self._around.utc_now())
-            self._around.stdout.write_lines([json.dumps({"event": event, "time": time, **fields})])
-
-    def lines(self, *lines: str) -> None:
-        """Write lines, unless JSON was asked for."""
-        if not self._as_json:
-            self._around.stdout.write_lines(lines)
-
-    def last(self, *lines: str) -> None:
-        """Say the last words, on stderr where stdout is for JSON."""
-        self.lines(*lines)
-        if self._as_json:
-            for line in lines:
-                self._around.stderr.say(line)

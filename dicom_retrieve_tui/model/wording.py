@@ -11,10 +11,11 @@ _MINUTE_S, _HOUR_S = 60, 3600
 
 def count(number: int, noun: str) -> str:
     """`1 instance`, `1,234 instances`, `2 studies`, `3 series`."""
-    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
 
 
-def _plural(noun: str) -> str:
+def plural(noun: str) -> str:
+    """`studies`, `instances`, `series`."""
     if noun == "series":
         return noun
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

@@ -109,8 +109,7 @@ class _Finder:
             return
         halves = self._halves(dates)
         if halves is None:
-            alone = "" if self._split_until is None else f" No part is smaller than {dates}."
-            self._doubt(doubt + alone)
+            self._doubt(f"{doubt} {self._undivided(dates)}".rstrip())
             return
         self._parts += 1
         for half in halves:
@@ -121,6 +120,14 @@ class _Finder:
         if self._split_until is None or dates is None or self._ignored[rules.STUDY_DATE]:
             return None
         return dates.halves(self._split_until)
+
+    def _undivided(self, dates: DateRange | None) -> str:
+        """Why the dates stay as they are, if anybody asked for something else."""
+        if self._split_until is None:
+            return ""
+        if self._ignored[rules.STUDY_DATE]:
+            return "To divide the dates is of no use: the PACS ignores them."
+        return f"{dates} cannot be divided any further: narrow the search by another key."
 
     def _modalities_of(self, study: Match) -> tuple[str, ...]:
         keys = rules.series_keys(Search(), study)
@@ -180,7 +187,10 @@ class _Finder:
         except OperationFailed as failure:
             if not _is_limit(failure.status):
                 raise
-            return f"The list ends after {count(answers, _NOUNS[level])}: {failure}"
+            # Orthanc says so of a limit of its own, and nobody here has cancelled anything.
+            limit = failure.status == CANCELLED
+            why = "it has a limit, it seems (status 0xFE00)." if limit else str(failure)
+            return f"The list ends after {count(answers, _NOUNS[level])}: {why}"
         return _doubt_about(level, answers, announced)
 
     def _ask(self, level: Level, keys: _Keys, within: Match | None) -> Iterator[_Keys]:
@@ -227,5 +237,5 @@ def _is_of(values: _Keys, within: Match) -> bool:
 
 
 def _is_limit(status: int) -> bool:
-    """True for what archives answer when they stop at a limit of theirs: Orthanc says cancelled."""
+    """True for what archives answer when they stop at a limit of theirs."""
     return status == CANCELLED or status >> 8 in {0xA7, 0xB0}

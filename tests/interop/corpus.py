@@ -72,6 +72,8 @@ class Study:
     patient_id: str
     patient_name: str
     series: tuple[tuple[Source, ...], ...]
+    character_set: str = ""
+    """Specific Character Set (0008,0005) of the name; empty for that of the source."""
 
     @property
     def study_instance_uid(self) -> str:
@@ -129,6 +131,8 @@ def _made_from(source: Source, study: Study, series_number: int, instance_number
 
 
 def _identify(data_set: Dataset, study: Study) -> None:
+    if study.character_set:
+        data_set.SpecificCharacterSet = study.character_set.split("\\")
     data_set.PatientID = study.patient_id
     data_set.PatientName = study.patient_name
     data_set.PatientBirthDate = "19700101"
@@ -165,17 +169,25 @@ _SECONDARY_CAPTURE = Source("SC_ybr_full_422_uncompressed.dcm", "OT")
 CT_CHEST = Study("T-0001", "Test^Alpha", ((_CT,), (_CT,), (_CT,)))
 """Three series of four, Explicit VR Little Endian."""
 
-MR_IMPLICIT = Study("T-0002", "Test^Beta", ((Source("MR_small_implicit.dcm", "MR", copies=3),),))
+MR_IMPLICIT = Study(
+    "T-0002",
+    "Yamada^Tarou=山田^太郎=やまだ^たろう",
+    ((Source("MR_small_implicit.dcm", "MR", copies=3),),),
+    "\\ISO 2022 IR 87",
+)
 """Implicit VR Little Endian."""
 
 US_JPEG_2000 = Study(
-    "T-0003", "Test^Gamma", ((Source("examples_jpeg2k.dcm", "US", copies=2),),) * 2
+    "T-0003",
+    "Hong^Gildong=洪^吉洞=홍^길동",
+    ((Source("examples_jpeg2k.dcm", "US", copies=2),),) * 2,
+    "\\ISO 2022 IR 149",
 )
 """Two series of two, JPEG 2000 lossless."""
 
 COMPRESSED = Study(
     "T-0004",
-    "Test^Delta",
+    "Wang^XiaoDong=王^小东",
     (
         (Source("examples_ybr_color.dcm", "US"),),
         (Source("SC_rgb_rle_2frame.dcm", "OT", sop_class_uid=_MULTI_FRAME_TRUE_COLOR),),
@@ -185,19 +197,21 @@ COMPRESSED = Study(
             ),
         ),
     ),
+    "GB18030",
 )
 """30 frames in JPEG baseline, two frames in RLE, JPEG-LS lossless: each a class of its own."""
 
 REPORTS = Study(
     "T-0005",
-    "Test^Epsilon",
+    "Prüfling^Jörg",
     ((Source("test-SR.dcm", "SR"), Source("reportsi.dcm", "SR")), (_SECONDARY_CAPTURE,)),
+    "ISO_IR 100",
 )
 """A comprehensive and a basic text SR, and an uncompressed secondary capture."""
 
 MIXED = Study(
     "T-0006",
-    "Test^Zeta",
+    "Wang^XiaoDong=王^小東",
     (
         (
             Source("MR_small.dcm", "MR"),
@@ -208,6 +222,7 @@ MIXED = Study(
         ),
         (Source("SC_rgb_jpeg_dcmtk.dcm", "OT"), _SECONDARY_CAPTURE, Source("image_dfl.dcm", "OT")),
     ),
+    "ISO_IR 192",
 )
 """One class in five transfer syntaxes, another in three, the last of them deflated."""
 

@@ -93,6 +93,7 @@ class Orthanc:
             "DicomAlwaysAllowGet": True,
             "DicomAlwaysAllowMove": True,
             "UnknownSopClassAccepted": True,
+            "DefaultEncoding": "Utf8",  # it answers in this, and drops what it does not have
             "DicomModalities": {
                 ae_title.lower(): [ae_title, "127.0.0.1", port]
                 for ae_title, port in self.move_ports.items()
