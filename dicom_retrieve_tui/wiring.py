@@ -45,6 +45,7 @@ from dicom_retrieve_tui.network.query import c_echo
 from dicom_retrieve_tui.network.services import FIND, VERIFICATION
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.history import History
+from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.verify import verify_folder
 
@@ -92,7 +93,13 @@ def open_session(
     clocks = Clocks.from_timeout(settings.timeout_s)
     with ExitStack() as unused:
         planned = [selection.study_instance_uid for selection in plan.selections]
-        store = InstanceStore(settings.output, settings.layout, planned)
+        store = InstanceStore(
+            settings.output,
+            settings.layout,
+            planned,
+            Permissions(settings.umask),
+            settings.keep_free,
+        )
         unused.callback(store.close)
         desk = Desk(store, outbox.append)
         _note_dangers(settings, outbox)

@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.storage.permissions import Permissions
 
 OK, NOT_OK = 0, 1
 
@@ -66,7 +67,7 @@ class _Order:
         started, started_s = self._around.utc_now(), self._around.monotonic_s()
         self._tell_left_out()
         interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
-        with logging_to(self._options.log_file), ExitStack() as stack:
+        with logging_to(self._options.log_file, self._options.settings.umask), ExitStack() as stack:
             stack.enter_context(interruption)
             stack.callback(self._renderer.close)
             events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
@@ -139,8 +140,9 @@ class _Order:
         path = self._options.report
         if path is None:
             return ending.exit_code
+        permissions = Permissions(self._options.settings.umask)
         try:
-            write_report(path, build_report(self._account, self._options, ending))
+            write_report(path, build_report(self._account, self._options, ending), permissions)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             self._around.stderr.say(f"--report {path}: cannot be written: {reason}")

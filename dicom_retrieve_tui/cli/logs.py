@@ -5,6 +5,7 @@ Patients' names stay out: paths may hold them through `--layout`, so events are 
 
 import json
 import logging
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
+from dicom_retrieve_tui.model.settings import PRIVATE_UMASK
+from dicom_retrieve_tui.storage.permissions import Permissions
 
 _PACKAGE = "dicom_retrieve_tui"
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(threadName)s %(name)s: %(message)s"
@@ -22,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def logging_to(path: Path | None) -> Iterator[None]:
+def logging_to(path: Path | None, umask: int = PRIVATE_UMASK) -> Iterator[None]:
     """Append everything that our package logs to `path`; without one, keep it silent.
 
     Raises:
@@ -30,7 +33,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
     """
     package = logging.getLogger(_PACKAGE)
     level = package.level
-    handler = _handler(path)
+    handler = _handler(path, umask)
     package.addHandler(handler)
     if path is not None:
         package.setLevel(logging.DEBUG)
@@ -56,11 +59,12 @@ def log_event(event: Event) -> None:
     logger.debug("%s", json.dumps(fields))
 
 
-def _handler(path: Path | None) -> logging.Handler:
+def _handler(path: Path | None, umask: int) -> logging.Handler:
     if path is None:
         # Without any handler, Python prints warnings on stderr by itself.
         return logging.NullHandler()
     try:
+        os.close(Permissions(umask).open(path, os.O_WRONLY))
         handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

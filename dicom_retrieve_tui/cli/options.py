@@ -24,8 +24,10 @@ from dicom_retrieve_tui.model.settings import (
     DEFAULT_TIMEOUT_S,
     FLAT_LAYOUT,
     HIERARCHICAL_LAYOUT,
+    PRIVATE_UMASK,
     Settings,
 )
+from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, parse_spare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,10 @@ def read_settings(args: argparse.Namespace) -> Settings:
         if args.timeout is None
         else values.timeout_s("--timeout", args.timeout),
         listen=None if args.listen is None else parse_listen(args.listen),
+        umask=PRIVATE_UMASK if args.umask is None else values.umask("--umask", args.umask),
+        keep_free=DEFAULT_SPARE
+        if args.keep_free is None
+        else parse_spare("--keep-free", args.keep_free),
         accept_from=()
         if args.accept_from is None
         else parse_callers("--accept-from", args.accept_from),

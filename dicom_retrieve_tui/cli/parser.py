@@ -258,6 +258,8 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     add_values(
         group,
         ("--layout", "TEMPLATE", "such as {PatientID}/{SOPInstanceUID}.dcm"),
+        ("--umask", "OCTAL", "permissions to hold back; 077 is for you alone (077)"),
+        ("--keep-free", "SIZE", "left free on the disk, such as 5G (1GiB, or 2 percent)"),
     )
 
 

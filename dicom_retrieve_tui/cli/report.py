@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.permissions import Permissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
     }
 
 
-def write_report(path: Path, report: Mapping[str, object]) -> None:
+def write_report(path: Path, report: Mapping[str, object], permissions: Permissions) -> None:
     """Put the report under its name, whole or not at all.
 
     Raises:
@@ -65,7 +66,8 @@ def write_report(path: Path, report: Mapping[str, object]) -> None:
     path = path.resolve()
     part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        part.unlink(missing_ok=True)
+        with os.fdopen(permissions.create(part, os.O_WRONLY), "w", encoding="utf-8") as file:
             json.dump(report, file, indent=2)
             file.write("\n")
             file.flush()

@@ -19,7 +19,9 @@ from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
     DEFAULT_TIMEOUT_S,
+    PRIVATE_UMASK,
 )
+from dicom_retrieve_tui.model.spare import parse_spare
 
 FLAT, HIERARCHICAL = "flat", "hierarchical"
 """The layouts that have a name; anything else is a template."""
@@ -100,6 +102,8 @@ _KEYS = (
     Key("tls_cert", Kind.TEXT, "", _not_empty),
     Key("tls_key", Kind.TEXT, "", _not_empty),
     Key("tls_insecure", Kind.FLAG, values.NO, values.flag),
+    Key("umask", Kind.TEXT, f"{PRIVATE_UMASK:03o}", values.umask),
+    Key("keep_free", Kind.TEXT, "", parse_spare),
     Key("notes", Kind.TEXT, "", _anything),
 )
 KEYS: Mapping[str, Key] = {key.name: key for key in _KEYS}

@@ -6,10 +6,13 @@ from pathlib import Path
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.callers import AllowedCaller
 from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 
 DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"
 DEFAULT_CALLED_AE_TITLE = "ANY-SCP"
 DEFAULT_TIMEOUT_S = 60.0
+PRIVATE_UMASK = 0o077
+"""Files and folders are for their owner alone."""
 FLAT_LAYOUT = "{SOPInstanceUID}.dcm"
 HIERARCHICAL_LAYOUT = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
 
@@ -29,6 +32,10 @@ class Settings:
     listen: tuple[str | None, int] | None = None
     """Host and port of our own Storage SCP; host None is the interface towards the PACS, port 0
     any free one. None: no listener."""
+    umask: int = PRIVATE_UMASK
+    """Permissions that what we write does not give; as of the shell's command."""
+    keep_free: Spare = DEFAULT_SPARE
+    """What of the output folder's disk stays free."""
     accept_from: tuple[AllowedCaller, ...] = ()
     """Who may send to it beside the PACS's own addresses."""
     tls: TlsSettings | None = None

@@ -18,6 +18,7 @@ TIMEOUT_MAX_S = 86_400
 
 YES, NO = "true", "false"
 
+_FOR_OTHERS = 0o077
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
@@ -60,6 +61,17 @@ def parallel(where: str, text: str) -> int:
 def retries(where: str, text: str) -> int:
     """Further attempts. Raises `ConfigError`."""
     return whole_number(where, text, 0, RETRIES_MAX)
+
+
+def umask(where: str, text: str) -> int:
+    """Permissions to hold back, octal. Raises `ConfigError`."""
+    value = int(text, 8) if re.fullmatch(r"[0-7]{1,4}", text) else -1
+    if value < 0 or value & ~_FOR_OTHERS:
+        raise ConfigError(
+            f"{where} {text!r}: expected octal digits, such as 077 for the owner alone or 027 for "
+            "his group, too; the owner's own permissions stay."
+        )
+    return value
 
 
 def whole_number(where: str, text: str, least: int, most: int) -> int:

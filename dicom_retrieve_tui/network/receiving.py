@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Protocol
 
-from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, StoreError
+from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, ProtocolError, StoreError
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.network.command_set import (
@@ -25,6 +25,10 @@ _LOG = logging.getLogger(__name__)
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 SOP_CLASS_NOT_SUPPORTED = 0x0122
+
+OBJECT_BYTES_MAX = 1 << 36
+"""64 GiB: many times what the largest slide scans have. Something has to end a data set that does
+not end by itself, and what is refused fills no disk."""
 
 
 class Incoming(Protocol):
@@ -113,15 +117,23 @@ def receive_instance(
 def _take_data_set(
     stream: MessageStream, context_id: int, incoming: Incoming | None
 ) -> StoreError | None:
-    """Pass the data set on; once that fails, take the rest off the wire all the same."""
-    if incoming is None:
-        stream.receive_data_set(context_id, lambda _piece: None)
-        return None
+    """Pass the data set on; once that fails, take the rest off the wire all the same.
+
+    Raises:
+        ProtocolError: It is larger than any instance is; and all that `receive_data_set` raises.
+    """
     failure: StoreError | None = None
-    write: Callable[[memoryview], object] = incoming.write
+    write: Callable[[memoryview], object] = incoming.write if incoming else lambda _piece: None
+    received_bytes = 0
 
     def guarded(piece: memoryview) -> None:
-        nonlocal failure, write
+        nonlocal failure, write, received_bytes
+        received_bytes += len(piece)
+        if received_bytes > OBJECT_BYTES_MAX:
+            raise ProtocolError(
+                f"{stream.connection.peer} sent an instance without end: more than "
+                f"{OBJECT_BYTES_MAX} bytes."
+            )
         try:
             write(piece)
         except StoreError as error:

@@ -16,9 +16,12 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.layout import Layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
+from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.reserve import Reserve
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 _COMPARE_BYTES = 1 << 18
@@ -30,14 +33,26 @@ _NO_HARD_LINKS = frozenset(
 class OutputFolder:
     """The one place that names files. Safe to use from several threads."""
 
-    def __init__(self, root: Path, layout: Layout) -> None:
+    def __init__(
+        self,
+        root: Path,
+        layout: Layout,
+        permissions: Permissions = PRIVATE,
+        spare: Spare = DEFAULT_SPARE,
+    ) -> None:
         """Make the folder ready.
+
+        Args:
+            permissions: Of every file and folder made here.
+            spare: What of the disk stays free.
 
         Raises:
             ConfigError: It is a file, or cannot be written to.
         """
         self.root = root
         self.layout = layout
+        self._permissions = permissions
+        self._reserve = Reserve(root, spare)
         self._parts = root / PRIVATE_FOLDER / "parts"
         self._conflicts = root / PRIVATE_FOLDER / "conflicts"
         self._numbers = itertools.count(1)
@@ -50,8 +65,8 @@ class OutputFolder:
         if self.root.exists() and not self.root.is_dir():
             raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
         try:
-            self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock_file = FolderLock.acquire(self._parts.parent / LOCK)
+            self._permissions.make_folder(self._parts)
+            self._lock_file = FolderLock.acquire(self._parts.parent / LOCK, self._permissions)
             for leftover in self._parts.iterdir():
                 leftover.unlink()
         except OSError as error:
@@ -84,7 +99,8 @@ class OutputFolder:
         Raises:
             DiskFailed: It cannot be created.
         """
-        return PartFile(f"{self._parts}/{next(self._numbers)}.part", offer)
+        path = f"{self._parts}/{next(self._numbers)}.part"
+        return PartFile(path, offer, self._permissions, self._reserve)
 
     def place(self, part: PartFile, values: dict[int, bytes]) -> Placed:
         """Give a part its final name, if that name is free.
@@ -115,7 +131,7 @@ class OutputFolder:
         if name in self._known:
             return
         folder = Path(name)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._permissions.make_folder(folder)
         if not folder.resolve().is_relative_to(self.root.resolve()):
             raise OSError(errno.EPERM, "the folder leads out of the output folder")
         self._known.add(name)
@@ -148,13 +164,13 @@ class OutputFolder:
             OSError: The disk refuses.
         """
         damaged = self.root / relative
-        self._conflicts.mkdir(mode=0o700, exist_ok=True)
+        self._permissions.make_folder(self._conflicts)
         for number in itertools.count(1):
             if self._claim(str(damaged), f"{self._conflicts}/{damaged.name}.damaged.{number}"):
                 return
 
     def _set_aside(self, part: PartFile, name: str) -> str:
-        self._conflicts.mkdir(mode=0o700, exist_ok=True)
+        self._permissions.make_folder(self._conflicts)
         for number in itertools.count(1):
             path = f"{self._conflicts}/{name}.{number}"
             if self._claim(part.path, path):

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, is_locked
+from dicom_retrieve_tui.storage.permissions import PRIVATE
 
 SCHEMA_VERSION = 1
 _BUSY_S = 5.0
@@ -91,7 +92,7 @@ class History:
         self.notice = ""
         """What the user should know of the opening; empty if all is well."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            PRIVATE.make_folder(path.parent)
             try:
                 self._database = _open(path)
             except sqlite3.DatabaseError as error:
@@ -214,7 +215,7 @@ class History:
 
 def _open(path: Path) -> sqlite3.Connection:
     # SQLite gives the files beside a database the permissions that the database has.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    os.close(PRIVATE.open(path, os.O_RDWR))
     database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
         _check(database, path)

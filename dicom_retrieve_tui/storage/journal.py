@@ -18,6 +18,7 @@ from typing import TypeVar
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 _T = TypeVar("_T")
 
@@ -81,7 +82,14 @@ class Entry:
 class Journal:
     """The journal of one output folder; any thread may record, one connection reads."""
 
-    def __init__(self, path: Path, root: Path, layout: str, planned: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        root: Path,
+        layout: str,
+        planned: Collection[str] = (),
+        permissions: Permissions = PRIVATE,
+    ) -> None:
         """Open or create it.
 
         Args:
@@ -90,6 +98,7 @@ class Journal:
             layout: The template in use: an instance under another name is another file.
             planned: Study Instance UIDs that are to be retrieved; those that are never begun stay
                 on record as unfinished.
+            permissions: Of the database, if it is made now.
 
         Raises:
             ConfigError: It is damaged, or of a newer version.
@@ -106,6 +115,8 @@ class Journal:
         self._closing = False
         self._reading = threading.Lock()
         with _explained(path):
+            # SQLite gives the files beside a database the permissions that the database has.
+            os.close(permissions.open(path, os.O_RDWR))
             self._reader = _connect(path)
             version = self._reader.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:

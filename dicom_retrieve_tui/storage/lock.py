@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 if sys.platform != "win32":
     import fcntl
@@ -28,7 +29,7 @@ class FolderLock:
         self._fd = fd
 
     @classmethod
-    def acquire(cls, path: Path) -> Self:
+    def acquire(cls, path: Path, permissions: Permissions = PRIVATE) -> Self:
         """Take the lock, at once or not at all.
 
         Raises:
@@ -36,7 +37,7 @@ class FolderLock:
             OSError: The lock file cannot be made.
         """
         while True:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            fd = permissions.open(path, os.O_RDWR)
             try:
                 cls._lock(fd, path)
                 if _still_named(fd, path):

@@ -13,25 +13,21 @@ from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.storage.file_meta import file_header
+from dicom_retrieve_tui.storage.permissions import Permissions
+from dicom_retrieve_tui.storage.reserve import Reserve
 
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
 
-_NEW_FILE = (
-    os.O_RDWR
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
-_PRIVATE = 0o600
+_NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class PartFile:
     """One instance being received."""
 
-    def __init__(self, path: str, offer: InstanceOffer) -> None:
+    def __init__(
+        self, path: str, offer: InstanceOffer, permissions: Permissions, reserve: Reserve
+    ) -> None:
         """Create the part file.
 
         Args:
@@ -42,6 +38,7 @@ class PartFile:
         """
         self.path = path
         self.offer = offer
+        self._reserve = reserve
         self._header = file_header(offer)
         self._unwritten_header = self._header
         self._head = b""
@@ -49,7 +46,7 @@ class PartFile:
         self.moved = False
         """True once it stands under another name, and there is nothing to discard."""
         try:
-            self._fd = os.open(path, _NEW_FILE, _PRIVATE)
+            self._fd = permissions.create(path, _NEW_FILE)
         except OSError as error:
             raise disk_failed(error, path, "create a file") from error
 
@@ -62,8 +59,9 @@ class PartFile:
         """Append a piece of the data set.
 
         Raises:
-            DiskFailed: The disk does not take it.
+            DiskFailed: The disk does not take it, or has to keep some room.
         """
+        self._reserve.take(len(piece))
         try:
             if self._unwritten_header:
                 header, self._unwritten_header = self._unwritten_header, b""

@@ -13,9 +13,11 @@ from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.part_file import PartFile
+from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.verification import Condition, inspect
 
 JOURNAL = "journal.db"
@@ -24,21 +26,31 @@ JOURNAL = "journal.db"
 class InstanceStore:
     """Keeps instances and remembers them. Safe to use from several threads."""
 
-    def __init__(self, root: Path, layout: str, planned: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        layout: str,
+        planned: Collection[str] = (),
+        permissions: Permissions = PRIVATE,
+        spare: Spare = DEFAULT_SPARE,
+    ) -> None:
         """Take the folder.
 
         Args:
             root: The output folder.
             layout: The template of the files' names.
             planned: Study Instance UIDs of this run: what is never begun is recorded as such.
+            permissions: Of every file and folder made there.
+            spare: What of the disk stays free.
 
         Raises:
             ConfigError: It is a file, in use, or cannot be written to; or its journal is damaged.
         """
         self._root = root
         self._layout = layout
+        self._permissions = permissions
         self._planned = dict.fromkeys(planned)
-        self._folder = OutputFolder(root, parse_layout(layout))
+        self._folder = OutputFolder(root, parse_layout(layout), permissions, spare)
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
         self._journal: Journal | None = None
         self._opening = threading.Lock()
@@ -178,6 +190,10 @@ class InstanceStore:
         with self._opening:
             if self._journal is None:
                 self._journal = Journal(
-                    self._journal_path, self._root, self._layout, tuple(self._planned)
+                    self._journal_path,
+                    self._root,
+                    self._layout,
+                    tuple(self._planned),
+                    self._permissions,
                 )
             return self._journal

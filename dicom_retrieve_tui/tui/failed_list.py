@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.storage.permissions import PRIVATE
 
 NAME = "failed-studies.txt"
 
@@ -16,11 +17,13 @@ def write_failed_list(folder: Path, failed: Iterable[tuple[str, str]]) -> Path:
     Raises:
         OSError: The folder takes no file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    PRIVATE.make_folder(folder)
     path = folder / NAME
     part = path.with_suffix(".part")
     lines = [f"{uid}  # {clean_text(reason)}" for uid, reason in failed]
-    part.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    part.unlink(missing_ok=True)
+    with os.fdopen(PRIVATE.create(part, os.O_WRONLY), "w", encoding="utf-8") as file:
+        file.write("\n".join([*lines, ""]))
     os.replace(part, path)  # noqa: PTH105 - the one that promises to be atomic
     return path
 

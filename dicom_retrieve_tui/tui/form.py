@@ -18,14 +18,17 @@ from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLING_AE_TITLE,
     DEFAULT_TIMEOUT_S,
     HIERARCHICAL_LAYOUT,
+    PRIVATE_UMASK,
     Settings,
 )
+from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare, parse_spare
 from dicom_retrieve_tui.model.uids import ae_title_fault, uid_fault
 from dicom_retrieve_tui.model.values import (
     DEFAULT_RETRIES,
     PARALLEL_MAX,
     RETRIES_MAX,
     TIMEOUT_MAX_S,
+    umask,
 )
 from dicom_retrieve_tui.tui.terms import Terms
 
@@ -113,6 +116,14 @@ def _callers(text: str) -> tuple[AllowedCaller, ...]:
     return parse_callers("--accept-from", text)
 
 
+def _umask(text: str) -> int:
+    return umask("--umask", text)
+
+
+def _spare(text: str) -> Spare:
+    return parse_spare("--keep-free", text)
+
+
 FIELDS = (
     FormField("pacs", "PACS", "", _pacs_fault, "host:port"),
     FormField("called_ae_title", "Its AE", DEFAULT_CALLED_AE_TITLE, ae_title_fault),
@@ -125,6 +136,8 @@ FIELDS = (
     FormField("accept_from", "Accept", "", _optional(_told(_callers)), "who else may send here"),
     FormField("folder", "Folder", "~/dicom", _folder_fault),
     FormField("layout", "Layout", HIERARCHICAL_LAYOUT, _told(parse_layout)),
+    FormField("umask", "Umask", f"{PRIVATE_UMASK:03o}", _told(_umask), "octal"),
+    FormField("keep_free", "Spare", "", _optional(_told(_spare)), "1GiB or 2%, the lesser"),
     FormField("parallel", "Assoc.", "4", _number_fault(1, PARALLEL_MAX)),
     FormField("timeout", "Timeout", f"{DEFAULT_TIMEOUT_S:g}", _timeout_fault, "seconds"),
     FormField("retries", "Retries", str(DEFAULT_RETRIES), _number_fault(0, RETRIES_MAX)),
@@ -176,6 +189,8 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         layout=text["layout"],
         timeout_s=float(text["timeout"]),
         listen=parse_listen(text["listen"]) if text["listen"] and moves else None,
+        umask=_umask(text["umask"]),
+        keep_free=_spare(text["keep_free"]) if text["keep_free"] else DEFAULT_SPARE,
         accept_from=_callers(text["accept_from"]) if text["accept_from"] and moves else (),
     )
     return Terms(
@@ -207,6 +222,8 @@ def draft_of(terms: Terms) -> dict[str, str]:
         "accept_from": ",".join(map(str, settings.accept_from)),
         "folder": str(settings.output),
         "layout": settings.layout,
+        "umask": f"{settings.umask:03o}",
+        "keep_free": settings.keep_free.text,
         "parallel": str(terms.parallel),
         "timeout": f"{settings.timeout_s:g}",
         "retries": str(terms.retries),

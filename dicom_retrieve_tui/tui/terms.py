@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT, Settings
+from dicom_retrieve_tui.model.settings import (
+    FLAT_LAYOUT,
+    HIERARCHICAL_LAYOUT,
+    PRIVATE_UMASK,
+    Settings,
+)
 
 _PROGRAM = "dicom-retrieve"
 
@@ -63,6 +68,10 @@ class Terms:
         if selection.sop_instance_uid:
             words += ["--instance-uid", selection.sop_instance_uid]
         words += ["--output", str(settings.output), *_layout_words(settings.layout)]
+        if settings.umask != PRIVATE_UMASK:
+            words += ["--umask", f"{settings.umask:03o}"]
+        if settings.keep_free.text:
+            words += ["--keep-free", settings.keep_free.text]
         words += ["--timeout", f"{settings.timeout_s:g}"]
         words += ["--parallel", str(self.parallel), "--retries", str(self.retries)]
         return shlex.join(words)

@@ -112,9 +112,26 @@ def _on_its_own_disk(options: str, tmp_path: Path) -> tuple[list[str], Path, Pat
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path: Path, options: str) -> str:
     wrapper, disk, kept = _on_its_own_disk(options, tmp_path)
     with _Records(_sized([200_000] * 10)) as pacs:
-        result = retrieve(*c_get(pacs, disk), wrapper=wrapper)
+        result = retrieve(*c_get(pacs, disk), "--keep-free", "0", wrapper=wrapper)
         _assert_ended(result, pacs, kept)
         assert len(assert_whole(kept, pacs.holdings)) > 1
+        _assert_the_rest_is_asked_for(pacs, kept)
+    return result.stdout
+
+
+@needs_mount
+@pytest.mark.parametrize("keep_free", ["9MiB", "60%"])
+@fault(
+    39, user_reads="are to stay free. Make room, or choose another --output or a smaller --keep-"
+)
+def test_a_disk_that_has_to_keep_some_room_ends_the_run_likewise(
+    tmp_path: Path, keep_free: str
+) -> str:
+    wrapper, disk, kept = _on_its_own_disk("size=16m", tmp_path)
+    with _Records(_sized([500_000, 1_500_000, *[1_000_000] * 10])) as pacs:
+        result = retrieve(*c_get(pacs, disk), "--keep-free", keep_free, wrapper=wrapper)
+        _assert_ended(result, pacs, kept)
+        assert 3 <= len(assert_whole(kept, pacs.holdings)) <= 7
         _assert_the_rest_is_asked_for(pacs, kept)
     return result.stdout
 

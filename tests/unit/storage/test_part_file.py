@@ -7,7 +7,10 @@ import pytest
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.elements import WINDOW_BYTES
 from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.spare import DEFAULT_SPARE
 from dicom_retrieve_tui.storage.part_file import PartFile
+from dicom_retrieve_tui.storage.permissions import PRIVATE
+from dicom_retrieve_tui.storage.reserve import Reserve
 from tests.unit.encoded import EXPLICIT, explicit
 
 _SOP, _PATIENT, _PIXEL_DATA, _PADDING = 0x00080018, 0x00100020, 0x7FE00010, 0xFFFCFFFC
@@ -22,7 +25,7 @@ _FIRST_PIECES = [1, 8, len(_HEAD), WINDOW_BYTES - 1, WINDOW_BYTES, WINDOW_BYTES 
 
 
 def _check(folder: Path, data: bytes, first_bytes: int) -> dict[int, bytes]:
-    part = PartFile(f"{folder}/1.part", _OFFER)
+    part = PartFile(f"{folder}/1.part", _OFFER, PRIVATE, Reserve(folder, DEFAULT_SPARE))
     try:
         for piece in (data[:first_bytes], data[first_bytes:]):
             part.write(memoryview(piece))
