@@ -17,6 +17,7 @@ from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import SettingsStore
 from dicom_retrieve_tui.tui.rows import Row, RowKey
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
 
@@ -95,11 +96,12 @@ async def opened(
     presets: list[Preset] | None = None,
     memory: Memory | None = None,
     settings: SettingsStore | None = None,
+    store: ProgressStore | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if presets is None:
         presets = [preset(folder=folder)]
-    app = RetrieveApp(sessions, presets, text=text, memory=memory, settings=settings)
+    app = RetrieveApp(sessions, presets, text=text, memory=memory, settings=settings, store=store)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Bench(app, pilot, sessions)
     assert app.jobs.close()

@@ -50,6 +50,12 @@ class ScriptedSession:
     def events(self) -> Iterator[Event]:
         while (event := self._story.get(timeout=WAIT_S)) is not None:
             yield event
+            self._story.task_done()
+        self._story.task_done()
+
+    def told(self) -> bool:
+        """True once everything that was to happen has been taken in."""
+        return not self._story.unfinished_tasks
 
     def add(self, selections: Sequence[Selection]) -> None:
         for each in selections:

@@ -11,7 +11,7 @@ SCREENS = {
     "UID line": ([], "Help"),
     "queue": (["escape"], "Quit"),
     "filter": (["escape", "slash"], "Clear"),
-    "events": (["escape", "f6"], "Quit"),
+    "events": (["escape", "f6"], "Queue"),
     "options": (["f4"], "Cancel"),
     "load list": (["ctrl+o"], "Cancel"),
     "details": (["escape", "enter"], "Copy missing UIDs"),

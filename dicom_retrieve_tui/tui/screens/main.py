@@ -132,8 +132,10 @@ class MainScreen(Screen[None]):
     def action_events(self) -> None:
         """Show the events in the place of the queue, or hide them where both have room."""
         self.toggle_class("-events")
-        hidden = self.table if self.has_class("-events") else self.query_one(EventsPane)
-        if self.focused is hidden and not hidden.display:
+        events, toggled = self.query_one(EventsPane), self.has_class("-events")
+        if self.has_class("-narrow") or self.has_class("-short"):
+            (events if toggled else self.table).focus()
+        elif toggled and self.focused is events:
             self.table.focus()
 
     def action_options(self, field: str = "") -> None:

@@ -19,7 +19,10 @@ What happened: associations, studies, faults. Drag with the mouse to select text
 it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("end", "follow", "Follow", show=False, id="events.follow"),
+        Binding("end", "follow", "Follow", id="events.follow"),
+        Binding("f6", "screen.events", "Queue", id="main.events"),
+        Binding("escape", "screen.events", "Queue", show=False, id="events.leave"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name

@@ -1,0 +1,1 @@
+"""Pictures of the application, drawn by itself: `python -m screenshots`."""
