@@ -27,12 +27,8 @@ from dicom_retrieve_tui.errors import Cancelled, PeerError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
 from dicom_retrieve_tui.model.search import Found, Remark, Search
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.wording import count, plural
-
-_NOUNS = {Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "instance"}
-
 
 Finder = Callable[[Search, Settings, CancelToken, date | None], Generator[Found, None, None]]
 """`wiring.find`, or a script in a test."""
@@ -63,7 +59,7 @@ class _Listing:
     def __init__(self, options: FindOptions, around: Surroundings) -> None:
         self._options = options
         self._around = around
-        self._noun = _NOUNS[options.search.level]
+        self._noun = options.search.level.noun
         self._cancel = CancelToken()
         self._out = Output(around, as_json=options.json)
         self._writer = self._choose_writer()

@@ -51,8 +51,8 @@ exit codes:
   0 everything asked for is complete, 1 anything else, 130 interrupted"""
 
 _FIND_DESCRIPTION = """\
-List what a PACS has, by C-FIND: a table at a terminal, columns between tabs where
-a program reads them. Texts may hold the wildcards * and ?."""
+List what a PACS has, by C-FIND: a table at a terminal, columns between tabs
+where a program reads them. Texts may hold the wildcards * and ?."""
 
 _FIND_EPILOG = f"""\
 examples:
@@ -64,13 +64,13 @@ examples:
     {PROGRAM} find @hospital --accession A123 --uids |
         {PROGRAM} @hospital --uid-list -
   a year, from a PACS that lists 500 studies at most:
-    {PROGRAM} find @hospital --date 2024 --modality MR --split > studies.tsv
+    {PROGRAM} find @hospital --date 2024 --split > studies.tsv
   the series of a study:
     {PROGRAM} find @hospital --study-uid 1.2.840.113619.2.1 --level series
 
 exit codes:
-  0 something matches, and all of it is listed; 1 nothing does, or the list may be
-  incomplete, or anything else; 130 interrupted"""
+  0 something matches, and all of it is listed; 1 nothing does, or the list may
+  be incomplete, or anything else; 130 interrupted"""
 
 _PROFILES_DESCRIPTION = """\
 What there is to know of a PACS, saved under a name: a flag wins over the

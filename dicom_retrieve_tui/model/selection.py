@@ -11,6 +11,11 @@ class Level(StrEnum):
     SERIES = "SERIES"
     IMAGE = "IMAGE"
 
+    @property
+    def noun(self) -> str:
+        """One of what is listed at this level, in words."""
+        return "instance" if self is Level.IMAGE else self.lower()
+
 
 class Method(StrEnum):
     """How the instances come to us."""

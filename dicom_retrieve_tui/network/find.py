@@ -24,7 +24,6 @@ from dicom_retrieve_tui.network.identifiers import decode_texts
 from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.services import PATIENT_ROOT
 
-_NOUNS = {Level.STUDY: "study", Level.SERIES: "series", Level.IMAGE: "instance"}
 _Keys = dict[int, str]
 
 
@@ -190,7 +189,7 @@ class _Finder:
             # Orthanc says so of a limit of its own, and nobody here has cancelled anything.
             limit = failure.status == CANCELLED
             why = "it has a limit, it seems (status 0xFE00)." if limit else str(failure)
-            return f"The list ends after {count(answers, _NOUNS[level])}: {why}"
+            return f"The list ends after {count(answers, level.noun)}: {why}"
         return _doubt_about(level, answers, announced)
 
     def _ask(self, level: Level, keys: _Keys, within: Match | None) -> Iterator[_Keys]:
@@ -220,7 +219,7 @@ class _Finder:
 
 def _doubt_about(level: Level, answers: int, announced: int | None) -> str:
     """Doubt a list that is too short, or of a suspicious length where nobody counts."""
-    listed = count(answers, _NOUNS[level])
+    listed = count(answers, level.noun)
     if announced is not None:
         short = answers < announced
         return f"The PACS listed {listed} where it counts {announced:,}." if short else ""

@@ -329,6 +329,36 @@ def test_a_peer_that_stalls_is_left(tmp_path: Path) -> None:
         _find(pacs, tmp_path, Search(patient_id="P"), timeout_s=0.5)
 
 
+class _Patient(RawPacs):
+    """Sends a second match when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.go_on = threading.Event()
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        conversation.respond(request, PENDING, _encoded(_study(1)))
+        assert self.go_on.wait(20)
+        conversation.respond(request, PENDING, _encoded(_study(2)))
+        conversation.respond(request, SUCCESS)
+
+
+def test_a_reader_may_take_longer_than_any_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_s = [0.0]
+    for module in ("query", "clocks", "connection"):
+        name = f"dicom_retrieve_tui.network.{module}.monotonic"
+        monkeypatch.setattr(name, lambda: monotonic() + taken_s[0])
+
+    with _Patient() as pacs:
+        found = wiring.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
+        next(found)
+        taken_s[0] = 10_000.0
+        pacs.go_on.set()
+        assert [each.uid for each in _matches(found)] == ["1.2.2"]
+
+
 class _Endless(RawPacs):
     """Sends matches until it is told to stop, if it listens."""
 
