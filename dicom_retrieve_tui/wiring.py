@@ -261,12 +261,13 @@ def _caller(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Caller:
         clocks=clocks,
         cancel=cancel,
         tls=_tls_client(settings),
+        user=settings.user,
     )
 
 
 def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
     """Say on every run what a security officer would not like."""
-    if settings.tls is not None and (words := settings.tls.unverified_words):
+    for words in settings.dangers:
         outbox.append(Noted(study_instance_uid=None, text=words))
 
 

@@ -76,7 +76,9 @@ def _settle_paths(args: argparse.Namespace, held: Mapping[str, Value]) -> None:
 
 
 def _settle_tls(args: argparse.Namespace, held: Mapping[str, Value]) -> None:
-    """Without TLS, what is saved for it waits for another day."""
+    """Without TLS or a user, what is saved for them waits for another day."""
+    if "user" not in held and _is_saved(held.get("passcode_file")):
+        args.passcode_file = None
     if held["tls"].text != YES:
         for key in held:
             if key.startswith("tls_") and _is_saved(held[key]):

@@ -45,6 +45,8 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
     today = around.utc_now().astimezone().date()
     options = read_find_options(args, around.environ, today)
     options = replace(options, settings=unlocked(options.settings, around))
+    for words in options.settings.dangers:
+        around.stderr.say(words)
     if finder is None:
         from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
 

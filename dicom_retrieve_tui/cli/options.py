@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.paths import check_output, file_to_write
-from dicom_retrieve_tui.cli.protection import read_tls
+from dicom_retrieve_tui.cli.protection import read_tls, read_user
 from dicom_retrieve_tui.cli.selections import select
 from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.errors import ConfigError
@@ -119,6 +119,7 @@ def read_settings(args: argparse.Namespace) -> Settings:
         if args.accept_from is None
         else parse_callers("--accept-from", args.accept_from),
         tls=read_tls(args),
+        user=read_user(args),
     )
 
 

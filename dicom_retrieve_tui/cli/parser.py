@@ -249,6 +249,11 @@ def _add_protection(parser: argparse.ArgumentParser) -> None:
         ("--tls-key", "FILE", "its private key, PEM, if in a file of its own"),
     )
     add_switch(group, "--tls-insecure", "true", "verify no certificate: believe anybody")
+    add_values(
+        group,
+        ("--user", "NAME", "ask in the name of this user; the passcode is asked for"),
+        ("--passcode-file", "FILE", "holds it, and only you may read it"),
+    )
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:

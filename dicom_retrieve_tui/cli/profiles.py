@@ -118,7 +118,7 @@ def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, nam
     args.target = PROFILE_SIGN + name
     fill_in(args, book)
     settings = unlocked(read_settings(args), around)
-    if settings.tls is not None and (words := settings.tls.unverified_words):
+    for words in settings.dangers:
         around.stderr.say(words)
     try:
         round_trip_s = echo(settings)

@@ -10,7 +10,13 @@ from typing import Any
 
 from dicom_retrieve_tui.config.toml_file import read_document, unknown_key, write_document
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.profile import KEYS, NOT_IN_DEFAULTS, Kind, profile_name_fault
+from dicom_retrieve_tui.model.profile import (
+    KEYS,
+    NOT_IN_DEFAULTS,
+    REFUSED,
+    Kind,
+    profile_name_fault,
+)
 from dicom_retrieve_tui.model.values import YES
 
 ENVIRONMENT = "DICOM_RETRIEVE_CONFIG"
@@ -131,6 +137,9 @@ class ProfileBook:
         for key, value in table.items():
             where = f"[{table_name}] {key}"
             known = KEYS.keys() - (NOT_IN_DEFAULTS if table_name == _DEFAULTS else set())
+            if key in REFUSED:
+                yield f"{where}: {REFUSED[key]}"
+                continue
             if key not in known:
                 yield unknown_key(where, key, known)
                 continue

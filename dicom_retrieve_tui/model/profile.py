@@ -102,6 +102,8 @@ _KEYS = (
     Key("tls_cert", Kind.TEXT, "", _not_empty),
     Key("tls_key", Kind.TEXT, "", _not_empty),
     Key("tls_insecure", Kind.FLAG, values.NO, values.flag),
+    Key("user", Kind.TEXT, "", values.user_name),
+    Key("passcode_file", Kind.TEXT, "", _not_empty),
     Key("umask", Kind.TEXT, f"{PRIVATE_UMASK:03o}", values.umask),
     Key("keep_free", Kind.TEXT, "", parse_spare),
     Key("notes", Kind.TEXT, "", _anything),
@@ -109,9 +111,15 @@ _KEYS = (
 KEYS: Mapping[str, Key] = {key.name: key for key in _KEYS}
 """By name, in the order in which they are shown."""
 
-SECURITY_FILES = frozenset({"tls_ca", "tls_cert", "tls_key"})
+SECURITY_FILES = frozenset({"tls_ca", "tls_cert", "tls_key", "passcode_file"})
 PATHS = SECURITY_FILES | {"output"}
 """What names a file or a folder."""
+
+REFUSED = {
+    "passcode": "a profile keeps no passcode, for it is copied and shown around; name a file with "
+    "it by passcode_file, or leave it out and be asked.",
+}
+"""What is no key, and why."""
 
 NOT_IN_DEFAULTS = frozenset({"host", "notes"})
 """What belongs to one PACS."""

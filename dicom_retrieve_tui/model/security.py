@@ -21,12 +21,13 @@ class TlsSettings:
     verify: bool = True
     """False: whoever answers is believed, and whoever calls."""
 
-    @property
-    def unverified_words(self) -> str:
-        """What to say on every run on which nobody's certificate is verified; else empty."""
-        if self.verify:
-            return ""
-        return (
-            "--tls-insecure: no certificate is verified, so anybody on the way can read and change "
-            "what is sent."
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserIdentity:
+    """The user in whose name we ask. Source: PS3.7 section D.3.3.7."""
+
+    name: str
+    passcode_file: Path | None = None
+    """Where the passcode comes from, if it is a file."""
+    passcode: Secret | None = None
+    """None: the name alone is sent."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.callers import AllowedCaller
-from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 
 DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"
@@ -40,3 +40,18 @@ class Settings:
     """Who may send to it beside the PACS's own addresses."""
     tls: TlsSettings | None = None
     """None: unencrypted."""
+    user: UserIdentity | None = None
+    """In whose name to ask; None: nobody's."""
+
+    @property
+    def dangers(self) -> tuple[str, ...]:
+        """What a security officer would not like; to be said on every run."""
+        found = []
+        if self.tls is not None and not self.tls.verify:
+            found.append(
+                "--tls-insecure: no certificate is verified, so anybody on the way can read and "
+                "change what is sent."
+            )
+        if self.tls is None and self.user is not None and self.user.passcode is not None:
+            found.append("The passcode goes to the PACS unencrypted; add --tls.")
+        return tuple(found)

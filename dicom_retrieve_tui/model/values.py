@@ -16,6 +16,8 @@ RETRIES_MAX = 100
 TIMEOUT_MAX_S = 86_400
 """A day: far beyond any PACS, and far below what a socket's clock can hold."""
 
+USER_BYTES_MAX = 1024
+"""Far beyond any user name or passcode; the item that holds both has at most 65,535."""
 YES, NO = "true", "false"
 
 _FOR_OTHERS = 0o077
@@ -44,6 +46,13 @@ def timeout_s(where: str, text: str) -> float:
             f"{where} {text!r}: expected seconds, more than 0 and at most {TIMEOUT_MAX_S}."
         )
     return seconds
+
+
+def user_name(where: str, text: str) -> str:
+    """The name of a user identity. Raises `ConfigError`."""
+    if not text.strip() or len(text.encode()) > USER_BYTES_MAX:
+        raise ConfigError(f"{where}: expected a user name of at most {USER_BYTES_MAX:,} bytes.")
+    return text
 
 
 def flag(where: str, text: str) -> bool:

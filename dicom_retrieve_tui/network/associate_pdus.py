@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import ProtocolError
+from dicom_retrieve_tui.model.security import UserIdentity
 
 A_ASSOCIATE_RQ = 0x01
 A_ASSOCIATE_AC = 0x02
@@ -32,6 +33,8 @@ _MAXIMUM_LENGTH = 0x51
 _IMPLEMENTATION_CLASS_UID = 0x52
 _ROLE_SELECTION = 0x54
 _IMPLEMENTATION_VERSION_NAME = 0x55
+_USER_IDENTITY = 0x58
+_USER_IDENTITY_ANSWER = 0x59
 
 _PDU_HEADER = struct.Struct(">BxL")
 _FIXED = struct.Struct(">BxLH2x16s16s32x")
@@ -66,6 +69,10 @@ class UserInformation:
     implementation_version_name: str = ""
     scp_roles: tuple[str, ...] = ()
     """Abstract syntaxes for which the requestor is the SCP: as it proposes, or as is accepted."""
+    identity: UserIdentity | None = None
+    """In whose name the requestor asks; it is written, and not read."""
+    confirms_user: bool = False
+    """Of an answer: the acceptor has taken note of who asks. It is read, and not written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +168,8 @@ def _user(user: UserInformation) -> bytes:
     items += [_item(_ROLE_SELECTION, _scp_role(uid)) for uid in user.scp_roles]
     version = user.implementation_version_name.encode("latin-1")
     items.append(_item(_IMPLEMENTATION_VERSION_NAME, version))
+    if user.identity is not None:
+        items.append(_item(_USER_IDENTITY, _identity(user.identity)))
     return b"".join(items)
 
 
@@ -168,6 +177,19 @@ def _scp_role(abstract_syntax: str) -> bytes:
     """SCU role 0, SCP role 1. Source: PS3.7 annex D.3.3.4.1."""
     uid = _uid(abstract_syntax)
     return _US.pack(len(uid)) + uid + b"\0\1"
+
+
+def _identity(user: UserIdentity) -> bytes:
+    """Type 1 is a name, 2 a name and a passcode; both ask for a positive response.
+
+    Source: PS3.7 annex D.3.3.7.1.
+    """
+    name = user.name.encode()
+    passcode = b"" if user.passcode is None else user.passcode.reveal().encode()
+    kind = 1 if user.passcode is None else 2
+    return b"".join(
+        (bytes([kind, 1]), _US.pack(len(name)), name, _US.pack(len(passcode)), passcode)
+    )
 
 
 def _items(data: memoryview) -> Iterable[tuple[int, memoryview]]:
@@ -213,6 +235,7 @@ def _read_user(value: memoryview) -> UserInformation:
         max_pdu_bytes=_UL.unpack(max_length)[0],
         implementation_class_uid=_text(found.get(_IMPLEMENTATION_CLASS_UID, b"")),
         implementation_version_name=_text(found.get(_IMPLEMENTATION_VERSION_NAME, b"")),
+        confirms_user=_USER_IDENTITY_ANSWER in found,
         scp_roles=tuple(_text(item[2:-2]) for kind, item in items if _grants_scp(kind, item)),
     )
 

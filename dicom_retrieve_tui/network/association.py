@@ -20,6 +20,7 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network.clocks import Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection, connect
@@ -55,6 +56,8 @@ class Caller:
     cancel: CancelToken
     tls: "TlsClient | None" = None
     """None: unencrypted."""
+    user: UserIdentity | None = None
+    """In whose name we ask; None: nobody's."""
 
 
 class Association:
@@ -97,11 +100,15 @@ class Association:
                 cancel,
                 ask="Is it a DICOM port?",
             )
-            connection.send(encode_request(caller.calling_ae_title, peer.ae_title, proposals))
+            connection.send(
+                encode_request(caller.calling_ae_title, peer.ae_title, proposals, caller.user)
+            )
             acceptance = decode_acceptance(_receive_answer(connection, caller), proposals)
         except BaseException as error:
             _abandon(connection, politely=not isinstance(error, PeerReleased))
             raise
+        if caller.user is not None and not acceptance.confirms_user:
+            _LOG.info("%s does not say that it has taken note of the user", peer)
         _LOG.debug(
             "association with %s: %d of %d contexts accepted, maximum PDU %d bytes",
             peer, len(acceptance.contexts), len(proposals), acceptance.peer_max_pdu_bytes,
@@ -226,7 +233,11 @@ def _receive_answer(connection: Connection, caller: Caller) -> bytes:
     peer = str(caller.peer)
     if kind == associate_pdus.A_ASSOCIATE_RJ:
         raise decode_rejection(
-            pdu, peer=peer, called=caller.peer.ae_title, calling=caller.calling_ae_title
+            pdu,
+            peer=peer,
+            called=caller.peer.ae_title,
+            calling=caller.calling_ae_title,
+            user=caller.user,
         )
     if kind == messages.A_ABORT:
         source, reason = pdu[8:10].ljust(2, b"\0")

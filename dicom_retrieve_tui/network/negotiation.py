@@ -8,6 +8,7 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.network import associate_pdus as pdus
 from dicom_retrieve_tui.network.associate_pdus import Associate, UserInformation, WireContext
@@ -47,6 +48,8 @@ class Acceptance:
     """0 means no limit."""
     scp_roles: frozenset[str] = frozenset()
     """Abstract syntaxes for which the peer says that it lets us be the SCP."""
+    confirms_user: bool = False
+    """The peer says that it has taken note of the user; many take none, and say nothing."""
     implementation: str = ""
     """What the peer calls its software, cleaned for the screen."""
 
@@ -65,7 +68,10 @@ class AssociateRequest:
 
 
 def encode_request(
-    calling_ae_title: str, called_ae_title: str, proposals: Iterable[Proposal]
+    calling_ae_title: str,
+    called_ae_title: str,
+    proposals: Iterable[Proposal],
+    user: UserIdentity | None = None,
 ) -> bytes:
     """Build the A-ASSOCIATE-RQ PDU; context IDs are 1, 3, 5 ... in the order of `proposals`."""
     proposed = tuple(proposals)
@@ -76,7 +82,9 @@ def encode_request(
             WireContext(2 * number + 1, 0, each.abstract_syntax, (each.transfer_syntax,))
             for number, each in enumerate(proposed)
         ),
-        user=_about_us(dict.fromkeys(each.abstract_syntax for each in proposed if each.as_scp)),
+        user=_about_us(
+            dict.fromkeys(each.abstract_syntax for each in proposed if each.as_scp), user
+        ),
     )
     return pdus.encode(pdus.A_ASSOCIATE_RQ, request)
 
@@ -104,6 +112,7 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
         ),
         peer_max_pdu_bytes=acceptance.user.max_pdu_bytes,
         scp_roles=frozenset(acceptance.user.scp_roles),
+        confirms_user=acceptance.user.confirms_user,
         implementation=clean_text(acceptance.user.implementation_version_name),
     )
 
@@ -126,8 +135,14 @@ def _accepted(context: WireContext, proposals: tuple[Proposal, ...]) -> Context:
 _UID_CHARACTERS_MAX = 64
 
 
-def decode_rejection(pdu: bytes, *, peer: str, called: str, calling: str) -> AssociationRejected:
-    """Read an A-ASSOCIATE-RJ into the error that names it and the next step."""
+def decode_rejection(
+    pdu: bytes, *, peer: str, called: str, calling: str, user: UserIdentity | None = None
+) -> AssociationRejected:
+    """Read an A-ASSOCIATE-RJ into the error that names it and the next step.
+
+    Args:
+        user: In whose name we asked. No reason of the standard's says that he was refused.
+    """
     result, source, reason = pdus.decode_rejection(pdu)
     words = ", ".join(
         [
@@ -137,6 +152,11 @@ def decode_rejection(pdu: bytes, *, peer: str, called: str, calling: str) -> Ass
     )
     evidence = f"(result {result}, source {source}, reason {reason}: {words})"
     hint = _REJECTION_HINTS.get((source, reason), "Ask its administrator why.")
+    if user is not None and (source, reason) in _MAY_BE_THE_USER:
+        which = "that the passcode is right" if user.passcode else "that no passcode is wanted"
+        hint = f"It may have refused the user: see that --user is known, and {which}."
+        # Some lock a user out who tries again and again: once more is enough.
+        result = _FOR_GOOD
     return AssociationRejected(
         f"{peer} refused the association {evidence}.",
         next_step=hint.format(calling=calling, called=called),
@@ -146,6 +166,8 @@ def decode_rejection(pdu: bytes, *, peer: str, called: str, calling: str) -> Ass
     )
 
 
+_MAY_BE_THE_USER = frozenset({(1, 1), (2, 1)})
+_FOR_GOOD = 1
 _RESULTS = {1: "rejected for good", 2: "rejected for now"}
 _REASONS = {
     (1, 1): "no reason given",
@@ -205,10 +227,11 @@ def _first_syntax(context: WireContext) -> Context:
     return Context(context.context_id, context.abstract_syntax, context.transfer_syntaxes[0])
 
 
-def _about_us(scp_roles: Iterable[str]) -> UserInformation:
+def _about_us(scp_roles: Iterable[str], user: UserIdentity | None = None) -> UserInformation:
     return UserInformation(
         max_pdu_bytes=MAX_PDU_BYTES,
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
         scp_roles=tuple(scp_roles),
+        identity=user,
     )

@@ -55,7 +55,7 @@ class Orthanc:
             return replace(held, data_set=_deflate_stream(held.data_set))
         return held
 
-    def _http(self, method: str, path: str, body: str | None = None) -> bytes:
+    def _http(self, method: str, path: str, body: str | bytes | None = None) -> bytes:
         connection = HTTPConnection("127.0.0.1", self._http_port, timeout=_HTTP_S)
         try:
             connection.request(method, path, body)

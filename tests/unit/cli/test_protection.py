@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers.certificates import Authority, Issued
@@ -131,3 +131,91 @@ def test_saved_files_are_found_from_everywhere(file: Path, tmp_path: Path) -> No
     assert f'tls = true\ntls_ca = "{tmp_path}/ca.pem"' in file.read_text()
     run("profiles", "add", "new", "--no-tls")
     assert "tls = false" in file.read_text()
+
+
+def _user_of(*argv: str) -> UserIdentity | None:
+    return _order(*C_GET, *argv)[1].user
+
+
+def test_the_passcode_comes_from_a_file_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "passcode"
+    path.write_text(f"{PHRASE}\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("DICOM_RETRIEVE_PASSCODE", "another")
+
+    by_file = _user_of("--user", "mrs.test", "--passcode-file", str(path))
+    by_environment = _user_of("--user", "mrs.test")
+    monkeypatch.setenv("DICOM_RETRIEVE_PASSCODE", "")
+
+    assert by_file == UserIdentity(name="mrs.test", passcode_file=path, passcode=Secret(PHRASE))
+    assert by_environment == UserIdentity(name="mrs.test", passcode=Secret("another"))
+    assert _user_of("--user", "mrs.test") == UserIdentity(name="mrs.test")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [
+        (PHRASE, 0o640, "others may read it (mode 0640); chmod 600"),
+        (PHRASE, 0o604, "others may read it (mode 0604); chmod 600"),
+        ("", 0o600, "expected the passcode in one line"),
+        ("one\ntwo\n", 0o600, "expected the passcode in one line"),
+        ("x" * 2000, 0o600, "expected the passcode in one line"),
+    ],
+)
+def test_a_passcode_file_that_will_not_do_is_refused(
+    content: str, mode: int, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "passcode"
+    path.write_text(content)
+    path.chmod(mode)
+    engine = _engine()
+
+    result = run(*C_GET, "--user", "me", "--passcode-file", str(path), engine=engine)
+
+    assert (result.code, engine.asked) == (1, [])
+    assert words in result.err
+    assert PHRASE not in result.err
+
+
+def test_a_passcode_is_no_argument_and_in_no_profile(file: Path) -> None:
+    flag = run(*C_GET, "--user", "me", "--passcode", PHRASE)
+    file.write_text('[profiles.a]\nhost = "h"\nuser = "me"\npasscode = "open"\n')
+    profile = run("@a", STUDY)
+
+    assert flag.code == profile.code == 1
+    assert "did you mean --passcode-file?" in flag.err
+    assert "[profiles.a] passcode: a profile keeps no passcode" in profile.err
+
+
+def test_a_passcode_file_needs_a_user() -> None:
+    assert "--passcode-file needs --user" in run(*C_GET, "--passcode-file", "x").err
+
+
+def test_no_report_or_event_tells_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DICOM_RETRIEVE_PASSCODE", PHRASE)
+    report, log = tmp_path / "report.json", tmp_path / "run.log"
+
+    result, _ = _order(
+        *C_GET,
+        "--user",
+        "mrs.test",
+        "--json",
+        "-v",
+        "--report",
+        str(report),
+        "--log-file",
+        str(log),
+    )
+
+    assert report.exists()
+    assert log.exists()
+    assert PHRASE not in result.out + result.err + report.read_text() + log.read_text()
+
+
+def test_a_search_without_verification_says_so() -> None:
+    result = run("find", "pacs://127.0.0.1:1", "--all", "--tls", "--tls-insecure", "--timeout", "1")
+
+    assert result.code == 1
+    assert "--tls-insecure: no certificate is verified" in result.err

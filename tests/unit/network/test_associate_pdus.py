@@ -168,6 +168,16 @@ def test_an_acceptance_that_makes_no_sense_is_refused(items: bytes, words: str) 
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize(("answer", "confirmed"), [(b"\x59\0\0\2\0\0", True), (b"", False)])
+def test_an_acceptance_says_whether_the_user_was_taken_note_of(
+    *, answer: bytes, confirmed: bool
+) -> None:
+    user = answer + b"\x51\0\0\4\0\0\x40\0"
+    items = b"\x50\0" + struct.pack(">H", len(user)) + user
+
+    assert decode_acceptance(_acceptance(items), ()).confirms_user is confirmed
+
+
 def test_a_request_cannot_make_us_accept_a_context_without_a_syntax() -> None:
     request = pdus.encode(
         pdus.A_ASSOCIATE_RQ,

@@ -1,0 +1,133 @@
+"""TLS with real peers: Orthanc both ways, DCMTK's storescp, and each refusal in words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.command import CommandResult, run_cli
+from tests.interop.comparison import assert_same_as_peer
+from tests.interop.corpus import CT_CHEST
+from tests.interop.peers import DRTUI, MOVE_DESTINATIONS
+from tests.interop.process import PeerProcess, free_port
+from tests.interop.programs import program
+from tests.interop.tls_orthanc import TlsOrthanc, echoes, tool_tls
+from tests.peers.certificates import Authority, Issued
+
+pytestmark = pytest.mark.peers
+
+_STUDY = ("--study-uid", CT_CHEST.study_instance_uid)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def ours(authority: Authority) -> Issued:
+    return authority.issue("ours")
+
+
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[TlsOrthanc]:
+    ports = {ae_title: free_port() for ae_title in MOVE_DESTINATIONS}
+    running = TlsOrthanc(tmp_path_factory.mktemp("orthanc"), ports, authority)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def _trust(authority: Authority) -> list[object]:
+    return ["--tls", "--tls-ca", authority.certificate]
+
+
+def _show(issued: Issued) -> list[object]:
+    return ["--tls-cert", issued.certificate, "--tls-key", issued.key]
+
+
+def _get(
+    orthanc: TlsOrthanc, output: Path, *flags: object, host: str = "127.0.0.1"
+) -> CommandResult:
+    return run_cli(
+        f"pacs://{host}:{orthanc.port}", "--called-aet", orthanc.ae_title, "--method", "c-get",
+        *_STUDY, "--output", output, "--timeout", "5", "--retries", "0", *flags,
+    )  # fmt: skip
+
+
+def test_a_study_by_c_get(
+    orthanc: TlsOrthanc, authority: Authority, ours: Issued, tmp_path: Path
+) -> None:
+    done = _get(orthanc, tmp_path, *_trust(authority), *_show(ours))
+
+    assert done.exit_code == 0, done.stderr
+    assert_same_as_peer(tmp_path, orthanc, CT_CHEST.sop_instance_uids)
+
+
+def test_a_study_by_c_move_to_our_own_scp(
+    orthanc: TlsOrthanc, authority: Authority, ours: Issued, tmp_path: Path
+) -> None:
+    done = run_cli(
+        f"pacs://localhost:{orthanc.port}", "--called-aet", orthanc.ae_title, "--aet", DRTUI,
+        "--move-dest", DRTUI, "--listen", f"127.0.0.1:{orthanc.move_ports[DRTUI]}",
+        *_STUDY, "--output", tmp_path, *_trust(authority), *_show(ours),
+    )  # fmt: skip
+
+    assert done.exit_code == 0, done.stderr
+    assert_same_as_peer(tmp_path, orthanc, CT_CHEST.sop_instance_uids)
+
+
+def test_each_refusal_is_told_in_words(
+    orthanc: TlsOrthanc, authority: Authority, ours: Issued, tmp_path: Path
+) -> None:
+    stranger = Authority(tmp_path / "stranger", "Somebody Else")
+    cases = [
+        (_trust(authority), "wants a certificate of ours"),
+        ([*_trust(authority), *_show(stranger.issue("rogue"))], "trust the authority of our"),
+        ([*_trust(stranger), *_show(ours)], "comes from an authority that we do not trust"),
+        ([], "want TLS (--tls)"),
+    ]
+    told = {}
+    for flags, words in cases:
+        done = _get(orthanc, tmp_path / "out", *flags)
+        assert done.exit_code == 1
+        told[words] = done.stdout
+
+    assert {words: text for words, text in told.items() if words not in text} == {}
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_insecure_run_says_so(orthanc: TlsOrthanc, ours: Issued, tmp_path: Path) -> None:
+    done = _get(orthanc, tmp_path, "--tls", "--tls-insecure", *_show(ours))
+
+    assert done.exit_code == 0, done.stderr
+    assert "--tls-insecure: no certificate is verified" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("hosts", "validity", "words"),
+    [
+        (["pacs.example"], "valid", "its certificate is for pacs.example, and not for 127.0.0.1"),
+        (["127.0.0.1"], "expired", "has expired (our clock says 20"),
+    ],
+)
+def test_a_bad_certificate_of_dcmtk_is_told_in_words(
+    hosts: list[str], validity: str, words: str, authority: Authority, tmp_path: Path
+) -> None:
+    shown = authority.issue("bad", hosts, expired=validity == "expired")
+    port = free_port()
+    argv = [program("storescp"), *tool_tls(authority, shown), "-ic", "--fork", str(port)]
+    scp = PeerProcess(argv, tmp_path / "log")
+    try:
+        scp.start(lambda: echoes(port, "ANY-SCP", authority, shown))
+        done = run_cli(
+            f"pacs://127.0.0.1:{port}", "--method", "c-get", *_STUDY,
+            "--output", tmp_path / "out", "--retries", "0", *_trust(authority),
+        )  # fmt: skip
+    finally:
+        scp.stop()
+
+    assert done.exit_code == 1
+    assert words in done.stdout
