@@ -100,7 +100,7 @@ class _Order:
 
     def _take(self, event: Event) -> None:
         self._account.apply(event)
-        log_event(event)
+        log_event(event, with_paths=self._options.log_patient_data)
         self._renderer.show(event)
         if self._json is not None:
             self._json.write(event)

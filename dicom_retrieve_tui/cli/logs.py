@@ -11,13 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
 from dicom_retrieve_tui.model.settings import PRIVATE_UMASK
+from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.storage.permissions import Permissions
 
+_MESSAGE_CHARACTERS_MAX = 4000
 _PACKAGE = "dicom_retrieve_tui"
 _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(threadName)s %(name)s: %(message)s"
 
@@ -51,12 +54,28 @@ def logging_to(path: Path | None, umask: int = PRIVATE_UMASK) -> Iterator[None]:
         handler.close()
 
 
-def log_event(event: Event) -> None:
-    """Log an event for whoever has to find out later what went on."""
+def log_event(event: Event, *, with_paths: bool = False) -> None:
+    """Log an event for whoever has to find out later what went on.
+
+    Args:
+        with_paths: A path may be made of a patient's data.
+    """
     if isinstance(event, BytesReceived) or not logger.isEnabledFor(logging.DEBUG):
         return
-    fields = {name: value for name, value in event_fields(event).items() if name != "path"}
+    told = event_fields(event).items()
+    fields = {name: value for name, value in told if with_paths or name != "path"}
     logger.debug("%s", json.dumps(fields))
+
+
+class _Formatter(logging.Formatter):
+    """What a peer said stays on its line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
+        record.message = clean_text(record.message, _MESSAGE_CHARACTERS_MAX)
+        return super().formatMessage(record)
+
+    def formatException(self, *args: Any) -> str:  # noqa: N802 - the base's name
+        return "\n".join(map(clean_text, super().formatException(*args).split("\n")))
 
 
 def _handler(path: Path | None, umask: int) -> logging.Handler:
@@ -69,7 +88,7 @@ def _handler(path: Path | None, umask: int) -> logging.Handler:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"--log-file {path}: cannot be written: {reason}.") from error
-    formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
+    formatter = _Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     return handler

@@ -45,8 +45,15 @@ class Options:
     dry_run: bool = False
     verbose: bool = False
     log_file: Path | None = None
+    log_patient_data: bool = False
+    """Logs and reports may hold paths that are made of more than UIDs."""
     lasting: bool = True
     """The same command names the same folder again."""
+
+    @property
+    def paths_reported(self) -> bool:
+        """True if a path may stand in a report."""
+        return self.log_patient_data or parse_layout(self.settings.layout).names_uids_alone
 
     @property
     def resumable(self) -> bool:
@@ -90,6 +97,7 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
         dry_run=args.dry_run,
         verbose=args.verbose,
         log_file=log_file,
+        log_patient_data=args.log_patient_data,
     )
 
 

@@ -280,6 +280,9 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
     add_values(group, ("--report", "FILE", "write the final account as JSON"))
     group.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     add_values(group, _LOG_FILE)
+    group.add_argument(
+        "--log-patient-data", action="store_true", help="log and report paths of a --layout, too"
+    )
 
 
 def _add_general(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.cli.surroundings import utc_text
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.text import clean_values
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.permissions import Permissions
 
@@ -68,7 +69,7 @@ def write_report(path: Path, report: Mapping[str, object], permissions: Permissi
     try:
         part.unlink(missing_ok=True)
         with os.fdopen(permissions.create(part, os.O_WRONLY), "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=2)
+            json.dump(clean_values(report), file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -119,7 +120,10 @@ def _study(
         "missing": [] if options.delivering else list(study.missing),
         "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
         "set_aside": [
-            {"sop_instance_uid": each.sop_instance_uid, "path": each.path}
+            {
+                "sop_instance_uid": each.sop_instance_uid,
+                "path": each.path if options.paths_reported else None,
+            }
             for each in account.set_aside.get(uid, [])
         ],
         "notes": account.notes.get(uid, []),

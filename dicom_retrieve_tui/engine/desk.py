@@ -25,10 +25,12 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placement
+from dicom_retrieve_tui.model.text import clean_text, quoted
 
 _SUCCESS = 0x0000
 _NOBODY_ASKED = 0xA700
 _DOES_NOT_MATCH = 0xA900
+_UID_CHARACTERS_MAX = 64
 _TURNED_AWAY_MAX = 16
 """Whoever tries every address of a network need not fill the screen."""
 
@@ -121,7 +123,7 @@ class Desk:
         """The error that refuses an instance."""
         self.note_refusal(offer, work, reason, status)
         return InstanceUnfit(
-            f"Instance {offer.sop_instance_uid!r} was refused: {reason}.", status=status
+            f"Instance {quoted(offer.sop_instance_uid)} was refused: {reason}.", status=status
         )
 
     def note_refusal(
@@ -131,7 +133,7 @@ class Desk:
         self.emit(
             InstanceRefused(
                 study_instance_uid=work.study_instance_uid if work else None,
-                sop_instance_uid=offer.sop_instance_uid,
+                sop_instance_uid=clean_text(offer.sop_instance_uid, _UID_CHARACTERS_MAX),
                 status=status,
                 reason=reason,
             )
@@ -228,13 +230,13 @@ class _Arrival:
         study_uid, series_uid = uids[tags.STUDY_INSTANCE_UID], uids[tags.SERIES_INSTANCE_UID]
         work = self._work or desk.work_of(study_uid)
         if uids[tags.SOP_INSTANCE_UID] != offer.sop_instance_uid:
-            reason = f"its data set is instance {uids[tags.SOP_INSTANCE_UID]!r}"
+            reason = f"its data set is instance {quoted(uids[tags.SOP_INSTANCE_UID])}"
             raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
         if uids[tags.SOP_CLASS_UID] != offer.sop_class_uid:
-            reason = f"its data set is of SOP class {uids[tags.SOP_CLASS_UID]!r}"
+            reason = f"its data set is of SOP class {quoted(uids[tags.SOP_CLASS_UID])}"
             raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
         if work is None:
-            reason = f"it belongs to study {study_uid!r}, which nobody asked for"
+            reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
             raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
         if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
             raise desk.refusal(offer, work, objection, _NOBODY_ASKED)

@@ -6,6 +6,7 @@ from time import monotonic
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.text import quoted
 
 
 class StudyWork:
@@ -61,9 +62,9 @@ class StudyWork:
         """
         asked = self.selection
         if study_uid != asked.study_instance_uid:
-            return f"it belongs to study {study_uid!r}"
+            return f"it belongs to study {quoted(study_uid)}"
         if asked.series_instance_uid not in {None, series_uid}:
-            return f"it belongs to series {series_uid!r}"
+            return f"it belongs to series {quoted(series_uid)}"
         if asked.sop_instance_uid not in {None, sop_uid}:
             return "another instance was asked for"
         return "its study is finished" if self._closed else None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from dicom_retrieve_tui.model.text import clean_values
 from dicom_retrieve_tui.model.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -262,6 +263,9 @@ def event_name(event: Event) -> str:
 
 
 def event_fields(event: Event) -> Mapping[str, object]:
-    """The event as a plain mapping, its name first, ready to be written as JSON."""
-    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    """The event as a plain mapping, its name first, ready to be written as JSON.
+
+    Whatever a peer said is cleaned.
+    """
+    values = {field.name: clean_values(getattr(event, field.name)) for field in fields(event)}
     return {"event": event_name(event), **values}

@@ -59,6 +59,11 @@ class Layout:
         )
         """What must be read from a data set to name it."""
 
+    @property
+    def names_uids_alone(self) -> bool:
+        """True if no path can hold what identifies a patient."""
+        return self.wanted_tags <= {_FIELDS[name] for name in _FIELDS if name.endswith("UID")}
+
     def render(self, values: Mapping[int, bytes]) -> tuple[str, ...]:
         """The components of an instance's path, each safe to use as a name.
 

@@ -6,18 +6,22 @@ the cursor, recolour the screen or turn the reading direction of the words aroun
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 _LINE_BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _NEVER_SHOWN = frozenset({"Cc", "Cf"})
 """Control characters (C0, DEL, C1, hence ESC and CSI), and format characters (bidi, zero width)."""
-_SURROGATE = "Cs"
+_NO_CHARACTERS = frozenset({"Cs", "Cn", "Co"})
+"""Surrogates, which no stream can encode, and what is unassigned or private: nobody can read it."""
 _ELLIPSIS = "..."
+_TEXT_CHARACTERS_MAX = 2000
+"""Far more than the longest sentence of ours."""
 
 
 def clean_text(text: str, limit: int | None = None) -> str:
     """The text on one line, without anything that a terminal would obey.
 
-    Tabs and line breaks become a space; surrogates, which no stream can encode, a question mark.
+    Tabs and line breaks become a space; what is no character that anybody knows, a question mark.
 
     Args:
         limit: Longest result, characters; what is cut off shows as three periods.
@@ -27,6 +31,21 @@ def clean_text(text: str, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         return text[: max(limit - len(_ELLIPSIS), 0)] + _ELLIPSIS[:limit]
     return text
+
+
+def clean_values(value: object) -> object:
+    """The same value with every text in it, at any depth, cleaned and cut to a length."""
+    match value:
+        case str():
+            return clean_text(value, _TEXT_CHARACTERS_MAX)
+        case Mapping():
+            return {key: clean_values(each) for key, each in value.items()}
+        case tuple():
+            return tuple(map(clean_values, value))
+        case list():
+            return list(map(clean_values, value))
+        case _:
+            return value
 
 
 def quoted(text: str, limit: int = 64) -> str:
@@ -42,4 +61,4 @@ def _clean_character(character: str) -> str:
     category = unicodedata.category(character)
     if category in _NEVER_SHOWN:
         return ""
-    return "?" if category == _SURROGATE else character
+    return "?" if category in _NO_CHARACTERS else character

@@ -3,7 +3,7 @@
 from dicom_retrieve_tui.errors import InstanceUnfit, ProtocolError
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.text import quoted
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
@@ -54,7 +54,7 @@ class _NothingHere:
 
     def begin(self, offer: InstanceOffer) -> Incoming:
         raise InstanceUnfit(
-            f"Instance {clean_text(offer.sop_instance_uid)} came on the association of a C-MOVE.",
+            f"Instance {quoted(offer.sop_instance_uid)} came on the association of a C-MOVE.",
             status=SOP_CLASS_NOT_SUPPORTED,
         )
 

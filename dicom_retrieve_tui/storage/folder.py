@@ -125,7 +125,8 @@ class OutputFolder:
                 return Placed(Placement.SAME, relative)
             return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
         except OSError as error:
-            raise disk_failed(error, final, "name a file") from error
+            # Its own folder may be named after a patient.
+            raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
 
     def _make_folder(self, name: str) -> None:
         if name in self._known:

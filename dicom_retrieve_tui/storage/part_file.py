@@ -12,6 +12,7 @@ from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.text import quoted
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.reserve import Reserve
@@ -98,7 +99,7 @@ class PartFile:
             return walk(read, self._data_set_bytes, syntax, wanted)
         except MalformedDataSet as error:
             raise InstanceUnfit(
-                f"Instance {self.offer.sop_instance_uid!r} is damaged: {error}.",
+                f"Instance {quoted(self.offer.sop_instance_uid)} is damaged: {error}.",
                 status=CANNOT_UNDERSTAND,
             ) from error
         except OSError as error:

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.tui.rows import Details, State
 from dicom_retrieve_tui.tui.terms import Terms
 
 _PERIOD_S = 0.25
+_LINE_MAX = 100
 _MISSING_MAX = 50
 _SERIES_MAX = 30
 
@@ -75,7 +76,12 @@ def _uids(title: str, texts: "tuple[str, ...] | list[str]", most: int) -> list[s
     if not texts:
         return []
     more = [f"  and {len(texts) - most:,} more"] if len(texts) > most else []
-    return ["", f"{title} ({len(texts):,})", *(f"  {text}" for text in texts[:most]), *more]
+    return [
+        "",
+        f"{title} ({len(texts):,})",
+        *(f"  {clean_text(text, _LINE_MAX)}" for text in texts[:most]),
+        *more,
+    ]
 
 
 class DetailsScreen(ModalScreen[None]):

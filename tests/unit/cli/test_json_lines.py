@@ -63,6 +63,6 @@ def test_what_a_peer_says_cannot_break_a_line() -> None:
 
     result = run(*C_GET, "--json", engine=engine)
 
-    assert lines_of(result.out)[-2]["reason"] == 'bad\n"\x1b[31m\x9b\u202e'
+    assert lines_of(result.out)[-2]["reason"] == 'bad "[31m'
     assert result.out.isascii()
     assert "\x1b" not in result.err
