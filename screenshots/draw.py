@@ -13,7 +13,7 @@ from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.wiring import open_session
+from dicom_retrieve_tui.wiring import find, open_session
 from screenshots.svg import slim
 
 USUAL, LARGE = (80, 24), (160, 45)
@@ -100,7 +100,8 @@ async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
     studies = demo_studies()
     uids = [study.study_instance_uid for study in studies]
     with DemoPacs(studies=studies, busy_once=[uids[_FAILS_ONCE]], pace_s=pace_s) as pacs:
-        app = RetrieveApp(open_session, demo_presets(pacs, _FOLDER, 0), text="\n".join(uids))
+        presets = demo_presets(pacs, _FOLDER, 0)
+        app = RetrieveApp(open_session, presets, find=find, text="\n".join(uids))
         try:
             async with app.run_test(size=size, notifications=True) as pilot:
                 yield Stage(app, pilot)

@@ -37,7 +37,7 @@ def run_interactive(
     """
     from dicom_retrieve_tui.tui.app import run_app  # noqa: PLC0415 - it loads textual
     from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - with the application
-    from dicom_retrieve_tui.wiring import open_history, open_session  # noqa: PLC0415 - the engine
+    from dicom_retrieve_tui.wiring import find, open_history, open_session  # noqa: PLC0415 - the engine
 
     with ExitStack() as stack:
         memory = Memory()
@@ -48,7 +48,9 @@ def run_interactive(
                 memory = Memory(notice=str(error))
             else:
                 memory = Memory(history, notice=history.notice)
-        return run_app(open_session, presets, text=text, memory=memory, settings=settings)
+        return run_app(
+            open_session, presets, find=find, text=text, memory=memory, settings=settings
+        )
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:

@@ -18,6 +18,7 @@ from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
+from dicom_retrieve_tui.tui.finding import Find, Finder
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
 from dicom_retrieve_tui.tui.likes import Likes
@@ -33,6 +34,8 @@ _SWITCH_S = 0.001
 """How long a thread may keep the interpreter while another waits: the associations' threads would
 otherwise hold up the screen by a third of a second."""
 
+_FIND_ENDS_S = 1.0
+"""A search that is stopped looks up several times a second."""
 
 _BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
 
@@ -67,6 +70,7 @@ class RetrieveApp(App[None]):
         open_session: OpenSession,
         presets: Sequence[Preset] = (),
         *,
+        find: Find,
         preset: str = "",
         text: str = "",
         memory: Memory | None = None,
@@ -78,6 +82,7 @@ class RetrieveApp(App[None]):
         Args:
             open_session: `wiring.open_session`, or a script in a test.
             presets: The profiles.
+            find: `wiring.find`, likewise.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
             memory: What was asked for in earlier runs; None remembers nothing.
@@ -88,6 +93,7 @@ class RetrieveApp(App[None]):
         self.store = store or ProgressStore()
         self._memory = memory or Memory()
         self.jobs = Jobs(open_session, self.store, self._job_ended, self._memory)
+        self.finder = Finder(find)
         self._failed_lists = FailedLists()
         self._presets, self._preset, self._text = presets, preset, text
         self._likes = Likes(settings)
@@ -102,6 +108,7 @@ class RetrieveApp(App[None]):
             self.store,
             self._presets,
             memory=self._memory,
+            finder=self.finder,
             preset=self._preset,
             text=self._text,
         )
@@ -204,6 +211,7 @@ def run_app(
     open_session: OpenSession,
     presets: Sequence[Preset] = (),
     *,
+    find: Find,
     preset: str = "",
     text: str = "",
     memory: Memory | None = None,
@@ -212,10 +220,17 @@ def run_app(
     """Be the application until the user leaves; returns the exit code."""
     sys.setswitchinterval(_SWITCH_S)
     app = RetrieveApp(
-        open_session, presets, preset=preset, text=text, memory=memory, settings=settings
+        open_session,
+        presets,
+        find=find,
+        preset=preset,
+        text=text,
+        memory=memory,
+        settings=settings,
     )
     try:
         app.run()
     finally:
+        app.finder.close(_FIND_ENDS_S)
         app.jobs.close()
     return app.return_code or 0

@@ -20,6 +20,7 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
+from tests.tui.searches import Searches
 
 SIZES = {"small": (60, 15), "usual": (80, 24), "large": (160, 45)}
 
@@ -96,14 +97,24 @@ async def opened(
     presets: list[Preset] | None = None,
     memory: Memory | None = None,
     settings: SettingsStore | None = None,
+    find: Searches | None = None,
     store: ProgressStore | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if presets is None:
         presets = [preset(folder=folder)]
-    app = RetrieveApp(sessions, presets, text=text, memory=memory, settings=settings, store=store)
+    app = RetrieveApp(
+        sessions,
+        presets,
+        find=find or Searches(),
+        text=text,
+        memory=memory,
+        settings=settings,
+        store=store,
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Bench(app, pilot, sessions)
+    app.finder.close(WAIT_S)
     assert app.jobs.close()
 
 

@@ -7,7 +7,7 @@ from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.rows import State
-from dicom_retrieve_tui.wiring import open_session
+from dicom_retrieve_tui.wiring import find, open_session
 from tests.tui.application import SIZES, Bench
 from tests.tui.scripted import Sessions
 
@@ -18,7 +18,8 @@ async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_pat
     busy = uids[2]
     listed = tmp_path / "failed-studies.txt"
     with DemoPacs(studies=studies, busy_once=[busy]) as pacs:
-        app = RetrieveApp(open_session, demo_presets(pacs, tmp_path, 0), text="\n".join(uids))
+        presets = demo_presets(pacs, tmp_path, 0)
+        app = RetrieveApp(open_session, presets, find=find, text="\n".join(uids))
         async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
             bench = Bench(app, pilot, Sessions())
 

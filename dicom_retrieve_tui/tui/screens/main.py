@@ -4,6 +4,7 @@ One timer looks at the store four times a second; nothing else draws numbers.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -16,15 +17,19 @@ from textual.widgets import Footer
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import write_failed_list
+from dicom_retrieve_tui.tui.finding import Finder
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
+from dicom_retrieve_tui.tui.form import FormFault
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
+from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, Peering
@@ -48,6 +53,7 @@ class MainScreen(Screen[None]):
     """Panes, arranged by the size of the terminal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f3", "find", "Find studies", show=False, id="main.find"),
         Binding("f4", "options", "Options", show=False, id="main.options"),
         Binding("f6", "events", "Events", show=False, id="main.events"),
         Binding("ctrl+o", "load", "File", show=False, id="main.load"),
@@ -61,6 +67,7 @@ class MainScreen(Screen[None]):
         presets: Sequence[Preset],
         *,
         memory: Memory,
+        finder: Finder,
         preset: str = "",
         text: str = "",
     ) -> None:
@@ -71,13 +78,14 @@ class MainScreen(Screen[None]):
             store: What is shown comes from there.
             presets: The profiles.
             memory: What earlier runs left, and what was asked for lately.
+            finder: What was searched for, and with what.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
         """
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
-        self._jobs, self._store, self._memory = jobs, store, memory
+        self._jobs, self._store, self._memory, self._finder = jobs, store, memory, finder
         self._presets = presets
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
@@ -147,6 +155,15 @@ class MainScreen(Screen[None]):
         screen = OptionsScreen(self._presets, form.draft, form.preset, field)
         self.app.push_screen(screen, self._take_options)
 
+    def action_find(self) -> None:
+        """Find studies by C-FIND."""
+        try:
+            terms = self._retrieve.terms
+        except FormFault as fault:
+            self._retrieve.complain(fault)
+            return
+        self.app.push_screen(FindScreen(self._finder, terms), partial(self._take_found, terms))
+
     def action_load(self) -> None:
         """Load a list of UIDs from a file."""
         self.app.push_screen(LoadListScreen(), self._take_list)
@@ -159,8 +176,11 @@ class MainScreen(Screen[None]):
 
     @on(RetrievePane.Ordered)
     def _ordered(self, event: RetrievePane.Ordered) -> None:
-        added = self._jobs.add(event.terms, event.wanted)
-        there = len(event.wanted) - added
+        self._order(event.terms, event.wanted)
+
+    def _order(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
+        added = self._jobs.add(terms, wanted)
+        there = len(wanted) - added
         told = f"✓ {count(added, 'study')} queued"
         self._retrieve.say(f"{told}, {there:,} there already" if there else told)
         self._show_offer()
@@ -343,6 +363,12 @@ class MainScreen(Screen[None]):
             self._retrieve.form.take_preset(preset)
             self._retrieve.load(draft)
             self._show_peering()
+
+    def _take_found(self, terms: Terms, wanted: list[Wanted] | None) -> None:
+        if wanted:
+            self._order(terms, wanted)
+        else:
+            self._retrieve.line.focus()
 
     def _take_list(self, text: str | None) -> None:
         if text is not None:

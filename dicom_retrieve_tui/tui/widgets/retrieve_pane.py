@@ -104,6 +104,11 @@ class RetrievePane(Vertical):
         return self._form
 
     @property
+    def terms(self) -> Terms:
+        """What the form says. Raises `FormFault`."""
+        return read_terms(self.draft, self._form.preset)
+
+    @property
     def line(self) -> UidLine:
         """The UID line."""
         return self.query_one(UidLine)
@@ -142,6 +147,11 @@ class RetrievePane(Vertical):
         """Tell how an order went."""
         self._say(text, "good")
 
+    def complain(self, fault: FormFault) -> None:
+        """Tell what keeps the form from being meant."""
+        self._say(f"✗ {fault}", "bad")
+        self.post_message(self.Faulty(fault))
+
     def load(self, draft: Draft) -> None:
         """Fill the form."""
         self._form.load(draft)
@@ -177,13 +187,11 @@ class RetrievePane(Vertical):
             self._warned_of = text
             self._say(f"✗ {verdict_of(found)}; enter again skips what is bad", "bad")
             return
-        draft = self.draft
         try:
-            terms = read_terms(draft, self._form.preset)
-            selections = _selections(found.uids, draft)
+            terms = self.terms
+            selections = _selections(found.uids, self.draft)
         except FormFault as fault:
-            self._say(f"✗ {fault}", "bad")
-            self.post_message(self.Faulty(fault))
+            self.complain(fault)
             return
         self.line.remember(text)
         self.line.clear_text()

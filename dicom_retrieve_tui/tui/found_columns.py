@@ -1,0 +1,113 @@
+"""What was found, as the columns of a table there is room for, and as what to retrieve. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dicom_retrieve_tui.model.person_name import name_text
+from dicom_retrieve_tui.model.search import Match
+from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.tui.cells import cut, tail_of
+from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.patients import shown_patient
+
+MARK = "mark"
+DATE = "date"
+PADDING = 1
+"""Cells on each side of a column."""
+_GROW_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    """One column."""
+
+    name: str
+    title: str
+    width: int
+    """Cells; of those that grow, the least."""
+    text: Callable[[Match], str]
+    patient: bool = False
+    """It names a patient, and can be masked."""
+    right: bool = False
+    grows: bool = False
+    dispensable: int = 0
+    """Where there is no room, the highest is left out first; 0 never."""
+
+
+def _day(match: Match) -> str:
+    day = match.study_date
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 and day.isdigit() else day
+
+
+def _time(match: Match) -> str:
+    time = match.study_time
+    return f"{time[:2]}:{time[2:4]}" if time[:4].isdigit() and len(time) >= 4 else time
+
+
+def _number(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+_MARK = FoundColumn(MARK, "", 1, lambda _: "")
+_STUDY = (
+    _MARK,
+    FoundColumn(DATE, "DATE", 10, _day),
+    FoundColumn("time", "TIME", 5, _time, dispensable=2),
+    FoundColumn(
+        "name", "PATIENT", 12, lambda m: name_text(m.patient_name), patient=True, grows=True
+    ),
+    FoundColumn("id", "ID", 9, lambda m: m.patient_id, patient=True, dispensable=1),
+    FoundColumn("modality", "MOD", 5, lambda m: "/".join(m.modalities)),
+    FoundColumn("series", "SER", 4, lambda m: _number(m.number_of_series), right=True,
+                dispensable=3),
+    FoundColumn("images", "IMAGES", 6, lambda m: _number(m.number_of_instances), right=True),
+    FoundColumn("description", "DESCRIPTION", 11, lambda m: m.study_description, grows=True),
+    FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, dispensable=4),
+)  # fmt: skip
+_SERIES = (
+    _MARK,
+    FoundColumn("number", "NO", 5, lambda m: m.series_number, right=True),
+    FoundColumn("modality", "MOD", 5, lambda m: "/".join(m.modalities)),
+    FoundColumn("images", "IMAGES", 6, lambda m: _number(m.number_of_instances), right=True),
+    FoundColumn("description", "DESCRIPTION", 16, lambda m: m.series_description, grows=True),
+    FoundColumn("uid", "SERIES", 24, lambda m: m.series_instance_uid),
+)
+
+
+def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
+    """The columns that fit into `width` cells, those that grow at their width."""
+    chosen = list(_SERIES if level is Level.SERIES else _STUDY)
+    for column in sorted(chosen, key=lambda each: -each.dispensable):
+        if column.dispensable and _needed(chosen) > width:
+            chosen.remove(column)
+    growing = [each for each in chosen if each.grows]
+    more = min(max(width - _needed(chosen), 0) // len(growing), _GROW_MAX)
+    return tuple(replace(each, width=each.width + more) if each.grows else each for each in chosen)
+
+
+def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str:
+    """What stands in a cell."""
+    text = column.text(match)
+    if column.patient:
+        text = shown_patient(text, hide=hide_patients)
+    text = tail_of(text, column.width) if column.name == "uid" else cut(text, column.width)
+    return text.rjust(column.width) if column.right else text
+
+
+def _needed(columns: list[FoundColumn]) -> int:
+    return sum(column.width + 2 * PADDING for column in columns)
+
+
+def wanted_of(matches: Sequence[Match]) -> list[Wanted]:
+    """What to retrieve for studies, or for series of one study, in their order."""
+    return [
+        Wanted(
+            selection=Selection(
+                study_instance_uid=match.study_instance_uid,
+                series_instance_uid=match.series_instance_uid or None,
+            ),
+            patient=match.patient_id,
+            modality="/".join(match.modalities),
+        )
+        for match in matches
+    ]

@@ -1,0 +1,204 @@
+"""Find studies by C-FIND, look into their series, and retrieve what is marked."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from dicom_retrieve_tui.model.person_name import name_text
+from dicom_retrieve_tui.model.search import Match
+from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.finding import Finder, FoundNow
+from dicom_retrieve_tui.tui.found_columns import wanted_of
+from dicom_retrieve_tui.tui.patients import shown_patient
+from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
+from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
+from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
+
+_PERIOD_S = 0.25
+_ROOMY = 70
+
+
+class FindScreen(Screen[list[Wanted] | None]):
+    """Ends with what is to be retrieved; with None if that is nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="find.back"),
+        Binding("f3", "new", "New search", show=False, id="find.new"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
+    ]
+
+    DEFAULT_CSS = """
+    FindScreen {
+        & #find-where { height: 1; color: $text-muted; padding: 0 1; }
+        & #search, & #found {
+            border: round $panel-lighten-2;
+            border-title-color: $text-muted;
+            border-subtitle-color: $text-muted;
+        }
+        & #search:focus-within, & #found:focus {
+            border: round $primary;
+            border-title-color: $text;
+        }
+        & #search { padding: 0 1; }
+        & #found { height: 1fr; background: transparent; overflow-x: hidden; }
+        & #find-told { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
+        & #find-told.-bad { color: $text-error; }
+    }
+    """
+
+    def __init__(self, finder: Finder, terms: Terms) -> None:
+        """Prepare.
+
+        Args:
+            finder: What was searched for before is still there.
+            terms: With whom to talk, and on what terms to retrieve.
+        """
+        super().__init__()
+        self._finder, self._terms = finder, terms
+        finder.point_at(terms.settings)
+        self._known = 0
+        self._studies: list[Match] = []
+        """The study into which one looked."""
+        self._searching = False
+
+    def compose(self) -> ComposeResult:
+        """Whom we ask, for what, and what came."""
+        profile = f" ({self._terms.profile})" if self._terms.profile else ""
+        yield Static(
+            f"Find studies in {self._terms.settings.peer}{profile}", id="find-where", markup=False
+        )
+        yield SearchPane(self._finder.draft, id="search")
+        yield FoundTable(id="found")
+        yield Static("", id="find-told", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show what is there, and go on to look."""
+        pane = self.query_one(SearchPane)
+        pane.border_title = "What to look for"
+        pane.border_subtitle = "enter searches"
+        self.watch(self.app, "hide_patients", self._mask)
+        self.set_interval(_PERIOD_S, self._look)
+        if self._finder.depth:
+            self._show_list()
+            self.table.focus()
+        else:
+            self._show(FoundNow())
+            pane.focus_field()
+
+    def on_resize(self) -> None:
+        """Leave out the spaces between the keys where they would push the last one out."""
+        self.query_one(Footer).compact = self.size.width < _ROOMY
+
+    @property
+    def table(self) -> FoundTable:
+        """What was found."""
+        return self.query_one(FoundTable)
+
+    def action_back(self) -> None:
+        """From a series to the studies, from the form to the list, and from that to the queue."""
+        in_form = self.focused is not None and self.focused is not self.table
+        if in_form and self.table.count:
+            self.table.focus()
+        elif self._finder.depth > 1:
+            self._finder.back()
+            self._show_list()
+        else:
+            self.dismiss(None)
+
+    def action_new(self) -> None:
+        """Search for something else."""
+        self.query_one(SearchPane).focus_field()
+
+    @on(SearchPane.Submitted)
+    def _search(self) -> None:
+        pane = self.query_one(SearchPane)
+        try:
+            search = read_search(self._finder.draft, date.today())  # noqa: DTZ011 - a person's day
+        except SearchFault as fault:
+            pane.show_fault(str(fault))
+            pane.focus_field(fault.field)
+            return
+        self._finder.search(search)
+        self._show_list()
+        self.table.focus()
+
+    @on(FoundTable.Asked)
+    def _asked(self, event: FoundTable.Asked) -> None:
+        match event.what:
+            case "open" if self._finder.depth == 1:
+                self._finder.open(event.matches[0])
+                self._studies = event.matches
+                self._show_list()
+            case "open" | "retrieve":
+                self._retrieve(event.matches)
+            case "copy":
+                self._copy(event.matches)
+            case "new":
+                self.action_new()
+            case _:
+                self._look(anyway=True)
+
+    def _retrieve(self, matches: Sequence[Match]) -> None:
+        if matches:
+            self.dismiss(wanted_of(matches))
+
+    def _copy(self, matches: Sequence[Match]) -> None:
+        if matches:
+            self.app.copy_to_clipboard("\n".join(match.uid for match in matches))
+            self.notify(f"Copied {count(len(matches), 'UID')}.")
+
+    def _show_list(self) -> None:
+        """Show what the current search has found so far, from the beginning."""
+        finding = self._finder.current
+        self._known, self._searching = 0, True
+        self.table.begin(finding.search.level if finding else Level.STUDY)
+        self._look(anyway=True)
+
+    def _look(self, *, anyway: bool = False) -> None:
+        """Take in what came since the last look."""
+        finding = self._finder.current
+        if finding is None or not (self._searching or anyway):
+            return
+        now = finding.look(self._known)
+        self._known += len(now.news)
+        self.table.add(now.news)
+        if self._searching and not now.running:
+            self.table.settle()
+        self._searching = now.running
+        self._show(now)
+
+    def _show(self, now: FoundNow) -> None:
+        table = self.table
+        what = count(now.total, "study")
+        if self._finder.depth > 1:
+            what = f"{now.total:,} series of {self._patient_text()}"
+        marked = f", {table.marked:,} marked" if table.marked else ""
+        if self._finder.depth:
+            table.border_title = what + marked
+            table.border_subtitle = "searching ..." if now.running else ""
+        else:
+            table.border_title = "Nothing was searched for yet"
+        told = self.query_one("#find-told", Static)
+        nothing = not (now.running or now.total or now.fault) and self._finder.depth
+        lines = [*now.remarks, *([now.fault] if now.fault else ())]
+        told.update("\n".join(lines) or ("Nothing matches; n searches anew." if nothing else ""))
+        told.set_class(bool(now.fault), "-bad")
+
+    def _patient_text(self) -> str:
+        name = "".join(name_text(match.patient_name) for match in self._studies)
+        return shown_patient(name, hide=self.table.hide_patients) or "this study"
+
+    def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self.table.hide_patients = hide
+        self.table.lay_out()
+        self._look(anyway=True)

@@ -1,0 +1,181 @@
+"""What was found, in a table with marks. It changes rarely, so Textual's own table serves."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import DataTable
+
+from dicom_retrieve_tui.model.search import Match
+from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.tui.columns import MARK as MARKED
+from dicom_retrieve_tui.tui.found_columns import (
+    DATE,
+    MARK,
+    PADDING,
+    FoundColumn,
+    found_columns,
+    found_text,
+)
+
+
+class FoundTable(DataTable[Text]):
+    """One line for each study, or for each series of one."""
+
+    HELP = """\
+What the PACS lists. `space` marks; `r` retrieves what is marked, else what is under the cursor,
+with the options of the main screen. `enter` opens a study's series. A click on a title sorts."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Series", id="found.open"),
+        Binding("space", "mark", "Mark", id="found.mark"),
+        Binding("r", "retrieve", "Retrieve", id="found.retrieve"),
+        Binding("n", "new", "New", id="found.new"),
+        Binding("a", "mark_all", "Mark all, or none", show=False, id="found.mark_all"),
+        Binding("c", "copy", "Copy the UID", show=False, id="found.copy"),
+        Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="found.mask"),
+        Binding("j", "cursor_down", "Down", show=False, id="found.down"),
+        Binding("k", "cursor_up", "Up", show=False, id="found.up"),
+        Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
+    ]
+
+    class Asked(Message):
+        """Somebody asks for something that is not the table's to do."""
+
+        def __init__(self, what: str, matches: list[Match]) -> None:
+            super().__init__()
+            self.what = what
+            self.matches = matches
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, cursor_type="row", cell_padding=PADDING)
+        self.hide_patients = False
+        """Patients are masked; `lay_out` makes it so."""
+        self._matches: dict[str, Match] = {}
+        self._marks: set[str] = set()
+        self._columns_shown: tuple[FoundColumn, ...] = ()
+        self._level = Level.STUDY
+        self._sorted_by, self._descending = "", False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._matches)
+
+    @property
+    def marked(self) -> int:
+        """How many are marked."""
+        return len(self._marks)
+
+    def chosen(self) -> list[Match]:
+        """The marked ones in the order of the table, else the one under the cursor."""
+        if self._marks:
+            keys = [row.key.value for row in self.ordered_rows]
+            return [self._matches[key] for key in keys if key in self._marks]
+        match = self._under_cursor()
+        return [] if match is None else [match]
+
+    def begin(self, level: Level) -> None:
+        """Show another list, empty as yet."""
+        self._level = level
+        self._matches, self._marks = {}, set()
+        self._sorted_by = ""
+        self.lay_out()
+
+    def add(self, matches: Sequence[Match]) -> None:
+        """Take in what came."""
+        for match in matches:
+            self._matches[match.uid] = match
+            self.add_row(*self._cells(match), key=match.uid)
+
+    def settle(self) -> None:
+        """All is there: the latest studies first, unless somebody has chosen otherwise."""
+        if self._level is Level.STUDY and not self._sorted_by and self.cursor_row == 0:
+            self._sort_by(DATE, descending=True)
+
+    def lay_out(self) -> None:
+        """Choose the columns anew, and fill them; cursor and order stay."""
+        under = self._under_cursor()
+        keys = [row.key.value for row in self.ordered_rows]
+        order = {key: rank for rank, key in enumerate(keys)}
+        self.clear(columns=True)
+        width = self.size.width - self.scrollbar_size_vertical
+        self._columns_shown = found_columns(self._level, width)
+        for column in self._columns_shown:
+            title = column.title.rjust(column.width) if column.right else column.title
+            self.add_column(title, width=column.width, key=column.name)
+        last = len(order)
+        for match in sorted(self._matches.values(), key=lambda each: order.get(each.uid, last)):
+            self.add_row(*self._cells(match), key=match.uid)
+        if under is not None and under.uid in self._matches:
+            self.move_cursor(row=self.get_row_index(under.uid), animate=False)
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor or unmark it, and go on to the next."""
+        match = self._under_cursor()
+        if match is not None:
+            self._mark({match.uid} ^ self._marks)
+            self.action_cursor_down()
+
+    def action_mark_all(self) -> None:
+        """Mark every row; none, if all of them are marked."""
+        everything = set(self._matches)
+        self._mark(set() if everything == self._marks else everything)
+
+    def action_retrieve(self) -> None:
+        """Ask for what is chosen."""
+        self.post_message(self.Asked("retrieve", self.chosen()))
+
+    def action_copy(self) -> None:
+        """Copy the UIDs of what is chosen."""
+        self.post_message(self.Asked("copy", self.chosen()))
+
+    def action_new(self) -> None:
+        """Search for something else."""
+        self.post_message(self.Asked("new", []))
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self.lay_out()
+
+    @on(DataTable.RowSelected)
+    def _opened(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        match = self._under_cursor()
+        if match is not None:
+            self.post_message(self.Asked("open", [match]))
+
+    @on(DataTable.HeaderSelected)
+    def _title_clicked(self, event: DataTable.HeaderSelected) -> None:
+        event.stop()
+        name = str(event.column_key.value)
+        if name != MARK:
+            again = name == self._sorted_by
+            self._sort_by(name, descending=not self._descending if again else name == DATE)
+
+    def _sort_by(self, name: str, *, descending: bool) -> None:
+        self._sorted_by, self._descending = name, descending
+        self.sort(name, key=lambda cell: cell.plain, reverse=descending)
+
+    def _mark(self, marks: set[str]) -> None:
+        for uid in marks ^ self._marks:
+            self.update_cell(uid, MARK, Text(MARKED if uid in marks else ""))
+        self._marks = marks
+        self.post_message(self.Asked("count", []))
+
+    def _under_cursor(self) -> Match | None:
+        if not self.is_valid_row_index(self.cursor_row):
+            return None
+        key = self.ordered_rows[self.cursor_row].key.value
+        return self._matches.get(str(key))
+
+    def _cells(self, match: Match) -> list[Text]:
+        return [
+            Text(MARKED if match.uid in self._marks else "")
+            if column.name == MARK
+            else Text(found_text(column, match, hide_patients=self.hide_patients))
+            for column in self._columns_shown
+        ]

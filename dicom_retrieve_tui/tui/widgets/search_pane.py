@@ -1,0 +1,97 @@
+"""The form of a search: what to look for, two fields a line."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Label, Static
+
+from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
+
+_A_LINE = 2
+
+
+class SearchPane(Vertical):
+    """The fields; enter in any of them searches."""
+
+    HELP: ClassVar[str] = """\
+What to look for. `*` stands for any text, `?` for any character; a name alone is a beginning.
+Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes through the usual."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "search", "Search", id="find.search"),
+        Binding("f5", "date", "Dates", id="find.date"),
+    ]
+
+    DEFAULT_CSS = """
+    SearchPane {
+        height: auto;
+        & Horizontal { height: 1; }
+        & Label { width: 11; color: $text-muted; }
+        & .second { margin-left: 2; }
+        & Input { width: 1fr; }
+        & #search-fault { color: $text-error; height: auto; display: none; }
+        & #search-fault.-shown { display: block; }
+    }
+    """
+
+    class Submitted(Message):
+        """Somebody wants to know."""
+
+    def __init__(self, draft: dict[str, str], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._draft = draft
+        """Kept up to date with what stands in the fields."""
+
+    def compose(self) -> ComposeResult:
+        """The fields, and a place for what is wrong with them."""
+        for at in range(0, len(FIELDS), _A_LINE):
+            with Horizontal():
+                for number, field in enumerate(FIELDS[at : at + _A_LINE]):
+                    yield Label(field.label, classes="second" if number else "")
+                    yield self._editor(field)
+        yield Static("", id="search-fault", markup=False)
+
+    def focus_field(self, name: str = FIELDS[0].name) -> None:
+        """Go to a field."""
+        self.query_one(f"#search-{name}").focus()
+
+    def show_fault(self, text: str) -> None:
+        """Tell what is wrong; empty if nothing is."""
+        place = self.query_one("#search-fault", Static)
+        place.update(f"✗ {text}" if text else "")
+        place.set_class(bool(text), "-shown")
+
+    def action_search(self) -> None:
+        """Search; a field sends this by itself."""
+        self.post_message(self.Submitted())
+
+    def action_date(self) -> None:
+        """Go on to the next of the usual dates."""
+        field = self.query_one("#search-study_date", Input)
+        following = PRESETS.index(field.value) + 1 if field.value in PRESETS else 0
+        field.value = PRESETS[following] if following < len(PRESETS) else ""
+        field.focus()
+
+    def _editor(self, field: SearchField) -> Input:
+        return Input(
+            self._draft[field.name],
+            placeholder=field.hint,
+            compact=True,
+            name=field.name,
+            id=f"search-{field.name}",
+        )
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._draft[str(event.input.name)] = event.value
+        self.show_fault("")
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_search()
