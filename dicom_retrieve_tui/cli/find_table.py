@@ -54,8 +54,8 @@ def _number(number: int | None) -> str:
 
 
 _DATE = _Column("DATE", _date, 10)
-_PATIENT = _Column("PATIENT", lambda m: name_text(m.patient_name), 12)
-_PATIENT_ID = _Column("ID", lambda m: m.patient_id, 8)
+_PATIENT = _Column("PATIENT", lambda m: name_text(m.patient_name), 14)
+_PATIENT_ID = _Column("ID", lambda m: m.patient_id, 12)
 _MODALITIES = _Column("MOD", lambda m: ",".join(m.modalities), 3)
 _INSTANCES = _Column("INST", lambda m: _number(m.number_of_instances), 4, right=True)
 _SERIES_NUMBER = _Column("SER", lambda m: m.series_number, 3, right=True)
@@ -65,7 +65,7 @@ _COLUMNS: dict[Level, tuple[_Column, ...]] = {
         _DATE,
         _PATIENT,
         _PATIENT_ID,
-        _Column("ACCESSION", lambda m: m.accession_number, 8, 2),
+        _Column("ACCESSION", lambda m: m.accession_number, 10, 2),
         _MODALITIES,
         _Column("DESCRIPTION", lambda m: m.study_description, 12, 1),
         _Column("SERIES", lambda m: _number(m.number_of_series), 6, 3, right=True),
@@ -75,7 +75,7 @@ _COLUMNS: dict[Level, tuple[_Column, ...]] = {
     Level.SERIES: (
         _DATE,
         _PATIENT,
-        _Column("ID", lambda m: m.patient_id, 8, 2),
+        _Column("ID", lambda m: m.patient_id, 12, 2),
         _SERIES_NUMBER,
         _MODALITIES,
         _Column("DESCRIPTION", lambda m: m.series_description, 12, 1),

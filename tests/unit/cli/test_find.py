@@ -304,6 +304,16 @@ def test_a_wide_table_shows_whole_uids_and_dates_as_people_write_them() -> None:
     assert lines[1].endswith("1,234  " + HONG.study_instance_uid)
 
 
+def test_in_80_columns_an_id_stays_whole_and_a_count_goes() -> None:
+    study = replace(HONG, patient_id="DEMO-0001", accession_number="ACC000123", modalities=("US",))
+
+    title, row = render_table(Level.STUDY, [study], 80)
+
+    assert "DEMO-0001  ACC000123" in row
+    assert "SERIES" not in title
+    assert row.endswith("1,234")
+
+
 def test_a_column_that_is_empty_in_every_row_is_left_out() -> None:
     (title, _) = render_table(Level.STUDY, [DOE], 200)
 
