@@ -194,7 +194,11 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     """
     clocks = Clocks.from_timeout(settings.timeout_s)
     examination = Examination(
-        _caller(settings, clocks, cancel), plan, settings.listen, settings.accept_from
+        _caller(settings, clocks, cancel),
+        plan,
+        settings.listen,
+        settings.accept_from,
+        _tls_server(settings) if settings.listen else None,
     )
     steps: list[Step] = []
     try:

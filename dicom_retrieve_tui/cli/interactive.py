@@ -11,6 +11,7 @@ from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
+from dicom_retrieve_tui.model.values import YES
 
 if TYPE_CHECKING:
     import argparse
@@ -93,6 +94,12 @@ def _preset(book: ProfileBook, name: str) -> "Preset":
 
     held = resolve(book, name, {})
     said = {key: value.text for key, value in held.items() if value.origin != BUILT_IN}
+    if said.get("tls") == YES or "user" in said:
+        # The form has no such fields: it would ask unencrypted, and in nobody's name.
+        raise ConfigError(
+            f"{PROFILE_SIGN}{name} asks for TLS or a user, which the application does not know; "
+            f"retrieve by the command: {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID"
+        )
     draft = {field: said[key] for key, field in _FIELDS.items() if key in said}
     if "layout" in draft:
         draft["layout"] = _LAYOUTS.get(draft["layout"], draft["layout"])

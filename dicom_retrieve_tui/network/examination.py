@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import (
     AssociationRejected,
@@ -24,6 +25,9 @@ from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.network.association import Caller
 from dicom_retrieve_tui.network.questions import Questions
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.tls import TlsServer
 
 _BLAMED = {
     Check.HOST: ("host",),
@@ -54,17 +58,19 @@ class Examination:
         plan: Plan,
         listen: tuple[str | None, int] | None,
         accept_from: tuple[AllowedCaller, ...] = (),
+        tls_server: "TlsServer | None" = None,
     ) -> None:
         """Prepare; nothing is sent before the steps are read.
 
         Args:
             plan: How a retrieval would ask. If it names a study, that is listed.
             listen: As in `Settings`, and so `accept_from`.
+            tls_server: Where we listen by TLS.
         """
         self._plan = plan
         self._listen = listen
         self._caller = caller
-        self._questions = Questions(caller, listen, accept_from)
+        self._questions = Questions(caller, listen, accept_from, tls_server)
         self.method = Method.C_MOVE if plan.method is Method.C_MOVE else Method.C_GET
         """Which a retrieval would use, as far as is known by now."""
         self.works: dict[Check, bool] = {}

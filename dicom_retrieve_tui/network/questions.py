@@ -56,6 +56,7 @@ from dicom_retrieve_tui.network.storage_scp import StorageScp
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory
+    from dicom_retrieve_tui.network.tls import TlsServer
 
 _ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
 _NOBODY = "NOBODY"
@@ -73,11 +74,13 @@ class Questions:
         caller: Caller,
         listen: tuple[str | None, int] | None,
         accept_from: tuple[AllowedCaller, ...],
+        tls_server: "TlsServer | None" = None,
     ) -> None:
         # Nothing that is asked for here comes from tape.
         self._caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
         self._listen = listen
         self._accept_from = accept_from
+        self._tls_server = tls_server
         self._offered: frozenset[str] = frozenset()
         self._nobodys_study = f"2.25.{uuid.uuid4().int}"
         self.own_address = ""
@@ -250,6 +253,7 @@ class Questions:
             ae_title=ae_title,
             host=host or self.own_address,
             port=port,
+            tls=self._tls_server,
         )
 
     def _order(self) -> Order:

@@ -19,6 +19,7 @@ from dicom_retrieve_tui.errors import (
     ConfigError,
     PeerError,
     PeerTimeout,
+    PeerUnreachable,
     ProtocolError,
     StoreError,
 )
@@ -182,6 +183,9 @@ class StorageScp:
             if refusal.rejection is not None:
                 _say(connection, associate_pdus.encode_rejection(*refusal.rejection))
         except (PeerError, StoreError, Cancelled) as error:
+            if isinstance(error, PeerUnreachable):  # it is the PACS by its address, but TLS failed
+                reason = error.found.rpartition(" failed: ")[2].removesuffix(".")
+                self._receiver.turn_away(RefusedCaller(visitor.address, reason, error.next_step))
             self._refusals.add(visitor.address, str(error) or "we stopped", peer=connection.peer)
             _say(connection, messages.USER_ABORT)
         finally:

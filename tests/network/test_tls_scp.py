@@ -86,6 +86,7 @@ def test_a_caller_without_a_certificate_is_refused_where_we_name_an_authority(
     assert verdict_of(events).verdict is Verdict.FAILED
     assert not files_in(tmp_path)
     assert "it showed no certificate, and --tls-ca says that it must" in caplog.text
+    assert "it showed no certificate" in verdict_of(events).reason
 
 
 def test_a_caller_whose_authority_we_do_not_trust_is_refused(
