@@ -1,7 +1,7 @@
 """Where the layers meet: only here are engine, network and storage known at once."""
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import date
@@ -15,7 +15,7 @@ from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.engine.survey import Survey
 from dicom_retrieve_tui.engine.trial import an_instance_of, try_one
-from dicom_retrieve_tui.errors import Cancelled
+from dicom_retrieve_tui.errors import Cancelled, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.diagnosis import (
     INSTANCE_BY,
@@ -179,10 +179,32 @@ def find(
         PeerError: The PACS cannot be asked, or refuses.
         Cancelled: `cancel` was requested; the PACS has been told by C-CANCEL.
     """
+    with _finding(settings, cancel) as association:
+        yield from search_peer(association, search, split_until)
+
+
+def find_each(
+    searches: Iterable[Search], settings: Settings, cancel: CancelToken
+) -> Generator[list[Found] | OperationFailed, None, None]:
+    """What the PACS has of each search, or how it refused that one; all on one association.
+
+    Raises:
+        PeerError: The PACS cannot be asked.
+        Cancelled: `cancel` was requested.
+    """
+    with _finding(settings, cancel) as association:
+        for search in searches:
+            try:
+                yield list(search_peer(association, search))
+            except OperationFailed as refusal:
+                yield refusal
+
+
+def _finding(settings: Settings, cancel: CancelToken) -> Association:
+    """An association for C-FIND."""
     caller = _caller(settings, Clocks.from_timeout(settings.timeout_s), cancel)
     proposals = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in FIND)
-    with Association.request(caller, proposals) as association:
-        yield from search_peer(association, search, split_until)
+    return Association.request(caller, proposals)
 
 
 def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Finding, None, None]:

@@ -35,6 +35,8 @@ class Account:
     progress: Progress = field(default_factory=Progress)
     series: dict[str, int] = field(default_factory=dict)
     """Series that the PACS lists, by Study Instance UID."""
+    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What was asked for by name and is not there, by Study Instance UID."""
     refusals: dict[str | None, list[events.InstanceRefused]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -55,6 +57,7 @@ class Account:
         match event:
             case events.StudyInventoried():
                 self.series[event.study_instance_uid] = event.series
+                self.absent[event.study_instance_uid] = event.absent
             case events.InstanceRefused():
                 self.refusals[event.study_instance_uid].append(event)
             case events.InstanceSetAside():

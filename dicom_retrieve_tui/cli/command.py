@@ -84,9 +84,9 @@ class _Order:
         return self._report(ending)
 
     def _tell_left_out(self) -> None:
-        """Name the rows of the list that cannot be asked for, before the rest is."""
+        """Name the lines of the list that cannot be asked for, before the rest is."""
         if left_out := self._options.left_out:
-            for line in f"--uid-list: {describe(left_out)}".split("\n"):
+            for line in f"{self._options.list_flag}: {describe(left_out)}".split("\n"):
                 self._around.stderr.say(line)
 
     def _choose_renderer(self) -> Renderer:
@@ -122,8 +122,8 @@ class _Order:
         around, options = self._around, self._options
         lines = list(summarise(self._account, options, elapsed_s))
         if options.left_out:
-            left_out = count(len(options.left_out), "row")
-            lines.append(f"{left_out} of --uid-list left out: exit code 1, whatever else came")
+            left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
+            lines.append(f"{left_out} left out: exit code 1, whatever else came")
         if options.json:
             for line in lines:
                 around.stderr.say(line)

@@ -42,4 +42,4 @@ def listing_total(account: Account) -> str:
 
 
 def _is_known(study: StudyProgress) -> bool:
-    return study.verdict in {Verdict.COMPLETE, Verdict.UNVERIFIED}
+    return study.verdict in {Verdict.COMPLETE, Verdict.PARTIAL, Verdict.UNVERIFIED}

@@ -158,6 +158,10 @@ def _retrieve(args: "argparse.Namespace", around: Surroundings, retrieve: "Engin
 
     options = read_options(args, lambda: _read_stdin(around))
     options = replace(options, settings=unlocked(options.settings, around))
+    if options.lookups:
+        from dicom_retrieve_tui.cli.lookups import resolve  # noqa: PLC0415
+
+        options = resolve(options, around)
     return run_order(options, around, retrieve)
 
 
@@ -171,5 +175,5 @@ def _opens_application(args: "argparse.Namespace") -> bool:
 
 def _read_stdin(around: Surroundings) -> str:
     if around.stdin.isatty():
-        around.stderr.say("reading Study Instance UIDs from the terminal; Ctrl-D ends the list")
+        around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
     return around.stdin.read().removeprefix("\ufeff")

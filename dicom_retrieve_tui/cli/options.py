@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
@@ -38,8 +39,12 @@ class Options:
     settings: Settings
     duplicates: int = 0
     """UIDs that stood in the list more than once."""
+    lookups: tuple[Lookup, ...] = ()
+    """Lines of the list whose studies are still to be looked up; see `lookups.resolve`."""
     left_out: tuple[str, ...] = ()
-    """Rows of the list that cannot be asked for: the run cannot be a success."""
+    """Lines of the list that cannot be asked for: the run cannot be a success."""
+    list_flag: str = "--uid-list"
+    """The flag that named the list."""
     json: bool = False
     report: Path | None = None
     dry_run: bool = False
@@ -91,7 +96,9 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
         plan=plan,
         settings=settings,
         duplicates=selected.duplicates,
+        lookups=selected.lookups,
         left_out=selected.left_out,
+        list_flag=selected.list_flag,
         json=args.json,
         report=report,
         dry_run=args.dry_run,

@@ -213,7 +213,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         ("--series-uid", "UID", "one series of that study"),
         ("--instance-uid", "UID", "one instance of that series"),
         ("--uid-list", "FILE", "one UID per line, or a table with a heading; - is stdin"),
-        ("--column", "NAME", "the table's column, if not StudyInstanceUID"),
+        ("--accession-list", "FILE", "the same with accession numbers, looked up first"),
+        ("--patient-list", "FILE", "the same with patient IDs: all their studies"),
+        ("--column", "NAME", "the table's column, if not StudyInstanceUID or the like"),
     )
 
 

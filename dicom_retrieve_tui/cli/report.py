@@ -107,8 +107,13 @@ def _study(
     uid = order.study_instance_uid
     return {
         "study_instance_uid": uid,
-        "series_instance_uid": order.series_instance_uid,
-        "sop_instance_uid": order.sop_instance_uid,
+        "narrowed_to": [
+            {
+                "series_instance_uid": each.series_instance_uid,
+                "sop_instance_uids": list(each.sop_instance_uids),
+            }
+            for each in order.series
+        ],
         "verdict": verdict_word(study.verdict or Verdict.CANCELLED, dry_run=options.dry_run),
         "reason": study.reason,
         "series": account.series.get(uid),
@@ -118,6 +123,7 @@ def _study(
         "received_bytes": study.received_bytes,
         # What is not on our disk may well be on somebody else's: of a delivery we know nothing.
         "missing": [] if options.delivering else list(study.missing),
+        "absent": list(account.absent.get(uid, ())),
         "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
         "set_aside": [
             {

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
+from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _UID_FLAGS = {
     "--study-uid": "study_uid",
     "--series-uid": "series_uid",
     "--instance-uid": "instance_uid",
+}
+_LISTS = {
+    "--uid-list": ("uid_list", Column.STUDY),
+    "--accession-list": ("accession_list", Column.ACCESSION),
+    "--patient-list": ("patient_list", Column.PATIENT),
 }
 _STDIN = "-"
 
@@ -24,10 +31,14 @@ class Selected:
     """What the flags select."""
 
     selections: tuple[Selection, ...]
+    lookups: tuple[Lookup, ...] = ()
+    """Lines of the list whose studies only the PACS can name."""
     duplicates: int = 0
-    """UIDs that the list has more than once; each is retrieved once."""
+    """Lines that the list has more than once; each is retrieved once."""
     left_out: tuple[str, ...] = ()
-    """Rows of a table that cannot be asked for, each as a sentence."""
+    """Lines that cannot be asked for, each as a sentence."""
+    list_flag: str = "--uid-list"
+    """The flag that named the list."""
 
 
 def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
@@ -37,32 +48,26 @@ def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
         ConfigError: They select nothing, contradict each other, or a UID breaks the rules.
     """
     given = {flag: getattr(args, dest) for flag, dest in _UID_FLAGS.items()}
+    lists = {flag: getattr(args, dest) for flag, (dest, _) in _LISTS.items()}
     if args.uids:
-        return _by_position(args.uids, {**given, "--uid-list": args.uid_list})
-    if args.uid_list is not None:
-        for flag, uid in given.items():
-            if uid is not None:
-                raise ConfigError(f"--uid-list and {flag} exclude each other; give one of them.")
-        return _from_list(args.uid_list, args.column, read_stdin)
+        return _by_position(args.uids, given | lists)
+    for flag, name in lists.items():
+        if name is not None:
+            _refuse_others(flag, given | lists)
+            return _from_list(flag, name, args.column, read_stdin)
     if args.column is not None:
         raise ConfigError("--column needs --uid-list, the table that has it.")
     _check_levels(given)
     for flag, uid in given.items():
         if uid is not None and (fault := uid_fault(uid)) is not None:
             raise ConfigError(f"{flag} {uid!r} {fault}.")
-    selection = Selection(
-        study_instance_uid=args.study_uid,
-        series_instance_uid=args.series_uid,
-        sop_instance_uid=args.instance_uid,
-    )
+    selection = Selection.of(args.study_uid, args.series_uid, args.instance_uid)
     return Selected(selections=(selection,))
 
 
 def _by_position(uids: list[str], flags: dict[str, str | None]) -> Selected:
     """Study Instance UIDs that stand behind the PACS."""
-    for flag, text in flags.items():
-        if text is not None:
-            raise ConfigError(f"{uids[0]!r} and {flag} exclude each other; give one of them.")
+    _refuse_others(repr(uids[0]), flags)
     for uid in uids:
         if fault := uid_fault(uid):
             raise ConfigError(f"{uid!r} {fault}; expected a Study Instance UID.")
@@ -71,6 +76,13 @@ def _by_position(uids: list[str], flags: dict[str, str | None]) -> Selected:
         selections=tuple(Selection(study_instance_uid=uid) for uid in once),
         duplicates=len(uids) - len(once),
     )
+
+
+def _refuse_others(one: str, flags: dict[str, str | None]) -> None:
+    """What is to be retrieved is said in one way."""
+    for flag, text in flags.items():
+        if text is not None and flag != one:
+            raise ConfigError(f"{one} and {flag} exclude each other; give one of them.")
 
 
 def _check_levels(given: dict[str, str | None]) -> None:
@@ -86,29 +98,31 @@ def _check_levels(given: dict[str, str | None]) -> None:
         )
 
 
-def _from_list(name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
-    text = read_stdin() if name == _STDIN else _read(Path(name))
+def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
+    text = read_stdin() if name == _STDIN else _read(flag, Path(name))
     try:
-        uids = parse_uid_list(text, column)
+        found = parse_uid_list(text, column, _LISTS[flag][1])
     except ConfigError as error:
         message = str(error)
         ending = "" if "\n" in message or message.endswith(".") else "."
-        raise ConfigError(f"--uid-list {name}: {message}{ending}") from error
+        raise ConfigError(f"{flag} {name}: {message}{ending}") from error
     return Selected(
-        selections=tuple(Selection(study_instance_uid=uid) for uid in uids.uids),
-        duplicates=uids.duplicates,
-        left_out=uids.bad,
+        selections=found.selections,
+        lookups=found.lookups,
+        duplicates=found.duplicates,
+        left_out=found.bad,
+        list_flag=flag,
     )
 
 
-def _read(path: Path) -> str:
+def _read(flag: str, path: Path) -> str:
     try:
         # Windows programs put a byte order mark first; line ends count, and are left alone.
         content = path.read_bytes()
         utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if utf_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--uid-list {path}: this is no text in UTF-8 or UTF-16.") from error
+        raise ConfigError(f"{flag} {path}: this is no text in UTF-8 or UTF-16.") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"--uid-list {path}: cannot be read: {reason}.") from error
+        raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error

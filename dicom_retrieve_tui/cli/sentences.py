@@ -37,14 +37,19 @@ _SENT = {
 
 
 def subject(order: Selection) -> str:
-    """What was asked for: `study 1.2.3`, `series 1.2.3.4` or `instance 1.2.3.4.5`."""
-    match order.level:
-        case Level.STUDY:
-            return f"study {order.study_instance_uid}"
-        case Level.SERIES:
-            return f"series {order.series_instance_uid}"
-        case Level.IMAGE:
-            return f"instance {order.sop_instance_uid}"
+    """What was asked for: `study 1.2.3`, `series 1.2.3.4`, `2 series of study 1.2.3`."""
+    study = f"study {order.study_instance_uid}"
+    match list(order.rows()):
+        case [(_, "", _)]:
+            return study
+        case [(_, series, "")]:
+            return f"series {series}"
+        case [(_, _, instance)]:
+            return f"instance {instance}"
+        case _ if any(each.sop_instance_uids for each in order.series):
+            return f"what was asked for of {study}"
+        case _:
+            return f"{count(len(order.series), 'series')} of {study}"
 
 
 def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
@@ -68,6 +73,6 @@ def _template(order: Selection, study: StudyProgress, verdict: Verdict, options:
     if verdict is Verdict.DELIVERED or options.delivering:
         # A delivery judged complete would be a file that is here: the plain words fit it.
         return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
-    if order.level is Level.IMAGE and verdict is Verdict.COMPLETE:
+    if verdict is Verdict.COMPLETE and order.level is Level.IMAGE and len([*order.rows()]) == 1:
         return "{what} is in {folder}"
     return (_UNLISTED if study.expected is None else _RETRIEVED)[verdict]

@@ -10,6 +10,7 @@ from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import RetrieveError
 from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.events import StudyFinished
+from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.retry import Cure, error_cure, status_cure
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS, describe_status
@@ -17,6 +18,9 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 _NOT_THE_DESTINATION = frozenset({SUB_OPERATIONS_FAILED, 0x0124, 0xA900, 0xFE00})
 """Failures that an unknown or deaf move destination does not cause."""
+
+_NAMED_MAX = 10
+"""UIDs in one sentence; the report has all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,10 @@ def judge(work: StudyWork, ending: Ending) -> StudyFinished:
 def _judge_listed(work: StudyWork, ending: Ending) -> StudyFinished:
     """Something of what was listed is missing."""
     verdict = Verdict.PARTIAL if work.stored_count else Verdict.FAILED
-    return _finished(work, verdict, ending.reason or _unexplained(work, ending))
+    reason = ending.reason or _unexplained(work, ending)
+    if work.inventory.absent:
+        reason = f"{reason} {absence(work.inventory)}"
+    return _finished(work, verdict, reason)
 
 
 def _judge_full(work: StudyWork) -> StudyFinished:
@@ -84,7 +91,16 @@ def _judge_full(work: StudyWork) -> StudyFinished:
     announced = work.inventory.announced_count
     if announced is not None and work.stored_count < announced:
         return _finished(work, Verdict.UNVERIFIED, work.inventory.doubt)
+    if work.inventory.absent:
+        return _finished(work, Verdict.PARTIAL, absence(work.inventory))
     return _finished(work, Verdict.COMPLETE, "")
+
+
+def absence(inventory: Inventory) -> str:
+    """What was asked for by name and is not there, in a sentence."""
+    named = ", ".join(inventory.absent[:_NAMED_MAX])
+    more = len(inventory.absent) - _NAMED_MAX
+    return f"The PACS has no {named}{f' and {more} more' if more > 0 else ''} in this study."
 
 
 def _unexplained(work: StudyWork, ending: Ending) -> str:
@@ -135,6 +151,8 @@ def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> t
         return Verdict.UNVERIFIED, reason
     sent = final.completed + (final.warning or 0)
     if final.status == SUCCESS and not final.failed and sent == expected:
+        if work.inventory.absent:
+            return Verdict.PARTIAL, absence(work.inventory)
         return Verdict.DELIVERED, ""
     reason = ending.reason or "The PACS reports success (status 0x0000)."
     account = f"By its own count, {sent} of {expected} instances went to {move_destination}."

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
+from dicom_retrieve_tui.engine.judgement import absence
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.tasks import HelpTask
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
@@ -53,6 +54,7 @@ def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
         series=len(inventory.series_instance_uids),
         expected=_expected(inventory),
         present=present,
+        absent=inventory.absent,
     )
 
 
@@ -71,12 +73,17 @@ def _judge(inventory: Inventory) -> StudyFinished:
     uid = inventory.study_instance_uid
     if inventory.empty:
         return unworked(uid, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    verdict, reason = Verdict.COMPLETE, inventory.doubt
+    if not inventory.listed:
+        verdict = Verdict.UNVERIFIED
+    elif inventory.absent:
+        verdict, reason = Verdict.PARTIAL, absence(inventory)
     return StudyFinished(
         study_instance_uid=uid,
-        verdict=Verdict.COMPLETE if inventory.listed else Verdict.UNVERIFIED,
+        verdict=verdict,
         expected=_expected(inventory),
         stored=0,
-        reason=inventory.doubt,
+        reason=reason,
     )
 
 

@@ -19,10 +19,10 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
-from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.offer import FinalResponse, combined
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.retry import Cure, status_cure
-from dicom_retrieve_tui.model.selection import Method, Plan, RetrieveRequest
+from dicom_retrieve_tui.model.selection import Method, Plan, RetrieveRequest, requests_for
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
 
 _BARREN_MAX = 20
@@ -61,6 +61,8 @@ class Transfer:
     _final: FinalResponse | None = None
     _moved: bool = False
     _completed: int = 0
+    _counted: int = 0
+    """Sub-operations completed by requests that have ended."""
 
     def run(self) -> Ending:
         """Ask until everything is there or there is no more to try."""
@@ -78,7 +80,7 @@ class Transfer:
             error=error or self.desk.disk_failure,
             cancelled=cancelled or self.cancel.requested,
             turned_away=self.desk.turned_away_since(start_s),
-            elsewhere=self._moved and not self.plan.listening,
+            elsewhere=self._sees_nothing,
             destination=self.destination if self._moved else "",
         )
 
@@ -147,9 +149,30 @@ class Transfer:
         if before and self.work.inventory.listed:
             self._ask_by_lists(ask)
         else:
-            ask(RetrieveRequest.of(self.work.selection))
+            self._ask_for_selection(ask)
             if in_vain and self.work.stored_count > before:
                 self.quirks.rejects_lists = True
+
+    def _ask_for_selection(self, ask: _Ask) -> None:
+        """The requests for it one after the other, with one account of them all."""
+        finals: list[FinalResponse] = []
+        uids_max = 1 if self.quirks.rejects_lists else UIDS_A_REQUEST_MAX
+        for request in requests_for(self.work.selection, uids_max):
+            if self.cancel.requested or self.desk.disk_failure:
+                break
+            before = self.work.stored_count
+            try:
+                ask(request)
+            except AssociationAborted:
+                alone = len(request.sop_instance_uids) < 2 or not self.work.inventory.listed
+                if alone or self._sees_nothing or self.work.stored_count > before:
+                    raise
+                continue  # perhaps it was the list, and one by one will do
+            if self._final is not None:
+                finals.append(self._final)
+                self._counted += self._final.completed or 0
+        if finals:
+            self._final = combined(finals)
 
     def _ask_together(self, ask: _Ask) -> bool:
         """Ask share by share, as others do meanwhile; False if nothing at all came of it.
@@ -209,6 +232,11 @@ class Transfer:
             self._ask_one_by_one(ask, lists_failed=lists_failed)
 
     @property
+    def _sees_nothing(self) -> bool:
+        """True if the instances go to somebody else's SCP."""
+        return self._moved and not self.plan.listening
+
+    @property
     def _reported_success(self) -> bool:
         return self._final is None or self._final.status in {SUCCESS, SUB_OPERATIONS_FAILED}
 
@@ -251,7 +279,17 @@ class Transfer:
         self._moved = True
         self._final = self.peer.c_move(self._order(request), self.plan.move_destination)
         if self.plan.listening and status_cure(self._final.status) is not Cure.NONE:
-            self._drain(frozenset(request.sop_instance_uids))
+            self._drain(self._uids_of(request))
+
+    def _uids_of(self, request: RetrieveRequest) -> frozenset[str]:
+        """What a request asks for, as far as it is listed; empty for all of the study."""
+        if request.sop_instance_uids or request.series_instance_uid is None:
+            return frozenset(request.sop_instance_uids)
+        return frozenset(
+            each.sop_instance_uid
+            for each in self.work.inventory.instances
+            if each.series_instance_uid == request.series_instance_uid
+        )
 
     def _order(self, request: RetrieveRequest) -> Order:
         return Order(
@@ -302,8 +340,8 @@ class Transfer:
         return status_cure(final.status) is Cure.NONE and not self.work.stored_count
 
     def _on_response(self, response: FinalResponse) -> None:
-        completed = response.completed or 0
-        if completed > self._completed and self._moved and not self.plan.listening:
+        completed = self._counted + (response.completed or 0)
+        if completed > self._completed and self._sees_nothing:
             # Of what goes to somebody else's SCP, the PACS's count is all that we see.
             self.work.activity.last_instance_s = monotonic()
             self._completed = completed
@@ -311,7 +349,7 @@ class Transfer:
             PeerCounted(
                 study_instance_uid=self.work.study_instance_uid,
                 remaining=response.remaining,
-                completed=response.completed,
+                completed=None if response.completed is None else completed,
                 failed=response.failed,
                 warning=response.warning,
             )

@@ -47,10 +47,8 @@ def try_one(
 def an_instance_of(inventory: Inventory) -> Selection:
     """The first instance that is listed."""
     first = inventory.instances[0]
-    return Selection(
-        study_instance_uid=inventory.study_instance_uid,
-        series_instance_uid=first.series_instance_uid,
-        sop_instance_uid=first.sop_instance_uid,
+    return Selection.of(
+        inventory.study_instance_uid, first.series_instance_uid, first.sop_instance_uid
     )
 
 

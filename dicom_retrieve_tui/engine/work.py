@@ -27,6 +27,7 @@ class StudyWork:
         self.selection = selection
         self.inventory = inventory
         self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
+        self._narrowed = selection.instances_by_series
         self.expected = inventory.sop_instance_uids
         self.conflicts: set[str] = set()
         self.present = present & self.expected
@@ -60,12 +61,11 @@ class StudyWork:
         An instance of the right study that C-FIND did not list is welcome: it may have reached the
         PACS since.
         """
-        asked = self.selection
-        if study_uid != asked.study_instance_uid:
+        if study_uid != self.study_instance_uid:
             return f"it belongs to study {quoted(study_uid)}"
-        if asked.series_instance_uid not in {None, series_uid}:
+        if self._narrowed and series_uid not in self._narrowed:
             return f"it belongs to series {quoted(series_uid)}"
-        if asked.sop_instance_uid not in {None, sop_uid}:
+        if (instances := self._narrowed.get(series_uid)) and sop_uid not in instances:
             return "another instance was asked for"
         return "its study is finished" if self._closed else None
 

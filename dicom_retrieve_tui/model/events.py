@@ -137,6 +137,8 @@ class StudyInventoried:
     """Instances that there are; None if the PACS would not say."""
     present: int = 0
     """Instances of these that an earlier run left, looked at again; they are not asked for."""
+    absent: tuple[str, ...] = ()
+    """Series and SOP Instance UIDs that were asked for by name, and are not in the study."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ class Inventory:
     """Instances by the PACS's own count, where it gave one; never proof of anything."""
     patient_id: str | None = None
     """Patient ID (0010,0020), asked for only where the Patient Root model is all there is."""
+    absent: tuple[str, ...] = ()
+    """Series and SOP Instance UIDs that were asked for by name, and are not among what there is."""
     doubt: str = ""
     """Why the listing may not be trusted, in words; empty if there is no reason to think so."""
 

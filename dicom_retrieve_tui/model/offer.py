@@ -1,6 +1,9 @@
-"""What a peer says of an instance before it sends it: the C-STORE request without its data set."""
+"""What a peer says: of an instance before it sends it, and of a request when it has ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from dicom_retrieve_tui.model.status import SUCCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +33,28 @@ class FinalResponse:
     """(0008,0058)."""
     comment: str = ""
     """Error Comment (0000,0902), cleaned for the screen."""
+
+
+def combined(finals: Sequence[FinalResponse]) -> FinalResponse:
+    """One account of several requests: a status that is not Success counts, numbers are added.
+
+    Args:
+        finals: At least one, in the order in which they came.
+    """
+    told = next((each for each in finals if each.status != SUCCESS), finals[-1])
+    return FinalResponse(
+        status=told.status,
+        remaining=_sum([each.remaining for each in finals]),
+        completed=_sum([each.completed for each in finals]),
+        failed=_sum([each.failed for each in finals]),
+        warning=_sum([each.warning for each in finals]),
+        failed_sop_instance_uids=tuple(
+            uid for each in finals for uid in each.failed_sop_instance_uids
+        ),
+        comment=told.comment,
+    )
+
+
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None

@@ -1,5 +1,6 @@
 """What to retrieve, and how: pure values that every layer shares."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,22 +28,93 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesSelection:
+    """One series of a study, or some of its instances."""
+
+    series_instance_uid: str
+    """Series Instance UID (0020,000E)."""
+    sop_instance_uids: tuple[str, ...] = ()
+    """SOP Instance UIDs (0008,0018); none means every instance of the series."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """One study, or one series or one instance of it."""
+    """One study, or some series and instances of it."""
 
     study_instance_uid: str
     """Study Instance UID (0020,000D)."""
-    series_instance_uid: str | None = None
-    """Series Instance UID (0020,000E); None means every series of the study."""
-    sop_instance_uid: str | None = None
-    """SOP Instance UID (0008,0018); None means every instance of the series."""
+    series: tuple[SeriesSelection, ...] = ()
+    """Each series once; none means every series of the study."""
+
+    @classmethod
+    def of(
+        cls, study_instance_uid: str, series: str | None = None, instance: str | None = None
+    ) -> "Selection":
+        """A study; or one series of it; or one instance of that series."""
+        if series is None:
+            return cls(study_instance_uid=study_instance_uid)
+        instances = () if instance is None else (instance,)
+        part = SeriesSelection(series_instance_uid=series, sop_instance_uids=instances)
+        return cls(study_instance_uid=study_instance_uid, series=(part,))
 
     @property
     def level(self) -> Level:
-        """The level at which this is asked for."""
-        if self.sop_instance_uid is not None:
-            return Level.IMAGE
-        return Level.STUDY if self.series_instance_uid is None else Level.SERIES
+        """The level down to which this is narrowed."""
+        if not self.series:
+            return Level.STUDY
+        whole = any(not each.sop_instance_uids for each in self.series)
+        return Level.SERIES if whole else Level.IMAGE
+
+    @property
+    def instances_by_series(self) -> dict[str, frozenset[str]]:
+        """SOP Instance UIDs by Series Instance UID; none at all for all of a study or a series."""
+        return {each.series_instance_uid: frozenset(each.sop_instance_uids) for each in self.series}
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """This as a table: study, series and instance UID; empty where all of them are meant."""
+        study_uid = self.study_instance_uid
+        if not self.series:
+            yield study_uid, "", ""
+        for each in self.series:
+            for uid in each.sop_instance_uids or ("",):
+                yield study_uid, each.series_instance_uid, uid
+
+
+def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
+    """One selection for each study, in the order in which the studies come; the wider wins.
+
+    Whoever asks for a study and for one series of it asks for the study, and so with a series and
+    its instances.
+    """
+    studies: dict[str, dict[str, dict[str, None]]] = {}
+    whole: set[tuple[str, ...]] = set()
+    for selection in selections:
+        study_uid = selection.study_instance_uid
+        studies.setdefault(study_uid, {})
+        if not selection.series:
+            whole.add((study_uid,))
+        for each in selection.series:
+            series_uid = each.series_instance_uid
+            studies[study_uid].setdefault(series_uid, {}).update(
+                dict.fromkeys(each.sop_instance_uids)
+            )
+            if not each.sop_instance_uids:
+                whole.add((study_uid, series_uid))
+    return tuple(
+        Selection(
+            study_instance_uid=study_uid,
+            series=()
+            if (study_uid,) in whole
+            else tuple(
+                SeriesSelection(
+                    series_instance_uid=series_uid,
+                    sop_instance_uids=() if (study_uid, series_uid) in whole else tuple(instances),
+                )
+                for series_uid, instances in series.items()
+            ),
+        )
+        for study_uid, series in studies.items()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +148,21 @@ class RetrieveRequest:
     series_instance_uid: str | None = None
     sop_instance_uids: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, selection: Selection) -> "RetrieveRequest":
-        """The request that asks for all of `selection`."""
-        uid = selection.sop_instance_uid
-        return cls(
-            level=selection.level,
-            study_instance_uid=selection.study_instance_uid,
-            series_instance_uid=selection.series_instance_uid,
-            sop_instance_uids=(uid,) if uid else (),
-        )
+
+def requests_for(selection: Selection, uids_max: int) -> Iterator[RetrieveRequest]:
+    """The requests that ask for all of `selection`, each at the highest level that is exact.
+
+    Args:
+        uids_max: SOP Instance UIDs in one request, at most.
+    """
+    if not selection.series:
+        yield RetrieveRequest(level=Level.STUDY, study_instance_uid=selection.study_instance_uid)
+    for each in selection.series:
+        uids = each.sop_instance_uids
+        for at in range(0, max(len(uids), 1), uids_max):
+            yield RetrieveRequest(
+                level=Level.IMAGE if uids else Level.SERIES,
+                study_instance_uid=selection.study_instance_uid,
+                series_instance_uid=each.series_instance_uid,
+                sop_instance_uids=uids[at : at + uids_max],
+            )

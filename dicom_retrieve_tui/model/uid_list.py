@@ -1,15 +1,17 @@
-"""Lists of Study Instance UIDs as people have them: one a line, or a table with a heading.
+"""Lists of studies as people have them: one a line, or a table with a heading.
 
 A list was made for us, so a bad line in it is a slip, and nothing is retrieved before it is mended.
-A table was made for something else: its bad rows are named, and the rest is retrieved.
+A table was made for something else: its bad rows are named, and the rest is retrieved. Pure.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.uid_table import cells_of, delimiter_of
+from dicom_retrieve_tui.model.lookup import Lookup, key_fault
+from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.uid_table import Column, TableRow, delimiter_of, rows_of
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _BAD_LINES_SHOWN_MAX = 20
@@ -18,71 +20,136 @@ _ENTRY = re.compile(r"\s*(?:#|[0-9.]+\s*(?:[#,;\t]|$))")
 """How a line of a list begins; `0020000D` is the name of a column."""
 _LINE_END = re.compile("\r\n|\r|\n")
 """Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
+_KEYS = frozenset({Column.ACCESSION, Column.PATIENT})
+"""What may stand for a study in a row that has no UID of one."""
+
+_Wanted = Selection | Lookup
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UidList:
     """What a list asks for."""
 
-    uids: tuple[str, ...]
-    """Each once, in the order of the list."""
-    duplicates: int
-    """Lines that named a UID again."""
+    selections: tuple[Selection, ...] = ()
+    """One for each study, in the order of the list."""
+    lookups: tuple[Lookup, ...] = ()
+    """Lines whose study only the PACS can name; each asks for something else."""
+    duplicates: int = 0
+    """Lines that asked for the same again."""
     bad: tuple[str, ...] = ()
     """Rows of a table that cannot be asked for, each as a sentence with its line."""
 
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The Study Instance UIDs."""
+        return tuple(each.study_instance_uid for each in self.selections)
 
-def parse_uid_list(text: str, column: str | None = None) -> UidList:
+
+def parse_uid_list(text: str, column: str | None = None, key: Column = Column.STUDY) -> UidList:
     """Read a list, in which blank lines and everything behind a `#` are skipped, or a table.
 
     Args:
-        column: The column of a table that counts; None for the Study Instance UID's.
+        column: What the column of `key` is called, if it has none of the names that we know.
+        key: What the lines are: Study Instance UIDs, accession numbers or patient IDs.
 
     Raises:
         ConfigError: A list has bad lines, all of which the message names by number; a table has no
-            such column, or bad rows alone; there is no UID.
+            such column, or bad rows alone; there is nothing in it.
     """
     text = text.removeprefix("\ufeff")
-    delimiter = delimiter_of(_first_line(text))
-    if delimiter is not None:
-        uids = _sort_out(cells_of(text, delimiter, column))
-        if uids.bad and not uids.uids:
-            raise ConfigError(describe(uids.bad))
-    elif column is not None:
-        raise ConfigError(f"this is no table, and has no column {column!r}")
-    else:
-        uids = _sort_out(_lines(text))
-        if uids.bad:
-            raise ConfigError(describe(uids.bad))
-    if not uids.uids:
-        raise ConfigError("the list names no UID")
-    return uids
-
-
-def _first_line(text: str) -> str:
-    """A table begins with its heading, a list with a UID or a comment."""
     first = next((line for line in _LINE_END.split(text) if line.strip()), "")
-    return "" if _ENTRY.match(first) else first
+    delimiter = delimiter_of(first, column)
+    if delimiter is None or (key is Column.STUDY and _ENTRY.match(first)):
+        if column is not None:
+            raise ConfigError(f"this is no table, and has no column {column!r}")
+        found = _sort_out(_lines(text, key), _from_line)
+        if found.bad:
+            raise ConfigError(describe(found.bad))
+    else:
+        others = _KEYS if key is Column.STUDY else frozenset()
+        rows = rows_of(text, delimiter, key, column, others)
+        found = _sort_out(rows, _from_row if key is Column.STUDY else _from_keys)
+        if found.bad and not (found.selections or found.lookups):
+            raise ConfigError(describe(found.bad))
+    if not (found.selections or found.lookups):
+        raise ConfigError(f"the list names no {'UID' if key is Column.STUDY else key.keyword}")
+    return found
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _lines(text: str, key: Column) -> Iterator[TableRow]:
     for number, line in enumerate(_LINE_END.split(text), start=1):
-        if uid := line.partition("#")[0].strip():
-            yield number, uid
+        # A number may well have a # in it, which no UID has.
+        comment = "#" if key is Column.STUDY else r"(^|\s)#"
+        if entry := re.split(comment, line, maxsplit=1)[0].strip():
+            yield TableRow(number, {key: entry})
 
 
-def _sort_out(found: Iterable[tuple[int, str]]) -> UidList:
-    seen: dict[str, None] = {}
+def _sort_out(rows: Iterable[TableRow], judge: Callable[[TableRow], _Wanted]) -> UidList:
+    wanted: dict[object, _Wanted] = {}
     duplicates = 0
     bad: list[str] = []
-    for number, uid in found:
-        if fault := uid_fault(uid):
-            bad.append(f"line {number}: {uid[:_TEXT_SHOWN_MAX]!r} {fault}")
-        elif uid in seen:
-            duplicates += 1
-        else:
-            seen[uid] = None
-    return UidList(tuple(seen), duplicates, tuple(bad))
+    for row in rows:
+        try:
+            each = judge(row)
+        except _Fault as fault:
+            bad.append(f"line {row.line}: {fault}")
+            continue
+        same = tuple(row.cells.items()) if isinstance(each, Lookup) else each
+        duplicates += same in wanted
+        wanted.setdefault(same, each)
+    return UidList(
+        selections=join(each for each in wanted.values() if isinstance(each, Selection)),
+        lookups=tuple(each for each in wanted.values() if isinstance(each, Lookup)),
+        duplicates=duplicates,
+        bad=tuple(bad),
+    )
+
+
+class _Fault(Exception):
+    """Why a line cannot be asked for."""
+
+
+def _from_line(row: TableRow) -> _Wanted:
+    return _from_row(row) if Column.STUDY in row.cells else _from_keys(row)
+
+
+def _from_row(row: TableRow) -> _Wanted:
+    """A study by its UID, or by what stands for it where there is none."""
+    study = row[Column.STUDY]
+    if not study and (row[Column.ACCESSION] or row[Column.PATIENT]):
+        return _from_keys(row)
+    if fault := uid_fault(study):
+        raise _Fault(f"{study[:_TEXT_SHOWN_MAX]!r} {fault}")
+    return Selection.of(study, *_narrowed(row))
+
+
+def _from_keys(row: TableRow) -> Lookup:
+    """A study by its accession number, or all that there are of a patient."""
+    accession, patient = row[Column.ACCESSION], row[Column.PATIENT]
+    if not (accession or patient):
+        raise _Fault("nothing stands there")
+    if fault := key_fault(accession):
+        raise _Fault(f"the accession number {accession[:_TEXT_SHOWN_MAX]!r} {fault}")
+    if fault := key_fault(patient):
+        raise _Fault(f"the patient ID {fault}")
+    series, instance = _narrowed(row)
+    return Lookup(
+        line=row.line,
+        accession_number=accession,
+        patient_id=patient,
+        series_instance_uid=series,
+        sop_instance_uid=instance,
+    )
+
+
+def _narrowed(row: TableRow) -> tuple[str | None, str | None]:
+    """The series, and the instance of it, that a row is about."""
+    for column in (Column.SERIES, Column.INSTANCE):
+        if (uid := row[column]) and (fault := uid_fault(uid)):
+            raise _Fault(f"its {column.keyword} {uid[:_TEXT_SHOWN_MAX]!r} {fault}")
+    if row[Column.INSTANCE] and not row[Column.SERIES]:
+        raise _Fault(f"its SOPInstanceUID {row[Column.INSTANCE]!r} needs the SeriesInstanceUID")
+    return row[Column.SERIES] or None, row[Column.INSTANCE] or None
 
 
 def describe(bad: Sequence[str]) -> str:

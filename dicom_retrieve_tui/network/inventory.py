@@ -4,7 +4,7 @@ Many archives refuse an IMAGE query without its series; one study-wide query is 
 same, and believed only if it agrees with the series' own counts. Source: PS3.4 section C.4.1.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model import tags
@@ -54,6 +54,7 @@ class _Survey:
         self._association = association
         self._context = context
         self._selection = selection
+        self._narrowed = selection.instances_by_series
         self._unique = {tags.STUDY_INSTANCE_UID: selection.study_instance_uid}
         self._patient_id: str | None = None
         self._counts: dict[str, int | None] = {}
@@ -103,13 +104,15 @@ class _Survey:
         return self._patient_id is not None
 
     def _find_series(self) -> None:
+        only = list(self._narrowed) if len(self._narrowed) == 1 else [""]
         keys = {
-            tags.SERIES_INSTANCE_UID: self._selection.series_instance_uid or "",
+            tags.SERIES_INSTANCE_UID: only[0],
             tags.MODALITY: "",
             tags.NUMBER_OF_SERIES_RELATED_INSTANCES: "",
         }
         for match in self._find(Level.SERIES, keys, _SERIES_ANSWER):
-            if series_uid := match.get(tags.SERIES_INSTANCE_UID):
+            series_uid = match.get(tags.SERIES_INSTANCE_UID)
+            if series_uid and (not self._narrowed or series_uid in self._narrowed):
                 self._counts[series_uid] = _count(match)
                 self._modalities.add(match.get(tags.MODALITY, ""))
 
@@ -132,7 +135,7 @@ class _Survey:
         Without the series' counts there is nothing to hold the answer against.
         """
         counts = self._counts
-        if len(counts) < 2 or None in counts.values():
+        if self._narrowed or len(counts) < 2 or None in counts.values():
             return None
         try:
             instances = list(self._images({}))
@@ -147,9 +150,12 @@ class _Survey:
 
     def _in_series(self, series_uid: str) -> Iterator[ListedInstance]:
         keys = {tags.SERIES_INSTANCE_UID: series_uid}
-        if self._selection.sop_instance_uid:
-            keys[tags.SOP_INSTANCE_UID] = self._selection.sop_instance_uid
+        wanted = self._narrowed.get(series_uid, frozenset())
+        if len(wanted) == 1:
+            keys[tags.SOP_INSTANCE_UID] = next(iter(wanted))
         for instance in self._images(keys):
+            if wanted and instance.sop_instance_uid not in wanted:
+                continue
             if instance.series_instance_uid in {"", series_uid}:
                 yield ListedInstance(
                     series_instance_uid=series_uid,
@@ -176,7 +182,7 @@ class _Survey:
                 )
 
     def _inventory(self, instances: list[ListedInstance]) -> Inventory:
-        announced = self._announced()
+        announced = self._announced(instances)
         doubt = ""
         if announced is not None and len(instances) < announced:
             doubt = (
@@ -192,14 +198,27 @@ class _Survey:
             modalities=frozenset(self._modalities),
             announced_count=announced,
             patient_id=self._patient_id,
+            absent=tuple(self._absent(instances)),
             doubt=doubt,
         )
 
-    def _announced(self) -> int | None:
-        if self._selection.sop_instance_uid is not None or not self._counts:
-            return None  # the series' counts say nothing of one instance
-        counts = list(self._counts.values())
-        return None if None in counts else sum(count or 0 for count in counts)
+    def _absent(self, instances: Sequence[ListedInstance]) -> Iterator[str]:
+        """What was asked for by name, and is not there."""
+        found = {instance.sop_instance_uid for instance in instances}
+        for series in self._selection.series:
+            if series.series_instance_uid not in self._counts:
+                yield series.series_instance_uid
+            else:
+                yield from (uid for uid in series.sop_instance_uids if uid not in found)
+
+    def _announced(self, instances: Sequence[ListedInstance] = ()) -> int | None:
+        """Instances by the peer's count; where it counts more than was asked for, those found."""
+        partly = {uid for uid, wanted in self._narrowed.items() if wanted}
+        counts = [count for uid, count in self._counts.items() if uid not in partly]
+        if not counts or None in counts:
+            return None
+        others = sum(instance.series_instance_uid in partly for instance in instances)
+        return sum(count or 0 for count in counts) + others
 
 
 def _by_series(instance: ListedInstance) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.jobs import Job, JobStudy, StudyEnd
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, is_locked
@@ -261,10 +261,29 @@ def _set_aside(path: Path) -> Path:
 def _add(database: sqlite3.Connection, job_id: int, selections: Iterable[Selection]) -> None:
     database.executemany(
         _ADD,
-        [
-            (job_id, each.study_instance_uid, each.series_instance_uid, each.sop_instance_uid)
-            for each in selections
-        ],
+        [(job_id, each.study_instance_uid, *_written(each.series)) for each in selections],
+    )
+
+
+def _written(series: tuple[SeriesSelection, ...]) -> tuple[str | None, str | None]:
+    """Series and instances as two texts, between backslashes as in DICOM; None where all are meant.
+
+    The instances of one series stand between commas, those of the next behind a backslash.
+    """
+    uids = "\\".join(each.series_instance_uid for each in series)
+    instances = "\\".join(",".join(each.sop_instance_uids) for each in series)
+    return uids or None, (instances.strip("\\") and instances) or None
+
+
+def _read(series: str | None, instances: str | None) -> tuple[SeriesSelection, ...]:
+    """What `_written` wrote."""
+    uids = series.split("\\") if series else []
+    parts = instances.split("\\") if instances else [""] * len(uids)
+    return tuple(
+        SeriesSelection(
+            series_instance_uid=uid, sop_instance_uids=tuple(filter(None, part.split(",")))
+        )
+        for uid, part in zip(uids, parts, strict=True)
     )
 
 
@@ -278,9 +297,7 @@ def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> J
         options=json.loads(options),
         studies=tuple(
             JobStudy(
-                selection=Selection(
-                    study_instance_uid=study, series_instance_uid=series, sop_instance_uid=sop
-                ),
+                selection=Selection(study_instance_uid=study, series=_read(series, sop)),
                 verdict=None if verdict is None else Verdict(verdict),
                 expected=expected,
                 stored=stored,

@@ -102,10 +102,7 @@ def wanted_of(matches: Sequence[Match]) -> list[Wanted]:
     """What to retrieve for studies, or for series of one study, in their order."""
     return [
         Wanted(
-            selection=Selection(
-                study_instance_uid=match.study_instance_uid,
-                series_instance_uid=match.series_instance_uid or None,
-            ),
+            selection=Selection.of(match.study_instance_uid, match.series_instance_uid or None),
             patient=match.patient_id,
             modality="/".join(match.modalities),
         )

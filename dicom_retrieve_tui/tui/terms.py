@@ -62,11 +62,8 @@ class Terms:
             words += ["--listen", f"{host}:{port}" if host else str(port)]
             if settings.accept_from:
                 words += ["--accept-from", ",".join(map(str, settings.accept_from))]
-        words += ["--study-uid", selection.study_instance_uid]
-        if selection.series_instance_uid:
-            words += ["--series-uid", selection.series_instance_uid]
-        if selection.sop_instance_uid:
-            words += ["--instance-uid", selection.sop_instance_uid]
+        rows = list(selection.rows())
+        words += _uid_words(rows[0]) if len(rows) == 1 else ["--uid-list", "-"]
         words += ["--output", str(settings.output), *_layout_words(settings.layout)]
         if settings.umask != PRIVATE_UMASK:
             words += ["--umask", f"{settings.umask:03o}"]
@@ -74,7 +71,19 @@ class Terms:
             words += ["--keep-free", settings.keep_free.text]
         words += ["--timeout", f"{settings.timeout_s:g}"]
         words += ["--parallel", str(self.parallel), "--retries", str(self.retries)]
-        return shlex.join(words)
+        command = shlex.join(words)
+        return command if len(rows) == 1 else f"printf '{_table(rows)}' | {command}"
+
+
+def _uid_words(row: tuple[str, str, str]) -> list[str]:
+    flags = zip(("--study-uid", "--series-uid", "--instance-uid"), row, strict=True)
+    return [word for flag, uid in flags if uid for word in (flag, uid)]
+
+
+def _table(rows: Sequence[tuple[str, str, str]]) -> str:
+    """What no flags can say, for standard input."""
+    heading = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    return "".join(",".join(row) + r"\n" for row in (heading, *rows))
 
 
 def _layout_words(layout: str) -> list[str]:

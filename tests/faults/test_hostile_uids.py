@@ -10,6 +10,7 @@ import pytest
 
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.events import Event, InstanceRefused, InstanceStored
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
@@ -88,9 +89,7 @@ def test_a_hostile_uid_in_place_of_the_one_that_was_asked_for_is_refused(
     output = tmp_path / "deep" / "out"
     with _SaysOneSendsAnother(instances(1)) as pacs:
         plan = move_plan()
-        one = replace(
-            plan.selections[0], series_instance_uid="1.2.3.1", sop_instance_uid="1.2.3.1.1"
-        )
+        one = Selection.of(plan.selections[0].study_instance_uid, "1.2.3.1", "1.2.3.1.1")
         events = run(replace(plan, selections=(one,)), pacs.settings(output))
 
     refusals = [_DOES_NOT_MATCH, _DOES_NOT_MATCH, _NOBODY_ASKED]

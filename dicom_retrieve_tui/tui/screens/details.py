@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count, duration_text, folder_text, size_text
 from dicom_retrieve_tui.tui.patients import shown_patient
@@ -21,14 +22,21 @@ _MISSING_MAX = 50
 _SERIES_MAX = 30
 
 
+def _selected(selection: Selection) -> list[str]:
+    """The series and instances that the study is narrowed to."""
+    lines = []
+    for each in selection.series:
+        lines.append(f"Series    {each.series_instance_uid}")
+        lines += [f"Instance  {uid}" for uid in each.sop_instance_uids]
+    more = len(lines) - _SERIES_MAX
+    return [*lines[:_SERIES_MAX], *([f"          and {more} more"] if more > 0 else [])]
+
+
 def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list[str]:
     """The text of the window, each entry on a line of its own."""
     row, selection = details.row, details.selection
     lines = [f"Study     {selection.study_instance_uid}"]
-    if selection.series_instance_uid:
-        lines.append(f"Series    {selection.series_instance_uid}")
-    if selection.sop_instance_uid:
-        lines.append(f"Instance  {selection.sop_instance_uid}")
+    lines += _selected(selection)
     if row.patient:
         lines.append(f"Patient   {shown_patient(row.patient, hide=hide_patients)}")
     lines += [

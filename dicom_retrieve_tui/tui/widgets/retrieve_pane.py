@@ -209,7 +209,4 @@ def _selections(uids: Sequence[str], draft: Draft) -> list[Selection]:
     series, instance = draft["series"].strip() or None, draft["instance"].strip() or None
     if series and len(uids) > 1:
         raise FormFault("series", f"Series: it belongs to one study, and there are {len(uids)}")
-    return [
-        Selection(study_instance_uid=uid, series_instance_uid=series, sop_instance_uid=instance)
-        for uid in uids
-    ]
+    return [Selection.of(uid, series, instance) for uid in uids]

@@ -49,9 +49,7 @@ def test_every_flag_arrives(tmp_path: Path) -> None:
     )
 
     assert options.plan == Plan(
-        selections=(
-            Selection(study_instance_uid=STUDY, series_instance_uid="1.2", sop_instance_uid="1.3"),
-        ),
+        selections=(Selection.of(STUDY, "1.2", "1.3"),),
         method=Method.AUTO,
         move_destination="DEST",
         listening=True,

@@ -81,8 +81,7 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
     ]
     assert report["studies"][1] == {
         "study_instance_uid": OTHER,
-        "series_instance_uid": None,
-        "sop_instance_uid": None,
+        "narrowed_to": [],
         "verdict": "partial",
         "reason": "It stopped.",
         "series": 1,
@@ -91,6 +90,7 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
         "present": 0,
         "received_bytes": 500_000,
         "missing": [f"{OTHER}.1.2", f"{OTHER}.1.3"],
+        "absent": [],
         "refused": [{"sop_instance_uid": "1.5", "status": "0xC000", "reason": "cut short"}],
         "set_aside": [{"sop_instance_uid": "1.7", "path": "x/1.7.dcm"}],
         "notes": ["of this study"],

@@ -255,11 +255,11 @@ def test_a_dry_run_of_one_study_says_planned() -> None:
     ("selection", "sentence"),
     [
         (
-            Selection(study_instance_uid=STUDY, series_instance_uid="1.3"),
+            Selection.of(STUDY, "1.3"),
             "complete: all 2 instances of series 1.3 are in study_dir/",
         ),
         (
-            Selection(study_instance_uid=STUDY, series_instance_uid="1.3", sop_instance_uid="1.4"),
+            Selection.of(STUDY, "1.3", "1.4"),
             "complete: instance 1.4 is in study_dir/",
         ),
     ],

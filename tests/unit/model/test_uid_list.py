@@ -2,16 +2,19 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
+from tests.sessions import selections
 
 
 def test_uids_keep_their_order_and_duplicates_are_merged_and_counted() -> None:
-    assert parse_uid_list("1.3\n1.2\n1.3\n1.4\n1.3\n") == UidList(("1.3", "1.2", "1.4"), 2)
+    assert parse_uid_list("1.3\n1.2\n1.3\n1.4\n1.3\n") == UidList(
+        selections=selections("1.3", "1.2", "1.4"), duplicates=2
+    )
 
 
 def test_blank_lines_comments_and_white_space_are_skipped() -> None:
     text = "\ufeff# studies\r\n\r\n  1.2\t# the first\r\n\t\r\n1.3#second\r1.4"
 
-    assert parse_uid_list(text) == UidList(("1.2", "1.3", "1.4"), 0)
+    assert parse_uid_list(text) == UidList(selections=selections("1.2", "1.3", "1.4"))
 
 
 def test_a_single_bad_line_is_named_in_one_sentence() -> None:

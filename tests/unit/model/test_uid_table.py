@@ -3,7 +3,11 @@
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.lookup import Lookup
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
+from dicom_retrieve_tui.model.uid_table import Column
+from tests.sessions import selections
 
 SPREADSHEET = (
     "\ufeffName;Study Instance UID;Series\r\n"
@@ -18,9 +22,9 @@ SPREADSHEET = (
 
 def test_a_spreadsheets_export_is_read_and_its_bad_rows_are_named() -> None:
     assert parse_uid_list(SPREADSHEET) == UidList(
-        ("1.2.3", "1.2.4"),
-        1,
-        (
+        selections=selections("1.2.3", "1.2.4"),
+        duplicates=1,
+        bad=(
             "line 4: '1.2.x' has characters other than digits and periods",
             "line 6: '' is empty",
         ),
@@ -33,11 +37,11 @@ def test_a_spreadsheets_export_is_read_and_its_bad_rows_are_named() -> None:
 def test_columns_and_separators_as_people_have_them(heading: str, delimiter: str, end: str) -> None:
     text = end.join([f"Other{delimiter}{heading}", f"7.7{delimiter}1.2.3", ""])
 
-    assert parse_uid_list(text) == UidList(("1.2.3",), 0)
+    assert parse_uid_list(text) == UidList(selections=selections("1.2.3"))
 
 
 def test_a_heading_may_begin_with_the_number_of_the_attribute() -> None:
-    assert parse_uid_list("0020000D;Name\n1.2.3;Test\n") == UidList(("1.2.3",), 0)
+    assert parse_uid_list("0020000D;Name\n1.2.3;Test\n") == UidList(selections=selections("1.2.3"))
 
 
 def test_another_column_may_be_named() -> None:
@@ -79,3 +83,59 @@ def test_a_quote_that_is_left_open_is_named_by_its_line() -> None:
 
     with pytest.raises(ConfigError, match="is a quote left open"):
         parse_uid_list(text)
+
+
+def test_rows_are_narrowed_to_their_series_and_instances() -> None:
+    found = parse_uid_list(
+        "SOP Instance UID;Study Instance UID;Series Instance UID\n"
+        ";1.2.3;1.3.1\n"
+        "1.4.1;1.2.3;1.3.2\n"
+        "1.4.2;1.2.3;1.3.2\n"
+        ";1.2.3;1.3.1\n"
+        ";1.2.4;x\n"
+        "1.4.3;1.2.5;\n"
+    )
+
+    assert found == UidList(
+        selections=join(
+            [
+                Selection.of("1.2.3", "1.3.1"),
+                Selection.of("1.2.3", "1.3.2", "1.4.1"),
+                Selection.of("1.2.3", "1.3.2", "1.4.2"),
+            ]
+        ),
+        duplicates=1,
+        bad=(
+            "line 6: its SeriesInstanceUID 'x' has characters other than digits and periods",
+            "line 7: its SOPInstanceUID '1.4.3' needs the SeriesInstanceUID",
+        ),
+    )
+
+
+def test_a_row_without_a_uid_is_known_by_its_accession_number_or_patient() -> None:
+    found = parse_uid_list(
+        "StudyInstanceUID,AccessionNumber,PatientID\n1.2.3,A1,P1\n,A2,P2\n,,P3\n,,P3\n,A*,\n,,P?\n"
+    )
+
+    assert found.uids == ("1.2.3",)
+    assert found.lookups == (
+        Lookup(line=3, accession_number="A2", patient_id="P2"),
+        Lookup(line=4, patient_id="P3"),
+    )
+    assert found.duplicates == 1
+    assert found.bad == (
+        "line 6: the accession number 'A*' has a wildcard, and a line stands for one",
+        "line 7: the patient ID has a wildcard, and a line stands for one",
+    )
+
+
+@pytest.mark.parametrize("text", ["A1\n# mine\nB#2 # his\n", "Accession Number\nA1\nB#2\n"])
+def test_a_list_of_accession_numbers(text: str) -> None:
+    found = parse_uid_list(text, key=Column.ACCESSION)
+
+    assert [each.accession_number for each in found.lookups] == ["A1", "B#2"]
+
+
+def test_a_table_of_one_column_has_a_heading_all_the_same() -> None:
+    assert parse_uid_list("StudyInstanceUID\r\n1.2.3\r\n").uids == ("1.2.3",)
+    assert parse_uid_list("My Study\n1.2.3\n", "my study").uids == ("1.2.3",)

@@ -16,7 +16,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.jobs import JobStudy, StudyEnd
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.history import History
@@ -47,7 +47,7 @@ def _end(uid: str, verdict: Verdict = Verdict.COMPLETE, stored: int = 3) -> Stud
 
 
 def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) -> None:
-    series = Selection(study_instance_uid="1.4", series_instance_uid="1.4.1")
+    series = Selection.of("1.4", "1.4.1")
     with closing(History(path)) as history:
         job_id = history.record_job(
             begun=_BEGUN.astimezone(timezone(timedelta(hours=2))),
@@ -69,6 +69,30 @@ def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) 
         JobStudy(selection=series),
     )
     assert job.left == (selections("1.2")[0], series)
+
+
+def test_parts_of_a_study_are_remembered_as_they_were_asked_for(path: Path) -> None:
+    asked = join(
+        [
+            Selection.of("1.4", "1.4.1"),
+            Selection.of("1.4", "1.4.2", "1.4.2.1"),
+            Selection.of("1.4", "1.4.2", "1.4.2.2"),
+            Selection.of("1.5", "1.5.1", "1.5.1.1"),
+            Selection.of("1.6", "1.6.1"),
+            Selection.of("1.6", "1.6.2"),
+        ]
+    )
+    with closing(History(path)) as history:
+        history.record_job(
+            begun=_BEGUN,
+            profile="hospital",
+            output=Path("/nowhere"),
+            options=_OPTIONS,
+            selections=asked,
+        )
+        (job,) = history.unfinished()
+
+    assert job.left == asked
 
 
 def test_a_job_is_unfinished_until_every_study_ended_well_or_not(path: Path) -> None:
@@ -220,7 +244,7 @@ import itertools, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from dicom_retrieve_tui.model.jobs import StudyEnd
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 

@@ -1,0 +1,130 @@
+"""Accession numbers and patients into studies; the PACS is a script."""
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.cli.lookups import Answer, resolve
+from dicom_retrieve_tui.cli.options import Options, read_options
+from dicom_retrieve_tui.cli.parser import parse_command_line
+from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.errors import Cancelled, ConfigError, OperationFailed
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.search import Match, Remark, Search
+from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.settings import Settings
+from tests.unit.cli.scripted import PACS, Stream, run
+
+A, B, C = "1.2.1", "1.2.2", "1.2.3"
+
+
+def study(uid: str, accession: str = "", patient: str = "") -> Match:
+    return Match(
+        level=Level.STUDY,
+        study_instance_uid=uid,
+        accession_number=accession,
+        patient_id=patient,
+    )
+
+
+class Archive:
+    """Answers each search with the next of its answers."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.searches: list[Search] = []
+        self.err = Stream()
+
+    def __call__(
+        self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+    ) -> Generator[Answer, None, None]:
+        for search in searches:
+            self.searches.append(search)
+            yield self.answers.pop(0)
+
+    def resolve(self, text: str, flag: str = "--uid-list") -> Options:
+        args = parse_command_line((PACS, "--method", "c-get", flag, "-"))
+        around = Surroundings(
+            stdin=Stream(), stdout=DataStream(Stream()), stderr=Narration(self.err)
+        )
+        return resolve(read_options(args, lambda: text), around, self)
+
+
+def test_lines_become_studies_and_those_that_do_not_are_named() -> None:
+    archive = Archive(
+        [study(A, "A1")],
+        [],
+        [study(B, "A3"), study(C, "A3")],
+        OperationFailed("Out of resources.", operation="C-FIND", status=0xA700),
+    )
+
+    options = archive.resolve("A1\nA2\nA3\nA4\n", "--accession-list")
+
+    assert [search.accession_number for search in archive.searches] == ["A1", "A2", "A3", "A4"]
+    assert options.plan.selections == (Selection.of(A),)
+    assert options.lookups == ()
+    assert options.left_out == (
+        "line 2: the PACS has no study with accession number 'A2'",
+        (
+            f"line 3: accession number 'A3' is that of 2 studies ({B}, {C}): "
+            "ask for those that are meant by their UIDs"
+        ),
+        "line 4: Out of resources.",
+    )
+    assert "4 lines: 1 study found" in archive.err.getvalue()
+
+
+def test_a_patient_stands_for_all_studies_and_a_list_cut_short_is_told() -> None:
+    remark = Remark(text="It may have more.", incomplete=True)
+    archive = Archive([study(A, patient="P1"), study(B, patient="P1"), remark])
+
+    options = archive.resolve("P1\n", "--patient-list")
+
+    assert options.plan.selections == (Selection.of(A), Selection.of(B))
+    assert options.left_out == ("line 1: there may be more studies with this patient ID",)
+
+
+def test_what_is_not_equal_to_the_letter_is_somebody_else() -> None:
+    archive = Archive([study(A, patient="p1"), study(B, patient="P1"), study(C)])
+
+    options = archive.resolve("P1\n", "--patient-list")
+
+    assert options.plan.selections == (Selection.of(B), Selection.of(C))
+
+
+def test_both_keys_of_a_row_must_fit_and_its_series_counts() -> None:
+    archive = Archive([study(A, "A1", "P1"), study(B, "A1", "P2")])
+    heading = "StudyInstanceUID,SeriesInstanceUID,AccessionNumber,PatientID"
+
+    options = archive.resolve(f"{heading}\n{C},,,\n,1.9,A1,P2\n")
+
+    assert archive.searches == [Search(accession_number="A1", patient_id="P2")]
+    assert options.plan.selections == (Selection.of(C), Selection.of(B, "1.9"))
+
+
+def test_nothing_that_can_be_asked_for_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"--patient-list: line 1: the PACS has no study with"):
+        Archive([]).resolve("P1\n", "--patient-list")
+
+
+def test_ctrl_c_while_looking_up_ends_the_command() -> None:
+    class Stopped(Archive):
+        def __call__(
+            self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+        ) -> Generator[Answer, None, None]:
+            yield [study(A)]
+            raise Cancelled
+
+    archive = Stopped()
+    with pytest.raises(KeyboardInterrupt):
+        archive.resolve("A1\nA2\n", "--accession-list")
+
+    assert "stopped; nothing was retrieved" in archive.err.getvalue()
+
+
+def test_lists_exclude_each_other(tmp_path: Path) -> None:
+    result = run(PACS, "--method", "c-get", "--uid-list", "a", "--patient-list", "b")
+
+    assert result.code == 1
+    assert "--uid-list and --patient-list exclude each other" in result.err

@@ -1,0 +1,66 @@
+"""Which parts of studies are asked for, and by which requests."""
+
+from dicom_retrieve_tui.model.selection import (
+    Level,
+    RetrieveRequest,
+    Selection,
+    SeriesSelection,
+    join,
+    requests_for,
+)
+
+A, B = "1.2.1", "1.2.2"
+
+
+def test_parts_of_a_study_are_put_together_and_the_wider_wins() -> None:
+    joined = join(
+        [
+            Selection.of(A, "1.1"),
+            Selection.of(B),
+            Selection.of(A, "1.2", "1.2.7"),
+            Selection.of(A, "1.1", "1.1.5"),
+            Selection.of(B, "2.1"),
+            Selection.of(A, "1.2", "1.2.8"),
+        ]
+    )
+
+    assert joined == (
+        Selection(
+            study_instance_uid=A,
+            series=(
+                SeriesSelection(series_instance_uid="1.1"),
+                SeriesSelection(series_instance_uid="1.2", sop_instance_uids=("1.2.7", "1.2.8")),
+            ),
+        ),
+        Selection.of(B),
+    )
+
+
+def test_each_part_is_asked_for_at_the_highest_level_that_is_exact() -> None:
+    (selection,) = join(
+        [Selection.of(A, "1.1"), *(Selection.of(A, "1.2", f"1.2.{n}") for n in range(5))]
+    )
+
+    first, *lists = requests_for(selection, uids_max=2)
+
+    assert first == RetrieveRequest(
+        level=Level.SERIES, study_instance_uid=A, series_instance_uid="1.1"
+    )
+    assert [(r.level, r.series_instance_uid, r.sop_instance_uids) for r in lists] == [
+        (Level.IMAGE, "1.2", ("1.2.0", "1.2.1")),
+        (Level.IMAGE, "1.2", ("1.2.2", "1.2.3")),
+        (Level.IMAGE, "1.2", ("1.2.4",)),
+    ]
+
+
+def test_a_whole_study_is_one_request() -> None:
+    (request,) = requests_for(Selection.of(A), uids_max=2)
+
+    assert request == RetrieveRequest(level=Level.STUDY, study_instance_uid=A)
+
+
+def test_the_level_is_that_of_the_widest_part() -> None:
+    assert Selection.of(A).level is Level.STUDY
+    assert Selection.of(A, "1.1").level is Level.SERIES
+    assert Selection.of(A, "1.1", "1.1.1").level is Level.IMAGE
+    assert join([Selection.of(A, "1.1"), Selection.of(A, "1.2", "1.2.1")])[0].level is Level.SERIES
