@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +43,9 @@ from dicom_retrieve_tui.network.find import find as search_peer
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.query import c_echo
+from dicom_retrieve_tui.network.questions import Listening
 from dicom_retrieve_tui.network.services import FIND, VERIFICATION
-from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.store import InstanceStore
@@ -215,13 +217,11 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     folder is not touched. The last finding is the conclusion, unless the user stops.
     """
     clocks = Clocks.from_timeout(settings.timeout_s)
-    examination = Examination(
-        _caller(settings, clocks, cancel),
-        plan,
-        settings.listen,
-        settings.accept_from,
-        _tls_server(settings) if settings.listen else None,
-    )
+    listening = None
+    if settings.listen is not None:
+        bind = partial(_listen, clocks, settings, plan)
+        listening = Listening(settings.listen[1], bind)
+    examination = Examination(_caller(settings, clocks, cancel), plan, listening)
     steps: list[Step] = []
     try:
         for finding in chain(examination.steps(), _trials(plan, settings, examination, cancel)):
@@ -314,14 +314,16 @@ def _tls_server(settings: Settings) -> "TlsServer | None":
 
 
 def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings, plan: Plan) -> StorageScp | None:
-    if settings.listen is None:
-        return None
-    host, port = settings.listen
+    return None if settings.listen is None else _listen(clocks, settings, plan, desk)
+
+
+def _listen(clocks: Clocks, settings: Settings, plan: Plan, reception: Reception) -> StorageScp:
+    host, port = settings.listen or (None, 0)
     host = host or address_towards(settings.peer.endpoint)
     callers = Callers(settings.peer.endpoint.host, settings.accept_from)
     ae_title = plan.move_destination or settings.calling_ae_title
     return StorageScp(
-        desk,
+        reception,
         clocks,
         callers,
         ae_title=ae_title,

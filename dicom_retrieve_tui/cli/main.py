@@ -122,6 +122,12 @@ def _find(args: "argparse.Namespace", around: Surroundings) -> int:
     return run_find(args, around)
 
 
+def _doctor(args: "argparse.Namespace", around: Surroundings) -> int:
+    from dicom_retrieve_tui.cli.doctor import run_doctor  # noqa: PLC0415
+
+    return run_doctor(args, around)
+
+
 def _profiles(args: "argparse.Namespace", around: Surroundings) -> int:
     from dicom_retrieve_tui.cli.profiles import run_profiles  # noqa: PLC0415
 
@@ -136,6 +142,7 @@ def _verify(args: "argparse.Namespace", around: Surroundings) -> int:
 
 _COMMANDS = {
     "completion": _completion,
+    "doctor": _doctor,
     "find": _find,
     "profiles": _profiles,
     "verify": _verify,

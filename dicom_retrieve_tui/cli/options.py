@@ -152,10 +152,19 @@ def _plan(args: argparse.Namespace, selections: tuple[Selection, ...]) -> Plan:
     )
 
 
+def read_way(args: argparse.Namespace) -> tuple[Method, str | None]:
+    """The method and the move destination, whether or not they go together.
+
+    Raises:
+        ConfigError: One of them is none.
+    """
+    method = values.method("--method", Method.C_MOVE if args.method is None else args.method)
+    return method, _ae_title("--move-dest", args.move_dest)
+
+
 def _method(args: argparse.Namespace) -> tuple[Method, str | None]:
     """The method, and the move destination unless the method is C-GET, which has none."""
-    method = values.method("--method", Method.C_MOVE if args.method is None else args.method)
-    move_destination = _ae_title("--move-dest", args.move_dest)
+    method, move_destination = read_way(args)
     if args.accept_from is not None and args.listen is None:
         raise ConfigError(
             "--accept-from says who may send to our own Storage SCP, and needs --listen."

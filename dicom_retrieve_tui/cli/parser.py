@@ -16,6 +16,7 @@ from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, add_switch, add_va
 _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
        {PROGRAM} find (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]
+       {PROGRAM} doctor (pacs://HOST[:PORT] | @PROFILE) [STUDY_UID] [flags]
        {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
        {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo [--headless | --serve]
@@ -42,6 +43,8 @@ examples:
   a list of studies by C-MOVE to ourselves, four associations at once:
     {PROGRAM} pacs://pacs.example:11112 --move-dest MY_SCP --listen 11112 \\
         --uid-list studies.txt --output studies/ --parallel 4
+  would it work, and what to tell the administrator if not?
+    {PROGRAM} doctor @hospital
   later, without the PACS: is everything still there, and whole?
     {PROGRAM} verify studies/
   no PACS at hand:
@@ -71,6 +74,24 @@ examples:
 exit codes:
   0 something matches, and all of it is listed; 1 nothing does, or the list may
   be incomplete, or anything else; 130 interrupted"""
+
+_DOCTOR_DESCRIPTION = """\
+Look step by step whether a retrieval from a PACS would work, and say what to do
+where it would not. With a study, one instance of it is retrieved, by each method
+that the PACS offers, into a folder that is removed."""
+
+_DOCTOR_EPILOG = f"""\
+examples:
+    {PROGRAM} doctor @hospital
+    {PROGRAM} doctor pacs://pacs.example:11112 --method c-get
+    {PROGRAM} doctor pacs://pacs.example:11112 --called-aet ARCHIVE \\
+        --aet MY_SCP --move-dest MY_SCP --listen 11112 1.2.840.113619.2.1
+
+It ends with what to send to the administrator of the PACS.
+
+exit codes:
+  0 nothing was found because of which --method would not work, 1 something was,
+  130 interrupted"""
 
 _PROFILES_DESCRIPTION = """\
 What there is to know of a PACS, saved under a name: a flag wins over the
@@ -122,10 +143,11 @@ def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
     command = argv[0] if named else _RETRIEVE
     parser = parser_of(command)
     namespace, surplus = parser.parse_known_args(argv[1:] if named else argv)
-    if command == _RETRIEVE:
+    if command in {_RETRIEVE, _DOCTOR}:
         # What is left of the words are UIDs, wherever they stand between the flags.
         namespace.uids = [word for word in surplus if not word.startswith("-")]
         surplus = [word for word in surplus if word.startswith("-")]
+    if command == _RETRIEVE:
         _refuse_command(namespace.target or "")
     if surplus and not (namespace.help or namespace.version):
         _refuse(surplus[0], parser)
@@ -193,6 +215,23 @@ def retrieve_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def doctor_parser() -> argparse.ArgumentParser:
+    """The parser of `dicom-retrieve doctor`."""
+    name = f"{PROGRAM} doctor"
+    usage = f"{name} (pacs://HOST[:PORT] | @PROFILE) [STUDY_UID] [flags]"
+    parser = make_parser(name, usage, _DOCTOR_DESCRIPTION, _DOCTOR_EPILOG)
+    _add_which(parser)
+    add_values(parser.add_argument_group("how a retrieval would ask"), *_ASKING)
+    _add_protection(parser)
+    parser.add_argument_group("what to tell").add_argument(
+        "--json", action="store_true", help="steps on stdout, one JSON object a line"
+    )
+    _add_general(parser)
+    # What a profile may say besides, and is not looked at.
+    parser.set_defaults(parallel=None, retries=None, output=None, layout=None, hierarchical=False)
+    return parser
+
+
 def _add_which(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which PACS")
     group.add_argument(
@@ -224,18 +263,21 @@ _AE_TITLES = (
     ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),
 )
 _TIMEOUT = ("--timeout", "S", "seconds without a byte before we give up (60)")
+_ASKING = (
+    *_AE_TITLES,
+    ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
+    ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
+    ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
+    ("--accept-from", "WHO[,..]", "further hosts or networks that may send here"),
+    _TIMEOUT,
+)
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
     add_values(
         parser.add_argument_group("how to ask for it"),
-        *_AE_TITLES,
-        ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
-        ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
-        ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
-        ("--accept-from", "WHO[,..]", "further hosts or networks that may send here"),
+        *_ASKING,
         ("--parallel", "N", "associations at once, 1 to 64 (1)"),
-        _TIMEOUT,
         ("--retries", "N", "further attempts at what may heal, 0 to 100 (3)"),
     )
 
@@ -422,9 +464,11 @@ def completion_parser() -> argparse.ArgumentParser:
 
 
 _RETRIEVE = "retrieve"
+_DOCTOR = "doctor"
 _HELP = "help"
 _COMMANDS = {
     "find": find_parser,
+    _DOCTOR: doctor_parser,
     "profiles": profiles_parser,
     "verify": verify_parser,
     "demo": demo_parser,

@@ -13,6 +13,10 @@ from typing import TextIO
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.text import clean_text
 
+COLOURS = {"red": 31, "green": 32, "yellow": 33}
+"""Those of ECMA-48 that a terminal of any background shows."""
+_ERASE_LINE = "\r\x1b[K"
+
 
 class DataStream:
     """stdout, whose reader may go away at any time; that is noted and never raised."""
@@ -21,26 +25,52 @@ class DataStream:
         self._stream = stream
         self.lost = ""
         """Why data could not be written; empty if all of it was."""
+        self._passing = False
 
     @property
     def is_terminal(self) -> bool:
         """True if a person reads this."""
         return self._stream.isatty()
 
+    def takes(self, text: str) -> bool:
+        """True if the stream can show every character of `text`."""
+        try:
+            text.encode(self._stream.encoding or "ascii")
+        except UnicodeEncodeError:
+            return False
+        return True
+
     def write_lines(self, lines: Iterable[str]) -> None:
         """Write lines and flush, unless an earlier write failed."""
-        self._write(clean_text(line) for line in lines)
+        self._write(clean_text(line) + "\n" for line in lines)
 
     def write_rows(self, rows: Iterable[Iterable[str]]) -> None:
         """Write lines of cells with tabs between them, of which the cells have none."""
-        self._write("\t".join(map(clean_text, cells)) for cells in rows)
+        self._write("\t".join(map(clean_text, cells)) + "\n" for cells in rows)
 
-    def _write(self, clean_lines: Iterable[str]) -> None:
+    def write_marked(self, mark: str, colour: str, line: str) -> None:
+        """Write a line behind a mark of that colour; none of the two may be empty.
+
+        Args:
+            colour: One of `COLOURS`, or empty for a stream without.
+        """
+        painted = f"\x1b[{COLOURS[colour]}m{mark}\x1b[0m" if colour else mark
+        self._write([f"{painted}{clean_text(line)}\n"])
+
+    def write_passing(self, text: str) -> None:
+        """Write what the next line takes the place of; for a terminal only."""
+        self._write([clean_text(text)])
+        self._passing = bool(text)
+
+    def _write(self, pieces: Iterable[str]) -> None:
         if self.lost:
             return
         try:
-            for line in clean_lines:
-                self._stream.write(line + "\n")
+            if self._passing:
+                self._passing = False
+                self._stream.write(_ERASE_LINE)
+            for piece in pieces:
+                self._stream.write(piece)
             self._stream.flush()
         except BrokenPipeError:
             self.lost = "its reader has gone away"

@@ -15,6 +15,7 @@ class Check(StrEnum):
 
     HOST = "host"
     CONNECTION = "connection"
+    TLS = "tls"
     ASSOCIATION = "association"
     ECHO = "c_echo"
     FIND = "c_find"
@@ -35,6 +36,7 @@ class Check(StrEnum):
 _LABELS = {
     Check.HOST: "host name",
     Check.CONNECTION: "TCP connection",
+    Check.TLS: "TLS",
     Check.ASSOCIATION: "association",
     Check.ECHO: "C-ECHO",
     Check.FIND: "C-FIND",
@@ -154,10 +156,11 @@ def conclude(steps: Iterable[Step], method: Method, plan: Plan, us: OurSide) -> 
 
 def _advice(outcomes: Mapping[Check, Outcome], method: Method, plan: Plan, *, works: bool) -> str:
     if not works:
-        get_came = outcomes.get(Check.GET_INSTANCE) is Outcome.OK
-        return "C-GET works: --method c-get." if get_came and method is Method.C_MOVE else ""
+        other = Method.C_MOVE if method is Method.C_GET else Method.C_GET
+        came = outcomes.get(INSTANCE_BY[other]) is Outcome.OK
+        return f"{_VERBS[other]} works: --method {other}." if came else ""
     if method is Method.C_MOVE and not plan.listening:
-        return "The files go to somebody else's Storage SCP, so nothing can be tested from here."
+        return "With --listen, one would come here; what goes elsewhere cannot be seen from here."
     return NAME_A_STUDY
 
 

@@ -105,6 +105,8 @@ _FORBIDDING = frozenset({0x0122, 0x0124, 0x0211, MOVE_DESTINATION_UNKNOWN, 0xC80
 TRY_C_GET = "Try --method c-get."
 
 
-def try_c_move(calling_ae_title: str) -> str:
+def try_c_move(calling_ae_title: str, move_destination: str | None) -> str:
     """What to do where C-GET does not work. We are the likeliest move destination ourselves."""
+    if move_destination is not None:
+        return "Try --method c-move."
     return f"Try --method c-move --move-dest {calling_ae_title} --listen 11112."

@@ -92,7 +92,7 @@ class Association:
             PeerTimeout, Cancelled: It takes too long, or the user stops.
         """
         peer, clocks, cancel = caller.peer, caller.clocks, caller.cancel
-        connection = Connection(_open(caller), str(peer))
+        connection = Connection(open_transport(caller), str(peer))
         try:
             connection.guard = within(
                 clocks.acse_s,
@@ -186,8 +186,13 @@ class Association:
             self.abort()
 
 
-def _open(caller: Caller) -> "Transport":
-    """A TCP connection, with TLS on it if that is wanted, both under the connect clock."""
+def open_transport(caller: Caller) -> "Transport":
+    """A TCP connection, with TLS on it if that is wanted, both under the connect clock.
+
+    Raises:
+        PeerUnreachable: There is no TCP connection to be had, or no TLS on it.
+        PeerTimeout, Cancelled: It takes too long, or the user stops.
+    """
     peer, limit_s, began_s = caller.peer, caller.clocks.connect_s, monotonic()
     connecting = within(
         limit_s,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import (
     AssociationRejected,
@@ -11,7 +10,6 @@ from dicom_retrieve_tui.errors import (
     PeerTimeout,
     RetrieveError,
 )
-from dicom_retrieve_tui.model.callers import AllowedCaller
 from dicom_retrieve_tui.model.diagnosis import (
     Check,
     Finding,
@@ -24,14 +22,12 @@ from dicom_retrieve_tui.model.diagnosis import (
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.network.association import Caller
-from dicom_retrieve_tui.network.questions import Questions
-
-if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsServer
+from dicom_retrieve_tui.network.questions import Listening, Questions
 
 _BLAMED = {
     Check.HOST: ("host",),
     Check.CONNECTION: ("host", "port"),
+    Check.TLS: ("tls_ca", "tls_cert", "tls", "port"),
     Check.ASSOCIATION: ("port", "called_aet", "aet"),
     Check.GET: ("method",),
     Check.STORAGE: ("method",),
@@ -39,7 +35,7 @@ _BLAMED = {
     Check.MOVE: ("move_dest", "listen", "method"),
 }
 """The keys of a profile that may be wrong where a look fails."""
-_BLAMED_IN_REJECTION = {(1, 3): ("aet",), (1, 7): ("called_aet",)}
+_BLAMED_IN_REJECTION = {(1, 3): ("aet",), (1, 7): ("called_aet", "aet")}
 """By source and reason. Source: PS3.8 Table 9-21."""
 
 _METHOD_OF = {
@@ -52,25 +48,17 @@ _METHOD_OF = {
 class Examination:
     """One PACS, looked at once."""
 
-    def __init__(
-        self,
-        caller: Caller,
-        plan: Plan,
-        listen: tuple[str | None, int] | None,
-        accept_from: tuple[AllowedCaller, ...] = (),
-        tls_server: "TlsServer | None" = None,
-    ) -> None:
+    def __init__(self, caller: Caller, plan: Plan, listening: Listening | None) -> None:
         """Prepare; nothing is sent before the steps are read.
 
         Args:
             plan: How a retrieval would ask. If it names a study, that is listed.
-            listen: As in `Settings`, and so `accept_from`.
-            tls_server: Where we listen by TLS.
+            listening: None where there is to be no Storage SCP of our own.
         """
         self._plan = plan
-        self._listen = listen
         self._caller = caller
-        self._questions = Questions(caller, listen, accept_from, tls_server)
+        self._listening = listening
+        self._questions = Questions(caller, plan, listening)
         self.method = Method.C_MOVE if plan.method is Method.C_MOVE else Method.C_GET
         """Which a retrieval would use, as far as is known by now."""
         self.works: dict[Check, bool] = {}
@@ -82,7 +70,7 @@ class Examination:
         return OurSide(
             calling_ae_title=self._caller.calling_ae_title,
             address=self._questions.own_address,
-            listening_port=self._listen[1] if self._listen else None,
+            listening_port=self._listening.port if self._listening else None,
         )
 
     @property
@@ -100,6 +88,7 @@ class Examination:
         reached = (
             (yield from self._look(Check.HOST, ask.name))
             and (yield from self._look(Check.CONNECTION, ask.connection))
+            and (self._caller.tls is None or (yield from self._look(Check.TLS, ask.tls)))
             and (yield from self._look(Check.ASSOCIATION, ask.association))
         )
         if reached:
@@ -111,8 +100,7 @@ class Examination:
             yield from self._look(Check.LISTENER, ask.listener)
         if reached and self.works.get(Check.LISTENER, True):
             needless = plan.move_destination is None and self.method is Method.C_GET
-            move = ask.offer_of_move if needless else partial(ask.move, plan.move_destination)
-            yield from self._look(Check.MOVE, move)
+            yield from self._look(Check.MOVE, ask.offer_of_move if needless else ask.move)
         if reached and plan.selections:
             yield from self._look(Check.STUDY, partial(ask.study, plan.selections[0]))
 

@@ -183,7 +183,9 @@ _REASONS = {
 _REJECTION_HINTS = {
     (1, 3): "It does not know our AE title {calling}: set --aet to one that it knows, or ask its "
     "administrator to add {calling}.",
-    (1, 7): "It does not answer to the AE title {called}: set --called-aet (case matters).",
+    (1, 7): "It does not answer to the AE title {called}: set --called-aet (case matters). Some, "
+    "as DCMTK's dcmqrscp, say the same to a calling AE title that they do not know: does it know "
+    "{calling} (--aet)?",
     (3, 1): "It is busy: try again later, with a lower --parallel.",
     (3, 2): "It has no association left for us: try again later, with a lower --parallel.",
 }

@@ -6,8 +6,9 @@ nobody has: that shows what is forbidden, and moves nothing.
 
 import ipaddress
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,11 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
-from dicom_retrieve_tui.model.callers import AllowedCaller, RefusedCaller
+from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.diagnosis import NAME_A_STUDY, Check, Outcome, Step
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.selection import Level, RetrieveRequest, Selection
+from dicom_retrieve_tui.model.selection import Level, Plan, RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,
@@ -41,8 +42,7 @@ from dicom_retrieve_tui.model.status import (
     try_c_move,
 )
 from dicom_retrieve_tui.model.wording import count
-from dicom_retrieve_tui.network.association import Association, Caller
-from dicom_retrieve_tui.network.callers import Callers
+from dicom_retrieve_tui.network.association import Association, Caller, open_transport
 from dicom_retrieve_tui.network.clocks import Guard, within
 from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
 from dicom_retrieve_tui.network.inventory import take_inventory
@@ -52,11 +52,19 @@ from dicom_retrieve_tui.network.query import c_echo, c_find, find_context
 from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incoming
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE, PATIENT_ROOT, VERIFICATION
-from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory
-    from dicom_retrieve_tui.network.tls import TlsServer
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How our own Storage SCP is to listen."""
+
+    port: int
+    bind: Callable[[Reception], StorageScp]
+
 
 _ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
 _NOBODY = "NOBODY"
@@ -69,18 +77,11 @@ class Questions:
     Each raises `PeerError` or `ConfigError` where the answer is bad, and `Cancelled`.
     """
 
-    def __init__(
-        self,
-        caller: Caller,
-        listen: tuple[str | None, int] | None,
-        accept_from: tuple[AllowedCaller, ...],
-        tls_server: "TlsServer | None" = None,
-    ) -> None:
+    def __init__(self, caller: Caller, plan: Plan, listening: Listening | None) -> None:
         # Nothing that is asked for here comes from tape.
         self._caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
-        self._listen = listen
-        self._accept_from = accept_from
-        self._tls_server = tls_server
+        self._plan = plan
+        self._listening = listening
         self._offered: frozenset[str] = frozenset()
         self._nobodys_study = f"2.25.{uuid.uuid4().int}"
         self.own_address = ""
@@ -106,6 +107,13 @@ class Questions:
             elapsed_s = monotonic() - started_s
             self.own_address = str(sock.getsockname()[0])
         return _ok(Check.CONNECTION, f"{endpoint} accepts it within {_ms(elapsed_s)}.")
+
+    def tls(self) -> Step:
+        """Whether TLS comes about on it."""
+        started_s = monotonic()
+        open_transport(self._caller).close()
+        elapsed_s = monotonic() - started_s
+        return _ok(Check.TLS, f"The handshake succeeds within {_ms(elapsed_s)}.")
 
     def association(self) -> Step:
         """Whether the PACS accepts our AE title, and us its own."""
@@ -147,7 +155,8 @@ class Questions:
                 final = c_get(association, self._order(), _Refusing())
             except AssociationAborted as error:
                 raise self._aborted(error, "C-GET", self._try_c_move) from error
-        return self._judged(Check.GET, final, self._models(GET))
+        will_try = bool(self._plan.selections)
+        return self._judged(Check.GET, final, self._models(GET), will_try=will_try)
 
     def storage_classes(self) -> Step:
         """Whether instances may come to us by C-GET: each needs its class accepted."""
@@ -177,7 +186,9 @@ class Questions:
 
     def listener(self) -> Step:
         """Whether our own Storage SCP can listen."""
-        with self._storage_scp(self._caller.calling_ae_title, _Refusing()) as scp:
+        if self._listening is None:
+            raise ConfigError("There is no port to listen on.", next_step="Set --listen.")
+        with self._listening.bind(_Refusing()) as scp:
             host, port = scp.host, scp.port
         found = f"We can listen on {host} port {port}."
         if _is_loopback(host) and self.own_address and not _is_loopback(self.own_address):
@@ -197,15 +208,16 @@ class Questions:
             check=Check.MOVE, outcome=Outcome.SKIPPED, found=found if models else "Not offered."
         )
 
-    def move(self, move_destination: str | None) -> Step:
+    def move(self) -> Step:
         """Whether it takes C-MOVE requests to our destination."""
+        move_destination = self._plan.move_destination
         if move_destination is None:
             raise ConfigError("No move destination is set.", next_step=self._try_c_move)
         reception = _Refusing()
         with ExitStack() as stack:
-            if self._listen is not None:
+            if self._listening is not None:
                 # Some connect to the destination before they look what there is to send.
-                stack.enter_context(self._storage_scp(move_destination, reception))
+                stack.enter_context(self._listening.bind(reception))
             association = stack.enter_context(self._associated())
             try:
                 final = c_move(association, self._order(), move_destination)
@@ -213,9 +225,19 @@ class Questions:
                 raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
         for caller in reception.turned_away[:1]:
             return _failed(Check.MOVE, caller.found, caller.advice)
-        whose = "us" if self._listen else "somebody else's SCP: no file will come here"
-        return self._judged(
-            Check.MOVE, final, f"{self._models(MOVE)}, to {move_destination} ({whose})"
+        whose = "us" if self._listening else "not to us: no file will come here"
+        how = f"{self._models(MOVE)}, to {move_destination} ({whose})"
+        will_try = self._plan.listening and bool(self._plan.selections)
+        step = self._judged(Check.MOVE, final, how, will_try=will_try)
+        if step.outcome is not Outcome.OK or will_try:
+            return step
+        # dcmqrscp says Success to a destination that it does not know, if nothing matches.
+        return Step(
+            check=Check.MOVE,
+            outcome=Outcome.WARNING,
+            found=f"{step.found} Whether it knows {move_destination} shows only when it has "
+            "something to send.",
+            next_step=NAME_A_STUDY if self._listening else "",
         )
 
     def study(self, selection: Selection) -> Step:
@@ -244,18 +266,6 @@ class Questions:
     def _associated(self, proposals: tuple[Proposal, ...] = ()) -> Association:
         return Association.request(self._caller, QUERY_RETRIEVE + proposals)
 
-    def _storage_scp(self, ae_title: str, reception: "_Refusing") -> StorageScp:
-        host, port = self._listen or (None, 0)
-        return StorageScp(
-            reception,
-            self._caller.clocks,
-            Callers(self._caller.peer.endpoint.host, self._accept_from),
-            ae_title=ae_title,
-            host=host or self.own_address,
-            port=port,
-            tls=self._tls_server,
-        )
-
     def _order(self) -> Order:
         now_s = monotonic()
         return Order(
@@ -266,18 +276,25 @@ class Questions:
             on_response=lambda _response: None,
         )
 
-    def _judged(self, check: Check, final: FinalResponse, how: str) -> Step:
-        """Weigh the answer to a request for a study that nobody has."""
+    def _judged(self, check: Check, final: FinalResponse, how: str, *, will_try: bool) -> Step:
+        """Weigh the answer to a request for a study that nobody has.
+
+        Args:
+            will_try: An instance is to come in the same way, and will tell all.
+        """
         if final.status in {SUCCESS, SUB_OPERATIONS_FAILED}:
             return _ok(check, f"{how}: offered, and it answers.")
         answer = meaning_of(final.status, final.comment)
         if forbids(final.status):
             found = f"{how}: offered, but a request is answered {answer}."
             return _failed(check, found, status_words(final.status).next_step)
+        found = f"{how}: offered; asked for a study that nobody has, it answers {answer}."
+        if will_try:
+            return _ok(check, found)
         return Step(
             check=check,
             outcome=Outcome.WARNING,
-            found=f"{how}: offered; asked for a study that nobody has, it answers {answer}.",
+            found=found,
             next_step=f"That may be its way of saying so. {NAME_A_STUDY}",
         )
 
@@ -291,7 +308,7 @@ class Questions:
 
     @property
     def _try_c_move(self) -> str:
-        return try_c_move(self._caller.calling_ae_title)
+        return try_c_move(self._caller.calling_ae_title, self._plan.move_destination)
 
     def _aborted(self, error: AssociationAborted, verb: str, otherwise: str) -> AssociationAborted:
         calling = self._caller.calling_ae_title

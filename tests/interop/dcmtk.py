@@ -7,7 +7,7 @@ from tests.interop.association_profile import association_profile
 from tests.interop.corpus import ONE_SYNTAX_PER_CLASS, Study
 from tests.interop.files import StoredInstance, instances_below
 from tests.interop.process import PeerProcess, free_port
-from tests.interop.programs import answers_echo, program
+from tests.interop.programs import ECHOSCU, answers_echo, program
 
 _PROFILE = "Corpus"
 
@@ -24,8 +24,14 @@ class Dcmqrscp:
     ae_title = "DCMQRSCP"
     studies: tuple[Study, ...] = ONE_SYNTAX_PER_CLASS
 
-    def __init__(self, folder: Path, move_ports: Mapping[str, int]) -> None:
+    def __init__(self, folder: Path, move_ports: Mapping[str, int], *, peers: str = "") -> None:
+        """Prepare a folder.
+
+        Args:
+            peers: The one AE title that it answers to, of those in `move_ports`; empty for any.
+        """
         self.port = free_port()
+        self._peers = peers
         self.move_ports = move_ports
         self._storage = folder / "storage"
         self._storage.mkdir()
@@ -41,7 +47,8 @@ class Dcmqrscp:
         self._seen: dict[str, StoredInstance] = {}
 
     def start(self) -> None:
-        self._process.start(lambda: answers_echo(self.port, self.ae_title))
+        calling = self._peers or ECHOSCU
+        self._process.start(lambda: answers_echo(self.port, self.ae_title, calling))
 
     def stop(self) -> None:
         self._process.stop()
@@ -62,8 +69,9 @@ class Dcmqrscp:
         return self._seen[sop_instance_uid]
 
     def _configuration(self) -> str:
+        allowed = "ANY" if not self._peers else self._peers.lower()
         hosts = "\n".join(
-            f"{ae_title.lower()} = ({ae_title}, localhost, {port})"
+            f"{ae_title.lower()} = ({ae_title}, 127.0.0.1, {port})"
             for ae_title, port in self.move_ports.items()
         )
         return f"""\
@@ -76,7 +84,7 @@ HostTable END
 VendorTable BEGIN
 VendorTable END
 AETable BEGIN
-{self.ae_title} {self._storage} RW (200, 1024mb) ANY
+{self.ae_title} {self._storage} RW (200, 1024mb) {allowed}
 AETable END
 """
 

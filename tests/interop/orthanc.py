@@ -23,12 +23,17 @@ class Orthanc:
     ae_title = "ORTHANC"
     studies: tuple[Study, ...] = ALL_STUDIES
 
-    def __init__(self, folder: Path, move_ports: Mapping[str, int]) -> None:
+    def __init__(self, folder: Path, move_ports: Mapping[str, int], **changes: object) -> None:
+        """Prepare a folder.
+
+        Args:
+            changes: Options of Orthanc that shall differ from `_configuration`.
+        """
         self.port = free_port()
         self.move_ports = move_ports
         self._http_port = free_port()
         configuration = folder / "orthanc.json"
-        configuration.write_text(json.dumps(self._configuration(folder)))
+        configuration.write_text(json.dumps(self._configuration(folder) | changes))
         self._process = PeerProcess([program("Orthanc"), str(configuration)], folder / "log")
 
     def start(self) -> None:

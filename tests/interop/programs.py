@@ -55,7 +55,11 @@ def run_tool(name: str, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def answers_echo(port: int, called_ae_title: str) -> bool:
+ECHOSCU = "ECHOSCU"
+
+
+def answers_echo(port: int, called_ae_title: str, calling_ae_title: str = ECHOSCU) -> bool:
     """Whether a C-ECHO to a loopback port succeeds."""
-    args = ("-to", "5", "-ta", "5", "-td", "5", "-aec", called_ae_title, "127.0.0.1", str(port))
+    titles = ("-aet", calling_ae_title, "-aec", called_ae_title)
+    args = ("-to", "5", "-ta", "5", "-td", "5", *titles, "127.0.0.1", str(port))
     return run_tool("echoscu", *args).returncode == 0

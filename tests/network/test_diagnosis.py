@@ -118,10 +118,11 @@ def test_a_closed_port_ends_it_and_names_the_host_and_the_port(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("reason", "key", "flag"), [(3, "aet", "--aet"), (7, "called_aet", "--called-aet")]
+    ("reason", "keys", "flag"),
+    [(3, ("aet",), "--aet"), (7, ("called_aet", "aet"), "--called-aet")],
 )
 def test_an_ae_title_that_is_not_recognised_is_named_with_its_key(
-    reason: int, key: str, flag: str, tmp_path: Path
+    reason: int, keys: tuple[str, ...], flag: str, tmp_path: Path
 ) -> None:
     class Rejecting(RawPacs):
         def on_associate(self, conversation: Conversation) -> None:
@@ -131,7 +132,7 @@ def test_an_ae_title_that_is_not_recognised_is_named_with_its_key(
     with Rejecting() as pacs:
         steps, conclusion = _diagnose(get_plan(), settings(pacs.port, tmp_path))
 
-    assert steps[Check.ASSOCIATION].keys == (key,)
+    assert steps[Check.ASSOCIATION].keys == keys
     assert flag in steps[Check.ASSOCIATION].next_step
     assert not conclusion.works
 
