@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.selection import Level, Selection, join
 from dicom_retrieve_tui.tui.cells import cut, tail_of
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.patients import shown_patient
@@ -99,12 +99,19 @@ def _needed(columns: list[FoundColumn]) -> int:
 
 
 def wanted_of(matches: Sequence[Match]) -> list[Wanted]:
-    """What to retrieve for studies, or for series of one study, in their order."""
+    """What to retrieve for studies, or for series of them: one entry a study, in their order."""
+    by_study: dict[str, Match] = {}
+    for match in matches:
+        by_study.setdefault(match.study_instance_uid, match)
+    parts = (
+        Selection.of(match.study_instance_uid, match.series_instance_uid or None)
+        for match in matches
+    )
     return [
         Wanted(
-            selection=Selection.of(match.study_instance_uid, match.series_instance_uid or None),
-            patient=match.patient_id,
-            modality="/".join(match.modalities),
+            selection=selection,
+            patient=by_study[selection.study_instance_uid].patient_id,
+            modality="/".join(by_study[selection.study_instance_uid].modalities),
         )
-        for match in matches
+        for selection in join(parts)
     ]

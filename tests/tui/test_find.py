@@ -102,6 +102,24 @@ async def test_enter_opens_the_series_of_a_study_and_escape_leads_back() -> None
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
 
 
+async def test_marked_series_of_a_study_are_one_entry_of_the_queue() -> None:
+    find = Searches()
+    async with opened(find=find) as bench:
+        await searched(bench)
+        find.tell(study(1))
+        find.end()
+        await bench.until(lambda: "1 study" in bench.text())
+        await bench.pilot.press("enter")
+        find.tell(series(1), series(2), series(3))
+        find.end()
+        await bench.until(lambda: "3 series" in bench.text())
+        await bench.pilot.press("space", "down", "space", "r")
+        await bench.until(lambda: bench.sessions.opened)
+
+        (selection,) = bench.session.plan.selections
+        assert list(selection.instances_by_series) == ["1.2.1.1", "1.2.1.3"]
+
+
 async def test_a_series_is_retrieved_alone() -> None:
     find = Searches()
     async with opened(find=find) as bench:
