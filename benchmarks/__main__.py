@@ -16,7 +16,16 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from benchmarks import engine_alone, extremes, gets, machine, moves, parallel, start_up
+from benchmarks import (
+    engine_alone,
+    extremes,
+    gets,
+    machine,
+    moves,
+    parallel,
+    start_up,
+    terminal_app,
+)
 from benchmarks.disk import probe
 from benchmarks.judging import judge
 from benchmarks.narration import say
@@ -40,6 +49,10 @@ SCENARIOS: dict[str, Callable[[Peers], Scenario]] = {
     "U1": extremes.u1,
     "R": extremes.resume,
     "L1": extremes.l1,
+    "T1": terminal_app.t1,
+    "T2": terminal_app.t2,
+    "T3": terminal_app.t3,
+    "T4": terminal_app.t4,
 }
 
 

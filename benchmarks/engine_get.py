@@ -52,13 +52,16 @@ class _Span:
         return self.ended_s - self.started_s
 
 
-def retrieve(port: int, called: str, study_uid: str, folder: Path) -> dict[str, float]:
+def retrieve(
+    port: int, called: str, study_uid: str, folder: Path, parallel: int
+) -> dict[str, float]:
     """Retrieve one study by C-GET; the figures of the run.
 
     Raises:
         RuntimeError: The study did not end complete.
     """
-    plan = Plan(selections=(Selection(study_instance_uid=study_uid),), method=Method.C_GET)
+    selections = (Selection(study_instance_uid=study_uid),)
+    plan = Plan(selections=selections, method=Method.C_GET, parallel=parallel)
     settings = Settings(
         peer=PeerAE(ae_title=called, endpoint=Endpoint(host="127.0.0.1", port=port)),
         output=folder,
@@ -128,15 +131,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--no-sync", action="store_true")
     parser.add_argument("--unchecked", action="store_true", help="no journal, no structure check")
+    parser.add_argument("--parallel", type=int, default=1, help="associations")
     parser.add_argument("--again", action="store_true", help="and once more, into the same folder")
     args = parser.parse_args()
     if args.no_sync:
         leave_out_syncs()
     if args.unchecked:
         _leave_out_journal_and_check(args.study_uid)
-    figures = retrieve(args.port, args.called, args.study_uid, args.folder)
+    order = (args.port, args.called, args.study_uid, args.folder, args.parallel)
+    figures = retrieve(*order)
     if args.again:
-        second = retrieve(args.port, args.called, args.study_uid, args.folder)
+        second = retrieve(*order)
         if second["instances"]:
             raise RuntimeError(f"{second['instances']} instances came a second time")
         figures |= {f"again_{name}": value for name, value in second.items()}
