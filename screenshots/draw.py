@@ -47,9 +47,8 @@ class Stage:
     async def run_to_the_end(self) -> None:
         """Retrieve everything; one study fails."""
         await self.pilot.press("enter")
-        await self.until(lambda: self.app.jobs.busy)
-        await self.until(lambda: not self.app.jobs.busy)
-        await self.until(lambda: not self.app.store.stale)
+        await self.until(lambda: self.main.table.rows)
+        await self.until(lambda: not self.app.jobs.busy and not self.app.store.stale)
 
     def picture(self) -> str:
         """What the screen shows now."""
