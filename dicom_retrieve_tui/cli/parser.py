@@ -227,8 +227,8 @@ def doctor_parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="steps on stdout, one JSON object a line"
     )
     _add_general(parser)
-    # What a profile may say besides, and is not looked at.
-    parser.set_defaults(parallel=None, retries=None, output=None, layout=None, hierarchical=False)
+    # What a retrieval takes besides, and a profile may say: it is read, and not looked at.
+    parser.set_defaults(**vars(retrieve_parser().parse_args([])))
     return parser
 
 
