@@ -16,14 +16,16 @@ from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.engine.survey import Survey
 from dicom_retrieve_tui.engine.trial import an_instance_of, try_one
-from dicom_retrieve_tui.errors import Cancelled, OperationFailed
+from dicom_retrieve_tui.errors import Cancelled, ConfigError, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.diagnosis import (
     INSTANCE_BY,
     Check,
     Finding,
     Looking,
+    OurSide,
     Step,
+    administrator_lines,
     conclude,
     weighed,
 )
@@ -249,6 +251,17 @@ def _trials(
             yield Looking(INSTANCE_BY[method])
             step = try_one(retrieve, method, one, settings, cancel)
             yield weighed(step, method, examination.method)
+
+
+def tell_administrator(plan: Plan, settings: Settings) -> tuple[str, ...]:
+    """What the administrator of the PACS needs to know of us, a sentence each."""
+    host, port = settings.listen or (None, None)
+    try:
+        address = host or address_towards(settings.peer.endpoint)
+    except ConfigError:
+        address = ""
+    us = OurSide(calling_ae_title=settings.calling_ae_title, address=address, listening_port=port)
+    return tuple(administrator_lines(plan, us))
 
 
 def open_history(path: Path | None = None) -> History:

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from textual.pilot import Pilot
 
-from dicom_retrieve_tui.cli.demo_screen import demo_presets
+from dicom_retrieve_tui.cli.demo_screen import save_demo_profiles
+from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.presets import presets_of
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.wiring import find, open_session
 from screenshots.svg import slim
@@ -99,7 +102,10 @@ async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
     studies = demo_studies()
     uids = [study.study_instance_uid for study in studies]
     with DemoPacs(studies=studies, busy_once=[uids[_FAILS_ONCE]], pace_s=pace_s) as pacs:
-        presets = demo_presets(pacs, _FOLDER, 0)
+        with TemporaryDirectory() as saved:
+            profiles = Path(saved) / "profiles.toml"
+            save_demo_profiles(profiles, pacs, _FOLDER, 11112)
+            presets, _ = presets_of(ProfileBook.load(profiles))
         app = RetrieveApp(open_session, presets, find=find, text="\n".join(uids))
         try:
             async with app.run_test(size=size, notifications=True) as pilot:

@@ -1,18 +1,19 @@
 """`dicom-retrieve demo` at a terminal: the application on the embedded PACS, ready to start."""
 
+import contextlib
+import shutil
 import tempfile
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.demo import free_port
-from dicom_retrieve_tui.cli.interactive import run_interactive
+from dicom_retrieve_tui.cli.interactive import open_shelf, run_interactive
 from dicom_retrieve_tui.cli.surroundings import Surroundings
-from dicom_retrieve_tui.config.profiles_file import profiles_path
+from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
+from dicom_retrieve_tui.model.profile import HIERARCHICAL
 from dicom_retrieve_tui.model.wording import folder_text
-from dicom_retrieve_tui.tui.form import defaults
-from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 _PACE_S = 0.15
 _BUSY = 2
@@ -20,16 +21,29 @@ _BUSY = 2
 
 
 def run_demo_screen(around: Surroundings, output: Path | None) -> int:
-    """Be the application until the user leaves it; returns the exit code."""
+    """Be the application until the user leaves it; returns the exit code.
+
+    Profiles and settings are changed in files that go with the demonstration.
+    """
     folder = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
     studies = demo_studies()
     uids = [study.study_instance_uid for study in studies]
-    with DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs:
+    with (
+        tempfile.TemporaryDirectory(prefix="dicom-retrieve-demo-") as saved,
+        DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs,
+    ):
         port = free_port()
         pacs.register_destination("DEMO_SCP", pacs.host, port)
+        profiles = Path(saved) / "profiles.toml"
+        settings = settings_path(profiles)
+        with contextlib.suppress(OSError):
+            shutil.copy(settings_path(profiles_path(None, around.environ)), settings)
+        save_demo_profiles(profiles, pacs, folder, port)
         code = run_interactive(
-            demo_presets(pacs, folder, port),
-            settings=SettingsFile(settings_path(profiles_path(None, around.environ))),
+            open_shelf(profiles),
+            around=around,
+            settings=SettingsFile(settings),
+            preset="demo",
             text="\n".join(uids),
             remember=False,
         )
@@ -38,19 +52,24 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
     return code
 
 
-def demo_presets(pacs: DemoPacs, folder: Path, port: int) -> list[Preset]:
-    """Two profiles: the same PACS by C-GET, and by C-MOVE to ourselves.
+def save_demo_profiles(path: Path, pacs: DemoPacs, folder: Path, port: int) -> None:
+    """Save two profiles: the same PACS by C-GET, and by C-MOVE to ourselves.
 
     They try nothing again by themselves, so that the study which is refused once stays for `r`.
     """
     common = {
-        **defaults(),
-        "pacs": f"{pacs.host}:{pacs.port}",
-        "called_ae_title": pacs.ae_title,
-        "calling_ae_title": "DEMO_SCU",
-        "folder": str(folder),
+        "host": pacs.host,
+        "port": str(pacs.port),
+        "called_aet": pacs.ae_title,
+        "aet": "DEMO_SCU",
+        "method": "c-get",
+        "output": str(folder),
+        "layout": HIERARCHICAL,
         "parallel": "2",
         "retries": "0",
     }
-    by_move = {"method": "c-move", "destination": "DEMO_SCP", "listen": f"{pacs.host}:{port}"}
-    return [Preset("demo", common), Preset("demo-move", {**common, **by_move})]
+    by_move = {"method": "c-move", "move_dest": "DEMO_SCP", "listen": f"{pacs.host}:{port}"}
+    book = ProfileBook.load(path)
+    book.put("demo", common)
+    book.put("demo-move", {**common, **by_move})
+    book.save()

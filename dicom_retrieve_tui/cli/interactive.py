@@ -1,45 +1,55 @@
 """Opens the terminal application; nothing else in the command loads it."""
 
+import io
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.cli.by_profile import open_book
+from dicom_retrieve_tui.cli.protection import unlocked
 from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, PROGRAM
-from dicom_retrieve_tui.config.precedence import BUILT_IN, resolve
-from dicom_retrieve_tui.config.profiles_file import ProfileBook
+from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
-from dicom_retrieve_tui.model.values import YES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from dicom_retrieve_tui.cli.surroundings import Surroundings
-    from dicom_retrieve_tui.tui.widgets.options_form import Preset
+    from dicom_retrieve_tui.tui.shelf import ProfileShelf
 
 
 def run_interactive(
-    presets: "Sequence[Preset]" = (),
+    shelf: "ProfileShelf",
     *,
+    around: "Surroundings",
     settings: SettingsFile,
+    preset: str = "",
     text: str = "",
     remember: bool = True,
 ) -> int:
     """Be the application until the user leaves it; returns the exit code.
 
     Args:
-        presets: The profiles, the first of them chosen.
+        shelf: The profiles.
+        around: Where secrets may be, but for the terminal, which is the application's.
         settings: Where preferences are remembered.
+        preset: The profile to begin with; the remembered one if empty.
         text: What stands in the UID line at first.
         remember: Keep what is asked for in the user's history, and offer what is left in it.
     """
     from dicom_retrieve_tui.tui.app import run_app  # noqa: PLC0415 - it loads textual
-    from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - with the application
-    from dicom_retrieve_tui.wiring import find, open_history, open_session  # noqa: PLC0415 - the engine
+    from dicom_retrieve_tui.tui.inquiry import Contact  # noqa: PLC0415 - with the application
+    from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - likewise
+    from dicom_retrieve_tui.wiring import (  # noqa: PLC0415 - it loads the engine
+        diagnose,
+        find,
+        open_history,
+        open_session,
+        tell_administrator,
+    )
 
+    mute = replace(around, stdin=io.StringIO())
     with ExitStack() as stack:
         memory = Memory()
         if remember:
@@ -50,59 +60,41 @@ def run_interactive(
             else:
                 memory = Memory(history, notice=history.notice)
         return run_app(
-            open_session, presets, find=find, text=text, memory=memory, settings=settings
+            lambda plan, settings: open_session(plan, unlocked(settings, mute)),
+            shelf.presets()[0],
+            find=lambda search, settings, cancel: find(search, unlocked(settings, mute), cancel),
+            preset=preset,
+            text=text,
+            memory=memory,
+            settings=settings,
+            shelf=shelf,
+            contact=Contact(
+                lambda plan, settings, cancel: diagnose(plan, unlocked(settings, mute), cancel),
+                tell_administrator,
+            ),
         )
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
-    """Be the application, with the profile that was named chosen, or else the first.
+    """Be the application, with the profile that was named chosen, or else the one used last.
 
     Raises:
         ConfigError: The profile that was named cannot be used.
     """
-    book = open_book(args, around.environ)
+    path = profiles_path(args.config, around.environ)
     named = (args.target or "").removeprefix(PROFILE_SIGN)
-    presets = [_preset(book, named)] if named else []
-    for name in book.names:
-        try:
-            presets += [_preset(book, name)] if name != named else []
-        except ConfigError as error:
-            around.stderr.say(f"{PROGRAM}: {error}")
-    return run_interactive(presets, settings=SettingsFile(settings_path(book.path)))
+    if named:
+        ProfileBook.load(path).profile(named)
+    shelf = open_shelf(path)
+    for fault in shelf.presets()[1]:
+        around.stderr.say(f"{PROGRAM}: {fault}")
+    settings = SettingsFile(settings_path(path))
+    return run_interactive(shelf, around=around, preset=named, settings=settings)
 
 
-_FIELDS = {
-    "called_aet": "called_ae_title",
-    "aet": "calling_ae_title",
-    "method": "method",
-    "move_dest": "destination",
-    "listen": "listen",
-    "output": "folder",
-    "layout": "layout",
-    "parallel": "parallel",
-    "timeout": "timeout",
-    "retries": "retries",
-}
-"""The form's fields by the profile's keys."""
-_LAYOUTS = {FLAT: FLAT_LAYOUT, HIERARCHICAL: HIERARCHICAL_LAYOUT}
+def open_shelf(path: "Path") -> "ProfileShelf":
+    """The profiles of a file, for the application."""
+    from dicom_retrieve_tui.network.this_machine import this_machine  # noqa: PLC0415
+    from dicom_retrieve_tui.tui.shelf import ProfileShelf  # noqa: PLC0415 - it loads textual
 
-
-def _preset(book: ProfileBook, name: str) -> "Preset":
-    """A profile as the form needs it; where it says nothing, the form's own defaults hold."""
-    from dicom_retrieve_tui.tui.form import defaults  # noqa: PLC0415 - with the application
-    from dicom_retrieve_tui.tui.widgets.options_form import Preset  # noqa: PLC0415
-
-    held = resolve(book, name, {})
-    said = {key: value.text for key, value in held.items() if value.origin != BUILT_IN}
-    if said.get("tls") == YES or "user" in said:
-        # The form has no such fields: it would ask unencrypted, and in nobody's name.
-        raise ConfigError(
-            f"{PROFILE_SIGN}{name} asks for TLS or a user, which the application does not know; "
-            f"retrieve by the command: {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID"
-        )
-    draft = {field: said[key] for key, field in _FIELDS.items() if key in said}
-    if "layout" in draft:
-        draft["layout"] = _LAYOUTS.get(draft["layout"], draft["layout"])
-    host = said["host"]
-    host = f"[{host}]" if ":" in host else host
-    return Preset(name, {**defaults(), **draft, "pacs": f"{host}:{held['port'].text}"})
+    return ProfileShelf(path, this_machine)

@@ -3,6 +3,7 @@
 What we do not know in it, because a newer version or somebody else wrote it, is kept when we write.
 """
 
+import copy
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -98,6 +99,43 @@ class ProfileBook:
         profiles.setdefault(name, {}).update(
             {key: _typed(key, text) for key, text in texts.items()}
         )
+
+    def said(self, name: str) -> dict[str, str]:
+        """What a profile says, as texts to edit, sound or not; nothing if there is none."""
+        table = self.table(name)
+        return {key: _text(key, table[key]) or str(table[key]) for key in KEYS if key in table}
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Everything that stands in a profile, also what we do not know; empty if there is none."""
+        profiles = self._document.get(_PROFILES)
+        table = profiles.get(name) if isinstance(profiles, dict) else None
+        return copy.deepcopy(table) if isinstance(table, dict) else {}
+
+    def faults_of(self, name: str) -> list[str]:
+        """Every mistake in a profile, each as a sentence."""
+        return list(self._faults_of(f"{_PROFILES}.{name}", self._document[_PROFILES][name]))
+
+    def rewrite(self, name: str, texts: Mapping[str, str], *, was: str = "") -> None:
+        """Let a profile say this and no more, but for what we do not know in it.
+
+        Args:
+            was: The name that it had, if it had another; its place stays.
+
+        Raises:
+            ConfigError: The name will not do, or is another profile's.
+        """
+        was = was or name
+        if name != was and name in self.names:
+            raise ConfigError(f"There is a profile {name!r} already.")
+        unknown = {key: value for key, value in self.table(was).items() if key not in KEYS}
+        if was in self.names:
+            profiles = self._document[_PROFILES]
+            self._document[_PROFILES] = {
+                (name if each == was else each): ({} if each == was else table)
+                for each, table in profiles.items()
+            }
+        self.put(name, texts)
+        self._document[_PROFILES][name] |= unknown
 
     def remove(self, name: str) -> None:
         """Forget a profile.

@@ -150,7 +150,7 @@ def conclude(steps: Iterable[Step], method: Method, plan: Plan, us: OurSide) -> 
         proven=proven,
         words=words,
         next_step="" if proven else _advice(outcomes, method, plan, works=not failed),
-        for_administrator=tuple(_for_administrator(plan, us)),
+        for_administrator=tuple(administrator_lines(plan, us)),
     )
 
 
@@ -164,7 +164,7 @@ def _advice(outcomes: Mapping[Check, Outcome], method: Method, plan: Plan, *, wo
     return NAME_A_STUDY
 
 
-def _for_administrator(plan: Plan, us: OurSide) -> Iterator[str]:
+def administrator_lines(plan: Plan, us: OurSide) -> Iterator[str]:
     """What to send to the administrator, a sentence a line."""
     where = f"at address {us.address}" if us.address else "at the address of this machine"
     destination = None if plan.method is Method.C_GET else plan.move_destination

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from rich.text import Text
@@ -19,6 +20,7 @@ from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.finding import Find, Finder
+from dicom_retrieve_tui.tui.inquiry import Contact
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
 from dicom_retrieve_tui.tui.likes import Likes
@@ -27,7 +29,11 @@ from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen
+from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 _SWITCH_S = 0.001
@@ -50,6 +56,7 @@ class RetrieveApp(App[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,question_mark", "context_help", "Help", show=False, id="app.help"),
+        Binding("f2", "profiles", "Profiles", show=False, id="app.profiles"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
     ]
@@ -65,6 +72,13 @@ class RetrieveApp(App[None]):
             self.ended = ended
             self.listed = listed
 
+    class Copyable(Message):
+        """A text for the clipboard; posted by the thread that found it out."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
     def __init__(
         self,
         open_session: OpenSession,
@@ -75,6 +89,8 @@ class RetrieveApp(App[None]):
         text: str = "",
         memory: Memory | None = None,
         settings: SettingsStore | None = None,
+        shelf: ProfileShelf | None = None,
+        contact: Contact | None = None,
         store: ProgressStore | None = None,
     ) -> None:
         """Prepare.
@@ -83,10 +99,12 @@ class RetrieveApp(App[None]):
             open_session: `wiring.open_session`, or a script in a test.
             presets: The profiles.
             find: `wiring.find`, likewise.
-            preset: The profile to begin with; the first one if empty.
+            preset: The profile to begin with; if empty, the one used last, else the first.
             text: What stands in the UID line at first.
             memory: What was asked for in earlier runs; None remembers nothing.
             settings: Where preferences are remembered; None remembers nothing.
+            shelf: The file of the profiles; None if they are as they are.
+            contact: Asks a PACS if it would work with us.
             store: Where events are folded; a new one if None.
         """
         super().__init__()
@@ -95,8 +113,10 @@ class RetrieveApp(App[None]):
         self.jobs = Jobs(open_session, self.store, self._job_ended, self._memory)
         self.finder = Finder(find)
         self._failed_lists = FailedLists()
-        self._presets, self._preset, self._text = presets, preset, text
+        self._shelf, self._contact = shelf, contact
         self._likes = Likes(settings)
+        self._presets, self._text = presets, text
+        self._preset = preset or self._likes.held.profile
         self.set_reactive(RetrieveApp.hide_patients, self._likes.held.hide_patients)
         self.register_theme(theme.THEME)
         self.theme, self._notices = theme.choose(self._likes.held.theme, self.available_themes)
@@ -119,6 +139,8 @@ class RetrieveApp(App[None]):
         self.set_keymap(keys)
         self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))
         self._tell_of_memory()
+        if not self._presets:
+            self._begin()
 
     def watch_theme(self, name: str) -> None:
         """Remember a theme that was chosen."""
@@ -136,6 +158,26 @@ class RetrieveApp(App[None]):
                 yield command
         mask = "Show patients" if self.hide_patients else "Hide patients"
         yield SystemCommand(mask, "Names and IDs, everywhere", self.action_toggle_patients)
+
+    def action_profiles(self) -> None:
+        """Show the saved profiles."""
+        if self._shelf is not None and self._contact is not None:
+            screen = ProfilesScreen(self._shelf, self._contact, self._main.profile)
+            self.push_screen(screen, self._chosen)
+
+    def on_main_screen_profile_chosen(self, event: MainScreen.ProfileChosen) -> None:
+        """Start with this one next time."""
+        self._tell(self._likes.like_profile(event.name))
+
+    def on_administrator_asked(self, event: AdministratorAsked) -> None:
+        """Find out our address in a thread, and copy."""
+        if self._contact is not None:
+            self.run_worker(partial(self._ask_own_address, self._contact, event.terms), thread=True)
+
+    def on_retrieve_app_copyable(self, event: Copyable) -> None:
+        """Put it on the clipboard, and show what it is."""
+        self.copy_to_clipboard(event.text)
+        self.notify(f"Copied:\n{event.text}", timeout=8, markup=False)
 
     def action_context_help(self) -> None:
         """Show what the keys do here."""
@@ -172,6 +214,45 @@ class RetrieveApp(App[None]):
 
     def _tell_of_memory(self) -> None:
         self._tell(self._memory.take_notice())
+
+    @property
+    def _main(self) -> MainScreen:
+        screen = self.screen_stack[0]
+        assert isinstance(screen, MainScreen)  # noqa: S101 - it is the default screen
+        return screen
+
+    def _begin(self) -> None:
+        """First use: ask for the PACS; where a file is there, but of no use, show what is wrong."""
+        if self._shelf is None or self._contact is None:
+            return
+        if any(self._shelf.profiles()):
+            self.action_profiles()
+        else:
+            draft = self._shelf.new()
+            screen = ProfileScreen(self._shelf, self._contact, draft, title="Your PACS")
+            self.push_screen(screen, self._answered)
+
+    def _answered(self, name: str | None) -> None:
+        self._use(name, answered=name is not None)
+
+    def _chosen(self, name: str | None) -> None:
+        self._use(name, answered=False)
+
+    def _use(self, name: str | None, *, answered: bool) -> None:
+        """Take the profiles as they are now, and this one, else the one in use, else the first."""
+        if self._shelf is None:
+            return
+        presets, _ = self._shelf.presets()
+        names = [each.name for each in presets]
+        if name in names:
+            self._tell(self._likes.like_profile(name))
+        else:
+            name = self._main.profile
+        chosen = name if name in names else next(iter(names), "")
+        self._main.take_presets(presets, chosen, answered=answered)
+
+    def _ask_own_address(self, contact: Contact, terms: Terms) -> None:
+        self.post_message(self.Copyable(contact.for_administrator(terms)))
 
     def _tell(self, fault: str) -> None:
         if fault:
@@ -216,6 +297,8 @@ def run_app(
     text: str = "",
     memory: Memory | None = None,
     settings: SettingsStore | None = None,
+    shelf: ProfileShelf | None = None,
+    contact: Contact | None = None,
 ) -> int:
     """Be the application until the user leaves; returns the exit code."""
     sys.setswitchinterval(_SWITCH_S)
@@ -227,6 +310,8 @@ def run_app(
         text=text,
         memory=memory,
         settings=settings,
+        shelf=shelf,
+        contact=contact,
     )
     try:
         app.run()

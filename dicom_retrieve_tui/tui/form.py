@@ -12,6 +12,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
@@ -25,15 +26,20 @@ from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare, parse_spare
 from dicom_retrieve_tui.model.uids import ae_title_fault, uid_fault
 from dicom_retrieve_tui.model.values import (
     DEFAULT_RETRIES,
+    NO,
     PARALLEL_MAX,
     RETRIES_MAX,
     TIMEOUT_MAX_S,
+    YES,
     umask,
 )
 from dicom_retrieve_tui.tui.terms import Terms
 
 Draft = Mapping[str, str]
-"""Text by field name."""
+"""Text by field name, and what a profile says besides of how it is protected (`SECURITY`)."""
+
+SECURITY = ("tls", "tls_ca", "tls_cert", "tls_key", "tls_insecure", "user", "passcode_file")
+"""Keys of a profile that go with a draft, and are not changed from one order to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class FormField:
     hint: str = ""
     """What stands there while it is empty."""
     choices: tuple[str, ...] = ()
+    group: str = ""
     of_study: bool = False
     """It narrows one study down, and is forgotten once that is queued."""
 
@@ -160,6 +167,8 @@ def fault_of(name: str, draft: Draft) -> str | None:
             return "C-MOVE needs the AE title to send to"
         case "destination" if draft["listen"].strip() and not text and _moves(draft):
             return "under which AE title does the PACS know us?"
+        case "listen" if text and _moves(draft) and _tls_without_certificate(draft):
+            return "with TLS, the profile must name tls_cert, which we show to the PACS"
         case "instance" if text and not draft["series"].strip():
             return "needs the series, too"
         case _:
@@ -192,6 +201,8 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         umask=_umask(text["umask"]),
         keep_free=_spare(text["keep_free"]) if text["keep_free"] else DEFAULT_SPARE,
         accept_from=_callers(text["accept_from"]) if text["accept_from"] and moves else (),
+        tls=_tls(text),
+        user=_user(text),
     )
     return Terms(
         profile=profile,
@@ -201,6 +212,43 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         parallel=int(text["parallel"]),
         retries=int(text["retries"]),
     )
+
+
+def _tls(draft: Draft) -> TlsSettings | None:
+    """The rules of TLS, which are the profile's: no field of the form changes them."""
+    if draft.get("tls") != YES:
+        return None
+    ca, certificate, key = (_path(draft, name) for name in ("tls_ca", "tls_cert", "tls_key"))
+    verify = draft.get("tls_insecure") != YES
+    return TlsSettings(ca=ca, certificate=certificate, key=key, verify=verify)
+
+
+def _user(draft: Draft) -> UserIdentity | None:
+    """In whose name to ask, which is the profile's affair, too."""
+    name = draft.get("user")
+    if not name:
+        return None
+    return UserIdentity(name=name, passcode_file=_path(draft, "passcode_file"))
+
+
+def _path(draft: Draft, name: str) -> Path | None:
+    text = draft.get(name)
+    return Path(text).expanduser() if text else None
+
+
+def _tls_without_certificate(draft: Draft) -> bool:
+    return draft.get("tls") == YES and not draft.get("tls_cert")
+
+
+def _security_texts(settings: Settings) -> dict[str, str]:
+    tls, user = settings.tls, settings.user
+    texts: dict[str, object] = {}
+    if tls is not None:
+        texts |= {"tls": YES, "tls_ca": tls.ca, "tls_cert": tls.certificate, "tls_key": tls.key}
+        texts |= {"tls_insecure": NO if tls.verify else YES}
+    if user is not None:
+        texts |= {"user": user.name, "passcode_file": user.passcode_file}
+    return {name: str(value) for name, value in texts.items() if value is not None}
 
 
 def draft_of(terms: Terms) -> dict[str, str]:
@@ -227,6 +275,7 @@ def draft_of(terms: Terms) -> dict[str, str]:
         "parallel": str(terms.parallel),
         "timeout": f"{settings.timeout_s:g}",
         "retries": str(terms.retries),
+        **_security_texts(settings),
     }
 
 

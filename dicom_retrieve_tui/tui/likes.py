@@ -31,6 +31,10 @@ class Likes:
         """Remember whether patients are masked; returns why that cannot be, or nothing."""
         return self._remember(replace(self.held, hide_patients=hide), "hide_patients")
 
+    def like_profile(self, name: str) -> str:
+        """Remember with which profile to start; returns why that cannot be, or nothing."""
+        return self._remember(replace(self.held, profile=name), "profile")
+
     def _remember(self, wanted: Preferences, name: str) -> str:
         if wanted == self.held:
             return ""

@@ -3,11 +3,13 @@
 `wiring` satisfies it by shape, and so does the script of a test.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.diagnosis import Finding
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.jobs import Job, StudyEnd
 from dicom_retrieve_tui.model.preferences import Preferences
@@ -87,6 +89,13 @@ class SettingsStore(Protocol):
 
     def remember(self, preferences: Preferences, *names: str) -> object:
         """Write these of the preferences. Raises `ConfigError` if that cannot be."""
+
+
+Diagnose = Callable[[Plan, Settings, CancelToken], Generator[Finding, None, None]]
+"""Looks step by step if a retrieval would work; closing it stops it."""
+
+TellAdministrator = Callable[[Plan, Settings], Sequence[str]]
+"""What the administrator of the PACS needs to know of us, a sentence each. May ask for names."""
 
 
 OpenSession = Callable[[Plan, Settings], Session]

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.settings import (
     FLAT_LAYOUT,
@@ -69,6 +70,7 @@ class Terms:
             words += ["--umask", f"{settings.umask:03o}"]
         if settings.keep_free.text:
             words += ["--keep-free", settings.keep_free.text]
+        words += [*_tls_words(settings.tls), *_user_words(settings.user)]
         words += ["--timeout", f"{settings.timeout_s:g}"]
         words += ["--parallel", str(self.parallel), "--retries", str(self.retries)]
         command = shlex.join(words)
@@ -84,6 +86,21 @@ def _table(rows: Sequence[tuple[str, str, str]]) -> str:
     """What no flags can say, for standard input."""
     heading = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
     return "".join(",".join(row) + r"\n" for row in (heading, *rows))
+
+
+def _tls_words(tls: TlsSettings | None) -> list[str]:
+    if tls is None:
+        return []
+    files = (("--tls-ca", tls.ca), ("--tls-cert", tls.certificate), ("--tls-key", tls.key))
+    words = ["--tls", *(word for flag, path in files if path for word in (flag, str(path)))]
+    return words if tls.verify else [*words, "--tls-insecure"]
+
+
+def _user_words(user: UserIdentity | None) -> list[str]:
+    if user is None:
+        return []
+    passcode = [] if user.passcode_file is None else ["--passcode-file", str(user.passcode_file)]
+    return ["--user", user.name, *passcode]
 
 
 def _layout_words(layout: str) -> list[str]:

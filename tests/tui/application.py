@@ -9,14 +9,17 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 from textual.widget import Widget
+from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.form import defaults
+from dicom_retrieve_tui.tui.inquiry import Contact
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import SettingsStore
 from dicom_retrieve_tui.tui.rows import Row, RowKey
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
@@ -68,6 +71,11 @@ class Bench:
             self.session.tell(*part)
         await self.pilot.pause()
 
+    def fill(self, **texts: str) -> None:
+        """Put these into the fields of the form that is open."""
+        for name, text in texts.items():
+            self.app.screen.query_one(f"#field-{name}", Input).value = text
+
     def told(self) -> str:
         """What the toasts say."""
         return "\n".join(each.message for each in self.app._notifications)
@@ -99,9 +107,13 @@ async def opened(
     settings: SettingsStore | None = None,
     find: Searches | None = None,
     store: ProgressStore | None = None,
+    shelf: ProfileShelf | None = None,
+    contact: Contact | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
-    if presets is None:
+    if shelf is not None:
+        presets = shelf.presets()[0]
+    elif presets is None:
         presets = [preset(folder=folder)]
     app = RetrieveApp(
         sessions,
@@ -111,6 +123,8 @@ async def opened(
         memory=memory,
         settings=settings,
         store=store,
+        shelf=shelf,
+        contact=contact,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Bench(app, pilot, sessions)

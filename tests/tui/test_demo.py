@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.demo_screen import demo_presets
+from textual.content import Content
+
+from dicom_retrieve_tui.cli.demo_screen import save_demo_profiles
+from dicom_retrieve_tui.cli.interactive import open_shelf
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
@@ -18,13 +21,16 @@ async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_pat
     busy = uids[2]
     listed = tmp_path / "failed-studies.txt"
     with DemoPacs(studies=studies, busy_once=[busy]) as pacs:
-        presets = demo_presets(pacs, tmp_path, 0)
+        profiles = tmp_path / "profiles.toml"
+        save_demo_profiles(profiles, pacs, tmp_path, 11112)
+        presets, _ = open_shelf(profiles).presets()
         app = RetrieveApp(open_session, presets, find=find, text="\n".join(uids))
         async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
             bench = Bench(app, pilot, Sessions())
 
             def tabs() -> str:  # a toast may cover them on the screen
-                return str(bench.main.query_one("#queue-pane").border_subtitle)
+                subtitle = bench.main.query_one("#queue-pane").border_subtitle
+                return Content.from_markup(str(subtitle)).plain
 
             await pilot.press("enter")
             await bench.until(lambda: (row := bench.row(busy)) and row.state is State.FAILED)

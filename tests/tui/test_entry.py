@@ -12,6 +12,7 @@ from dicom_retrieve_tui.tui.form import defaults, read_terms
 from tests.unit.cli.scripted import Stream
 
 if TYPE_CHECKING:
+    from dicom_retrieve_tui.tui.shelf import ProfileShelf
     from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 HEADLESS = """
@@ -51,7 +52,7 @@ hots = "bad.test"
 
 
 @pytest.mark.parametrize(
-    ("argv", "names"), [([], ["one", "two"]), (["@two"], ["two", "one"]), (["@bad"], None)]
+    ("argv", "names"), [([], ["one", "two"]), (["@two"], ["one", "two"]), (["@bad"], None)]
 )
 def test_at_a_terminal_the_application_opens_on_the_profiles(
     argv: list[str],
@@ -60,13 +61,17 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     tmp_path: Path,
 ) -> None:
     given: list[Preset] = []
+    chosen: list[str] = []
     file = tmp_path / "profiles.toml"
     file.write_text(PROFILES)
     monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(file))
 
-    def open_on(presets: "list[Preset]", *, settings: SettingsFile) -> int:
+    def open_on(
+        shelf: "ProfileShelf", *, preset: str, settings: SettingsFile, around: object
+    ) -> int:
         assert settings.path == tmp_path / "settings.toml"
-        given.extend(presets)
+        given.extend(shelf.presets()[0])
+        chosen.append(preset)
         return 0
 
     monkeypatch.setattr(interactive, "run_interactive", open_on)
@@ -75,6 +80,7 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     code = main(argv, stdin=TERMINAL, stdout=TERMINAL, stderr=told)
 
     assert code == (1 if names is None else 0)
+    assert chosen == ([] if names is None else [argv[0][1:] if argv else ""])
     assert [preset.name for preset in given] == (names or [])
     assert "did you mean host?" in told.getvalue()
     for preset in given:

@@ -11,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -47,6 +48,8 @@ PERIOD_S = 0.25
 WIDE = 100
 TALL = 30
 ROOMY = 70
+_ANSWERED = "● echo"
+"""How the header says that C-ECHO was answered."""
 
 
 class MainScreen(Screen[None]):
@@ -59,6 +62,13 @@ class MainScreen(Screen[None]):
         Binding("ctrl+o", "load", "File", show=False, id="main.load"),
         Binding("escape", "queue", "Queue", show=False, id="main.queue"),
     ]
+
+    class ProfileChosen(Message):
+        """The person has chosen a profile in the form."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
 
     def __init__(
         self,
@@ -89,6 +99,7 @@ class MainScreen(Screen[None]):
         self._presets = presets
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
+        self._echo, self._told_of = "", self.profile
 
     def compose(self) -> ComposeResult:
         """Every pane, once; the sheet says which are shown, and where."""
@@ -127,6 +138,27 @@ class MainScreen(Screen[None]):
     def table(self) -> QueueTable:
         """The queue."""
         return self._queue.table
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile in use; empty if there is none."""
+        return self._retrieve.form.preset
+
+    def take_presets(self, presets: Sequence[Preset], name: str, *, answered: bool = False) -> None:
+        """Use a profile, of those that there are now, and stand in the UID line.
+
+        Args:
+            presets: The profiles.
+            name: The one to use; empty for none.
+            answered: It has just answered C-ECHO.
+        """
+        self._presets = presets
+        if answered or name != self.profile:
+            self._echo = _ANSWERED if answered else ""
+        self._told_of = name
+        self._retrieve.take_presets(presets, name)
+        self._show_peering()
+        self._retrieve.line.focus()
 
     def show_tab(self, tab: "Tab") -> None:
         """Show the rows of one tab, and stand on the queue."""
@@ -226,6 +258,7 @@ class MainScreen(Screen[None]):
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:
         self._show_peering()
+        self._tell_of_profile()
 
     @on(RetrievePane.Faulty)
     def _form_faulty(self, event: RetrievePane.Faulty) -> None:
@@ -363,6 +396,7 @@ class MainScreen(Screen[None]):
             self._retrieve.form.take_preset(preset)
             self._retrieve.load(draft)
             self._show_peering()
+            self._tell_of_profile()
 
     def _take_found(self, terms: Terms, wanted: list[Wanted] | None) -> None:
         if wanted:
@@ -385,8 +419,16 @@ class MainScreen(Screen[None]):
                 ours=draft["calling_ae_title"],
                 theirs=theirs,
                 destination=draft["destination"] if moves else "",
+                echo=self._echo,
             )
         )
+
+    def _tell_of_profile(self) -> None:
+        """Let the application remember a profile that was chosen in the form."""
+        if self.profile != self._told_of:
+            self._echo, self._told_of = "", self.profile
+            self._show_peering()
+            self.post_message(self.ProfileChosen(self.profile))
 
     def _look(self) -> None:
         """Draw what has changed; nothing, while another screen is on top or all is still."""

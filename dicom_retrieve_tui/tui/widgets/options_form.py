@@ -1,16 +1,17 @@
 """The form: how and where to retrieve, each fault beside its field as one types."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Label, Select, Static
+from textual.widgets import Input, Label, Select
 
-from dicom_retrieve_tui.tui.form import FIELDS, Draft, FormField, defaults, faults
+from dicom_retrieve_tui.tui.form import FIELDS, SECURITY, Draft, defaults, faults
+from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
 
 _PROFILE = "profile"
 
@@ -23,7 +24,7 @@ class Preset:
     draft: Draft
 
 
-class OptionsForm(VerticalScroll, can_focus=False):
+class OptionsForm(FieldsForm):
     """Every option in a line of its own."""
 
     HELP: ClassVar[str] = """\
@@ -32,13 +33,8 @@ keep the options with which they were added."""
 
     DEFAULT_CSS = """
     OptionsForm {
-        height: auto;
-        & .row { height: 1; }
-        & .row > Label { width: 9; color: $text-muted; }
-        & Input { width: 1fr; }
-        & Select { width: 1fr; }
-        & .fault { height: auto; margin-left: 9; color: $text-error; display: none; }
-        & .fault.-shown { display: block; }
+        & #row-profile { display: none; }
+        &.-profiles #row-profile { display: block; }
     }
     """
 
@@ -53,10 +49,10 @@ keep the options with which they were added."""
         preset: str = "",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(id=id)
+        super().__init__(FIELDS, {**defaults(), **(draft or {})}, id=id)
         self._presets = {preset.name: preset for preset in presets}
-        self._start = {**defaults(), **(draft or {})}
         self._preset = preset
+        self._security = _security_of(draft or {})
 
     @property
     def preset(self) -> str:
@@ -66,72 +62,49 @@ keep the options with which they were added."""
     @property
     def draft(self) -> dict[str, str]:
         """What stands in the fields."""
-        if not self.is_mounted:
-            return dict(self._start)
-        texts = {}
-        for field in FIELDS:
-            if field.choices:
-                texts[field.name] = str(self._select(field.name).value)
-            else:
-                texts[field.name] = self._input(field.name).value
-        return texts
+        return {**self._security, **self.texts}
 
     def compose(self) -> ComposeResult:
         """A line for the profile, if there are any, and one for each field."""
-        if self._presets:
-            with Horizontal(classes="row"):
-                yield Label("Profile")
-                yield Select(
-                    [(name, name) for name in self._presets],
-                    value=self._preset or next(iter(self._presets)),
-                    allow_blank=False,
-                    compact=True,
-                    id=f"field-{_PROFILE}",
-                )
-        for field in FIELDS:
-            with Horizontal(classes="row"):
-                yield Label(field.label)
-                yield self._editor(field)
-            yield Static("", classes="fault", id=f"fault-{field.name}", markup=False)
+        with Horizontal(classes="row", id="row-profile"):
+            yield Label("Profile")
+            yield Select[str]([], prompt="none", compact=True, id=f"field-{_PROFILE}")
+        yield from super().compose()
 
     def on_mount(self) -> None:
         """Judge what stands there."""
-        self.show_faults()
+        self._show_presets()
+        self._judge()
 
     def load(self, draft: Draft) -> None:
         """Fill the fields."""
-        for field in FIELDS:
-            if field.choices:
-                self._select(field.name).value = draft[field.name]
-            else:
-                self._input(field.name).value = draft[field.name]
-        self.show_faults()
+        self._security = _security_of(draft)
+        self.fill(draft)
+        self._judge()
 
     def take_preset(self, name: str) -> None:
         """Name another profile, without filling the fields from it."""
         if name != self._preset:
             self._preset = name
-            self._select(_PROFILE).value = name
+            self._show_presets()
+
+    def take_presets(self, presets: Sequence[Preset], name: str) -> None:
+        """Offer other profiles, and fill the fields from one, unless they are filled from it."""
+        before = self._presets.get(self._preset)
+        self._presets = {preset.name: preset for preset in presets}
+        self._preset = name
+        self._show_presets()
+        preset = self._presets.get(name)
+        if preset != before:
+            self.load({**defaults(), **(preset.draft if preset else {})})
 
     def forget_study(self) -> None:
         """Empty what narrowed one study down."""
-        for field in FIELDS:
-            if field.of_study:
-                self._input(field.name).value = ""
+        self.fill({field.name: "" for field in FIELDS if field.of_study})
 
     def focus_field(self, name: str = "") -> None:
         """Go to a field; the first one if none is named."""
-        (self.query_one(f"#field-{name}") if name else self.query("Input, Select").first()).focus()
-
-    def show_faults(self) -> None:
-        """Tell each fault beside its field."""
-        found = faults(self.draft)
-        for field in FIELDS:
-            fault = found.get(field.name, "")
-            place = self.query_one(f"#fault-{field.name}", Static)
-            # A form that nobody has touched yet asks; it does not complain.
-            place.update(fault)
-            place.set_class(bool(fault), "-shown")
+        super().focus_field(name or (_PROFILE if self._presets else FIELDS[0].name))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -143,30 +116,29 @@ keep the options with which they were added."""
         event.stop()
         if event.select.id == f"field-{_PROFILE}":
             name = str(event.value)
-            if name != self._preset:
-                self._preset = name
-                self.load({**defaults(), **self._presets[name].draft})
+            if name not in self._presets:  # nothing was chosen, or from a list that is no more
+                self._show_presets()
+            if name == self._preset or name not in self._presets:
+                return
+            self._preset = name
+            self.load({**defaults(), **self._presets[name].draft})
         self._edited()
 
+    def _show_presets(self) -> None:
+        self.set_class(bool(self._presets), "-profiles")
+        place = self.select(_PROFILE)
+        with self.prevent(Select.Changed):
+            place.set_options([(name, name) for name in self._presets])
+            if self._preset in self._presets:
+                place.value = self._preset
+
     def _edited(self) -> None:
-        self.show_faults()
+        self._judge()
         self.post_message(self.Edited())
 
-    def _editor(self, field: FormField) -> Input | Select[str]:
-        name = f"field-{field.name}"
-        text = self._start[field.name]
-        if field.choices:
-            return Select(
-                _same(field.choices), value=text, allow_blank=False, compact=True, id=name
-            )
-        return Input(text, placeholder=field.hint, compact=True, id=name)
-
-    def _input(self, name: str) -> Input:
-        return self.query_one(f"#field-{name}", Input)
-
-    def _select(self, name: str) -> Select[str]:
-        return self.query_one(f"#field-{name}", Select)
+    def _judge(self) -> None:
+        self.show_faults(faults(self.draft))
 
 
-def _same(choices: Iterable[str]) -> list[tuple[str, str]]:
-    return [(choice, choice) for choice in choices]
+def _security_of(draft: Draft) -> dict[str, str]:
+    return {name: draft[name] for name in SECURITY if name in draft}

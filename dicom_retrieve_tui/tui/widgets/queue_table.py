@@ -25,7 +25,8 @@ _EMPTY = (
     "Nothing is queued yet.",
     "",
     "Paste a Study Instance UID above and press enter;",
-    "ctrl+o loads a list from a file, f3 finds studies in the PACS.",
+    "ctrl+o loads a list from a file, f3 finds studies in the PACS,",
+    "f2 saves your PACS.",
 )
 _CLASSES = {
     State.RUNNING: "running",

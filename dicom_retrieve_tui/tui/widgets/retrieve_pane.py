@@ -39,6 +39,7 @@ class RetrievePane(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "screen.load", "File", key_display="^o", id="main.load"),
         Binding("f4", "screen.options", "Options", id="main.options"),
+        Binding("f2", "app.profiles", "Profiles", id="app.profiles"),
         Binding("escape", "screen.queue", "Queue", id="main.queue"),
         Binding("f1", "app.context_help", "Help", id="app.help"),
     ]
@@ -155,6 +156,11 @@ class RetrievePane(Vertical):
     def load(self, draft: Draft) -> None:
         """Fill the form."""
         self._form.load(draft)
+        self.show_verdict()
+
+    def take_presets(self, presets: Sequence[Preset], name: str) -> None:
+        """There are other profiles, and this one is in use."""
+        self._form.take_presets(presets, name)
         self.show_verdict()
 
     @on(UidLine.Edited)

@@ -1,14 +1,9 @@
 """TLS at the command line and in profiles: what is meant, and what secrets may never show in."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.interactive import run_on_profiles
-from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
-from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
@@ -20,7 +15,6 @@ from tests.unit.cli.scripted import (
     STUDY,
     Engine,
     Result,
-    Stream,
     run,
     study_of,
     whole_run,
@@ -131,14 +125,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("file")
 def test_a_profile_says_that_there_is_tls(tmp_path: Path) -> None:
     assert _order("@safe", STUDY)[1].tls == TlsSettings(ca=tmp_path / "ca.pem")
-
-
-def test_the_application_never_asks_unencrypted_where_tls_is_wanted(file: Path) -> None:
-    args = parse_command_line(["@safe"])
-    silent = Surroundings(stdin=Stream(), stdout=DataStream(Stream()), stderr=Narration(Stream()))
-
-    with pytest.raises(ConfigError, match="@safe asks for TLS or a user"):
-        run_on_profiles(args, replace(silent, environ={"DICOM_RETRIEVE_CONFIG": str(file)}))
 
 
 @pytest.mark.usefixtures("file")

@@ -1,0 +1,70 @@
+"""Asking a PACS whether it would work with us, in a thread of its own. Knows no screen."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.diagnosis import Check, Conclusion, Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.tui.cells import ELLIPSIS
+from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
+from dicom_retrieve_tui.tui.terms import Terms
+
+_GLYPHS = {Outcome.OK: "✓", Outcome.FAILED: "✗", Outcome.WARNING: "!", Outcome.SKIPPED: "·"}
+_INDENT = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How the application asks: `wiring`, or a script in a test."""
+
+    diagnose: Diagnose
+    tell_administrator: TellAdministrator
+
+    def ask(
+        self, terms: Terms, tell: Callable[[Finding], object], cancel: CancelToken, *, whole: bool
+    ) -> None:
+        """Ask until it is over or cancelled; blocks, and never raises what a peer brings about.
+
+        Args:
+            terms: How a retrieval would go.
+            tell: Gets every finding, on this thread.
+            cancel: Ends it soon.
+            whole: Look at everything; else no further than C-ECHO.
+        """
+        try:
+            with closing(self.diagnose(terms.plan(()), terms.settings, cancel)) as findings:
+                for finding in findings:
+                    if cancel.requested:
+                        return
+                    tell(finding)
+                    if not whole and _answered(finding):
+                        return
+        except RetrieveError as error:
+            tell(Step(check=Check.HOST, outcome=Outcome.FAILED, found=str(error)))
+
+    def for_administrator(self, terms: Terms) -> str:
+        """What the administrator of the PACS needs to know of us; asks for names, and may block."""
+        return "\n".join(self.tell_administrator(terms.plan(()), terms.settings))
+
+
+def _answered(finding: Finding) -> bool:
+    return isinstance(finding, Step) and (
+        finding.check is Check.ECHO or finding.outcome is Outcome.FAILED
+    )
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """A finding as it stands on the screen."""
+    match finding:
+        case Looking():
+            return [f"{ELLIPSIS} {finding.check.label}"]
+        case Step():
+            glyph, label = _GLYPHS[finding.outcome], finding.check.label
+            more = [f"{'':{_INDENT}}{finding.next_step}"] if finding.next_step else []
+            return [f"{glyph} {label:<{_INDENT - 2}}{finding.found}", *more]
+        case Conclusion():
+            glyph = _GLYPHS[Outcome.OK if finding.works else Outcome.FAILED]
+            rest = [finding.next_step] if finding.next_step else []
+            return ["", f"{glyph} {finding.words}", *rest]

@@ -1,0 +1,291 @@
+"""The saved profiles: chosen, changed, tried; what is wrong with the file is told and kept."""
+
+from functools import partial
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.diagnosis import Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.tui.cells import cut
+from dicom_retrieve_tui.tui.inquiry import Contact, finding_lines
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen
+from dicom_retrieve_tui.tui.shelf import Draft, ProfileShelf, Saved
+from dicom_retrieve_tui.tui.terms import Terms
+
+_NONE = "No profile is saved yet; n adds your PACS."
+
+
+class ProfilesScreen(ModalScreen[str | None]):
+    """Ends with the profile that is to be used; with None if it is the one that was."""
+
+    HELP: ClassVar[str] = """\
+The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a retrieval needs.
+`c` copies what the administrator of the PACS has to know of us."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New", id="profiles.new"),
+        Binding("e", "edit", "Edit", id="profiles.edit"),
+        Binding("t", "ask(False)", "Test", tooltip="C-ECHO", id="profiles.test"),
+        Binding("D", "ask(True)", "Doctor", id="profiles.doctor"),
+        Binding("d", "duplicate", "Duplicate", show=False, id="profiles.duplicate"),
+        Binding("delete", "remove", "Remove", show=False, id="profiles.remove"),
+        Binding("c", "copy", "Copy for the PACS", show=False, id="profiles.copy"),
+        Binding("f1,question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
+        Binding("escape,f2,q", "leave", "Close", key_display="esc", id="profiles.close"),
+    ]
+
+    DEFAULT_CSS = """
+    ProfilesScreen {
+        align: center middle;
+        & > Vertical {
+            width: 100; max-width: 100%; height: auto; max-height: 100%;
+            border: round $primary; padding: 0 1; background: $surface;
+        }
+        & OptionList, & OptionList:focus {
+            height: auto; max-height: 35vh; border: none; padding: 0; background: $surface;
+        }
+        & VerticalScroll { height: auto; max-height: 45vh; margin-top: 1; }
+        & #told { height: auto; color: $text-muted; }
+    }
+    """
+
+    class Found(Message):
+        """The PACS was asked something; posted by the thread that asks."""
+
+        def __init__(self, cancel: CancelToken, name: str, finding: Finding) -> None:
+            super().__init__()
+            self.cancel = cancel
+            self.name = name
+            self.finding = finding
+
+    def __init__(self, shelf: ProfileShelf, contact: Contact, current: str) -> None:
+        """Prepare.
+
+        Args:
+            shelf: The file.
+            contact: Asks a PACS.
+            current: The profile in use.
+        """
+        super().__init__()
+        self._shelf, self._contact, self._current = shelf, contact, current
+        self._saved: dict[str, Saved] = {}
+        self._asking = CancelToken()
+        self._findings: list[Finding] = []
+        self._faults: list[str] = []
+        self._blamed: dict[str, Step] = {}
+        """What was found wrong with a profile when it was asked last."""
+
+    def compose(self) -> ComposeResult:
+        """The list, and what there is to say of the one under the cursor."""
+        with Vertical() as frame:
+            frame.border_title = "Profiles"
+            frame.border_subtitle = "d duplicate · del remove · c copy for the PACS"
+            yield OptionList(markup=False, id="profiles")
+            with VerticalScroll(can_focus=False):
+                yield Static("", id="told", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the file."""
+        self._list.focus()
+        self._read(self._current)
+
+    def on_screen_resume(self) -> None:
+        """Read it again: it may have changed."""
+        if self._saved:
+            self._read(self._pointed)
+
+    def on_unmount(self) -> None:
+        """Ask no further."""
+        self._asking.request()
+
+    @property
+    def _list(self) -> OptionList:
+        return self.query_one(OptionList)
+
+    @property
+    def _pointed(self) -> str:
+        """The profile under the cursor; empty if there is none."""
+        index = self._list.highlighted
+        return list(self._saved)[index] if index is not None and self._saved else ""
+
+    def action_leave(self) -> None:
+        """Go back, with the profile that was."""
+        self.dismiss(None)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        name = event.option.id or ""
+        saved = self._saved.get(name)
+        if saved is not None and saved.terms is None:
+            self._edit(name)
+        elif saved is not None:
+            self.dismiss(name)
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if self._findings:
+            self._asking.request()
+            self._findings = []
+        self._tell()
+
+    def action_new(self) -> None:
+        """Fill in another one."""
+        self._open(self._shelf.new(), "A new PACS")
+
+    def action_edit(self) -> None:
+        """Change the one under the cursor."""
+        if self._pointed:
+            self._edit(self._pointed)
+
+    def action_duplicate(self) -> None:
+        """Fill in one that begins like the one under the cursor."""
+        try:
+            if self._pointed:
+                self._open(self._shelf.duplicate(self._pointed), f"Like @{self._pointed}")
+        except ConfigError as error:
+            self._complain(error)
+
+    def action_remove(self) -> None:
+        """Forget the one under the cursor, if that is meant."""
+        name = self._pointed
+        if not name:
+            return
+
+        def answered(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
+            if answer:
+                self._remove(name)
+
+        question = f"Remove @{name} from {self._shelf.path}? What it retrieved stays."
+        self.app.push_screen(ConfirmScreen(question, yes="Remove", no="Keep"), answered)
+
+    def action_copy(self) -> None:
+        """Copy what the administrator of the PACS needs to know."""
+        if (terms := self._terms()) is not None:
+            self.post_message(AdministratorAsked(terms))
+
+    def action_ask(self, whole: bool) -> None:  # noqa: FBT001 - an action's argument
+        """Ask the PACS under the cursor: whether it answers, or everything."""
+        terms, name = self._terms(), self._pointed
+        if terms is None:
+            return
+        self._asking.request()
+        self._asking = cancel = CancelToken()
+        self._findings = []
+        self._blamed.pop(name, None)
+
+        def tell(finding: Finding) -> None:
+            self.post_message(self.Found(cancel, name, finding))
+
+        self.run_worker(partial(self._contact.ask, terms, tell, cancel, whole=whole), thread=True)
+        self._tell()
+
+    def on_profiles_screen_found(self, event: Found) -> None:
+        """Show a step as it comes."""
+        if event.cancel is not self._asking or event.cancel.requested:
+            return
+        finding = event.finding
+        if self._findings and isinstance(self._findings[-1], Looking):
+            self._findings.pop()
+        self._findings.append(finding)
+        if isinstance(finding, Step) and finding.outcome is Outcome.FAILED:
+            self._blamed.setdefault(event.name, finding)
+        self._tell()
+        self.query_one(VerticalScroll).scroll_end(animate=False)
+
+    def _edit(self, name: str) -> None:
+        try:
+            self._open(self._shelf.edit(name), f"@{name}", fault=self._blamed.pop(name, None))
+        except ConfigError as error:
+            self._complain(error)
+
+    def _open(self, draft: Draft, title: str, fault: Step | None = None) -> None:
+        self._asking.request()
+        self._findings = []
+        screen = ProfileScreen(self._shelf, self._contact, draft, title=title, fault=fault)
+        self.app.push_screen(screen, self._saved_one)
+
+    def _saved_one(self, name: str | None) -> None:
+        if name is not None:
+            self._read(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self._shelf.remove(name)
+        except ConfigError as error:
+            self._complain(error)
+        self._read(self._current)
+
+    def _terms(self) -> Terms | None:
+        """How the one under the cursor retrieves; None, and a word, if it cannot be used."""
+        saved = self._saved.get(self._pointed)
+        if saved is None:
+            self.notify(_NONE)
+        elif saved.terms is None:
+            self.notify(f"@{saved.name} has mistakes; e mends them.", severity="warning")
+        return saved.terms if saved is not None else None
+
+    def _complain(self, error: ConfigError) -> None:
+        self.notify(str(error), severity="error", timeout=15, markup=False)
+
+    def _read(self, name: str) -> None:
+        saved, self._faults = self._shelf.profiles()
+        self._saved = {each.name: each for each in saved}
+        width = max((len(each.name) for each in saved), default=0)
+        self._list.clear_options().add_options(
+            Option(_line(each, width, current=each.name == self._current), id=each.name)
+            for each in saved
+        )
+        if name in self._saved:
+            self._list.highlighted = list(self._saved).index(name)
+        elif saved:
+            self._list.highlighted = 0
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what is wrong, or how it retrieves, or what the PACS answered."""
+        saved = self._saved.get(self._pointed)
+        lines = [line for finding in self._findings for line in finding_lines(finding)]
+        if not lines and saved is not None:
+            lines = _about(saved)
+        elif not self._saved:
+            lines = [_NONE]
+        lines += [line for fault in self._faults for line in ("", *fault.split("\n"))]
+        self.query_one("#told", Static).update("\n".join(map(clean_text, lines)))
+
+
+def _line(saved: Saved, width: int, *, current: bool) -> Text:
+    mark = "●" if current else " "
+    if saved.terms is None:
+        return Text(f"{mark} @{saved.name:<{width}}  has mistakes", style="bold")
+    terms = saved.terms
+    peer, method = terms.settings.peer, str(terms.method).upper()
+    return Text(
+        f"{mark} @{saved.name:<{width}}  {peer}  {method}", no_wrap=True, overflow="ellipsis"
+    )
+
+
+def _about(saved: Saved) -> list[str]:
+    if saved.terms is None:
+        return [*saved.faults, "e mends what has a field; the rest is yours to mend in the file."]
+    terms = saved.terms
+    to = f" to {terms.move_destination}" if terms.move_destination else ""
+    ours, how = terms.settings.calling_ae_title, str(terms.method).upper()
+    lines = [f"We are {ours}; {how}{to} into {terms.settings.output}"]
+    if notes := saved.said.get("notes"):
+        lines.append(cut(notes, 200))
+    return [*lines, *saved.faults]

@@ -1,0 +1,125 @@
+"""Fields below one another, a fault beside the field that it is of."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Protocol
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input, Label, Select, Static
+
+
+class Field(Protocol):
+    """One line of a form."""
+
+    @property
+    def name(self) -> str:
+        """Tells it from the others."""
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+
+    @property
+    def hint(self) -> str:
+        """What stands there while it is empty."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What it may be, the first if nothing is said; empty if that is text."""
+
+    @property
+    def group(self) -> str:
+        """A heading over it and its neighbours; empty for none."""
+
+
+class FieldsForm(VerticalScroll, can_focus=False):
+    """Every field in a line of its own."""
+
+    DEFAULT_CSS = """
+    FieldsForm {
+        height: auto;
+        & .row { height: 1; }
+        & .row > Label { width: 9; color: $text-muted; }
+        & Input { width: 1fr; }
+        & Select { width: 1fr; }
+        & .heading { color: $text-accent; text-style: bold; }
+        & .fault { height: auto; margin-left: 9; color: $text-error; display: none; }
+        & .fault.-shown { display: block; }
+    }
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        texts: Mapping[str, str],
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self._fields = fields
+        self._faults: dict[str, str] = {}
+        self._start = {field.name: texts.get(field.name, "") for field in fields}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What stands in the fields, by their names."""
+        if not self.is_mounted:
+            return dict(self._start)
+        return {
+            field.name: str(self.select(field.name).value)
+            if field.choices
+            else self.input(field.name).value
+            for field in self._fields
+        }
+
+    def compose(self) -> ComposeResult:
+        """A line for each field."""
+        for heading, fields in groupby(self._fields, lambda field: field.group):
+            if heading:
+                yield Static(heading, classes="heading")
+            for field in fields:
+                with Horizontal(classes="row"):
+                    yield Label(field.label)
+                    yield self._editor(field)
+                yield Static("", classes="fault", id=f"fault-{field.name}", markup=False)
+
+    def fill(self, texts: Mapping[str, str]) -> None:
+        """Put these into the fields that are named."""
+        for field in self._fields:
+            if field.name not in texts:
+                continue
+            if field.choices:
+                self.select(field.name).value = texts[field.name]
+            else:
+                self.input(field.name).value = texts[field.name]
+
+    def show_faults(self, faults: Mapping[str, str]) -> None:
+        """Tell each fault beside its field, and no other."""
+        for name in {name for name, _ in self._faults.items() ^ faults.items()}:
+            fault = faults.get(name, "")
+            place = self.query_one(f"#fault-{name}", Static)
+            place.update(fault)
+            place.set_class(bool(fault), "-shown")
+        self._faults = dict(faults)
+
+    def focus_field(self, name: str = "") -> None:
+        """Go to a field; the first one if none is named."""
+        (self.query_one(f"#field-{name}") if name else self.query("Input, Select").first()).focus()
+
+    def input(self, name: str) -> Input:
+        """The editor of a text."""
+        return self.query_one(f"#field-{name}", Input)
+
+    def select(self, name: str) -> Select[str]:
+        """The editor of a choice."""
+        return self.query_one(f"#field-{name}", Select)
+
+    def _editor(self, field: Field) -> Input | Select[str]:
+        name = f"field-{field.name}"
+        text = self._start[field.name]
+        if field.choices:
+            choices = [(choice or f"as usual: {field.hint}", choice) for choice in field.choices]
+            value = text if text in field.choices else field.choices[0]
+            return Select(choices, value=value, allow_blank=False, compact=True, id=name)
+        return Input(text, placeholder=field.hint, compact=True, id=name)

@@ -1,0 +1,256 @@
+"""The profiles screen: the file is what counts, and nothing in it is lost."""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.model.diagnosis import Check
+from dicom_retrieve_tui.model.profile import KEYS
+from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.tui.form import SECURITY, draft_of, read_terms
+from dicom_retrieve_tui.tui.presets import FIELDS
+from dicom_retrieve_tui.tui.profile_form import profile_fields
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
+from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from tests.tui.application import SIZES, Bench, opened
+from tests.tui.contacts import ASSOCIATED, ECHOED, WORKS, Answers, answers, fails
+
+TWO = """\
+[defaults]
+timeout = 45
+
+[profiles.main]
+host = "main.test"
+method = "c-get"
+
+[profiles.old]
+host = "old.test"
+port = 4242
+called_aet = "OLD"
+aet = "WE"
+move_dest = "WE"
+listen = "11112"
+"""
+FAULTY = """\
+[profiles.good]
+host = "good.test"
+
+[profiles.bad]
+port = "4242"
+newer = 5
+"""
+
+
+def shelf(tmp_path: Path, text: str = TWO) -> ProfileShelf:
+    path = tmp_path / "profiles.toml"
+    path.write_text(text, encoding="utf-8")
+    return ProfileShelf(path, lambda: ("pc", 11112))
+
+
+def on(
+    tmp_path: Path, pacs: Answers | None = None, text: str = TWO, size: str = "usual"
+) -> AbstractAsyncContextManager[Bench]:
+    return opened(
+        SIZES[size],
+        shelf=shelf(tmp_path, text),
+        settings=SettingsFile(tmp_path / "settings.toml"),
+        contact=(pacs or answers()).contact,
+    )
+
+
+async def test_the_one_that_is_used_is_the_one_that_starts_next_time(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        assert "main  DICOMRETRIEVE → ANY-SCP main.test:104" in bench.text()
+        await bench.pilot.press("f2", "down", "enter")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+        assert "old  WE → OLD old.test:4242" in bench.text()
+
+    async with on(tmp_path) as bench:
+        assert "old  WE → OLD old.test:4242" in bench.text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_saved_is_listed_and_every_key_fits(size: str, tmp_path: Path) -> None:
+    async with on(tmp_path, size=size) as bench:
+        await bench.pilot.press("f2")
+        assert "● @main  ANY-SCP@main.test:104  C-GET" in bench.text()
+        assert "  @old   OLD@old.test:4242  C-GET" in bench.text()
+        assert "d duplicate · del remove · c copy for the PACS" in bench.text()
+        footer = bench.app.screen.query_one(Footer)
+        await bench.until(lambda: footer.query(FooterKey))
+        keys = [key for key in footer.query(FooterKey) if key.region.width]
+        assert 4 <= len(keys) <= 7
+        assert max(key.region.right for key in keys) <= SIZES[size][0]
+        assert "esc Close" in bench.text(footer)
+
+
+async def test_an_edit_keeps_the_place_and_reaches_the_form(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f2", "e")
+        assert isinstance(bench.app.screen, ProfileScreen)
+        bench.fill(port="105", name="first")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: isinstance(bench.app.screen, ProfilesScreen))
+        assert "@first  ANY-SCP@main.test:105" in bench.text()
+        await bench.pilot.press("escape")
+        assert "first  DICOMRETRIEVE → ANY-SCP main.test:105" in bench.text()
+
+    written = (tmp_path / "profiles.toml").read_text()
+    assert written.index("[profiles.first]") < written.index("[profiles.old]")
+    assert "port = 105" in written
+    assert "timeout = 45" in written
+    assert "profiles.main" not in written
+
+
+async def test_what_is_emptied_is_said_no_more(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f2", "down", "e")
+        bench.fill(listen="", port="")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: isinstance(bench.app.screen, ProfilesScreen))
+
+    old = shelf_again(tmp_path).profiles()[0][1]
+    assert set(old.said) == {"host", "called_aet", "aet", "move_dest"}
+
+
+async def test_a_duplicate_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f2", "down", "d")
+        await bench.until(lambda: "Like @old" in bench.text())
+        await bench.pilot.press("enter")
+        await bench.until(lambda: isinstance(bench.app.screen, ProfilesScreen))
+
+    saved = {each.name: each.said for each in shelf_again(tmp_path).profiles()[0]}
+    assert list(saved) == ["main", "old", "old-2"]
+    assert saved["old"] == saved["old-2"]
+
+
+async def test_removing_asks_and_the_safe_answer_has_the_focus(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f2", "delete")
+        assert isinstance(bench.app.screen, ConfirmScreen)
+        await bench.pilot.press("enter")
+        assert [each.name for each in shelf_again(tmp_path).profiles()[0]] == ["main", "old"]
+        await bench.pilot.press("delete", "y")
+        await bench.until(lambda: "@main" not in bench.text())
+        await bench.pilot.press("escape")
+        assert "old  WE → OLD old.test:4242" in bench.text()
+
+    assert [each.name for each in shelf_again(tmp_path).profiles()[0]] == ["old"]
+
+
+async def test_a_test_that_fails_names_the_field_to_whoever_edits(tmp_path: Path) -> None:
+    said = "Called AE title not recognized."
+    pacs = answers([fails(Check.ASSOCIATION, said, "called_aet")])
+    async with on(tmp_path, pacs) as bench:
+        await bench.pilot.press("f2", "t")
+        await bench.until(lambda: f"✗ association     {said}" in bench.text())
+        await bench.pilot.press("e")
+
+        assert said in bench.text(bench.app.screen.query_one("#fault-called_aet"))
+        assert bench.app.focused is bench.app.screen.query_one("#field-called_aet")
+
+
+async def test_a_test_asks_no_further_than_c_echo_and_the_doctor_asks_all(tmp_path: Path) -> None:
+    find = fails(Check.FIND, "It does not take queries.")
+    pacs = answers([ASSOCIATED, ECHOED, find, WORKS])
+    async with on(tmp_path, pacs, size="large") as bench:
+        await bench.pilot.press("f2", "t")
+        await bench.until(lambda: "Answered within 1 ms." in bench.text())
+        await bench.pilot.pause()
+        assert "queries" not in bench.text()
+        await bench.pilot.press("D")
+        await bench.until(lambda: "Nothing stands against a retrieval by C-GET." in bench.text())
+        assert "✗ C-FIND          It does not take queries." in bench.text()
+
+
+async def test_mistakes_are_shown_and_what_we_do_not_know_is_kept(tmp_path: Path) -> None:
+    async with on(tmp_path, text=FAULTY) as bench:
+        await bench.pilot.press("f2", "down")
+        assert "@bad   has mistakes" in bench.text()
+        assert "port = '4242': expected a whole number." in bench.text()
+        await bench.pilot.press("enter")
+        assert isinstance(bench.app.screen, ProfileScreen)
+        bench.fill(host="bad.test")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "newer: no such key" in bench.text())
+        await bench.pilot.press("escape")
+        assert "the rest is yours to mend in the file" in bench.text()
+
+    written = (tmp_path / "profiles.toml").read_text()
+    assert "newer = 5" in written
+    assert "port = 4242" in written
+    assert 'host = "bad.test"' in written
+
+
+async def test_what_another_program_changed_is_not_written_over_unasked(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f2", "e")
+        path = tmp_path / "profiles.toml"
+        path.write_text(path.read_text().replace("main.test", "moved.test"))
+        bench.fill(port="105")
+        await bench.pilot.press("enter")
+        assert "Another program has changed @main meanwhile" in bench.text()
+        assert "moved.test" in path.read_text()
+
+        await bench.pilot.press("enter")
+        await bench.until(lambda: isinstance(bench.app.screen, ProfilesScreen))
+        assert "main.test" in path.read_text()
+        assert "old.test" in path.read_text()
+
+
+async def test_a_profile_chosen_in_the_options_is_remembered(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f4", "down", "down", "enter")
+        await bench.pilot.press("f4")
+        await bench.until(lambda: "old  WE → OLD old.test:4242" in bench.text())
+
+    assert (tmp_path / "settings.toml").read_text() == 'profile = "old"\n'
+
+
+def shelf_again(tmp_path: Path) -> ProfileShelf:
+    return ProfileShelf(tmp_path / "profiles.toml", lambda: ("pc", 11112))
+
+
+TLS = """\
+[profiles.safe]
+host = "safe.test"
+tls = true
+tls_ca = "/etc/ca.pem"
+user = "reader"
+"""
+
+
+async def test_a_profile_with_tls_never_talks_in_the_clear(tmp_path: Path) -> None:
+    pacs = answers()
+    async with on(tmp_path, pacs, text=TLS) as bench:
+        await bench.start("1.2.3")
+        await bench.pilot.press("f2", "t")
+        await bench.until(lambda: pacs.asked)
+
+    tls = TlsSettings(ca=Path("/etc/ca.pem"))
+    assert bench.session.settings.tls == tls
+    assert pacs.asked[0].tls == tls
+
+
+def test_nothing_that_a_profile_may_say_is_lost_on_the_way_to_an_order() -> None:
+    asked_for, read_by_people = {"host", "port"}, {"notes"}
+
+    assert KEYS.keys() == {*FIELDS, *SECURITY, *asked_for, *read_by_people}
+    assert {field.name for field in profile_fields()} == KEYS.keys() | {"name"}
+
+
+def test_tls_goes_with_what_is_remembered_and_with_the_command(tmp_path: Path) -> None:
+    terms = shelf(tmp_path, TLS).terms("safe")
+
+    assert read_terms(draft_of(terms), "safe") == terms
+    words = terms.headless(Selection(study_instance_uid="1.2.3"))
+    assert "--tls --tls-ca /etc/ca.pem --user reader" in words
