@@ -46,7 +46,7 @@ from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.query import c_echo
 from dicom_retrieve_tui.network.questions import Listening
-from dicom_retrieve_tui.network.services import FIND, VERIFICATION
+from dicom_retrieve_tui.network.services import FIND, VERIFICATION, in_model
 from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.permissions import Permissions
@@ -207,7 +207,9 @@ def find_each(
 def _finding(settings: Settings, cancel: CancelToken) -> Association:
     """An association for C-FIND."""
     caller = _caller(settings, Clocks.from_timeout(settings.timeout_s), cancel)
-    proposals = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in FIND)
+    proposals = tuple(
+        Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(FIND, settings.query_model)
+    )
     return Association.request(caller, proposals)
 
 
@@ -301,6 +303,8 @@ def _caller(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Caller:
         cancel=cancel,
         tls=_tls_client(settings),
         user=settings.user,
+        query_model=settings.query_model,
+        max_pdu_bytes=settings.max_pdu_bytes,
     )
 
 
@@ -343,6 +347,7 @@ def _listen(clocks: Clocks, settings: Settings, plan: Plan, reception: Reception
         host=host,
         port=port,
         tls=_tls_server(settings),
+        max_pdu_bytes=settings.max_pdu_bytes,
     )
 
 

@@ -10,6 +10,8 @@ from dicom_retrieve_tui.cli.flag_groups import (
     AE_TITLES,
     ASKING,
     LOG_FILE,
+    MAX_PDU,
+    QUERY_MODEL,
     TIMEOUT,
     add_account,
     add_config,
@@ -21,6 +23,7 @@ from dicom_retrieve_tui.cli.flag_groups import (
     add_which,
 )
 from dicom_retrieve_tui.cli.usage import PROGRAM, add_values, make_parser
+from dicom_retrieve_tui.model.selection import Level
 
 
 def retrieve_parser() -> argparse.ArgumentParser:
@@ -81,12 +84,17 @@ def find_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("how to ask for it")
     add_values(
         group,
-        ("--level", "LEVEL", "what to list: study, series or image (study)"),
+        (
+            "--level",
+            "LEVEL",
+            "what to list: study, series or image (study)",
+            [level.lower() for level in Level],
+        ),
     )
     group.add_argument(
         "--split", action="store_true", help="divide the dates where the PACS caps its answers"
     )
-    add_values(group, *AE_TITLES, TIMEOUT)
+    add_values(group, *AE_TITLES, QUERY_MODEL, TIMEOUT, MAX_PDU)
     add_protection(parser)
     group = parser.add_argument_group("what to tell")
     group.add_argument("--uids", action="store_true", help="only UIDs, for --uid-list -")

@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 
-from dicom_retrieve_tui.cli.flags import flags_of, words_of
+from dicom_retrieve_tui.cli.flags import Flag, flags_of, words_of
 from dicom_retrieve_tui.cli.parser import command_names, parser_of, summary_of
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, UsageError
@@ -20,10 +20,6 @@ _WORDS = "words"
 FILES, FOLDERS = ":files", ":folders"
 """Instead of words: the shell knows best how to complete paths."""
 _PATHS = {"FILE": FILES, "DIR": FOLDERS, "FOLDER": FOLDERS}
-_CHOICES = {
-    "--method": ("c-move", "c-get", "auto"),
-    "--level": ("study", "series", "image"),
-}
 PROFILE_ACTIONS = ("list", "show", "add", "test", "remove", "path")
 
 Candidate = tuple[str, str]
@@ -81,25 +77,21 @@ class _Line:
         self._profiles = profiles
         self._command = before[0] if before and before[0] in command_names() else ""
         self._parser = parser_of(self._command)
-        self._metavars = {
-            name: flag.metavar
-            for flag in flags_of(self._parser)
-            for name in flag.names
-            if flag.metavar
+        self._value_flags = {
+            name: flag for flag in flags_of(self._parser) for name in flag.names if flag.metavar
         }
 
     def candidates(self) -> Iterator[Candidate]:
-        if self._before and self._before[-1] in self._metavars:
-            yield from self._values(self._before[-1])
+        if self._before and (flag := self._value_flags.get(self._before[-1])):
+            yield from self._values(flag)
         elif self._word.startswith("-"):
             yield from self._flags()
         else:
             yield from self._places()
 
-    def _values(self, flag: str) -> Iterator[Candidate]:
-        if flag in _CHOICES:
-            yield from ((choice, "") for choice in _CHOICES[flag])
-        elif directive := _PATHS.get(self._metavars[flag]):
+    def _values(self, flag: Flag) -> Iterator[Candidate]:
+        yield from ((value, "") for value in flag.values)
+        if directive := _PATHS.get(flag.metavar):
             yield directive, ""
 
     def _flags(self) -> Iterator[Candidate]:
@@ -137,7 +129,7 @@ class _Line:
         """The words before the cursor that are neither flags nor their values."""
         before = self._before[1:] if self._command else self._before
         pairs = zip(["", *before], before, strict=False)
-        return [w for last, w in pairs if not w.startswith("-") and last not in self._metavars]
+        return [w for last, w in pairs if not w.startswith("-") and last not in self._value_flags]
 
     def _names(self) -> Sequence[str]:
         pairs = zip(self._before, self._before[1:], strict=False)

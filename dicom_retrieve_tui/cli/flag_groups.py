@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from dicom_retrieve_tui.cli.usage import add_switch, add_values
+from dicom_retrieve_tui.model.selection import Method, QueryModel
 
 
 def add_which(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +39,24 @@ AE_TITLES = (
     ("--aet", "AET", "our AE title (DICOMRETRIEVE)"),
     ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),
 )
+METHOD = ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)", tuple(Method))
+QUERY_MODEL = (
+    "--query-model",
+    "MODEL",
+    "study-root, patient-root, or auto: what there is (auto)",
+    tuple(QueryModel),
+)
+MAX_PDU = ("--max-pdu", "BYTES", "largest PDU that we take, 4096 to 131072 (131072)")
 TIMEOUT = ("--timeout", "S", "seconds without a byte before we give up (60)")
 ASKING = (
     *AE_TITLES,
-    ("--method", "M", "c-move, c-get, or auto: c-get, else c-move (c-move)"),
+    METHOD,
+    QUERY_MODEL,
     ("--move-dest", "AET", "where C-MOVE sends to, an AE title the PACS knows"),
     ("--listen", "[HOST:]PORT", "be that destination ourselves: files land here"),
     ("--accept-from", "WHO[,..]", "further hosts or networks that may send here"),
     TIMEOUT,
+    MAX_PDU,
 )
 
 

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.cli.usage import Once
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
@@ -15,6 +17,8 @@ class Flag:
     """What stands for the value, or for the word; empty if there is no value."""
     text: str
     """The help."""
+    values: tuple[str, ...] = ()
+    """All that the value can be, where they are few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,4 +59,5 @@ def _flag(action: argparse.Action) -> Flag:
         names=tuple(action.option_strings),
         metavar=str(action.metavar or action.dest.upper()) if takes_value else "",
         text=(action.help or "").replace("%%", "%"),
+        values=action.values if isinstance(action, Once) else (),
     )

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_ur
 from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.lookup import Lookup
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Method, Plan, QueryModel, Selection
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -125,6 +125,8 @@ def read_settings(args: argparse.Namespace) -> Settings:
         timeout_s=DEFAULT_TIMEOUT_S
         if args.timeout is None
         else values.timeout_s("--timeout", args.timeout),
+        query_model=values.query_model("--query-model", _given(args.query_model, QueryModel.AUTO)),
+        max_pdu_bytes=values.max_pdu_bytes("--max-pdu", _given(args.max_pdu, values.MAX_PDU_BYTES)),
         listen=None if args.listen is None else parse_listen(args.listen),
         umask=PRIVATE_UMASK if args.umask is None else values.umask("--umask", args.umask),
         keep_free=DEFAULT_SPARE
@@ -204,5 +206,5 @@ def _layout(args: argparse.Namespace) -> str:
     return str(args.layout)
 
 
-def _given(text: str | None, default: int) -> str:
+def _given(text: str | None, default: object) -> str:
     return str(default) if text is None else text

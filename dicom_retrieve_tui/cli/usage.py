@@ -39,6 +39,9 @@ class StrictParser(argparse.ArgumentParser):
 class Once(argparse.Action):
     """A value that may be given once: the last of two would win without a word."""
 
+    values: tuple[str, ...] = ()
+    """All that it can be, where they are few."""
+
     def __call__(
         self,
         parser: argparse.ArgumentParser,
@@ -69,10 +72,15 @@ def make_parser(
     )
 
 
-def add_values(group: Any, *flags: tuple[str, str, str]) -> None:
-    """Add flags that take a value: name, metavar and help."""
-    for flag, metavar, text in flags:
-        group.add_argument(flag, action=Once, metavar=metavar, help=text)
+ValueFlag = tuple[str, str, str] | tuple[str, str, str, Sequence[str]]
+"""Name, metavar and help of a flag that takes a value, and the values if they are few."""
+
+
+def add_values(group: Any, *flags: ValueFlag) -> None:
+    """Add flags that take a value; whether it is one of those named is judged elsewhere."""
+    for flag, metavar, text, *values in flags:
+        added = group.add_argument(flag, action=Once, metavar=metavar, help=text)
+        added.values = tuple(map(str, values[0])) if values else ()
 
 
 def add_switch(

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -88,11 +88,13 @@ _KEYS = (
     Key("port", Kind.WHOLE, str(DEFAULT_PORT), _port),
     Key("called_aet", Kind.TEXT, DEFAULT_CALLED_AE_TITLE, values.ae_title),
     Key("aet", Kind.TEXT, DEFAULT_CALLING_AE_TITLE, values.ae_title),
+    Key("query_model", Kind.TEXT, str(QueryModel.AUTO), values.query_model),
     Key("method", Kind.TEXT, str(Method.C_MOVE), values.method),
     Key("move_dest", Kind.TEXT, "", values.ae_title),
     Key("listen", Kind.TEXT, "", _listen),
     Key("accept_from", Kind.TEXT, "", parse_callers),
     Key("timeout", Kind.NUMBER, f"{DEFAULT_TIMEOUT_S:g}", values.timeout_s),
+    Key("max_pdu", Kind.WHOLE, str(values.MAX_PDU_BYTES), values.max_pdu_bytes),
     Key("parallel", Kind.WHOLE, str(values.DEFAULT_PARALLEL), values.parallel),
     Key("retries", Kind.WHOLE, str(values.DEFAULT_RETRIES), values.retries),
     Key("output", Kind.TEXT, ".", _not_empty),

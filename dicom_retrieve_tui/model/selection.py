@@ -27,6 +27,15 @@ class Method(StrEnum):
     """C-GET, and C-MOVE where the PACS accepts no C-GET and a move destination is known."""
 
 
+class QueryModel(StrEnum):
+    """Which information models we propose for queries and retrievals. Source: PS3.4 section C.6."""
+
+    AUTO = "auto"
+    """Both; of those that the PACS accepts, Study Root: it needs no Patient ID."""
+    STUDY_ROOT = "study-root"
+    PATIENT_ROOT = "patient-root"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesSelection:
     """One series of a study, or some of its instances."""

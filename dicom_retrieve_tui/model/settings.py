@@ -6,7 +6,9 @@ from pathlib import Path
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.callers import AllowedCaller
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.selection import QueryModel
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 
 DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"
 DEFAULT_CALLED_AE_TITLE = "ANY-SCP"
@@ -29,6 +31,9 @@ class Settings:
     """Template of a file's path below the output folder."""
     timeout_s: float = DEFAULT_TIMEOUT_S
     """Seconds without an answer or a byte before an association is given up."""
+    query_model: QueryModel = QueryModel.AUTO
+    max_pdu_bytes: int = MAX_PDU_BYTES
+    """Largest PDU that the PACS may send us."""
     listen: tuple[str | None, int] | None = None
     """Host and port of our own Storage SCP; host None is the interface towards the PACS, port 0
     any free one. None: no listener."""

@@ -52,7 +52,7 @@ _WORDS = {
     ),
     0xA900: StatusWords(
         "identifier does not match the SOP class",
-        "The PACS does not take this query model; try the other --method.",
+        "The PACS may want the other query model: try --query-model patient-root.",
     ),
     0xC801: StatusWords(
         "move destination not allowed", "Ask the PACS administrator to allow the move destination."

@@ -6,7 +6,7 @@
 import re
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.uids import ae_title_fault
 
 DEFAULT_PARALLEL = 1
@@ -15,6 +15,11 @@ DEFAULT_RETRIES = 3
 RETRIES_MAX = 100
 TIMEOUT_MAX_S = 86_400
 """A day: far beyond any PACS, and far below what a socket's clock can hold."""
+
+MAX_PDU_BYTES = 1 << 17
+"""Largest PDU that we let a peer send; larger ones were not faster."""
+MAX_PDU_BYTES_LEAST = 4096
+"""As little as other tools go down to."""
 
 USER_BYTES_MAX = 1024
 """Far beyond any user name or passcode; the item that holds both has at most 65,535."""
@@ -36,6 +41,18 @@ def method(where: str, text: str) -> Method:
     if text not in set(Method):
         raise ConfigError(f"{where} {text!r}: choose c-move, c-get or auto.")
     return Method(text)
+
+
+def query_model(where: str, text: str) -> QueryModel:
+    """A query model. Raises `ConfigError`."""
+    if text not in set(QueryModel):
+        raise ConfigError(f"{where} {text!r}: choose study-root, patient-root or auto.")
+    return QueryModel(text)
+
+
+def max_pdu_bytes(where: str, text: str) -> int:
+    """The largest PDU that we take. Raises `ConfigError`."""
+    return whole_number(where, text, MAX_PDU_BYTES_LEAST, MAX_PDU_BYTES)
 
 
 def timeout_s(where: str, text: str) -> float:

@@ -21,6 +21,8 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.security import UserIdentity
+from dicom_retrieve_tui.model.selection import QueryModel
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network.clocks import Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection, connect
@@ -58,6 +60,9 @@ class Caller:
     """None: unencrypted."""
     user: UserIdentity | None = None
     """In whose name we ask; None: nobody's."""
+    query_model: QueryModel = QueryModel.AUTO
+    max_pdu_bytes: int = MAX_PDU_BYTES
+    """Largest PDU that the peer may send us."""
 
 
 class Association:
@@ -74,7 +79,7 @@ class Association:
         """Ends the request at hand; whoever makes one may set its own."""
         self.peer = str(caller.peer)
         self.connection = connection
-        self.stream = MessageStream(connection, acceptance.peer_max_pdu_bytes)
+        self.stream = MessageStream(connection, acceptance.peer_max_pdu_bytes, caller.max_pdu_bytes)
         self.contexts = {context.context_id: context for context in acceptance.contexts}
         self.proposed_count = proposed
         self.peer_max_pdu_bytes = acceptance.peer_max_pdu_bytes
@@ -101,7 +106,13 @@ class Association:
                 ask="Is it a DICOM port?",
             )
             connection.send(
-                encode_request(caller.calling_ae_title, peer.ae_title, proposals, caller.user)
+                encode_request(
+                    caller.calling_ae_title,
+                    peer.ae_title,
+                    proposals,
+                    caller.user,
+                    caller.max_pdu_bytes,
+                )
             )
             acceptance = decode_acceptance(_receive_answer(connection, caller), proposals)
         except BaseException as error:
@@ -130,7 +141,13 @@ class Association:
         for abstract_syntax in abstract_syntaxes:
             if context := self.context_for(abstract_syntax):
                 return context
-        raise ContextNotAccepted(f"{self.peer} does not offer {service}.")
+        model = self.caller.query_model
+        if model is QueryModel.AUTO or len(abstract_syntaxes) == 1:
+            raise ContextNotAccepted(f"{self.peer} does not offer {service}.")
+        raise ContextNotAccepted(
+            f"{self.peer} does not offer {service} in the query model {model}.",
+            next_step="Try --query-model auto.",
+        )
 
     def next_message_id(self) -> int:
         """A Message ID (0000,0110) that is not in use on this association."""

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Callable
 
 from dicom_retrieve_tui.errors import AssociationAborted, ProtocolError
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.connection import Connection
-from dicom_retrieve_tui.network.negotiation import MAX_PDU_BYTES
 
 P_DATA_TF = 0x04
 A_RELEASE_RQ = 0x05
@@ -68,8 +68,12 @@ class PeerReleased(AssociationAborted):
 class MessageStream:
     """Sends and receives DIMSE messages on an established association."""
 
-    def __init__(self, connection: Connection, peer_max_pdu_bytes: int) -> None:
+    def __init__(
+        self, connection: Connection, peer_max_pdu_bytes: int, max_pdu_bytes: int = MAX_PDU_BYTES
+    ) -> None:
+        """Begin, with what each side said that it takes."""
         self.connection = connection
+        self._max_pdu_bytes = max_pdu_bytes
         self._fragment_bytes = (peer_max_pdu_bytes or _UNLIMITED_PDU_BYTES) - 6
         if self._fragment_bytes < 2:
             self._fragment_bytes = _DEFAULT_MAX_PDU_BYTES
@@ -206,10 +210,10 @@ class MessageStream:
             connection.pos += 6
             if kind != P_DATA_TF:
                 raise self._interruption(kind, length)
-            if length > MAX_PDU_BYTES + _PDU_SLACK_BYTES:
+            if length > self._max_pdu_bytes + _PDU_SLACK_BYTES:
                 raise ProtocolError(
                     f"{connection.peer} announced a PDU of {length} bytes; "
-                    f"we allowed {MAX_PDU_BYTES}."
+                    f"we allowed {self._max_pdu_bytes}."
                 )
             if length:
                 self._pdu_left = length

@@ -10,11 +10,9 @@ from dicom_retrieve_tui.model.implementation import (
 )
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdus as pdus
 from dicom_retrieve_tui.network.associate_pdus import Associate, UserInformation, WireContext
-
-MAX_PDU_BYTES = 1 << 17
-"""Largest PDU that we let a peer send; larger ones were not faster."""
 
 CONTEXTS_MAX = 128
 """Presentation context IDs are the odd numbers from 1 to 255. Source: PS3.8 section 9.3.2.2."""
@@ -72,6 +70,7 @@ def encode_request(
     called_ae_title: str,
     proposals: Iterable[Proposal],
     user: UserIdentity | None = None,
+    max_pdu_bytes: int = MAX_PDU_BYTES,
 ) -> bytes:
     """Build the A-ASSOCIATE-RQ PDU; context IDs are 1, 3, 5 ... in the order of `proposals`."""
     proposed = tuple(proposals)
@@ -83,7 +82,9 @@ def encode_request(
             for number, each in enumerate(proposed)
         ),
         user=_about_us(
-            dict.fromkeys(each.abstract_syntax for each in proposed if each.as_scp), user
+            max_pdu_bytes,
+            dict.fromkeys(each.abstract_syntax for each in proposed if each.as_scp),
+            user,
         ),
     )
     return pdus.encode(pdus.A_ASSOCIATE_RQ, request)
@@ -191,7 +192,7 @@ _REJECTION_HINTS = {
 }
 
 
-def decode_request(pdu: bytes) -> AssociateRequest:
+def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateRequest:
     """Read an A-ASSOCIATE-RQ and accept every context in it with its first transfer syntax.
 
     Only Storage SCUs have business with our SCP, and they list the syntax they hold first.
@@ -212,7 +213,7 @@ def decode_request(pdu: bytes) -> AssociateRequest:
             WireContext(context.context_id, pdus.ACCEPTANCE, "", (context.transfer_syntax,))
             for context in contexts
         ),
-        user=_about_us(()),
+        user=_about_us(max_pdu_bytes),
     )
     return AssociateRequest(
         calling_ae_title=request.calling_ae_title,
@@ -229,9 +230,11 @@ def _first_syntax(context: WireContext) -> Context:
     return Context(context.context_id, context.abstract_syntax, context.transfer_syntaxes[0])
 
 
-def _about_us(scp_roles: Iterable[str], user: UserIdentity | None = None) -> UserInformation:
+def _about_us(
+    max_pdu_bytes: int, scp_roles: Iterable[str] = (), user: UserIdentity | None = None
+) -> UserInformation:
     return UserInformation(
-        max_pdu_bytes=MAX_PDU_BYTES,
+        max_pdu_bytes=max_pdu_bytes,
         implementation_class_uid=IMPLEMENTATION_CLASS_UID,
         implementation_version_name=IMPLEMENTATION_VERSION_NAME,
         scp_roles=tuple(scp_roles),

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import QueryModel, Selection
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,
@@ -26,10 +26,9 @@ from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
 from dicom_retrieve_tui.network.receiving import InstanceReceiver
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
-from dicom_retrieve_tui.network.services import FIND, GET, MOVE
+from dicom_retrieve_tui.network.services import FIND, GET, MOVE, in_model
 
-QUERY_RETRIEVE = tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in (*FIND, *GET, *MOVE))
-"""What every association proposes."""
+_SERVICES = (*FIND, *GET, *MOVE)
 
 _T = TypeVar("_T")
 
@@ -45,8 +44,13 @@ class Negotiation:
     def met_by(self, proposed: frozenset[Proposal]) -> bool:
         """True if an association on which `proposed` was proposed will do."""
         if self.exact:
-            return proposed == frozenset(QUERY_RETRIEVE + self.proposals)
+            return frozenset(each for each in proposed if each.as_scp) == frozenset(self.proposals)
         return proposed.issuperset(self.proposals)
+
+
+def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
+    """What every association proposes."""
+    return tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(_SERVICES, model))
 
 
 _NO_STORAGE = Negotiation()
@@ -144,7 +148,7 @@ class PacsPeer:
             raise
 
     def _open(self, needed: Negotiation, cancel: CancelToken) -> Association:
-        proposals = QUERY_RETRIEVE + needed.proposals
+        proposals = query_retrieve(self._caller.query_model) + needed.proposals
         caller = replace(self._caller, cancel=cancel)
         self._association = association = Association.request(caller, proposals)
         self._proposed = frozenset(proposals)
@@ -173,7 +177,7 @@ def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
 
 def _cut(contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
     """As many negotiations as it takes for all of `contexts`."""
-    step = CONTEXTS_MAX - len(QUERY_RETRIEVE)
+    step = CONTEXTS_MAX - len(_SERVICES)
     proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
     cuts = range(0, len(proposals), step)
     return [Negotiation(tuple(proposals[at : at + step]), exact) for at in cuts]

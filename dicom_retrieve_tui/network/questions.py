@@ -47,7 +47,7 @@ from dicom_retrieve_tui.network.clocks import Guard, within
 from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import Proposal
-from dicom_retrieve_tui.network.pacs import QUERY_RETRIEVE
+from dicom_retrieve_tui.network.pacs import query_retrieve
 from dicom_retrieve_tui.network.query import c_echo, c_find, find_context
 from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incoming
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
@@ -264,7 +264,8 @@ class Questions:
         return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
 
     def _associated(self, proposals: tuple[Proposal, ...] = ()) -> Association:
-        return Association.request(self._caller, QUERY_RETRIEVE + proposals)
+        services = query_retrieve(self._caller.query_model)
+        return Association.request(self._caller, services + proposals)
 
     def _order(self) -> Order:
         now_s = monotonic()

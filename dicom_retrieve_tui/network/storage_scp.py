@@ -26,6 +26,7 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.text import clean_text, quoted
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network.association import receive_associate_pdu
@@ -86,6 +87,7 @@ class StorageScp:
         host: str,
         port: int,
         tls: "TlsServer | None" = None,
+        max_pdu_bytes: int = MAX_PDU_BYTES,
     ) -> None:
         """Bind and listen; nothing is accepted before `start`.
 
@@ -93,6 +95,7 @@ class StorageScp:
             ae_title: Ours, by which a caller must call us.
             port: 0 takes any free port; `port` then says which.
             tls: Whoever calls must speak TLS; None: must not.
+            max_pdu_bytes: Largest PDU that a caller may send.
 
         Raises:
             ConfigError: The address cannot be bound.
@@ -104,6 +107,7 @@ class StorageScp:
         self._visitors = Visitors()
         self._refusals = _Refusals()
         self._tls = tls
+        self._max_pdu_bytes = max_pdu_bytes
         self._stop = CancelToken()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
@@ -217,7 +221,7 @@ class StorageScp:
         kind, pdu = receive_associate_pdu(connection)
         if kind != associate_pdus.A_ASSOCIATE_RQ:
             raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")
-        request = decode_request(pdu)
+        request = decode_request(pdu, self._max_pdu_bytes)
         self._check_titles(request, visitor, ours)
         if not (self._receiver.expecting or _only_verifies(request)):
             raise _Refused("nothing is expected just now", _NOTHING_EXPECTED)
@@ -228,7 +232,8 @@ class StorageScp:
                    len(request.contexts))  # fmt: skip
         connection.guard = self._idle_guard(connection)
         connection.send(request.reply)
-        return MessageStream(connection, request.peer_max_pdu_bytes), request
+        limit_bytes = self._max_pdu_bytes
+        return MessageStream(connection, request.peer_max_pdu_bytes, limit_bytes), request
 
     def _check_titles(self, request: AssociateRequest, visitor: Visitor, ours: str) -> None:
         called, calling = request.called_ae_title, request.calling_ae_title

@@ -13,7 +13,7 @@ from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_ur
 from dicom_retrieve_tui.model.callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -26,6 +26,7 @@ from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare, parse_spare
 from dicom_retrieve_tui.model.uids import ae_title_fault, uid_fault
 from dicom_retrieve_tui.model.values import (
     DEFAULT_RETRIES,
+    MAX_PDU_BYTES,
     NO,
     PARALLEL_MAX,
     RETRIES_MAX,
@@ -36,9 +37,12 @@ from dicom_retrieve_tui.model.values import (
 from dicom_retrieve_tui.tui.terms import Terms
 
 Draft = Mapping[str, str]
-"""Text by field name, and what a profile says besides of how it is protected (`SECURITY`)."""
+"""Text by field name, and what a profile says besides, of which there is no field (`CARRIED`)."""
 
-SECURITY = ("tls", "tls_ca", "tls_cert", "tls_key", "tls_insecure", "user", "passcode_file")
+CARRIED = (
+    *("tls", "tls_ca", "tls_cert", "tls_key", "tls_insecure", "user", "passcode_file"),
+    *("query_model", "max_pdu"),
+)
 """Keys of a profile that go with a draft, and are not changed from one order to the next."""
 
 
@@ -197,6 +201,8 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         output=Path(text["folder"]).expanduser(),
         layout=text["layout"],
         timeout_s=float(text["timeout"]),
+        query_model=QueryModel(text.get("query_model") or QueryModel.AUTO),
+        max_pdu_bytes=int(text.get("max_pdu") or MAX_PDU_BYTES),
         listen=parse_listen(text["listen"]) if text["listen"] and moves else None,
         umask=_umask(text["umask"]),
         keep_free=_spare(text["keep_free"]) if text["keep_free"] else DEFAULT_SPARE,
@@ -240,9 +246,13 @@ def _tls_without_certificate(draft: Draft) -> bool:
     return draft.get("tls") == YES and not draft.get("tls_cert")
 
 
-def _security_texts(settings: Settings) -> dict[str, str]:
+def _carried_texts(settings: Settings) -> dict[str, str]:
     tls, user = settings.tls, settings.user
     texts: dict[str, object] = {}
+    if settings.query_model is not QueryModel.AUTO:
+        texts["query_model"] = settings.query_model
+    if settings.max_pdu_bytes != MAX_PDU_BYTES:
+        texts["max_pdu"] = settings.max_pdu_bytes
     if tls is not None:
         texts |= {"tls": YES, "tls_ca": tls.ca, "tls_cert": tls.certificate, "tls_key": tls.key}
         texts |= {"tls_insecure": NO if tls.verify else YES}
@@ -275,7 +285,7 @@ def draft_of(terms: Terms) -> dict[str, str]:
         "parallel": str(terms.parallel),
         "timeout": f"{settings.timeout_s:g}",
         "retries": str(terms.retries),
-        **_security_texts(settings),
+        **_carried_texts(settings),
     }
 
 

@@ -5,7 +5,7 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
-from dicom_retrieve_tui.tui.form import SECURITY, defaults
+from dicom_retrieve_tui.tui.form import CARRIED, defaults
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 FIELDS = {
@@ -36,7 +36,7 @@ def preset_of(book: ProfileBook, name: str) -> Preset:
     held = resolve(book, name, {})
     said = {key: value.text for key, value in held.items() if value.origin != BUILT_IN}
     draft = {field: said[key] for key, field in FIELDS.items() if key in said}
-    draft |= {key: said[key] for key in SECURITY if key in said}
+    draft |= {key: said[key] for key in CARRIED if key in said}
     if "layout" in draft:
         draft["layout"] = _LAYOUTS.get(draft["layout"], draft["layout"])
     host = said["host"]

@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.profile import (
     Kind,
     profile_name_fault,
 )
-from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.settings import DEFAULT_CALLING_AE_TITLE
 from dicom_retrieve_tui.model.uids import ae_title_fault
 from dicom_retrieve_tui.model.values import NO, YES
@@ -36,6 +36,8 @@ _LABELS = {
     "output": "Folder",
     "layout": "Layout",
     "accept_from": "Accept",
+    "query_model": "Model",
+    "max_pdu": "Max PDU",
     "parallel": "Assoc.",
     "tls": "TLS",
     "tls_ca": "CA file",
@@ -50,6 +52,7 @@ _GROUPS = (
     ("Files", ("output", "layout")),
 )
 _SECURITY, _MORE = "Security", "More"
+_CHOICES = {"method": tuple(map(str, Method)), "query_model": tuple(map(str, QueryModel))}
 _HINTS = {
     "host": "name or address",
     "move_dest": "for C-MOVE",
@@ -95,10 +98,10 @@ def _field(key: str, group: str, usual: Mapping[str, str]) -> ProfileField:
     label = _LABELS.get(key) or key.replace("_", " ").capitalize()[:9]
     built_in = KEYS[key].default if key in KEYS else ""
     hint = usual.get(key) or built_in or _HINTS.get(key, "")
-    choices = ("", *map(str, Method)) if key == "method" else ()
+    choices = _CHOICES.get(key, ())
     if key in KEYS and KEYS[key].kind is Kind.FLAG:
-        choices = ("", YES, NO)
-    return ProfileField(key, label, group, hint, choices)
+        choices = (YES, NO)
+    return ProfileField(key, label, group, hint, ("", *choices) if choices else ())
 
 
 def usual_profile(host_name: str, listen_port: int) -> dict[str, str]:

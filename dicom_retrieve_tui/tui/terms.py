@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Method, Plan, QueryModel, Selection
 from dicom_retrieve_tui.model.settings import (
     FLAT_LAYOUT,
     HIERARCHICAL_LAYOUT,
     PRIVATE_UMASK,
     Settings,
 )
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 
 _PROGRAM = "dicom-retrieve"
 
@@ -71,6 +72,10 @@ class Terms:
         if settings.keep_free.text:
             words += ["--keep-free", settings.keep_free.text]
         words += [*_tls_words(settings.tls), *_user_words(settings.user)]
+        if settings.query_model is not QueryModel.AUTO:
+            words += ["--query-model", str(settings.query_model)]
+        if settings.max_pdu_bytes != MAX_PDU_BYTES:
+            words += ["--max-pdu", str(settings.max_pdu_bytes)]
         words += ["--timeout", f"{settings.timeout_s:g}"]
         words += ["--parallel", str(self.parallel), "--retries", str(self.retries)]
         command = shlex.join(words)

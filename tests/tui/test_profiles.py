@@ -11,8 +11,8 @@ from dicom_retrieve_tui.config.settings_file import SettingsFile
 from dicom_retrieve_tui.model.diagnosis import Check
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
-from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.tui.form import SECURITY, draft_of, read_terms
+from dicom_retrieve_tui.model.selection import QueryModel, Selection
+from dicom_retrieve_tui.tui.form import CARRIED, draft_of, read_terms
 from dicom_retrieve_tui.tui.presets import FIELDS
 from dicom_retrieve_tui.tui.profile_form import profile_fields
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
@@ -244,7 +244,7 @@ async def test_a_profile_with_tls_never_talks_in_the_clear(tmp_path: Path) -> No
 def test_nothing_that_a_profile_may_say_is_lost_on_the_way_to_an_order() -> None:
     asked_for, read_by_people = {"host", "port"}, {"notes"}
 
-    assert KEYS.keys() == {*FIELDS, *SECURITY, *asked_for, *read_by_people}
+    assert KEYS.keys() == {*FIELDS, *CARRIED, *asked_for, *read_by_people}
     assert {field.name for field in profile_fields()} == KEYS.keys() | {"name"}
 
 
@@ -254,3 +254,14 @@ def test_tls_goes_with_what_is_remembered_and_with_the_command(tmp_path: Path) -
     assert read_terms(draft_of(terms), "safe") == terms
     words = terms.headless(Selection(study_instance_uid="1.2.3"))
     assert "--tls --tls-ca /etc/ca.pem --user reader" in words
+
+
+def test_the_model_and_the_length_go_with_an_order(tmp_path: Path) -> None:
+    said = '[profiles.old]\nhost = "127.0.0.1"\nquery_model = "patient-root"\nmax_pdu = 16384\n'
+    terms = shelf(tmp_path, said).terms("old")
+
+    assert terms.settings.query_model is QueryModel.PATIENT_ROOT
+    assert terms.settings.max_pdu_bytes == 16384
+    assert read_terms(draft_of(terms), "old") == terms
+    words = terms.headless(Selection(study_instance_uid="1.2.3"))
+    assert "--query-model patient-root --max-pdu 16384" in words

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label, Select
 
-from dicom_retrieve_tui.tui.form import FIELDS, SECURITY, Draft, defaults, faults
+from dicom_retrieve_tui.tui.form import CARRIED, FIELDS, Draft, defaults, faults
 from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
 
 _PROFILE = "profile"
@@ -52,7 +52,7 @@ keep the options with which they were added."""
         super().__init__(FIELDS, {**defaults(), **(draft or {})}, id=id)
         self._presets = {preset.name: preset for preset in presets}
         self._preset = preset
-        self._security = _security_of(draft or {})
+        self._carried = _carried_by(draft or {})
 
     @property
     def preset(self) -> str:
@@ -62,7 +62,7 @@ keep the options with which they were added."""
     @property
     def draft(self) -> dict[str, str]:
         """What stands in the fields."""
-        return {**self._security, **self.texts}
+        return {**self._carried, **self.texts}
 
     def compose(self) -> ComposeResult:
         """A line for the profile, if there are any, and one for each field."""
@@ -78,7 +78,7 @@ keep the options with which they were added."""
 
     def load(self, draft: Draft) -> None:
         """Fill the fields."""
-        self._security = _security_of(draft)
+        self._carried = _carried_by(draft)
         self.fill(draft)
         self._judge()
 
@@ -140,5 +140,5 @@ keep the options with which they were added."""
         self.show_faults(faults(self.draft))
 
 
-def _security_of(draft: Draft) -> dict[str, str]:
-    return {name: draft[name] for name in SECURITY if name in draft}
+def _carried_by(draft: Draft) -> dict[str, str]:
+    return {name: draft[name] for name in CARRIED if name in draft}

@@ -69,6 +69,12 @@ CASES = {
     "output that is a file": ((*C_GET, "--output", "empty.txt"), "this is a file"),
     "output below a file": ((*C_GET, "--output", "empty.txt/a/b"), "empty.txt is a file"),
     "empty output": ((*C_GET, "--output", ""), "--output is empty"),
+    "a query model that is none": (
+        (*C_GET, "--query-model", "study"),
+        "--query-model 'study': choose study-root, patient-root or auto",
+    ),
+    "PDUs without limit": ((*C_GET, "--max-pdu", "0"), "--max-pdu '0': expected a whole number"),
+    "PDUs too long": ((*C_GET, "--max-pdu", "131073"), "from 4096 to 131072"),
     "parallel 0": ((*C_GET, "--parallel", "0"), "from 1 to 64"),
     "parallel 65": ((*C_GET, "--parallel", "65"), "from 1 to 64"),
     "parallel -1": ((*C_GET, "--parallel", "-1"), "from 1 to 64"),

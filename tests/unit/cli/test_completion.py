@@ -31,6 +31,9 @@ def test_a_line_begins_with_a_command_or_a_profile() -> None:
     [
         (("@hospital", "--meth"), ["--method"]),
         (("--method", "c-get", "--method", "c"), ["c-move", "c-get"]),
+        (("@hospital", "--query-model", "p"), ["patient-root"]),
+        (("find", "@hospital", "--level", ""), ["study", "series", "image"]),
+        (("profiles", "add", "new", "--method", ""), ["c-move", "c-get", "auto"]),
         (("@hospital", "--uid-list", ""), [FILES]),
         (("@hospital", "--output", "dir"), [FOLDERS]),
         (("@hospital", "--aet", ""), []),

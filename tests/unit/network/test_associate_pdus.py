@@ -14,9 +14,9 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdus as pdus
 from dicom_retrieve_tui.network.negotiation import (
-    MAX_PDU_BYTES,
     Context,
     Proposal,
     decode_acceptance,
@@ -87,6 +87,16 @@ def test_we_read_in_pynetdicoms_acceptance_what_it_grants(
         for number, each in enumerate(proposals)
         if results[number] == 0
     )
+
+
+def test_both_sides_are_told_the_length_that_was_chosen() -> None:
+    request, reply = A_ASSOCIATE_RQ(), A_ASSOCIATE_AC()
+    request.decode(encode_request("US", "THEM", [Proposal("1.2.3", "1.2.4")], max_pdu_bytes=8192))
+    asked = request.to_primitive()
+    reply.decode(decode_request(request.encode(), max_pdu_bytes=4096).reply)
+
+    assert asked.maximum_length_received == 8192
+    assert reply.to_primitive().maximum_length_received == 4096
 
 
 def test_pynetdicom_reads_in_our_acceptance_what_it_proposed() -> None:

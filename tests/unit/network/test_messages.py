@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerTimeout, ProtocolError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set, messages
 from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.clocks import within
 from dicom_retrieve_tui.network.connection import BUFFER_BYTES, Connection
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import (
-    MAX_PDU_BYTES,
     Proposal,
     decode_acceptance,
     decode_rejection,
@@ -45,10 +45,10 @@ def _connected(data: bytes) -> tuple[Connection, socket.socket]:
     return connection, theirs
 
 
-def _read_messages(data: bytes) -> tuple[PeerError, int]:
+def _read_messages(data: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> tuple[PeerError, int]:
     """What ended the reading of `data`, and how many bytes data sets had until then."""
     connection, theirs = _connected(data)
-    stream = MessageStream(connection, 16384)
+    stream = MessageStream(connection, 16384, max_pdu_bytes)
     taken = 0
 
     def take(piece: memoryview) -> None:
@@ -134,6 +134,13 @@ def test_a_pdu_longer_than_we_allow_ends_the_reading_at_its_header(length: int) 
 
     assert isinstance(error, ProtocolError)
     assert str(error) == f"PEER announced a PDU of {length} bytes; we allowed {MAX_PDU_BYTES}."
+
+
+def test_what_we_told_the_peer_is_the_limit() -> None:
+    fits, too_long = struct.pack(">BBL", 4, 0, 4096), struct.pack(">BBL", 4, 0, 8192)
+
+    assert isinstance(_read_messages(fits, 4096)[0], AssociationAborted)
+    assert "8192 bytes; we allowed 4096" in str(_read_messages(too_long, 4096)[0])
 
 
 @pytest.mark.parametrize("size", [0, 1, 95, 1 << 30])
