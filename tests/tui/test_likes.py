@@ -85,7 +85,7 @@ async def test_an_unknown_theme_is_told_and_ours_is_used(tmp_path: Path) -> None
 
 
 async def test_a_key_of_ones_own_works_and_is_in_the_footer_and_the_help(tmp_path: Path) -> None:
-    keys = '[keys]\nqueue.retry = "f7"\n"app.help" = "f2, ctrl+g"\n'
+    keys = '[keys]\nqueue.retry = "f7"\n"app.help" = "f8, ctrl+g"\n'
     async with opened(SIZES["large"], settings=settings(tmp_path, keys)) as bench:
         await bench.start(A, B)
         bench.main.table.focus()
@@ -96,7 +96,7 @@ async def test_a_key_of_ones_own_works_and_is_in_the_footer_and_the_help(tmp_pat
         await bench.pilot.press("f7")
         await bench.until(lambda: "Only a study that failed" in bench.text())
         await bench.pilot.press("ctrl+g")
-        await bench.until(lambda: "f2 ^g" in bench.text())
+        await bench.until(lambda: "f8 ^g" in bench.text())
         assert "queue.retry" in bench.text()
 
 

@@ -1,0 +1,60 @@
+"""The application's first start, on a real PACS: no profile, five keys, a study."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # before textual is imported
+
+from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from dicom_retrieve_tui.wiring import diagnose, find, open_session, tell_administrator
+from tests.interop.orthanc import Orthanc
+from tests.interop.process import free_port
+from tests.tui.application import SIZES, Bench
+from tests.tui.scripted import Sessions
+
+KEYS_BEYOND_TEXT = 5
+
+
+async def test_from_no_profile_to_a_study_of_orthanc(orthanc: Orthanc, tmp_path: Path) -> None:
+    pressed: list[str] = []
+    uid = orthanc.studies[0].study_instance_uid
+    shelf = ProfileShelf(tmp_path / "profiles.toml", lambda: ("pc", free_port()))
+    app = RetrieveApp(
+        open_session,
+        find=find,
+        settings=SettingsFile(tmp_path / "settings.toml"),
+        shelf=shelf,
+        contact=Contact(diagnose, tell_administrator),
+    )
+    async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
+        bench = Bench(app, pilot, Sessions())
+
+        async def press(key: str) -> None:
+            pressed.append(key)
+            await pilot.press(key)
+
+        bench.fill(output=str(tmp_path / "dicom"))  # not into the home of whoever tests
+        await pilot.press(*f"127.0.0.1:{orthanc.port}")
+        await press("tab")
+        await press("tab")
+        await pilot.press(*orthanc.ae_title)
+        await press("enter")
+        await bench.until(lambda: isinstance(app.screen, MainScreen))
+        assert "● echo" in bench.text()
+        pressed.append("paste")
+        await bench.paste(uid)
+        await press("enter")
+        await bench.until(lambda: (row := bench.row(uid)) and row.state is State.DONE)
+        await bench.until(lambda: not app.jobs.busy)
+    assert app.jobs.close()
+
+    assert len(pressed) == KEYS_BEYOND_TEXT
+    (saved,) = shelf.profiles()[0]
+    assert (saved.name, saved.said["host"]) == ("orthanc", "127.0.0.1")
+    found = list((tmp_path / "dicom").rglob("*.dcm"))
+    assert len(found) == len(orthanc.studies[0].instances)
