@@ -80,6 +80,10 @@ class AssociationAborted(PeerError):
     retryable = True
 
 
+class RequestAborted(AssociationAborted):
+    """The only answer to a request was an A-ABORT: how some refuse a service that they accepted."""
+
+
 class ContextNotAccepted(PeerError):
     """The peer accepted no presentation context for what we need."""
 

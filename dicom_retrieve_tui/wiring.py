@@ -36,6 +36,7 @@ from dicom_retrieve_tui.model.search import Found, Search
 from dicom_retrieve_tui.model.selection import Method, Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.model.status import try_c_move
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Clocks
@@ -117,6 +118,7 @@ def open_session(
             drain_s=clocks.drain_s,
             backoff=backoff,
             queue=run.queue,
+            instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
             listening_at=_reachable_at(scp, settings, desk) if scp else "",
         )
         return Session(run, study, cancel, resources=unused.pop_all(), report=desk.report_bytes)

@@ -71,6 +71,8 @@ class Study:
     """Told when a study can be shared, and when the PACS has no association left for us."""
     listening_at: str = ""
     """Host and port of our own Storage SCP; empty without one."""
+    instead_of_get: str = ""
+    """What to try where the PACS does not serve C-GET."""
     quirks: Quirks = field(default_factory=Quirks)
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
@@ -227,6 +229,7 @@ class Study:
             drain_s=self.drain_s,
             quirks=self.quirks,
             destination=self._destination,
+            instead_of_get=self.instead_of_get,
             work=work,
             peer=peer,
             worker=worker,

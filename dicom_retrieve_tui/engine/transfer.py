@@ -15,6 +15,8 @@ from dicom_retrieve_tui.errors import (
     AssociationAborted,
     Cancelled,
     ContextNotAccepted,
+    PeerError,
+    RequestAborted,
     RetrieveError,
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -41,6 +43,10 @@ class Quirks:
     """It does not honour lists of SOP Instance UIDs."""
     answers_first: bool = False
     """It has ended a C-MOVE before everything had come."""
+    takes_get: bool = False
+    """It has answered a C-GET: if it aborts one, it is not for want of the service."""
+    aborts_get: bool = False
+    """It has aborted a C-GET, and served the C-MOVE that came instead."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +59,8 @@ class Transfer:
     drain_s: float
     quirks: Quirks
     destination: str
+    instead_of_get: str
+    """What to try where the PACS does not serve C-GET."""
     work: StudyWork
     peer: Peer
     worker: int
@@ -96,29 +104,54 @@ class Transfer:
         Raises:
             RetrieveError, Cancelled: As ever; what is missing then is its owner's affair.
         """
-        if self.plan.method is Method.C_MOVE:
+        if self._moves:
             return self._ask_by_shares(self._move, busy)
         try:
             for negotiation in self.peer.negotiations(self.work.inventory)[:1]:
                 return self._ask_by_shares(partial(self._get, negotiation), busy)
         except ContextNotAccepted:
-            if self.plan.method is Method.C_GET or self.plan.move_destination is None:
+            if not self._may_move:
                 raise
             return self._ask_by_shares(self._move, busy)
         return False
 
     def _run_method(self) -> None:
-        if self.plan.method is Method.C_MOVE:
+        if self._moves:
             self._by_move()
             return
+        before = self.work.stored_count
         try:
             self._by_get()
         except ContextNotAccepted as refusal:
-            if self.plan.method is Method.C_GET or self.plan.move_destination is None:
-                raise ContextNotAccepted(
-                    f"{refusal} Try --method c-move with --move-dest and --listen."
-                ) from refusal
+            if not self._may_move:
+                raise self._with_another_way(refusal, refusal.found) from refusal
             self._by_move()
+        except RequestAborted as abort:
+            if self.quirks.takes_get or self.work.stored_count > before:
+                raise  # it serves C-GET, and this is another failure
+            found = f"{abort.found} It did so at our C-GET request: some refuse C-GET like that."
+            if not self._may_move:
+                raise self._with_another_way(abort, found) from abort
+            self._note(f"{found} Asking by C-MOVE instead, as --method auto says.")
+            self._by_move()
+            self.quirks.aborts_get = self._reported_success
+
+    @property
+    def _moves(self) -> bool:
+        """True if C-GET is not to be tried."""
+        return self.plan.method is Method.C_MOVE or (self._may_move and self.quirks.aborts_get)
+
+    @property
+    def _may_move(self) -> bool:
+        return self.plan.method is not Method.C_GET and self.plan.move_destination is not None
+
+    def _with_another_way(self, refusal: PeerError, found: str) -> PeerError:
+        """The refusal of a C-GET, with what to try instead."""
+        next_step = f"{refusal.next_step} {self.instead_of_get}".strip()
+        return type(refusal)(found, next_step=next_step)
+
+    def _note(self, text: str) -> None:
+        self.desk.emit(Noted(study_instance_uid=self.work.study_instance_uid, text=text))
 
     def _by_get(self) -> None:
         """Ask with each negotiation in turn; more than one is rare."""
@@ -272,6 +305,7 @@ class Transfer:
     def _get(self, negotiation: Any, request: RetrieveRequest) -> None:
         receiver = self.desk.receiver(self.work, self.worker)
         self._final = self.peer.c_get(self._order(request), negotiation, receiver)
+        self.quirks.takes_get = True
 
     def _move(self, request: RetrieveRequest) -> None:
         if self.plan.move_destination is None:
@@ -325,7 +359,7 @@ class Transfer:
             "The PACS says that it is done, but instances are missing: waiting for late ones, "
             f"up to {self.drain_s:.3g} s after the last."
         )
-        self.desk.emit(Noted(study_instance_uid=self.work.study_instance_uid, text=text))
+        self._note(text)
 
     @property
     def _settled(self) -> bool:

@@ -8,6 +8,7 @@ from dicom_retrieve_tui.errors import (
     AssociationRejected,
     ContextNotAccepted,
     PeerTimeout,
+    RequestAborted,
     RetrieveError,
 )
 from dicom_retrieve_tui.model.diagnosis import (
@@ -119,7 +120,7 @@ class Examination:
 
     def _failure(self, check: Check, error: RetrieveError) -> Step:
         plan = self._plan
-        not_offered = check is Check.GET and isinstance(error, ContextNotAccepted)
+        not_offered = check is Check.GET and isinstance(error, ContextNotAccepted | RequestAborted)
         if not_offered and plan.method is Method.AUTO and plan.move_destination is not None:
             self.method = Method.C_MOVE  # as a retrieval would
         keys: tuple[str, ...] = ()

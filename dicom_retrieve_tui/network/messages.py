@@ -61,6 +61,10 @@ def abort_words(source: int, reason: int) -> str:
     )
 
 
+class PeerAborted(AssociationAborted):
+    """The peer sent an A-ABORT."""
+
+
 class PeerReleased(AssociationAborted):
     """The peer asked for an orderly release where we expected a message."""
 
@@ -230,7 +234,7 @@ class MessageStream:
             )
             connection.pos += 4
             if kind == A_ABORT:
-                return AssociationAborted(
+                return PeerAborted(
                     f"{connection.peer} aborted the association {abort_words(source, reason)}."
                 )
             if kind == A_RELEASE_RQ:

@@ -313,7 +313,7 @@ class Questions:
 
     def _aborted(self, error: AssociationAborted, verb: str, otherwise: str) -> AssociationAborted:
         calling = self._caller.calling_ae_title
-        return AssociationAborted(
+        return type(error)(
             error.found,
             next_step=f"Some abort where they do not allow {verb}: ask the PACS administrator to "
             f"allow it to {calling}. {otherwise}",

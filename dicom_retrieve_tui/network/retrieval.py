@@ -1,6 +1,6 @@
 """C-GET and C-MOVE as SCU. Source: PS3.4 sections C.4.2, C.4.3, PS3.7 sections 9.1.3, 9.1.4."""
 
-from dicom_retrieve_tui.errors import InstanceUnfit, ProtocolError
+from dicom_retrieve_tui.errors import InstanceUnfit, ProtocolError, RequestAborted
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.text import quoted
@@ -9,6 +9,7 @@ from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.clocks import AnswerGuard
 from dicom_retrieve_tui.network.command_set import Command
+from dicom_retrieve_tui.network.messages import PeerAborted
 from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.receiving import (
     SOP_CLASS_NOT_SUPPORTED,
@@ -26,6 +27,7 @@ def c_get(association: Association, order: Order, receiver: InstanceReceiver) ->
 
     Raises:
         ContextNotAccepted: The peer does not offer C-GET.
+        RequestAborted: It accepted the context, and aborts at the request.
         DiskFailed: There is no room for instances; the association is of no more use.
         PeerError, Cancelled: It ended without a final response.
     """
@@ -101,9 +103,15 @@ class _Conversation:
             )
         )
         association.stream.send(context.context_id, command, identifier)
-        while True:
-            if (final := self._next(response_field)) is not None:
-                return final
+        answered_before = association.stream.received_commands
+        try:
+            while True:
+                if (final := self._next(response_field)) is not None:
+                    return final
+        except PeerAborted as error:
+            if association.stream.received_commands > answered_before:
+                raise
+            raise RequestAborted(error.found) from error
 
     def _next(self, response_field: int) -> FinalResponse | None:
         """Deal with one message; return the final response if it was that."""
