@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.diagnosis import (
     Step,
 )
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+from dicom_retrieve_tui.model.text import clean_values
 
 _WORDS = {
     Outcome.OK: "ok",
@@ -147,4 +148,5 @@ class TellingJson:
 
     def _write(self, event: str, **fields: object) -> None:
         time = utc_text(self._around.utc_now())
-        self._around.stdout.write_lines([json.dumps({"event": event, "time": time, **fields})])
+        record = clean_values({"event": event, "time": time, **fields})
+        self._around.stdout.write_lines([json.dumps(record)])

@@ -50,7 +50,9 @@ class LiveRenderer:
         live = self._live or self._start()
         line = narrate(event, self._account, self._options, width=live.console.width)
         if line is not None:
-            live.console.print(clean_text(line), markup=False, highlight=False, overflow="fold")
+            live.console.print(
+                clean_text(line), markup=False, emoji=False, highlight=False, overflow="fold"
+            )
 
     def stopping(self) -> None:
         """Let the next drawing say that the user was heard.

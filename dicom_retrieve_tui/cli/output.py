@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from dicom_retrieve_tui.cli.surroundings import Surroundings, utc_text
+from dicom_retrieve_tui.model.text import clean_values
 
 
 class Output:
@@ -17,7 +18,8 @@ class Output:
         """Write an object, if JSON was asked for."""
         if self._as_json:
             time = utc_text(self._around.utc_now())
-            self._around.stdout.write_lines([json.dumps({"event": event, "time": time, **fields})])
+            record = clean_values({"event": event, "time": time, **fields})
+            self._around.stdout.write_lines([json.dumps(record)])
 
     def lines(self, *lines: str) -> None:
         """Write lines, unless JSON was asked for."""

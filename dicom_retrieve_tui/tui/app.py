@@ -210,7 +210,8 @@ class RetrieveApp(App[None]):
         Textual's own report shows them, and there is no setting: hence this override of a method
         that is Textual's affair; a test notices when it is not called that any more.
         """
-        self.panic(Text(f"{traceback.format_exc()}{_BUG}"))
+        lines = [*map(clean_text, traceback.format_exc().splitlines()), _BUG]
+        self.panic(Text("\n".join(lines)))
 
     def _tell_of_memory(self) -> None:
         self._tell(self._memory.take_notice())

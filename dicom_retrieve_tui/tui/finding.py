@@ -87,7 +87,7 @@ class Finding:
         for found in answers:
             with self._lock:
                 if not isinstance(found, Match):
-                    self._remarks.append(found.text)
+                    self._remarks.append(clean_text(found.text))
                     continue
                 self._matches.append(found)
                 if len(self._matches) == MATCHES_MAX:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Level, Selection, join
+from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.cells import cut, tail_of
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.patients import shown_patient
@@ -87,7 +88,7 @@ def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
 
 def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str:
     """What stands in a cell."""
-    text = column.text(match)
+    text = clean_text(column.text(match))
     if column.patient:
         text = shown_patient(text, hide=hide_patients)
     text = tail_of(text, column.width) if column.name == "uid" else cut(text, column.width)
@@ -111,7 +112,7 @@ def wanted_of(matches: Sequence[Match]) -> list[Wanted]:
         Wanted(
             selection=selection,
             patient=by_study[selection.study_instance_uid].patient_id,
-            modality="/".join(by_study[selection.study_instance_uid].modalities),
+            modality=clean_text("/".join(by_study[selection.study_instance_uid].modalities)),
         )
         for selection in join(parts)
     ]

@@ -52,7 +52,7 @@ def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list
     if details.failed_attempts:
         lines.append(f"Attempts  {details.failed_attempts} failed")
     if row.reason:
-        lines += ["", "What went wrong, and what to do", clean_text(row.reason)]
+        lines += ["", "What went wrong, and what to do", row.reason]
     if row.state in {State.FAILED, State.STOPPED}:
         lines.append("r in the queue asks for what is missing, and for no more.")
     lines += _uids("Missing", details.missing, _MISSING_MAX)
@@ -61,7 +61,8 @@ def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list
         [f"{uid}  {number:,}" for uid, number in details.series],
         _SERIES_MAX,
     )
-    return [*lines, "", "The same without this screen (c copies it)", terms.headless(selection)]
+    lines += ["", "The same without this screen (c copies it)", terms.headless(selection)]
+    return [clean_text(line) for line in lines]
 
 
 def _counts(details: Details) -> str:

@@ -7,12 +7,15 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.text import quoted
+from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.finding import Finder, FoundNow
@@ -25,6 +28,7 @@ from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 
 _PERIOD_S = 0.25
 _ROOMY = 70
+_FAULTS_TOLD_MAX = 3
 
 
 class FindScreen(Screen[list[Wanted] | None]):
@@ -134,19 +138,28 @@ class FindScreen(Screen[list[Wanted] | None]):
 
     @on(FoundTable.Asked)
     def _asked(self, event: FoundTable.Asked) -> None:
+        matches = self._named(event.matches)
         match event.what:
-            case "open" if self._finder.depth == 1:
-                self._finder.open(event.matches[0])
-                self._studies = event.matches
+            case "open" if matches and self._finder.depth == 1:
+                self._finder.open(matches[0])
+                self._studies = matches
                 self._show_list()
             case "open" | "retrieve":
-                self._retrieve(event.matches)
+                self._retrieve(matches)
             case "copy":
-                self._copy(event.matches)
+                self._copy(matches)
             case "new":
                 self.action_new()
             case _:
                 self._look(anyway=True)
+
+    def _named(self, matches: Sequence[Match]) -> list[Match]:
+        """Those whose UID is one; what a PACS calls anything else, nobody can ask for."""
+        faults = [(match, uid_fault(match.uid)) for match in matches]
+        for match, fault in [each for each in faults if each[1]][:_FAULTS_TOLD_MAX]:
+            text = f"The PACS calls it {quoted(match.uid)}, which {fault}."
+            self.notify(text, severity="error", markup=False)
+        return [match for match, fault in faults if fault is None]
 
     def _retrieve(self, matches: Sequence[Match]) -> None:
         if matches:
@@ -184,7 +197,8 @@ class FindScreen(Screen[list[Wanted] | None]):
             what = f"{now.total:,} series of {self._patient_text()}"
         marked = f", {table.marked:,} marked" if table.marked else ""
         if self._finder.depth:
-            table.border_title = what + marked
+            # A str would be read for markup, and the patient is whatever the PACS says.
+            table.border_title = Content(what + marked)
             table.border_subtitle = "searching ..." if now.running else ""
         else:
             table.border_title = "Nothing was searched for yet"

@@ -1,0 +1,117 @@
+"""What a PACS says in every text that it controls stays text: it steers no screen."""
+
+from dicom_retrieve_tui.errors import PeerUnreachable
+from dicom_retrieve_tui.model.person_name import name_text
+from dicom_retrieve_tui.model.search import Remark
+from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.tui.screens.details import DetailsScreen
+from dicom_retrieve_tui.tui.screens.find import FindScreen
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
+from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+from tests.hostile import HOSTILE, odd_characters, saying, story
+from tests.tui.application import Bench, opened
+from tests.tui.builders import uids
+from tests.tui.searches import Searches, series, study
+
+_LARGE = (160, 45)
+_ALL_AT_ONCE = " ".join(each for each in HOSTILE.values() if "^" not in each)
+
+
+def _words(said: str) -> str:
+    return " ".join(clean_text(said).split())
+
+
+async def _searched(bench: Bench) -> FindScreen:
+    await bench.pilot.press("f3")
+    await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+    await bench.pilot.press("P", "enter")
+    assert isinstance(bench.app.screen, FindScreen)
+    return bench.app.screen
+
+
+async def test_what_is_said_of_a_study_is_told_word_for_word() -> None:
+    asked = dict(zip(uids(len(HOSTILE)), HOSTILE.values(), strict=True))
+    (last,) = uids(1, "1.2.840.98")
+    async with opened(_LARGE) as bench:
+        await bench.start(*asked, last)
+        await bench.tell(*(story(uid, said) for uid, said in asked.items()))
+        await bench.tell(story(last, _ALL_AT_ONCE))
+        events = bench.main.query_one(EventsPane)
+        await bench.until(lambda: "\n".join(events.lines).count("partial 1/3") == len(asked) + 1)
+        lines = [" ".join(line.split()) for line in events.lines]
+        for said in HOSTILE.values():
+            assert sum(_words(said) in line for line in lines) >= 6, said
+        assert not odd_characters("".join(lines) + bench.text())
+
+        row = bench.row(last)
+        assert row is not None
+        bench.main.table.post_message(QueueTable.Opened(row.key))
+        await bench.until(lambda: isinstance(bench.app.screen, DetailsScreen))
+        await bench.until(lambda: "Missing (2)" in bench.text())
+        text = bench.text(bench.app.screen.query_one("#details"))
+        assert text.count("[@click=app.quit]y[/] [/nothing] [ :bomb:") == 4  # reason and UIDs
+        assert not odd_characters(text)
+        assert not odd_characters(bench.text())
+
+
+async def test_what_a_search_finds_is_told_word_for_word() -> None:
+    find = Searches()
+    async with opened(_LARGE, find=find) as bench:
+        screen = await _searched(bench)
+        for number, said in enumerate(HOSTILE.values(), start=1):
+            find.tell(saying(study(number), said))
+        find.tell(saying(study(99), _ALL_AT_ONCE), Remark(text=_ALL_AT_ONCE))
+        find.end(PeerUnreachable(_ALL_AT_ONCE))
+        await bench.until(lambda: "searching" not in bench.text())
+        for said in HOSTILE.values():
+            assert bench.joined().count(_words(said)) >= 3, bench.text()
+        assert not odd_characters(bench.text())
+
+        screen.table.move_cursor(row=screen.table.get_row_index("1.2.99"))
+        await bench.pilot.press("enter")
+        find.tell(saying(series(1), _ALL_AT_ONCE))
+        find.end()
+        await bench.until(lambda: "1 series of " in bench.text())
+        assert f"1 series of {name_text(_words(_ALL_AT_ONCE))}" in bench.joined()
+        assert not odd_characters(bench.text())
+
+
+async def test_what_was_found_is_queued_word_for_word() -> None:
+    find = Searches()
+    async with opened(_LARGE, find=find) as bench:
+        screen = await _searched(bench)
+        find.tell(saying(study(1), _ALL_AT_ONCE))
+        find.end()
+        await bench.until(lambda: screen.table.count)
+        await bench.pilot.press("r")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen) and bench.row("1.2.1"))
+        await bench.until(lambda: "PATIENT" in bench.text())
+        assert _words(_ALL_AT_ONCE)[:10] in bench.joined()
+        assert not odd_characters(bench.text())
+
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Patient " in bench.text())
+        assert _words(_ALL_AT_ONCE)[:60] in bench.joined()
+        assert not odd_characters(bench.text())
+
+
+async def test_what_is_no_uid_is_named_and_nobody_asks_for_it() -> None:
+    find = Searches()
+    async with opened(_LARGE, find=find) as bench:
+        screen = await _searched(bench)
+        find.tell(study(1))
+        for number, said in enumerate(HOSTILE.values(), start=2):
+            find.tell(study(number, study_instance_uid=said))
+        find.end()
+        await bench.until(lambda: "searching" not in bench.text())
+        await bench.pilot.press("enter", "c")
+        await bench.until(lambda: bench.told().count("digits and periods") == 2)
+        assert bench.app.screen is screen
+        assert len(find.asked) == 1
+        assert bench.app.clipboard == ""
+
+        await bench.pilot.press("a", "r")
+        await bench.until(lambda: bench.sessions.opened)
+        assert [each.study_instance_uid for each in bench.session.plan.selections] == ["1.2.1"]
+        assert not odd_characters(bench.told() + bench.text())
