@@ -20,6 +20,7 @@ from tests.peers.tls_contexts import pacs_context, scu_context
 from tests.runs import files_in, move_plan, run, verdict_of
 
 _SILENT = 5
+_PLAIN = 12
 _SHUTDOWN_S = 2.0
 _TIMEOUT_S = 0.5
 """So long is waited for late instances, after each request that brought none."""
@@ -142,15 +143,18 @@ def test_a_caller_with_tls_is_told_apart_where_we_have_none(
 
 
 class _Besieged(_Pacs):
-    """Has strangers on our port that begin no handshake, and some that never end one."""
+    """Has strangers on our port: that begin no handshake, that end none, and that know of none."""
 
     finished_s = 0.0
 
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         where = ("127.0.0.1", self.scp_port)
-        strangers = [socket.create_connection(where) for _ in range(2 * _SILENT)]
+        strangers = [socket.create_connection(where) for _ in range(2 * _SILENT + _PLAIN)]
         for stranger in strangers[:_SILENT]:
             stranger.sendall(b"\x16\3\1\2\0\1\0\1\xfc\3\3")
+        for stranger in strangers[-_PLAIN:]:
+            # Half of an A-ASSOCIATE-RQ without TLS; the half is too short to be judged a record.
+            stranger.sendall(b"\1\0\0\0")
         self._socks += strangers
         statuses = super().send_to_scp(wanted)
         self.finished_s = monotonic()

@@ -189,7 +189,7 @@ LOADS = """
 import sys
 from dicom_retrieve_tui.cli.main import main
 code = main({argv})
-loaded = {{"textual", "pynetdicom", "pydicom", "rich"}} & set(sys.modules)
+loaded = {{"textual", "pynetdicom", "pydicom", "rich", "ssl"}} & set(sys.modules)
 assert not loaded, loaded
 sys.exit(code)
 """
