@@ -268,6 +268,17 @@ def tell_administrator(plan: Plan, settings: Settings) -> tuple[str, ...]:
     return tuple(administrator_lines(plan, us))
 
 
+def check_protection(settings: Settings) -> None:
+    """Read every file of TLS as a retrieval would; nothing is sent.
+
+    Raises:
+        ConfigError: One cannot be used.
+    """
+    _tls_client(settings)
+    if settings.listen is not None:
+        _tls_server(settings)
+
+
 def open_history(path: Path | None = None) -> History:
     """The history at `path`, made if it is missing, and set aside if it is damaged.
 

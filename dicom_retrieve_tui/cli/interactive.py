@@ -1,11 +1,8 @@
 """Opens the terminal application; nothing else in the command loads it."""
 
-import io
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.cli.protection import unlocked
 from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
@@ -32,7 +29,7 @@ def run_interactive(
 
     Args:
         shelf: The profiles.
-        around: Where secrets may be, but for the terminal, which is the application's.
+        around: Where secrets may be; what is not there is asked for on the screen.
         settings: Where preferences are remembered.
         preset: The profile to begin with; the remembered one if empty.
         text: What stands in the UID line at first.
@@ -40,8 +37,10 @@ def run_interactive(
     """
     from dicom_retrieve_tui.tui.app import run_app  # noqa: PLC0415 - it loads textual
     from dicom_retrieve_tui.tui.inquiry import Contact  # noqa: PLC0415 - with the application
+    from dicom_retrieve_tui.tui.keyring import Keyring  # noqa: PLC0415 - likewise
     from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - likewise
     from dicom_retrieve_tui.wiring import (  # noqa: PLC0415 - it loads the engine
+        check_protection,
         diagnose,
         find,
         open_history,
@@ -49,7 +48,6 @@ def run_interactive(
         tell_administrator,
     )
 
-    mute = replace(around, stdin=io.StringIO())
     with ExitStack() as stack:
         memory = Memory()
         if remember:
@@ -60,18 +58,16 @@ def run_interactive(
             else:
                 memory = Memory(history, notice=history.notice)
         return run_app(
-            lambda plan, settings: open_session(plan, unlocked(settings, mute)),
+            open_session,
             shelf.presets()[0],
-            find=lambda search, settings, cancel: find(search, unlocked(settings, mute), cancel),
+            find=find,
             preset=preset,
             text=text,
             memory=memory,
             settings=settings,
             shelf=shelf,
-            contact=Contact(
-                lambda plan, settings, cancel: diagnose(plan, unlocked(settings, mute), cancel),
-                tell_administrator,
-            ),
+            contact=Contact(diagnose, tell_administrator),
+            keyring=Keyring(around.environ, check_protection),
         )
 
 

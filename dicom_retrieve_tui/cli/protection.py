@@ -4,17 +4,10 @@ What stands on a command line is in the shell's history, and everybody on the ma
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.surroundings import Surroundings
-from dicom_retrieve_tui.config.secrets import (
-    PASSCODE,
-    PASSPHRASE,
-    needs_passphrase,
-    passcode_in,
-    passphrase_in,
-)
+from dicom_retrieve_tui.config import secrets
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.secret import Secret
@@ -71,41 +64,12 @@ def unlocked(settings: Settings, around: Surroundings) -> Settings:
     Raises:
         ConfigError: One is missing, and there is nobody to ask.
     """
-    return _with_passcode(_with_passphrase(settings, around), around)
 
+    def ask(question: secrets.Question) -> Secret | None:
+        hint = f" ({question.hint})" if question.hint else ""
+        return around.ask_secret(f"{question.what}{hint}: ")
 
-def _with_passcode(settings: Settings, around: Surroundings) -> Settings:
-    """From the file, else the environment, else the terminal; else the name goes alone."""
-    user = settings.user
-    if user is None:
-        return settings
-    if user.passcode_file is not None:
-        passcode: Secret | None = passcode_in(user.passcode_file)
-    elif PASSCODE in around.environ:
-        passcode = Secret(around.environ[PASSCODE])
-    else:
-        passcode = around.ask_secret(f"passcode of {user.name} (none: the name alone): ")
-    if passcode is None or not passcode.reveal():
-        return settings
-    if len(passcode.reveal().encode()) > values.USER_BYTES_MAX:
-        raise ConfigError(f"The passcode has more than {values.USER_BYTES_MAX:,} bytes.")
-    return replace(settings, user=replace(user, passcode=passcode))
-
-
-def _with_passphrase(settings: Settings, around: Surroundings) -> Settings:
-    tls = settings.tls
-    if tls is None or tls.certificate is None:
-        return settings
-    path = tls.key or tls.certificate
-    if not needs_passphrase(path):
-        return settings
-    passphrase = passphrase_in(around.environ) or around.ask_secret(f"passphrase of {path}: ")
-    if passphrase is None:
-        raise ConfigError(
-            f"--tls-key {path}: the private key needs its passphrase; without a terminal to ask "
-            f"at, put it into {PASSPHRASE} in the environment."
-        )
-    return replace(settings, tls=replace(tls, key_passphrase=passphrase))
+    return secrets.unlocked(settings, around.environ, ask)
 
 
 def _yes(args: argparse.Namespace, key: str) -> bool:

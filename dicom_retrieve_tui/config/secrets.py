@@ -1,19 +1,81 @@
-"""Where secrets come from, a terminal apart: the environment, and a file. None is ever written."""
+"""Where secrets come from: a file, the environment, else a person. None is ever written."""
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import pem
 from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.values import USER_BYTES_MAX
 
 PASSPHRASE = "DICOM_RETRIEVE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 """Holds the passphrase of the private key."""
 PASSCODE = "DICOM_RETRIEVE_PASSCODE"
 """Holds the passcode of the user; empty, the name alone is sent, and nobody is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What only a person can answer; equal ones have the same answer."""
+
+    what: str
+    """`passcode of READER`."""
+    peer: str = ""
+    """The PACS that is to get it; empty where none does."""
+    hint: str = ""
+    """What becomes of an empty answer; empty where there must be one."""
+
+
+Ask = Callable[[Question], Secret | None]
+"""Asks whoever is there; None where nobody is."""
+
+
+def unlocked(settings: Settings, environ: Mapping[str, str], ask: Ask) -> Settings:
+    """The same settings, with the secrets that they need.
+
+    Raises:
+        ConfigError: One is missing, or cannot be meant.
+    """
+    return _with_passcode(_with_passphrase(settings, environ, ask), environ, ask)
+
+
+def _with_passcode(settings: Settings, environ: Mapping[str, str], ask: Ask) -> Settings:
+    """From the file, else the environment, else a person; else the name goes alone."""
+    user = settings.user
+    if user is None:
+        return settings
+    if user.passcode_file is not None:
+        passcode: Secret | None = passcode_in(user.passcode_file)
+    elif PASSCODE in environ:
+        passcode = Secret(environ[PASSCODE])
+    else:
+        what = f"passcode of {user.name}"
+        passcode = ask(Question(what, str(settings.peer), "none: the name alone"))
+    if passcode is None or not passcode.reveal():
+        return settings
+    if len(passcode.reveal().encode()) > USER_BYTES_MAX:
+        raise ConfigError(f"The passcode has more than {USER_BYTES_MAX:,} bytes.")
+    return replace(settings, user=replace(user, passcode=passcode))
+
+
+def _with_passphrase(settings: Settings, environ: Mapping[str, str], ask: Ask) -> Settings:
+    tls = settings.tls
+    if tls is None or tls.certificate is None:
+        return settings
+    path = tls.key or tls.certificate
+    if not needs_passphrase(path):
+        return settings
+    passphrase = passphrase_in(environ) or ask(Question(f"passphrase of {path}"))
+    if passphrase is None:
+        raise ConfigError(
+            f"--tls-key {path}: the private key needs its passphrase; without a terminal to ask "
+            f"at, put it into {PASSPHRASE} in the environment."
+        )
+    return replace(settings, tls=replace(tls, key_passphrase=passphrase))
 
 
 def needs_passphrase(path: Path) -> bool:

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +15,10 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from dicom_retrieve_tui.errors import AssociationRejected
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.search import Found, Search
+from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui import theme
@@ -23,6 +28,7 @@ from dicom_retrieve_tui.tui.finding import Find, Finder
 from dicom_retrieve_tui.tui.inquiry import Contact
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
+from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.likes import Likes
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
@@ -92,6 +98,7 @@ class RetrieveApp(App[None]):
         shelf: ProfileShelf | None = None,
         contact: Contact | None = None,
         store: ProgressStore | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         """Prepare.
 
@@ -106,14 +113,22 @@ class RetrieveApp(App[None]):
             shelf: The file of the profiles; None if they are as they are.
             contact: Asks a PACS if it would work with us.
             store: Where events are folded; a new one if None.
+            keyring: Where secrets are found, and kept once they were typed.
         """
         super().__init__()
         self.store = store or ProgressStore()
         self._memory = memory or Memory()
-        self.jobs = Jobs(open_session, self.store, self._job_ended, self._memory)
-        self.finder = Finder(find)
+        self._keyring = keyring = keyring or Keyring()
+        self.jobs = Jobs(
+            lambda plan, settings: open_session(plan, keyring.unlocked(settings)),
+            self.store,
+            self._job_ended,
+            self._memory,
+        )
+        self.finder = Finder(partial(_find_unlocked, find, keyring))
         self._failed_lists = FailedLists()
-        self._shelf, self._contact = shelf, contact
+        self._shelf = shelf
+        self._contact = contact and replace(contact, keyring=keyring)
         self._likes = Likes(settings)
         self._presets, self._text = presets, text
         self._preset = preset or self._likes.held.profile
@@ -129,6 +144,7 @@ class RetrieveApp(App[None]):
             self._presets,
             memory=self._memory,
             finder=self.finder,
+            keyring=self._keyring,
             preset=self._preset,
             text=self._text,
         )
@@ -261,6 +277,8 @@ class RetrieveApp(App[None]):
 
     def _job_ended(self, ended: JobEnded) -> None:
         """On the session's thread: write the list of what failed, and let the screen know."""
+        if ended.in_vain:
+            self._keyring.doubt(ended.terms.settings)
         listed = ""
         if not ended.reason:  # else the folder may be somebody else's just now
             try:
@@ -289,6 +307,17 @@ class RetrieveApp(App[None]):
         self.notify(text, severity=severity, timeout=8, markup=False)
 
 
+def _find_unlocked(
+    find: Find, keyring: Keyring, search: Search, settings: Settings, cancel: CancelToken
+) -> Generator[Found, None, None]:
+    """The same search, with the secrets that it needs."""
+    try:
+        yield from find(search, keyring.unlocked(settings), cancel)
+    except AssociationRejected:
+        keyring.doubt(settings)
+        raise
+
+
 def run_app(
     open_session: OpenSession,
     presets: Sequence[Preset] = (),
@@ -300,6 +329,7 @@ def run_app(
     settings: SettingsStore | None = None,
     shelf: ProfileShelf | None = None,
     contact: Contact | None = None,
+    keyring: Keyring | None = None,
 ) -> int:
     """Be the application until the user leaves; returns the exit code."""
     sys.setswitchinterval(_SWITCH_S)
@@ -313,6 +343,7 @@ def run_app(
         settings=settings,
         shelf=shelf,
         contact=contact,
+        keyring=keyring,
     )
     try:
         app.run()

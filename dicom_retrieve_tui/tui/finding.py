@@ -118,8 +118,9 @@ class Finder:
         return len(self._path)
 
     def point_at(self, settings: Settings) -> None:
-        """Search there from now on; what another PACS answered is forgotten."""
-        if self._settings is not None and self._settings.peer != settings.peer:
+        """Search there from now on; forget what another PACS answered, or told another user."""
+        before = self._settings
+        if before is not None and (before.peer, before.user) != (settings.peer, settings.user):
             self._forget()
         self._settings = settings
 

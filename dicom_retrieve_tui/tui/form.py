@@ -225,8 +225,13 @@ def _tls(draft: Draft) -> TlsSettings | None:
     if draft.get("tls") != YES:
         return None
     ca, certificate, key = (_path(draft, name) for name in ("tls_ca", "tls_cert", "tls_key"))
-    verify = draft.get("tls_insecure") != YES
+    verify = not unverified(draft)
     return TlsSettings(ca=ca, certificate=certificate, key=key, verify=verify)
+
+
+def unverified(draft: Draft) -> bool:
+    """True if TLS believes whoever answers."""
+    return draft.get("tls") == YES and draft.get("tls_insecure") == YES
 
 
 def _user(draft: Draft) -> UserIdentity | None:

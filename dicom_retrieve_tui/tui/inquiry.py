@@ -1,13 +1,16 @@
 """Asking a PACS whether it would work with us, in a thread of its own. Knows no screen."""
 
+import re
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.errors import RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.diagnosis import Check, Conclusion, Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.tui.cells import ELLIPSIS
+from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
 from dicom_retrieve_tui.tui.terms import Terms
 
@@ -21,6 +24,7 @@ class Contact:
 
     diagnose: Diagnose
     tell_administrator: TellAdministrator
+    keyring: Keyring = field(default_factory=Keyring)
 
     def ask(
         self, terms: Terms, tell: Callable[[Finding], object], cancel: CancelToken, *, whole: bool
@@ -34,15 +38,18 @@ class Contact:
             whole: Look at everything; else no further than C-ECHO.
         """
         try:
-            with closing(self.diagnose(terms.plan(()), terms.settings, cancel)) as findings:
+            settings = self.keyring.unlocked(terms.settings)
+            with closing(self.diagnose(terms.plan(()), settings, cancel)) as findings:
                 for finding in findings:
                     if cancel.requested:
                         return
+                    if _refuses_us(finding):
+                        self.keyring.doubt(terms.settings)
                     tell(finding)
                     if not whole and _answered(finding):
                         return
         except RetrieveError as error:
-            tell(Step(check=Check.HOST, outcome=Outcome.FAILED, found=str(error)))
+            tell(step_of(error))
 
     def for_administrator(self, terms: Terms) -> str:
         """What the administrator of the PACS needs to know of us; asks for names, and may block."""
@@ -53,6 +60,26 @@ def _answered(finding: Finding) -> bool:
     return isinstance(finding, Step) and (
         finding.check is Check.ECHO or finding.outcome is Outcome.FAILED
     )
+
+
+def _refuses_us(finding: Finding) -> bool:
+    """True if a wrong passcode may be why."""
+    return (
+        isinstance(finding, Step)
+        and finding.check is Check.ASSOCIATION
+        and finding.outcome is Outcome.FAILED
+    )
+
+
+def step_of(error: RetrieveError) -> Step:
+    """Why nothing could be asked, with the key of the profile that the message begins with."""
+    flag = re.match(r"--([a-z-]+) ", str(error))
+    key = flag[1].replace("-", "_") if flag else ""
+    if flag is None or key not in KEYS:
+        return Step(check=Check.HOST, outcome=Outcome.FAILED, found=str(error))
+    check = Check.TLS if key.startswith("tls") else Check.ASSOCIATION
+    found = str(error)[flag.end() :]
+    return Step(check=check, outcome=Outcome.FAILED, found=found, keys=(key,))
 
 
 def finding_lines(finding: Finding) -> list[str]:

@@ -47,6 +47,11 @@ class JobEnded:
         return Counter(ending.verdict for ending in self.endings)
 
     @property
+    def in_vain(self) -> bool:
+        """True if nothing at all came of it."""
+        return bool(self.reason) or set(self.verdicts) == {Verdict.FAILED}
+
+    @property
     def missing(self) -> int:
         """Instances, of all studies."""
         return sum(len(ending.missing) for ending in self.endings)

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.form import defaults
 from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import SettingsStore
 from dicom_retrieve_tui.tui.rows import Row, RowKey
@@ -109,6 +110,7 @@ async def opened(
     store: ProgressStore | None = None,
     shelf: ProfileShelf | None = None,
     contact: Contact | None = None,
+    keyring: Keyring | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if shelf is not None:
@@ -125,6 +127,7 @@ async def opened(
         store=store,
         shelf=shelf,
         contact=contact,
+        keyring=keyring,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Bench(app, pilot, sessions)

@@ -18,6 +18,7 @@ class Searches:
     """Takes the place of `wiring.find`; every search gets its answers from the same script."""
 
     asked: list[Search] = field(default_factory=list)
+    settings: list[Settings] = field(default_factory=list)
     stopped: int = 0
     """How many searches were stopped before their end."""
 
@@ -37,6 +38,7 @@ class Searches:
         self, search: Search, settings: Settings, cancel: CancelToken
     ) -> Generator[Found, None, None]:
         self.asked.append(search)
+        self.settings.append(settings)
         while True:
             if cancel.requested:
                 self.stopped += 1

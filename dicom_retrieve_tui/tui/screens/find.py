@@ -20,7 +20,9 @@ from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.finding import Finder, FoundNow
 from dicom_retrieve_tui.tui.found_columns import wanted_of
+from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.patients import shown_patient
+from dicom_retrieve_tui.tui.screens.secret import unlock
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
@@ -59,15 +61,16 @@ class FindScreen(Screen[list[Wanted] | None]):
     }
     """
 
-    def __init__(self, finder: Finder, terms: Terms) -> None:
+    def __init__(self, finder: Finder, terms: Terms, keyring: Keyring) -> None:
         """Prepare.
 
         Args:
             finder: What was searched for before is still there.
             terms: With whom to talk, and on what terms to retrieve.
+            keyring: What that needs and only a person knows.
         """
         super().__init__()
-        self._finder, self._terms = finder, terms
+        self._finder, self._terms, self._keyring = finder, terms, keyring
         finder.point_at(terms.settings)
         self._known = 0
         self._studies: list[Match] = []
@@ -132,18 +135,20 @@ class FindScreen(Screen[list[Wanted] | None]):
             pane.show_fault(str(fault))
             pane.focus_field(fault.field)
             return
-        self._finder.search(search)
-        self._show_list()
-        self.table.focus()
+
+        def go() -> None:
+            self._finder.search(search)
+            self._show_list()
+            self.table.focus()
+
+        unlock(self, self._keyring, self._terms.settings, go)
 
     @on(FoundTable.Asked)
     def _asked(self, event: FoundTable.Asked) -> None:
         matches = self._named(event.matches)
         match event.what:
             case "open" if matches and self._finder.depth == 1:
-                self._finder.open(matches[0])
-                self._studies = matches
-                self._show_list()
+                self._open(matches)
             case "open" | "retrieve":
                 self._retrieve(matches)
             case "copy":
@@ -160,6 +165,16 @@ class FindScreen(Screen[list[Wanted] | None]):
             text = f"The PACS calls it {quoted(match.uid)}, which {fault}."
             self.notify(text, severity="error", markup=False)
         return [match for match, fault in faults if fault is None]
+
+    def _open(self, studies: Sequence[Match]) -> None:
+        """Look into a study."""
+
+        def go() -> None:
+            self._finder.open(studies[0])
+            self._studies = list(studies)
+            self._show_list()
+
+        unlock(self, self._keyring, self._terms.settings, go)
 
     def _retrieve(self, matches: Sequence[Match]) -> None:
         if matches:

@@ -20,8 +20,9 @@ from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import write_failed_list
 from dicom_retrieve_tui.tui.finding import Finder
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
-from dicom_retrieve_tui.tui.form import FormFault
+from dicom_retrieve_tui.tui.form import FormFault, unverified
 from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
@@ -29,6 +30,7 @@ from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
+from dicom_retrieve_tui.tui.screens.secret import unlock, unlock_each
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
@@ -42,6 +44,7 @@ from dicom_retrieve_tui.tui.widgets.throughput import Throughput
 from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
 
 if TYPE_CHECKING:
+    from dicom_retrieve_tui.model.settings import Settings
     from dicom_retrieve_tui.tui.listing import Tab
 
 PERIOD_S = 0.25
@@ -78,6 +81,7 @@ class MainScreen(Screen[None]):
         *,
         memory: Memory,
         finder: Finder,
+        keyring: Keyring,
         preset: str = "",
         text: str = "",
     ) -> None:
@@ -89,6 +93,7 @@ class MainScreen(Screen[None]):
             presets: The profiles.
             memory: What earlier runs left, and what was asked for lately.
             finder: What was searched for, and with what.
+            keyring: What the PACS wants to know and only a person can tell.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
         """
@@ -96,7 +101,7 @@ class MainScreen(Screen[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
         self._jobs, self._store, self._memory, self._finder = jobs, store, memory, finder
-        self._presets = presets
+        self._presets, self._keyring = presets, keyring
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
         self._echo, self._told_of = "", self.profile
@@ -194,7 +199,8 @@ class MainScreen(Screen[None]):
         except FormFault as fault:
             self._retrieve.complain(fault)
             return
-        self.app.push_screen(FindScreen(self._finder, terms), partial(self._take_found, terms))
+        screen = FindScreen(self._finder, terms, self._keyring)
+        self.app.push_screen(screen, partial(self._take_found, terms))
 
     def action_load(self) -> None:
         """Load a list of UIDs from a file."""
@@ -208,9 +214,29 @@ class MainScreen(Screen[None]):
 
     @on(RetrievePane.Ordered)
     def _ordered(self, event: RetrievePane.Ordered) -> None:
-        self._order(event.terms, event.wanted)
+        uids = [each.selection.study_instance_uid for each in event.wanted]
 
-    def _order(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
+        def keep() -> None:
+            """Nothing was sent: what was asked for stands there again."""
+            self._retrieve.line.take_paste("\n".join(uids))
+
+        self._order(event.terms, event.wanted, otherwise=keep)
+
+    def _order(
+        self,
+        terms: Terms,
+        wanted: Sequence[Wanted],
+        otherwise: Callable[[], object] = lambda: None,
+    ) -> None:
+        unlock(
+            self,
+            self._keyring,
+            terms.settings,
+            partial(self._send, terms, wanted),
+            otherwise=otherwise,
+        )
+
+    def _send(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
         added = self._jobs.add(terms, wanted)
         there = len(wanted) - added
         told = f"✓ {count(added, 'study')} queued"
@@ -223,19 +249,26 @@ class MainScreen(Screen[None]):
     def _resume(self) -> None:
         """Ask for what earlier runs left."""
         orders, faults = self._memory.left()
-        asked = sum(
-            self._jobs.add(terms, [Wanted(selection=each) for each in selections])
-            for terms, selections in orders
-        )
         for fault in faults:
             self.notify(fault, severity="warning", timeout=15, markup=False)
-        self._show_offer()
-        if asked:
-            self._retrieve.say(f"✓ {count(asked, 'study')} taken up again: what is missing")
-            self.table.focus()
-        elif not faults:
-            self.notify("Nothing was left unfinished.")
-        self._look()
+
+        def done(asked: int, left: int) -> None:
+            self._show_offer()
+            if asked:
+                self._retrieve.say(f"✓ {count(asked, 'study')} taken up again: what is missing")
+                self.table.focus()
+            elif not (faults or left):
+                self.notify("Nothing was left unfinished.")
+            self._look()
+
+        again = [
+            (
+                terms.settings,
+                partial(self._jobs.add, terms, [Wanted(selection=each) for each in selections]),
+            )
+            for terms, selections in orders
+        ]
+        unlock_each(self, self._keyring, again, done)
 
     def _forget(self) -> None:
         offer = self._memory.offer
@@ -299,12 +332,21 @@ class MainScreen(Screen[None]):
         self.table.mask_patients(hide=hide)
 
     def _retry(self, keys: list[RowKey]) -> None:
-        asked = self._jobs.retry(keys)
-        if asked:
-            self.notify(f"{count(asked, 'study')} asked for again: what is missing, and no more.")
-        else:
-            self.notify("Only a study that failed or was stopped can be asked for again.")
-        self.table.clear_marks()
+        by_settings: dict[Settings, list[RowKey]] = {}
+        for key in keys:
+            by_settings.setdefault(self._jobs.terms_of(key).settings, []).append(key)
+
+        def done(asked: int, left: int) -> None:
+            again = f"{count(asked, 'study')} asked for again: what is missing, and no more."
+            if asked:
+                self.notify(again)
+            elif not left:
+                self.notify("Only a study that failed or was stopped can be asked for again.")
+            self.table.clear_marks()
+            self._look()
+
+        again = [(held, partial(self._jobs.retry, some)) for held, some in by_settings.items()]
+        unlock_each(self, self._keyring, again, done)
 
     def _pause(self) -> None:
         if not self._jobs.paused and not self._jobs.busy:
@@ -420,6 +462,7 @@ class MainScreen(Screen[None]):
                 theirs=theirs,
                 destination=draft["destination"] if moves else "",
                 echo=self._echo,
+                unverified=unverified(draft),
             )
         )
 

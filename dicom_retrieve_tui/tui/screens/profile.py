@@ -15,8 +15,9 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.diagnosis import Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.text import clean_text
-from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.inquiry import Contact, step_of
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
+from dicom_retrieve_tui.tui.screens.secret import unlock
 from dicom_retrieve_tui.tui.shelf import Changed, Draft, ProfileShelf
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
@@ -153,7 +154,22 @@ class ProfileScreen(ModalScreen[str | None]):
             self._changed_meanwhile = isinstance(error, Changed)
             self._say(str(error), bad=True)
             return
-        self._ask(terms)
+        unlock(
+            self,
+            self._contact.keyring,
+            terms.settings,
+            partial(self._ask, terms),
+            otherwise=self._unasked,
+            complain=self._complain,
+        )
+
+    def _unasked(self) -> None:
+        """Say nothing of what is said already."""
+        if not self.query_one("#told").has_class("-bad"):
+            self._say("It is saved, but the PACS was not asked.", bad=True)
+
+    def _complain(self, error: ConfigError) -> None:
+        self._show_failure(step_of(error))
 
     def _ask(self, terms: Terms) -> None:
         self._asking.request()

@@ -16,11 +16,13 @@ from textual.widgets.option_list import Option
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.diagnosis import Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.cells import cut
-from dicom_retrieve_tui.tui.inquiry import Contact, finding_lines
+from dicom_retrieve_tui.tui.inquiry import Contact, finding_lines, step_of
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen
+from dicom_retrieve_tui.tui.screens.secret import unlock
 from dicom_retrieve_tui.tui.shelf import Draft, ProfileShelf, Saved
 from dicom_retrieve_tui.tui.terms import Terms
 
@@ -82,6 +84,8 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self._shelf, self._contact, self._current = shelf, contact, current
         self._saved: dict[str, Saved] = {}
         self._asking = CancelToken()
+        self._asked_of = ""
+        """The profile whose PACS was asked last."""
         self._findings: list[Finding] = []
         self._faults: list[str] = []
         self._blamed: dict[str, Step] = {}
@@ -138,7 +142,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        if self._findings:
+        if self._findings and self._pointed != self._asked_of:
             self._asking.request()
             self._findings = []
         self._tell()
@@ -185,13 +189,24 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             return
         self._asking.request()
         self._asking = cancel = CancelToken()
+        self._asked_of = name
         self._findings = []
         self._blamed.pop(name, None)
 
         def tell(finding: Finding) -> None:
             self.post_message(self.Found(cancel, name, finding))
 
-        self.run_worker(partial(self._contact.ask, terms, tell, cancel, whole=whole), thread=True)
+        def go() -> None:
+            ask = partial(self._contact.ask, terms, tell, cancel, whole=whole)
+            self.run_worker(ask, thread=True)
+
+        unlock(
+            self,
+            self._contact.keyring,
+            terms.settings,
+            go,
+            complain=lambda error: tell(step_of(error)),
+        )
         self._tell()
 
     def on_profiles_screen_found(self, event: Found) -> None:
@@ -286,6 +301,18 @@ def _about(saved: Saved) -> list[str]:
     to = f" to {terms.move_destination}" if terms.move_destination else ""
     ours, how = terms.settings.calling_ae_title, str(terms.method).upper()
     lines = [f"We are {ours}; {how}{to} into {terms.settings.output}"]
+    if protection := _protection(terms.settings):
+        lines.append(protection)
     if notes := saved.said.get("notes"):
         lines.append(cut(notes, 200))
     return [*lines, *saved.faults]
+
+
+def _protection(settings: Settings) -> str:
+    """How it is protected, in a sentence; empty where there is nothing to say."""
+    tls, user = settings.tls, settings.user
+    verified = "" if tls is None or tls.verify else ", no certificate verified"
+    words = [f"encrypted by TLS{verified}"] if tls else []
+    words += [f"as user {user.name}"] if user else []
+    said = "; ".join(words)
+    return said[:1].upper() + said[1:]

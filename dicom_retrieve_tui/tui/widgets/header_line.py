@@ -12,6 +12,7 @@ from dicom_retrieve_tui.tui.rows import Totals
 
 _NAME = "dicom-retrieve"
 _GAP = 2
+_UNVERIFIED = "TLS INSECURE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Peering:
     destination: str = ""
     echo: str = ""
     """How the last C-ECHO went; empty if there was none."""
+    unverified: bool = False
+    """TLS believes whoever answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ def _parts(peering: Peering, totals: Totals, *, paused: bool) -> list[_Part]:
         _Part(peering.profile, 7),
         _Part(f"{peering.ours} → {peering.theirs}" if peering.theirs else "", 6),
         _Part(f"dest {peering.destination}" if peering.destination else "", 3),
+        _Part(_UNVERIFIED if peering.unverified else "", 11),
         _Part(peering.echo, 5),
         _Part("PAUSED" if paused else "", 10, right=True),
         _Part(
@@ -101,4 +105,6 @@ class HeaderLine(Widget):
         gap = max(width - cell_len(left) - cell_len(right), 0)
         text = Text(left + " " * gap + right, no_wrap=True, overflow="crop")
         text.highlight_words([_NAME, "PAUSED"], Style(bold=True))
+        if self._peering.unverified:
+            text.highlight_words([_UNVERIFIED], Style(bold=True, reverse=True))
         return text
