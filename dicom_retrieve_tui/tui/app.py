@@ -1,4 +1,7 @@
-"""The application: screens over one controller and one store. It retrieves nothing itself."""
+"""The application: screens over one controller and one store. It retrieves nothing itself.
+
+The screens over the main one are loaded when they are wanted: the first frame waits for none.
+"""
 
 import asyncio
 import sys
@@ -6,7 +9,7 @@ import traceback
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -25,22 +28,21 @@ from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.finding import Find, Finder
-from dicom_retrieve_tui.tui.inquiry import Contact
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
 from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.likes import Likes
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
-from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
-from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen
-from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.store import ProgressStore
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.tui.inquiry import Contact
+    from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked
+    from dicom_retrieve_tui.tui.shelf import ProfileShelf
+    from dicom_retrieve_tui.tui.terms import Terms
 
 _SWITCH_S = 0.001
 """How long a thread may keep the interpreter while another waits: the associations' threads would
@@ -95,8 +97,8 @@ class RetrieveApp(App[None]):
         text: str = "",
         memory: Memory | None = None,
         settings: SettingsStore | None = None,
-        shelf: ProfileShelf | None = None,
-        contact: Contact | None = None,
+        shelf: "ProfileShelf | None" = None,
+        contact: "Contact | None" = None,
         store: ProgressStore | None = None,
         keyring: Keyring | None = None,
     ) -> None:
@@ -177,6 +179,8 @@ class RetrieveApp(App[None]):
 
     def action_profiles(self) -> None:
         """Show the saved profiles."""
+        from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen  # noqa: PLC0415 - not for the first frame
+
         if self._shelf is not None and self._contact is not None:
             screen = ProfilesScreen(self._shelf, self._contact, self._main.profile)
             self.push_screen(screen, self._chosen)
@@ -185,7 +189,7 @@ class RetrieveApp(App[None]):
         """Start with this one next time."""
         self._tell(self._likes.like_profile(event.name))
 
-    def on_administrator_asked(self, event: AdministratorAsked) -> None:
+    def on_administrator_asked(self, event: "AdministratorAsked") -> None:
         """Find out our address in a thread, and copy."""
         if self._contact is not None:
             self.run_worker(partial(self._ask_own_address, self._contact, event.terms), thread=True)
@@ -197,11 +201,15 @@ class RetrieveApp(App[None]):
 
     def action_context_help(self) -> None:
         """Show what the keys do here."""
+        from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of  # noqa: PLC0415 - not for the first frame
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(*help_of(self.screen)))
 
     async def action_leave(self) -> None:
         """Quit; ask first, while something would be stopped."""
+        from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
+
         if isinstance(self.screen, ConfirmScreen):
             return
         if not self.jobs.busy:
@@ -240,6 +248,8 @@ class RetrieveApp(App[None]):
 
     def _begin(self) -> None:
         """First use: ask for the PACS; where a file is there, but of no use, show what is wrong."""
+        from dicom_retrieve_tui.tui.screens.profile import ProfileScreen  # noqa: PLC0415 - not for the first frame
+
         if self._shelf is None or self._contact is None:
             return
         if any(self._shelf.profiles()):
@@ -268,7 +278,7 @@ class RetrieveApp(App[None]):
         chosen = name if name in names else next(iter(names), "")
         self._main.take_presets(presets, chosen, answered=answered)
 
-    def _ask_own_address(self, contact: Contact, terms: Terms) -> None:
+    def _ask_own_address(self, contact: "Contact", terms: "Terms") -> None:
         self.post_message(self.Copyable(contact.for_administrator(terms)))
 
     def _tell(self, fault: str) -> None:
@@ -327,8 +337,8 @@ def run_app(
     text: str = "",
     memory: Memory | None = None,
     settings: SettingsStore | None = None,
-    shelf: ProfileShelf | None = None,
-    contact: Contact | None = None,
+    shelf: "ProfileShelf | None" = None,
+    contact: "Contact | None" = None,
     keyring: Keyring | None = None,
 ) -> int:
     """Be the application until the user leaves; returns the exit code."""

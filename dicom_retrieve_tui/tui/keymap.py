@@ -1,11 +1,15 @@
 """Keys of one's own, by the id of a binding: judged before they replace ours."""
 
 import difflib
+import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 
 from textual.binding import Binding, InvalidBinding
 from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
+
+from dicom_retrieve_tui.tui import screens
 
 _PACKAGE = __package__ or ""
 _MODIFIERS = frozenset({"alt", "ctrl", "hyper", "meta", "shift", "super"})
@@ -16,6 +20,8 @@ _EVERYWHERE = frozenset({"app", "main"})
 
 def judge_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """The keys that can be used, by id, and a sentence for each one that cannot."""
+    if not wanted:
+        return {}, []
     ours = _bindings()
     usable: dict[str, tuple[str, ...]] = {}
     faults = []
@@ -66,6 +72,8 @@ def _is_key(text: str) -> bool:
 
 def _bindings() -> dict[str, tuple[str, ...]]:
     """Every id there is, with its keys: of all our screens and widgets."""
+    for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
+        importlib.import_module(module.name)
     keys: dict[str, tuple[str, ...]] = {}
     for kind in _kinds(DOMNode):
         for binding in Binding.make_bindings(kind.BINDINGS):

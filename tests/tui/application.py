@@ -130,7 +130,12 @@ async def opened(
         keyring=keyring,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
-        yield Bench(app, pilot, sessions)
+        bench = Bench(app, pilot, sessions)
+        # The form comes after the first frame.
+        await bench.until(
+            lambda: any(form.is_mounted for form in app.screen_stack[0].query("#form"))
+        )
+        yield bench
     app.finder.close(WAIT_S)
     assert app.jobs.close()
 

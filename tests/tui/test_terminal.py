@@ -45,10 +45,8 @@ def test_the_demonstration_in_a_terminal_of_three_sizes(
 
         terminal.type("\r")
         terminal.shows("▶", "3 failed 1", "q Quit")
-        terminal.type("n")
-        terminal.shows("⏎ Start")
-        terminal.type("1.2.3")
-        terminal.shows("1.2.3", "1 UID")
+        terminal.type("n1.2.3")
+        terminal.shows("1.2.3", "1 UID", "⏎ Start")
         terminal.type("\x7f" * 5)
         terminal.paste("\r".join(uids(500)))
         terminal.shows("500 UIDs in the list")

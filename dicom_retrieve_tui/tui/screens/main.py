@@ -1,5 +1,6 @@
 """The main screen: what to retrieve, the queue, and how it goes.
 
+The screens over it are loaded when they are wanted: the first frame waits for none of them.
 One timer looks at the store four times a second; nothing else draws numbers.
 """
 
@@ -25,11 +26,6 @@ from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
-from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
-from dicom_retrieve_tui.tui.screens.details import DetailsScreen
-from dicom_retrieve_tui.tui.screens.find import FindScreen
-from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
-from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.screens.secret import unlock, unlock_each
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.terms import Terms
@@ -174,6 +170,10 @@ class MainScreen(Screen[None]):
         """Go to the queue."""
         self.table.focus()
 
+    def action_new(self) -> None:
+        """Go to the UID line, before the next key is looked at."""
+        self.set_focus(self._retrieve.line)
+
     def action_events(self) -> None:
         """Show the events in the place of the queue, or hide them where both have room."""
         self.toggle_class("-events")
@@ -188,12 +188,16 @@ class MainScreen(Screen[None]):
         if self._retrieve.form.display and self._retrieve.form.region.height:
             self._retrieve.form.focus_field(field)
             return
+        from dicom_retrieve_tui.tui.screens.options import OptionsScreen  # noqa: PLC0415 - not for the first frame
+
         form = self._retrieve.form
         screen = OptionsScreen(self._presets, form.draft, form.preset, field)
         self.app.push_screen(screen, self._take_options)
 
     def action_find(self) -> None:
         """Find studies by C-FIND."""
+        from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
+
         try:
             terms = self._retrieve.terms
         except FormFault as fault:
@@ -204,6 +208,8 @@ class MainScreen(Screen[None]):
 
     def action_load(self) -> None:
         """Load a list of UIDs from a file."""
+        from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen  # noqa: PLC0415 - not for the first frame
+
         self.app.push_screen(LoadListScreen(), self._take_list)
 
     def on_paste(self, event: events.Paste) -> None:
@@ -299,6 +305,8 @@ class MainScreen(Screen[None]):
 
     @on(QueueTable.Opened)
     def _opened(self, event: QueueTable.Opened) -> None:
+        from dicom_retrieve_tui.tui.screens.details import DetailsScreen  # noqa: PLC0415 - not for the first frame
+
         key = event.key
         self.app.push_screen(
             DetailsScreen(
@@ -323,7 +331,6 @@ class MainScreen(Screen[None]):
             "open": lambda: self._open(event.rows),
             "resume": self._resume,
             "forget": self._forget,
-            "new": self._retrieve.line.focus,
         }
         acts[event.what]()
         self._look()
@@ -426,6 +433,8 @@ class MainScreen(Screen[None]):
             self.notify("Nothing failed.")
 
     def _ask(self, question: str, yes: str, act: Callable[[], object]) -> None:
+        from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
+
         def answered(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
             if answer:
                 act()

@@ -86,6 +86,9 @@ class FieldsForm(VerticalScroll, can_focus=False):
 
     def fill(self, texts: Mapping[str, str]) -> None:
         """Put these into the fields that are named."""
+        if not self.is_mounted:
+            self._start.update(texts)
+            return
         for field in self._fields:
             if field.name not in texts:
                 continue

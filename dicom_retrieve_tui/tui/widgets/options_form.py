@@ -50,6 +50,8 @@ keep the options with which they were added."""
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(FIELDS, {**defaults(), **(draft or {})}, id=id)
+        # A class or a list that comes after the fields would have all of them styled again.
+        self.set_class(bool(presets), "-profiles")
         self._presets = {preset.name: preset for preset in presets}
         self._preset = preset
         self._carried = _carried_by(draft or {})
@@ -68,13 +70,18 @@ keep the options with which they were added."""
         """A line for the profile, if there are any, and one for each field."""
         with Horizontal(classes="row", id="row-profile"):
             yield Label("Profile")
-            yield Select[str]([], prompt="none", compact=True, id=f"field-{_PROFILE}")
+            yield Select[str](
+                [(name, name) for name in self._presets],
+                prompt="none",
+                value=self._preset if self._preset in self._presets else Select.NULL,
+                compact=True,
+                id=f"field-{_PROFILE}",
+            )
         yield from super().compose()
 
     def on_mount(self) -> None:
         """Judge what stands there."""
-        self._show_presets()
-        self._judge()
+        self.show_faults(faults(self.draft))
 
     def load(self, draft: Draft) -> None:
         """Fill the fields."""
@@ -125,6 +132,8 @@ keep the options with which they were added."""
         self._edited()
 
     def _show_presets(self) -> None:
+        if not self.is_mounted:
+            return
         self.set_class(bool(self._presets), "-profiles")
         place = self.select(_PROFILE)
         with self.prevent(Select.Changed):
@@ -137,7 +146,8 @@ keep the options with which they were added."""
         self.post_message(self.Edited())
 
     def _judge(self) -> None:
-        self.show_faults(faults(self.draft))
+        if self.is_mounted:
+            self.show_faults(faults(self.draft))
 
 
 def _carried_by(draft: Draft) -> dict[str, str]:

@@ -50,7 +50,6 @@ class QueuePane(Vertical):
         Binding("e", "ask('export')", "Export the failed list", show=False, id="queue.export"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="queue.mask"),
         Binding("o", "ask('open')", "Open the folder", show=False, id="queue.open"),
-        Binding("n", "ask('new')", "New: to the UID line", show=False, id="queue.new"),
         Binding("u", "ask('resume')", "Resume what was left", show=False, id="queue.resume"),
         Binding("U", "ask('forget')", "Forget what was left", show=False, id="queue.forget"),
         Binding("1", "tab('all')", "All", show=False, id="queue.all"),

@@ -57,6 +57,10 @@ else on the one under the cursor."""
         Binding("a", "mark_all", "Mark all shown, or none", show=False, id="queue.mark_all"),
         Binding("s", "sort", "Sort by the next column", show=False, id="queue.sort"),
         Binding("S", "turn", "Turn the order round", show=False, id="queue.turn"),
+        # With priority, so that what is typed right after it goes to the UID line already.
+        Binding(
+            "n", "screen.new", "New: to the UID line", show=False, priority=True, id="queue.new"
+        ),
     ]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -115,10 +115,9 @@ class RetrievePane(Vertical):
         return self.query_one(UidLine)
 
     def compose(self) -> ComposeResult:
-        """Line, verdict, form."""
+        """Line and verdict; the form comes after the first frame, of which it would be a third."""
         yield UidLine(id="uids")
         yield Static("", id="verdict", markup=False)
-        yield self._form
 
     def on_mount(self) -> None:
         """Begin with what was handed in."""
@@ -126,6 +125,7 @@ class RetrievePane(Vertical):
         if self._first_text:
             self.line.take_paste(self._first_text)
         self.show_verdict()
+        self.call_after_refresh(self.mount, self._form)
 
     def show_verdict(self) -> None:
         """Say what enter would do."""
