@@ -232,7 +232,9 @@ user = "reader"
 async def test_a_profile_with_tls_never_talks_in_the_clear(tmp_path: Path) -> None:
     pacs = answers()
     async with on(tmp_path, pacs, text=TLS) as bench:
-        await bench.start("1.2.3")
+        await bench.paste("1.2.3")
+        await bench.pilot.press("enter", "enter")  # the second for no passcode
+        await bench.until(lambda: bench.sessions.opened)
         await bench.pilot.press("f2", "t")
         await bench.until(lambda: pacs.asked)
 
