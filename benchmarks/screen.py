@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import quantiles
 from time import monotonic
 
-from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
@@ -24,6 +23,7 @@ from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.form import defaults
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
+from dicom_retrieve_tui.wiring import lookup, retrieval
 
 _PERIOD_S = 0.01
 _OTHERS = 99
@@ -93,7 +93,7 @@ TIMED: list[_Timed] = []
 
 def open_session(plan: Plan, settings: Settings) -> Session:
     """The real one, timed."""
-    timed = _Timed(wiring.open_session(plan, settings))
+    timed = _Timed(retrieval.open_session(plan, settings))
     TIMED.append(timed)
     return timed  # type: ignore[return-value] # what it lacks, it hands on
 
@@ -110,7 +110,7 @@ def main() -> None:
         "parallel": parallel,
     }
     sys.setswitchinterval(application._SWITCH_S)  # noqa: SLF001 - as `run_app` does
-    app = _App(open_session, [Preset("bench", draft)], find=wiring.find, text="\n".join(uids))
+    app = _App(open_session, [Preset("bench", draft)], find=lookup.find, text="\n".join(uids))
     app.prepare(Path(figures), int(rows))
     app.run()
     app.jobs.close()

@@ -6,7 +6,8 @@ from benchmarks.scenario import Comparison, Scenario
 from benchmarks.tools import Tool
 
 _HEADLESS = (
-    "from dicom_retrieve_tui import wiring; from dicom_retrieve_tui.cli import main, command"
+    "from dicom_retrieve_tui.wiring import retrieval; "
+    "from dicom_retrieve_tui.cli import main, command"
 )
 
 

@@ -16,7 +16,8 @@ from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.presets import presets_of
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.wiring import find, open_session
+from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.retrieval import open_session
 from screenshots.svg import slim
 
 USUAL, LARGE = (80, 24), (160, 45)

@@ -25,7 +25,7 @@ from dicom_retrieve_tui.storage.permissions import Permissions
 OK, NOT_OK = 0, 1
 
 Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
-"""`wiring.retrieve`, `wiring.survey`, or a script in a test."""
+"""`wiring.retrieval.retrieve`, `wiring.retrieval.survey`, or a script in a test."""
 
 
 def run_order(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
@@ -38,9 +38,9 @@ def run_order(options: Options, around: Surroundings, engine: Engine | None = No
 
 
 def _wired(options: Options) -> Engine:
-    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
+    from dicom_retrieve_tui.wiring import retrieval  # noqa: PLC0415 - it loads the engine
 
-    return wiring.survey if options.dry_run else wiring.retrieve
+    return retrieval.survey if options.dry_run else retrieval.retrieve
 
 
 def _stream(engine: Engine, options: Options, cancel: CancelToken) -> Generator[Event, None, None]:

@@ -39,7 +39,7 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
         move_destination=move_destination,
         listening=settings.listen is not None,
     )
-    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
+    from dicom_retrieve_tui.wiring import diagnosis  # noqa: PLC0415 - it loads the engine
 
     telling: Telling = TellingJson(around) if args.json else TellingPeople(around)
     telling.begin(peer=str(settings.peer), method=str(method))
@@ -47,7 +47,7 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
     conclusion: Conclusion | None = None
     with (
         Interruption(on_first=cancel.request, on_second=telling.abandon),
-        closing(wiring.diagnose(plan, settings, cancel)) as findings,
+        closing(diagnosis.diagnose(plan, settings, cancel)) as findings,
     ):
         for finding in findings:
             telling.tell(finding)

@@ -31,7 +31,7 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.wording import count, plural
 
 Finder = Callable[[Search, Settings, CancelToken, date | None], Generator[Found, None, None]]
-"""`wiring.find`, or a script in a test."""
+"""`wiring.lookup.find`, or a script in a test."""
 
 
 def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | None = None) -> int:
@@ -48,9 +48,9 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
     for words in options.settings.dangers:
         around.stderr.say(words)
     if finder is None:
-        from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
+        from dicom_retrieve_tui.wiring import lookup  # noqa: PLC0415 - it loads the engine
 
-        finder = wiring.find
+        finder = lookup.find
     with logging_to(options.log_file):
         return _Listing(options, around).run(finder)
 

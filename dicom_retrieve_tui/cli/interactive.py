@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
+from dicom_retrieve_tui.cli import at_first_use
 from dicom_retrieve_tui.cli.usage import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.settings_file import SettingsFile, settings_path
@@ -39,14 +40,7 @@ def run_interactive(
     from dicom_retrieve_tui.tui.inquiry import Contact  # noqa: PLC0415 - with the application
     from dicom_retrieve_tui.tui.keyring import Keyring  # noqa: PLC0415 - likewise
     from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - likewise
-    from dicom_retrieve_tui.wiring import (  # noqa: PLC0415 - it loads the engine
-        check_protection,
-        diagnose,
-        find,
-        open_history,
-        open_session,
-        tell_administrator,
-    )
+    from dicom_retrieve_tui.wiring.history import open_history  # noqa: PLC0415 - it loads SQLite
 
     with ExitStack() as stack:
         memory = Memory()
@@ -58,16 +52,16 @@ def run_interactive(
             else:
                 memory = Memory(history, notice=history.notice)
         return run_app(
-            open_session,
+            at_first_use.open_session,
             shelf.presets()[0],
-            find=find,
+            find=at_first_use.find,
             preset=preset,
             text=text,
             memory=memory,
             settings=settings,
             shelf=shelf,
-            contact=Contact(diagnose, tell_administrator),
-            keyring=Keyring(around.environ, check_protection),
+            contact=Contact(at_first_use.diagnose, at_first_use.tell_administrator),
+            keyring=Keyring(around.environ, at_first_use.check_protection),
         )
 
 

@@ -26,7 +26,7 @@ _STUDIES_SHOWN_MAX = 5
 
 Answer = list[Found] | OperationFailed
 Ask = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
-"""`wiring.find_each`, or a script in a test."""
+"""`wiring.lookup.find_each`, or a script in a test."""
 
 
 def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> Options:
@@ -63,7 +63,7 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
 
 
 def _wired() -> Ask:
-    from dicom_retrieve_tui.wiring import find_each  # noqa: PLC0415 - it loads the engine
+    from dicom_retrieve_tui.wiring.lookup import find_each  # noqa: PLC0415 - it loads the engine
 
     return find_each
 

@@ -113,7 +113,7 @@ def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, n
 
 def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
     """C-ECHO: is a PACS there, and does it know us?"""
-    from dicom_retrieve_tui.wiring import echo  # noqa: PLC0415 - it loads the engine
+    from dicom_retrieve_tui.wiring.lookup import echo  # noqa: PLC0415 - it loads the engine
 
     args.target = PROFILE_SIGN + name
     fill_in(args, book)

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.cli.output import Output
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+from dicom_retrieve_tui.storage.verify import verify_folder
 
 
 def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
@@ -27,9 +28,8 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
     if not args.folder:
         raise UsageError("verify needs the folder to look at: what --output named.")
     folder = Path(args.folder)
-    from dicom_retrieve_tui import wiring  # noqa: PLC0415 - it loads the engine
 
-    studies = wiring.verify(folder, deep=args.deep)
+    studies = verify_folder(folder, deep=args.deep)
     out = Output(around, as_json=args.json)
     out.record(
         "verify_started",

@@ -5,7 +5,6 @@ so that no text whatever leads out of the output folder. No I/O here.
 """
 
 import difflib
-import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -168,7 +167,13 @@ def clean_uid(uid: str) -> str:
     """
     if _UID.fullmatch(uid) and ".." not in uid:
         return uid
-    return hashlib.sha256(uid.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _digest(uid.encode("utf-8", "surrogatepass"))
+
+
+def _digest(text: bytes) -> str:
+    from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, and hardly any name needs it
+
+    return sha256(text).hexdigest()[:32]
 
 
 def clean_value(text: str) -> str:
@@ -187,7 +192,7 @@ def clean_component(name: str) -> str:
     if name.partition(".")[0].rstrip().lower() in _DEVICES:
         name = _EMPTY + name
     if len(name.encode("utf-8", "replace")) > _COMPONENT_BYTES_MAX:
-        digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+        digest = _digest(name.encode("utf-8", "replace"))
         stem, _, suffix = name.rpartition(".")
         suffix = f".{suffix}" if stem and suffix.isascii() and len(suffix) <= 4 else ""
         name = f"{_cut(name, _COMPONENT_BYTES_MAX - 40)}-{digest}{suffix}"

@@ -15,7 +15,7 @@ from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.search_form import empty_search
 
 Find = Callable[[Search, Settings, CancelToken], Generator[Found, None, None]]
-"""`wiring.find`, or a script in a test."""
+"""`wiring.lookup.find`, or a script in a test."""
 
 MATCHES_MAX = 10_000
 """More than anybody reads; a search that finds more is too wide."""

@@ -11,7 +11,9 @@ from dicom_retrieve_tui.tui.inquiry import Contact
 from dicom_retrieve_tui.tui.rows import State
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.shelf import ProfileShelf
-from dicom_retrieve_tui.wiring import diagnose, find, open_session, tell_administrator
+from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
+from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import free_port
 from tests.tui.application import SIZES, Bench

@@ -1,4 +1,4 @@
-"""`wiring.find` against scripted peers: what is asked, what comes of it, and what is said of it."""
+"""`find` against scripted peers: what is asked, what comes of it, and what is said of it."""
 
 import threading
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from time import monotonic
 
 import pytest
 
-from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import Cancelled, ContextNotAccepted, OperationFailed, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.wiring import lookup
 from tests.peers import wire
 from tests.peers.held_pacs import spoke
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
@@ -43,7 +43,7 @@ def _find(
     split_until: date | None = None,
 ) -> list[Found]:
     given = settings(pacs.port, tmp_path, timeout_s=timeout_s)
-    return list(wiring.find(search, given, CancelToken(), split_until))
+    return list(lookup.find(search, given, CancelToken(), split_until))
 
 
 def _matches(found: Iterable[Found]) -> list[Match]:
@@ -352,7 +352,7 @@ def test_a_reader_may_take_longer_than_any_clock(
         monkeypatch.setattr(name, lambda: monotonic() + taken_s[0])
 
     with _Patient() as pacs:
-        found = wiring.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
+        found = lookup.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
         next(found)
         taken_s[0] = 10_000.0
         pacs.go_on.set()
@@ -384,7 +384,7 @@ def test_a_cancel_ends_a_list_that_never_ends(*, listens: bool, tmp_path: Path) 
     cancel = CancelToken()
 
     with _Endless(listens=listens) as pacs:
-        found = wiring.find(Search(patient_id="P"), settings(pacs.port, tmp_path), cancel)
+        found = lookup.find(Search(patient_id="P"), settings(pacs.port, tmp_path), cancel)
         assert isinstance(next(found), Match)
         cancel.request()
         started_s = monotonic()
@@ -397,7 +397,7 @@ def test_a_cancel_ends_a_list_that_never_ends(*, listens: bool, tmp_path: Path) 
 def test_closing_the_iterator_ends_the_association(tmp_path: Path) -> None:
     with _Endless(listens=False) as pacs:
         with closing(
-            wiring.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
+            lookup.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
         ) as found:
             next(found)
         for thread in threading.enumerate():

@@ -15,7 +15,7 @@ _TICK_S = 0.01
 
 @dataclass
 class Searches:
-    """Takes the place of `wiring.find`; every search gets its answers from the same script."""
+    """Takes the place of `find`; every search gets its answers from the same script."""
 
     asked: list[Search] = field(default_factory=list)
     settings: list[Settings] = field(default_factory=list)

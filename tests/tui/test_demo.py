@@ -10,7 +10,8 @@ from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.rows import State
-from dicom_retrieve_tui.wiring import find, open_session
+from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.tui.application import SIZES, Bench
 from tests.tui.scripted import Sessions
 

@@ -21,7 +21,7 @@ from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
 from dicom_retrieve_tui.tui.shelf import ProfileShelf
-from dicom_retrieve_tui.wiring import check_protection
+from dicom_retrieve_tui.wiring.protection import check_protection
 from tests.peers.certificates import Authority
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids

@@ -1,0 +1,54 @@
+"""What the application asks of the engine, loaded when it is asked: no frame waits for it."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from dicom_retrieve_tui.engine.session import Session
+    from dicom_retrieve_tui.model.cancel import CancelToken
+    from dicom_retrieve_tui.model.diagnosis import Finding
+    from dicom_retrieve_tui.model.search import Found, Search
+    from dicom_retrieve_tui.model.selection import Plan
+    from dicom_retrieve_tui.model.settings import Settings
+
+# ruff: noqa: PLC0415 - that is what this module is for
+
+
+def open_session(plan: "Plan", settings: "Settings") -> "Session":
+    """See `wiring.retrieval`."""
+    from dicom_retrieve_tui.wiring import retrieval
+
+    return retrieval.open_session(plan, settings)
+
+
+def find(
+    search: "Search", settings: "Settings", cancel: "CancelToken"
+) -> "Generator[Found, None, None]":
+    """See `wiring.lookup`."""
+    from dicom_retrieve_tui.wiring import lookup
+
+    return lookup.find(search, settings, cancel)
+
+
+def diagnose(
+    plan: "Plan", settings: "Settings", cancel: "CancelToken"
+) -> "Generator[Finding, None, None]":
+    """See `wiring.diagnosis`."""
+    from dicom_retrieve_tui.wiring import diagnosis
+
+    return diagnosis.diagnose(plan, settings, cancel)
+
+
+def tell_administrator(plan: "Plan", settings: "Settings") -> tuple[str, ...]:
+    """See `wiring.diagnosis`."""
+    from dicom_retrieve_tui.wiring import diagnosis
+
+    return diagnosis.tell_administrator(plan, settings)
+
+
+def check_protection(settings: "Settings") -> None:
+    """See `wiring.protection`."""
+    from dicom_retrieve_tui.wiring import protection
+
+    protection.check_protection(settings)

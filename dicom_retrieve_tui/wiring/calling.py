@@ -1,0 +1,34 @@
+"""How we call the PACS, whatever for."""
+
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.network.association import Caller
+from dicom_retrieve_tui.network.clocks import Clocks
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.tls import TlsClient
+
+
+def caller_for(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Caller:
+    """Whom to call, as whom, and how it is protected."""
+    return Caller(
+        peer=settings.peer,
+        calling_ae_title=settings.calling_ae_title,
+        clocks=clocks,
+        cancel=cancel,
+        tls=tls_client(settings),
+        user=settings.user,
+        query_model=settings.query_model,
+        max_pdu_bytes=settings.max_pdu_bytes,
+    )
+
+
+def tls_client(settings: Settings) -> "TlsClient | None":
+    """What we show to the PACS, and whether we believe it; None where we do not encrypt."""
+    if settings.tls is None:
+        return None
+    from dicom_retrieve_tui.network.tls import TlsClient  # noqa: PLC0415 - it loads ssl, 60 ms
+
+    return TlsClient(settings.tls)

@@ -1,0 +1,143 @@
+"""A retrieval, steered or not, and the survey of what there would be to retrieve."""
+
+from collections import deque
+from collections.abc import Generator
+from contextlib import ExitStack, nullcontext
+
+from dicom_retrieve_tui.engine.desk import Desk
+from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.session import Session
+from dicom_retrieve_tui.engine.study import Study
+from dicom_retrieve_tui.engine.survey import Survey
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event, Noted
+from dicom_retrieve_tui.model.retry import Backoff
+from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.status import try_c_move
+from dicom_retrieve_tui.network.clocks import Clocks
+from dicom_retrieve_tui.network.connection import address_towards
+from dicom_retrieve_tui.network.pacs import PacsPeer
+from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.storage.permissions import Permissions
+from dicom_retrieve_tui.storage.store import InstanceStore
+from dicom_retrieve_tui.wiring.calling import caller_for
+from dicom_retrieve_tui.wiring.listening import listen
+
+_BACKOFF = Backoff()
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - to be told apart, not to be bound
+
+
+def retrieve(
+    plan: Plan, settings: Settings, cancel: CancelToken, backoff: Backoff = _BACKOFF
+) -> Generator[Event, None, None]:
+    """Retrieve everything in `plan`, telling the story as events.
+
+    Closing the iterator cancels the retrieval and joins its threads.
+
+    Raises:
+        ConfigError: Before the first event: the output folder or the listening port cannot be used.
+    """
+    session = open_session(plan, settings, cancel, backoff)
+    session.finish()
+    yield from session.events()
+
+
+def open_session(
+    plan: Plan,
+    settings: Settings,
+    cancel: CancelToken | None = None,
+    backoff: Backoff = _BACKOFF,
+) -> Session:
+    """Make ready for a retrieval that is steered while it goes on.
+
+    Nothing is sent before its events are read. Whoever never reads them calls `Session.close`.
+
+    Args:
+        plan: What to begin with: no study at all, perhaps. Its options hold for all that is added.
+        cancel: Does what `Session.cancel` does, within a second, and also from a signal handler.
+
+    Raises:
+        ConfigError: The output folder or the listening port cannot be used.
+    """
+    cancel = cancel or CancelToken()
+    outbox: deque[Event] = deque()
+    clocks = Clocks.from_timeout(settings.timeout_s)
+    with ExitStack() as unused:
+        planned = [selection.study_instance_uid for selection in plan.selections]
+        store = InstanceStore(
+            settings.output,
+            settings.layout,
+            planned,
+            Permissions(settings.umask),
+            settings.keep_free,
+        )
+        unused.callback(store.close)
+        desk = Desk(store, outbox.append)
+        _note_dangers(settings, outbox)
+        scp = _storage_scp(desk, clocks, settings, plan)
+        if scp is not None:
+            unused.enter_context(scp)
+        run = _run(plan, settings, clocks, outbox, cancel)
+        study = Study(
+            plan=plan,
+            desk=desk,
+            drain_s=clocks.drain_s,
+            backoff=backoff,
+            queue=run.queue,
+            instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
+            listening_at=_reachable_at(scp, settings, desk) if scp else "",
+        )
+        return Session(run, study, cancel, resources=unused.pop_all(), report=desk.report_bytes)
+
+
+def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
+    """Ask what there would be to retrieve; nothing is retrieved and nothing written.
+
+    Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
+    """
+    outbox: deque[Event] = deque()
+    clocks = Clocks.from_timeout(settings.timeout_s)
+    _note_dangers(settings, outbox)
+    run = _run(plan, settings, clocks, outbox, cancel)
+    run.queue.close()
+    yield from run.events(
+        Survey(outbox.append),
+        resources=nullcontext(),
+        report=lambda: None,
+    )
+
+
+def _run(
+    plan: Plan, settings: Settings, clocks: Clocks, outbox: deque[Event], cancel: CancelToken
+) -> Run:
+    caller = caller_for(settings, clocks, cancel)
+    return Run(
+        plan=plan,
+        peer_name=str(settings.peer),
+        open_peer=lambda worker: PacsPeer(caller, worker, outbox.append),
+        outbox=outbox,
+        cancel=cancel,
+    )
+
+
+def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
+    """Say on every run what a security officer would not like."""
+    for words in settings.dangers:
+        outbox.append(Noted(study_instance_uid=None, text=words))
+
+
+def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings, plan: Plan) -> StorageScp | None:
+    return None if settings.listen is None else listen(clocks, settings, plan, desk)
+
+
+def _reachable_at(scp: StorageScp, settings: Settings, desk: Desk) -> str:
+    """Host and port as the PACS needs them; a word if we listen where nobody thought of."""
+    if scp.host not in _EVERYWHERE:
+        return f"{scp.host}:{scp.port}"
+    text = (
+        f"Listening on port {scp.port} of every interface of this machine, as --listen {scp.host} "
+        "says; --listen PORT alone takes only the one towards the PACS."
+    )
+    desk.emit(Noted(study_instance_uid=None, text=text))
+    return f"{address_towards(settings.peer.endpoint)}:{scp.port}"
