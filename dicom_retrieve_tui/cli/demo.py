@@ -5,64 +5,32 @@ goes to, so that the demonstration shows the product and not a show.
 """
 
 import argparse
-import socket
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
 
 from dicom_retrieve_tui.cli.command import OK, Engine, run_order
+from dicom_retrieve_tui.cli.demo_server import (
+    CALLING,
+    DESTINATION,
+    HOST,
+    DemoServer,
+    DemoStudy,
+    offer_destination,
+    peer_of,
+)
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.paths import check_output
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
-from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.selection import Method, Plan, Selection
 from dicom_retrieve_tui.model.settings import HIERARCHICAL_LAYOUT, Settings
 from dicom_retrieve_tui.model.wording import folder_text
 
-_HOST = "127.0.0.1"
-_CALLING = "DEMO_SCU"
-_DESTINATION = "DEMO_SCP"
 _PARALLEL = 2
-
-
-class DemoStudy(Protocol):
-    """What the demonstration needs to know of a study."""
-
-    @property
-    def study_instance_uid(self) -> str:
-        """Study Instance UID (0020,000D)."""
-
-    @property
-    def description(self) -> str:
-        """Study Description (0008,1030)."""
-
-    @property
-    def number_of_instances(self) -> int:
-        """How many instances it has."""
-
-
-class DemoServer(Protocol):
-    """`demo.pacs.DemoPacs`, up and answering."""
-
-    @property
-    def ae_title(self) -> str:
-        """Its AE title."""
-
-    @property
-    def port(self) -> int:
-        """Where it listens, on the loopback interface."""
-
-    @property
-    def studies(self) -> Sequence[DemoStudy]:
-        """What it holds."""
-
-    def register_destination(self, ae_title: str, host: str, port: int) -> None:
-        """Make a move destination known."""
 
 
 OpenPacs = Callable[[], AbstractContextManager[DemoServer]]
@@ -149,15 +117,14 @@ class _Headless:
         return self._options(plan, self._settings(output))
 
     def _move_order(self, orders: list[Selection], output: Path) -> Options:
-        port = free_port()
-        self._pacs.register_destination(_DESTINATION, _HOST, port)
+        port = offer_destination(self._pacs)
         plan = Plan(
             selections=tuple(orders),
             method=Method.C_MOVE,
-            move_destination=_DESTINATION,
+            move_destination=DESTINATION,
             listening=True,
         )
-        settings = self._settings(output, listen=(_HOST, port))
+        settings = self._settings(output, listen=(HOST, port))
         return self._options(plan, settings)
 
     def _options(self, plan: Plan, settings: Settings) -> Options:
@@ -166,7 +133,7 @@ class _Headless:
     def _settings(self, output: Path, listen: tuple[str | None, int] | None = None) -> Settings:
         return Settings(
             peer=peer_of(self._pacs),
-            calling_ae_title=_CALLING,
+            calling_ae_title=CALLING,
             output=output,
             layout=HIERARCHICAL_LAYOUT,
             listen=listen,
@@ -178,8 +145,7 @@ class _Headless:
 
 def _serve(pacs: DemoServer, around: Surroundings) -> int:
     """Keep the PACS up until a signal comes; stopping it is what it is for, hence exit code 0."""
-    port = free_port()
-    pacs.register_destination(_DESTINATION, _HOST, port)
+    port = offer_destination(pacs)
     around.stdout.write_lines(serving_text(pacs, port))
     over = threading.Event()
     with Interruption(on_first=over.set, on_second=lambda: None):
@@ -191,10 +157,10 @@ def _serve(pacs: DemoServer, around: Surroundings) -> int:
 
 def serving_text(pacs: DemoServer, destination_port: int) -> list[str]:
     """Where the PACS is, what it holds, and command lines to paste."""
-    url = f"pacs://{_HOST}:{pacs.port}"
+    url = f"pacs://{HOST}:{pacs.port}"
     uid = pacs.studies[0].study_instance_uid
     common = [f"  {PROGRAM} {url} --called-aet {pacs.ae_title} \\", f"      --study-uid {uid} \\"]
-    by_move = f"--move-dest {_DESTINATION} --listen {_HOST}:{destination_port}"
+    by_move = f"--move-dest {DESTINATION} --listen {HOST}:{destination_port}"
     return [
         f"The demonstration PACS is up, on this machine only: {peer_of(pacs)}",
         "",
@@ -219,15 +185,3 @@ def _study_line(study: DemoStudy) -> str:
 def selection_of(study: DemoStudy) -> Selection:
     """A whole study."""
     return Selection(study_instance_uid=study.study_instance_uid)
-
-
-def peer_of(pacs: DemoServer) -> PeerAE:
-    """The PACS as the command addresses it."""
-    return PeerAE(ae_title=pacs.ae_title, endpoint=Endpoint(host=_HOST, port=pacs.port))
-
-
-def free_port() -> int:
-    """A port that nobody has now; the PACS must know it before our listener is up."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])

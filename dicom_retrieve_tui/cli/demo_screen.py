@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.demo import free_port
+from dicom_retrieve_tui.cli.demo_server import CALLING, DESTINATION, offer_destination
 from dicom_retrieve_tui.cli.interactive import open_shelf, run_interactive
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
@@ -32,8 +32,7 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
         tempfile.TemporaryDirectory(prefix="dicom-retrieve-demo-") as saved,
         DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs,
     ):
-        port = free_port()
-        pacs.register_destination("DEMO_SCP", pacs.host, port)
+        port = offer_destination(pacs)
         profiles = Path(saved) / "profiles.toml"
         settings = settings_path(profiles)
         with contextlib.suppress(OSError):
@@ -61,14 +60,14 @@ def save_demo_profiles(path: Path, pacs: DemoPacs, folder: Path, port: int) -> N
         "host": pacs.host,
         "port": str(pacs.port),
         "called_aet": pacs.ae_title,
-        "aet": "DEMO_SCU",
+        "aet": CALLING,
         "method": "c-get",
         "output": str(folder),
         "layout": HIERARCHICAL,
         "parallel": "2",
         "retries": "0",
     }
-    by_move = {"method": "c-move", "move_dest": "DEMO_SCP", "listen": f"{pacs.host}:{port}"}
+    by_move = {"method": "c-move", "move_dest": DESTINATION, "listen": f"{pacs.host}:{port}"}
     book = ProfileBook.load(path)
     book.put("demo", common)
     book.put("demo-move", {**common, **by_move})
