@@ -10,22 +10,26 @@ from tempfile import TemporaryDirectory
 from textual.pilot import Pilot
 
 from dicom_retrieve_tui.cli.demo_screen import save_demo_profiles
-from dicom_retrieve_tui.config.profiles_file import ProfileBook
+from dicom_retrieve_tui.cli.interactive import open_shelf
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.presets import presets_of
+from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
+from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
+from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
 from dicom_retrieve_tui.wiring.lookup import find
 from dicom_retrieve_tui.wiring.retrieval import open_session
-from screenshots.svg import slim
+from screenshots.svg import lines_of, slim
 
 USUAL, LARGE = (80, 24), (160, 45)
 _FOLDER = Path("dicom")
 """Relative: a picture shows no path of the machine that drew it."""
 _PACE_S = 0.1
 _FAILS_ONCE = 2
-_WAIT_S = 60.0
+_WAIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,11 @@ class Stage:
         screen = self.app.screen_stack[0]
         assert isinstance(screen, MainScreen)  # noqa: S101 - it always is
         return screen
+
+    @property
+    def words(self) -> str:
+        """What the screen says now."""
+        return "\n".join(lines_of(self.picture()))
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for it."""
@@ -78,6 +87,22 @@ async def _help(stage: Stage) -> None:
     await stage.pilot.press("escape", "question_mark")
 
 
+async def _find(stage: Stage) -> None:
+    await stage.pilot.press("f3")
+    await stage.until(lambda: isinstance(stage.app.screen, FindScreen))
+    await stage.pilot.press(*"DEMO*", "enter")
+    found = stage.app.screen.query_one(FoundTable)
+    await stage.until(lambda: found.count and found.border_subtitle == "")
+    await stage.pilot.press("space")
+
+
+async def _profiles(stage: Stage) -> None:
+    await stage.pilot.press("f2")
+    await stage.until(lambda: isinstance(stage.app.screen, ProfilesScreen))
+    await stage.pilot.press("D")
+    await stage.until(lambda: "Nothing stands against" in stage.words)
+
+
 _Lead = Callable[[Stage], Awaitable[None]]
 PICTURES: dict[str, tuple[tuple[int, int], float, _Lead]] = {
     "running": (USUAL, _PACE_S, _running),
@@ -85,6 +110,8 @@ PICTURES: dict[str, tuple[tuple[int, int], float, _Lead]] = {
     "finished": (USUAL, 0.0, _finished),
     "details": (USUAL, 0.0, _details),
     "help": (USUAL, 0.0, _help),
+    "find": (USUAL, 0.0, _find),
+    "profiles": (USUAL, 0.0, _profiles),
 }
 """The size of the terminal, the seconds that the PACS takes for an instance, and the way there."""
 
@@ -102,12 +129,21 @@ async def draw(name: str) -> str:
 async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
     studies = demo_studies()
     uids = [study.study_instance_uid for study in studies]
-    with DemoPacs(studies=studies, busy_once=[uids[_FAILS_ONCE]], pace_s=pace_s) as pacs:
-        with TemporaryDirectory() as saved:
-            profiles = Path(saved) / "profiles.toml"
-            save_demo_profiles(profiles, pacs, _FOLDER, 11112)
-            presets, _ = presets_of(ProfileBook.load(profiles))
-        app = RetrieveApp(open_session, presets, find=find, text="\n".join(uids))
+    with (
+        TemporaryDirectory() as saved,
+        DemoPacs(studies=studies, busy_once=[uids[_FAILS_ONCE]], pace_s=pace_s) as pacs,
+    ):
+        profiles = Path(saved) / "profiles.toml"
+        save_demo_profiles(profiles, pacs, _FOLDER, 11112)
+        shelf = open_shelf(profiles)
+        app = RetrieveApp(
+            open_session,
+            shelf.presets()[0],
+            find=find,
+            shelf=shelf,
+            contact=Contact(diagnose, tell_administrator),
+            text="\n".join(uids),
+        )
         try:
             async with app.run_test(size=size, notifications=True) as pilot:
                 yield Stage(app, pilot)
