@@ -178,7 +178,7 @@ _TWICE, _ONCE, _NOT = 2, 1, 0
         (0xA701, _TWICE, "unable to calculate the matches", "Try again later"),
         (0xA702, _TWICE, "unable to perform the sub-operations", "try --method c-move"),
         (0xA7FF, _TWICE, "out of resources", "Try again later"),
-        (0xA900, _NOT, "does not match the SOP class", "try the other --method"),
+        (0xA900, _NOT, "does not match the SOP class", "try --query-model"),
         (0xB000, _TWICE, "one or more failed", "log of the PACS"),
         (0xC000, _ONCE, "unable to process", "log of the PACS"),
         (0xC123, _ONCE, "unable to process", "log of the PACS"),
