@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
+from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.model.wording import count
 
 _STUDIES_SHOWN_MAX = 5
@@ -82,7 +83,10 @@ class _Found:
             return
         matches = [each for each in answer if isinstance(each, Match)]
         uids = [each.study_instance_uid for each in matches if _is_meant(lookup, each)]
-        if not uids:
+        if broken := [uid for uid in uids if uid_fault(uid)]:
+            # A PACS that answers * would otherwise be asked for all that it has.
+            self._fault(lookup, f"the PACS answers {_some(broken)!r} where a UID was due")
+        elif not uids:
             self._fault(lookup, f"the PACS has no study with {lookup.subject}")
         elif len(uids) > 1 and lookup.accession_number:
             self._fault(

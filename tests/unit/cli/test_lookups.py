@@ -128,3 +128,12 @@ def test_lists_exclude_each_other(tmp_path: Path) -> None:
 
     assert result.code == 1
     assert "--uid-list and --patient-list exclude each other" in result.err
+
+
+def test_what_is_no_uid_is_never_asked_for() -> None:
+    archive = Archive([study("*", "A1")], [study(A, "A2")])
+
+    options = archive.resolve("A1\nA2\n", "--accession-list")
+
+    assert options.plan.selections == (Selection.of(A),)
+    assert "line 1: the PACS answers '*' where a UID was due" in "\n".join(options.left_out)
