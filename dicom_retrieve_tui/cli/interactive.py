@@ -36,7 +36,7 @@ def run_interactive(
         text: What stands in the UID line at first.
         remember: Keep what is asked for in the user's history, and offer what is left in it.
     """
-    from dicom_retrieve_tui.tui.app import run_app  # noqa: PLC0415 - it loads textual
+    from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - it loads textual
     from dicom_retrieve_tui.tui.inquiry import Contact  # noqa: PLC0415 - with the application
     from dicom_retrieve_tui.tui.keyring import Keyring  # noqa: PLC0415 - likewise
     from dicom_retrieve_tui.tui.memory import Memory  # noqa: PLC0415 - likewise
@@ -51,7 +51,7 @@ def run_interactive(
                 memory = Memory(notice=str(error))
             else:
                 memory = Memory(history, notice=history.notice)
-        return run_app(
+        app = RetrieveApp(
             at_first_use.open_session,
             shelf.presets()[0],
             find=at_first_use.find,
@@ -63,6 +63,7 @@ def run_interactive(
             contact=Contact(at_first_use.diagnose, at_first_use.tell_administrator),
             keyring=Keyring(around.environ, at_first_use.check_protection),
         )
+        return run_app(app)
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:

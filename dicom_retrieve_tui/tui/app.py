@@ -25,6 +25,7 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui import theme
+from dicom_retrieve_tui.tui.aftermath import list_failed, told_of
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.finding import Find, Finder
@@ -289,13 +290,7 @@ class RetrieveApp(App[None]):
         """On the session's thread: write the list of what failed, and let the screen know."""
         if ended.in_vain:
             self._keyring.doubt(ended.terms.settings)
-        listed = ""
-        if not ended.reason:  # else the folder may be somebody else's just now
-            try:
-                path = self._failed_lists.keep(ended.terms.settings.output, ended.failed)
-                listed = str(path or "")
-            except OSError as error:
-                listed = f"nowhere: {error.strerror}"
+        listed = list_failed(self._failed_lists, ended)
         self.post_message(self.JobOver(ended, listed))
 
     def on_retrieve_app_job_over(self, event: JobOver) -> None:
@@ -307,13 +302,8 @@ class RetrieveApp(App[None]):
         if ended.reason:
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
-        total = len(ended.endings)
-        verdicts = ", ".join(f"{number:,} {word}" for word, number in ended.verdicts.items())
-        missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
-        text = f"{count(total, 'study')}: {verdicts}{missing}"
-        if event.listed:
-            text += f"\nWhat failed is listed in {event.listed}"
         severity: Literal["warning", "information"] = "warning" if event.listed else "information"
+        text = told_of(ended, event.listed)
         self.notify(text, severity=severity, timeout=8, markup=False)
 
 
@@ -328,33 +318,9 @@ def _find_unlocked(
         raise
 
 
-def run_app(
-    open_session: OpenSession,
-    presets: Sequence[Preset] = (),
-    *,
-    find: Find,
-    preset: str = "",
-    text: str = "",
-    memory: Memory | None = None,
-    settings: SettingsStore | None = None,
-    shelf: "ProfileShelf | None" = None,
-    contact: "Contact | None" = None,
-    keyring: Keyring | None = None,
-) -> int:
+def run_app(app: RetrieveApp) -> int:
     """Be the application until the user leaves; returns the exit code."""
     sys.setswitchinterval(_SWITCH_S)
-    app = RetrieveApp(
-        open_session,
-        presets,
-        find=find,
-        preset=preset,
-        text=text,
-        memory=memory,
-        settings=settings,
-        shelf=shelf,
-        contact=contact,
-        keyring=keyring,
-    )
     try:
         app.run()
     finally:

@@ -80,7 +80,8 @@ def action_context_help(self):
     raise ZeroDivisionError("of a bug")
 
 RetrieveApp.action_context_help = action_context_help
-raise SystemExit(run_app(lambda plan, settings: None, find=lambda *_: iter(())))
+app = RetrieveApp(lambda plan, settings: None, find=lambda *_: iter(()))
+raise SystemExit(run_app(app))
 """
 
 

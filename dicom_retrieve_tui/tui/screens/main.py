@@ -4,7 +4,7 @@ The screens over it are loaded when they are wanted: the first frame waits for n
 One timer looks at the store four times a second; nothing else draws numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,17 +16,13 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.failed_list import write_failed_list
 from dicom_retrieve_tui.tui.finding import Finder
-from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.form import FormFault, unverified
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.memory import Memory
-from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
-from dicom_retrieve_tui.tui.screens.secret import unlock, unlock_each
+from dicom_retrieve_tui.tui.steering import Steering
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
@@ -40,7 +36,6 @@ from dicom_retrieve_tui.tui.widgets.throughput import Throughput
 from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.model.settings import Settings
     from dicom_retrieve_tui.tui.listing import Tab
 
 PERIOD_S = 0.25
@@ -100,6 +95,14 @@ class MainScreen(Screen[None]):
         self._presets, self._keyring = presets, keyring
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
+        self._steering = Steering(
+            self,
+            self._queue,
+            jobs=jobs,
+            memory=memory,
+            keyring=keyring,
+            after=self._after,
+        )
         self._echo, self._told_of = "", self.profile
 
     def compose(self) -> ComposeResult:
@@ -226,67 +229,19 @@ class MainScreen(Screen[None]):
             """Nothing was sent: what was asked for stands there again."""
             self._retrieve.line.take_paste("\n".join(uids))
 
-        self._order(event.terms, event.wanted, otherwise=keep)
-
-    def _order(
-        self,
-        terms: Terms,
-        wanted: Sequence[Wanted],
-        otherwise: Callable[[], object] = lambda: None,
-    ) -> None:
-        unlock(
-            self,
-            self._keyring,
-            terms.settings,
-            partial(self._send, terms, wanted),
-            otherwise=otherwise,
-        )
-
-    def _send(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
-        added = self._jobs.add(terms, wanted)
-        there = len(wanted) - added
-        told = f"✓ {count(added, 'study')} queued"
-        self._retrieve.say(f"{told}, {there:,} there already" if there else told)
-        self._show_offer()
-        self.table.focus()
-        self._look()
+        self._steering.order(event.terms, event.wanted, otherwise=keep)
 
     @on(RetrievePane.Resumed)
-    def _resume(self) -> None:
-        """Ask for what earlier runs left."""
-        orders, faults = self._memory.left()
-        for fault in faults:
-            self.notify(fault, severity="warning", timeout=15, markup=False)
+    def _resumed(self) -> None:
+        self._steering.resume()
 
-        def done(asked: int, left: int) -> None:
-            self._show_offer()
-            if asked:
-                self._retrieve.say(f"✓ {count(asked, 'study')} taken up again: what is missing")
-                self.table.focus()
-            elif not (faults or left):
-                self.notify("Nothing was left unfinished.")
-            self._look()
-
-        again = [
-            (
-                terms.settings,
-                partial(self._jobs.add, terms, [Wanted(selection=each) for each in selections]),
-            )
-            for terms, selections in orders
-        ]
-        unlock_each(self, self._keyring, again, done)
-
-    def _forget(self) -> None:
-        offer = self._memory.offer
-        if offer is None:
-            self.notify("Nothing was left unfinished.")
-        else:
-            question = f"{offer}. Forget that? What has come stays."
-            self._ask(question, "Forget", self._forget_left)
-
-    def _forget_left(self) -> None:
-        self._memory.forget_left()
+    def _after(self, told: str) -> None:
+        """Show what has been done to the queue, and say what there is to say."""
         self._show_offer()
+        if told:
+            self._retrieve.say(told)
+            self.table.focus()
+        self._look()
 
     def _show_offer(self) -> None:
         """Offer what is left, as long as nobody has asked for anything else."""
@@ -318,128 +273,10 @@ class MainScreen(Screen[None]):
 
     @on(QueuePane.Asked)
     def _asked(self, event: QueuePane.Asked) -> None:
-        keys = [row.key for row in event.rows]
-        acts: dict[str, Callable[[], object]] = {
-            "retry": lambda: self._retry(keys),
-            "pause": self._pause,
-            "stop": lambda: self._stop(event.rows),
-            "stop_all": self._stop_all,
-            "promote": lambda: self._promote(event.rows),
-            "remove": lambda: self._remove(keys),
-            "copy": lambda: self._copy(keys),
-            "export": self._export,
-            "open": lambda: self._open(event.rows),
-            "resume": self._resume,
-            "forget": self._forget,
-        }
-        acts[event.what]()
-        self._look()
+        self._steering.act(event.what, event.rows)
 
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
-
-    def _retry(self, keys: list[RowKey]) -> None:
-        by_settings: dict[Settings, list[RowKey]] = {}
-        for key in keys:
-            by_settings.setdefault(self._jobs.terms_of(key).settings, []).append(key)
-
-        def done(asked: int, left: int) -> None:
-            again = f"{count(asked, 'study')} asked for again: what is missing, and no more."
-            if asked:
-                self.notify(again)
-            elif not left:
-                self.notify("Only a study that failed or was stopped can be asked for again.")
-            self.table.clear_marks()
-            self._look()
-
-        again = [(held, partial(self._jobs.retry, some)) for held, some in by_settings.items()]
-        unlock_each(self, self._keyring, again, done)
-
-    def _pause(self) -> None:
-        if not self._jobs.paused and not self._jobs.busy:
-            self.notify("Nothing runs.")
-        elif self._jobs.paused:
-            self._jobs.resume()
-        else:
-            self._jobs.pause()
-
-    def _stop(self, rows: Sequence[Row]) -> None:
-        keys = [row.key for row in rows if row.state not in BAD and row.state is not State.DONE]
-        if not keys:
-            self.notify("It does not run.")
-        elif len(keys) == 1:
-            self._jobs.stop(keys)
-        else:
-            self._ask(
-                f"Stop {count(len(keys), 'study')}? What has come stays.",
-                f"Stop {len(keys)}",
-                lambda: self._jobs.stop(keys),
-            )
-        self.table.clear_marks()
-
-    def _stop_all(self) -> None:
-        if self._jobs.busy:
-            self._ask(
-                "Stop everything that runs or waits? What has come stays.",
-                "Stop everything",
-                self._jobs.stop_all,
-            )
-        else:
-            self.notify("Nothing runs.")
-
-    def _promote(self, rows: Sequence[Row]) -> None:
-        keys = [row.key for row in rows if row.state in {State.QUEUED, State.RETRYING}]
-        self._jobs.promote(keys)
-        self.notify(f"{count(len(keys), 'study')} next." if keys else "It does not wait.")
-
-    def _remove(self, keys: list[RowKey]) -> None:
-        if self._jobs.remove(keys):
-            self.notify("A study that runs stays; x stops it first.")
-
-    def _copy(self, keys: list[RowKey]) -> None:
-        if keys:
-            self.app.copy_to_clipboard("\n".join(key.study_instance_uid for key in keys))
-            self.notify(f"Copied {count(len(keys), 'UID')}.")
-
-    def _open(self, rows: Sequence[Row]) -> None:
-        """Show where the files are: of the study, else of whatever was asked for last."""
-        folders = [study_folder(self._jobs.terms_of(row.key), row.key) for row in rows[:1]]
-        for folder in folders or self._jobs.folders()[-1:]:
-            fault = open_folder(folder)
-            if fault:
-                self.app.copy_to_clipboard(str(folder))
-                self.notify(f"{fault}; copied: {folder}", markup=False)
-            else:
-                self.notify(f"Opening {folder}", markup=False)
-            return
-        self.notify("Nothing was retrieved yet.")
-
-    def _export(self) -> None:
-        listed = False
-        for folder in self._jobs.folders():
-            failed = self._jobs.failed_in(folder)
-            if not failed:
-                continue
-            listed = True
-            try:
-                path = write_failed_list(folder, failed)
-            except OSError as error:
-                self.notify(
-                    f"{folder} takes no list: {error.strerror}", severity="error", markup=False
-                )
-            else:
-                self.notify(f"{count(len(failed), 'study')} listed in {path}", markup=False)
-        if not listed:
-            self.notify("Nothing failed.")
-
-    def _ask(self, question: str, yes: str, act: Callable[[], object]) -> None:
-        from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
-
-        def answered(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-            if answer:
-                act()
-
-        self.app.push_screen(ConfirmScreen(question, yes=yes, no="Go on"), answered)
 
     def _take_options(self, chosen: tuple[str, dict[str, str]] | None) -> None:
         if chosen is not None:
@@ -451,7 +288,7 @@ class MainScreen(Screen[None]):
 
     def _take_found(self, terms: Terms, wanted: list[Wanted] | None) -> None:
         if wanted:
-            self._order(terms, wanted)
+            self._steering.order(terms, wanted)
         else:
             self._retrieve.line.focus()
 
