@@ -36,7 +36,7 @@ class Check(StrEnum):
 _LABELS = {
     Check.HOST: "host name",
     Check.CONNECTION: "TCP connection",
-    Check.TLS: "TLS",
+    Check.TLS: "TLS handshake",
     Check.ASSOCIATION: "association",
     Check.ECHO: "C-ECHO",
     Check.FIND: "C-FIND",

@@ -15,10 +15,12 @@ def count(number: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """`studies`, `instances`, `series`."""
+    """`studies`, `instances`, `series`, `days`."""
     if noun == "series":
         return noun
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    if noun.endswith("y") and noun[-2] not in "aeo":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
 
 
 def size_text(size_bytes: float) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import socket
 import struct
 from dataclasses import dataclass
 from time import monotonic
@@ -37,8 +38,7 @@ from dicom_retrieve_tui.network.negotiation import (
 )
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsClient
-    from dicom_retrieve_tui.network.transport import Transport
+    from dicom_retrieve_tui.network.tls import TlsClient, TlsSocket
 
 _LOG = logging.getLogger(__name__)
 _PDU_HEADER = struct.Struct(">BBL")
@@ -97,7 +97,9 @@ class Association:
             PeerTimeout, Cancelled: It takes too long, or the user stops.
         """
         peer, clocks, cancel = caller.peer, caller.clocks, caller.cancel
-        connection = Connection(open_transport(caller), str(peer))
+        tls = caller.tls
+        transport = _open_tcp(caller) if tls is None else open_tls(caller, tls)
+        connection = Connection(transport, str(peer))
         try:
             connection.guard = within(
                 clocks.acse_s,
@@ -203,33 +205,35 @@ class Association:
             self.abort()
 
 
-def open_transport(caller: Caller) -> "Transport":
-    """A TCP connection, with TLS on it if that is wanted, both under the connect clock.
+def open_tls(caller: Caller, tls: "TlsClient") -> "TlsSocket":
+    """A TCP connection with TLS on it, both under the connect clock.
 
     Raises:
         PeerUnreachable: There is no TCP connection to be had, or no TLS on it.
         PeerTimeout, Cancelled: It takes too long, or the user stops.
     """
-    peer, limit_s, began_s = caller.peer, caller.clocks.connect_s, monotonic()
-    connecting = within(
-        limit_s,
-        f"a TCP connection to {peer.endpoint}",
-        caller.cancel,
-        ask="Is the address right, and does a firewall drop what we send?",
-    )
-    sock = connect(peer.endpoint, connecting)
-    if caller.tls is None:
-        return sock
+    peer, began_s = caller.peer, monotonic()
+    sock = _open_tcp(caller)
     shaking_hands = within(
-        limit_s,
+        caller.clocks.connect_s,
         f"the TLS handshake with {peer}",
         caller.cancel,
         ask="Does this port speak TLS?",
         since_s=began_s,
     )
-    secured = caller.tls.secure(sock, peer, shaking_hands)
-    _LOG.debug("%s with %s", secured.version, peer)
+    secured = tls.secure(sock, peer, shaking_hands)
+    _LOG.debug("%s with %s", secured.agreement(), peer)
     return secured
+
+
+def _open_tcp(caller: Caller) -> socket.socket:
+    connecting = within(
+        caller.clocks.connect_s,
+        f"a TCP connection to {caller.peer.endpoint}",
+        caller.cancel,
+        ask="Is the address right, and does a firewall drop what we send?",
+    )
+    return connect(caller.peer.endpoint, connecting)
 
 
 def _abandon(connection: Connection, *, politely: bool) -> None:

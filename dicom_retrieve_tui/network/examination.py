@@ -85,11 +85,11 @@ class Examination:
         Raises:
             Cancelled: The user stops.
         """
-        ask, plan = self._questions, self._plan
+        ask, plan, tls = self._questions, self._plan, self._caller.tls
         reached = (
             (yield from self._look(Check.HOST, ask.name))
             and (yield from self._look(Check.CONNECTION, ask.connection))
-            and (self._caller.tls is None or (yield from self._look(Check.TLS, ask.tls)))
+            and (tls is None or (yield from self._look(Check.TLS, partial(ask.tls, tls))))
             and (yield from self._look(Check.ASSOCIATION, ask.association))
         )
         if reached:

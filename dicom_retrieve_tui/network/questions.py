@@ -7,8 +7,9 @@ nobody has: that shows what is forbidden, and moves nothing.
 import ipaddress
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ from dicom_retrieve_tui.model.status import (
     try_c_move,
 )
 from dicom_retrieve_tui.model.wording import count
-from dicom_retrieve_tui.network.association import Association, Caller, open_transport
+from dicom_retrieve_tui.network.association import Association, Caller, open_tls
 from dicom_retrieve_tui.network.clocks import Guard, within
 from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
 from dicom_retrieve_tui.network.inventory import take_inventory
@@ -56,6 +57,7 @@ from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory
+    from dicom_retrieve_tui.network.tls import TlsClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,29 @@ class Questions:
             self.own_address = str(sock.getsockname()[0])
         return _ok(Check.CONNECTION, f"{endpoint} accepts it within {_ms(elapsed_s)}.")
 
-    def tls(self) -> Step:
-        """Whether TLS comes about on it."""
+    def tls(self, client: "TlsClient") -> Step:
+        """Whether TLS comes about on it, and with whom."""
         started_s = monotonic()
-        open_transport(self._caller).close()
-        elapsed_s = monotonic() - started_s
-        return _ok(Check.TLS, f"The handshake succeeds within {_ms(elapsed_s)}.")
+        with closing(open_tls(self._caller, client)) as secured:
+            elapsed_s = monotonic() - started_s
+            secured.hear_verdict(self._patience(f"the verdict of {self._caller.peer}"))
+            agreement = secured.agreement()
+        how = f"{agreement} within {_ms(elapsed_s)}"
+        if agreement.certificate is None:
+            return Step(
+                check=Check.TLS,
+                outcome=Outcome.WARNING,
+                found=f"{how}; whose certificate it shows is not looked at (--tls-insecure).",
+                next_step="Whoever sits in between can read it all: trust the PACS by --tls-ca.",
+                keys=("tls_insecure", "tls_ca"),
+            )
+        soon = agreement.certificate.runs_out(datetime.now(UTC))
+        return Step(
+            check=Check.TLS,
+            outcome=Outcome.WARNING if soon else Outcome.OK,
+            found=f"{how}; its certificate is {agreement.certificate}.",
+            next_step=soon,
+        )
 
     def association(self) -> Step:
         """Whether the PACS accepts our AE title, and us its own."""

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.network.clocks import TICK_S, Guard
 from dicom_retrieve_tui.network.connection import connect
+from dicom_retrieve_tui.network.tls_agreement import Agreement, read_certificate
 from dicom_retrieve_tui.network.tls_contexts import client_context, server_context
 from dicom_retrieve_tui.network.tls_failures import (
     NAME_MISMATCHES,
@@ -27,6 +28,7 @@ from dicom_retrieve_tui.network.tls_failures import (
 
 _RECEIVE_BYTES = 1 << 17
 """Eight of the largest records."""
+_VERDICT_S = 1.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -158,10 +160,46 @@ class TlsSocket:
         """Why `shake_hands` raised `error`."""
         return explain(error, self._circumstances)
 
+    def hear_verdict(self, guard: Guard) -> None:
+        """Wait a moment for what the peer says of our certificate: of 1.3, after the handshake.
+
+        A peer that is content need not say so; most send a ticket for the next session.
+
+        Raises:
+            PeerError: It does not accept us.
+            Cancelled: The user stops.
+        """
+        until_s = monotonic() + _VERDICT_S
+        while self.version == "TLSv1.3" and (now_s := monotonic()) < until_s:
+            guard(now_s)
+            with contextlib.suppress(TimeoutError):
+                try:
+                    came = self._receive()
+                except TimeoutError:
+                    raise
+                except OSError as error:
+                    raise _unreachable(self._peer, self.failure(error)) from error
+                self._decrypt(memoryview(bytearray(1)))
+                if not came:
+                    raise _unreachable(self._peer, self.failure(EOFError()))
+                return
+
+    def agreement(self) -> Agreement:
+        """What the handshake came to."""
+        cipher = self._tls.cipher()
+        decoded: dict[str, Any] = self._tls.getpeercert() or {}
+        certificate = None
+        if decoded:
+            expires_s = ssl.cert_time_to_seconds(decoded["notAfter"])
+            certificate = read_certificate(decoded, expires_s)
+        return Agreement(
+            version=self.version, cipher=cipher[0] if cipher else "", certificate=certificate
+        )
+
     def peer_names(self) -> list[str]:
         """The hosts that the peer's certificate is for, as far as it was verified."""
-        certificate: dict[str, Any] = self._tls.getpeercert() or {}
-        return [str(name) for _, name in certificate.get("subjectAltName", ())]
+        certificate = self.agreement().certificate
+        return list(certificate.hosts) if certificate else []
 
     def recv_into(self, buffer: memoryview, /) -> int:
         """See `Transport`. A byte counts when its whole record is there.

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.network.tls_agreement import listed
 
 RECORD_TYPES = frozenset({0x15, 0x16})
 """Alert and handshake, one of which TLS begins with. Source: RFC 8446 section 5.1."""
 NAME_MISMATCHES = frozenset({62, 64})
 """The certificate is for another host name, for another address."""
 
-_NAMES_MAX = 5
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED = 10, 9, 18
 _UNKNOWN_AUTHORITY = frozenset({2, 19, 20, 21})
 
@@ -77,9 +77,7 @@ def wrong_name(wanted: str, names: list[str]) -> Failure:
         wanted: The host that we asked for.
         names: Those that the certificate is for, as far as they are known.
     """
-    shown = ", ".join(clean_text(name, 80) for name in names[:_NAMES_MAX])
-    more = f" and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
-    whose = f"its certificate is for {shown}{more}" if shown else "its certificate is for others"
+    whose = f"its certificate is for {listed(names) or 'others'}"
     return Failure(
         f"{whose}, and not for {wanted}",
         "Address the PACS by a name that its certificate has, or have that one issued anew.",

@@ -1,5 +1,7 @@
 """TLS with real peers: Orthanc both ways, DCMTK's storescp, and each refusal in words."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +81,59 @@ def test_a_study_by_c_move_to_our_own_scp(
     assert_same_as_peer(tmp_path, orthanc, CT_CHEST.sop_instance_uids)
 
 
+def _doctor(orthanc: TlsOrthanc, *flags: object) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit code, and each step by what it looked at."""
+    done = run_cli(
+        "doctor", f"pacs://localhost:{orthanc.port}", "--called-aet", orthanc.ae_title,
+        "--method", "c-get", "--json", *flags,
+    )  # fmt: skip
+    told = map(json.loads, done.stdout.splitlines())
+    return done.exit_code, {each["check"]: each for each in told if each["event"] == "step"}
+
+
+def test_doctor_tells_what_the_handshake_came_to(
+    orthanc: TlsOrthanc, authority: Authority, ours: Issued
+) -> None:
+    code, steps = _doctor(orthanc, *_trust(authority), *_show(ours), CT_CHEST.study_instance_uid)
+
+    assert code == 0
+    assert list(steps)[1:4] == ["connection", "tls", "association"]
+    assert steps["tls"]["outcome"] == "ok"
+    assert re.fullmatch(
+        r"TLS 1\.[23] with [A-Z0-9_-]*GCM[A-Z0-9_-]* within [0-9.]+ ms; its certificate is that of "
+        r"orthanc \(for localhost, 127\.0\.0\.1\), issued by Invented Authority, and good until "
+        r"20..-..-..\.",
+        steps["tls"]["found"],
+    )
+    assert steps["c_get_instance"]["outcome"] == "ok"
+
+
+def test_doctor_tells_who_refuses_whom_in_the_handshake(
+    orthanc: TlsOrthanc, authority: Authority, ours: Issued, tmp_path: Path
+) -> None:
+    stranger = Authority(tmp_path / "stranger", "Somebody Else")
+    cases: list[tuple[list[object], str, str]] = [
+        (_trust(authority), "wants a certificate of ours", "--tls-cert"),
+        (
+            [*_trust(authority), *_show(stranger.issue("rogue"))],
+            "trust the authority of our",
+            "add",
+        ),
+        ([*_trust(stranger), *_show(ours)], "comes from an authority that we do not", "--tls-ca"),
+    ]
+    for flags, words, what_to_do in cases:
+        code, steps = _doctor(orthanc, *flags)
+        assert code == 1
+        assert list(steps)[-1] == "tls"
+        assert steps["tls"]["outcome"] == "failed"
+        assert words in steps["tls"]["found"]
+        assert what_to_do in steps["tls"]["next_step"]
+
+    code, steps = _doctor(orthanc, "--tls", "--tls-insecure", *_show(ours))
+    assert (code, steps["tls"]["outcome"]) == (0, "warning")
+    assert "whose certificate it shows is not looked at" in steps["tls"]["found"]
+
+
 def test_each_refusal_is_told_in_words(
     orthanc: TlsOrthanc, authority: Authority, ours: Issued, tmp_path: Path
 ) -> None:
@@ -107,16 +162,16 @@ def test_an_insecure_run_says_so(orthanc: TlsOrthanc, ours: Issued, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("hosts", "validity", "words"),
+    ("hosts", "days", "words"),
     [
-        (["pacs.example"], "valid", "its certificate is for pacs.example, and not for 127.0.0.1"),
-        (["127.0.0.1"], "expired", "has expired (our clock says 20"),
+        (["pacs.example"], 365, "its certificate is for pacs.example, and not for 127.0.0.1"),
+        (["127.0.0.1"], -1, "has expired (our clock says 20"),
     ],
 )
 def test_a_bad_certificate_of_dcmtk_is_told_in_words(
-    hosts: list[str], validity: str, words: str, authority: Authority, tmp_path: Path
+    hosts: list[str], days: int, words: str, authority: Authority, tmp_path: Path
 ) -> None:
-    shown = authority.issue("bad", hosts, expired=validity == "expired")
+    shown = authority.issue("bad", hosts, days=days)
     port = free_port()
     argv = [program("storescp"), *tool_tls(authority, shown), "-ic", "--fork", str(port)]
     scp = PeerProcess(argv, tmp_path / "log")

@@ -118,7 +118,7 @@ def test_a_pacs_that_does_not_trust_our_authority_is_told(
 
 
 def test_a_certificate_that_has_expired_is_refused(authority: Authority, tmp_path: Path) -> None:
-    with _pacs(pacs_context(authority.issue("old", expired=True))) as pacs:
+    with _pacs(pacs_context(authority.issue("old", days=-1))) as pacs:
         reason = _refusal(pacs, authority.settings(), tmp_path)
 
     assert f"The TLS handshake with RAW@127.0.0.1:{pacs.port} failed: its certificate" in reason
@@ -157,7 +157,7 @@ def test_a_certificate_may_itself_be_what_we_trust(authority: Authority, tmp_pat
 
 
 def test_without_verification_anybody_is_believed(stranger: Authority, tmp_path: Path) -> None:
-    shown = stranger.issue("other", ["pacs.example"], expired=True)
+    shown = stranger.issue("other", ["pacs.example"], days=-1)
 
     with _pacs(pacs_context(shown)) as pacs:
         events = _retrieve(pacs, TlsSettings(verify=False), tmp_path)

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from dicom_retrieve_tui.model.security import TlsSettings
 
 _DAY = timedelta(days=1)
+_YEAR_DAYS = 365
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Authority:
         self._name = _name(name)
         public = self._key.public_key()
         built = (
-            _builder(self._name, self._name, public, expired=False)
+            _builder(self._name, self._name, public, _YEAR_DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(self._key, hashes.SHA256())
@@ -47,13 +48,17 @@ class Authority:
         name: str,
         hosts: Sequence[str] = ("localhost", "127.0.0.1"),
         *,
-        expired: bool = False,
+        days: int = _YEAR_DAYS,
         passphrase: str = "",
     ) -> Issued:
-        """A certificate for these hosts; `name` is that of its files, too."""
+        """A certificate for these hosts; `name` is that of its files, too.
+
+        Args:
+            days: How long from now it is valid; less than 0 if no longer.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         built = (
-            _builder(_name(name), self._name, key.public_key(), expired=expired)
+            _builder(_name(name), self._name, key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName(list(map(_host, hosts))), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256())
@@ -78,7 +83,7 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, expired: bool
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -88,7 +93,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 10 * _DAY)
-        .not_valid_after(now - _DAY if expired else now + 10 * _DAY)
+        .not_valid_after(now + days * _DAY)
     )
 
 

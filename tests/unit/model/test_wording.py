@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.wording import (
         (count(1234, "study"), "1,234 studies"),
         (count(0, "instance"), "0 instances"),
         (count(2, "series"), "2 series"),
+        (count(9, "day"), "9 days"),
         (size_text(0), "0 B"),
         (size_text(999), "999 B"),
         (size_text(33_120), "33.1 kB"),
