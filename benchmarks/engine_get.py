@@ -21,8 +21,9 @@ from benchmarks.without_sync import leave_out_syncs
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import InstanceStored, StudyFinished
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.network.pacs import PacsPeer

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Event, StudyFinished
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.wiring import retrieval
 

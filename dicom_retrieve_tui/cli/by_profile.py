@@ -8,8 +8,8 @@ from dicom_retrieve_tui.cli.usage import PROFILE_SIGN
 from dicom_retrieve_tui.config.precedence import BUILT_IN, FLAG, Value, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.model.address import DEFAULT_PORT
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL, KEYS, PATHS
-from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.values import YES
 
 _OF_THE_TARGET = frozenset({"host", "port", "notes"})

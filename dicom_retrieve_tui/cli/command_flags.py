@@ -23,7 +23,7 @@ from dicom_retrieve_tui.cli.flag_groups import (
     add_which,
 )
 from dicom_retrieve_tui.cli.usage import PROGRAM, add_values, make_parser
-from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.choices import Level
 
 
 def retrieve_parser() -> argparse.ArgumentParser:

@@ -26,7 +26,8 @@ from dicom_retrieve_tui.cli.paths import check_output
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import HIERARCHICAL_LAYOUT, Settings
 from dicom_retrieve_tui.model.wording import folder_text
 

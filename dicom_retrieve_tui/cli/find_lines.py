@@ -7,8 +7,8 @@ The columns have the standard's keywords for headings, so that a spreadsheet ope
 from collections.abc import Callable
 from dataclasses import fields
 
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match, Search
-from dicom_retrieve_tui.model.selection import Level
 
 Column = tuple[str, Callable[[Match], str]]
 

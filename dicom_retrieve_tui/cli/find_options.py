@@ -11,11 +11,11 @@ from dicom_retrieve_tui.cli.options import read_settings
 from dicom_retrieve_tui.cli.paths import file_to_write
 from dicom_retrieve_tui.cli.usage import UsageError, names_profile
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates, parse_last
 from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.search import Search
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.settings import Settings
 
 _OF_A_RETRIEVAL = ("output", "layout", "listen")

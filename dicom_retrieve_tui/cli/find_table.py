@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import shortened
 

@@ -7,8 +7,8 @@ from dicom_retrieve_tui.cli import find_lines
 from dicom_retrieve_tui.cli.find_lines import Column
 from dicom_retrieve_tui.cli.output import Output
 from dicom_retrieve_tui.cli.surroundings import DataStream
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.selection import Level
 
 
 class Writer(Protocol):

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from dicom_retrieve_tui.cli.usage import add_switch, add_values
-from dicom_retrieve_tui.model.selection import Method, QueryModel
+from dicom_retrieve_tui.model.choices import Method, QueryModel
 
 
 def add_which(parser: argparse.ArgumentParser) -> None:

@@ -7,13 +7,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
-from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError, names_profile
+from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
 from dicom_retrieve_tui.errors import RetrieveError
 
 if TYPE_CHECKING:
@@ -104,7 +103,9 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
         from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
 
         return run_demo(args, around, retrieve)
-    return _retrieve(args, around, retrieve)
+    from dicom_retrieve_tui.cli.retrieval import run_retrieval  # noqa: PLC0415
+
+    return run_retrieval(args, around, retrieve)
 
 
 # Each command is imported only when it is wanted: `--help` and a mistyped flag answer at once.
@@ -147,40 +148,3 @@ _COMMANDS = {
     "profiles": _profiles,
     "verify": _verify,
 }
-
-
-def _retrieve(args: "argparse.Namespace", around: Surroundings, retrieve: "Engine | None") -> int:
-    """Open the application, or carry out an order."""
-    if around.interactive and _opens_application(args):
-        from dicom_retrieve_tui.cli.interactive import run_on_profiles  # noqa: PLC0415
-
-        return run_on_profiles(args, around)
-    if names_profile(args.target):
-        from dicom_retrieve_tui.cli.by_profile import fill_in, open_book  # noqa: PLC0415
-
-        fill_in(args, open_book(args, around.environ))
-    from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
-    from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
-    from dicom_retrieve_tui.cli.protection import unlocked  # noqa: PLC0415
-
-    options = read_options(args, lambda: _read_stdin(around))
-    options = replace(options, settings=unlocked(options.settings, around))
-    if options.lookups:
-        from dicom_retrieve_tui.cli.lookups import resolve  # noqa: PLC0415
-
-        options = resolve(options, around)
-    return run_order(options, around, retrieve)
-
-
-def _opens_application(args: "argparse.Namespace") -> bool:
-    """True if the command line says where to retrieve from at most, and nothing of what or how."""
-    said = {name for name, value in vars(args).items() if value}
-    return said <= {"command", "config", "no_color", "target"} and (
-        args.target is None or names_profile(args.target)
-    )
-
-
-def _read_stdin(around: Surroundings) -> str:
-    if around.stdin.isatty():
-        around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
-    return around.stdin.read().removeprefix("\ufeff")

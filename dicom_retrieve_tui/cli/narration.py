@@ -9,8 +9,8 @@ import re
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.progress import StudyProgress
-from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.throughput import done
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import count, folder_text, shortened, size_text

@@ -4,13 +4,11 @@ Values are taken as text, so that every message about a bad one is ours.
 """
 
 import argparse
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from dicom_retrieve_tui.cli.command_flags import COMMANDS, retrieve_parser
-from dicom_retrieve_tui.cli.flags import flags_of
 from dicom_retrieve_tui.cli.usage import UsageError
 
 _RETRIEVE = "retrieve"
@@ -76,14 +74,23 @@ def summary_of(command: str) -> str:
 
 def _refuse_command(word: str) -> None:
     """A word that is nearly a command is no PACS."""
-    if near := difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7):
-        raise UsageError(f"There is no command {word!r}; did you mean {near[0]}?")
+    if word.isalpha() and (near := _nearest(word, COMMANDS)):
+        raise UsageError(f"There is no command {word!r}; did you mean {near}?")
 
 
 def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
         raise UsageError(f"{word!r} is one argument too many.")
+    from dicom_retrieve_tui.cli.flags import flags_of  # noqa: PLC0415 - only for a mistake
+
     known = [name for each in flags_of(parser) for name in each.names if name.startswith("--")]
-    near = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
-    raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near[0]}?" if near else "."))
+    near = _nearest(flag, known)
+    raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near}?" if near else "."))
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The one of `known` that was probably meant; empty if none was."""
+    import difflib  # noqa: PLC0415 - only for a mistake
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)), "")

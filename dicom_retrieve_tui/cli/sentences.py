@@ -1,8 +1,9 @@
 """One study's end in one sentence. Pure; every claim in it is what the verdict proves, no more."""
 
 from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.progress import StudyProgress
-from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import count, folder_text
 

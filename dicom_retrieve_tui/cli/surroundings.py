@@ -6,7 +6,6 @@ said can steer the terminal.
 
 import time
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -99,14 +98,22 @@ class Narration:
             return
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Everything outside the command that it reads or writes, files and network apart."""
 
-    stdin: TextIO
-    stdout: DataStream
-    stderr: Narration
-    environ: MutableMapping[str, str] = field(default_factory=dict)
+    # No dataclass: what makes one takes as long to load as all that `--help` needs.
+    def __init__(
+        self,
+        *,
+        stdin: TextIO,
+        stdout: DataStream,
+        stderr: Narration,
+        environ: MutableMapping[str, str] | None = None,
+    ) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.environ: MutableMapping[str, str] = {} if environ is None else environ
 
     @property
     def interactive(self) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import ListedInstance
-from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
+from dicom_retrieve_tui.model.selection import RetrieveRequest
 
 UIDS_A_REQUEST_MAX = 200
 """SOP Instance UIDs in one IMAGE level request; some PACS reject longer lists."""

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.engine.transfer import Quirks, Transfer
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
@@ -26,7 +27,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _LOG = logging.getLogger(__name__)

@@ -20,11 +20,12 @@ from dicom_retrieve_tui.errors import (
     RetrieveError,
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
 from dicom_retrieve_tui.model.offer import FinalResponse, combined
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.retry import Cure, status_cure
-from dicom_retrieve_tui.model.selection import Method, Plan, RetrieveRequest, requests_for
+from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, requests_for
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
 
 _BARREN_MAX = 20

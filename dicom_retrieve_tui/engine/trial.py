@@ -9,10 +9,11 @@ from time import monotonic
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import INSTANCE_BY, Check, Outcome, Step
 from dicom_retrieve_tui.model.events import Event, InstanceStored, StudyFinished
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import duration_text, size_text

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.selection import Plan
 
 
 class Check(StrEnum):

@@ -13,8 +13,8 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.callers import parse_callers
+from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,

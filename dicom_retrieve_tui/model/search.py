@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.uids import uid_fault
 
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import replace
 
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, dicom_date
 from dicom_retrieve_tui.model.search import Match, Search
-from dicom_retrieve_tui.model.selection import Level
 
 _COUNT_DIGITS_MAX = 12
 

@@ -2,38 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Level(StrEnum):
-    """Query/Retrieve Level (0008,0052). Source: PS3.4 section C.6."""
-
-    STUDY = "STUDY"
-    SERIES = "SERIES"
-    IMAGE = "IMAGE"
-
-    @property
-    def noun(self) -> str:
-        """One of what is listed at this level, in words."""
-        return "instance" if self is Level.IMAGE else self.lower()
-
-
-class Method(StrEnum):
-    """How the instances come to us."""
-
-    C_MOVE = "c-move"
-    C_GET = "c-get"
-    AUTO = "auto"
-    """C-GET, and C-MOVE where the PACS accepts no C-GET and a move destination is known."""
-
-
-class QueryModel(StrEnum):
-    """Which information models we propose for queries and retrievals. Source: PS3.4 section C.6."""
-
-    AUTO = "auto"
-    """Both; of those that the PACS accepts, Study Root: it needs no Patient ID."""
-    STUDY_ROOT = "study-root"
-    PATIENT_ROOT = "patient-root"
+from dicom_retrieve_tui.model.choices import Level, Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

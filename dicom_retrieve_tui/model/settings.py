@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.callers import AllowedCaller
+from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import QueryModel
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 

@@ -21,8 +21,8 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.security import UserIdentity
-from dicom_retrieve_tui.model.selection import QueryModel
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network.clocks import Clocks, Guard, within

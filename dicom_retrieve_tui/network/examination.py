@@ -11,6 +11,7 @@ from dicom_retrieve_tui.errors import (
     RequestAborted,
     RetrieveError,
 )
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import (
     Check,
     Finding,
@@ -21,7 +22,7 @@ from dicom_retrieve_tui.model.diagnosis import (
     weighed,
 )
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.network.association import Caller
 from dicom_retrieve_tui.network.questions import Listening, Questions
 

@@ -14,9 +14,9 @@ from dicom_retrieve_tui.errors import OperationFailed
 from dicom_retrieve_tui.model import search_rules as rules
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.status import CANCELLED
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.network.association import Association

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dicom_retrieve_tui.errors import ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8, decode_text
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.elements import walk_bytes
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
-from dicom_retrieve_tui.model.selection import Level, RetrieveRequest
+from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.model.text import clean_text
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.identifiers import decode_identifier
 from dicom_retrieve_tui.network.negotiation import Context

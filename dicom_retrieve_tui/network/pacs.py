@@ -10,11 +10,12 @@ from typing import TypeVar
 
 from dicom_retrieve_tui.errors import AssociationAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.selection import QueryModel, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,

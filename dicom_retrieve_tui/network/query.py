@@ -5,7 +5,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, ProtocolError
-from dicom_retrieve_tui.model.selection import Level
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.status import describe_status
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers

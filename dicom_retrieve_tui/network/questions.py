@@ -24,10 +24,11 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.model.callers import RefusedCaller
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.diagnosis import NAME_A_STUDY, Check, Outcome, Step
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.selection import Level, Plan, RetrieveRequest, Selection
+from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,

@@ -1,6 +1,6 @@
 """The SOP classes of the services that we use. Source: PS3.4 annexes A and C.6."""
 
-from dicom_retrieve_tui.model.selection import QueryModel
+from dicom_retrieve_tui.model.choices import QueryModel
 
 VERIFICATION = "1.2.840.10008.1.1"
 

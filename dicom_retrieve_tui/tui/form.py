@@ -11,9 +11,9 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.callers import AllowedCaller, parse_callers
+from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,

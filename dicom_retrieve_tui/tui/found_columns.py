@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.selection import Level, Selection, join
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.cells import cut, tail_of
 from dicom_retrieve_tui.tui.entries import Wanted

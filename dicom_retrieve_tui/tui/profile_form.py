@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import parse_pacs_url
+from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.profile import (
     HIERARCHICAL,
     KEYS,
@@ -17,7 +18,6 @@ from dicom_retrieve_tui.model.profile import (
     Kind,
     profile_name_fault,
 )
-from dicom_retrieve_tui.model.selection import Method, QueryModel
 from dicom_retrieve_tui.model.settings import DEFAULT_CALLING_AE_TITLE
 from dicom_retrieve_tui.model.uids import ae_title_fault
 from dicom_retrieve_tui.model.values import NO, YES

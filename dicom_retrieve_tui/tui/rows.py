@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.workers import WorkerState
 

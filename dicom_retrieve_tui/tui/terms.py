@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import Method, Plan, QueryModel, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import (
     FLAT_LAYOUT,
     HIERARCHICAL_LAYOUT,

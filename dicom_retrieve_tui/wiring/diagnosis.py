@@ -8,6 +8,7 @@ from itertools import chain
 from dicom_retrieve_tui.engine.trial import an_instance_of, try_one
 from dicom_retrieve_tui.errors import Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import (
     INSTANCE_BY,
     Check,
@@ -19,7 +20,7 @@ from dicom_retrieve_tui.model.diagnosis import (
     conclude,
     weighed,
 )
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.connection import address_towards

@@ -12,13 +12,13 @@ from typing import NoReturn
 import pytest
 
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     AssociationClosed,
     AssociationOpened,
     AttemptFailed,
     Event,
 )
-from dicom_retrieve_tui.model.selection import Method
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire

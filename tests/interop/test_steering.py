@@ -7,8 +7,9 @@ from time import monotonic
 
 import pytest
 
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import InstanceStored, StudyStarted
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.wiring import retrieval

@@ -11,9 +11,9 @@ import pytest
 
 from dicom_retrieve_tui.errors import Cancelled, ContextNotAccepted, OperationFailed, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.wiring import lookup
 from tests.peers import wire
 from tests.peers.held_pacs import spoke

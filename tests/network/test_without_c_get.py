@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import Conclusion
 from dicom_retrieve_tui.model.events import AttemptFailed, Noted
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.wiring import diagnosis
 from tests.peers import wire

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Found, Match, Search
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.settings import Settings
 
 _TICK_S = 0.01

@@ -7,8 +7,8 @@ from textual.widgets import Footer, Input
 from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.errors import PeerUnreachable
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Remark
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.tui import finding
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen

@@ -8,10 +8,11 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.diagnosis import Check
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
-from dicom_retrieve_tui.model.selection import QueryModel, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.form import CARRIED, draft_of, read_terms
 from dicom_retrieve_tui.tui.presets import FIELDS
 from dicom_retrieve_tui.tui.profile_form import profile_fields

@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.text import quoted
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.model.wording import count

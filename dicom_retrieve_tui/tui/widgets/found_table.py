@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.tui.columns import MARK as MARKED
 from dicom_retrieve_tui.tui.found_columns import (
     DATE,

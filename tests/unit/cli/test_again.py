@@ -3,6 +3,7 @@
 import pytest
 
 from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
@@ -11,7 +12,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyStarted,
 )
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import OTHER, STUDY, study_of
 from tests.unit.cli.test_summary import SETTINGS, THIRD, order, summary

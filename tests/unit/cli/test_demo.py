@@ -14,8 +14,9 @@ from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.usage import UsageError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import Stream, study_of, whole_run

@@ -8,8 +8,8 @@ from dicom_retrieve_tui.cli.diagnosis import TellingPeople
 from dicom_retrieve_tui.cli.options import read_settings, read_way
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import Check, Conclusion, Finding, Looking, Outcome, Step
-from dicom_retrieve_tui.model.selection import Method
 from tests.unit.cli.scripted import Stream, run
 
 _FINDINGS = (

@@ -16,9 +16,9 @@ from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, PeerUnreachable
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
-from dicom_retrieve_tui.model.selection import Level
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from tests.unit.cli.scripted import PACS, ClosedPipe, Result, Stream

@@ -11,8 +11,9 @@ from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match, Remark, Search
-from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.settings import Settings
 from tests.unit.cli.scripted import PACS, Stream, run
 

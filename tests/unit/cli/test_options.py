@@ -6,7 +6,8 @@ import pytest
 from dicom_retrieve_tui.cli.options import Options, read_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
-from dicom_retrieve_tui.model.selection import Level, Method, Plan, Selection
+from dicom_retrieve_tui.model.choices import Level, Method
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 from tests.unit.cli.scripted import C_GET, OTHER, PACS, STUDY
 

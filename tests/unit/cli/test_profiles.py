@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.selection import Method
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import OTHER, PACS, STUDY, Engine, run, study_of, whole_run
 

@@ -6,6 +6,7 @@ from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.summary import summarise
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     Event,
     InstanceRefused,
@@ -14,7 +15,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyInventoried,
 )
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import OTHER, STUDY, started, stored, study_of

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.engine.survey import unworked
 from dicom_retrieve_tui.engine.tasks import HelpTask
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     Event,
     Noted,
@@ -24,7 +25,7 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.offer import FinalResponse
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.engine.fakes import FakePeer, inventory_of
 

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     Event,
     HelpFinished,
@@ -31,7 +32,7 @@ from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.model.selection import Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.workers import WorkerState
 from tests.sessions import PATIENCE_S, Watched, selections

@@ -5,8 +5,9 @@ from dicom_retrieve_tui.engine.shares import Shares
 from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.selection import Level, Selection
+from dicom_retrieve_tui.model.selection import Selection
 
 _SELECTION = Selection(study_instance_uid="1.2.3")
 

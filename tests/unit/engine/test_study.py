@@ -17,6 +17,7 @@ from dicom_retrieve_tui.errors import (
     PeerUnreachable,
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level, Method
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
@@ -31,7 +32,7 @@ from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.model.selection import Level, Method, Plan, Selection
+from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
 

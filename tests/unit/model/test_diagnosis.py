@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import Check, OurSide, Outcome, Step, conclude, weighed
-from dicom_retrieve_tui.model.selection import Method, Plan
+from dicom_retrieve_tui.model.selection import Plan
 
 _US = OurSide(calling_ae_title="US", address="192.0.2.7", listening_port=11112)
 _MOVE = Plan(selections=(), method=Method.C_MOVE, move_destination="MY_SCP", listening=True)

@@ -8,9 +8,9 @@ import pytest
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import search_rules as rules
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Match, Search
-from dicom_retrieve_tui.model.selection import Level
 
 _STUDY = Match(level=Level.STUDY, study_instance_uid="1.2.3", patient_name="Doe^John")
 

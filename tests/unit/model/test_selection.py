@@ -1,7 +1,7 @@
 """Which parts of studies are asked for, and by which requests."""
 
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.selection import (
-    Level,
     RetrieveRequest,
     Selection,
     SeriesSelection,

@@ -1,0 +1,52 @@
+"""`dicom-retrieve` without a command: opens the application, or carries out an order."""
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.cli.usage import names_profile
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.cli.command import Engine
+
+
+def run_retrieval(args: argparse.Namespace, around: Surroundings, retrieve: "Engine | None") -> int:
+    """Do what the flags say; returns the exit code.
+
+    Raises:
+        RetrieveError: They cannot be meant, or the output folder or the port cannot be used.
+    """
+    if around.interactive and _opens_application(args):
+        from dicom_retrieve_tui.cli.interactive import run_on_profiles  # noqa: PLC0415
+
+        return run_on_profiles(args, around)
+    if names_profile(args.target):
+        from dicom_retrieve_tui.cli.by_profile import fill_in, open_book  # noqa: PLC0415
+
+        fill_in(args, open_book(args, around.environ))
+    from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.protection import unlocked  # noqa: PLC0415
+
+    options = read_options(args, lambda: _read_stdin(around))
+    options = replace(options, settings=unlocked(options.settings, around))
+    if options.lookups:
+        from dicom_retrieve_tui.cli.lookups import resolve  # noqa: PLC0415
+
+        options = resolve(options, around)
+    return run_order(options, around, retrieve)
+
+
+def _opens_application(args: argparse.Namespace) -> bool:
+    """True if the command line says where to retrieve from at most, and nothing of what or how."""
+    said = {name for name, value in vars(args).items() if value}
+    return said <= {"command", "config", "no_color", "target"} and (
+        args.target is None or names_profile(args.target)
+    )
+
+
+def _read_stdin(around: Surroundings) -> str:
+    if around.stdin.isatty():
+        around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
+    return around.stdin.read().removeprefix("\ufeff")
