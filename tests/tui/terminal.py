@@ -36,12 +36,14 @@ class Terminal:
         self._master, self._slave = pty.openpty()
         self._set_size()
         self._found = termios.tcgetattr(self._slave)
+        # Whoever runs the tests may have said how large their own terminal is.
+        kept = {name: text for name, text in environ.items() if name not in {"COLUMNS", "LINES"}}
         self.process = subprocess.Popen(
             argv,
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
-            env={**environ, "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"},
+            env={**kept, "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"},
             start_new_session=True,
             # Its controlling terminal, as a shell would give it one: it hears of another size.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads
@@ -92,6 +94,10 @@ class Terminal:
     def shows(self, *texts: str) -> None:
         """Wait until all of these stand on the screen."""
         self.until(lambda: all(text in self.text for text in texts), " and ".join(texts))
+
+    def hides(self, text: str) -> None:
+        """Wait until this does not stand on the screen any more."""
+        self.until(lambda: text not in self.text, f"the end of {text}")
 
     def until(self, condition: Callable[[], object], what: str = "it") -> None:
         """Read what the program writes until the condition holds."""
