@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from dicom_retrieve_tui.cli.command import Engine
 
-_BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
-
 
 def run() -> NoReturn:
     """Be the `dicom-retrieve` command."""
@@ -81,10 +79,10 @@ def main(
             around.stderr.say(line)
     except KeyboardInterrupt:
         return 130
-    except Exception:  # noqa: BLE001 - the one place: whatever gets here is a bug, and is shown
-        import traceback  # noqa: PLC0415 - 10 ms that only a bug needs
+    except Exception as error:  # noqa: BLE001 - the one place: whatever gets here is a bug
+        from dicom_retrieve_tui.model.bug_report import bug_lines  # noqa: PLC0415 - 10 ms
 
-        for line in [*traceback.format_exc().splitlines(), _BUG]:
+        for line in bug_lines(error):
             around.stderr.say(line)
     return 1
 

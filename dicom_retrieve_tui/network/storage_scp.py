@@ -125,6 +125,7 @@ class StorageScp:
         self.host = host
         self.port = int(self._listener.getsockname()[1])
         self._acceptor = threading.Thread(target=self._accept, name="storage-scp")
+        self._bug: Exception | None = None
 
     def __enter__(self) -> Self:
         _LOG.info(
@@ -149,6 +150,13 @@ class StorageScp:
         for thread in threads:
             thread.join()
         self._refusals.close()
+        if kind is None:
+            self.raise_bug()
+
+    def raise_bug(self) -> None:
+        """Raise what broke a thread of ours, which the PACS would be blamed for otherwise."""
+        if self._bug is not None:
+            raise self._bug
 
     def _accept(self) -> None:
         while not self._stop.requested:
@@ -192,6 +200,8 @@ class StorageScp:
                 self._receiver.turn_away(RefusedCaller(visitor.address, reason, error.next_step))
             self._refusals.add(visitor.address, str(error) or "we stopped", peer=connection.peer)
             _say(connection, messages.USER_ABORT)
+        except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
+            self._bug = error
         finally:
             connection.close()
             self._visitors.leave(visitor)

@@ -5,7 +5,6 @@ The screens over the main one are loaded when they are wanted: the first frame w
 
 import asyncio
 import sys
-import traceback
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import AssociationRejected
+from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.search import Found, Search
 from dicom_retrieve_tui.model.settings import Settings
@@ -51,8 +51,6 @@ otherwise hold up the screen by a third of a second."""
 
 _FIND_ENDS_S = 1.0
 """A search that is stopped looks up several times a second."""
-
-_BUG = "This is a bug in dicom-retrieve; please report it with the lines above."
 
 
 class RetrieveApp(App[None]):
@@ -235,8 +233,8 @@ class RetrieveApp(App[None]):
         Textual's own report shows them, and there is no setting: hence this override of a method
         that is Textual's affair; a test notices when it is not called that any more.
         """
-        lines = [*map(clean_text, traceback.format_exc().splitlines()), _BUG]
-        self.panic(Text("\n".join(lines)))
+        error = sys.exception()
+        self.panic(Text("\n".join(bug_lines(error) if error else ())))
 
     def _tell_of_memory(self) -> None:
         self._tell(self._memory.take_notice())

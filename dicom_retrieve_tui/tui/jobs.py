@@ -6,7 +6,6 @@ events into the store; nothing here waits for the screen, and the screen waits f
 
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from operator import methodcaller
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -274,7 +274,8 @@ class Jobs:
         except RetrieveError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - a bug costs this session, and is shown
-            reason, bug = f"a bug: {error!r}", traceback.format_exc()
+            reason = f"a bug: {type(error).__name__}; please report it"
+            bug = "\n".join(bug_lines(error))
         self._store.end(group, reason)
         with self._lock:
             del self._jobs[group]

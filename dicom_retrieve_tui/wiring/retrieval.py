@@ -88,7 +88,13 @@ def open_session(
             instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
             listening_at=_reachable_at(scp, settings, desk) if scp else "",
         )
-        return Session(run, study, cancel, resources=unused.pop_all(), report=desk.report_bytes)
+
+        def report() -> None:
+            desk.report_bytes()
+            if scp is not None:
+                scp.raise_bug()
+
+        return Session(run, study, cancel, resources=unused.pop_all(), report=report)
 
 
 def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:

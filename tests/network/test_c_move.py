@@ -1,5 +1,6 @@
 """C-MOVE to our own Storage SCP, asked of a scripted peer that then calls us back."""
 
+import contextlib
 import socket
 import threading
 from dataclasses import replace
@@ -10,7 +11,10 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import InstanceRefused, RetrieveFinished
+from dicom_retrieve_tui.model.placement import Placed
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.part_file import PartFile
+from dicom_retrieve_tui.storage.store import InstanceStore
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.peers.raw_scu import RawScu
@@ -162,3 +166,24 @@ def test_a_delivery_to_somebody_else_claims_no_more_than_it_knows(
     assert finished.verdict is verdict
     assert finished.stored == 0
     assert not (tmp_path / "out").exists()
+
+
+class _MindsNoHangUp(MovingPacs):
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        with contextlib.suppress(EOFError, OSError):
+            super().send_to_scp(wanted)
+        return []
+
+
+def test_a_bug_of_ours_is_told_as_one_and_the_pacs_is_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(self: InstanceStore, part: PartFile, values: dict[int, bytes]) -> Placed:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(InstanceStore, "place", break_down)
+
+    with _MindsNoHangUp(instances(2)) as pacs, pytest.raises(ZeroDivisionError):
+        run(move_plan(retries=3), pacs.settings(tmp_path))
+
+    assert not [t for t in threading.enumerate() if t.name.startswith("storage-scp")]

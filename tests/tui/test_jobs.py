@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_used_is_told() -> None:
 
 def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
     def break_down(plan: Plan, settings: Settings) -> Session:
-        raise ZeroDivisionError
+        raise ZeroDivisionError(plan)
 
     ended: list[JobEnded] = []
     jobs = Jobs(break_down, ProgressStore(), ended.append)
@@ -180,7 +180,8 @@ def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
     jobs.add(terms("/x"), wanted(A))
     assert jobs.close()
 
-    assert "ZeroDivisionError" in ended[0].traceback
+    assert ended[0].reason == "a bug: ZeroDivisionError; please report it"
+    assert "in break_down" in ended[0].traceback
 
 
 def test_closing_cancels_and_joins(desk: Desk) -> None:

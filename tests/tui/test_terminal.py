@@ -77,7 +77,7 @@ from dicom_retrieve_tui.tui.app import RetrieveApp, run_app
 
 def action_context_help(self):
     patient = "Example^Ada"
-    raise ZeroDivisionError("of a bug")
+    raise ZeroDivisionError("Example^Bob")
 
 RetrieveApp.action_context_help = action_context_help
 app = RetrieveApp(lambda plan, settings: None, find=lambda *_: iter(()))
@@ -96,6 +96,6 @@ def test_a_crash_leaves_the_terminal_whole_and_tells_nothing_of_patients(
         assert left_whole(terminal)
         told = terminal.said.decode()
 
-    assert "ZeroDivisionError: of a bug" in told
+    assert "ZeroDivisionError" in told
     assert "This is a bug in dicom-retrieve; please report it" in told
-    assert "Example^Ada" not in told
+    assert "Example^" not in told

@@ -1,0 +1,36 @@
+"""How a bug is told, by the command as by the application: where it is, and of what kind. Pure.
+
+What an exception says is left out, because it quotes: a file name made of a patient's, a value that
+is no number, the bytes that are no text. These lines are there to be sent to somebody else.
+"""
+
+import traceback
+from collections.abc import Iterator
+
+from dicom_retrieve_tui.model.text import clean_text
+
+_BEGINNING = "Traceback (most recent call last):"
+_BETWEEN = "The above was followed by:"
+_END = "This is a bug in dicom-retrieve; please report it with the lines above."
+
+
+def bug_lines(error: BaseException) -> Iterator[str]:
+    """The calls and the kind of the exception, and of each that led to it."""
+    for number, each in enumerate(_from_first_to_last(error)):
+        if number:
+            yield _BETWEEN
+        yield _BEGINNING
+        for entry in traceback.format_tb(each.__traceback__):
+            yield from map(clean_text, entry.rstrip("\n").split("\n"))
+        yield type(each).__qualname__
+    yield _END
+
+
+def _from_first_to_last(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        hidden = current.__suppress_context__
+        current = current.__cause__ or (None if hidden else current.__context__)
+    return found[::-1]
