@@ -125,7 +125,7 @@ def test_no_beginning_of_a_small_file_passes_for_whole(sample: Sample) -> None:
     assert accepted <= _boundaries(sample)
 
 
-@quick(max_examples=250)
+@quick(max_examples=75)
 @given(st.sampled_from(BIG), st.data())
 def test_no_beginning_of_a_big_file_passes_for_whole(sample: Sample, data: st.DataObject) -> None:
     size = data.draw(st.integers(0, len(sample.data_set) - 1))
@@ -352,7 +352,7 @@ def test_a_reader_that_gives_less_than_it_said_is_cut_short() -> None:
         walk(reading(UID + ID), len(UID + ID) + 1, EXPLICIT, NOTHING)
 
 
-@quick(max_examples=300)
+@quick(max_examples=75)
 @given(st.binary(max_size=300), st.sampled_from([IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED]))
 def test_garbage_raises_nothing_but_that_it_is_malformed(data: bytes, syntax: str) -> None:
     from_memory = accepts(data, syntax)
@@ -380,7 +380,7 @@ _HEADS = st.sampled_from(
 )
 
 
-@quick(max_examples=200)
+@quick(max_examples=75)
 @given(st.lists(_HEADS, max_size=12).map(b"".join), st.sampled_from([IMPLICIT, EXPLICIT]))
 def test_shuffled_structure_raises_nothing_but_that_it_is_malformed(
     data: bytes, syntax: str

@@ -172,7 +172,7 @@ _NASTY = st.one_of(
 _LONG = "{PatientName}{PatientID}{StudyID}{PatientName}_{SOPInstanceUID}.dcm"
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(deadline=None, max_examples=75, derandomize=True)
 @given(
     st.dictionaries(st.sampled_from(_TAGS), _NASTY),
     st.sampled_from(
@@ -192,7 +192,7 @@ def test_no_value_leads_out_of_the_folder(values: dict[int, bytes], template: st
     assert joined == "/root/folder/" + "/".join(components)
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.text(max_size=100))
 def test_cleaning_a_value_again_changes_nothing(text: str) -> None:
     once = clean_value(text)

@@ -105,7 +105,7 @@ _STREAMS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(deadline=None, max_examples=75, derandomize=True)
 @given(_STREAMS)
 def test_any_bytes_are_read_to_an_error_of_ours(data: bytes) -> None:
     error, taken = _read_messages(data)
@@ -218,7 +218,7 @@ def test_the_end_of_the_connection_is_named_wherever_it_comes() -> None:
         assert "closed the connection" in str(error)
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(deadline=None, max_examples=75, derandomize=True)
 @given(st.binary(max_size=100))
 def test_any_command_set_is_read_or_refused(data: bytes) -> None:
     try:
@@ -242,7 +242,7 @@ def _damaged_requests(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))]) if draw(st.booleans()) else bytes(data)
 
 
-@settings(deadline=None, max_examples=300, derandomize=True)
+@settings(deadline=None, max_examples=75, derandomize=True)
 @given(st.one_of(st.binary(max_size=200), _damaged_requests()))
 def test_any_bytes_of_an_association_are_read_or_refused(pdu: bytes) -> None:
     for decode in (decode_request, lambda data: decode_acceptance(data, ())):
@@ -251,7 +251,7 @@ def test_any_bytes_of_an_association_are_read_or_refused(pdu: bytes) -> None:
     assert decode_rejection(pdu, peer="PEER", called="THEM", calling="US").source >= 0
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.one_of(st.binary(max_size=100), _pdus()))
 def test_any_bytes_before_an_association_are_read_or_refused(data: bytes) -> None:
     connection, theirs = _connected(data)

@@ -73,7 +73,7 @@ def test_our_names_obey_the_standard() -> None:
     assert IMPLEMENTATION_VERSION_NAME.endswith(".".join(__version__.split(".")[:2]))
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=50, derandomize=True)
 @given(
     *[st.text(st.characters(max_codepoint=255), max_size=80).filter(lambda t: t.strip("\0 ") == t)]
     * 2
@@ -147,7 +147,7 @@ def test_a_damaged_header_is_refused(damage: "type[bytes]") -> None:
         read_header(io.BytesIO(damage(file_header(offer_of()) + DATA_SET)))
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.binary(max_size=200))
 def test_garbage_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="DICOM file"):

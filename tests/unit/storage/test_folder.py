@@ -40,7 +40,7 @@ def _store(
     return root / placed.path, placed.placement
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(deadline=None, max_examples=75, derandomize=True)
 @given(
     st.fixed_dictionaries(dict.fromkeys((_STUDY, _SERIES, _SOP, _PATIENT), _UIDS)),
     st.sampled_from(_LAYOUTS),
