@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.formulas import as_text
 from dicom_retrieve_tui.model.search import Match, Search
 
 Column = tuple[str, Callable[[Match], str]]
@@ -81,8 +82,8 @@ def heading(columns: tuple[Column, ...]) -> list[str]:
 
 
 def row(columns: tuple[Column, ...], match: Match) -> list[str]:
-    """The cells of one line, quoted where a reader would take a quote for the beginning of one."""
-    return [_quoted(text(match)) for _, text in columns]
+    """The cells of one line: text for spreadsheets, and with its quotes for every reader."""
+    return [_quoted(as_text(text(match))) for _, text in columns]
 
 
 def _quoted(cell: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.formulas import as_said
 
 _DELIMITERS = "\t;,"
 """Of two that come equally often the first one counts: `(0020,000D)` is a name, too."""
@@ -89,7 +90,7 @@ def rows_of(
         places = _places(next(rows), key, column, others)
         for row in rows:
             if any(cell.strip() for cell in row):
-                cells = {c: row[n].strip() for c, n in places.items() if n < len(row)}
+                cells = {c: as_said(row[n].strip()) for c, n in places.items() if n < len(row)}
                 yield TableRow(rows.line_num, cells)
     except csv.Error as error:  # a cell of 128 KiB: the rest of the table, for want of a quote
         raise ConfigError(

@@ -110,7 +110,12 @@ class Conversation:
             at += 4 + length
         self.contexts[context_id] = (abstract, syntaxes)
 
-    def accept(self, refused: frozenset[str] = frozenset(), max_pdu_bytes: int = 16384) -> None:
+    def accept(
+        self,
+        refused: frozenset[str] = frozenset(),
+        max_pdu_bytes: int = 16384,
+        version_name: bytes = b"",
+    ) -> None:
         """Answer with A-ASSOCIATE-AC; contexts for `refused` abstract syntaxes are rejected."""
 
         def item(kind: int, value: bytes) -> bytes:
@@ -122,6 +127,8 @@ class Conversation:
             for number, (abstract, syntaxes) in self.contexts.items()
         )  # fmt: skip
         user = item(0x51, struct.pack(">L", max_pdu_bytes)) + item(0x52, b"1.2.3.4")
+        if version_name:
+            user += item(0x55, version_name)
         body = (
             struct.pack(">H2x16s16s32x", 1, b"RAW".ljust(16), b"DICOMRETRIEVE".ljust(16))
             + item(0x10, b"1.2.840.10008.3.1.1.1")

@@ -1,17 +1,23 @@
 """What a PACS says in every text that it controls stays text: it steers no screen."""
 
+from pathlib import Path
+
 from dicom_retrieve_tui.errors import PeerUnreachable
+from dicom_retrieve_tui.model.diagnosis import Check, Conclusion
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.search import Remark
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from tests.hostile import HOSTILE, odd_characters, saying, story
 from tests.tui.application import Bench, opened
 from tests.tui.builders import uids
+from tests.tui.contacts import answers, fails
 from tests.tui.searches import Searches, series, study
 
 _LARGE = (160, 45)
@@ -115,3 +121,19 @@ async def test_what_is_no_uid_is_named_and_nobody_asks_for_it() -> None:
         await bench.until(lambda: bench.sessions.opened)
         assert [each.study_instance_uid for each in bench.session.plan.selections] == ["1.2.1"]
         assert not odd_characters(bench.told() + bench.text())
+
+
+async def test_what_the_doctor_finds_is_told_word_for_word(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text('[profiles.x]\nhost = "x.test"\nmethod = "c-get"\n')
+    found = fails(Check.ASSOCIATION, _ALL_AT_ONCE, "called_aet", next_step=_ALL_AT_ONCE)
+    over = Conclusion(works=False, proven=False, words=_ALL_AT_ONCE, next_step=_ALL_AT_ONCE)
+    shelf, contact = ProfileShelf(path, lambda: ("pc", 0)), answers([found, over]).contact
+    async with opened(_LARGE, shelf=shelf, contact=contact) as bench:
+        await bench.pilot.press("f2", "D")
+        await bench.until(lambda: bench.joined().count(_words(_ALL_AT_ONCE)[:40]) == 4)
+        assert not odd_characters(bench.text())
+        await bench.pilot.press("e")
+        await bench.until(lambda: isinstance(bench.app.screen, ProfileScreen))
+        assert _words(_ALL_AT_ONCE)[:20] in bench.joined()
+        assert not odd_characters(bench.text())

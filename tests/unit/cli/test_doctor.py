@@ -10,6 +10,8 @@ from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.diagnosis import Check, Conclusion, Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.model.text import clean_text
+from tests.hostile import HOSTILE, odd_characters
 from tests.unit.cli.scripted import Stream, run
 
 _FINDINGS = (
@@ -95,3 +97,17 @@ def test_no_color_leaves_the_marks() -> None:
 
     assert "\x1b[32m" not in told
     assert "\x1b[31m" not in told
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("said", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_was_found_is_told_as_text(said: str, *, terminal: bool) -> None:
+    step = Step(check=Check.FIND, outcome=Outcome.FAILED, found=said, next_step=said)
+    over = Conclusion(
+        works=False, proven=False, words=said, next_step=said, for_administrator=(said,)
+    )
+
+    told = _told((step, over), terminal=terminal, TERM="xterm", NO_COLOR="1")
+
+    assert not odd_characters(told.replace("\r\x1b[K", ""))
+    assert " ".join(told.split()).count(" ".join(clean_text(said).split())) == 5

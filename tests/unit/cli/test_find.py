@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
+from dicom_retrieve_tui.model.uid_table import Column
 from tests.unit.cli.scripted import PACS, ClosedPipe, Result, Stream
 
 _NOW = datetime(2024, 3, 31, 12, tzinfo=UTC)
@@ -336,3 +337,19 @@ def test_a_peer_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in shown + piped
     assert "\x9b" not in shown + piped
     assert len({line.count("\t") for line in piped.splitlines()}) == 1
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula_and_an_id_comes_back_as_it_was() -> None:
+    said = "=cmd|' /C calc'!A0"
+    patient = replace(DOE, patient_name=said, patient_id="-7", study_description="+C Ax T1")
+
+    rows = find("--all", found=[patient]).out
+    records = find("--all", "--json", found=[patient]).out.splitlines()
+
+    cells = dict(zip(*(line.split("\t") for line in rows.splitlines()), strict=True))
+    assert cells["PatientName"] == f"'{said}"
+    assert (cells["PatientID"], cells["StudyDescription"]) == ("'-7", "'+C Ax T1")
+    (lookup,) = parse_uid_list(rows, key=Column.PATIENT).lookups
+    assert lookup.patient_id == "-7"
+    found = json.loads(records[1])
+    assert (found["patient_name"], found["patient_id"]) == (said, "-7")

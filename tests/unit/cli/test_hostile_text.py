@@ -1,6 +1,8 @@
 """What a PACS says in every text that it controls stays text, wherever the command writes it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from tests.hostile import HOSTILE, odd_characters, saying, story
 from tests.unit.cli.scripted import C_GET, OTHER, STUDY, Engine, Stream, run, started
 from tests.unit.cli.test_find import HONG, SERIES, find
+from tests.unit.storage.kept import journal_of, keep
 
 _TWO = (*C_GET[:-2], "--uid-list", "-")
 
@@ -109,3 +112,37 @@ def test_what_is_found_is_told_word_for_word(
             assert sum(_words(said) in _joined(text) for text in texts) >= 6
         elif not flags:
             assert _joined(result.out.replace('""', '"')).count(_words(said)[:6]) >= 2
+
+
+@every_text
+def test_what_a_journal_says_is_told_as_text(said: str, tmp_path: Path) -> None:
+    uid = said.encode("utf-8", "replace").decode()  # SQLite keeps nothing else
+    keep(tmp_path, 1, uid=STUDY, verdict=uid, missing=[uid])
+    with closing(sqlite3.connect(journal_of(tmp_path))) as database:
+        database.execute("UPDATE instances SET path = ?", (uid,))
+        database.execute("UPDATE studies SET study_instance_uid = ?", (uid,))
+        database.commit()
+
+    told = run("verify", str(tmp_path))
+    as_json = run("verify", str(tmp_path), "--json")
+
+    assert not odd_characters(told.out + told.err)
+    assert not odd_characters(as_json.err)
+    texts = [text for line in as_json.out.splitlines() for text in _texts(json.loads(line))]
+    assert not odd_characters("".join(texts), allowed="")
+    assert _words(uid) in _joined(told.out)
+
+
+@every_text
+def test_what_a_profile_says_is_told_as_text(said: str, tmp_path: Path) -> None:
+    said = said.encode("utf-8", "replace").decode()  # TOML is nothing else
+    text = json.dumps(said, ensure_ascii=True).replace("\\ud", "\\u0")
+    config = tmp_path / "profiles.toml"
+    config.write_text(
+        f"[profiles.a]\nhost = {text}\n[profiles.b]\nhost = 'b.test'\noutput = {text}\n"
+        f"called_aet = {text}\n[profiles.c]\nhost = 'c.test'\noutput = {text}\n"
+    )
+
+    for words in (("list",), ("show", "a"), ("show", "b"), ("show", "c"), ("test", "a")):
+        result = run("profiles", *words, "--config", str(config))
+        assert not odd_characters(result.out + result.err)
