@@ -11,6 +11,8 @@ from tests.interop.orthanc import Orthanc
 from tests.interop.peers import MOVE_DESTINATIONS, STORESCP, Peer
 from tests.interop.process import free_port
 from tests.interop.programs import missing_programs, peers_required
+from tests.interop.tls_orthanc import TlsOrthanc
+from tests.peers.certificates import Authority, Issued
 
 _P = TypeVar("_P", Orthanc, Dcmqrscp)
 
@@ -61,6 +63,32 @@ def _loaded(running: _P, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_
     try:
         running.start()
         load(running, tmp_path_factory.mktemp("sent"))
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whom all who speak TLS trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def ours(authority: Authority) -> Issued:
+    """The certificate that we show."""
+    return authority.issue("ours")
+
+
+@pytest.fixture(scope="session")
+def tls_orthanc(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> Iterator[TlsOrthanc]:
+    """An Orthanc that speaks TLS both ways, and wants a certificate of whoever calls."""
+    ports = {ae_title: free_port() for ae_title in MOVE_DESTINATIONS}
+    running = TlsOrthanc(tmp_path_factory.mktemp("tls-orthanc"), ports, authority)
+    try:
+        running.start()
         yield running
     finally:
         running.stop()

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.interop.command import CommandResult, run_cli
 from tests.interop.comparison import assert_same_as_peer
 from tests.interop.corpus import CT_CHEST
-from tests.interop.peers import DRTUI, MOVE_DESTINATIONS
+from tests.interop.peers import DRTUI
 from tests.interop.process import PeerProcess, free_port
 from tests.interop.programs import program
 from tests.interop.tls_orthanc import TlsOrthanc, echoes, tool_tls
@@ -21,25 +20,9 @@ pytestmark = pytest.mark.peers
 _STUDY = ("--study-uid", CT_CHEST.study_instance_uid)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def ours(authority: Authority) -> Issued:
-    return authority.issue("ours")
-
-
-@pytest.fixture(scope="module")
-def orthanc(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[TlsOrthanc]:
-    ports = {ae_title: free_port() for ae_title in MOVE_DESTINATIONS}
-    running = TlsOrthanc(tmp_path_factory.mktemp("orthanc"), ports, authority)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+@pytest.fixture
+def orthanc(tls_orthanc: TlsOrthanc) -> TlsOrthanc:
+    return tls_orthanc
 
 
 def _trust(authority: Authority) -> list[object]:
@@ -152,6 +135,23 @@ def test_each_refusal_is_told_in_words(
 
     assert {words: text for words, text in told.items() if words not in text} == {}
     assert not (tmp_path / "out").exists()
+
+
+def test_a_search_over_tls_finds_what_is_there(
+    orthanc: TlsOrthanc, authority: Authority, ours: Issued
+) -> None:
+    keys = ("--called-aet", orthanc.ae_title, "--patient-id", CT_CHEST.patient_id, "--json")
+
+    done = run_cli(
+        "find", f"pacs://127.0.0.1:{orthanc.port}", *keys, *_trust(authority), *_show(ours)
+    )
+    unencrypted = run_cli("find", f"pacs://127.0.0.1:{orthanc.port}", *keys)
+
+    assert done.exit_code == 0, done.stderr
+    (found,) = [each for each in done.json_lines() if each["event"] == "study_found"]
+    assert found["study_instance_uid"] == CT_CHEST.study_instance_uid
+    assert unencrypted.exit_code == 1
+    assert "want TLS (--tls)" in unencrypted.stderr
 
 
 def test_an_insecure_run_says_so(orthanc: TlsOrthanc, ours: Issued, tmp_path: Path) -> None:
