@@ -4,6 +4,7 @@ import contextlib
 import socket
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from dicom_retrieve_tui.errors import AssociationRejected, PeerError, PeerTimeout, ProtocolError
@@ -89,7 +90,8 @@ def associate(data: bytes) -> None:
         written = associate_pdus.encode(associate_pdus.A_ASSOCIATE_RQ, once)
     except ProtocolError:
         return
-    assert associate_pdus.decode(written) == once
+    unconfirmed = replace(once.user, confirms_user=False)  # of an answer; it is not written
+    assert associate_pdus.decode(written) == replace(once, user=unconfirmed)
 
 
 def commands(data: bytes) -> None:
