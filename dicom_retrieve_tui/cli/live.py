@@ -8,7 +8,7 @@ the first event arrives: nothing else in the headless command needs it.
 import contextlib
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.board import Board
@@ -25,6 +25,25 @@ if TYPE_CHECKING:
 
 _REFRESH_PER_S = 5
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
+
+
+class _Unfailing:
+    """A terminal for rich that may go away: the retrieval goes on, and so does its account."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 class LiveRenderer:
@@ -77,7 +96,7 @@ class LiveRenderer:
         from rich.live import Live  # noqa: PLC0415
 
         self._live = Live(
-            console=Console(file=self._stderr.stream),
+            console=Console(file=cast("TextIO", _Unfailing(self._stderr.stream))),
             get_renderable=self._draw,
             refresh_per_second=_REFRESH_PER_S,
             transient=True,

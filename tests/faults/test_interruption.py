@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and `kill -9`: what is finished stays, and the same command does the rest."""
+"""Signals and `kill -9`: what is finished stays, and the same command does the rest."""
 
 import signal
 import sys
@@ -142,6 +142,7 @@ def _assert_the_rest_is_asked_for(pacs: _Strikes, order: list[object]) -> None:
         ("c-get", "half", signal.SIGINT),
         ("c-get", "answered", signal.SIGTERM),
         ("c-move", "half", signal.SIGINT),
+        ("c-get", "half", signal.SIGHUP),
     ],
 )
 @fault(40, user_reads="run the same command again: ")

@@ -89,7 +89,7 @@ def interrupted_at(kind: type[Event], number: signal.Signals, *studies: list[Eve
     return engine
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_asks_the_engine_to_stop_and_exits_with_130(
     number: signal.Signals,
 ) -> None:
@@ -122,6 +122,32 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     assert told == ["first", "second", "end 130"]
+
+
+def test_a_terminal_that_goes_away_ends_nothing_at_once_however_often_it_says_so() -> None:
+    told: list[str] = []
+    with Interruption(
+        on_first=lambda: told.append("first"),
+        on_second=lambda: told.append("second"),
+        end=lambda code: told.append(f"end {code}"),
+    ):
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert told == ["first"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_was_ignored_before_stays_so(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    told: list[str] = []
+    try:
+        with Interruption(on_first=lambda: told.append("first"), on_second=lambda: None):
+            os.kill(os.getpid(), number)
+    finally:
+        signal.signal(number, before)
+
+    assert told == []
 
 
 def test_json_that_nobody_reads_stops_the_run_and_exits_with_1() -> None:

@@ -1,7 +1,10 @@
+import errno
 import io
 import itertools
+import json
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -230,6 +233,31 @@ def test_the_rows_say_that_ctrl_c_was_heard(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert result.code == 130
     assert "stopping: finishing what is in flight" in result.err
+
+
+class _GoneAway(Stream):
+    """A terminal whose window is closed after the first rows."""
+
+    def write(self, text: str) -> int:
+        if self.tell():
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(text)
+
+
+def test_a_terminal_that_goes_away_costs_neither_the_rest_nor_the_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    report = tmp_path / "report.json"
+
+    result = run(
+        *(*C_GET, "--report", str(report)),
+        engine=whole_run(study_of(Verdict.COMPLETE, came=3)),
+        stderr=_GoneAway(terminal=True),
+    )
+
+    assert result.code == 0
+    assert json.loads(report.read_text())["verdict"] == "complete"
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])
