@@ -6,6 +6,7 @@ was missed is told in the table only.
 """
 
 import argparse
+import compileall
 import json
 import os
 import shutil
@@ -27,10 +28,11 @@ from benchmarks import (
     terminal_app,
 )
 from benchmarks.disk import probe
+from benchmarks.ending import unwind_when_ended
 from benchmarks.judging import judge
 from benchmarks.narration import say
 from benchmarks.peers import Peers
-from benchmarks.places import CACHE, RESULTS, ROOT
+from benchmarks.places import CACHE, PACKAGE, RESULTS, ROOT
 from benchmarks.rounds import measure
 from benchmarks.scenario import Scenario
 from benchmarks.table import render
@@ -68,6 +70,9 @@ def main() -> int:
         parser.error(f"no such scenario: {' '.join(sorted(unknown))}")
     results_path = args.results.absolute()
     os.chdir(ROOT)  # the tools' modules are found from here
+    unwind_when_ended()
+    # As pip leaves it where it installs; PYTHONDONTWRITEBYTECODE would have each run compile it.
+    compileall.compile_dir(PACKAGE, quiet=1)
     fresh = _run_all(names, args.pairs)
     results = _merged(results_path, fresh)
     results_path.write_text(json.dumps(results, indent=1) + "\n")

@@ -73,19 +73,23 @@ def run(
     outputs = [log.with_suffix(f".{number}") for number in range(len(commands))]
     # The clock of the files' time stamps, which the last instance is told by.
     began_s, started_s = time.time(), time.monotonic()
-    watches = [
-        _Watch(_spawn(command, output, environ))
-        for command, output in zip(commands, outputs, strict=True)
-    ]
+    watches: list[_Watch] = []
     done = threading.Event()
     sampler = threading.Thread(target=_sample, args=(watches, done, limit_s))
-    sampler.start()
     usage = _Usage()
-    for watch in watches:
-        _wait(watch, usage)
-    wall_s = time.monotonic() - started_s
-    done.set()
-    sampler.join()
+    try:
+        for command, output in zip(commands, outputs, strict=True):
+            watches.append(_Watch(_spawn(command, output, environ)))
+        sampler.start()
+        for watch in watches:
+            _wait(watch, usage)
+        wall_s = time.monotonic() - started_s
+    finally:
+        for watch in watches:
+            watch.kill()  # does nothing, unless we are ended ourselves
+        done.set()
+        if sampler.ident is not None:
+            sampler.join()
     if any(usage.exit_codes):
         raise ToolFailed(
             f"exit codes {usage.exit_codes}: {' '.join(commands[0])}\n{_tail(outputs)}"

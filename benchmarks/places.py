@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
+PACKAGE = ROOT / "dicom_retrieve_tui"
 CACHE = BENCHMARKS / ".cache"
 """The corpus, which is kept, and what runs write, which is not."""
 RESULTS = BENCHMARKS / "results.json"
