@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,6 +77,17 @@ class Entry:
     """Relative to the output folder."""
     size_bytes: int
     synced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What is written at once."""
+
+    finished: list[StudyEntry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.finished or self.entries)
 
 
 class Journal:
@@ -180,15 +191,21 @@ class Journal:
             self.raise_failure()
 
     def _write(self) -> None:
-        """The writer's life: a transaction, a sync, and again."""
+        """The writer's life: a transaction, a sync, and again, until nothing is left to tell."""
         try:
             with contextlib.closing(_connect(self._path)) as database:
+                synced = _Batch()
                 while True:
                     last = self._closing
-                    self._write_batch(database)
-                    if last:
+                    # The studies first: what is recorded after this look belongs to the next batch.
+                    batch = _Batch(finished=_take(self._finished), entries=_take(self._pending))
+                    self._write_batch(database, batch, synced)
+                    if last and not batch:
                         return
-                    self._wake.wait(_BATCH_S)
+                    _sync_files(self._root, batch.entries)
+                    synced = batch
+                    if not last:
+                        self._wake.wait(_BATCH_S)
         except (OSError, sqlite3.Error) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._failure = DiskFailed(
@@ -197,33 +214,30 @@ class Journal:
                 path=str(self._path),
             )
 
-    def _write_batch(self, database: sqlite3.Connection) -> None:
-        # The studies first: what is recorded after this look belongs to the next batch.
-        finished = _take(self._finished)
-        entries = _take(self._pending)
+    def _write_batch(self, database: sqlite3.Connection, batch: "_Batch", synced: "_Batch") -> None:
+        """Record what is new, and that what was recorded the last time has been synced.
+
+        In one transaction: an entry is found by its UID, so that each touches pages all over the
+        database, and nearly all pages are written by either half.
+        """
         self._write_plans(database)
-        if not entries and not finished:
+        if not batch and not synced:
             return
+        layout = self._layout
         with database:
+            # First, because what came again since then is not synced.
+            database.executemany(
+                "UPDATE instances SET synced = 1 WHERE sop_instance_uid = ? AND layout = ?",
+                [(entry.sop_instance_uid, layout) for entry in synced.entries],
+            )
             database.executemany(
                 "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, 0)",
                 [
-                    (e.sop_instance_uid, self._layout, e.study_instance_uid, e.path, e.size_bytes)
-                    for e in entries
+                    (e.sop_instance_uid, layout, e.study_instance_uid, e.path, e.size_bytes)
+                    for e in batch.entries
                 ],
             )
-        # Texts: making a `Path` of each would hold up the threads that receive.
-        paths = [f"{self._root}/{entry.path}" for entry in entries]
-        for path in paths:
-            _sync(path)
-        for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120
-            _sync(folder)
-        with database:
-            database.executemany(
-                "UPDATE instances SET synced = 1 WHERE sop_instance_uid = ? AND layout = ?",
-                [(entry.sop_instance_uid, self._layout) for entry in entries],
-            )
-            for study in finished:
+            for study in synced.finished:
                 self._write_study(database, study)
 
     def _write_plans(self, database: sqlite3.Connection) -> None:
@@ -273,6 +287,16 @@ def _explained(path: Path) -> Iterator[None]:
 def _take(queue: deque[_T]) -> list[_T]:
     """All that is in the queue now."""
     return [queue.popleft() for _ in range(len(queue))]
+
+
+def _sync_files(root: Path, entries: list[Entry]) -> None:
+    """Have the operating system write files, and their names, to the disk."""
+    # Texts: making a `Path` of each would hold up the threads that receive.
+    paths = [f"{root}/{entry.path}" for entry in entries]
+    for path in paths:
+        _sync(path)
+    for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120
+        _sync(folder)
 
 
 def _sync(path: str) -> None:

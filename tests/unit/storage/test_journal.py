@@ -1,10 +1,16 @@
 """What the journal keeps of studies, from one run to the next."""
 
+import os
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.storage.journal import Journal
+from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
 
 _STUDY = "1.2.3"
@@ -68,3 +74,37 @@ def test_a_run_that_was_killed_leaves_the_last_verdict(tmp_path: Path) -> None:
     _run(tmp_path)
 
     assert _verdicts(tmp_path) == {_STUDY: "partial"}
+
+
+class _Disk:
+    """Syncs the first file, while `again` is recorded once more, and fails from then on."""
+
+    def __init__(self) -> None:
+        self.journal: Journal | None = None
+        self.again: list[Entry] = []
+        self.syncs = 0
+
+    def fsync(self, _fd: int) -> None:
+        self.syncs += 1
+        if self.syncs > 2:  # a file and its folder
+            raise OSError(5, "Input/output error")
+        if self.journal is not None and self.again:
+            self.journal.record(self.again.pop())
+
+
+def test_an_instance_that_came_again_is_not_synced_because_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Entry(_STUDY, "1.2.3.4", "1.2.3.4.dcm", 100)
+    (tmp_path / entry.path).write_bytes(b"")
+    disk = _Disk()
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    disk.journal = journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
+    disk.again.append(entry)
+    journal.record(entry)
+
+    with pytest.raises(DiskFailed):
+        journal.close()
+
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
+        assert database.execute("SELECT synced FROM instances").fetchall() == [(0,)]
