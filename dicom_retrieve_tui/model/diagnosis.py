@@ -83,6 +83,16 @@ class Step:
     keys: tuple[str, ...] = ()
     """The keys of a profile (`model.profile.KEYS`) that are to blame, the likeliest first."""
 
+    @classmethod
+    def ok(cls, check: Check, found: str) -> "Step":
+        """It is as it should be."""
+        return cls(check=check, outcome=Outcome.OK, found=found)
+
+    @classmethod
+    def failed(cls, check: Check, found: str, next_step: str) -> "Step":
+        """A retrieval would not work because of it."""
+        return cls(check=check, outcome=Outcome.FAILED, found=found, next_step=next_step)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:

@@ -23,6 +23,7 @@ from dicom_retrieve_tui.model.diagnosis import (
 )
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.network.approach import Approach
 from dicom_retrieve_tui.network.association import Caller
 from dicom_retrieve_tui.network.questions import Listening, Questions
 
@@ -60,7 +61,10 @@ class Examination:
         self._plan = plan
         self._caller = caller
         self._listening = listening
-        self._questions = Questions(caller, plan, listening)
+        # Nothing that is asked for here comes from tape.
+        caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
+        self._approach = Approach(caller)
+        self._questions = Questions(caller, plan, listening, self._approach)
         self.method = Method.C_MOVE if plan.method is Method.C_MOVE else Method.C_GET
         """Which a retrieval would use, as far as is known by now."""
         self.works: dict[Check, bool] = {}
@@ -71,7 +75,7 @@ class Examination:
         """What the PACS has to know of us."""
         return OurSide(
             calling_ae_title=self._caller.calling_ae_title,
-            address=self._questions.own_address,
+            address=self._approach.own_address,
             listening_port=self._listening.port if self._listening else None,
         )
 
@@ -86,15 +90,15 @@ class Examination:
         Raises:
             Cancelled: The user stops.
         """
-        ask, plan, tls = self._questions, self._plan, self._caller.tls
+        go, ask, plan, tls = self._approach, self._questions, self._plan, self._caller.tls
         reached = (
-            (yield from self._look(Check.HOST, ask.name))
-            and (yield from self._look(Check.CONNECTION, ask.connection))
-            and (tls is None or (yield from self._look(Check.TLS, partial(ask.tls, tls))))
-            and (yield from self._look(Check.ASSOCIATION, ask.association))
+            (yield from self._look(Check.HOST, go.name))
+            and (yield from self._look(Check.CONNECTION, go.connection))
+            and (tls is None or (yield from self._look(Check.TLS, partial(go.tls, tls))))
+            and (yield from self._look(Check.ASSOCIATION, go.association))
         )
         if reached:
-            yield from self._look(Check.ECHO, ask.echo)
+            yield from self._look(Check.ECHO, go.echo)
             yield from self._look(Check.FIND, ask.find)
             if (yield from self._look(Check.GET, ask.get)):
                 yield from self._look(Check.STORAGE, ask.storage_classes)

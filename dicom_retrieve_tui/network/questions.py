@@ -1,4 +1,4 @@
-"""The single questions of an examination, each on an association of its own.
+"""What an examination asks of a PACS that answers, each question on an association of its own.
 
 So a peer that aborts one costs no other. Where a question needs a study, it asks for one that
 nobody has: that shows what is forbidden, and moves nothing.
@@ -7,9 +7,8 @@ nobody has: that shows what is forbidden, and moves nothing.
 import ipaddress
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,9 @@ from dicom_retrieve_tui.errors import (
     ConfigError,
     ContextNotAccepted,
     InstanceUnfit,
-    OperationFailed,
 )
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
-from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.diagnosis import NAME_A_STUDY, Check, Outcome, Step
@@ -30,7 +27,6 @@ from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
-    IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,
     plainest_classes,
 )
@@ -44,21 +40,19 @@ from dicom_retrieve_tui.model.status import (
     try_c_move,
 )
 from dicom_retrieve_tui.model.wording import count
-from dicom_retrieve_tui.network.association import Association, Caller, open_tls
-from dicom_retrieve_tui.network.clocks import Guard, within
-from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
+from dicom_retrieve_tui.network.approach import Approach
+from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import query_retrieve
-from dicom_retrieve_tui.network.query import c_echo, c_find, find_context
+from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incoming
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
-from dicom_retrieve_tui.network.services import FIND, GET, MOVE, PATIENT_ROOT, VERIFICATION
+from dicom_retrieve_tui.network.services import FIND, GET, MOVE, PATIENT_ROOT
 from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory
-    from dicom_retrieve_tui.network.tls import TlsClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,6 @@ class Listening:
     bind: Callable[[Reception], StorageScp]
 
 
-_ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
 _NOBODY = "NOBODY"
 _MODALITIES_SHOWN_MAX = 10
 
@@ -80,85 +73,16 @@ class Questions:
     Each raises `PeerError` or `ConfigError` where the answer is bad, and `Cancelled`.
     """
 
-    def __init__(self, caller: Caller, plan: Plan, listening: Listening | None) -> None:
-        # Nothing that is asked for here comes from tape.
-        self._caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
+    def __init__(
+        self, caller: Caller, plan: Plan, listening: Listening | None, approach: Approach
+    ) -> None:
+        self._caller = caller
         self._plan = plan
         self._listening = listening
-        self._offered: frozenset[str] = frozenset()
+        self._approach = approach
         self._nobodys_study = f"2.25.{uuid.uuid4().int}"
-        self.own_address = ""
-        """Ours towards the PACS; empty while nobody can tell."""
         self.inventory: Inventory | None = None
         """What the PACS has of the study that was asked for."""
-
-    def name(self) -> Step:
-        """What the host's name stands for."""
-        endpoint = self._caller.peer.endpoint
-        found = resolve(endpoint, self._patience(f"the address of {endpoint.host}"))
-        hosts = list(dict.fromkeys(str(address[0]) for _, address in found))
-        self.own_address = _own_address(Endpoint(host=hosts[0], port=endpoint.port))
-        if hosts == [endpoint.host]:
-            return _ok(Check.HOST, f"{endpoint.host} is an address.")
-        return _ok(Check.HOST, f"{endpoint.host} is {', '.join(hosts)}.")
-
-    def connection(self) -> Step:
-        """Whether somebody listens."""
-        endpoint = self._caller.peer.endpoint
-        started_s = monotonic()
-        with connect(endpoint, self._patience(f"a TCP connection to {endpoint}")) as sock:
-            elapsed_s = monotonic() - started_s
-            self.own_address = str(sock.getsockname()[0])
-        return _ok(Check.CONNECTION, f"{endpoint} accepts it within {_ms(elapsed_s)}.")
-
-    def tls(self, client: "TlsClient") -> Step:
-        """Whether TLS comes about on it, and with whom."""
-        started_s = monotonic()
-        with closing(open_tls(self._caller, client)) as secured:
-            elapsed_s = monotonic() - started_s
-            secured.hear_verdict(self._patience(f"the verdict of {self._caller.peer}"))
-            agreement = secured.agreement()
-        how = f"{agreement} within {_ms(elapsed_s)}"
-        if agreement.certificate is None:
-            return Step(
-                check=Check.TLS,
-                outcome=Outcome.WARNING,
-                found=f"{how}; whose certificate it shows is not looked at (--tls-insecure).",
-                next_step="Whoever sits in between can read it all: trust the PACS by --tls-ca.",
-                keys=("tls_insecure", "tls_ca"),
-            )
-        soon = agreement.certificate.runs_out(datetime.now(UTC))
-        return Step(
-            check=Check.TLS,
-            outcome=Outcome.WARNING if soon else Outcome.OK,
-            found=f"{how}; its certificate is {agreement.certificate}.",
-            next_step=soon,
-        )
-
-    def association(self) -> Step:
-        """Whether the PACS accepts our AE title, and us its own."""
-        with self._associated() as association:
-            self._offered = frozenset(cx.abstract_syntax for cx in association.contexts.values())
-            acceptance = association.acceptance
-        limit_bytes = acceptance.peer_max_pdu_bytes
-        limit = f"PDUs up to {limit_bytes:,} bytes" if limit_bytes else "PDUs of any length"
-        software = f"{acceptance.implementation}, " if acceptance.implementation else ""
-        calling = self._caller.calling_ae_title
-        return _ok(Check.ASSOCIATION, f"{self._caller.peer} accepts {calling} ({software}{limit}).")
-
-    def echo(self) -> Step:
-        """Whether it answers at all; a retrieval does without."""
-        try:
-            with Association.request(self._caller, _ECHO) as association:
-                round_trip_s = c_echo(association)
-        except (ContextNotAccepted, OperationFailed) as error:
-            return Step(
-                check=Check.ECHO,
-                outcome=Outcome.WARNING,
-                found=error.found,
-                next_step="A retrieval does without it.",
-            )
-        return _ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
 
     def find(self) -> Step:
         """Whether it takes queries."""
@@ -166,7 +90,7 @@ class Questions:
         with self._associated() as association:
             for _ in c_find(association, find_context(association), Level.STUDY, keys):
                 """What matches, if anything does, is nothing that was asked for."""
-        return _ok(Check.FIND, f"{self._models(FIND)}: offered, and it answers.")
+        return Step.ok(Check.FIND, f"{self._models(FIND)}: offered, and it answers.")
 
     def get(self) -> Step:
         """Whether it takes C-GET requests."""
@@ -202,7 +126,7 @@ class Questions:
                 found=f"{found}; not said whether we may be the SCP.",
                 next_step=f"Some send all the same. {NAME_A_STUDY}",
             )
-        return _ok(Check.STORAGE, f"{found}, with us as the SCP.")
+        return Step.ok(Check.STORAGE, f"{found}, with us as the SCP.")
 
     def listener(self) -> Step:
         """Whether our own Storage SCP can listen."""
@@ -211,14 +135,18 @@ class Questions:
         with self._listening.bind(_Refusing()) as scp:
             host, port = scp.host, scp.port
         found = f"We can listen on {host} port {port}."
-        if _is_loopback(host) and self.own_address and not _is_loopback(self.own_address):
+        if (
+            _is_loopback(host)
+            and self._approach.own_address
+            and not _is_loopback(self._approach.own_address)
+        ):
             return Step(
                 check=Check.LISTENER,
                 outcome=Outcome.WARNING,
                 found=f"{found} Only this machine can connect to that.",
                 next_step=f"Try --listen {port}, which means our address towards the PACS.",
             )
-        return _ok(Check.LISTENER, found)
+        return Step.ok(Check.LISTENER, found)
 
     def offer_of_move(self) -> Step:
         """Whether C-MOVE is offered, without asking for anything."""
@@ -244,7 +172,7 @@ class Questions:
             except AssociationAborted as error:
                 raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
         for caller in reception.turned_away[:1]:
-            return _failed(Check.MOVE, caller.found, caller.advice)
+            return Step.failed(Check.MOVE, caller.found, caller.advice)
         whose = "us" if self._listening else "not to us: no file will come here"
         how = f"{self._models(MOVE)}, to {move_destination} ({whose})"
         will_try = self._plan.listening and bool(self._plan.selections)
@@ -265,23 +193,20 @@ class Questions:
         with self._associated() as association:
             self.inventory = inventory = take_inventory(association, selection)
         if inventory.empty:
-            return _failed(
+            return Step.failed(
                 Check.STUDY,
                 f"The PACS has no {selection.study_instance_uid}.",
                 "Name one that it has.",
             )
         if not inventory.listed:
-            return _failed(
+            return Step.failed(
                 Check.STUDY, inventory.doubt, "Without a list, nothing can be proven complete."
             )
         series = count(len(inventory.series_instance_uids), "series")
-        return _ok(
+        return Step.ok(
             Check.STUDY,
             f"The PACS lists {series} with {count(len(inventory.instances), 'instance')}.",
         )
-
-    def _patience(self, waiting_for: str) -> Guard:
-        return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
 
     def _associated(self, proposals: tuple[Proposal, ...] = ()) -> Association:
         services = query_retrieve(self._caller.query_model)
@@ -304,14 +229,14 @@ class Questions:
             will_try: An instance is to come in the same way, and will tell all.
         """
         if final.status in {SUCCESS, SUB_OPERATIONS_FAILED}:
-            return _ok(check, f"{how}: offered, and it answers.")
+            return Step.ok(check, f"{how}: offered, and it answers.")
         answer = meaning_of(final.status, final.comment)
         if forbids(final.status):
             found = f"{how}: offered, but a request is answered {answer}."
-            return _failed(check, found, status_words(final.status).next_step)
+            return Step.failed(check, found, status_words(final.status).next_step)
         found = f"{how}: offered; asked for a study that nobody has, it answers {answer}."
         if will_try:
-            return _ok(check, found)
+            return Step.ok(check, found)
         return Step(
             check=check,
             outcome=Outcome.WARNING,
@@ -323,7 +248,7 @@ class Questions:
         names = [
             "Patient Root" if uid in PATIENT_ROOT else "Study Root"
             for uid in classes
-            if uid in self._offered
+            if uid in self._approach.offered
         ]
         return " and ".join(names)
 
@@ -358,30 +283,11 @@ class _Refusing:
         )
 
 
-def _failed(check: Check, found: str, next_step: str) -> Step:
-    return Step(check=check, outcome=Outcome.FAILED, found=found, next_step=next_step)
-
-
-def _ok(check: Check, found: str) -> Step:
-    return Step(check=check, outcome=Outcome.OK, found=found)
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms"
-
-
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _own_address(towards: Endpoint) -> str:
-    try:
-        return address_towards(towards)
-    except ConfigError:
-        return ""
 
 
 def _shortened(modalities: list[str], of: int) -> str:
