@@ -8,10 +8,11 @@ from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.judgement import Ending, judge, judge_delivery
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.requests import Quirks, Requests
 from dicom_retrieve_tui.engine.shares import Shares
 from dicom_retrieve_tui.engine.survey import inventoried, unworked
 from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
-from dicom_retrieve_tui.engine.transfer import Quirks, Transfer
+from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -223,17 +224,20 @@ class Study:
         worker: int,
         shares: Shares | None,
     ) -> Transfer:
-        return Transfer(
+        requests = Requests(
             plan=self.plan,
             desk=self.desk,
             cancel=cancel,
             drain_s=self.drain_s,
             quirks=self.quirks,
-            destination=self._destination,
-            instead_of_get=self.instead_of_get,
             work=work,
             peer=peer,
             worker=worker,
+        )
+        return Transfer(
+            requests,
+            destination=self._destination,
+            instead_of_get=self.instead_of_get,
             shares=shares,
         )
 

@@ -1,0 +1,171 @@
+"""Single requests for one study: made one after the other, and what the PACS says of them kept."""
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from dicom_retrieve_tui.engine.desk import Desk
+from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.errors import ContextNotAccepted
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Noted, PeerCounted
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.retry import Cure, status_cure
+from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest
+from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
+
+_DRAIN_TICK_S = 0.1
+
+
+@dataclass(slots=True)
+class Quirks:
+    """What a run has learnt of its PACS."""
+
+    rejects_lists: bool = False
+    """It does not honour lists of SOP Instance UIDs."""
+    answers_first: bool = False
+    """It has ended a C-MOVE before everything had come."""
+    takes_get: bool = False
+    """It has answered a C-GET: if it aborts one, it is not for want of the service."""
+    aborts_get: bool = False
+    """It has aborted a C-GET, and served the C-MOVE that came instead."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Requests:
+    """Makes the requests of one worker for one study."""
+
+    plan: Plan
+    desk: Desk
+    cancel: CancelToken
+    drain_s: float
+    quirks: Quirks
+    work: StudyWork
+    peer: Peer
+    worker: int
+    final: FinalResponse | None = None
+    """What the PACS said at the end of the last one, or of several together."""
+    moved: bool = False
+    """True once C-MOVE was asked for."""
+    _completed: int = 0
+    _counted: int = 0
+    """Sub-operations completed by requests that have ended."""
+
+    def end(self) -> FinalResponse | None:
+        """Count what the last request completed to what the next ones will; how it ended."""
+        if self.final is not None:
+            self._counted += self.final.completed or 0
+        return self.final
+
+    def get(self, negotiation: Any, request: RetrieveRequest) -> None:
+        """Ask by C-GET.
+
+        Raises:
+            RetrieveError, Cancelled: It ended without a final response.
+        """
+        receiver = self.desk.receiver(self.work, self.worker)
+        self.final = self.peer.c_get(self._order(request), negotiation, receiver)
+        self.quirks.takes_get = True
+
+    def move(self, request: RetrieveRequest) -> None:
+        """Ask by C-MOVE, and wait for what comes after its end.
+
+        Raises:
+            RetrieveError, Cancelled: It ended without a final response.
+        """
+        if self.plan.move_destination is None:
+            raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
+        self.moved = True
+        self.final = self.peer.c_move(self._order(request), self.plan.move_destination)
+        if self.plan.listening and status_cure(self.final.status) is not Cure.NONE:
+            self._drain(self._uids_of(request))
+
+    @property
+    def sees_nothing(self) -> bool:
+        """True if the instances go to somebody else's SCP."""
+        return self.moved and not self.plan.listening
+
+    @property
+    def reported_success(self) -> bool:
+        """True if the PACS named no failure of the whole request."""
+        return self.final is None or self.final.status in {SUCCESS, SUB_OPERATIONS_FAILED}
+
+    @property
+    def settled(self) -> bool:
+        """True if asking again is pointless."""
+        if self.work.complete or self.cancel.requested or self.desk.disk_failure:
+            return True
+        final = self.final
+        if final is None:
+            return False
+        if not self.work.inventory.listed and final.status == SUCCESS and not final.failed:
+            return True  # nothing failed by the peer's account, and nothing else tells
+        return status_cure(final.status) is Cure.NONE and not self.work.stored_count
+
+    def note(self, text: str) -> None:
+        """Tell of something that the study's verdict does not say."""
+        self.desk.emit(Noted(study_instance_uid=self.work.study_instance_uid, text=text))
+
+    def _uids_of(self, request: RetrieveRequest) -> frozenset[str]:
+        """What a request asks for, as far as it is listed; empty for all of the study."""
+        if request.sop_instance_uids or request.series_instance_uid is None:
+            return frozenset(request.sop_instance_uids)
+        return frozenset(
+            each.sop_instance_uid
+            for each in self.work.inventory.instances
+            if each.series_instance_uid == request.series_instance_uid
+        )
+
+    def _order(self, request: RetrieveRequest) -> Order:
+        return Order(
+            request=request,
+            patient_id=self.work.inventory.patient_id,
+            cancel=self.cancel,
+            activity=self.work.activity,
+            on_response=self._on_response,
+        )
+
+    def _drain(self, asked: frozenset[str]) -> None:
+        """Wait for stores that come after the final response, while anything still comes.
+
+        Args:
+            asked: The UIDs that were asked for; empty for all of the study.
+        """
+        work = self.work
+        started_s = monotonic()
+        while not work.has(asked or work.expected):
+            silent_s = monotonic() - max(started_s, work.activity.last_byte_s)
+            if silent_s > self.drain_s or self.cancel.requested or self.desk.disk_failure:
+                return
+            work.wait_complete(_DRAIN_TICK_S)
+            if not work.has(asked or work.expected):
+                self._note_the_wait()
+
+    def _note_the_wait(self) -> None:
+        """Tell, once a run, why nothing ends although the PACS says that it is done."""
+        if self.quirks.answers_first:
+            return
+        self.quirks.answers_first = True
+        text = (
+            "The PACS says that it is done, but instances are missing: waiting for late ones, "
+            f"up to {self.drain_s:.3g} s after the last."
+        )
+        self.note(text)
+
+    def _on_response(self, response: FinalResponse) -> None:
+        completed = self._counted + (response.completed or 0)
+        if completed > self._completed and self.sees_nothing:
+            # Of what goes to somebody else's SCP, the PACS's count is all that we see.
+            self.work.activity.last_instance_s = monotonic()
+            self._completed = completed
+        self.desk.emit(
+            PeerCounted(
+                study_instance_uid=self.work.study_instance_uid,
+                remaining=response.remaining,
+                completed=None if response.completed is None else completed,
+                failed=response.failed,
+                warning=response.warning,
+            )
+        )
