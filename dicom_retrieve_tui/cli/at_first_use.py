@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.model.selection import Plan
     from dicom_retrieve_tui.model.settings import Settings
+    from dicom_retrieve_tui.storage.history import History
 
 # ruff: noqa: PLC0415 - that is what this module is for
 
@@ -20,6 +21,13 @@ def open_session(plan: "Plan", settings: "Settings") -> "Session":
     from dicom_retrieve_tui.wiring import retrieval
 
     return retrieval.open_session(plan, settings)
+
+
+def open_history() -> "History":
+    """See `wiring.history`."""
+    from dicom_retrieve_tui.wiring import history
+
+    return history.open_history()
 
 
 def find(

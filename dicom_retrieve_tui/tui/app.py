@@ -4,6 +4,7 @@ The screens over the main one are loaded when they are wanted: the first frame w
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
@@ -155,9 +156,16 @@ class RetrieveApp(App[None]):
         keys, faults = judge_keys(self._likes.held.keys)
         self.set_keymap(keys)
         self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))
-        self._tell_of_memory()
         if not self._presets:
             self._begin()
+
+    def on_ready(self) -> None:
+        """The first frame is there: look what earlier runs left."""
+        if not gc.isenabled():
+            gc.freeze()  # what is loaded by now stays: nobody need search it for garbage, ever
+            gc.enable()
+        self._main.show_offer()
+        self._tell_of_memory()
 
     def watch_theme(self, name: str) -> None:
         """Remember a theme that was chosen."""

@@ -1,6 +1,7 @@
 """What was asked for, from one run of the application to the next. Knows no screen.
 
-Nothing depends on it: where the history cannot be kept, that is said once, and all goes on.
+Nothing depends on it: where the history cannot be kept, that is said once, and all goes on. It is
+opened when somebody first wants to know of it: the first frame waits for no database.
 """
 
 import threading
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import DiskFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.events import StudyFinished
 from dicom_retrieve_tui.model.jobs import Job, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection
@@ -52,35 +53,29 @@ class Memory:
 
     def __init__(
         self,
-        history: History | None = None,
+        open_history: Callable[[], History] | None = None,
         *,
-        notice: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Look what is left.
+        """Prepare; nothing is opened yet.
 
         Args:
-            history: None remembers nothing.
-            notice: What the user should know of it.
+            open_history: May raise `ConfigError`; None remembers nothing.
             now: The time of day, with its zone.
         """
-        self._history = history
-        self._notice = notice
+        self._open_history = open_history
+        self._history: History | None = None
+        self._notice = ""
         self._now = now
         self._lock = threading.RLock()
         self._jobs: dict[_Key, int] = {}
         """Where each study of this run, or of what is left, is recorded."""
         self._left: dict[_Key, _Left] = {}
-        with self._using() as used:
-            if used is not None:
-                used.prune(_JOBS_MAX)
-                for job in reversed(used.unfinished()):
-                    self._note_left(job)
 
     @property
     def offer(self) -> Offer | None:
         """What could be taken up again; None if nothing is left."""
-        with self._lock:
+        with self._using():
             if not self._left:
                 return None
             begun = max(left.job.begun for left in self._left.values())
@@ -89,7 +84,7 @@ class Memory:
     def left(self) -> tuple[list[tuple[Terms, list[Selection]]], list[str]]:
         """What is left, by the terms on which it was asked for; and why some of it cannot be."""
         jobs: dict[int, list[_Left]] = {}
-        with self._lock:
+        with self._using():
             for left in self._left.values():
                 jobs.setdefault(left.job.job_id, []).append(left)
         found, faults = [], []
@@ -106,7 +101,7 @@ class Memory:
 
     def forget_left(self) -> None:
         """Offer it no more."""
-        with self._lock, self._using() as history:
+        with self._using() as history:
             self._drop(history, list(self._left))
 
     def recent(self) -> list[str]:
@@ -118,12 +113,19 @@ class Memory:
 
     def take_notice(self) -> str:
         """What the user should know, once; empty if all is well."""
-        notice, self._notice = self._notice, ""
+        with self._using():
+            notice, self._notice = self._notice, ""
         return notice
+
+    def close(self) -> None:
+        """Remember nothing any more; all is recorded already."""
+        with self._lock:
+            self._open_history = None
+            self._let_go()
 
     def asked(self, terms: Terms, selections: Sequence[Selection]) -> None:
         """These studies are queued, or queued again."""
-        with self._lock, self._using() as history:
+        with self._using() as history:
             if history is None or not selections:
                 return
             job_id = history.record_job(
@@ -139,7 +141,7 @@ class Memory:
 
     def ended(self, terms: Terms, ending: StudyFinished) -> None:
         """A study has its verdict."""
-        with self._lock, self._using() as history:
+        with self._using() as history:
             job_id = self._jobs.get(_key(terms, ending.study_instance_uid))
             if history is None or job_id is None:
                 return
@@ -153,7 +155,7 @@ class Memory:
 
     def removed(self, terms: Terms, uids: Iterable[str]) -> None:
         """The user took these out of the list."""
-        with self._lock, self._using() as history:
+        with self._using() as history:
             self._drop(history, [_key(terms, uid) for uid in uids])
 
     def _note_left(self, job: Job) -> None:
@@ -176,10 +178,29 @@ class Memory:
     @contextmanager
     def _using(self) -> Iterator[History | None]:
         """The history, if there is one; a fault of its disk is the end of it, and no more."""
-        try:
-            yield self._history
-        except DiskFailed as error:
-            self._history, self._notice = None, str(error)
+        with self._lock:
+            try:
+                self._open()
+                yield self._history
+            except (ConfigError, DiskFailed) as error:
+                self._let_go()
+                self._notice = str(error)
+
+    def _open(self) -> None:
+        """Open the history, unless somebody has, and look what is left."""
+        open_history, self._open_history = self._open_history, None
+        if open_history is None:
+            return
+        history = self._history = open_history()
+        self._notice = history.notice
+        history.prune(_JOBS_MAX)
+        for job in reversed(history.unfinished()):
+            self._note_left(job)
+
+    def _let_go(self) -> None:
+        if self._history is not None:
+            self._history.close()
+            self._history = None
 
 
 def _key(terms: Terms, uid: str) -> _Key:

@@ -54,6 +54,12 @@ class Session(Protocol):
 class History(Protocol):
     """What was asked for, over all runs. Every method raises `DiskFailed` if it cannot be kept."""
 
+    notice: str
+    """What the user should know of its opening; empty if all is well."""
+
+    def close(self) -> object:
+        """Let go of it."""
+
     def record_job(
         self,
         *,

@@ -17,8 +17,8 @@ from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
-from dicom_retrieve_tui.tui.screens.secret import unlock, unlock_each
 from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.unlocking import unlock, unlock_each
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 
 if TYPE_CHECKING:

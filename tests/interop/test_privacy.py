@@ -201,7 +201,7 @@ async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -
             settings=SettingsFile(tmp_path / "settings.toml"),
             shelf=shelf,
             contact=Contact(diagnose, tell_administrator),
-            memory=Memory(history),
+            memory=Memory(lambda: history),
         )
         async with app.run_test(size=(160, 45), notifications=True) as pilot:
             bench = Bench(app, pilot, Sessions())

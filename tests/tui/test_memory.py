@@ -32,7 +32,7 @@ def history(database: Path) -> Iterator[History]:
 
 
 def memory_of(history: History) -> Memory:
-    return Memory(history, now=lambda: _BEGUN)
+    return Memory(lambda: history, now=lambda: _BEGUN)
 
 
 async def leave(history: History, folder: Path) -> None:

@@ -80,7 +80,7 @@ def user_of(settings: Settings) -> UserIdentity | None:
 async def test_a_passcode_is_asked_for_once_and_kept_in_memory_only(tmp_path: Path) -> None:
     database = tmp_path / "history.db"
     with closing(History(database)) as history:
-        async with on(tmp_path, memory=Memory(history)) as bench:
+        async with on(tmp_path, memory=Memory(lambda: history)) as bench:
             await order(bench, A)
             assert "Passcode of READER for ANY-SCP@safe.test:104" in bench.joined()
             await answer(bench)
@@ -179,12 +179,12 @@ async def test_a_test_asks_and_a_refused_one_asks_again(tmp_path: Path) -> None:
 async def test_what_was_left_keeps_its_tls_and_asks_for_the_passcode(tmp_path: Path) -> None:
     text = f'{USER}tls = true\ntls_ca = "{tmp_path}/ca.pem"\n'
     with closing(History(tmp_path / "history.db")) as history:
-        async with on(tmp_path, text, memory=Memory(history)) as bench:
+        async with on(tmp_path, text, memory=Memory(lambda: history)) as bench:
             await order(bench, A)
             await answer(bench)
             await bench.until(lambda: bench.sessions.opened)
             before = bench.session.settings
-        async with on(tmp_path, text, memory=Memory(history)) as bench:
+        async with on(tmp_path, text, memory=Memory(lambda: history)) as bench:
             await bench.pilot.press("enter")
             await bench.until(lambda: isinstance(bench.app.screen, SecretScreen))
             await bench.pilot.press("escape")

@@ -22,9 +22,9 @@ from dicom_retrieve_tui.tui.finding import Finder, FoundNow
 from dicom_retrieve_tui.tui.found_columns import wanted_of
 from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.patients import shown_patient
-from dicom_retrieve_tui.tui.screens.secret import unlock
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
 from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.unlocking import unlock
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 

@@ -128,7 +128,6 @@ class MainScreen(Screen[None]):
         """Begin to look."""
         self.query_one("#speed").border_title = "Throughput"
         self._show_peering()
-        self._show_offer()
         self._retrieve.line.recall_from(self._memory.recent)
         self._retrieve.line.focus()
         self.watch(self.app, "hide_patients", self._mask_patients)
@@ -237,13 +236,13 @@ class MainScreen(Screen[None]):
 
     def _after(self, told: str) -> None:
         """Show what has been done to the queue, and say what there is to say."""
-        self._show_offer()
+        self.show_offer()
         if told:
             self._retrieve.say(told)
             self.table.focus()
         self._look()
 
-    def _show_offer(self) -> None:
+    def show_offer(self) -> None:
         """Offer what is left, as long as nobody has asked for anything else."""
         offer = self._memory.offer if not self._store.begun else None
         self._retrieve.show_offer(str(offer or ""))

@@ -17,9 +17,9 @@ from dicom_retrieve_tui.model.diagnosis import Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.inquiry import Contact, step_of
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
-from dicom_retrieve_tui.tui.screens.secret import unlock
 from dicom_retrieve_tui.tui.shelf import Changed, Draft, ProfileShelf
 from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.unlocking import unlock
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 
 

@@ -22,9 +22,9 @@ from dicom_retrieve_tui.tui.cells import cut
 from dicom_retrieve_tui.tui.inquiry import Contact, finding_lines, step_of
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen
-from dicom_retrieve_tui.tui.screens.secret import unlock
 from dicom_retrieve_tui.tui.shelf import Draft, ProfileShelf, Saved
 from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.unlocking import unlock
 
 _NONE = "No profile is saved yet; n adds your PACS."
 
