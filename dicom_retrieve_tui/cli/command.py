@@ -5,7 +5,6 @@ from contextlib import ExitStack, closing
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.json_lines import JsonLines
-from dicom_retrieve_tui.cli.live import LiveRenderer
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.plain import PlainRenderer
@@ -94,9 +93,12 @@ class _Order:
         # JSON lines on the same terminal would run through the rows.
         shared = options.json and around.stdout.is_terminal
         dumb = around.environ.get("TERM", "") in {"", "dumb"}
-        live = around.stderr.is_terminal and not (shared or dumb)
-        kind = LiveRenderer if live else PlainRenderer
-        return kind(around.stderr, self._account, options, around.monotonic_s)
+        seen = (around.stderr, self._account, options, around.monotonic_s)
+        if not around.stderr.is_terminal or shared or dumb:
+            return PlainRenderer(*seen)
+        from dicom_retrieve_tui.cli.live import LiveRenderer  # noqa: PLC0415 - scripts have none
+
+        return LiveRenderer(*seen)
 
     def _take(self, event: Event) -> None:
         self._account.apply(event)

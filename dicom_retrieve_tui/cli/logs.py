@@ -6,7 +6,6 @@ Patients' names stay out: paths may hold them through `--layout`, so events are 
 import json
 import logging
 import os
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +38,8 @@ def logging_to(path: Path | None, umask: int = PRIVATE_UMASK) -> Iterator[None]:
     handler = _handler(path, umask)
     package.addHandler(handler)
     if path is not None:
+        import platform  # noqa: PLC0415 - most runs keep no log
+
         package.setLevel(logging.DEBUG)
         logger.info(
             "dicom-retrieve %s, Python %s, %s",

@@ -1,8 +1,10 @@
 """A study that somebody knows by its accession number or its patient, and not by its UID. Pure."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.model.search import Search
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.model.search import Search
 
 _WILDCARDS = "*?"
 
@@ -24,8 +26,10 @@ class Lookup:
     """What of the study is wanted."""
 
     @property
-    def search(self) -> Search:
+    def search(self) -> "Search":
         """The question to the PACS."""
+        from dicom_retrieve_tui.model.search import Search  # noqa: PLC0415 - most lists hold UIDs
+
         return Search(accession_number=self.accession_number, patient_id=self.patient_id)
 
     @property

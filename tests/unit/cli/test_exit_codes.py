@@ -224,7 +224,10 @@ sys.exit(code)
 
 NEVER = {
     *("textual", "rich", "pynetdicom", "pydicom", "platformdirs", "ssl", "hashlib"),
+    *("calendar", "platform"),
+    "dicom_retrieve_tui.cli.live",
     "dicom_retrieve_tui.engine.trial",
+    "dicom_retrieve_tui.model.search",
     "dicom_retrieve_tui.network.examination",
     "dicom_retrieve_tui.network.find",
     "dicom_retrieve_tui.storage.history",
