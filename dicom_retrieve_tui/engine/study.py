@@ -211,7 +211,8 @@ class Study:
         """The study cut into requests, where it can be and where it helps."""
         elsewhere = self.plan.method is not Method.C_GET and not self.plan.listening
         workers = self.queue.idle_workers + 1
-        if workers == 1 or elsewhere or not work.inventory.listed or self.quirks.rejects_lists:
+        listed = work.inventory.listed and not work.inventory.is_short  # the rest comes unlisted
+        if workers == 1 or elsewhere or not listed or self.quirks.rejects_lists:
             return None
         shares = Shares(work, workers)
         return shares if len(shares) > 1 else None

@@ -74,7 +74,7 @@ def _judge(inventory: Inventory) -> StudyFinished:
     if inventory.empty:
         return unworked(uid, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
     verdict, reason = Verdict.COMPLETE, inventory.doubt
-    if not inventory.listed:
+    if not inventory.listed or inventory.is_short:
         verdict = Verdict.UNVERIFIED
     elif inventory.absent:
         verdict, reason = Verdict.PARTIAL, absence(inventory)
@@ -88,4 +88,4 @@ def _judge(inventory: Inventory) -> StudyFinished:
 
 
 def _expected(inventory: Inventory) -> int | None:
-    return len(inventory.instances) if inventory.listed else inventory.announced_count
+    return len(inventory.sop_instance_uids) if inventory.listed else inventory.announced_count

@@ -1,5 +1,7 @@
 """What the PACS says it holds of a study, as C-FIND told us."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -28,7 +30,8 @@ class Inventory:
     modalities: frozenset[str] = frozenset()
     """Modality (0008,0060) of the series, a hint for what to negotiate."""
     announced_count: int | None = None
-    """Instances by the PACS's own count, where it gave one; never proof of anything."""
+    """How many instances there must be by all that the PACS says, its own counts and its list;
+    None where it says nothing. Never proof of anything."""
     patient_id: str | None = None
     """Patient ID (0010,0020), asked for only where the Patient Root model is all there is."""
     absent: tuple[str, ...] = ()
@@ -54,6 +57,62 @@ class Inventory:
         return frozenset(i.sop_instance_uid for i in self.instances)
 
     @property
+    def is_short(self) -> bool:
+        """True if there must be more than the PACS listed; `doubt` says why."""
+        return self.listed and (self.announced_count or 0) > len(self.sop_instance_uids)
+
+    @property
     def empty(self) -> bool:
         """True if the PACS answered and has nothing that matches."""
         return self.listed and not self.instances
+
+
+def reckon(
+    instances: Sequence[ListedInstance],
+    counts: Mapping[str, int | None],
+    study_count: int | None = None,
+) -> tuple[int, str]:
+    """How many instances there must be at least, and why those that are listed are not all.
+
+    A list and counts that contradict each other, or a list that contradicts itself, prove nothing:
+    the larger number holds.
+
+    Args:
+        instances: What C-FIND listed.
+        counts: Instances of each series that is wanted whole, by the PACS's count; None where it
+            gave none.
+        study_count: The same of the study, if all of it is wanted.
+
+    Returns:
+        The number, and the reason; no reason where the list says it all.
+    """
+    listed = Counter(each.series_instance_uid for each in instances)
+    distinct = len({each.sop_instance_uid for each in instances})
+    # A series of which nothing is listed has one instance at least: without, it would be none.
+    short = sum(max((1 if n is None else n) - listed[uid], 0) for uid, n in counts.items())
+    silent = [uid for uid, n in counts.items() if n != 0 and not listed[uid]]
+    of_series = ((listed[uid], counts.get(uid)) for uid in {*listed, *counts})
+    summed = sum(found if n is None else n for found, n in of_series)
+    counted = max(distinct + short, study_count or 0)
+    if silent:
+        doubt = f"C-FIND listed no instance of series {_named(silent)}"
+    elif counted > distinct:
+        doubt = (
+            f"C-FIND listed {distinct} instances where the PACS counts {max(counted, summed)}: "
+            "it seems to cap its answers"
+        )
+    elif summed > distinct:
+        doubt = f"C-FIND listed {_named(_shared(instances))} in more than one series"
+    else:
+        return distinct, ""
+    return max(counted, summed), f"{doubt}, so nobody can say if these are all."
+
+
+def _shared(instances: Sequence[ListedInstance]) -> list[str]:
+    """SOP Instance UIDs that stand there more than once."""
+    times = Counter(each.sop_instance_uid for each in instances)
+    return [uid for uid, n in times.items() if n > 1]
+
+
+def _named(uids: Sequence[str]) -> str:
+    return uids[0] if len(uids) == 1 else f"{uids[0]} and {len(uids) - 1} more"

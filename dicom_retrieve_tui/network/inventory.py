@@ -1,7 +1,8 @@
 """Asks by C-FIND what there is of a study: SERIES, then IMAGE for each series.
 
 Many archives refuse an IMAGE query without its series; one study-wide query is tried first all the
-same, and believed only if it agrees with the series' own counts. Source: PS3.4 section C.4.1.
+same, and believed only if it agrees with the series' own counts. What comes of it all is held
+against whatever the peer counts. Source: PS3.4 section C.4.1.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance, reckon
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.identifiers import decode_identifier
@@ -62,6 +63,7 @@ class _Survey:
         """Instances by the peer's own count, by Series Instance UID."""
         self._modalities: set[str] = set()
         self._study_classes: frozenset[str] = frozenset()
+        self._study_count: int | None = None
 
     def take(self) -> Inventory:
         if self._context.abstract_syntax in PATIENT_ROOT and not self._find_patient():
@@ -69,7 +71,7 @@ class _Survey:
         self._find_series()
         if not self._counts:
             return self._inventory([])
-        self._find_classes()
+        self._ask_of_study()
         instances = self._study_wide()
         if instances is None:
             instances = [i for series in self._counts for i in self._in_series(series)]
@@ -114,21 +116,29 @@ class _Survey:
         for match in self._find(Level.SERIES, keys, _SERIES_ANSWER):
             series_uid = match.get(tags.SERIES_INSTANCE_UID)
             if series_uid and (not self._narrowed or series_uid in self._narrowed):
-                self._counts[series_uid] = _count(match)
+                self._counts[series_uid] = _count(match, tags.NUMBER_OF_SERIES_RELATED_INSTANCES)
                 self._modalities.add(match.get(tags.MODALITY, ""))
 
-    def _find_classes(self) -> None:
-        """Ask for the SOP classes of a large study at once; some archives do not know them so."""
+    def _ask_of_study(self) -> None:
+        """Ask of a study that is large, or may be, for its SOP classes and its count at once.
+
+        Some archives do not know of the one or the other. A small study has few series, and its
+        instances tell their classes.
+        """
         announced = self._announced()
-        if announced is None or announced <= _FEW_INSTANCES:
+        if announced is None:
+            if self._narrowed:
+                return
+        elif announced <= _FEW_INSTANCES:
             return
-        asked = {tags.SOP_CLASSES_IN_STUDY: ""}
+        asked = {tags.SOP_CLASSES_IN_STUDY: "", tags.NUMBER_OF_STUDY_RELATED_INSTANCES: ""}
         try:
             for match in self._find(Level.STUDY, asked, frozenset(asked)):
                 told = match.get(tags.SOP_CLASSES_IN_STUDY, "").split("\\")
                 self._study_classes |= frozenset(filter(None, told))
+                self._study_count = _count(match, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
         except OperationFailed:
-            self._study_classes = frozenset()
+            self._study_classes, self._study_count = frozenset(), None
 
     def _study_wide(self) -> list[ListedInstance] | None:
         """One query for the whole study, or None if its answer cannot be trusted.
@@ -183,13 +193,10 @@ class _Survey:
                 )
 
     def _inventory(self, instances: list[ListedInstance]) -> Inventory:
-        announced = self._announced(instances)
-        doubt = ""
-        if announced is not None and len(instances) < announced:
-            doubt = (
-                f"C-FIND listed {len(instances)} instances where the PACS counts {announced}: "
-                "it seems to cap its answers, so nobody can say if these are all."
-            )
+        study_count = None if self._narrowed else self._study_count
+        announced, doubt = reckon(instances, self._counts_of_whole_series(), study_count)
+        if doubt and not instances:
+            return self.unlisted(doubt)
         return Inventory(
             study_instance_uid=self._selection.study_instance_uid,
             listed=True,
@@ -212,20 +219,20 @@ class _Survey:
             else:
                 yield from (uid for uid in series.sop_instance_uids if uid not in found)
 
-    def _announced(self, instances: Sequence[ListedInstance] = ()) -> int | None:
-        """Instances by the peer's count; where it counts more than was asked for, those found."""
-        partly = {uid for uid, wanted in self._narrowed.items() if wanted}
-        counts = [count for uid, count in self._counts.items() if uid not in partly]
-        if not counts or None in counts:
-            return None
-        others = sum(instance.series_instance_uid in partly for instance in instances)
-        return sum(count or 0 for count in counts) + others
+    def _counts_of_whole_series(self) -> dict[str, int | None]:
+        """The peer's counts; where only some instances are asked for, it counts too many."""
+        return {uid: n for uid, n in self._counts.items() if not self._narrowed.get(uid)}
+
+    def _announced(self) -> int | None:
+        """Instances by the peer's counts, before anything is listed; None if one is missing."""
+        counts = self._counts_of_whole_series().values()
+        return sum(n or 0 for n in counts) if counts and None not in counts else None
 
 
 def _by_series(instance: ListedInstance) -> str:
     return instance.series_instance_uid
 
 
-def _count(match: Mapping[int, str]) -> int | None:
-    text = match.get(tags.NUMBER_OF_SERIES_RELATED_INSTANCES, "")
+def _count(match: Mapping[int, str], tag: int) -> int | None:
+    text = match.get(tag, "")
     return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None

@@ -168,6 +168,25 @@ def test_a_delivery_to_somebody_else_claims_no_more_than_it_knows(
     assert not (tmp_path / "out").exists()
 
 
+class _ListsTwoOfThree(_Delivers):
+    def find(self, request: Request) -> list[dict[int, str]]:
+        found = super().find(request)
+        return found[:2] if request.level == "IMAGE" else found
+
+
+@pytest.mark.parametrize(("completed", "verdict"), [(2, Verdict.PARTIAL), (3, Verdict.DELIVERED)])
+def test_a_delivery_is_held_to_the_count_of_the_pacs_where_its_list_is_cut(
+    tmp_path: Path, completed: int, verdict: Verdict
+) -> None:
+    with _ListsTwoOfThree() as pacs:
+        pacs.answer = {"completed": completed, "failed": 0, "warning": 0}
+        plan = replace(move_plan(destination="OTHER"), listening=False)
+        events = run(plan, settings(pacs.port, tmp_path / "out"))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.expected) == (verdict, 3)
+
+
 class _MindsNoHangUp(MovingPacs):
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         with contextlib.suppress(EOFError, OSError):
