@@ -56,11 +56,27 @@ def test_every_instance_is_in_one_share() -> None:
     assert set(uids) == work.expected
 
 
-def test_shares_are_small_enough_for_all_workers_and_the_largest_come_first() -> None:
+def test_shares_are_small_enough_for_all_workers() -> None:
     sizes = [len(share) for share in _taken(Shares(_work(1000), workers=8))]
 
     assert len(sizes) >= 32
-    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes) <= 1000 // 32
+
+
+def test_workers_begin_with_shares_unlike_in_length_and_end_at_about_the_same_time() -> None:
+    sizes = [len(share) for share in _taken(Shares(_work(2000), workers=8))]
+
+    assert len(set(sizes[:8])) == 8
+    busy = [0] * 8
+    for size in sizes:  # whoever is free first takes the next
+        busy[busy.index(min(busy))] += size
+    assert max(busy) - min(busy) < 15
+
+
+def test_a_series_is_not_asked_for_in_handfuls() -> None:
+    work = _work(*[20] * 60)
+
+    assert min(len(share) for share in _taken(Shares(work, workers=8))) >= 9
 
 
 def test_a_large_study_is_asked_for_in_lists_that_a_pacs_takes() -> None:
