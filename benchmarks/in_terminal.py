@@ -34,9 +34,10 @@ def retrieve(folder: Path, *args: str) -> dict[str, float]:
         if rows != "0":
             terminal.shows(f"0/{int(rows):,} studies")
         terminal.type("\r")
+        terminal.until_unseen(lambda: terminal.process.poll() is not None)
         code = terminal.ends()
     if code:
-        raise SystemExit(terminal.text)
+        raise SystemExit(terminal.said.decode(errors="replace"))
     found: dict[str, float] = json.loads(figures.read_text())
     figures.unlink()
     return found
@@ -46,7 +47,7 @@ def start(folder: Path) -> dict[str, float]:
     """To the first frame."""
     began_s = monotonic()
     with _fresh(folder) as terminal:
-        terminal.until(lambda: b"Retrieve" in terminal.said)
+        terminal.until_unseen(lambda: b"Retrieve" in terminal.said)
         return {"paint_s": monotonic() - began_s}
 
 

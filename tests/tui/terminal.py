@@ -107,6 +107,11 @@ class Terminal:
             assert left_s > 0, f"{what} never came:\n{self.text}"
             self._read(min(left_s, 0.05))
 
+    def until_unseen(self, condition: Callable[[], object]) -> None:
+        """Read until the condition holds, without drawing: that takes as long as the program."""
+        while not condition():
+            self._read(0.05, draw=False)
+
     def ends(self) -> int:
         """Wait for the program's end; its exit code."""
         self.until(lambda: self.process.poll() is not None, "the end")
@@ -114,12 +119,13 @@ class Terminal:
             pass
         return self.process.returncode
 
-    def _read(self, within_s: float) -> bool:
+    def _read(self, within_s: float, *, draw: bool = True) -> bool:
         if not select.select([self._master], [], [], within_s)[0]:
             return False
         data = os.read(self._master, 65536)
         self.said += data
-        self._stream.feed(data)
+        if draw:
+            self._stream.feed(data)
         return bool(data)
 
     def _set_size(self) -> None:

@@ -1,9 +1,12 @@
-"""What the first frame waits for: told by what is loaded, not by a clock."""
+"""What the start waits for, and what goes on at rest: told by what is there, not by a clock."""
 
 import os
 import sys
 from pathlib import Path
 
+from textual.widgets import Input
+
+from tests.tui.application import SIZES, opened
 from tests.tui.terminal import Terminal
 
 _NOTING_WHAT_IS_LOADED = """
@@ -51,3 +54,8 @@ def test_the_first_frame_waits_for_nothing_that_it_does_not_show(tmp_path: Path)
     collecting, *loaded = noted.read_text().splitlines()
     assert collecting == "gc: False"
     assert [each for each in _FOR_LATER if each in loaded] == []
+
+
+async def test_at_rest_no_cursor_blinks() -> None:
+    async with opened(SIZES["large"]) as bench:
+        assert not any(line.cursor_blink for line in bench.main.query(Input))

@@ -125,4 +125,6 @@ class FieldsForm(VerticalScroll, can_focus=False):
             choices = [(choice or f"as usual: {field.hint}", choice) for choice in field.choices]
             value = text if text in field.choices else field.choices[0]
             return Select(choices, value=value, allow_blank=False, compact=True, id=name)
-        return Input(text, placeholder=field.hint, compact=True, id=name)
+        editor = Input(text, placeholder=field.hint, compact=True, id=name)
+        editor.cursor_blink = False
+        return editor

@@ -85,9 +85,11 @@ class QueuePane(Vertical):
 
     def compose(self) -> ComposeResult:
         """The filter, hidden, and the table."""
-        yield FilterLine(
+        filter_line = FilterLine(
             placeholder="part of a UID, patient or reason; esc clears", compact=True, id="filter"
         )
+        filter_line.cursor_blink = False
+        yield filter_line
         yield QueueTable(id="queue")
 
     def on_mount(self) -> None:

@@ -37,6 +37,7 @@ them to the queue, also while it runs."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, placeholder=_PROMPT, compact=True)
+        self.cursor_blink = False  # it would be most of what the application costs at rest
         self._held = ""
         self._recent: list[str] = []
         self._at = 0
