@@ -150,6 +150,7 @@ def _pull(session: Session, seed: int) -> None:
                 session.pause()
             case _:
                 session.resume()
+    session.resume()  # whoever comes last may have paused it for good
 
 
 def _assert_well_told(events: list[Event], *planned: str) -> Progress:
