@@ -36,6 +36,8 @@ class Ending:
     """The instances went to somebody else's SCP."""
     turned_away: tuple[RefusedCaller, ...] = ()
     """Who called our Storage SCP meanwhile and was refused."""
+    starved: bool = False
+    """That is most likely why nothing came."""
     destination: str = ""
     """Where a C-MOVE was to send to: AE title, host and port, as its administrator needs it."""
 
@@ -59,6 +61,8 @@ class Ending:
             return Cure.NONE
         if self.error is not None:
             return error_cure(self.error)
+        if self.starved:
+            return Cure.ONCE  # it may have been a stranger, and a failure that time heals
         return Cure.NONE if self.final is None else status_cure(self.final.status)
 
 
@@ -73,7 +77,8 @@ def judge(work: StudyWork, ending: Ending) -> StudyFinished:
     finished = (
         _judge_listed(work, ending) if work.inventory.listed else _judge_unlisted(work, ending)
     )
-    told = [finished.reason, *map(str, ending.turned_away)]  # the PACS itself, perhaps
+    refused = list(map(str, ending.turned_away))  # the PACS itself, perhaps
+    told = [*refused, finished.reason] if ending.starved else [finished.reason, *refused]
     return replace(finished, reason=" ".join(filter(None, told)))
 
 

@@ -49,6 +49,8 @@ class Requests:
     """What the PACS said at the end of the last one, or of several together."""
     moved: bool = False
     """True once C-MOVE was asked for."""
+    starves: bool = False
+    """The last C-MOVE brought nothing, because of whom our Storage SCP lets in, most likely."""
     _completed: int = 0
     _counted: int = 0
     """Sub-operations completed by requests that have ended."""
@@ -78,9 +80,20 @@ class Requests:
         if self.plan.move_destination is None:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
-        self.final = self.peer.c_move(self._order(request), self.plan.move_destination)
-        if self.plan.listening and status_cure(self.final.status) is not Cure.NONE:
+        before, began_s = self.work.stored_count, monotonic()
+        final = self.final = self.peer.c_move(self._order(request), self.plan.move_destination)
+        if not self.plan.listening:
+            return
+        failed = final.status != SUCCESS or final.failed
+        in_vain = failed and self._refused_all(before, began_s)
+        if not in_vain and status_cure(final.status) is not Cure.NONE:
             self._drain(self._uids_of(request))
+        self.starves = self._refused_all(before, began_s)
+
+    def _refused_all(self, before: int, began_s: float) -> bool:
+        """True if nothing came since, and somebody was refused who may be the PACS."""
+        refused = self.desk.turned_away_since(began_s)
+        return bool(refused) and self.work.stored_count == before
 
     @property
     def sees_nothing(self) -> bool:
@@ -95,7 +108,7 @@ class Requests:
     @property
     def settled(self) -> bool:
         """True if asking again is pointless."""
-        if self.work.complete or self.cancel.requested or self.desk.disk_failure:
+        if self.work.complete or self.cancel.requested or self.desk.disk_failure or self.starves:
             return True
         final = self.final
         if final is None:

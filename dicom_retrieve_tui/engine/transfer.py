@@ -66,6 +66,7 @@ class Transfer:
             error=error or self._desk.disk_failure,
             cancelled=cancelled or self._cancel.requested,
             turned_away=self._desk.turned_away_since(start_s),
+            starved=self._requests.starves,
             elsewhere=self._requests.sees_nothing,
             destination=self._destination if self._requests.moved else "",
         )

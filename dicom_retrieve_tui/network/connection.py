@@ -5,6 +5,7 @@ second. There is no reactor and no queue: whoever needs bytes receives them.
 """
 
 import contextlib
+import mmap
 import os
 import queue
 import selectors
@@ -24,6 +25,11 @@ BUFFER_BYTES = 1 << 19
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
+def untouched(size: int) -> memoryview:
+    """Zeros that take memory only as they are overwritten: who says little, costs little."""
+    return memoryview(mmap.mmap(-1, size))
+
+
 def _no_guard(_now_s: float) -> None:
     """Nothing waits yet."""
 
@@ -38,7 +44,7 @@ class Connection:
     def __init__(self, sock: Transport, peer: str) -> None:
         self.peer = peer
         """Names the peer in messages."""
-        self.view = memoryview(bytearray(BUFFER_BYTES))
+        self.view = untouched(BUFFER_BYTES)
         self.pos = 0
         self.have = 0
         self.guard: Guard = _no_guard

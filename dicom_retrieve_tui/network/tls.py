@@ -15,7 +15,7 @@ from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerUnreach
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.network.clocks import TICK_S, Guard
-from dicom_retrieve_tui.network.connection import connect
+from dicom_retrieve_tui.network.connection import connect, untouched
 from dicom_retrieve_tui.network.tls_agreement import Agreement, read_certificate
 from dicom_retrieve_tui.network.tls_contexts import client_context, server_context
 from dicom_retrieve_tui.network.tls_failures import (
@@ -128,7 +128,7 @@ class TlsSocket:
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=host is None, server_hostname=host or None
         )
-        self._received = memoryview(bytearray(_RECEIVE_BYTES))
+        self._received = untouched(_RECEIVE_BYTES)
         self._unsent = memoryview(b"")
         self._over = False
         self._first_byte: int | None = None

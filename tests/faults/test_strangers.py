@@ -1,13 +1,9 @@
 """Whoever finds the port of our Storage SCP from an address that may call, and is no PACS."""
 
-import contextlib
 import socket
 import struct
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
@@ -15,105 +11,15 @@ from dicom_retrieve_tui.model.events import InstanceRefused
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
+from tests.peers.besieged_pacs import HELLO, read_to_end
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
-from tests.peers.raw_scu import RawScu, associate_request
+from tests.peers.raw_scu import RawScu
 from tests.peers.wire import CT_IMAGE
 from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
 
-_MANY = 12
-_SHUTDOWN_S = 2.0
 _VERIFICATION = "1.2.840.10008.1.1"
-_DRIP_S = 0.05
 _GIB = 1 << 30
-_HELLO = associate_request({CT_IMAGE: 1}, "DRTUI", "ROGUE")
-
-
-class _Besieged(MovingPacs):
-    """Has strangers on the port of the Storage SCP under test before it sends what was asked for.
-
-    Half of them send nothing, the others their A-ASSOCIATE-RQ byte by byte.
-    """
-
-    strangers_go_first = False
-
-    def __init__(self, holdings: list[Instance]) -> None:
-        super().__init__(holdings)
-        self.siege = contextlib.ExitStack()
-        """Closed by the test, once the run is over."""
-        self.finished_s = 0.0
-
-    def on_move(self, conversation: Conversation, request: Request) -> None:
-        strangers = [self.siege.enter_context(self._stranger()) for _ in range(2 * _MANY)]
-        self.siege.enter_context(self._dripping(strangers[:_MANY]))
-        if self.strangers_go_first:
-            for stranger in strangers:
-                _read_to_end(stranger)
-        self.statuses = self.send_to_scp([i for i in self.holdings if request.matches(i)])
-        self.finished_s = monotonic()
-        self.finish(conversation, request, completed=len(self.statuses))
-
-    def _stranger(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.scp_port), timeout=20.0)
-
-    @contextlib.contextmanager
-    def _dripping(self, socks: list[socket.socket]) -> Iterator[None]:
-        enough = threading.Event()
-
-        def drip() -> None:
-            for byte in _HELLO:
-                for sock in socks:
-                    with contextlib.suppress(OSError):
-                        sock.send(bytes([byte]))
-                if enough.wait(_DRIP_S):
-                    return
-
-        dripper = threading.Thread(target=drip, name="dripper")
-        dripper.start()
-        try:
-            yield
-        finally:
-            enough.set()
-            dripper.join()
-
-
-def _read_to_end(sock: socket.socket) -> bytes:
-    """What comes until the other side closes, by FIN or by RST."""
-    received = b""
-    with contextlib.suppress(ConnectionError):
-        while piece := sock.recv(4096):
-            received += piece
-    return received
-
-
-@fault(36, user_reads="ended: we stopped")
-def test_strangers_that_say_nothing_or_little_keep_nobody_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> str:
-    with _Besieged(instances(5)) as pacs, pacs.siege:
-        events = run(move_plan(), pacs.settings(tmp_path))
-        assert monotonic() - pacs.finished_s < _SHUTDOWN_S
-
-    assert pacs.statuses == [0] * 5
-    assert verdict_of(events).verdict is Verdict.COMPLETE
-    lines = [r.getMessage() for r in caplog.records if "association from" in r.getMessage()]
-    assert [line.partition("ended: ")[2] for line in lines] == [
-        "we stopped",
-        f"we stopped ({2 * _MANY - 1} more times)",
-    ]
-    return caplog.text
-
-
-@fault(36, user_reads="for an A-ASSOCIATE-RQ; nothing came")
-def test_strangers_are_sent_away_in_time_even_if_every_moment_brings_a_byte(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> str:
-    with _Besieged(instances(2)) as pacs, pacs.siege:
-        pacs.strangers_go_first = True
-        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=0.6))
-
-    assert verdict_of(events).verdict is Verdict.COMPLETE
-    return caplog.text
 
 
 class _SendsTooMuch(MovingPacs):
@@ -125,10 +31,10 @@ class _SendsTooMuch(MovingPacs):
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         with socket.create_connection(("127.0.0.1", self.scp_port), timeout=20.0) as sock:
             if self.associated:
-                sock.sendall(_HELLO)
+                sock.sendall(HELLO)
                 assert wire.receive_pdu(sock)[0] == 2
             sock.sendall(self.announcement)
-            self.goodbye = _read_to_end(sock)
+            self.goodbye = read_to_end(sock)
         return super().send_to_scp(wanted)
 
 
@@ -175,7 +81,7 @@ class _Babbles(MovingPacs):
         with socket.create_connection(("127.0.0.1", self.scp_port), timeout=20.0) as sock:
             sock.sendall(self.hello)
             sock.shutdown(socket.SHUT_WR)
-            _read_to_end(sock)
+            read_to_end(sock)
         return super().send_to_scp(wanted)
 
 
@@ -187,10 +93,10 @@ class _Babbles(MovingPacs):
         bytes(100),
         wire.pdu(1, bytes(68)),
         wire.pdu(1, b""),
-        _HELLO.replace(b"\x10\0\0\x15", b"\x10\0\xff\xff"),
-        _HELLO.replace(b"\x30\0\0", b"\x30\0\1"),
-        _HELLO.replace(CT_IMAGE.encode(), b"\x1b[31m".ljust(len(CT_IMAGE))),
-        _HELLO.replace(b"ROGUE", b"\xff\xfe\0\x1b["),
+        HELLO.replace(b"\x10\0\0\x15", b"\x10\0\xff\xff"),
+        HELLO.replace(b"\x30\0\0", b"\x30\0\1"),
+        HELLO.replace(CT_IMAGE.encode(), b"\x1b[31m".ljust(len(CT_IMAGE))),
+        HELLO.replace(b"STRANGER", b"\xff\xfe\0\x1b["),
     ],
     ids=["http", "tls", "zeros", "blank", "empty", "item", "length", "uid", "title"],
 )
@@ -209,7 +115,7 @@ def test_a_stranger_that_speaks_nonsense_is_sent_away(
 class _AnnouncesInsteadOfAccepting(RawPacs):
     def on_associate(self, conversation: Conversation) -> None:
         conversation.send(_announced(2))
-        self.goodbye = _read_to_end(conversation.sock)
+        self.goodbye = read_to_end(conversation.sock)
         raise EOFError
 
 
@@ -218,7 +124,7 @@ class _AnnouncesInsteadOfSending(RawPacs):
 
     def on_get(self, conversation: Conversation, request: Request) -> None:
         conversation.send(self.announcement)
-        self.goodbye = _read_to_end(conversation.sock)
+        self.goodbye = read_to_end(conversation.sock)
         raise EOFError
 
 
