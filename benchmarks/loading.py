@@ -1,9 +1,13 @@
 """Sends the files of some folders to a PACS by C-STORE: `python -m benchmarks.loading`.
 
+With the names of three files in DICOM_TLS, of an authority, a certificate and a key, over TLS.
+
 A process of its own, because the one that measures stays small. pynetdicom sends the bytes of the
 files as they are; DCMTK's storescu would encode them anew.
 """
 
+import os
+import ssl
 import sys
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
@@ -19,6 +23,10 @@ def load(port: int, ae_title: str, folders: list[Path]) -> None:
         RuntimeError: The PACS refused the association or an instance.
     """
     _config.STORE_SEND_CHUNKED_DATASET = True
+    tls = None
+    if files := os.environ.get("DICOM_TLS", "").split():
+        tls = ssl.create_default_context(cafile=files[0])
+        tls.load_cert_chain(files[1], files[2])
     ae = AE(ae_title="LOADER")
     contexts = [build_context(CTImageStorage, "1.2.840.10008.1.2.1")]
     association = ae.associate(
@@ -27,6 +35,7 @@ def load(port: int, ae_title: str, folders: list[Path]) -> None:
         contexts,
         ae_title=ae_title,
         evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+        tls_args=(tls, "127.0.0.1") if tls else None,
     )
     if not association.is_established:
         raise RuntimeError(f"{ae_title} refused the association to load it")

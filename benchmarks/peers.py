@@ -3,24 +3,31 @@
 How their processes are started and ended is the interop tests' business.
 """
 
+import json
+import os
 import socket
 import subprocess
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from benchmarks import corpus
 from benchmarks.corpus import Study
+from benchmarks.measuring import ToolFailed
 from benchmarks.places import PYTHON
 from benchmarks.raw_holdings import Holdings
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import PeerProcess, free_port
 from tests.interop.programs import answers_echo, program
+from tests.interop.tls_orthanc import TlsOrthanc
+from tests.peers.certificates import Authority
 
 MOVE_DESTINATION = "BENCH"
 """The AE title that Orthanc knows the move port by."""
 _LOAD_S = 300.0
+_SIEGE_MIN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Peers:
     move_port: int = field(default_factory=free_port)
     """Where the move destination listens, whichever tool it is of."""
     _running: dict[str, Address] = field(default_factory=dict)
-    _loaded: set[tuple[str, str]] = field(default_factory=set)
+    _loaded: set[tuple[int, str]] = field(default_factory=set)
 
     def orthanc(self, *studies: Study) -> Address:
         """Orthanc, holding these studies."""
@@ -50,6 +57,52 @@ class Peers:
             peer.start()
             self._running["orthanc"] = Address(peer.port, peer.ae_title)
         return self._with(self._running["orthanc"], studies)
+
+    def tls_orthanc(self, *studies: Study) -> Address:
+        """Another Orthanc, which speaks TLS both ways and wants a certificate."""
+        if "tls-orthanc" not in self._running:
+            folder = self._new_folder("tls-orthanc")
+            peer = TlsOrthanc(folder, {MOVE_DESTINATION: self.move_port}, self.authority)
+            self.stack.callback(peer.stop)
+            peer.start()
+            self._running["tls-orthanc"] = Address(peer.port, peer.ae_title)
+        return self._with(self._running["tls-orthanc"], studies, self._tls_files)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Whom all trust that speak TLS."""
+        return Authority(self._new_folder("authority"))
+
+    @cached_property
+    def _tls_files(self) -> list[str]:
+        ours = self.authority.issue("ours")
+        return [str(self.authority.certificate), str(ours.certificate), str(ours.key)]
+
+    @property
+    def tls_flags(self) -> list[str]:
+        """What makes ours encrypt."""
+        names = ("--tls-ca", "--tls-cert", "--tls-key")
+        pairs = zip(names, self._tls_files, strict=True)
+        return ["--tls", *(word for pair in pairs for word in pair)]
+
+    @contextmanager
+    def siege(self, *, tls: bool) -> Iterator[dict[str, float]]:
+        """Strangers at the move port while it lasts; tells at its end how often they connected.
+
+        Raises:
+            ToolFailed: They were too few to disturb anybody.
+        """
+        told: dict[str, float] = {}
+        argv = [PYTHON, "-m", "benchmarks.siege", str(self.move_port), MOVE_DESTINATION]
+        process = PeerProcess([*argv, *(self._tls_files if tls else [])], self.folder / "siege")
+        process.start(lambda: True)
+        try:
+            yield told
+        finally:
+            process.stop()
+        told.update(json.loads(process.log().splitlines()[-1]))
+        if told["strangers"] < _SIEGE_MIN:
+            raise ToolFailed(f"only {told['strangers']:.0f} strangers besieged it")
 
     def dcmqrscp(self, *studies: Study) -> Address:
         """DCMTK's dcmqrscp, holding these studies."""
@@ -90,15 +143,16 @@ class Peers:
         folder.mkdir(parents=True)
         return folder
 
-    def _with(self, address: Address, studies: Iterable[Study]) -> Address:
-        new = [s for s in studies if (address.ae_title, s.name) not in self._loaded]
+    def _with(self, address: Address, studies: Iterable[Study], tls: Iterable[str] = ()) -> Address:
+        new = [s for s in studies if (address.port, s.name) not in self._loaded]
         for study in new:
             corpus.make(study)
         if new:
             argv = [PYTHON, "-m", "benchmarks.loading", str(address.port), address.ae_title]
             argv += [str(study.folder) for study in new]
-            subprocess.run(argv, check=True, timeout=_LOAD_S)  # noqa: S603 - our own module
-        self._loaded.update((address.ae_title, study.name) for study in new)
+            environ = {**os.environ, "DICOM_TLS": " ".join(tls)}
+            subprocess.run(argv, check=True, timeout=_LOAD_S, env=environ)  # noqa: S603 - our own
+        self._loaded.update((address.port, study.name) for study in new)
         return address
 
 

@@ -67,7 +67,9 @@ def _run(tool: Tool, folder: Path) -> Figures:
     output, log = folder / f"{next(_numbers)}", folder / "log"
     output.mkdir()
     os.sync()  # what the run before left in memory is not to be written during this one
-    figures = run(tool.commands(output), log, tool.environ, LIMIT_S)
+    with tool.beside() as told:
+        figures = run(tool.commands(output), log, tool.environ, LIMIT_S)
+    figures.update(told)
     if tool.expected is not None:
         comparison.compare(output, tool.expected)
     elif tool.count:

@@ -1,6 +1,7 @@
 """The command lines that are compared: ours, and other people's as they come and tuned."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,11 @@ _NODELAY = {"TCP_NODELAY": "1"}
 """DCMTK's own variable."""
 
 
+def _nobody() -> AbstractContextManager[Mapping[str, float]]:
+    """The tool has the machine for itself."""
+    return nullcontext({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """One column of a comparison."""
@@ -30,6 +36,8 @@ class Tool:
     """Digests of what is to arrive, by SOP Instance UID, where the files are ours to answer for."""
     count: int = 0
     """Files that are to arrive."""
+    beside: Callable[[], AbstractContextManager[Mapping[str, float]]] = _nobody
+    """What goes on meanwhile and is no part of the tool; at its end it has something to tell."""
 
 
 def ours(*flags: str, address: Address, sync: bool) -> Commands:
