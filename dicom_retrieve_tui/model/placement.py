@@ -21,3 +21,5 @@ class Placed:
     placement: Placement
     path: str
     """Relative to the output folder."""
+    size_bytes: int = 0
+    """Size of the file that stands there now; of what was set aside, nobody asks."""

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import itertools
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.reserve import Reserve
+from dicom_retrieve_tui.storage.verification import is_torn
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 _COMPARE_BYTES = 1 << 18
@@ -117,13 +119,15 @@ class OutputFolder:
         try:
             part.close()
             self._make_folder(final.rpartition("/")[0])
-            if self._claim(part.path, final):
-                part.moved = True
-                return Placed(Placement.NEW, relative)
-            if _same_data_set(part.path, final):
-                part.discard()
-                return Placed(Placement.SAME, relative)
-            return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
+            while not self._claim(part.path, final):
+                if (size_bytes := _size_of_same(part.path, final)) is not None:
+                    part.discard()
+                    return Placed(Placement.SAME, relative, size_bytes)
+                if not _is_torn(final):
+                    return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
+                self.set_damaged_aside(relative)
+            part.moved = True
+            return Placed(Placement.NEW, relative, part.size_bytes)
         except OSError as error:
             # Its own folder may be named after a patient.
             raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
@@ -176,10 +180,29 @@ class OutputFolder:
             path = f"{self._conflicts}/{name}.{number}"
             if self._claim(part.path, path):
                 return str(Path(path).relative_to(self.root))
-            if _same_data_set(part.path, path):
+            if _size_of_same(part.path, path) is not None:
                 part.discard()
                 return str(Path(path).relative_to(self.root))
         raise AssertionError  # itertools.count does not end
+
+
+def _size_of_same(part: str, other: str) -> int | None:
+    """The size of `other` if it holds the same instance, byte for byte from the data set on."""
+    try:
+        found = os.stat(other)  # noqa: PTH116 - a text
+        if not (stat.S_ISREG(found.st_mode) and _same_data_set(part, other)):
+            return None
+    except OSError:  # a link to nowhere, or somebody else's: whatever it is, it is another
+        return None
+    return found.st_size
+
+
+def _is_torn(name: str) -> bool:
+    path = Path(name)
+    try:
+        return path.is_file() and is_torn(path)
+    except OSError:
+        return False
 
 
 def _same_data_set(one: str, other: str) -> bool:

@@ -277,9 +277,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
         raise ConfigError(
-            f"The journal {path} cannot be read ({error}). Move it away to start without it: what "
+            f"The journal {path} cannot be read ({reason}). Move it away to start without it: what "
             "it lists is then retrieved again and compared."
         ) from error
 

@@ -94,7 +94,7 @@ class InstanceStore:
         if placed.placement is not Placement.SET_ASIDE:
             study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
             sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
-            journal.record(Entry(study, sop, placed.path, part.size_bytes))
+            journal.record(Entry(study, sop, placed.path, placed.size_bytes))
         return placed
 
     def present(self, inventory: Inventory) -> frozenset[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.elements import walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
-from dicom_retrieve_tui.storage.file_meta import read_header
+from dicom_retrieve_tui.storage.file_meta import PREAMBLE, read_header
 from dicom_retrieve_tui.storage.journal import Entry
 
 
@@ -40,20 +40,40 @@ def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
     return Condition.WHOLE
 
 
+def is_torn(path: Path) -> bool:
+    """True if a file begins as those of ours do, or with nothing, and does not come to its end.
+
+    A power cut leaves such a file under its name where neither it nor its record was synced.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(PREAMBLE))
+    if head.strip(b"\0") and head != PREAMBLE:
+        return False
+    return _identity(path) is None
+
+
 def _is_whole(path: Path, entry: Entry) -> bool:
     """True if the file is one DICOM instance from beginning to end, and the one recorded."""
+    return _identity(path) == (entry.sop_instance_uid, entry.study_instance_uid)
+
+
+def _identity(path: Path) -> tuple[str, str] | None:
+    """SOP and Study Instance UID of a DICOM file that is whole; None for any other file."""
     with path.open("rb") as file:
         try:
             header = read_header(file)
             start, fd = header.data_set_offset, file.fileno()
             values = walk(
                 lambda offset, length: os.pread(fd, length, start + offset),
-                entry.size_bytes - start,
+                os.fstat(fd).st_size - start,
                 header.transfer_syntax_uid,
                 tags.IDENTITY,
             )
         except (ValueError, MalformedDataSet):
-            return False
+            return None
     sop = tags.uid_text(values.get(tags.SOP_INSTANCE_UID, b""))
     study = tags.uid_text(values.get(tags.STUDY_INSTANCE_UID, b""))
-    return (sop, study) == (entry.sop_instance_uid, entry.study_instance_uid)
+    return sop, study

@@ -1,17 +1,23 @@
 """The same command again: only what is missing is asked for."""
 
+import os
 import sqlite3
+import struct
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock
-from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
+from tests.peers.raw_pacs import IMPLICIT, Conversation, Instance, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
 
 _C_GET = 0x10
@@ -117,6 +123,85 @@ def test_a_whole_file_that_was_never_recorded_is_taken_over(tmp_path: Path) -> N
     assert inventoried.present == 2
     assert verdict_of(events).missing == ("1.2.3.1.2",)
     assert (tmp_path / "1.2.3.1.2.dcm").read_bytes() == b"not whole at all"
+
+
+@pytest.mark.parametrize("layout", [FLAT_LAYOUT, "{PatientID}/{SOPInstanceUID}.dcm"])
+@pytest.mark.parametrize("kept_bytes", [0, 100, 400])
+def test_what_a_power_cut_tore_before_it_was_recorded_is_retrieved_again(
+    kept_bytes: int, layout: str, tmp_path: Path
+) -> None:
+    with RawPacs() as pacs:
+        given = replace(settings(pacs.port, tmp_path), layout=layout)
+        run(get_plan(), given)
+        _forget_everything(tmp_path)
+        (torn,) = tmp_path.rglob("1.2.3.1.2.dcm")
+        os.truncate(torn, kept_bytes)
+        events = run(get_plan(), given)
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert torn.read_bytes().endswith(pacs.holdings[1].data)
+    assert f"{PRIVATE_FOLDER}/conflicts/1.2.3.1.2.dcm.damaged.1" in files_in(tmp_path)
+
+
+def test_the_file_of_another_study_is_not_taken_for_a_torn_one(tmp_path: Path) -> None:
+    same = [Instance("1.2.3", "1.2.3.1", "1.2.3.9"), Instance("1.2.4", "1.2.4.1", "1.2.3.9")]
+    with RawPacs(same) as pacs:
+        events = run(get_plan("1.2.3", "1.2.4"), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events, "1.2.3").verdict is Verdict.COMPLETE
+    assert "came with other content" in verdict_of(events, "1.2.4").reason
+    assert (tmp_path / "1.2.3.9.dcm").read_bytes().endswith(same[0].data)
+
+
+def test_a_file_of_another_program_with_the_same_instance_is_recorded_as_it_is(
+    tmp_path: Path,
+) -> None:
+    with RawPacs(instances(1)) as pacs:
+        given = replace(settings(pacs.port, tmp_path), layout="{PatientID}/{SOPInstanceUID}.dcm")
+        theirs = tmp_path / "T-0001" / "1.2.3.1.1.dcm"
+        theirs.parent.mkdir()
+        offer = InstanceOffer(
+            sop_class_uid=pacs.holdings[0].sop_class,
+            sop_instance_uid="1.2.3.1.1",
+            transfer_syntax_uid=IMPLICIT,
+        )
+        ours = file_header(offer)
+        length = struct.unpack_from("<L", ours, 140)[0] + 12
+        title = struct.pack("<HH2sH4s", 2, 0x16, b"AE", 4, b"THEM")
+        theirs.write_bytes(
+            ours[:140] + struct.pack("<L", length) + ours[144:] + title + pacs.holdings[0].data
+        )
+        run(get_plan(), given)
+        pacs.requests.clear()
+        events = run(get_plan(), given)
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert not pacs.retrievals
+
+
+@pytest.mark.parametrize("in_the_way", ["folder", "link to nowhere"])
+def test_what_stands_in_the_way_of_one_instance_stops_no_other(
+    in_the_way: str, tmp_path: Path
+) -> None:
+    obstacle = tmp_path / "1.2.3.1.2.dcm"
+    if in_the_way == "folder":
+        obstacle.mkdir()
+    else:
+        obstacle.symlink_to("nowhere")
+    with RawPacs(instances(3)) as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.missing) == (Verdict.PARTIAL, ("1.2.3.1.2",))
+    assert "came with other content than the file that was there" in finished.reason
+
+
+def test_a_journal_that_cannot_be_opened_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
+    (tmp_path / PRIVATE_FOLDER / "journal.db").mkdir(parents=True)
+    with RawPacs() as pacs, pytest.raises(ConfigError, match=r"journal.*\(is a directory\)"):
+        run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert pacs.associations == 0
 
 
 def test_a_second_run_in_the_same_folder_is_told_who_holds_it(tmp_path: Path) -> None:
