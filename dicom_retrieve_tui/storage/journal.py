@@ -129,15 +129,22 @@ class Journal:
             # SQLite gives the files beside a database the permissions that the database has.
             os.close(permissions.open(path, os.O_RDWR))
             self._reader = _connect(path)
-            version = self._reader.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise ConfigError(
-                    f"The journal {path} was written by a newer version of dicom-retrieve."
-                )
-            self._reader.executescript(_SCHEMA)
-            self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            try:
+                self._make_ready()
+            except BaseException:
+                self._reader.close()
+                raise
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
+
+    def _make_ready(self) -> None:
+        version = self._reader.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise ConfigError(
+                f"The journal {self._path} was written by a newer version of dicom-retrieve."
+            )
+        self._reader.executescript(_SCHEMA)
+        self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def raise_failure(self) -> None:
         """Raise what keeps the journal from being written, if anything does.
@@ -266,10 +273,14 @@ class Journal:
 
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = WAL")
-    # A kill of our process costs nothing; a power cut may cost the last transactions, whose
-    # instances are then asked for again.
-    database.execute("PRAGMA synchronous = NORMAL")
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        # A kill of our process costs nothing; a power cut may cost the last transactions, whose
+        # instances are then asked for again.
+        database.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.errors import DiskFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
@@ -108,3 +108,24 @@ def test_an_instance_that_came_again_is_not_synced_because_it_was(
 
     with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
         assert database.execute("SELECT synced FROM instances").fetchall() == [(0,)]
+
+
+def _open_below(folder: Path) -> list[Path]:
+    files = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
+    return [file for file in files if file.is_relative_to(folder)]
+
+
+@pytest.mark.parametrize("damage", ["newer", "no database"])
+def test_a_journal_that_is_refused_is_closed(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    if damage == "newer":
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA user_version = 99")
+    else:
+        path.write_bytes(b"no database at all" * 100)
+
+    with pytest.raises(ConfigError) as refusal:
+        Journal(path, tmp_path, "{SOPInstanceUID}.dcm")
+
+    assert "journal.db" in str(refusal.value)
+    assert _open_below(tmp_path) == []
