@@ -164,7 +164,8 @@ class Study:
             if ending.elsewhere
             else judge(work, ending)
         )
-        return _Result(finished, ending.cure, ending.error)
+        cure = Cure.NONE if work.complete else ending.cure  # what is not there, no attempt brings
+        return _Result(finished, cure, ending.error)
 
     def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         """Make requests for a study that another worker has; its failures are no failures yet.

@@ -37,9 +37,8 @@ CREATE TABLE IF NOT EXISTS instances (
     path TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
     synced INTEGER NOT NULL,
-    PRIMARY KEY (sop_instance_uid, layout)
+    PRIMARY KEY (study_instance_uid, sop_instance_uid, layout)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS instances_by_study ON instances (study_instance_uid, layout);
 CREATE TABLE IF NOT EXISTS studies (
     study_instance_uid TEXT PRIMARY KEY,
     verdict TEXT NOT NULL
@@ -50,7 +49,9 @@ CREATE TABLE IF NOT EXISTS missing (
     PRIMARY KEY (study_instance_uid, sop_instance_uid)
 ) WITHOUT ROWID;
 """
-"""No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
+"""The study is part of the key: some archives have one SOP Instance UID in two studies.
+
+No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
 
 
 _PLAN = "INSERT OR IGNORE INTO studies VALUES (?, ?)"

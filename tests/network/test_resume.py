@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock
+from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.peers.raw_pacs import IMPLICIT, Conversation, Instance, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
 
@@ -151,6 +152,20 @@ def test_the_file_of_another_study_is_not_taken_for_a_torn_one(tmp_path: Path) -
     assert verdict_of(events, "1.2.3").verdict is Verdict.COMPLETE
     assert "came with other content" in verdict_of(events, "1.2.4").reason
     assert (tmp_path / "1.2.3.9.dcm").read_bytes().endswith(same[0].data)
+
+
+def test_two_studies_with_the_same_instance_uid_have_an_account_each(tmp_path: Path) -> None:
+    same = [Instance("1.2.3", "1.2.3.1", "1.2.3.9"), Instance("1.2.4", "1.2.4.1", "1.2.3.9")]
+    with RawPacs(same) as pacs:
+        layout = "{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm"
+        given = replace(settings(pacs.port, tmp_path), layout=layout)
+        run(get_plan("1.2.3", "1.2.4"), given)
+        pacs.requests.clear()
+        again = run(get_plan("1.2.3", "1.2.4"), given)
+
+    assert [verdict_of(again, uid).verdict for uid in ("1.2.3", "1.2.4")] == [Verdict.COMPLETE] * 2
+    assert not pacs.retrievals
+    assert [study.whole for study in verify_folder(tmp_path, deep=True)] == [1, 1]
 
 
 def test_a_file_of_another_program_with_the_same_instance_is_recorded_as_it_is(

@@ -1,6 +1,7 @@
 """One study, from inventory to verdict, against a peer that follows a script."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 
 import pytest
@@ -249,6 +250,15 @@ def test_what_cannot_heal_is_not_tried_again(status: int) -> None:
     assert rig.waits_s() == []
     assert len(rig.peer.orders) == 1
     assert f"0x{status:04X}" in finished.reason
+
+
+def test_what_is_not_there_is_not_waited_for() -> None:
+    peer = _sends("1.1", "1.2")
+    peer.inventory = replace(inventory_of("1.1", "1.2"), absent=("1.9",))
+    rig = _Rig(peer, retries=3)
+
+    assert rig.finish().verdict is Verdict.PARTIAL
+    assert rig.waits_s() == []
 
 
 def test_a_study_that_waits_when_the_user_stops_gets_its_verdict() -> None:
