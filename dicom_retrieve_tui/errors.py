@@ -5,6 +5,7 @@
     Cancelled                      the user stopped; not an error
     RetrieveError                  .retryable: may the same request succeed later?
     ├── ConfigError                our user's settings; nothing was sent
+    │   └── WrongPassphrase        of the private key; whoever typed it may try again
     ├── PeerError                  the peer, or the way to it
     │   ├── PeerUnreachable        no TCP or TLS connection
     │   ├── AssociationRejected    .result .source .reason
@@ -44,6 +45,10 @@ class RetrieveError(Exception):
 
 class ConfigError(RetrieveError):
     """What the user asked for cannot be meant; nothing was sent and nothing written."""
+
+
+class WrongPassphrase(ConfigError):
+    """The private key does not open with it."""
 
 
 class PeerError(RetrieveError):

@@ -4,17 +4,20 @@ What stands on a command line is in the shell's history, and everybody on the ma
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.config import secrets
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 
 _NEED_TLS = ("tls_ca", "tls_cert", "tls_key", "tls_insecure")
+_FURTHER_TRIES = 2
+"""Whoever mistypes a passphrase; a passcode is the PACS's to judge."""
 
 
 def read_tls(args: argparse.Namespace) -> TlsSettings | None:
@@ -67,9 +70,31 @@ def unlocked(settings: Settings, around: Surroundings) -> Settings:
 
     def ask(question: secrets.Question) -> Secret | None:
         hint = f" ({question.hint})" if question.hint else ""
-        return around.ask_secret(f"{question.what}{hint}: ")
+        secret = around.ask_secret(f"{question.what}{hint}: ")
+        if question.peer:
+            return secret
+        for _ in range(_FURTHER_TRIES):
+            if secret is None or (fault := _fault_of(settings, secret)) is None:
+                break
+            around.stderr.say(fault)
+            secret = around.ask_secret(f"{question.what}: ")
+        return secret
 
     return secrets.unlocked(settings, around.environ, ask)
+
+
+def _fault_of(settings: Settings, passphrase: Secret) -> str | None:
+    """Say it if that is not the passphrase of the key."""
+    from dicom_retrieve_tui.wiring.protection import check_protection  # noqa: PLC0415 - it loads ssl
+
+    if settings.tls is None:
+        return None
+    try:
+        tls = replace(settings.tls, key_passphrase=passphrase)
+        check_protection(replace(settings, tls=tls))
+    except WrongPassphrase as error:
+        return str(error)
+    return None
 
 
 def _yes(args: argparse.Namespace, key: str) -> bool:

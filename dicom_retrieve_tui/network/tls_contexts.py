@@ -6,7 +6,7 @@ Every file is read here, before anything is sent.
 import ssl
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
 from dicom_retrieve_tui.model import pem
 from dicom_retrieve_tui.model.security import TlsSettings
 
@@ -95,8 +95,9 @@ def _show(context: ssl.SSLContext, certificate: Path, settings: TlsSettings) -> 
             raise ConfigError(
                 f"{where}: this is not the private key of the certificate in {certificate}."
             ) from error
-        reason = "the passphrase is wrong" if encrypted else _words(error)
-        raise ConfigError(f"{where}: {reason}.") from error
+        if encrypted:
+            raise WrongPassphrase(f"{where}: the passphrase is wrong.") from error
+        raise ConfigError(f"{where}: {_words(error)}.") from error
 
 
 def _read(flag: str, path: Path) -> str:

@@ -1,13 +1,19 @@
 """TLS at the command line and in profiles: what is meant, and what secrets may never show in."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.cli.main import main
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.wiring.protection import check_protection
 from tests.peers.certificates import Authority, Issued
 from tests.unit.cli.scripted import (
     C_GET,
@@ -15,6 +21,7 @@ from tests.unit.cli.scripted import (
     STUDY,
     Engine,
     Result,
+    Stream,
     run,
     study_of,
     whole_run,
@@ -106,6 +113,37 @@ def test_without_anybody_to_ask_a_missing_passphrase_is_told(
 
     assert (result.code, engine.asked) == (1, [])
     assert "put it into DICOM_RETRIEVE_KEY_PASSPHRASE in the environment" in result.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [(["wrong", PHRASE], 0), (["wrong", "worse", PHRASE], 0), (["wrong", "worse", "no"], 1)],
+)
+def test_a_passphrase_that_was_mistyped_is_asked_for_twice_more(
+    typed: list[str], code: int, locked: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DICOM_RETRIEVE_KEY_PASSPHRASE", raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: typed.pop(0))
+    authority = Authority(tmp_path).certificate
+    err = Stream(terminal=True)
+
+    got = main(
+        [*C_GET, "--tls", "--tls-ca", str(authority), *_show(locked), "-v"],
+        stdin=Stream(terminal=True),
+        stdout=Stream(),
+        stderr=err,
+        retrieve=_tells_of_tls,
+    )
+
+    assert (got, typed) == (code, [])
+    assert "the passphrase is wrong" in err.getvalue()
+    assert not any(each in err.getvalue() for each in ("worse", PHRASE))
+
+
+def _tells_of_tls(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+    """Read the files of TLS first, as the engine does."""
+    check_protection(settings)
+    return _engine()(plan, settings, cancel)
 
 
 @pytest.fixture
