@@ -255,7 +255,7 @@ class Study:
         if task.work is not None:
             return task.work
         inventory = peer.take_inventory(task.selection, task.cancel)
-        elsewhere = self.plan.move_destination is not None and not self.plan.listening
+        elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         look = inventory.listed and not elsewhere
         present = self.desk.store.present(inventory) if look else frozenset()
         task.work = work = StudyWork(task.selection, inventory, present)

@@ -147,8 +147,11 @@ class Transfer:
             self._chase(ask, narrow)
 
     def _by_move(self) -> None:
+        if not self._plan.listening:  # somebody else gets all of it, whatever is here
+            self._ask_for_selection(self._requests.move)
+            return
         self._ask_for_all(self._requests.move)
-        if self._plan.listening and not self._requests.settled:
+        if not self._requests.settled:
             self._chase(self._requests.move, ())
 
     def _ask_for_all(self, ask: _Ask) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.network.services import GET
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock
@@ -63,6 +65,45 @@ def test_a_complete_study_is_not_asked_for_again(tmp_path: Path) -> None:
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert not [r for r in pacs.requests if r.number(0x0100) == _C_GET]
+
+
+_ELSEWHERE = replace(get_plan(), method=Method.AUTO, move_destination="OTHER")
+
+
+def test_what_came_by_c_get_is_not_asked_for_again_although_c_move_would_send_elsewhere(
+    tmp_path: Path,
+) -> None:
+    with RawPacs() as pacs:
+        run(_ELSEWHERE, settings(pacs.port, tmp_path))
+        pacs.requests.clear()
+        events = run(_ELSEWHERE, settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert not pacs.retrievals
+
+
+class _MovesAtLast(RawPacs):
+    """Sends to us first, and only to somebody else from then on."""
+
+    refuses_get = False
+
+    def on_associate(self, conversation: Conversation) -> None:
+        conversation.accept(refused=frozenset(GET if self.refuses_get else ()))
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        matching = [i for i in self.holdings if request.matches(i)]
+        self.finish(conversation, request, completed=len(matching))
+
+
+def test_somebody_else_gets_all_of_a_study_of_which_a_part_is_here(tmp_path: Path) -> None:
+    with _MovesAtLast() as pacs:
+        run(_ELSEWHERE, settings(pacs.port, tmp_path))
+        (tmp_path / "1.2.3.1.2.dcm").unlink()
+        pacs.refuses_get = True
+        events = run(_ELSEWHERE, settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.DELIVERED
+    assert pacs.retrievals[-1].level == "STUDY"
 
 
 def test_a_file_that_somebody_deleted_is_retrieved_again(tmp_path: Path) -> None:
