@@ -4,7 +4,9 @@ The screens over the main one are loaded when they are wanted: the first frame w
 """
 
 import asyncio
+import contextlib
 import gc
+import signal
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
 
 _FIND_ENDS_S = 1.0
 """A search that is stopped looks up several times a second."""
+
+_TERMINATED = 130
+"""Exit code where a signal ended us, as without a screen."""
 
 
 class RetrieveApp(App[None]):
@@ -149,6 +154,10 @@ class RetrieveApp(App[None]):
 
     def on_mount(self) -> None:
         """Take the user's keys, and say what there is to know of settings and history."""
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not everywhere
+            asyncio.get_running_loop().add_signal_handler(
+                signal.SIGTERM, partial(self.exit, return_code=_TERMINATED)
+            )
         keys, faults = judge_keys(self._likes.held.keys)
         self.set_keymap(keys)
         self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))

@@ -72,6 +72,21 @@ def test_the_demonstration_in_a_terminal_of_three_sizes(
     assert not (tmp_path / "data").exists(), "the demonstration is nothing to remember"
 
 
+def test_a_signal_ends_it_in_good_order(environ: Mapping[str, str], tmp_path: Path) -> None:
+    argv = [*_COMMAND, "demo", "--output", str(tmp_path / "files")]
+    with Terminal(argv, (80, 24), environ) as terminal:
+        terminal.shows("4 UIDs in the list", "⏎ Start")
+        terminal.type("\r")
+        terminal.shows("▶")
+
+        terminal.process.terminate()
+
+        assert terminal.ends() == 130
+        assert left_whole(terminal)
+
+    assert not list((tmp_path / "files").rglob("*.part"))
+
+
 _BREAKS = """
 from dicom_retrieve_tui.tui.app import RetrieveApp, run_app
 
