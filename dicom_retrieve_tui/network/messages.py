@@ -150,7 +150,6 @@ class MessageStream:
             ProtocolError: Something else came in the middle of it.
         """
         connection = self.connection
-        activity = connection.activity
         while True:
             self._next_fragment()
             if self._pdv_flags & _IS_COMMAND or self._pdv_context != context_id:
@@ -164,7 +163,6 @@ class MessageStream:
                 write(connection.view[pos : pos + take])
                 connection.pos = pos + take
                 left -= take
-                activity.received_bytes += take
             self._pdv_left = 0
             if self._pdv_flags & _IS_LAST:
                 return

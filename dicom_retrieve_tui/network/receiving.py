@@ -94,7 +94,7 @@ def receive_instance(
         stream.connection.activity = activity
         # A small instance comes with its command, before anybody knew whose it is.
         activity.arriving[id(stream)] = activity.last_byte_s = monotonic()
-        failure = _take_data_set(stream, context_id, incoming) or failure
+        failure = _take_data_set(stream, context_id, incoming, activity) or failure
         status = 0x0000
         if incoming is not None and failure is None:
             try:
@@ -115,7 +115,7 @@ def receive_instance(
 
 
 def _take_data_set(
-    stream: MessageStream, context_id: int, incoming: Incoming | None
+    stream: MessageStream, context_id: int, incoming: Incoming | None, activity: Activity
 ) -> StoreError | None:
     """Pass the data set on; once that fails, take the rest off the wire all the same.
 
@@ -129,6 +129,7 @@ def _take_data_set(
     def guarded(piece: memoryview) -> None:
         nonlocal failure, write, received_bytes
         received_bytes += len(piece)
+        activity.received_bytes += len(piece)
         if received_bytes > OBJECT_BYTES_MAX:
             raise ProtocolError(
                 f"{stream.connection.peer} sent an instance without end: more than "

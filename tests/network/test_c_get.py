@@ -8,6 +8,7 @@ import pytest
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     AssociationOpened,
+    BytesReceived,
     StudyInventoried,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -54,6 +55,25 @@ def test_no_request_ever_has_an_empty_unique_key(tmp_path: Path) -> None:
     (retrieval,) = [r for r in pacs.requests if r.number(0x0100) == 0x10]
     assert retrieval.identifier.keys() == {0x00080052, 0x0020000D}
     assert retrieval.key(0x0020000D) == "1.2.3"
+
+
+class _SendsNone(RawPacs):
+    """Refuses, and names in a data set what it did not send."""
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        named = wire.data_set({0x00080058: "\\".join(each.sop for each in self.holdings)})
+        conversation.respond(request, 0xA702, named, completed=0, failed=len(self.holdings))
+
+
+def test_only_bytes_of_instances_count_as_received(tmp_path: Path) -> None:
+    with _SendsNone(instances(3)) as pacs:
+        refused = run(get_plan(), settings(pacs.port, tmp_path))
+    with RawPacs(instances(3)) as pacs:
+        retrieved = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert of_kind(BytesReceived, refused) == []
+    received_bytes = sum(each.size_bytes for each in of_kind(BytesReceived, retrieved))
+    assert received_bytes == sum(len(each.data) for each in instances(3))
 
 
 class _HidesTwo(RawPacs):
