@@ -35,6 +35,7 @@ from dicom_retrieve_tui.tui.finding import Find, Finder
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
 from dicom_retrieve_tui.tui.keyring import Keyring
+from dicom_retrieve_tui.tui.keys_in_turn import KeysInTurn
 from dicom_retrieve_tui.tui.likes import Likes
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
@@ -55,7 +56,7 @@ _TERMINATED = 130
 """Exit code where a signal ended us, as without a screen."""
 
 
-class RetrieveApp(App[None]):
+class RetrieveApp(KeysInTurn[None]):
     """`dicom-retrieve` at a terminal."""
 
     TITLE = "dicom-retrieve"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input
@@ -58,6 +59,14 @@ class Bench:
 
     async def paste(self, text: str) -> None:
         (self.app.focused or self.app.screen).post_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def burst(self, *keys: str) -> None:
+        """Press keys faster than anything can be drawn between them."""
+        for key in keys:
+            character = key if len(key) == 1 else None
+            name = _character_to_key(key) if len(key) == 1 else key
+            self.app.post_message(events.Key(name, character))
         await self.pilot.pause()
 
     async def start(self, *uids: str) -> ScriptedSession:
