@@ -82,6 +82,8 @@ class Step:
     """What to do about it; empty if there is nothing to do."""
     keys: tuple[str, ...] = ()
     """The keys of a profile (`model.profile.KEYS`) that are to blame, the likeliest first."""
+    round_trip_s: float | None = None
+    """How long the answer took, of a C-ECHO that was answered."""
 
     @classmethod
     def ok(cls, check: Check, found: str) -> "Step":

@@ -1,5 +1,6 @@
 """The way to a PACS, step by step: its name, its port, TLS, the association, an answer."""
 
+from dataclasses import replace
 from contextlib import closing
 from datetime import UTC, datetime
 from time import monotonic
@@ -106,7 +107,8 @@ class Approach:
                 found=error.found,
                 next_step="A retrieval does without it.",
             )
-        return Step.ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
+        answered = Step.ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
+        return replace(answered, round_trip_s=round_trip_s)
 
     def _patience(self, waiting_for: str) -> Guard:
         return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)

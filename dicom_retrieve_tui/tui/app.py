@@ -41,11 +41,12 @@ from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.widgets.header_line import echo_text
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.inquiry import Contact
-    from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked
+    from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, Tried
     from dicom_retrieve_tui.tui.shelf import ProfileShelf
     from dicom_retrieve_tui.tui.terms import Terms
 
@@ -149,6 +150,7 @@ class RetrieveApp(KeysInTurn[None]):
             memory=self._memory,
             finder=self.finder,
             keyring=self._keyring,
+            failed_lists=self._failed_lists,
             preset=self._preset,
             text=self._text,
         )
@@ -272,13 +274,16 @@ class RetrieveApp(KeysInTurn[None]):
             screen = ProfileScreen(self._shelf, self._contact, draft, title="Your PACS")
             self.push_screen(screen, self._answered)
 
-    def _answered(self, name: str | None) -> None:
-        self._use(name, answered=name is not None)
+    def _answered(self, tried: "Tried | None") -> None:
+        if tried is None:
+            self._use(None)
+        else:
+            self._use(tried.name, echo=echo_text(tried.round_trip_s))
 
     def _chosen(self, name: str | None) -> None:
-        self._use(name, answered=False)
+        self._use(name)
 
-    def _use(self, name: str | None, *, answered: bool) -> None:
+    def _use(self, name: str | None, *, echo: str = "") -> None:
         """Take the profiles as they are now, and this one, else the one in use, else the first."""
         if self._shelf is None:
             return
@@ -289,7 +294,7 @@ class RetrieveApp(KeysInTurn[None]):
         else:
             name = self._main.profile
         chosen = name if name in names else next(iter(names), "")
-        self._main.take_presets(presets, chosen, answered=answered)
+        self._main.take_presets(presets, chosen, echo=echo)
 
     def _ask_own_address(self, contact: "Contact", terms: "Terms") -> None:
         self.post_message(self.Copyable(contact.for_administrator(terms)))
@@ -303,6 +308,8 @@ class RetrieveApp(KeysInTurn[None]):
         if ended.in_vain:
             self._keyring.doubt(ended.terms.settings)
         listed = list_failed(self._failed_lists, ended)
+        if listed:
+            self.store.note(f"what failed is listed in {listed}", grave=True)
         self.post_message(self.JobOver(ended, listed))
 
     def on_retrieve_app_job_over(self, event: JobOver) -> None:

@@ -35,6 +35,12 @@ class FailedLists:
         self._lock = threading.Lock()
         self._written: set[Path] = set()
 
+    def of(self, folder: Path) -> Path | None:
+        """The list of a folder, if this application has written one that still holds."""
+        with self._lock:
+            path = folder / NAME
+            return path if path in self._written else None
+
     def keep(self, folder: Path, failed: Sequence[tuple[str, str]]) -> Path | None:
         """Let the folder's list say what failed; one that says what no longer holds goes.
 
@@ -50,4 +56,5 @@ class FailedLists:
                 return path
             if (path := folder / NAME) in self._written:
                 path.unlink(missing_ok=True)
+                self._written.discard(path)
             return None

@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.failed_list import write_failed_list
+from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.keyring import Keyring
@@ -36,6 +36,7 @@ class Steering:
         jobs: Jobs,
         memory: Memory,
         keyring: Keyring,
+        failed_lists: FailedLists,
         after: Callable[[str], object],
     ) -> None:
         """Prepare.
@@ -46,10 +47,12 @@ class Steering:
             jobs: What is asked for goes there.
             memory: What earlier runs left.
             keyring: What the PACS wants to know and only a person can tell.
+            failed_lists: Where studies that failed are listed.
             after: Called once something was done, with what there is to say of an order.
         """
         self._screen, self._queue, self._after = screen, queue, after
         self._jobs, self._memory, self._keyring = jobs, memory, keyring
+        self._failed_lists = failed_lists
 
     def act(self, what: str, rows: Sequence[Row]) -> None:
         """Do what a key of the queue stands for, to these studies."""
@@ -208,7 +211,7 @@ class Steering:
                 continue
             listed = True
             try:
-                path = write_failed_list(folder, failed)
+                path = self._failed_lists.keep(folder, failed)
             except OSError as error:
                 self._notify(f"{folder} takes no list: {error.strerror}", severity="error")
             else:

@@ -150,6 +150,12 @@ class ProgressStore:
                 self._busy_since_s = None
             self._changed = True
 
+    def note(self, text: str, *, grave: bool = False) -> None:
+        """Put a line among the events that no session tells."""
+        with self._lock:
+            self._lines.append(Line(self._now(), text, grave))
+            self._changed = True
+
     def stop(self, key: RowKey) -> None:
         """Note that an entry will not be begun."""
         with self._lock:

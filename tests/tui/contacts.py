@@ -10,7 +10,9 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui.inquiry import Contact
 
 ASSOCIATED = Step(check=Check.ASSOCIATION, outcome=Outcome.OK, found="It accepts us.")
-ECHOED = Step(check=Check.ECHO, outcome=Outcome.OK, found="Answered within 1 ms.")
+ECHOED = Step(
+    check=Check.ECHO, outcome=Outcome.OK, found="Answered within 0.5 ms.", round_trip_s=0.0005
+)
 WORKS = Conclusion(works=True, proven=False, words="Nothing stands against a retrieval by C-GET.")
 
 

@@ -49,7 +49,7 @@ async def test_the_first_study_takes_five_keys_and_the_next_time_two(tmp_path: P
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
         assert field(bench) == "uids"
         assert "pacs1  READING-ROOM-PC → PACS1 pacs.test:104" in bench.text()
-        assert "● echo" in bench.text()
+        assert "● echo 0.5 ms" in bench.text()
         await bench.paste(A)
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)

@@ -137,11 +137,16 @@ async def test_a_failed_study_is_listed_told_and_tried_again(tmp_path: Path) -> 
 
         listed = (tmp_path / "failed-studies.txt").read_text()
         assert listed == f"{A}  # partial: {reason}\n"
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "! what failed is listed in" in bench.text())
+        await bench.pilot.press("f6")
 
         await bench.pilot.press("enter")
         assert isinstance(bench.app.screen, DetailsScreen)
         await bench.until(lambda: "1 of 3 listed by the PACS" in bench.text())
         assert reason in bench.text()
+        told = f"It is listed in {tmp_path / 'failed-studies.txt'}"
+        assert told.replace(" ", "") in bench.joined().replace(" ", "")
         await bench.pilot.press("escape", "r")
         await bench.until(lambda: len(bench.sessions.opened) == 2)
         assert [each.study_instance_uid for each in bench.session.plan.selections] == [A]

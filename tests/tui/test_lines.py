@@ -6,12 +6,16 @@ from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
 from dicom_retrieve_tui.tui.form import defaults, draft_of, faults, read_terms
 from dicom_retrieve_tui.tui.rows import Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text
-from dicom_retrieve_tui.tui.widgets.header_line import Peering, header_texts
+from dicom_retrieve_tui.tui.widgets.header_line import Peering, echo_text, header_texts
 from dicom_retrieve_tui.tui.widgets.throughput import graph_lines
 from dicom_retrieve_tui.tui.widgets.total_line import total_text
 
 PEERING = Peering(
-    profile="prod", ours="MYAE", theirs="PACS1 10.0.0.5:104", destination="MYAE", echo="● 12 ms"
+    profile="prod",
+    ours="MYAE",
+    theirs="PACS1 10.0.0.5:104",
+    destination="MYAE",
+    echo=echo_text(0.012),
 )
 RUNNING = Totals(
     studies=7,
@@ -43,7 +47,7 @@ def test_the_header_and_the_total_never_exceed_the_line(width: int) -> None:
 
 def test_a_wide_header_tells_everything_and_a_narrow_one_what_matters() -> None:
     left, right = header_texts(158, PEERING, RUNNING, paused=False)
-    assert left == "dicom-retrieve  prod  MYAE → PACS1 10.0.0.5:104  dest MYAE  ● 12 ms"
+    assert left == "dicom-retrieve  prod  MYAE → PACS1 10.0.0.5:104  dest MYAE  ● echo 12.0 ms"
     assert right == "assoc 3/4  412 im/s  61.0 MB/s  0:42"
 
     left, right = header_texts(58, PEERING, RUNNING, paused=True)

@@ -1,6 +1,7 @@
 """One study in full, live: what came, what is missing and why, and the command that asks again."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -32,8 +33,17 @@ def _selected(selection: Selection) -> list[str]:
     return [*lines[:_SERIES_MAX], *([f"          and {more} more"] if more > 0 else [])]
 
 
-def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list[str]:
-    """The text of the window, each entry on a line of its own."""
+def detail_lines(
+    details: Details, terms: Terms, listed: Path | None, *, hide_patients: bool
+) -> list[str]:
+    """The text of the window, each entry on a line of its own.
+
+    Args:
+        details: What is known of the study.
+        terms: How it was asked for.
+        listed: The list of what failed in its folder; None if there is none.
+        hide_patients: Mask the patient.
+    """
     row, selection = details.row, details.selection
     lines = [f"Study     {selection.study_instance_uid}"]
     lines += _selected(selection)
@@ -55,6 +65,8 @@ def detail_lines(details: Details, terms: Terms, *, hide_patients: bool) -> list
         lines += ["", "What went wrong, and what to do", row.reason]
     if row.state in {State.FAILED, State.STOPPED}:
         lines.append("r in the queue asks for what is missing, and for no more.")
+        if listed is not None:
+            lines.append(f"It is listed in {listed}")
     lines += _uids("Missing", details.missing, _MISSING_MAX)
     lines += _uids(
         "Series that came, with their instances",
@@ -114,10 +126,24 @@ class DetailsScreen(ModalScreen[None]):
     """
 
     def __init__(
-        self, look: Callable[[], Details | None], terms: Terms, *, hide_patients: bool
+        self,
+        look: Callable[[], Details | None],
+        terms: Terms,
+        listed: Callable[[], Path | None],
+        *,
+        hide_patients: bool,
     ) -> None:
+        """Prepare.
+
+        Args:
+            look: What is known of the study now.
+            terms: How it was asked for.
+            listed: Where what failed in its folder is listed now; None if it is not.
+            hide_patients: Mask the patient.
+        """
         super().__init__()
         self._look, self._terms, self._hide = look, terms, hide_patients
+        self._listed = listed
         self._seen: Details | None = None
 
     def compose(self) -> ComposeResult:
@@ -156,5 +182,6 @@ class DetailsScreen(ModalScreen[None]):
         details = self._look()
         if details is not None and details != self._seen:
             self._seen = details
-            lines = detail_lines(details, self._terms, hide_patients=self._hide)
+            listed = self._listed()
+            lines = detail_lines(details, self._terms, listed, hide_patients=self._hide)
             self.query_one("#details", Static).update("\n".join(lines))

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.finding import Finder
 from dicom_retrieve_tui.tui.form import FormFault, unverified
 from dicom_retrieve_tui.tui.jobs import Jobs
@@ -42,8 +43,6 @@ PERIOD_S = 0.25
 WIDE = 100
 TALL = 30
 ROOMY = 70
-_ANSWERED = "● echo"
-"""How the header says that C-ECHO was answered."""
 
 
 class MainScreen(Screen[None]):
@@ -73,6 +72,7 @@ class MainScreen(Screen[None]):
         memory: Memory,
         finder: Finder,
         keyring: Keyring,
+        failed_lists: FailedLists,
         preset: str = "",
         text: str = "",
     ) -> None:
@@ -85,6 +85,7 @@ class MainScreen(Screen[None]):
             memory: What earlier runs left, and what was asked for lately.
             finder: What was searched for, and with what.
             keyring: What the PACS wants to know and only a person can tell.
+            failed_lists: Where studies that failed are listed.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
         """
@@ -93,6 +94,7 @@ class MainScreen(Screen[None]):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
         self._jobs, self._store, self._memory, self._finder = jobs, store, memory, finder
         self._presets, self._keyring = presets, keyring
+        self._failed_lists = failed_lists
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
         self._steering = Steering(
@@ -101,6 +103,7 @@ class MainScreen(Screen[None]):
             jobs=jobs,
             memory=memory,
             keyring=keyring,
+            failed_lists=failed_lists,
             after=self._after,
         )
         self._echo, self._told_of = "", self.profile
@@ -147,17 +150,17 @@ class MainScreen(Screen[None]):
         """The name of the profile in use; empty if there is none."""
         return self._retrieve.form.preset
 
-    def take_presets(self, presets: Sequence[Preset], name: str, *, answered: bool = False) -> None:
+    def take_presets(self, presets: Sequence[Preset], name: str, *, echo: str = "") -> None:
         """Use a profile, of those that there are now, and stand in the UID line.
 
         Args:
             presets: The profiles.
             name: The one to use; empty for none.
-            answered: It has just answered C-ECHO.
+            echo: How it has just answered C-ECHO; empty if nobody asked.
         """
         self._presets = presets
-        if answered or name != self.profile:
-            self._echo = _ANSWERED if answered else ""
+        if echo or name != self.profile:
+            self._echo = echo
         self._told_of = name
         self._retrieve.take_presets(presets, name)
         self._show_peering()
@@ -261,11 +264,12 @@ class MainScreen(Screen[None]):
     def _opened(self, event: QueueTable.Opened) -> None:
         from dicom_retrieve_tui.tui.screens.details import DetailsScreen  # noqa: PLC0415 - not for the first frame
 
-        key = event.key
+        key, terms = event.key, self._jobs.terms_of(event.key)
         self.app.push_screen(
             DetailsScreen(
                 lambda: self._store.details(key),
-                self._jobs.terms_of(key),
+                terms,
+                lambda: self._failed_lists.of(terms.settings.output),
                 hide_patients=self.table.hide_patients,
             )
         )

@@ -1,5 +1,6 @@
 """One profile: filled in, saved, and tried by C-ECHO; a fault stands beside the guilty field."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -31,8 +32,17 @@ class AdministratorAsked(Message):
         self.terms = terms
 
 
-class ProfileScreen(ModalScreen[str | None]):
-    """Ends with the name of the profile once the PACS has answered; with None if somebody leaves.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A profile that was saved, and whose PACS has answered."""
+
+    name: str
+    round_trip_s: float | None
+    """Of the C-ECHO; None if the PACS is there, but takes none."""
+
+
+class ProfileScreen(ModalScreen[Tried | None]):
+    """Ends with the profile once the PACS has answered; with None if somebody leaves.
 
     What was saved stays saved, also where the PACS did not answer.
     """
@@ -67,9 +77,10 @@ class ProfileScreen(ModalScreen[str | None]):
     class Answered(Message):
         """The PACS is there and knows us; likewise."""
 
-        def __init__(self, cancel: CancelToken) -> None:
+        def __init__(self, cancel: CancelToken, round_trip_s: float | None) -> None:
             super().__init__()
             self.cancel = cancel
+            self.round_trip_s = round_trip_s
 
     def __init__(
         self,
@@ -179,16 +190,17 @@ class ProfileScreen(ModalScreen[str | None]):
 
     def _ask_pacs(self, terms: Terms, cancel: CancelToken) -> None:
         """On a thread of its own."""
-        failed = []
+        steps: list[Step] = []
 
         def tell(finding: Finding) -> None:
-            if isinstance(finding, Step) and finding.outcome is Outcome.FAILED:
-                failed.append(finding)
+            if isinstance(finding, Step):
+                steps.append(finding)
             self.post_message(self.Found(cancel, finding))
 
         self._contact.ask(terms, tell, cancel, whole=False)
-        if not failed and not cancel.requested:
-            self.post_message(self.Answered(cancel))
+        if cancel.requested or any(step.outcome is Outcome.FAILED for step in steps):
+            return
+        self.post_message(self.Answered(cancel, steps[-1].round_trip_s if steps else None))
 
     def on_profile_screen_found(self, event: Found) -> None:
         """Say how it goes, and where the fault is."""
@@ -210,7 +222,7 @@ class ProfileScreen(ModalScreen[str | None]):
                 timeout=12,
                 markup=False,
             )
-        self.dismiss(self._draft.was)
+        self.dismiss(Tried(self._draft.was, event.round_trip_s))
 
     def _show_failure(self, step: Step) -> None:
         told = clean_text(f"{step.found} {step.next_step}".strip())

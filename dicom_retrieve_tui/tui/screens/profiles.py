@@ -21,7 +21,7 @@ from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.cells import cut
 from dicom_retrieve_tui.tui.inquiry import Contact, finding_lines, step_of
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
-from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen
+from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen, Tried
 from dicom_retrieve_tui.tui.shelf import Draft, ProfileShelf, Saved
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.unlocking import unlock
@@ -234,9 +234,9 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         screen = ProfileScreen(self._shelf, self._contact, draft, title=title, fault=fault)
         self.app.push_screen(screen, self._saved_one)
 
-    def _saved_one(self, name: str | None) -> None:
-        if name is not None:
-            self._read(name)
+    def _saved_one(self, tried: Tried | None) -> None:
+        if tried is not None:
+            self._read(tried.name)
 
     def _remove(self, name: str) -> None:
         try:

@@ -38,6 +38,11 @@ class _Part:
     right: bool = False
 
 
+def echo_text(round_trip_s: float | None) -> str:
+    """How a PACS answered; None where it is there, but takes no C-ECHO."""
+    return "● answers" if round_trip_s is None else f"● echo {round_trip_s * 1000:.1f} ms"
+
+
 def header_texts(width: int, peering: Peering, totals: Totals, *, paused: bool) -> tuple[str, str]:
     """What stands at the left and at the right end, in at most `width` cells together."""
     parts = [part for part in _parts(peering, totals, paused=paused) if part.text]
