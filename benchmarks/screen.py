@@ -121,6 +121,7 @@ def main() -> None:
         "pacs": f"127.0.0.1:{port}",
         "called_ae_title": called,
         "folder": folder,
+        "method": "c-get",
         "layout": FLAT_LAYOUT,
         "method": "c-get",
         "parallel": parallel,

@@ -13,6 +13,7 @@ from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_ur
 from dicom_retrieve_tui.model.callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
@@ -123,6 +124,9 @@ def _folder_fault(text: str) -> str | None:
         return f"cannot be reached: {error}"
 
 
+_METHODS = tuple(map(str, Method))
+
+
 def _callers(text: str) -> tuple[AllowedCaller, ...]:
     return parse_callers("--accept-from", text)
 
@@ -141,7 +145,7 @@ FIELDS = (
     FormField("calling_ae_title", "Our AE", DEFAULT_CALLING_AE_TITLE, ae_title_fault),
     FormField("series", "Series", "", _optional(uid_fault), "all of the study", of_study=True),
     FormField("instance", "Instance", "", _optional(uid_fault), "all of them", of_study=True),
-    FormField("method", "Method", "c-get", lambda _: None, choices=("c-get", "c-move", "auto")),
+    FormField("method", "Method", KEYS["method"].default, lambda _: None, choices=_METHODS),
     FormField("destination", "Dest AE", "", _optional(ae_title_fault), "for C-MOVE"),
     FormField("listen", "Listen", "", _optional(_told(parse_listen)), "[host:]port, to be it"),
     FormField("accept_from", "Accept", "", _optional(_told(_callers)), "who else may send here"),

@@ -155,6 +155,7 @@ def preset(name: str = "prod", folder: Path | None = None, **changed: str) -> Pr
         "pacs": "pacs.test:104",
         "called_ae_title": "PACS1",
         "calling_ae_title": "MYAE",
+        "method": "c-get",
         "folder": str(folder or "/nowhere"),
         **changed,
     }

@@ -8,7 +8,8 @@ import pytest
 from dicom_retrieve_tui.cli import demo_screen, interactive
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.config.settings_file import SettingsFile
-from dicom_retrieve_tui.tui.form import defaults, read_terms
+from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.tui.form import read_terms
 from tests.unit.cli.scripted import Stream
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ PROFILES = """\
 parallel = 2
 [profiles.one]
 host = "one.test"
+method = "auto"
 [profiles.two]
 host = "::1"
 port = 11112
@@ -90,7 +92,7 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
         assert str(terms["two"].settings.peer) == "ANY-SCP@[::1]:11112"
         assert terms["two"].move_destination == "US"
         assert terms["two"].settings.layout == "{SOPInstanceUID}.dcm"
-        assert str(terms["one"].method) == defaults()["method"]
+        assert terms["one"].method is Method.AUTO
 
 
 def test_without_arguments_and_without_a_terminal_the_command_asks_for_a_pacs() -> None:

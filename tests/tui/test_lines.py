@@ -142,7 +142,7 @@ def test_a_form_and_its_terms_are_the_same_thing() -> None:
     ],
 )
 def test_each_fault_belongs_to_its_field(field: str, text: str, fault: str) -> None:
-    found = faults({**defaults(), "pacs": "pacs.test", field: text})
+    found = faults({**defaults(), "pacs": "pacs.test", "method": "c-get", field: text})
 
     assert list(found) == [field]
     assert found[field].startswith(fault)

@@ -7,8 +7,11 @@ import pytest
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+from dicom_retrieve_tui.cli.by_profile import fill_in, open_book
+from dicom_retrieve_tui.cli.options import read_options
+from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.config.settings_file import SettingsFile
-from dicom_retrieve_tui.model.choices import QueryModel
+from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.diagnosis import Check
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
@@ -67,6 +70,19 @@ def on(
     )
 
 
+def test_a_profile_that_names_no_method_means_the_same_in_both_faces(tmp_path: Path) -> None:
+    profiles = shelf(tmp_path, '[profiles.plain]\nhost = "plain.test"\nmove_dest = "WE"\n')
+    args = parse_command_line(("@plain", "1.2.3", "--config", str(profiles.path)))
+    fill_in(args, open_book(args, {}))
+    plan = read_options(args, lambda: "").plan
+
+    terms = profiles.terms("plain")
+
+    assert (terms.method, terms.move_destination) == (plan.method, plan.move_destination)
+    assert terms.method is Method.C_MOVE
+    assert profiles.usual()["method"] == "c-move"
+
+
 async def test_the_one_that_is_used_is_the_one_that_starts_next_time(tmp_path: Path) -> None:
     async with on(tmp_path) as bench:
         assert "main  DICOMRETRIEVE → ANY-SCP main.test:104" in bench.text()
@@ -83,7 +99,7 @@ async def test_what_is_saved_is_listed_and_every_key_fits(size: str, tmp_path: P
     async with on(tmp_path, size=size) as bench:
         await bench.pilot.press("f2")
         assert "● @main  ANY-SCP@main.test:104  C-GET" in bench.text()
-        assert "  @old   OLD@old.test:4242  C-GET" in bench.text()
+        assert "  @old   OLD@old.test:4242  C-MOVE" in bench.text()
         assert "d duplicate · del remove · c copy for the PACS" in bench.text()
         footer = bench.app.screen.query_one(Footer)
         await bench.until(lambda: footer.query(FooterKey))
@@ -180,7 +196,7 @@ async def test_mistakes_are_shown_and_what_we_do_not_know_is_kept(tmp_path: Path
         assert "port = '4242': expected a whole number." in bench.text()
         await bench.pilot.press("enter")
         assert isinstance(bench.app.screen, ProfileScreen)
-        bench.fill(host="bad.test")
+        bench.fill(host="bad.test", move_dest="WE")
         await bench.pilot.press("enter")
         await bench.until(lambda: "newer: no such key" in bench.text())
         await bench.pilot.press("escape")
@@ -224,6 +240,7 @@ def shelf_again(tmp_path: Path) -> ProfileShelf:
 TLS = """\
 [profiles.safe]
 host = "safe.test"
+method = "c-get"
 tls = true
 tls_ca = "/etc/ca.pem"
 user = "reader"
@@ -260,7 +277,10 @@ def test_tls_goes_with_what_is_remembered_and_with_the_command(tmp_path: Path) -
 
 
 def test_the_model_and_the_length_go_with_an_order(tmp_path: Path) -> None:
-    said = '[profiles.old]\nhost = "127.0.0.1"\nquery_model = "patient-root"\nmax_pdu = 16384\n'
+    said = (
+        '[profiles.old]\nhost = "127.0.0.1"\nmethod = "c-get"\n'
+        'query_model = "patient-root"\nmax_pdu = 16384\n'
+    )
     terms = shelf(tmp_path, said).terms("old")
 
     assert terms.settings.query_model is QueryModel.PATIENT_ROOT

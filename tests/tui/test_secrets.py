@@ -32,6 +32,7 @@ from tests.tui.searches import Searches
 A, B = uids(2)
 SAID = "open sesame"
 KEYS = ["space" if character == " " else character for character in SAID]
+TLS = '[profiles.safe]\nhost = "safe.test"\nmethod = "c-get"\ntls = true\n'
 USER = """\
 [profiles.safe]
 host = "safe.test"
@@ -204,7 +205,7 @@ def locked(tmp_path: Path) -> str:
     authority = Authority(tmp_path / "certificates")
     ours = authority.issue("ours", passphrase=SAID)
     return (
-        '[profiles.safe]\nhost = "safe.test"\nmethod = "c-get"\ntls = true\n'
+        f"{TLS}"
         f'tls_ca = "{authority.certificate}"\n'
         f'tls_cert = "{ours.certificate}"\ntls_key = "{ours.key}"\n'
     )
@@ -225,7 +226,7 @@ async def test_a_wrong_passphrase_is_told_where_it_was_typed(locked: str, tmp_pa
 
 
 async def test_a_file_of_no_use_is_told_at_its_field(tmp_path: Path) -> None:
-    text = f'[profiles.safe]\nhost = "safe.test"\ntls = true\ntls_ca = "{tmp_path}/none.pem"\n'
+    text = f'{TLS}tls_ca = "{tmp_path}/none.pem"\n'
     pacs = answers()
     async with on(tmp_path, text, pacs=pacs, keyring=Keyring({}, check_protection)) as bench:
         await order(bench, A)
@@ -245,7 +246,7 @@ async def test_a_file_of_no_use_is_told_at_its_field(tmp_path: Path) -> None:
 
 
 async def test_tls_that_verifies_nobody_is_marked(tmp_path: Path) -> None:
-    text = '[profiles.lax]\nhost = "lax.test"\ntls = true\ntls_insecure = true\n'
+    text = '[profiles.lax]\nhost = "lax.test"\nmethod = "c-get"\ntls = true\ntls_insecure = true\n'
     async with on(tmp_path, text) as bench:
         assert "TLS INSECURE" in bench.text(bench.main.query_one("#header"))
         await bench.pilot.press("f2")
