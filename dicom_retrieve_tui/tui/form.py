@@ -238,6 +238,20 @@ def unverified(draft: Draft) -> bool:
     return draft.get("tls") == YES and draft.get("tls_insecure") == YES
 
 
+def carried_text(draft: Draft) -> str:
+    """What the profile adds to the form, which has no fields for it; empty if that is nothing."""
+    parts = []
+    if draft.get("tls") == YES:
+        parts.append("TLS INSECURE" if unverified(draft) else "TLS")
+    if user := draft.get("user"):
+        parts.append(f"as {user}")
+    if model := draft.get("query_model"):
+        parts.append(model)
+    if length := draft.get("max_pdu"):
+        parts.append(f"PDUs up to {length}")
+    return f"From the profile: {', '.join(parts)}" if parts else ""
+
+
 def _user(draft: Draft) -> UserIdentity | None:
     """In whose name to ask, which is the profile's affair, too."""
     name = draft.get("user")

@@ -49,11 +49,12 @@ def on(
     find: Searches | None = None,
     keyring: Keyring | None = None,
     memory: Memory | None = None,
+    size: tuple[int, int] = SIZES["usual"],
 ) -> AbstractAsyncContextManager[Bench]:
     path = tmp_path / "profiles.toml"
     path.write_text(f'[defaults]\noutput = "{tmp_path / "out"}"\n{text}', encoding="utf-8")
     return opened(
-        SIZES["usual"],
+        size,
         shelf=ProfileShelf(path, lambda: ("pc", 11112)),
         contact=(pacs or answers()).contact,
         find=find,
@@ -117,6 +118,15 @@ async def test_an_empty_passcode_sends_the_name_alone(tmp_path: Path) -> None:
         await bench.until(lambda: bench.sessions.opened)
 
         assert user_of(bench.session.settings) == UserIdentity(name="READER")
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+async def test_the_form_says_what_the_profile_adds_to_it(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    async with on(tmp_path, f'{TLS}user = "READER"\n', size=size) as bench:
+        await bench.pilot.press("f4")
+        await bench.until(lambda: "From the profile: TLS, as READER" in bench.text())
 
 
 async def test_the_environment_answers_in_the_place_of_a_person(tmp_path: Path) -> None:

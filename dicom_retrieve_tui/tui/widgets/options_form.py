@@ -8,9 +8,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Label, Select
+from textual.widgets import Input, Label, Select, Static
 
-from dicom_retrieve_tui.tui.form import CARRIED, FIELDS, Draft, defaults, faults
+from dicom_retrieve_tui.tui.form import CARRIED, FIELDS, Draft, carried_text, defaults, faults
 from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
 
 _PROFILE = "profile"
@@ -35,6 +35,8 @@ keep the options with which they were added."""
     OptionsForm {
         & #row-profile { display: none; }
         &.-profiles #row-profile { display: block; }
+        & #carried { height: auto; color: $text-muted; display: none; }
+        & #carried.-shown { display: block; }
     }
     """
 
@@ -77,6 +79,8 @@ keep the options with which they were added."""
                 compact=True,
                 id=f"field-{_PROFILE}",
             )
+        told = carried_text(self._carried)
+        yield Static(told, markup=False, id="carried", classes="-shown" if told else "")
         yield from super().compose()
 
     def on_mount(self) -> None:
@@ -86,6 +90,7 @@ keep the options with which they were added."""
     def load(self, draft: Draft) -> None:
         """Fill the fields."""
         self._carried = _carried_by(draft)
+        self._show_carried()
         self.fill(draft)
         self._judge()
 
@@ -140,6 +145,12 @@ keep the options with which they were added."""
             place.set_options([(name, name) for name in self._presets])
             if self._preset in self._presets:
                 place.value = self._preset
+
+    def _show_carried(self) -> None:
+        if self.is_mounted:
+            place, told = self.query_one("#carried", Static), carried_text(self._carried)
+            place.update(told)
+            place.set_class(bool(told), "-shown")
 
     def _edited(self) -> None:
         self._judge()
