@@ -127,7 +127,13 @@ def main() -> None:
         "parallel": parallel,
     }
     gc.disable()  # as the command does before it loads the application
-    app = _App(open_session, [Preset("bench", draft)], find=lookup.find, text="\n".join(uids))
+    app = _App(
+        open_session,
+        [Preset("bench", draft)],
+        find=lookup.find,
+        find_each=lookup.find_each,
+        text="\n".join(uids),
+    )
     app.prepare(Path(figures), int(rows))
     sys.exit(application.run_app(app))
 

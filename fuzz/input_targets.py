@@ -1,6 +1,7 @@
 """What people and other programs write: lists of UIDs, profiles, addresses, templates."""
 
 import contextlib
+import re
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import Endpoint, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
-from dicom_retrieve_tui.model.uid_paste import read_pasted_uids
+from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _NAME_BYTES_MAX = 255
@@ -29,10 +30,13 @@ def uid_lists(data: bytes) -> None:
 def pastes(data: bytes) -> None:
     """A paste gives sound UIDs, each once; the rest is named by line."""
     text = data.decode("utf-8", "surrogateescape")
-    found = read_pasted_uids(text)
+    found = read_paste(text)
     _assert_sound(found.uids)
     lines = len(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
-    assert all(1 <= bad.number <= lines and bad.fault for bad in found.bad)
+    for bad in found.bad:
+        named = re.match("line ([0-9]+): .", bad)
+        assert named
+        assert 1 <= int(named[1]) <= lines
 
 
 def _assert_sound(uids: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from screenshots.svg import lines_of, slim
 
@@ -140,6 +140,7 @@ async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
             open_session,
             shelf.presets()[0],
             find=find,
+            find_each=find_each,
             shelf=shelf,
             contact=Contact(diagnose, tell_administrator),
             text="\n".join(uids),

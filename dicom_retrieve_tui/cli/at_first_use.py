@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
 
     from dicom_retrieve_tui.engine.session import Session
     from dicom_retrieve_tui.model.cancel import CancelToken
     from dicom_retrieve_tui.model.diagnosis import Finding
+    from dicom_retrieve_tui.model.looked_up import Answer
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.model.selection import Plan
     from dicom_retrieve_tui.model.settings import Settings
@@ -37,6 +38,15 @@ def find(
     from dicom_retrieve_tui.wiring import lookup
 
     return lookup.find(search, settings, cancel)
+
+
+def find_each(
+    searches: "Iterable[Search]", settings: "Settings", cancel: "CancelToken"
+) -> "Generator[Answer, None, None]":
+    """See `wiring.lookup`."""
+    from dicom_retrieve_tui.wiring import lookup
+
+    return lookup.find_each(searches, settings, cancel)
 
 
 def diagnose(

@@ -46,6 +46,7 @@ def run_interactive(
             at_first_use.open_session,
             shelf.presets()[0],
             find=at_first_use.find,
+            find_each=at_first_use.find_each,
             preset=preset,
             text=text,
             memory=memory,

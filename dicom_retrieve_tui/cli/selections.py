@@ -1,7 +1,6 @@
 """What to retrieve: the UID flags and the UID list, judged before anything is sent."""
 
 import argparse
-import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.uid_list import parse_uid_list
+from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.model.uids import uid_fault
 
@@ -117,12 +116,9 @@ def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[]
 
 def _read(flag: str, path: Path) -> str:
     try:
-        # Windows programs put a byte order mark first; line ends count, and are left alone.
-        content = path.read_bytes()
-        utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return content.decode("utf-16" if utf_16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{flag} {path}: this is no text in UTF-8 or UTF-16.") from error
+        return list_text(path.read_bytes())
+    except ConfigError as error:
+        raise ConfigError(f"{flag} {path}: {error}.") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error

@@ -4,6 +4,7 @@ A list was made for us, so a bad line in it is a slip, and nothing is retrieved 
 A table was made for something else: its bad rows are named, and the rest is retrieved. Pure.
 """
 
+import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -66,14 +67,57 @@ def parse_uid_list(text: str, column: str | None = None, key: Column = Column.ST
         if found.bad:
             raise ConfigError(describe(found.bad))
     else:
-        others = _KEYS if key is Column.STUDY else frozenset()
-        rows = rows_of(text, delimiter, key, column, others)
-        found = _sort_out(rows, _from_row if key is Column.STUDY else _from_keys)
+        found = read_table(text, delimiter, column, key)
         if found.bad and not (found.selections or found.lookups):
             raise ConfigError(describe(found.bad))
     if not (found.selections or found.lookups):
         raise ConfigError(f"the list names no {'UID' if key is Column.STUDY else key.keyword}")
     return found
+
+
+def read_table(
+    text: str, delimiter: str, column: str | None = None, key: Column = Column.STUDY
+) -> UidList:
+    """Read a table; its bad rows cost no other.
+
+    Args:
+        text: The table, its heading first.
+        delimiter: What `delimiter_of` says of the heading.
+        column: As for `parse_uid_list`.
+        key: Likewise.
+
+    Raises:
+        ConfigError: There is no such column, or a quote is left open.
+    """
+    others = _KEYS if key is Column.STUDY else frozenset()
+    rows = rows_of(text, delimiter, key, column, others)
+    return _sort_out(rows, _from_row if key is Column.STUDY else _from_keys)
+
+
+def joined(lists: Sequence[UidList]) -> UidList:
+    """What several lists ask for together."""
+    asked = [each for found in lists for each in found.selections]
+    selections = join(asked)
+    return UidList(
+        selections=selections,
+        lookups=tuple(each for found in lists for each in found.lookups),
+        duplicates=sum(each.duplicates for each in lists) + len(asked) - len(selections),
+        bad=tuple(each for found in lists for each in found.bad),
+    )
+
+
+def list_text(content: bytes) -> str:
+    """The text of a file that is a list; a byte order mark says which UTF it is.
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    # Windows programs put a byte order mark first; line ends count, and are left alone.
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError("this is no text in UTF-8 or UTF-16") from error
 
 
 def _lines(text: str, key: Column) -> Iterator[TableRow]:

@@ -1,19 +1,20 @@
-"""UIDs as they come from a clipboard: one, many lines, commas, a piece of a table.
+"""UIDs as they come from a clipboard: one, many lines, commas, a table or a piece of one.
 
-Laxer than `uid_list`, which reads files that were made to be lists: what stands beside the UIDs of
-a table is not a fault here. Pure.
+A table with a heading is read as `uid_list` reads it. Anything else is read more laxly: what stands
+beside the UIDs of a piece of a table is not a fault here. Pure.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from dicom_retrieve_tui.model.uid_table import STUDY_COLUMNS, plain
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.uid_list import UidList, read_table
+from dicom_retrieve_tui.model.uid_table import delimiter_of, names_studies
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _SEPARATORS = re.compile(r"[,;|\s]+")
-_CELLS = re.compile(r"[,;|\t]")
 _QUOTES = "\"'`<>()[]"
 _DIGITS_AND_PERIODS = re.compile(r"[0-9.]+")
 _LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]*){3,}")
@@ -21,73 +22,44 @@ _LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]*){3,}")
 _SHOWN_MAX = 40
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that names no UID, or a broken one."""
-
-    number: int
-    """From 1, as editors count."""
-    text: str
-    fault: str
-    """What `uid_fault` says of it."""
-
-    def __str__(self) -> str:
-        return f"line {self.number}: {self.text[:_SHOWN_MAX]!r} {self.fault}"
-
-
-@dataclass(frozen=True, slots=True)
-class PastedUids:
-    """What a paste asks for."""
-
-    uids: tuple[str, ...] = ()
-    """Each once, in the order in which they came."""
-    duplicates: int = 0
-    bad: tuple[BadLine, ...] = ()
+def read_paste(text: str) -> UidList:
+    """What a paste asks for; what is bad is named by its line, and nothing is raised."""
+    lines = _LINE_END.split(text.removeprefix("\ufeff"))
+    first = next((at for at, line in enumerate(lines) if _kept(line)), None)
+    if first is None:
+        return UidList()
+    delimiter = delimiter_of(lines[first])
+    if delimiter is None or not names_studies(lines[first], delimiter):
+        return _read_lines(lines)
+    try:
+        # Lines above keep their place, so that numbers stay what an editor shows.
+        return read_table("\n" * first + "\n".join(lines[first:]), delimiter)
+    except ConfigError as error:
+        return UidList(bad=(str(error),))
 
 
-def read_pasted_uids(text: str) -> PastedUids:
-    """Find the Study Instance UIDs of a paste; what is bad is named by its line, and never raises.
-
-    Where the first line names a column `StudyInstanceUID`, only that column counts: a table has the
-    UIDs of series and instances, too.
-    """
+def _read_lines(lines: list[str]) -> UidList:
     seen: dict[str, None] = {}
     duplicates = 0
-    bad: list[BadLine] = []
-    column: int | None = None
-    first = True
-    for number, line in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
-        kept = line.partition("#")[0].strip()
-        if not kept:
-            continue
-        if first:
-            first = False
-            column = _column_of(kept)
-            if column is not None:
-                continue
-        for uid in _uids_of(kept, column):
+    bad: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        kept = _kept(line)
+        for uid in _uids_of(kept) if kept else ():
             if fault := uid_fault(uid):
-                bad.append(BadLine(number, uid or kept, fault))
+                bad.append(f"line {number}: {(uid or kept)[:_SHOWN_MAX]!r} {fault}")
             elif uid in seen:
                 duplicates += 1
             else:
                 seen[uid] = None
-    return PastedUids(tuple(seen), duplicates, tuple(bad))
+    selections = tuple(Selection.of(uid) for uid in seen)
+    return UidList(selections=selections, duplicates=duplicates, bad=tuple(bad))
 
 
-def _column_of(line: str) -> int | None:
-    """Which cell of a heading names the Study Instance UID; None if this is no heading."""
-    for index, cell in enumerate(_CELLS.split(line)):
-        if plain(cell) in STUDY_COLUMNS:
-            return index
-    return None
+def _kept(line: str) -> str:
+    return line.partition("#")[0].strip()
 
 
-def _uids_of(line: str, column: int | None) -> Iterator[str]:
-    if column is not None:
-        cells = _CELLS.split(line)
-        yield cells[column].strip().strip(_QUOTES) if column < len(cells) else ""
-        return
+def _uids_of(line: str) -> Iterator[str]:
     words = [word.strip(_QUOTES) for word in _SEPARATORS.split(line)]
     words = [word for word in words if word]
     if all(_DIGITS_AND_PERIODS.fullmatch(word) for word in words):

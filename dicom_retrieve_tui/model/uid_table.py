@@ -13,7 +13,7 @@ from enum import Enum
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.formulas import as_said
 
-_DELIMITERS = "\t;,"
+_DELIMITERS = "\t;,|"
 """Of two that come equally often the first one counts: `(0020,000D)` is a name, too."""
 _COLUMNS_SHOWN_MAX = 12
 
@@ -41,8 +41,6 @@ _KEYWORDS = {
     Column.PATIENT: "PatientID",
 }
 
-STUDY_COLUMNS: frozenset[str] = Column.STUDY.value
-
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
@@ -67,7 +65,13 @@ def delimiter_of(line: str, column: str | None = None) -> str | None:
         return found
     # A table of one column has nothing to part, but its heading has a name.
     names = {name for each in Column for name in each.value} | {plain(column or "")} - {""}
-    return _DELIMITERS[-1] if plain(line) in names else None
+    return "," if plain(line) in names else None
+
+
+def names_studies(heading: str, delimiter: str) -> bool:
+    """True if a column of this heading tells which study a row is about."""
+    names = Column.STUDY.value | Column.ACCESSION.value | Column.PATIENT.value
+    return any(plain(cell) in names for cell in heading.split(delimiter))
 
 
 def rows_of(
@@ -87,7 +91,8 @@ def rows_of(
     # Universal line ends are left to the reader: a quoted cell may hold some.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        places = _places(next(rows), key, column, others)
+        heading: list[str] = next((row for row in rows if any(cell.strip() for cell in row)), [])
+        places = _places(heading, key, column, others)
         for row in rows:
             if any(cell.strip() for cell in row):
                 cells = {c: as_said(row[n].strip()) for c, n in places.items() if n < len(row)}

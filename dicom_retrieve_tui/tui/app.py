@@ -8,10 +8,10 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -23,7 +23,6 @@ from textual.screen import Screen
 from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.search import Found, Search
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count
@@ -31,7 +30,7 @@ from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.aftermath import list_failed, told_of
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
-from dicom_retrieve_tui.tui.finding import Find, Finder
+from dicom_retrieve_tui.tui.finding import Find, FindEach, Finder
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
 from dicom_retrieve_tui.tui.keyring import Keyring
@@ -49,6 +48,9 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, Tried
     from dicom_retrieve_tui.tui.shelf import ProfileShelf
     from dicom_retrieve_tui.tui.terms import Terms
+
+_Asked = TypeVar("_Asked")
+_Answered = TypeVar("_Answered")
 
 _FIND_ENDS_S = 1.0
 """A search that is stopped looks up several times a second."""
@@ -96,6 +98,7 @@ class RetrieveApp(KeysInTurn[None]):
         presets: Sequence[Preset] = (),
         *,
         find: Find,
+        find_each: FindEach,
         preset: str = "",
         text: str = "",
         memory: Memory | None = None,
@@ -111,6 +114,7 @@ class RetrieveApp(KeysInTurn[None]):
             open_session: `wiring.retrieval.open_session`, or a script in a test.
             presets: The profiles.
             find: `wiring.lookup.find`, likewise.
+            find_each: `wiring.lookup.find_each`, likewise.
             preset: The profile to begin with; if empty, the one used last, else the first.
             text: What stands in the UID line at first.
             memory: What was asked for in earlier runs; None remembers nothing.
@@ -130,7 +134,8 @@ class RetrieveApp(KeysInTurn[None]):
             self._job_ended,
             self._memory,
         )
-        self.finder = Finder(partial(_find_unlocked, find, keyring))
+        self.finder = Finder(partial(_unlocked, find, keyring))
+        self._find_each = partial(_unlocked, find_each, keyring)
         self._failed_lists = FailedLists()
         self._shelf = shelf
         self._contact = contact and replace(contact, keyring=keyring)
@@ -151,6 +156,7 @@ class RetrieveApp(KeysInTurn[None]):
             finder=self.finder,
             keyring=self._keyring,
             failed_lists=self._failed_lists,
+            find_each=self._find_each,
             preset=self._preset,
             text=self._text,
         )
@@ -326,12 +332,16 @@ class RetrieveApp(KeysInTurn[None]):
         self.notify(text, severity=severity, timeout=8, markup=False)
 
 
-def _find_unlocked(
-    find: Find, keyring: Keyring, search: Search, settings: Settings, cancel: CancelToken
-) -> Generator[Found, None, None]:
-    """The same search, with the secrets that it needs."""
+def _unlocked(
+    find: Callable[[_Asked, Settings, CancelToken], Generator[_Answered, None, None]],
+    keyring: Keyring,
+    asked: _Asked,
+    settings: Settings,
+    cancel: CancelToken,
+) -> Generator[_Answered, None, None]:
+    """The same answers, with the secrets that it takes to ask."""
     try:
-        yield from find(search, keyring.unlocked(settings), cancel)
+        yield from find(asked, keyring.unlocked(settings), cancel)
     except AssociationRejected:
         keyring.doubt(settings)
         raise

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.looked_up import Answer
 from dicom_retrieve_tui.model.search import Found, Match, Search
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.text import clean_text
@@ -16,6 +17,9 @@ from dicom_retrieve_tui.tui.search_form import empty_search
 
 Find = Callable[[Search, Settings, CancelToken], Generator[Found, None, None]]
 """`wiring.lookup.find`, or a script in a test."""
+
+FindEach = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
+"""`wiring.lookup.find_each`, likewise."""
 
 MATCHES_MAX = 10_000
 """More than anybody reads; a search that finds more is too wide."""

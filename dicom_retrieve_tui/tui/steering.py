@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from dicom_retrieve_tui.model.looked_up import LookedUp
+from dicom_retrieve_tui.model.lookup import Lookup
+from dicom_retrieve_tui.model.selection import join
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import FailedLists
+from dicom_retrieve_tui.tui.finding import FindEach
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.keyring import Keyring
@@ -23,6 +27,8 @@ from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.settings import Settings
+
+_FAULTS_TOLD_MAX = 3
 
 
 class Steering:
@@ -37,6 +43,8 @@ class Steering:
         memory: Memory,
         keyring: Keyring,
         failed_lists: FailedLists,
+        find_each: FindEach,
+        note: Callable[[str], object],
         after: Callable[[str], object],
     ) -> None:
         """Prepare.
@@ -48,11 +56,13 @@ class Steering:
             memory: What earlier runs left.
             keyring: What the PACS wants to know and only a person can tell.
             failed_lists: Where studies that failed are listed.
+            find_each: Looks up what only the PACS can name.
+            note: Puts a line among the events.
             after: Called once something was done, with what there is to say of an order.
         """
         self._screen, self._queue, self._after = screen, queue, after
         self._jobs, self._memory, self._keyring = jobs, memory, keyring
-        self._failed_lists = failed_lists
+        self._failed_lists, self._find_each, self._note = failed_lists, find_each, note
 
     def act(self, what: str, rows: Sequence[Row]) -> None:
         """Do what a key of the queue stands for, to these studies."""
@@ -77,6 +87,7 @@ class Steering:
         self,
         terms: Terms,
         wanted: Sequence[Wanted],
+        lookups: Sequence[Lookup] = (),
         otherwise: Callable[[], object] = lambda: None,
     ) -> None:
         """Queue studies, once every secret is known.
@@ -84,16 +95,56 @@ class Steering:
         Args:
             terms: How to retrieve them.
             wanted: What to retrieve.
+            lookups: What else to retrieve, once the PACS has told which studies that are.
             otherwise: What to do where nothing may be sent.
         """
 
         def send() -> None:
-            added = self._jobs.add(terms, wanted)
-            there = len(wanted) - added
-            told = f"✓ {count(added, 'study')} queued"
-            self._after(f"{told}, {there:,} there already" if there else told)
+            if lookups:
+                self._look_up(terms, wanted, lookups, otherwise)
+            else:
+                self._send(terms, wanted)
 
         unlock(self._screen, self._keyring, terms.settings, send, otherwise=otherwise)
+
+    def _send(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
+        added = self._jobs.add(terms, wanted)
+        there = len(wanted) - added
+        told = f"✓ {count(added, 'study')} queued"
+        self._after(f"{told}, {there:,} there already" if there else told)
+
+    def _look_up(
+        self,
+        terms: Terms,
+        wanted: Sequence[Wanted],
+        lookups: Sequence[Lookup],
+        otherwise: Callable[[], object],
+    ) -> None:
+        from dicom_retrieve_tui.tui.screens.looking_up import LookingUpScreen  # noqa: PLC0415 - not for the first frame
+
+        def done(found: LookedUp | None) -> None:
+            if found is None:
+                otherwise()
+                return
+            self._tell_of_lines(found.faults)
+            named = [each.selection for each in wanted]
+            selections = join([*named, *found.selections])
+            if selections:
+                self._send(terms, [Wanted(selection=each) for each in selections])
+            else:
+                otherwise()
+
+        screen = LookingUpScreen(self._find_each, lookups, terms.settings)
+        self._screen.app.push_screen(screen, done)
+
+    def _tell_of_lines(self, faults: Sequence[str]) -> None:
+        """Tell of lines that stand for no study: some at once, all of them among the events."""
+        for fault in faults:
+            self._note(fault)
+        if faults:
+            more = len(faults) - _FAULTS_TOLD_MAX
+            shown = [*faults[:_FAULTS_TOLD_MAX], *([f"and {more:,} more: F6"] if more > 0 else [])]
+            self._notify("\n".join(shown), severity="warning", timeout=15)
 
     def resume(self) -> None:
         """Ask for what earlier runs left."""

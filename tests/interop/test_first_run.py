@@ -12,7 +12,7 @@ from dicom_retrieve_tui.tui.rows import State
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import free_port
@@ -29,6 +29,7 @@ async def test_from_no_profile_to_a_study_of_orthanc(orthanc: Orthanc, tmp_path:
     app = RetrieveApp(
         open_session,
         find=find,
+        find_each=find_each,
         settings=SettingsFile(tmp_path / "settings.toml"),
         shelf=shelf,
         contact=Contact(diagnose, tell_administrator),

@@ -30,7 +30,7 @@ from dicom_retrieve_tui.tui.rows import State
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.faults.processes import retrieve_here
 from tests.interop.command import CommandResult, run_cli
@@ -198,6 +198,7 @@ async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -
             open_session,
             shelf.presets()[0],
             find=find,
+            find_each=find_each,
             settings=SettingsFile(tmp_path / "settings.toml"),
             shelf=shelf,
             contact=Contact(diagnose, tell_administrator),

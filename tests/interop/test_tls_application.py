@@ -19,7 +19,7 @@ from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
 from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.protection import check_protection
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.interop.comparison import assert_same_as_peer
@@ -62,6 +62,7 @@ async def _opened(profiles: Path) -> AsyncIterator[Bench]:
         open_session,
         shelf.presets()[0],
         find=find,
+        find_each=find_each,
         settings=SettingsFile(profiles.with_name("settings.toml")),
         shelf=shelf,
         contact=Contact(diagnose, tell_administrator),

@@ -126,10 +126,12 @@ async def opened(
         presets = shelf.presets()[0]
     elif presets is None:
         presets = [preset(folder=folder)]
+    find = find or Searches()
     app = RetrieveApp(
         sessions,
         presets,
-        find=find or Searches(),
+        find=find,
+        find_each=find.each,
         text=text,
         memory=memory,
         settings=settings,

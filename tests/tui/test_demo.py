@@ -10,7 +10,7 @@ from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.rows import State
-from dicom_retrieve_tui.wiring.lookup import find
+from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.tui.application import SIZES, Bench
 from tests.tui.scripted import Sessions
@@ -25,7 +25,9 @@ async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_pat
         profiles = tmp_path / "profiles.toml"
         save_demo_profiles(profiles, pacs, tmp_path, 11112)
         presets, _ = open_shelf(profiles).presets()
-        app = RetrieveApp(open_session, presets, find=find, text="\n".join(uids))
+        app = RetrieveApp(
+            open_session, presets, find=find, find_each=find_each, text="\n".join(uids)
+        )
         async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
             bench = Bench(app, pilot, Sessions())
 

@@ -108,7 +108,7 @@ async def test_whoever_will_not_tell_sends_nothing_and_loses_no_uid(tmp_path: Pa
 
         assert bench.sessions.opened == []
         assert not bench.app.jobs.busy
-        assert A in bench.main._retrieve.line.text
+        assert bench.main._retrieve.line.found.uids == (A,)
 
 
 async def test_an_empty_passcode_sends_the_name_alone(tmp_path: Path) -> None:

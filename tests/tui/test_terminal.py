@@ -95,7 +95,9 @@ def action_context_help(self):
     raise ZeroDivisionError("Example^Bob")
 
 RetrieveApp.action_context_help = action_context_help
-app = RetrieveApp(lambda plan, settings: None, find=lambda *_: iter(()))
+def nothing(*_): return iter(())
+
+app = RetrieveApp(lambda plan, settings: None, find=nothing, find_each=nothing)
 raise SystemExit(run_app(app))
 """
 

@@ -70,7 +70,8 @@ async def test_a_new_profile_takes_the_first_key(size: tuple[int, int], tmp_path
         await bench.burst("f2", "n", *"new.test")
         await bench.until(lambda: isinstance(bench.app.screen, ProfileScreen))
 
-        assert bench.app.screen.query_one("#field-host", Input).value == "new.test"
+        host = bench.app.screen.query_one("#field-host", Input)
+        await bench.until(lambda: host.value == "new.test")
 
 
 async def test_a_passcode_is_typed_before_its_window_is_there() -> None:

@@ -11,29 +11,44 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Footer, Input, Static
 
-from dicom_retrieve_tui.model.uid_paste import read_pasted_uids
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
+from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
+from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
 SIZE_MAX_BYTES = 20_000_000
 """Far above 200,000 UIDs; a disk image chosen by mistake does not fill the memory."""
 
 
-def read_list(text: str) -> str:
-    """The text of the file at a path that a person typed.
+_KINDS = {
+    Column.STUDY: "Study Instance UIDs, or a table",
+    Column.ACCESSION: "accession numbers",
+    Column.PATIENT: "patient IDs",
+}
+"""What the lines may be, as `--uid-list`, `--accession-list` and `--patient-list` say it."""
+
+
+def read_list(text: str, key: Column) -> Part:
+    """The file at a path that a person typed, and what it asks for.
+
+    Args:
+        text: The path.
+        key: What its lines are.
 
     Raises:
-        ValueError: It cannot be read, or is no text; says why.
+        ConfigError: It cannot be read, or is no list; says why.
     """
     try:
         path = Path(text).expanduser()
         if path.stat().st_size > SIZE_MAX_BYTES:
-            raise ValueError("is too large to be a list of UIDs")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError("is no text in UTF-8") from error
+            raise ConfigError("it is too large to be a list of UIDs")
+        content = path.read_bytes()
     except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody has no home
         reason = getattr(error, "strerror", None) or str(error)
-        raise ValueError(reason.lower()) from error
+        raise ConfigError(reason.lower()) from error
+    lines = list_text(content)
+    return Part.of(lines) if key is Column.STUDY else Part(lines, parse_uid_list(lines, key=key))
 
 
 class PathSuggester(Suggester):
@@ -57,13 +72,16 @@ class PathSuggester(Suggester):
         return value[: len(value) - len(tail)] + names[0] if names and tail else None
 
 
-class LoadListScreen(ModalScreen[str | None]):
-    """Ends with the text of the file; with None if there is none."""
+class LoadListScreen(ModalScreen[Part | None]):
+    """Ends with the file and what it asks for; with None if that is nothing."""
 
-    HELP: ClassVar[str] = "The path of a list; `right` or `tab` takes the completion."
+    HELP: ClassVar[str] = """\
+The path of a list; `right` or `tab` takes the completion. `F5` says what its lines are: accession
+numbers and patient IDs are looked up before anything is retrieved."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="load.cancel"),
+        Binding("f5", "kind", "Kind of lines", id="load.kind"),
         Binding("ctrl+o", "tree", "Tree", key_display="^o", id="load.tree"),
         Binding("tab", "complete", "Complete", priority=True, id="load.complete"),
     ]
@@ -78,8 +96,11 @@ class LoadListScreen(ModalScreen[str | None]):
         & DirectoryTree { height: 12; display: none; }
         & DirectoryTree.-open { display: block; }
         & #load-verdict { height: auto; color: $text-muted; }
+        & #load-kind { color: $text-muted; }
     }
     """
+
+    _kind = Column.STUDY
 
     def compose(self) -> ComposeResult:
         """The path, the verdict, and the tree, hidden."""
@@ -92,6 +113,7 @@ class LoadListScreen(ModalScreen[str | None]):
                 compact=True,
                 id="path",
             )
+            yield Static(id="load-kind", markup=False)
             yield Static("", id="load-verdict", markup=False)
             yield DirectoryTree(Path.cwd())
         yield Footer(show_command_palette=False)
@@ -99,6 +121,7 @@ class LoadListScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """Type at once."""
         self._path.focus()
+        self._show_kind()
 
     @property
     def _path(self) -> Input:
@@ -112,6 +135,12 @@ class LoadListScreen(ModalScreen[str | None]):
         """Take the completion, if there is one."""
         if self._path.has_focus:
             self._path.action_cursor_right()
+
+    def action_kind(self) -> None:
+        """Go on to the next kind of lines."""
+        kinds = list(_KINDS)
+        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
+        self._show_kind()
 
     def action_tree(self) -> None:
         """Show the tree, or hide it."""
@@ -135,15 +164,17 @@ class LoadListScreen(ModalScreen[str | None]):
 
     def _load(self, path: str) -> None:
         try:
-            text = read_list(path)
-        except ValueError as fault:
-            self._say(f"✗ {path} {fault}")
+            part = read_list(path, self._kind)
+        except ConfigError as fault:
+            self._say(f"✗ {path}: {fault}")
             return
-        found = read_pasted_uids(text)
-        if found.uids:
-            self.dismiss(text)
+        if part.found.selections or part.found.lookups:
+            self.dismiss(part)
         else:
-            self._say(f"✗ no UID in it. {verdict_of(found)}")
+            self._say(f"✗ no UID in it. {verdict_of(part.found)}")
+
+    def _show_kind(self) -> None:
+        self.query_one("#load-kind", Static).update(f"Its lines are {_KINDS[self._kind]}.")
 
     def _say(self, text: str) -> None:
         self.query_one("#load-verdict", Static).update(text)

@@ -18,7 +18,7 @@ from textual.widgets import Footer
 
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import FailedLists
-from dicom_retrieve_tui.tui.finding import Finder
+from dicom_retrieve_tui.tui.finding import FindEach, Finder
 from dicom_retrieve_tui.tui.form import FormFault, unverified
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.keyring import Keyring
@@ -35,6 +35,7 @@ from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import RetrievePane
 from dicom_retrieve_tui.tui.widgets.throughput import Throughput
 from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
+from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.listing import Tab
@@ -73,6 +74,7 @@ class MainScreen(Screen[None]):
         finder: Finder,
         keyring: Keyring,
         failed_lists: FailedLists,
+        find_each: FindEach,
         preset: str = "",
         text: str = "",
     ) -> None:
@@ -86,6 +88,7 @@ class MainScreen(Screen[None]):
             finder: What was searched for, and with what.
             keyring: What the PACS wants to know and only a person can tell.
             failed_lists: Where studies that failed are listed.
+            find_each: Looks up what only the PACS can name.
             preset: The profile to begin with; the first one if empty.
             text: What stands in the UID line at first.
         """
@@ -104,6 +107,8 @@ class MainScreen(Screen[None]):
             memory=memory,
             keyring=keyring,
             failed_lists=failed_lists,
+            find_each=find_each,
+            note=store.note,
             after=self._after,
         )
         self._echo, self._told_of = "", self.profile
@@ -225,13 +230,8 @@ class MainScreen(Screen[None]):
 
     @on(RetrievePane.Ordered)
     def _ordered(self, event: RetrievePane.Ordered) -> None:
-        uids = [each.selection.study_instance_uid for each in event.wanted]
-
-        def keep() -> None:
-            """Nothing was sent: what was asked for stands there again."""
-            self._retrieve.line.take_paste("\n".join(uids))
-
-        self._steering.order(event.terms, event.wanted, otherwise=keep)
+        back = self._retrieve.line.give_back
+        self._steering.order(event.terms, event.wanted, event.lookups, otherwise=back)
 
     @on(RetrievePane.Resumed)
     def _resumed(self) -> None:
@@ -295,9 +295,9 @@ class MainScreen(Screen[None]):
         else:
             self._retrieve.line.focus()
 
-    def _take_list(self, text: str | None) -> None:
-        if text is not None:
-            self._retrieve.line.take_paste(text)
+    def _take_list(self, part: Part | None) -> None:
+        if part is not None:
+            self._retrieve.line.hold(part)
         self._retrieve.line.focus()
 
     def _show_peering(self) -> None:

@@ -10,8 +10,9 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.uid_paste import PastedUids, read_pasted_uids
+from dicom_retrieve_tui.model.uid_list import UidList
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.form import Draft, FormFault, read_terms, summary
@@ -20,11 +21,15 @@ from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 
 
-def verdict_of(found: PastedUids) -> str:
+def verdict_of(found: UidList) -> str:
     """`412 UIDs, 3 duplicates, 1 bad: line 88 ...`; empty if there is nothing to judge."""
     parts = []
-    if found.uids or found.duplicates or found.bad:
-        parts.append(count(len(found.uids), "UID"))
+    if found.selections or found.duplicates or (found.bad and not found.lookups):
+        parts.append(count(len(found.selections), "UID"))
+    if narrowed := sum(bool(each.series) for each in found.selections):
+        parts.append(f"{narrowed:,} narrowed to series")
+    if found.lookups:
+        parts.append(f"{count(len(found.lookups), 'line')} to look up")
     if found.duplicates:
         parts.append(count(found.duplicates, "duplicate"))
     if found.bad:
@@ -55,10 +60,14 @@ class RetrievePane(Vertical):
     class Ordered(Message):
         """These studies are to be retrieved on these terms."""
 
-        def __init__(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
+        def __init__(
+            self, terms: Terms, wanted: Sequence[Wanted], lookups: Sequence[Lookup]
+        ) -> None:
             super().__init__()
             self.terms = terms
             self.wanted = wanted
+            self.lookups = lookups
+            """Studies that only the PACS can name."""
 
     class Edited(Message):
         """The form has changed."""
@@ -91,8 +100,10 @@ class RetrievePane(Vertical):
             id="form",
         )
         self._first_text = text
-        self._warned_of = ""
+        self._warned = False
         self._offer = ""
+        self._told = ""
+        """How the last order went; empty once something else is typed."""
 
     @property
     def draft(self) -> dict[str, str]:
@@ -129,11 +140,15 @@ class RetrievePane(Vertical):
 
     def show_verdict(self) -> None:
         """Say what enter would do."""
-        found = read_pasted_uids(self.line.text)
+        found = self.line.found
+        if found.bad or found.selections or found.lookups:
+            self._told = ""
         if found.bad:
             self._say(f"✗ {verdict_of(found)}", "bad")
-        elif found.uids:
+        elif found.selections or found.lookups:
             self._say(f"✓ {verdict_of(found)} · {summary(self.draft)}", "good")
+        elif self._told:
+            self._say(self._told, "good")
         else:
             self._say(self._offer or summary(self.draft), "")
 
@@ -146,7 +161,8 @@ class RetrievePane(Vertical):
 
     def say(self, text: str) -> None:
         """Tell how an order went."""
-        self._say(text, "good")
+        self._told = text
+        self.show_verdict()
 
     def complain(self, fault: FormFault) -> None:
         """Tell what keeps the form from being meant."""
@@ -165,11 +181,12 @@ class RetrievePane(Vertical):
 
     @on(UidLine.Edited)
     def _line_edited(self) -> None:
-        self._warned_of = ""
+        self._warned = False
         self.show_verdict()
 
     @on(OptionsForm.Edited)
     def _form_edited(self) -> None:
+        self._told = ""
         self.show_verdict()
         self.post_message(self.Edited())
 
@@ -180,29 +197,28 @@ class RetrievePane(Vertical):
 
     def order(self) -> None:
         """Ask for what stands here; bad lines need it twice, and are skipped then."""
-        text = self.line.text
-        found = read_pasted_uids(text)
-        if self._offer and not text.strip():
+        found = self.line.found
+        if self._offer and not self.line.parts:
             self.post_message(self.Resumed())
             return
-        if not found.uids:
+        if not (found.selections or found.lookups):
             self._say(f"✗ {verdict_of(found) or 'no UID yet: paste one'}", "bad")
             self.line.focus()
             return
-        if found.bad and self._warned_of != text:
-            self._warned_of = text
+        if found.bad and not self._warned:
+            self._warned = True
             self._say(f"✗ {verdict_of(found)}; enter again skips what is bad", "bad")
             return
         try:
             terms = self.terms
-            selections = _selections(found.uids, self.draft)
+            selections = _narrowed(found, self.draft)
         except FormFault as fault:
             self.complain(fault)
             return
-        self.line.remember(text)
-        self.line.clear_text()
+        self.line.take_away()
         self._form.forget_study()
-        self.post_message(self.Ordered(terms, [Wanted(selection=each) for each in selections]))
+        wanted = [Wanted(selection=each) for each in selections]
+        self.post_message(self.Ordered(terms, wanted, found.lookups))
 
     def _say(self, text: str, kind: str) -> None:
         place = self.query_one("#verdict", Static)
@@ -211,8 +227,15 @@ class RetrievePane(Vertical):
         place.set_class(kind == "good", "-good")
 
 
-def _selections(uids: Sequence[str], draft: Draft) -> list[Selection]:
+def _narrowed(found: UidList, draft: Draft) -> Sequence[Selection]:
+    """What the list asks for; one study alone is narrowed by what the form says of it."""
     series, instance = draft["series"].strip() or None, draft["instance"].strip() or None
-    if series and len(uids) > 1:
-        raise FormFault("series", f"Series: it belongs to one study, and there are {len(uids)}")
-    return [Selection.of(uid, series, instance) for uid in uids]
+    if series is None:
+        return found.selections
+    asked = len(found.selections) + len(found.lookups)
+    if asked > 1 or found.lookups:
+        raise FormFault("series", f"Series: it belongs to one study, and there are {asked}")
+    (study,) = found.selections
+    if study.series:
+        raise FormFault("series", "Series: the table names series of its own")
+    return [Selection.of(study.study_instance_uid, series, instance)]

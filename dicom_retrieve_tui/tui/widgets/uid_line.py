@@ -5,6 +5,7 @@ whole, so that lines keep their numbers and thousands of UIDs cost no drawing.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -12,18 +13,33 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from dicom_retrieve_tui.model.uid_paste import read_pasted_uids
+from dicom_retrieve_tui.model.uid_list import UidList, joined
+from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.wording import count
 
 _PROMPT = "paste Study Instance UIDs, one or many"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text that was pasted, loaded or typed, and what it asks for."""
+
+    text: str
+    found: UidList
+
+    @classmethod
+    def of(cls, text: str) -> "Part":
+        """As a paste is read."""
+        return cls(text, read_paste(text))
 
 
 class UidLine(Input):
     """One line of text, and a list beside it where one was pasted or loaded."""
 
     HELP = """\
-Study Instance UIDs. Type one, or paste: one, many lines, commas, a piece of a table. `enter` adds
-them to the queue, also while it runs."""
+Study Instance UIDs. Type one, or paste: one, many lines, commas, a table. In a table with a
+heading, series and instances narrow a row, and accession numbers and patient IDs are looked up.
+`enter` adds them to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Start", id="uid.start"),
@@ -38,31 +54,40 @@ them to the queue, also while it runs."""
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, placeholder=_PROMPT, compact=True)
         self.cursor_blink = False  # it would be most of what the application costs at rest
-        self._held = ""
-        self._recent: list[str] = []
+        self._held: tuple[Part, ...] = ()
+        self._recent: list[tuple[Part, ...]] = []
         self._at = 0
         self._recall: Callable[[], Sequence[str]] = tuple
 
     @property
-    def text(self) -> str:
-        """What was pasted and what was typed."""
-        return "\n".join(part for part in (self._held, self.value) if part)
+    def parts(self) -> tuple[Part, ...]:
+        """What was pasted, and what was typed."""
+        typed = (Part.of(self.value),) if self.value.strip() else ()
+        return (*self._held, *typed)
 
-    def hold(self, text: str) -> None:
-        """Add lines to the list that is held aside."""
-        self._show_held(f"{self._held}\n{text}" if self._held else text)
+    @property
+    def found(self) -> UidList:
+        """What all of it asks for."""
+        return joined([part.found for part in self.parts])
 
-    def clear_text(self) -> None:
-        """Forget what was pasted and typed."""
-        self.value = ""
-        self._show_held("")
+    def hold(self, part: Part) -> None:
+        """Add to what is held aside."""
+        self._show_held((*self._held, part))
 
-    def remember(self, text: str) -> None:
-        """Offer this again later."""
-        if text in self._recent:
-            self._recent.remove(text)
-        self._recent.append(text)
+    def take_away(self) -> None:
+        """Empty the line; what stood there is offered again later."""
+        parts = self.parts
+        if parts in self._recent:
+            self._recent.remove(parts)
+        self._recent.append(parts)
         self._at = 0
+        self.value = ""
+        self._show_held(())
+
+    def give_back(self) -> None:
+        """Let stand there again what was taken away last."""
+        self._at = 0
+        self.action_recent(1)
 
     def recall_from(self, recall: Callable[[], Sequence[str]]) -> None:
         """Know of earlier runs, once somebody asks: the latest first."""
@@ -72,29 +97,29 @@ them to the queue, also while it runs."""
         """Take in what the clipboard had."""
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1:
-            self.hold(text.strip("\r\n"))
+            self.hold(Part.of(text))
         elif lines:
             self.insert_text_at_cursor(lines[0].strip())
 
     def action_recent(self, step: int) -> None:
         """Go back or forth in what was asked for."""
         recall, self._recall = self._recall, tuple
-        earlier = [text for text in reversed(recall()) if text not in self._recent]
-        self._recent = earlier + self._recent
+        earlier = [(Part.of(text),) for text in reversed(recall())]
+        self._recent = [parts for parts in earlier if parts not in self._recent] + self._recent
         at = min(max(self._at + step, 0), len(self._recent))
         if at == self._at:
             return
         self._at = at
-        text = self._recent[-at] if at else ""
-        several = "\n" in text
-        self.value = "" if several else text
+        parts = self._recent[-at] if at else ()
+        lines = [part for part in parts if "\n" not in part.text]
+        self.value = lines[-1].text if lines else ""
         self.cursor_position = len(self.value)
-        self._show_held(text if several else "")
+        self._show_held(tuple(part for part in parts if part not in lines[-1:]))
 
     def action_back(self) -> None:
         """Delete a character; the list, where there is none."""
         if not self.value and self._held:
-            self._show_held("")
+            self._show_held(())
         else:
             self.action_delete_left()
 
@@ -103,11 +128,12 @@ them to the queue, also while it runs."""
         event.stop()
         self.take_paste(event.text)
 
-    def _show_held(self, text: str) -> None:
-        self._held = text
-        found = len(read_pasted_uids(text).uids)
-        held = f"{count(found, 'UID')} in the list; backspace drops it"
-        self.placeholder = held if text else _PROMPT
+    def _show_held(self, parts: tuple[Part, ...]) -> None:
+        self._held = parts
+        lists = [part.found for part in parts]
+        asked = sum(len(each.selections) + len(each.lookups) for each in lists)
+        held = f"{count(asked, 'UID')} in the list; backspace drops it"
+        self.placeholder = held if parts else _PROMPT
         self.post_message(self.Edited())
 
     def on_input_changed(self) -> None:

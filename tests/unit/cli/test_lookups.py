@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.lookups import Answer, resolve
+from dicom_retrieve_tui.cli.lookups import resolve
 from dicom_retrieve_tui.cli.options import Options, read_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.looked_up import Answer
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.settings import Settings

@@ -1,0 +1,136 @@
+"""Tables and lists: what they ask for is what the command would ask for."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.errors import OperationFailed, PeerUnreachable
+from dicom_retrieve_tui.model.search import Search
+from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from tests.tui.application import SIZES, Bench, opened, preset
+from tests.tui.builders import uids
+from tests.tui.searches import Searches, study
+
+A, B, C = uids(3)
+TABLE = f"StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID\n{A},{A}.1,\n{A},{A}.2,{A}.2.9\n{B},,\n"
+NARROWED = (
+    *join([Selection.of(A, f"{A}.1"), Selection.of(A, f"{A}.2", f"{A}.2.9")]),
+    Selection.of(B),
+)
+KEYS = "StudyInstanceUID;AccessionNumber\n;A1\n" + f"{C};A9\n;A2\n"
+
+
+def asks(bench: Bench) -> tuple[Selection, ...]:
+    return bench.session.plan.selections
+
+
+async def test_a_pasted_table_narrows_its_rows() -> None:
+    async with opened() as bench:
+        await bench.paste(TABLE)
+        assert "2 UIDs, 1 narrowed to series" in bench.joined()
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert asks(bench) == NARROWED
+
+
+async def test_a_table_from_a_file_narrows_its_rows_also_in_utf_16(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE, encoding="utf-16")
+    async with opened() as bench:
+        await bench.burst("ctrl+o", *str(path), "enter", "enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert asks(bench) == NARROWED
+
+
+async def test_accession_numbers_of_a_table_are_looked_up_before_anything_is_retrieved() -> None:
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.tell(study(2, study_instance_uid=B, accession_number="A2"))
+    async with opened(find=find) as bench:
+        await bench.paste(KEYS)
+        assert "1 UID, 2 lines to look up" in bench.joined()
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "1 of 2 lines looked up at PACS1@pacs.test:104" in bench.text())
+        assert bench.sessions.opened == []
+        find.end()
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert find.asked == [Search(accession_number="A1"), Search(accession_number="A2")]
+        assert asks(bench) == tuple(map(Selection.of, (C, A, B)))
+        await bench.until(lambda: "✓ 3 studies queued" in bench.text())
+
+
+@pytest.mark.parametrize("kind", ["accession", "patient"])
+async def test_a_file_of_numbers_is_looked_up(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "numbers.txt"
+    path.write_text("X1\nX2\n", encoding="utf-8")
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="X1", patient_id="X1"))
+    find.end()
+    find.end()
+    presses = {"accession": ["f5"], "patient": ["f5", "f5"]}[kind]
+    async with opened(find=find) as bench:
+        await bench.burst("ctrl+o", *presses, *str(path), "enter", "enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        keys = [(each.accession_number or each.patient_id) for each in find.asked]
+        assert keys == ["X1", "X2"]
+        assert asks(bench) == (Selection.of(A),)
+        await bench.until(lambda: "line 2: the PACS has no study with" in bench.told())
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "line 2: the PACS has no study with" in bench.text())
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+async def test_a_pacs_that_cannot_be_asked_says_so_and_nothing_is_lost(
+    size: tuple[int, int],
+) -> None:
+    find = Searches()
+    find.end(PeerUnreachable("Cannot reach pacs.test:104: connection refused."))
+    async with opened(size, find=find) as bench:
+        await bench.paste(KEYS)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Cannot reach pacs.test:104" in bench.joined())
+        await bench.pilot.press("escape")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+
+        await bench.until(lambda: "1 UID, 2 lines to look up" in bench.joined())
+        assert bench.sessions.opened == []
+
+
+async def test_lines_that_stand_for_nothing_are_named_and_stand_there_again() -> None:
+    find = Searches()
+    find.end(OperationFailed("Out of resources.", operation="C-FIND", status=0xA700))
+    async with opened(find=find) as bench:
+        await bench.paste("PatientID\nP1\n")
+        assert "1 line to look up" in bench.joined()
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "line 2: Out of resources." in bench.told())
+
+        assert bench.sessions.opened == []
+        await bench.until(lambda: "1 line to look up" in bench.joined())
+
+
+async def test_what_is_typed_beside_a_table_is_no_row_of_it() -> None:
+    async with opened() as bench:
+        await bench.paste(TABLE)
+        await bench.pilot.press(*C, "enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert asks(bench) == (*NARROWED, Selection.of(C))
+        await bench.pilot.press("n", "up")
+        assert bench.main._retrieve.line.found.selections == (*NARROWED, Selection.of(C))
+
+
+async def test_a_series_of_the_form_does_not_widen_a_table() -> None:
+    async with opened(SIZES["large"], presets=[preset()]) as bench:
+        await bench.paste(TABLE.removesuffix(f"{B},,\n"))
+        bench.main.query_one("#field-series").value = "1.2.3"  # type: ignore[attr-defined]
+        await bench.pilot.press("enter")
+
+        await bench.until(lambda: "the table names series of its own" in bench.joined())
+        assert bench.sessions.opened == []
