@@ -123,7 +123,6 @@ def main() -> None:
         "folder": folder,
         "method": "c-get",
         "layout": FLAT_LAYOUT,
-        "method": "c-get",
         "parallel": parallel,
     }
     gc.disable()  # as the command does before it loads the application

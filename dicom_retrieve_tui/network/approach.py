@@ -1,7 +1,7 @@
 """The way to a PACS, step by step: its name, its port, TLS, the association, an answer."""
 
-from dataclasses import replace
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING

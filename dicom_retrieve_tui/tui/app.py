@@ -296,6 +296,7 @@ class RetrieveApp(KeysInTurn[None]):
         presets, _ = self._shelf.presets()
         names = [each.name for each in presets]
         if name in names:
+            self._main.action_new()
             self._tell(self._likes.like_profile(name))
         else:
             name = self._main.profile

@@ -51,7 +51,7 @@ class KeysInTurn(App[ReturnType]):
     async def on_keys_in_turn_came_round(self, event: CameRound) -> None:
         """The key has been looked at; the next one may follow."""
         event.stop()
-        if event.key is self._under_way:
+        if event.key is self._under_way and self.screen_stack:  # else it is over
             if event.rounds > 1:
                 self._follow(event.key, event.rounds - 1)
             else:
@@ -69,7 +69,7 @@ class KeysInTurn(App[ReturnType]):
             self.post_message(behind)
 
     async def _go_on(self, key: events.Event | None) -> None:
-        if key is not self._under_way:
+        if key is not self._under_way or not self.screen_stack:
             return
         self._under_way = None
         if self._ahead:

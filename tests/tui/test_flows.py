@@ -9,9 +9,12 @@ from dicom_retrieve_tui.tui.rows import State
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
+from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
+from tests.tui.contacts import answers
 from tests.tui.scripted import begins, comes, ends, whole
 
 A, B, C = uids(3)
@@ -320,3 +323,27 @@ async def test_a_bug_is_shown_without_the_values_of_variables() -> None:
     assert "ZeroDivisionError" in report
     assert "please report it" in report
     assert "Example^Ada" not in report
+
+
+async def test_whoever_leaves_a_window_is_where_he_was(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text('[profiles.a]\nhost = "a.test"\nmethod = "c-get"\n', encoding="utf-8")
+    profiles = ProfileShelf(path, lambda: ("pc", 11112))
+    async with opened(shelf=profiles, contact=answers().contact) as bench:
+        for window in ("f2", "f3", "ctrl+o", "f4"):
+            for place in (bench.main.table, bench.main.query_one("#uids")):
+                bench.main.set_focus(place)
+                await bench.pilot.press(window, "escape")
+                await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+
+                assert bench.app.focused is place, window
+
+
+async def test_how_an_order_went_is_told_until_all_of_it_has_ended() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.tell(begins(A))
+        await bench.until(lambda: "✓ 1 study queued" in bench.text())
+        await bench.tell(comes(A, 1, 2, 3), ends(A))
+
+        await bench.until(lambda: "C-GET → /nowhere" in bench.text())

@@ -156,7 +156,7 @@ class MainScreen(Screen[None]):
         return self._retrieve.form.preset
 
     def take_presets(self, presets: Sequence[Preset], name: str, *, echo: str = "") -> None:
-        """Use a profile, of those that there are now, and stand in the UID line.
+        """Use a profile, of those that there are now.
 
         Args:
             presets: The profiles.
@@ -169,7 +169,6 @@ class MainScreen(Screen[None]):
         self._told_of = name
         self._retrieve.take_presets(presets, name)
         self._show_peering()
-        self._retrieve.line.focus()
 
     def show_tab(self, tab: "Tab") -> None:
         """Show the rows of one tab, and stand on the queue."""
@@ -292,13 +291,11 @@ class MainScreen(Screen[None]):
     def _take_found(self, terms: Terms, wanted: list[Wanted] | None) -> None:
         if wanted:
             self._steering.order(terms, wanted)
-        else:
-            self._retrieve.line.focus()
 
     def _take_list(self, part: Part | None) -> None:
         if part is not None:
             self._retrieve.line.hold(part)
-        self._retrieve.line.focus()
+            self.action_new()
 
     def _show_peering(self) -> None:
         draft, form = self._retrieve.draft, self._retrieve.form
@@ -330,6 +327,8 @@ class MainScreen(Screen[None]):
         totals = snapshot.totals
         self.table.update_rows(snapshot.rows, snapshot.removed)
         self._queue.show_totals(totals)
+        if not totals.active:
+            self._retrieve.settle()
         self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused)
         self.query_one(TotalLine).show_totals(totals)
         self.query_one(Throughput).show_history(snapshot.history, live=totals.associations_max > 0)

@@ -170,7 +170,7 @@ class QueuePane(Vertical):
                 text = f"[reverse]{text}[/]"
             texts.append(f"[@click=tab('{tab.value}')]{text}[/]")
         if self.table.marked:
-            texts.insert(0, f"{self.table.marked} marked")
+            texts.insert(0, f"{self.table.marked:,} marked")
         if view.needle:
             texts.insert(0, f"{self.table.shown:,} match")
         self.border_subtitle = " · ".join(texts)

@@ -103,7 +103,7 @@ class RetrievePane(Vertical):
         self._warned = False
         self._offer = ""
         self._told = ""
-        """How the last order went; empty once something else is typed."""
+        """How the last order went; empty once something else is typed, or all of it has ended."""
 
     @property
     def draft(self) -> dict[str, str]:
@@ -163,6 +163,12 @@ class RetrievePane(Vertical):
         """Tell how an order went."""
         self._told = text
         self.show_verdict()
+
+    def settle(self) -> None:
+        """Nothing runs any more: how the last order went is no news."""
+        if self._told:
+            self._told = ""
+            self.show_verdict()
 
     def complain(self, fault: FormFault) -> None:
         """Tell what keeps the form from being meant."""
