@@ -18,6 +18,7 @@ from benchmarks.corpus import Study
 from benchmarks.measuring import ToolFailed
 from benchmarks.places import PYTHON
 from benchmarks.raw_holdings import Holdings
+from benchmarks.siege import READY
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import PeerProcess, free_port
 from tests.interop.programs import answers_echo, program
@@ -95,7 +96,7 @@ class Peers:
         told: dict[str, float] = {}
         argv = [PYTHON, "-m", "benchmarks.siege", str(self.move_port), MOVE_DESTINATION]
         process = PeerProcess([*argv, *(self._tls_files if tls else [])], self.folder / "siege")
-        process.start(lambda: True)
+        process.start(lambda: READY in process.log())
         try:
             yield told
         finally:

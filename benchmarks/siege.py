@@ -2,8 +2,8 @@
 
 Twelve callers stall inside their A-ASSOCIATE-RQ and five say nothing, as a TLS client would that
 never begins; one announces a PDU of 1 GiB instead of an A-ASSOCIATE-RQ, and one after its
-association; one sends a byte a second. Whoever is sent away comes again. On SIGTERM it says how
-many connections that were.
+association; one sends a byte a second. Whoever is sent away comes again half a second later. On
+SIGTERM it says how many connections that were.
 
 With the names of an authority's certificate, a certificate and a key, those who announce too much
 do so over TLS; the others get no further than TCP anyway.
@@ -26,8 +26,10 @@ from tests.peers.wire import CT_IMAGE
 _STALLED, _SILENT = 12, 5
 _BEGUN = b"\1\0\0\0"
 _GIB = struct.pack(">BBL", 4, 0, 1 << 30)
-_LOOK_S, _AGAIN_S = 0.01, 0.1
+_LOOK_S, _AGAIN_S = 0.01, 0.5
 _PATIENCE_S = 60.0
+READY = "ready"
+"""What it says once its own start disturbs nobody any more."""
 
 Act = Callable[[socket.socket], object]
 
@@ -121,6 +123,8 @@ def main() -> None:
         tls.load_cert_chain(certificate, key)
     siege = Siege(int(port), ae_title, tls)
     signal.signal(signal.SIGTERM, _leave)
+    sys.stdout.write(f"{READY}\n")
+    sys.stdout.flush()
     try:
         siege.run()
     finally:
