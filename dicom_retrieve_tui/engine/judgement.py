@@ -138,13 +138,7 @@ def judge_delivery(work: StudyWork, ending: Ending, move_destination: str) -> St
     if work.inventory.empty:
         return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
     verdict, reason = _weigh_delivery(work, ending, move_destination)
-    return replace(_finished(work, verdict, reason, elsewhere=True), expected=_to_deliver(work))
-
-
-def _to_deliver(work: StudyWork) -> int | None:
-    """How many instances the PACS has to send, by its list and its counts; the list may be cut."""
-    listed = work.inventory.listed
-    return max(len(work.expected), work.inventory.announced_count or 0) if listed else None
+    return _finished(work, verdict, reason, elsewhere=True)
 
 
 def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> tuple[Verdict, str]:
@@ -154,7 +148,7 @@ def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> t
     final = ending.final
     if final is None or final.status not in {SUCCESS, SUB_OPERATIONS_FAILED}:
         return Verdict.FAILED, ending.reason
-    expected = _to_deliver(work)
+    expected = work.inventory.expected_count if work.inventory.listed else None
     if final.completed is None or expected is None:
         reason = f"The PACS reports status 0x{final.status:04X} for {move_destination}, but " + (
             "does not count what it sent." if expected is not None else work.inventory.doubt
@@ -177,7 +171,7 @@ def _finished(
     return StudyFinished(
         study_instance_uid=work.study_instance_uid,
         verdict=verdict,
-        expected=len(work.expected) if listed else None,
+        expected=work.inventory.expected_count if listed else None,
         stored=work.stored_count,
         missing=work.missing() if listed and not elsewhere else (),
         reason=reason,

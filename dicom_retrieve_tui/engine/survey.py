@@ -52,7 +52,7 @@ def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
         study_instance_uid=inventory.study_instance_uid,
         listed=inventory.listed,
         series=len(inventory.series_instance_uids),
-        expected=_expected(inventory),
+        expected=inventory.expected_count,
         present=present,
         absent=inventory.absent,
     )
@@ -81,11 +81,7 @@ def _judge(inventory: Inventory) -> StudyFinished:
     return StudyFinished(
         study_instance_uid=uid,
         verdict=verdict,
-        expected=_expected(inventory),
+        expected=inventory.expected_count,
         stored=0,
         reason=reason,
     )
-
-
-def _expected(inventory: Inventory) -> int | None:
-    return len(inventory.sop_instance_uids) if inventory.listed else inventory.announced_count

@@ -30,10 +30,12 @@ class StudyWork:
         self._narrowed = selection.instances_by_series
         self.expected = inventory.sop_instance_uids
         self.conflicts: set[str] = set()
-        self.present = present & self.expected
+        # Of a study whose list is short, what is not listed may be what is missing in it.
+        all_count = inventory.is_short and not selection.series
+        self.present = present if all_count else present & self.expected
         """What an earlier run left; none of it is asked for again."""
         self._stored = set(self.present)
-        self._left = len(self.expected) - len(self.present)
+        self._left = len(self.expected - self.present)
         self._closed = False
         self._reported_bytes = 0
         self._changed = threading.Condition()

@@ -62,6 +62,13 @@ class Inventory:
         return self.listed and (self.announced_count or 0) > len(self.sop_instance_uids)
 
     @property
+    def expected_count(self) -> int | None:
+        """How many instances there are to retrieve, as far as the PACS says."""
+        if not self.listed:
+            return self.announced_count
+        return max(len(self.sop_instance_uids), self.announced_count or 0)
+
+    @property
     def empty(self) -> bool:
         """True if the PACS answered and has nothing that matches."""
         return self.listed and not self.instances

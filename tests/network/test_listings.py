@@ -124,9 +124,15 @@ def test_what_is_not_listed_but_counted_comes_with_the_whole_study(
     parallel: int, tmp_path: Path
 ) -> None:
     with _Lists(_two_series(40, 2), _caps_series("42")) as pacs:
-        events = run(get_plan(parallel=parallel), settings(pacs.port, tmp_path))
+        first = run(get_plan(parallel=parallel), settings(pacs.port, tmp_path))
+        pacs.requests.clear()
+        again = run(get_plan(parallel=parallel), settings(pacs.port, tmp_path))
 
-    assert (verdict_of(events).verdict, len(files_in(tmp_path))) == (Verdict.COMPLETE, 42)
+    for finished in map(verdict_of, (first, again)):
+        assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 42)
+        assert finished.expected == 42
+    assert not pacs.retrievals
+    assert len(files_in(tmp_path)) == 42
 
 
 def test_the_count_of_the_study_is_held_against_the_list(tmp_path: Path) -> None:
