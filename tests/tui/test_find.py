@@ -8,7 +8,7 @@ from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.errors import PeerUnreachable
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.search import Remark
+from dicom_retrieve_tui.model.search import Match, Remark
 from dicom_retrieve_tui.tui import finding
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
@@ -28,6 +28,15 @@ async def searched(bench: Bench, text: str = "P*") -> None:
     await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
     await bench.pilot.press(*text, "enter")
     await bench.until(lambda: table_of(bench).has_focus)
+
+
+async def answered(bench: Bench, find: Searches, *matches: Match) -> None:
+    """Let the search find these, and wait until all of it is shown."""
+    find.tell(*matches)
+    find.end()
+    nouns = {Level.STUDY: "stud", Level.SERIES: "series"}
+    told = f"{len(matches)} {nouns[matches[0].level]}"
+    await bench.until(lambda: told in bench.text() and "searching" not in bench.text())
 
 
 async def test_a_search_asks_for_what_was_typed_and_shows_what_comes() -> None:
@@ -64,9 +73,7 @@ async def test_marked_studies_are_queued_on_the_terms_of_the_main_screen() -> No
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1), study(2), study(3))
-        find.end()
-        await bench.until(lambda: "3 studies" in bench.text())
+        await answered(bench, find, study(1), study(2), study(3))
         await bench.pilot.press("space", "space")
         await bench.until(lambda: "2 marked" in bench.text())
         await bench.pilot.press("r")
@@ -84,14 +91,10 @@ async def test_enter_opens_the_series_of_a_study_and_escape_leads_back() -> None
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1))
-        find.end()
-        await bench.until(lambda: "1 study" in bench.text())
+        await answered(bench, find, study(1))
         await bench.pilot.press("enter")
         await bench.until(lambda: len(find.asked) == 2)
-        find.tell(series(1), series(2))
-        find.end()
-        await bench.until(lambda: "2 series of Test, No1" in bench.text())
+        await answered(bench, find, series(1), series(2))
         assert find.asked[1].level is Level.SERIES
         assert find.asked[1].study_instance_uid == "1.2.1"
         assert "Series 2" in bench.text()
@@ -106,13 +109,9 @@ async def test_marked_series_of_a_study_are_one_entry_of_the_queue() -> None:
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1))
-        find.end()
-        await bench.until(lambda: "1 study" in bench.text())
+        await answered(bench, find, study(1))
         await bench.pilot.press("enter")
-        find.tell(series(1), series(2), series(3))
-        find.end()
-        await bench.until(lambda: "3 series" in bench.text())
+        await answered(bench, find, series(1), series(2), series(3))
         await bench.pilot.press("space", "down", "space", "r")
         await bench.until(lambda: bench.sessions.opened)
 
@@ -124,13 +123,9 @@ async def test_a_series_is_retrieved_alone() -> None:
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1))
-        find.end()
-        await bench.until(lambda: "1 study" in bench.text())
+        await answered(bench, find, study(1))
         await bench.pilot.press("enter")
-        find.tell(series(1), series(2))
-        find.end()
-        await bench.until(lambda: "2 series" in bench.text())
+        await answered(bench, find, series(1), series(2))
         await bench.pilot.press("down", "r")
         await bench.until(lambda: bench.sessions.opened)
 
@@ -143,9 +138,7 @@ async def test_what_was_found_is_there_when_one_comes_back() -> None:
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1), study(2))
-        find.end()
-        await bench.until(lambda: "2 studies" in bench.text())
+        await answered(bench, find, study(1), study(2))
         await bench.pilot.press("escape", "f3")
         await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
 
@@ -158,18 +151,14 @@ async def test_patients_are_masked_here_too() -> None:
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1))
-        find.end()
-        await bench.until(lambda: "Test, No1" in bench.text())
+        await answered(bench, find, study(1))
         await bench.pilot.press("h")
         await bench.until(lambda: "•••" in bench.text())
 
         assert "No1" not in bench.text(table_of(bench))
         assert "P001" not in bench.text(table_of(bench))
         await bench.pilot.press("enter")
-        find.tell(series(1))
-        find.end()
-        await bench.until(lambda: "1 series of •••" in bench.text())
+        await answered(bench, find, series(1))
 
 
 async def test_a_search_without_any_key_is_not_sent() -> None:
@@ -240,9 +229,7 @@ async def test_a_new_search_stops_the_one_that_runs() -> None:
         await bench.pilot.press("n", "B", "enter")
         await bench.until(lambda: find.stopped == 1)
         await bench.until(lambda: len(find.asked) == 2)
-        find.tell(study(2))
-        find.end()
-        await bench.until(lambda: "P002" in bench.text())
+        await answered(bench, find, study(2))
 
         assert "P001" not in bench.text(table_of(bench))
 
@@ -271,9 +258,7 @@ async def test_another_pacs_does_not_show_the_answers_of_the_first() -> None:
     find = Searches()
     async with opened(SIZES["large"], find=find) as bench:
         await searched(bench)
-        find.tell(study(1))
-        find.end()
-        await bench.until(lambda: "1 study" in bench.text())
+        await answered(bench, find, study(1))
         await bench.pilot.press("escape")
         bench.main.query_one("#field-called_ae_title", Input).value = "PACS2"
         await bench.pilot.press("f3")
@@ -287,9 +272,7 @@ async def test_nothing_is_cut_off(size: tuple[int, int]) -> None:
     find = Searches()
     async with opened(size, find=find) as bench:
         await searched(bench)
-        find.tell(*(study(number) for number in range(1, 29)))
-        find.end()
-        await bench.until(lambda: "28 studies" in bench.text())
+        await answered(bench, find, *(study(number) for number in range(1, 29)))
         footer = bench.app.screen.query_one(Footer)
         await bench.until(lambda: footer.query(FooterKey))
         keys = [key for key in footer.query(FooterKey) if key.region.width]
@@ -306,9 +289,7 @@ async def test_a_click_on_a_title_sorts() -> None:
     find = Searches()
     async with opened(find=find) as bench:
         await searched(bench)
-        find.tell(study(1, patient_name="Zeta"), study(2, patient_name="Alpha"))
-        find.end()
-        await bench.until(lambda: "2 studies" in bench.text())
+        await answered(bench, find, study(1, patient_name="Zeta"), study(2, patient_name="Alpha"))
         await bench.pilot.click("#found", offset=(24, 1))
         await bench.until(
             lambda: (text := bench.text(table_of(bench))).index("Alpha") < text.index("Zeta")
