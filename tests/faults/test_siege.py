@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import visitors
+from dicom_retrieve_tui.network import storage_scp, visitors
 from tests.faults.catalogue import fault
 from tests.peers import wire
 from tests.peers.besieged_pacs import HELLO, BesiegedPacs, read_to_end
@@ -69,12 +69,18 @@ class _SlowlyDripping(BesiegedPacs):
             read_to_end(stranger)
 
 
+@pytest.mark.parametrize(("timeout_s", "limit_s"), [(0.6, 10.0), (15.0, 0.6)])
 @fault(36, user_reads="for an A-ASSOCIATE-RQ; nothing came")
 def test_strangers_are_sent_away_in_time_even_if_every_moment_brings_a_byte(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    timeout_s: float,
+    limit_s: float,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> str:
+    monkeypatch.setattr(storage_scp, "_ASSOCIATE_S_MAX", limit_s)
     with _SlowlyDripping(instances(2)) as pacs, pacs.siege:
-        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=0.6))
+        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=timeout_s))
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
     return caplog.text
