@@ -168,10 +168,11 @@ def _moved(
         (_command(), replace(_INSTANCE, sop="1.2.3.1.9").data),
         (_command(), replace(_INSTANCE, sop="").data),
         (_command(sop_class="1.2.840.10008.5.1.4.1.1.4"), _INSTANCE.data),
+        (_command(), replace(_INSTANCE, sop_class="1.2.840.10008.5.1.4.1.1.4").data),
         (_command(), replace(_INSTANCE, sop_class="").data),
         (_command(), wire.data_set({0x00100020: "T-0001"})),
     ],
-    ids=["command", "data-set", "no-uid", "class", "no-class", "nothing"],
+    ids=["command", "data-set", "no-uid", "class", "other-class", "no-class", "nothing"],
 )
 @fault(31, user_reads="its data set is ")
 def test_an_instance_whose_command_and_data_set_differ_is_refused(

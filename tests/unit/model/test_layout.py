@@ -104,7 +104,7 @@ def test_a_uid_names_its_own_file(uid: str) -> None:
     "uid",
     [
         *("", ".", "..", "../x", "/x", ".1", "1.", "1..2", "C:\\x", "con", "1" * 65, "1.2.x"),
-        *("1.2\n", "1\0", "\x1b[1m", "\u0661.\u0662", "1.2\\1.3", "1 .2"),
+        *("1.2\n", "1\0", "\x1b[1m", "\u0661.\u0662", "1.2\\1.3", "1 .2", "1/2", "1/../../2"),
     ],
 )
 def test_whatever_else_stands_for_a_uid_is_hashed(uid: str) -> None:
