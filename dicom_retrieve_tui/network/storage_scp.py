@@ -36,6 +36,7 @@ from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
 from dicom_retrieve_tui.network.receiving import InstanceReceiver, receive_instance
+from dicom_retrieve_tui.network.refusals import Refusals
 from dicom_retrieve_tui.network.services import VERIFICATION
 from dicom_retrieve_tui.network.visitors import Visitor, Visitors
 
@@ -105,11 +106,11 @@ class StorageScp:
         self._callers = callers
         self._ae_title = ae_title
         self._visitors = Visitors()
-        self._refusals = _Refusals()
+        self._refusals = Refusals()
         self._tls = tls
         self._max_pdu_bytes = max_pdu_bytes
         self._stop = CancelToken()
-        self._threads: set[threading.Thread] = set()
+        self._threads: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -143,10 +144,13 @@ class StorageScp:
     ) -> None:
         """Stop listening, abort what is open and wait for every thread to end."""
         self._stop.request()
+        _wake(self._listener)
         self._acceptor.join()
         self._listener.close()
         with self._lock:
-            threads = list(self._threads)
+            threads = dict(self._threads)
+        for sock in threads.values():
+            _wake(sock)
         for thread in threads:
             thread.join()
         self._refusals.close()
@@ -165,8 +169,9 @@ class StorageScp:
             except TimeoutError:
                 continue
             except OSError as error:
-                _LOG.warning("could not accept a connection: %s", error)
-                self._stop.wait(TICK_S)
+                if not self._stop.wait(0):  # else it was woken
+                    _LOG.warning("could not accept a connection: %s", error)
+                    self._stop.wait(TICK_S)
                 continue
             if (visitor := self._visitors.enter(str(address[0]))) is None:
                 sock.close()
@@ -177,7 +182,7 @@ class StorageScp:
                 target=self._serve, args=(sock, peer, visitor), name=f"storage-scp {peer}"
             )
             with self._lock:
-                self._threads.add(thread)
+                self._threads[thread] = sock
             thread.start()
 
     def _serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
@@ -195,18 +200,24 @@ class StorageScp:
             if refusal.rejection is not None:
                 _say(connection, associate_pdus.encode_rejection(*refusal.rejection))
         except (PeerError, StoreError, Cancelled) as error:
-            if isinstance(error, PeerUnreachable):  # it is the PACS by its address, but TLS failed
-                reason = error.found.rpartition(" failed: ")[2].removesuffix(".")
-                self._receiver.turn_away(RefusedCaller(visitor.address, reason, error.next_step))
-            self._refusals.add(visitor.address, str(error) or "we stopped", peer=connection.peer)
-            _say(connection, messages.USER_ABORT)
+            # Where we ended it, the peer is not to be blamed.
+            self._break_off(connection, visitor, Cancelled() if self._stop.requested else error)
         except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
             self._bug = error
         finally:
             connection.close()
             self._visitors.leave(visitor)
             with self._lock:
-                self._threads.discard(threading.current_thread())
+                self._threads.pop(threading.current_thread(), None)
+
+    def _break_off(
+        self, connection: Connection, visitor: Visitor, why: PeerError | StoreError | Cancelled
+    ) -> None:
+        if isinstance(why, PeerUnreachable):  # it is the PACS by its address, but TLS failed
+            reason = why.found.rpartition(" failed: ")[2].removesuffix(".")
+            self._receiver.turn_away(RefusedCaller(visitor.address, reason, why.next_step))
+        self._refusals.add(visitor.address, str(why) or "we stopped", peer=connection.peer)
+        _say(connection, messages.USER_ABORT)
 
     def _check_address(self, visitor: Visitor, ours: str) -> None:
         """Nobody else gets as much as an answer."""
@@ -290,38 +301,10 @@ class StorageScp:
         return guard
 
 
-class _Refusals:
-    """Logs each kind of refusal once for an address, and at the end how often it came again."""
-
-    _KINDS_MAX = 256
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._again: dict[tuple[str, str], int] = {}
-
-    def add(self, address: str, reason: str, peer: str = "") -> None:
-        """Note one.
-
-        Args:
-            peer: Who it was, if more than the address is known; told the first time.
-        """
-        kind = (address, reason.replace(peer, "") if peer else reason)
-        with self._lock:
-            if kind in self._again:
-                self._again[kind] += 1
-                return
-            if len(self._again) >= self._KINDS_MAX:
-                return
-            self._again[kind] = 0
-        _LOG.warning("association from %s ended: %s", peer or address, reason)
-
-    def close(self) -> None:
-        """Tell what was kept back."""
-        for (address, reason), times in self._again.items():
-            if times:
-                _LOG.warning(
-                    "association from %s ended: %s (%d more times)", address, reason, times
-                )
+def _wake(sock: socket.socket) -> None:
+    """Let whoever waits for this socket look up now, where the system can, and not a tick later."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
 
 
 def _own_address(sock: socket.socket) -> str:

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import storage_scp, visitors
+from dicom_retrieve_tui.network import connection, storage_scp, visitors
 from tests.faults.catalogue import fault
 from tests.peers import wire
 from tests.peers.besieged_pacs import HELLO, BesiegedPacs, read_to_end
@@ -57,6 +57,27 @@ def test_a_siege_slows_nothing_down_takes_no_memory_and_keeps_nobody_from_leavin
     assert seconds_to_leave < _SHUTDOWN_S
     assert verdict_of(events).verdict is Verdict.COMPLETE
     return caplog.text
+
+
+class _Stays(MovingPacs):
+    """Keeps its association for another time, as Orthanc does."""
+
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        scu = self.call_scp(wanted)
+        return [scu.store(instance) for instance in wanted]
+
+
+def test_whoever_waits_for_a_caller_or_for_its_next_word_is_woken_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_scp, "TICK_S", 60.0)
+    monkeypatch.setattr(connection, "TICK_S", 60.0)
+    with _Stays(instances(3)) as pacs:
+        began_s = monotonic()
+        events = run(move_plan(), pacs.settings(tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert monotonic() - began_s < 30.0
 
 
 class _SlowlyDripping(BesiegedPacs):
