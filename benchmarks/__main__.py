@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
@@ -77,20 +77,23 @@ def main() -> int:
     unwind_when_ended()
     # As pip leaves it where it installs; PYTHONDONTWRITEBYTECODE would have each run compile it.
     compileall.compile_dir(PACKAGE, quiet=1)
-    fresh = _run_all(names, args.pairs)
-    results = _merged(results_path, fresh)
-    results_path.write_text(json.dumps(results, indent=1) + "\n")
+    fresh: dict[str, Any] = {"scenarios": {}}
+    for fresh in _run_all(names, args.pairs):  # kept at once: the next one may fill the disk
+        results = _merged(results_path, fresh)
+        results_path.write_text(json.dumps(results, indent=1) + "\n")
     sys.stdout.write(render(fresh))
     return 1 if any(each["failures"] for each in fresh["scenarios"].values()) else 0
 
 
-def _run_all(names: list[str], pairs: int) -> dict[str, Any]:
+def _run_all(names: list[str], pairs: int) -> Iterator[dict[str, Any]]:
+    """The results so far, after each scenario."""
     CACHE.mkdir(exist_ok=True)
     folder = Path(mkdtemp(prefix="runs-", dir=CACHE))
     scenarios: dict[str, Any] = {}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)  # the last thing of all
         new_file_ms = probe(folder)
+        described = {**machine.describe(), "new file on this disk": f"{new_file_ms:.3f} ms"}
         peers = Peers(folder / "peers", stack)
         for name in names:
             say(f"{name}: preparing")
@@ -98,8 +101,7 @@ def _run_all(names: list[str], pairs: int) -> dict[str, Any]:
             place = folder / name
             place.mkdir()
             scenarios[name] = judge(measure(scenario, place, pairs))
-    described = {**machine.describe(), "new file on this disk": f"{new_file_ms:.3f} ms"}
-    return {"machine": described, "scenarios": scenarios}
+            yield {"machine": described, "scenarios": scenarios}
 
 
 def _merged(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
