@@ -13,8 +13,12 @@ _logger = logging.getLogger("dicom_retrieve_tui.somewhere")
 
 
 @pytest.mark.parametrize("said", HOSTILE.values(), ids=HOSTILE)
-def test_what_a_peer_said_stays_on_its_line(said: str, tmp_path: Path) -> None:
+def test_what_a_peer_said_stays_on_its_line(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = tmp_path / "log"
+    # pytest keeps logs, too, and hands them to another process as UTF-8, which not all are.
+    monkeypatch.setattr(logging.getLogger("dicom_retrieve_tui"), "propagate", False)
 
     with logging_to(log):
         _logger.warning("the PACS said %s", said)
