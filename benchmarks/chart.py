@@ -82,7 +82,7 @@ def _text(x: int, y: int, text: str, kind: str = "") -> Iterator[str]:
 def _machine(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
     machine = results["machine"]
     days = sorted(scenario["measured"][:10] for scenario in results["scenarios"].values())
-    yield "measured", days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}, at last with"
+    yield "measured", days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     for name in ("cpu", "kernel", "dicom-retrieve", "orthanc", "dcmtk", "pynetdicom"):
         yield name, machine[name]
 
