@@ -54,6 +54,11 @@ CREATE TABLE IF NOT EXISTS missing (
 No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
 
 
+SET_SYNCED = (
+    "UPDATE instances SET synced = 1"
+    " WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
+)
+"""By the whole key: without the study, each would read through all of the journal."""
 _PLAN = "INSERT OR IGNORE INTO studies VALUES (?, ?)"
 _UNPLAN = (
     "DELETE FROM studies WHERE study_instance_uid = ?1 AND verdict = ?2"
@@ -235,8 +240,8 @@ class Journal:
         with database:
             # First, because what came again since then is not synced.
             database.executemany(
-                "UPDATE instances SET synced = 1 WHERE sop_instance_uid = ? AND layout = ?",
-                [(entry.sop_instance_uid, layout) for entry in synced.entries],
+                SET_SYNCED,
+                [(e.study_instance_uid, e.sop_instance_uid, layout) for e in synced.entries],
             )
             database.executemany(
                 "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, 0)",

@@ -10,7 +10,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.storage.journal import Entry, Journal
+from dicom_retrieve_tui.storage.journal import SET_SYNCED, Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
 
 _STUDY = "1.2.3"
@@ -108,6 +108,36 @@ def test_an_instance_that_came_again_is_not_synced_because_it_was(
 
     with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
         assert database.execute("SELECT synced FROM instances").fetchall() == [(0,)]
+
+
+def test_an_instance_of_two_studies_is_synced_for_the_one_that_was(tmp_path: Path) -> None:
+    layout = "{StudyInstanceUID}/{SOPInstanceUID}.dcm"
+    path = tmp_path / "journal.db"
+    Journal(path, tmp_path, layout).close()
+    with closing(sqlite3.connect(path)) as database, database:  # what a kill left unsynced
+        database.execute(
+            "INSERT INTO instances VALUES (?, ?, ?, ?, ?, 0)",
+            ("1.2.3.4", layout, "1.2.4", "1.2.4/1.2.3.4.dcm", 100),
+        )
+    journal = Journal(path, tmp_path, layout)
+    journal.record(Entry(_STUDY, "1.2.3.4", f"{_STUDY}/1.2.3.4.dcm", 100))
+    (tmp_path / _STUDY).mkdir()
+
+    journal.close()
+
+    with closing(sqlite3.connect(path)) as database:
+        rows = dict(database.execute("SELECT study_instance_uid, synced FROM instances"))
+    assert rows == {_STUDY: 1, "1.2.4": 0}
+
+
+def test_the_journal_is_not_read_through_for_each_instance(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    Journal(path, tmp_path, "{SOPInstanceUID}.dcm").close()
+
+    with closing(sqlite3.connect(path)) as database:
+        steps = database.execute(f"EXPLAIN QUERY PLAN {SET_SYNCED}", ("1", "2", "3")).fetchall()
+
+    assert ["SEARCH" in str(step) for step in steps] == [True]
 
 
 def _open_below(folder: Path) -> list[Path]:
