@@ -126,7 +126,7 @@ class Journal:
         self._plans = deque((uid, True) for uid in planned)
         self._pending: deque[Entry] = deque()
         self._finished: deque[StudyEntry] = deque()
-        self._failure: DiskFailed | None = None
+        self._failure: Exception | None = None
         self._told = False
         self._wake = threading.Event()
         self._closing = False
@@ -226,6 +226,8 @@ class Journal:
                 "kept; make room and run the same command again.",
                 path=str(self._path),
             )
+        except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
+            self._failure = error
 
     def _write_batch(self, database: sqlite3.Connection, batch: "_Batch", synced: "_Batch") -> None:
         """Record what is new, and that what was recorded the last time has been synced.

@@ -140,6 +140,21 @@ def test_the_journal_is_not_read_through_for_each_instance(tmp_path: Path) -> No
     assert ["SEARCH" in str(step) for step in steps] == [True]
 
 
+def test_a_bug_in_the_writer_does_not_end_the_journal_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_fd: int) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    (tmp_path / "1.dcm").write_bytes(b"")
+    journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
+    journal.record(Entry(_STUDY, "1", "1.dcm", 0))
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        journal.close()
+
+
 def _open_below(folder: Path) -> list[Path]:
     files = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
     return [file for file in files if file.is_relative_to(folder)]
