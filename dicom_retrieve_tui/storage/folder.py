@@ -66,23 +66,27 @@ class OutputFolder:
     def _prepare(self) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
+        private = self._parts.parent
         try:
-            self._permissions.make_folder(self._parts)
-            self._lock_file = FolderLock.acquire(self._parts.parent / LOCK, self._permissions)
-            for leftover in self._parts.iterdir():
-                leftover.unlink()
+            self._permissions.make_folder(private)
+            self._lock_file = FolderLock.acquire(private / LOCK, self._permissions)
+            try:
+                self._permissions.make_folder(self._parts)
+                for leftover in self._parts.iterdir():
+                    leftover.unlink()
+            except BaseException:
+                self.close()
+                raise
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
 
     def close(self) -> None:
         """Give the folder back; nothing of ours stays in it that holds nothing."""
+        # What whoever comes next makes behind the lock goes before it; what leads there, after it.
+        _remove_emptied(self._parts, self._conflicts)
         self._lock_file.release()
-        private = self._parts.parent
-        emptied = [self._parts, self._conflicts, private, *([self.root] if self._created else [])]
-        for folder in emptied:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        _remove_emptied(self._parts.parent, *([self.root] if self._created else []))
 
     def name_of(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
         """Where an instance of these UIDs stands, or None if it takes more than UIDs to tell."""
@@ -184,6 +188,12 @@ class OutputFolder:
                 part.discard()
                 return str(Path(path).relative_to(self.root))
         raise AssertionError  # itertools.count does not end
+
+
+def _remove_emptied(*folders: Path) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _size_of_same(part: str, other: str) -> int | None:

@@ -4,14 +4,17 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placement
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.storage.folder import OutputFolder
+from dicom_retrieve_tui.storage.lock import FolderLock
 from tests.unit.encoded import EXPLICIT, explicit
 
 _STUDY, _SERIES, _SOP, _PATIENT = 0x0020000D, 0x0020000E, 0x00080018, 0x00100020
@@ -93,3 +96,40 @@ def test_what_has_its_name_is_not_discarded_any_more(tmp_path: Path) -> None:
         assert path.exists()
         assert (tmp_path / placed.path).exists()
         path.unlink()
+
+
+def test_whoever_takes_the_folder_up_at_once_finds_it_usable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = parse_layout(FLAT_LAYOUT)
+    first = OutputFolder(tmp_path / "out", layout)
+    followers: list[OutputFolder] = []
+    release = FolderLock.release
+
+    def release_and_follow(lock: FolderLock) -> None:
+        release(lock)
+        monkeypatch.undo()
+        followers.append(OutputFolder(tmp_path / "out", layout))
+
+    monkeypatch.setattr(FolderLock, "release", release_and_follow)
+    first.close()
+
+    with closing(followers[0]) as second:
+        part = second.begin(
+            InstanceOffer(
+                sop_class_uid="1.2.3", sop_instance_uid="1.2.4", transfer_syntax_uid=EXPLICIT
+            )
+        )
+        part.write(memoryview(b"data"))
+        part.discard()
+    assert not (tmp_path / "out" / ".dicom-retrieve").exists()
+
+
+def test_a_folder_that_cannot_be_made_ready_is_given_back(tmp_path: Path) -> None:
+    stray = tmp_path / ".dicom-retrieve" / "parts" / "folder"
+    stray.mkdir(parents=True)
+    with pytest.raises(ConfigError, match="cannot write there"):
+        OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT))
+    stray.rmdir()
+
+    OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT)).close()
