@@ -41,6 +41,7 @@ class Requests:
     desk: Desk
     cancel: CancelToken
     drain_s: float
+    no_progress_s: float
     quirks: Quirks
     work: StudyWork
     peer: Peer
@@ -149,8 +150,13 @@ class Requests:
         work = self.work
         started_s = monotonic()
         while not work.has(asked or work.expected):
-            silent_s = monotonic() - max(started_s, work.activity.last_byte_s)
-            if silent_s > self.drain_s or self.cancel.requested or self.desk.disk_failure:
+            now_s = monotonic()
+            silent_s = now_s - max(started_s, work.activity.last_byte_s)
+            # What comes may be what came before, over and over.
+            barren_s = min(now_s - started_s, work.activity.barren_s(now_s))
+            if silent_s > self.drain_s or barren_s > self.no_progress_s:
+                return
+            if self.cancel.requested or self.desk.disk_failure:
                 return
             work.wait_complete(_DRAIN_TICK_S)
             if not work.has(asked or work.expected):

@@ -68,6 +68,8 @@ class Study:
     desk: Desk
     drain_s: float
     """Seconds of silence after a final C-MOVE response until no late instance is expected."""
+    no_progress_s: float
+    """The same without a new instance, whatever else comes."""
     backoff: Backoff
     queue: TaskQueue
     """Told when a study can be shared, and when the PACS has no association left for us."""
@@ -231,6 +233,7 @@ class Study:
             desk=self.desk,
             cancel=cancel,
             drain_s=self.drain_s,
+            no_progress_s=self.no_progress_s,
             quirks=self.quirks,
             work=work,
             peer=peer,

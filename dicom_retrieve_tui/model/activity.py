@@ -18,3 +18,11 @@ class Activity:
     receiver's."""
     received_bytes: int = 0
     """Data set bytes, of instances that were stored or not yet."""
+
+    def barren_s(self, now_s: float) -> float:
+        """Seconds without a new instance.
+
+        One large object over a slow line is progress, however long it takes. It is that only once:
+        the clock stands where it was when the object began, not at zero.
+        """
+        return min(self.arriving.copy().values(), default=now_s) - self.last_instance_s

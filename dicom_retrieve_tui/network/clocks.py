@@ -128,11 +128,7 @@ class AnswerGuard:
         if silent_s > (clocks.stall_s if answered else clocks.first_s):
             what = "the next byte of" if answered else "the first byte of"
             raise _timeout(f"{what} {self._waiting_for}", silent_s, "nothing came.")
-        # One large object over a slow line is progress, however long it takes. It is that only
-        # once: the clock stands where it was when the object began, not at zero.
-        since_s = min(activity.arriving.copy().values(), default=now_s)
-        barren_s = since_s - activity.last_instance_s
-        if barren_s > clocks.no_progress_s:
+        if (barren_s := activity.barren_s(now_s)) > clocks.no_progress_s:
             what = f"a new instance in {self._waiting_for}"
             raise _timeout(what, barren_s, "it answers, but sends none.")
 

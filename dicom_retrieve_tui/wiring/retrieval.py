@@ -83,6 +83,7 @@ def open_session(
             plan=plan,
             desk=desk,
             drain_s=clocks.drain_s,
+            no_progress_s=clocks.no_progress_s,
             backoff=backoff,
             queue=run.queue,
             instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),

@@ -1,5 +1,6 @@
 """One study, from inventory to verdict, against a peer that follows a script."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
@@ -63,6 +64,7 @@ class _Rig:
         destination: str | None = None,
         retries: int = 0,
         drain_s: float = 0.0,
+        no_progress_s: float = 60.0,
     ) -> None:
         self.events: list[Event] = []
         self.cancel = CancelToken()
@@ -82,6 +84,7 @@ class _Rig:
             plan=plan,
             desk=desk,
             drain_s=drain_s,
+            no_progress_s=no_progress_s,
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
             queue=self.queue,
         )
@@ -215,6 +218,34 @@ def test_a_list_by_c_move_waits_for_its_own_instances_only() -> None:
     assert finished.verdict is Verdict.COMPLETE
     assert len(peer.orders) == 3
     assert monotonic() - started_s < 60.0
+
+
+def test_the_wait_for_late_instances_ends_while_the_same_one_comes_over_and_over() -> None:
+    over = threading.Event()
+
+    def repeat(order: Order) -> None:
+        while not over.wait(0.01):
+            order.activity.last_byte_s = monotonic()
+
+    def script(order: Order) -> tuple[Sequence[str], Answer]:
+        repeaters.append(threading.Thread(target=repeat, args=(order,)))
+        repeaters[-1].start()
+        return ("1.1",), _SUCCESS
+
+    repeaters: list[threading.Thread] = []
+    peer = FakePeer(inventory_of("1.1", "1.2"), script)
+    rig = _Rig(peer, method=Method.C_MOVE, destination="DRTUI", drain_s=0.1, no_progress_s=0.05)
+    rescue = threading.Timer(10.0, rig.cancel.request)
+    rescue.start()
+
+    finished = rig.finish()
+
+    rescue.cancel()
+    over.set()
+    for each in [rescue, *repeaters]:
+        each.join()
+    assert finished.verdict is Verdict.PARTIAL
+    assert finished.missing == ("1.2",)
 
 
 def test_what_may_heal_is_tried_again_with_growing_waits() -> None:
