@@ -13,7 +13,7 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.profile import KEYS, SECURITY_FILES
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.text import clean_text, is_text
 
 _NO_FLAGS: dict[str, str | None] = {}
 
@@ -88,7 +88,10 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
     for key in SECURITY_FILES & texts.keys():
         texts[key] = str(Path(texts[key]).absolute())  # it shall be found from everywhere
     for key, text in texts.items():
-        KEYS[key].check(f"--{key.replace('_', '-')}", text)
+        flag = f"--{key.replace('_', '-')}"
+        if not is_text(text):
+            raise ConfigError(f"{flag} {text!r} has bytes that are no text: no profile holds them.")
+        KEYS[key].check(flag, text)
     book.put(name, texts)
     book.save()
     around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it by")

@@ -33,6 +33,18 @@ def clean_text(text: str, limit: int | None = None) -> str:
     return text
 
 
+def is_text(text: str) -> bool:
+    """False for what the command line holds of bytes that are no text in the terminal's encoding.
+
+    Python keeps such bytes as lone surrogates: good for the name of a file, and for nothing else.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def clean_values(value: object) -> object:
     """The same value with every text in it, at any depth, cleaned and cut to a length."""
     match value:

@@ -44,6 +44,18 @@ CASES = {
         (PACS, "1.2.3", "--method", "c-get", "--uid-list", "bad.txt"),
         "'1.2.3' and --uid-list exclude each other",
     ),
+    "a user in bytes that are no text": (
+        (*C_GET, "--user", "M\udcfcller"),
+        "--user 'M\\udcfcller' has bytes that are no text",
+    ),
+    "a name in bytes that are no text": (
+        ("find", PACS, "--patient-name", "M\udcfcller"),
+        "The patient name 'M\\udcfcller*' has bytes that are no text",
+    ),
+    "a profile in bytes that are no text": (
+        ("profiles", "add", "x", PACS, "--output", "M\udcfcller"),
+        "--output 'M\\udcfcller' has bytes that are no text",
+    ),
     "a stray word": ((PACS, "--method", "c-get", "study"), "'study' has characters other than"),
     "nothing to retrieve": ((PACS, "--method", "c-get"), "--study-uid or --uid-list"),
     "C-MOVE to nowhere": ((PACS, "--study-uid", STUDY), "--method c-get"),
