@@ -7,6 +7,7 @@ Source: PS3.4 annex B, PS3.8 section 9.1.2.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -47,6 +48,10 @@ _LOG = logging.getLogger(__name__)
 _ASSOCIATE_S_MAX = 10.0
 """A PACS sends its A-ASSOCIATE-RQ at once; only a stranger takes longer."""
 _BACKLOG = 64
+_ANOTHER_PORT = "Choose another port with --listen, and have the PACS send to that one."
+_OF_ANOTHER = (
+    "It is no address of this machine: name one that is, or with --listen PORT none at all."
+)
 
 _NOT_OUR_TITLE = (1, 1, 7)
 _NOT_THEIR_TITLE = (1, 1, 3)
@@ -120,7 +125,7 @@ class StorageScp:
             reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
             raise ConfigError(
                 f"Cannot listen on {host} port {port}: {reason}.",
-                next_step="Choose another port with --listen, and have the PACS send to that one.",
+                next_step=_OF_ANOTHER if error.errno == errno.EADDRNOTAVAIL else _ANOTHER_PORT,
             ) from error
         self._listener.settimeout(TICK_S)
         self.host = host

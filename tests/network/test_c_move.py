@@ -119,6 +119,14 @@ def test_a_port_in_use_is_told_before_anything_is_sent_or_written(tmp_path: Path
     assert not output.exists()
 
 
+def test_an_address_of_another_machine_is_told_from_a_port_in_use(tmp_path: Path) -> None:
+    given = replace(settings(1, tmp_path), listen=("192.0.2.1", 11112))
+    with pytest.raises(ConfigError) as refusal:
+        run(move_plan(), given)
+
+    assert "It is no address of this machine" in str(refusal.value)
+
+
 def test_our_scp_answers_an_echo(tmp_path: Path) -> None:
     class Echoes(MovingPacs):
         def send_to_scp(self, wanted: list[Instance]) -> list[int]:
