@@ -188,7 +188,17 @@ class StorageScp:
             )
             with self._lock:
                 self._threads[thread] = sock
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no thread left for us, just now
+                sock.close()
+                self._refusals.add(str(address[0]), str(error))
+                self._gone(visitor, thread)
+
+    def _gone(self, visitor: Visitor, thread: threading.Thread) -> None:
+        self._visitors.leave(visitor)
+        with self._lock:
+            self._threads.pop(thread, None)
 
     def _serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
         """Deal with one association from its first byte to its last."""
@@ -211,9 +221,7 @@ class StorageScp:
             self._bug = error
         finally:
             connection.close()
-            self._visitors.leave(visitor)
-            with self._lock:
-                self._threads.pop(threading.current_thread(), None)
+            self._gone(visitor, threading.current_thread())
 
     def _break_off(
         self, connection: Connection, visitor: Visitor, why: PeerError | StoreError | Cancelled

@@ -127,6 +127,34 @@ def test_an_address_of_another_machine_is_told_from_a_port_in_use(tmp_path: Path
     assert "It is no address of this machine" in str(refusal.value)
 
 
+class _CallsTwice(MovingPacs):
+    """Calls again where its first connection breaks."""
+
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        assert not self.call_scp(wanted).accepted
+        return super().send_to_scp(wanted)
+
+
+def test_a_caller_for_whom_there_is_no_thread_does_not_end_our_listening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def start_all_but_one(thread: threading.Thread) -> None:
+        if thread.name.startswith("storage-scp ") and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_all_but_one)
+    with _CallsTwice() as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=3.0))
+
+    assert len(refused) == 1
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+
+
 def test_our_scp_answers_an_echo(tmp_path: Path) -> None:
     class Echoes(MovingPacs):
         def send_to_scp(self, wanted: list[Instance]) -> list[int]:
