@@ -66,7 +66,8 @@ class _Order:
         started, started_s = self._around.utc_now(), self._around.monotonic_s()
         self._tell_left_out()
         interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
-        with logging_to(self._options.log_file, self._options.settings.umask), ExitStack() as stack:
+        log_file, umask = self._options.log_file, self._options.settings.umask
+        with logging_to(log_file, self._around.stderr.say, umask), ExitStack() as stack:
             stack.enter_context(interruption)
             stack.callback(self._renderer.close)
             events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))

@@ -51,7 +51,7 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
         from dicom_retrieve_tui.wiring import lookup  # noqa: PLC0415 - it loads the engine
 
         finder = lookup.find
-    with logging_to(options.log_file):
+    with logging_to(options.log_file, around.stderr.say):
         return _Listing(options, around).run(finder)
 
 

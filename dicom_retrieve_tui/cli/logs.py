@@ -6,8 +6,9 @@ Patients' names stay out: paths may hold them through `--layout`, so events are 
 import json
 import logging
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,20 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def logging_to(path: Path | None, umask: int = PRIVATE_UMASK) -> Iterator[None]:
+def logging_to(
+    path: Path | None, tell: Callable[[str], None], umask: int = PRIVATE_UMASK
+) -> Iterator[None]:
     """Append everything that our package logs to `path`; without one, keep it silent.
+
+    Args:
+        tell: Told once if the disk takes no more of it, which ends nothing.
 
     Raises:
         ConfigError: The file cannot be written.
     """
     package = logging.getLogger(_PACKAGE)
     level = package.level
-    handler = _handler(path, umask)
+    handler = _handler(path, tell, umask)
     package.addHandler(handler)
     if path is not None:
         import platform  # noqa: PLC0415 - most runs keep no log
@@ -79,13 +85,41 @@ class _Formatter(logging.Formatter):
         return "\n".join(map(clean_text, super().formatException(*args).split("\n")))
 
 
-def _handler(path: Path | None, umask: int) -> logging.Handler:
+class _LogFile(logging.FileHandler):
+    """A log that may end before its time: a full disk costs a retrieval its log and no more."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path = path
+        self._tell: Callable[[str], None] | None = tell
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._lost(error)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:
+            self._lost(error)
+
+    def _lost(self, error: OSError) -> None:
+        tell, self._tell = self._tell, None
+        if tell is not None:
+            reason = (error.strerror or str(error)).lower()
+            tell(f"--log-file {self._path}: cannot be written any more: {reason}; it has gaps")
+
+
+def _handler(path: Path | None, tell: Callable[[str], None], umask: int) -> logging.Handler:
     if path is None:
         # Without any handler, Python prints warnings on stderr by itself.
         return logging.NullHandler()
     try:
         os.close(Permissions(umask).open(path, os.O_WRONLY))
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        handler = _LogFile(path, tell)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"--log-file {path}: cannot be written: {reason}.") from error

@@ -20,7 +20,7 @@ def test_what_a_peer_said_stays_on_its_line(
     # pytest keeps logs, too, and hands them to another process as UTF-8, which not all are.
     monkeypatch.setattr(logging.getLogger("dicom_retrieve_tui"), "propagate", False)
 
-    with logging_to(log):
+    with logging_to(log, pytest.fail):
         _logger.warning("the PACS said %s", said)
         _logger.error("it could not be read", exc_info=ValueError(said))
 
@@ -28,3 +28,18 @@ def test_what_a_peer_said_stays_on_its_line(
     assert not odd_characters(written)
     (told,) = [line for line in written.splitlines() if "the PACS said" in line]
     assert clean_text(said) in told
+
+
+def test_a_log_on_a_full_disk_is_told_of_once_and_ends_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told: list[str] = []
+
+    with logging_to(Path("/dev/full"), told.append):
+        for number in range(3):
+            _logger.warning("line %d", number)
+
+    assert told == [
+        "--log-file /dev/full: cannot be written any more: no space left on device; it has gaps"
+    ]
+    assert capsys.readouterr().err == ""
