@@ -130,6 +130,8 @@ class Journal:
         self._told = False
         self._wake = threading.Event()
         self._closing = False
+        self._named: set[str] = set()
+        """Folders whose own names are synced."""
         self._reading = threading.Lock()
         with _explained(path):
             # SQLite gives the files beside a database the permissions that the database has.
@@ -215,7 +217,7 @@ class Journal:
                     self._write_batch(database, batch, synced)
                     if last and not batch:
                         return
-                    _sync_files(self._root, batch.entries)
+                    _sync_files(self._root, batch.entries, self._named)
                     synced = batch
                     if not last:
                         self._wake.wait(_BATCH_S)
@@ -309,14 +311,22 @@ def _take(queue: deque[_T]) -> list[_T]:
     return [queue.popleft() for _ in range(len(queue))]
 
 
-def _sync_files(root: Path, entries: list[Entry]) -> None:
-    """Have the operating system write files, and their names, to the disk."""
+def _sync_files(root: Path, entries: list[Entry], named: set[str]) -> None:
+    """Have the operating system write files, and their names, to the disk.
+
+    Args:
+        named: Folders whose own names are there already; those that are synced now are added.
+    """
     # Texts: making a `Path` of each would hold up the threads that receive.
     paths = [f"{root}/{entry.path}" for entry in entries]
     for path in paths:
         _sync(path)
     for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120
         _sync(folder)
+        while folder != str(root) and folder not in named:
+            named.add(folder)
+            folder = os.path.dirname(folder)  # noqa: PTH120, PLW2901
+            _sync(folder)
 
 
 def _sync(path: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -138,6 +139,27 @@ def test_the_journal_is_not_read_through_for_each_instance(tmp_path: Path) -> No
         steps = database.execute(f"EXPLAIN QUERY PLAN {SET_SYNCED}", ("1", "2", "3")).fetchall()
 
     assert ["SEARCH" in str(step) for step in steps] == [True]
+
+
+def test_the_names_of_the_folders_above_an_instance_are_synced_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    (tmp_path / "study" / "series").mkdir(parents=True)
+    names = [f"study/series/{n}.dcm" for n in range(3)]
+    journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
+
+    for n, name in enumerate(names):
+        (tmp_path / name).touch()
+        journal.record(Entry(_STUDY, str(n), name, 0))
+    journal.close()
+
+    found = Counter(str(path.relative_to(tmp_path)) for path in synced)
+    assert found.keys() == {*names, "study/series", "study", "."}
+    assert (found["study"], found["."]) == (1, 1)
 
 
 def test_a_bug_in_the_writer_does_not_end_the_journal_in_silence(
