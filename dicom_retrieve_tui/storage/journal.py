@@ -321,12 +321,21 @@ def _sync_files(root: Path, entries: list[Entry], named: set[str]) -> None:
     paths = [f"{root}/{entry.path}" for entry in entries]
     for path in paths:
         _sync(path)
-    for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120
+    for folder in _folders_of(paths, str(root), named):
         _sync(folder)
-        while folder != str(root) and folder not in named:
+
+
+def _folders_of(paths: list[str], root: str, named: set[str]) -> set[str]:
+    """The folders to sync, each once: those of `paths`, and those above a new one up to `root`."""
+    folders = set()
+    for path in paths:
+        folder = os.path.dirname(path)  # noqa: PTH120
+        folders.add(folder)
+        while folder != root and folder not in named:
             named.add(folder)
-            folder = os.path.dirname(folder)  # noqa: PTH120, PLW2901
-            _sync(folder)
+            folder = os.path.dirname(folder)  # noqa: PTH120
+            folders.add(folder)
+    return folders
 
 
 def _sync(path: str) -> None:
