@@ -5,6 +5,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, ProtocolError
+from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.status import describe_status
 from dicom_retrieve_tui.network import command_set as cs
@@ -16,6 +17,12 @@ from dicom_retrieve_tui.network.services import FIND, VERIFICATION
 
 _SUCCESS = 0x0000
 _PENDING = frozenset({0xFF00, 0xFF01})
+_UNIQUE_KEYS = {
+    Level.STUDY: tags.STUDY_INSTANCE_UID,
+    Level.SERIES: tags.SERIES_INSTANCE_UID,
+    Level.IMAGE: tags.SOP_INSTANCE_UID,
+}
+"""Source: PS3.4 section C.6.2.1."""
 
 
 def c_echo(association: Association) -> float:
@@ -78,22 +85,35 @@ def c_find(
     )
     while True:
         answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
-        if answer.status in _PENDING:
-            # Each match is news, but not the same one over and over: some peers never end.
-            if (match := hash(answer.identifier)) not in seen:
-                seen.add(match)
-                activity.last_instance_s = monotonic()
-            handed_s = monotonic()
-            yield answer.identifier
-            kept_s = monotonic() - handed_s
-            activity.last_byte_s += kept_s
-            activity.last_instance_s += kept_s
-            continue
-        if send_cancel and association.cancel.requested:
-            raise Cancelled
-        if answer.status != _SUCCESS:
-            raise _failure(association, f"C-FIND at the {level} level", answer)
-        return
+        if answer.status not in _PENDING:
+            break
+        # Each match is news, but not the same one over and over: some peers never end.
+        if (match := hash(answer.identifier)) not in seen:
+            seen.add(match)
+            activity.last_instance_s = monotonic()
+        handed_s = monotonic()
+        yield answer.identifier
+        kept_s = monotonic() - handed_s
+        activity.last_byte_s += kept_s
+        activity.last_instance_s += kept_s
+    if send_cancel and association.cancel.requested:
+        raise Cancelled
+    if answer.status != _SUCCESS:
+        raise _failure(association, f"C-FIND at the {level} level", answer)
+    # By the standard no identifier comes with Success; some send their last match with it, and
+    # others give our keys back, which match nothing.
+    if answer.identifier not in {b"", identifier} and _names_one(answer.identifier, level):
+        yield answer.identifier
+
+
+def _names_one(identifier: bytes, level: Level) -> bool:
+    """True for the identifier of a match, which has the unique key of its level.
+
+    Raises:
+        ProtocolError: The bytes are no data set.
+    """
+    unique = _UNIQUE_KEYS[level]
+    return bool(identifiers.decode_identifier(identifier, frozenset({unique})).get(unique))
 
 
 def _ask(

@@ -1,7 +1,7 @@
 """`find` against scripted peers: what is asked, what comes of it, and what is said of it."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -149,6 +149,47 @@ def test_instances_are_asked_for_series_by_series(tmp_path: Path) -> None:
     assert [m.uid for m in _matches(found)] == ["1.2.1.2.1", "1.2.1.2.2"]
     assert _matches(found)[0].patient_id == "T-0001"
     assert [r.key(_SERIES) for r in pacs.requests if r.level == "IMAGE"] == ["1.2.1.2"]
+
+
+class _EndsWith(RawPacs):
+    """Sends an identifier with Success; by the standard none comes with it."""
+
+    def __init__(self, identifier: Callable[[Request, list[dict[int, str]]], bytes]) -> None:
+        super().__init__(_tree())
+        self.identifier = identifier
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        matches = self.find(request)
+        for match in matches[:-1]:
+            conversation.respond(request, PENDING, wire.data_set(match))
+        conversation.respond(request, SUCCESS, self.identifier(request, matches))
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_match_that_comes_with_success_is_listed(level: Level, tmp_path: Path) -> None:
+    with _EndsWith(lambda _, matches: wire.data_set(matches[-1])) as pacs:
+        found = _matches(_find(pacs, tmp_path, Search(level=level, patient_id="T-0001")))
+
+    assert len(found) == {Level.STUDY: 2, Level.SERIES: 3, Level.IMAGE: 6}[level]
+    assert len({match.uid for match in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        lambda *_: b"",
+        lambda request, _: _encoded(request.identifier),
+        lambda *_: wire.data_set({0x00080052: "STUDY", _STUDY: ""}),
+    ],
+    ids=["empty", "our own keys", "of nothing"],
+)
+def test_what_comes_with_success_and_matches_nothing_is_not_listed(
+    identifier: Callable[[Request, list[dict[int, str]]], bytes], tmp_path: Path
+) -> None:
+    search = Search(study_instance_uid="1.2.2")
+
+    with _EndsWith(identifier) as pacs:
+        assert _find(pacs, tmp_path, search) == []
 
 
 def test_a_study_that_comes_twice_is_one(tmp_path: Path) -> None:
