@@ -6,7 +6,6 @@ the first one is back: what is typed behind `/` would be lost, or pause and stop
 """
 
 from collections import deque
-from functools import partial
 
 from textual import events
 from textual.app import App, ReturnType
@@ -15,8 +14,8 @@ from textual.widget import Widget
 
 _ROUNDS = 3
 """A key may lead to a message, and that to another one."""
-_LOST_S = 0.25
-"""A window that closes may take with it what went behind a key."""
+_LOOK_AGAIN_S = 0.25
+"""How often to see, while keys wait, that what looks at the one before them is still there."""
 
 
 class KeysInTurn(App[ReturnType]):
@@ -36,6 +35,7 @@ class KeysInTurn(App[ReturnType]):
         self._under_way: events.Event | None = None
         self._looks: Widget = Widget()
         """Who looks at the key that is under way."""
+        self._watching = False
 
     async def on_event(self, event: events.Event) -> None:
         """Let keys wait for the one before them."""
@@ -43,10 +43,10 @@ class KeysInTurn(App[ReturnType]):
             await super().on_event(event)
             return
         self._ahead.append(event)
-        if self._under_way is None or not self._looks.is_attached:
-            await self._go_on(self._under_way)
-        else:
-            self.set_timer(_LOST_S, partial(self._go_on, self._under_way))
+        if self._under_way is None:
+            await self._go_on(None)
+        elif not self._watching:
+            await self._watch()
 
     async def on_keys_in_turn_came_round(self, event: CameRound) -> None:
         """The key has been looked at; the next one may follow."""
@@ -74,3 +74,14 @@ class KeysInTurn(App[ReturnType]):
         self._under_way = None
         if self._ahead:
             await self._send(self._ahead.popleft())
+
+    async def _watch(self) -> None:
+        """Go on where a window that closed has taken with it what went behind a key.
+
+        Only then: a window may be slow to open, and what is typed is for it.
+        """
+        if not self._looks.is_attached:
+            await self._go_on(self._under_way)
+        self._watching = bool(self._ahead)
+        if self._watching:
+            self.set_timer(_LOOK_AGAIN_S, self._watch)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from dicom_retrieve_tui.tui import keys_in_turn
 from dicom_retrieve_tui.tui.keyring import Keyring
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
@@ -74,7 +75,11 @@ async def test_a_new_profile_takes_the_first_key(size: tuple[int, int], tmp_path
         await bench.until(lambda: host.value == "new.test")
 
 
-async def test_a_passcode_is_typed_before_its_window_is_there() -> None:
+@pytest.mark.parametrize("look_again_s", [0.25, 0.001], ids=["usual", "slow to open"])
+async def test_a_passcode_is_typed_before_its_window_is_there(
+    look_again_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_in_turn, "_LOOK_AGAIN_S", look_again_s)
     keyring = Keyring()
     async with opened(presets=[preset(user="ada")], keyring=keyring) as bench:
         await bench.paste(A)
