@@ -106,6 +106,15 @@ def joined(lists: Sequence[UidList]) -> UidList:
     )
 
 
+def list_of(selections: Sequence[Selection]) -> str:
+    """The list that asks for these: UIDs where all are whole studies, else a table."""
+    if not any(each.series for each in selections):
+        return "\n".join(each.study_instance_uid for each in selections)
+    heading = [each.keyword for each in (Column.STUDY, Column.SERIES, Column.INSTANCE)]
+    rows = (row for each in selections for row in each.rows())
+    return "".join(",".join(row) + "\n" for row in (heading, *rows))
+
+
 def list_text(content: bytes) -> str:
     """The text of a file that is a list; a byte order mark says which UTF it is.
 

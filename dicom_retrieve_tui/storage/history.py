@@ -69,7 +69,10 @@ _RECENT = (
     "SELECT job_id FROM jobs WHERE EXISTS"
     " (SELECT 1 FROM studies WHERE studies.job_id = jobs.job_id) ORDER BY job_id DESC LIMIT ?"
 )
-_UIDS = "SELECT study_instance_uid FROM studies WHERE job_id = ? ORDER BY rowid"
+_SELECTIONS = (
+    "SELECT study_instance_uid, series_instance_uid, sop_instance_uid"
+    " FROM studies WHERE job_id = ? ORDER BY rowid"
+)
 _PRUNE = (
     "DELETE FROM jobs WHERE job_id NOT IN (SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT ?)"
 )
@@ -181,15 +184,18 @@ class History:
             found = [_job(database, row) for row in rows]
         return [job for job in found if not is_locked(job.output / PRIVATE_FOLDER / LOCK)]
 
-    def recent(self, most: int) -> list[tuple[str, ...]]:
-        """The Study Instance UIDs of the latest jobs that have any, the latest first.
+    def recent(self, most: int) -> list[tuple[Selection, ...]]:
+        """What the latest jobs that have any studies asked for, the latest first.
 
         Raises:
             DiskFailed: It cannot be read.
         """
         with self._transaction() as database:
             jobs = database.execute(_RECENT, (most,)).fetchall()
-            return [tuple(uid for (uid,) in database.execute(_UIDS, job)) for job in jobs]
+            return [
+                tuple(_selection(*row) for row in database.execute(_SELECTIONS, job))
+                for job in jobs
+            ]
 
     def prune(self, keep: int) -> None:
         """Forget all but the latest `keep` jobs.
@@ -287,6 +293,10 @@ def _read(series: str | None, instances: str | None) -> tuple[SeriesSelection, .
     )
 
 
+def _selection(study: str, series: str | None, instances: str | None) -> Selection:
+    return Selection(study_instance_uid=study, series=_read(series, instances))
+
+
 def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> Job:
     job_id, begun, profile, output, options = row
     return Job(
@@ -297,7 +307,7 @@ def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> J
         options=json.loads(options),
         studies=tuple(
             JobStudy(
-                selection=Selection(study_instance_uid=study, series=_read(series, sop)),
+                selection=_selection(study, series, sop),
                 verdict=None if verdict is None else Verdict(verdict),
                 expected=expected,
                 stored=stored,

@@ -104,12 +104,12 @@ class Memory:
         with self._using() as history:
             self._drop(history, list(self._left))
 
-    def recent(self) -> list[str]:
-        """The UIDs that were asked for lately, a text for each time, the latest first."""
-        jobs: list[tuple[str, ...]] = []
+    def recent(self) -> list[tuple[Selection, ...]]:
+        """What was asked for lately, time by time and each once, the latest first."""
+        jobs: list[tuple[Selection, ...]] = []
         with self._using() as history:
             jobs = history.recent(_RECENT_MAX) if history is not None else []
-        return list(dict.fromkeys("\n".join(uids) for uids in jobs))
+        return list(dict.fromkeys(jobs))
 
     def take_notice(self) -> str:
         """What the user should know, once; empty if all is well."""

@@ -80,8 +80,8 @@ class History(Protocol):
     def unfinished(self) -> list[Job]:
         """Jobs of which something is left, the latest first."""
 
-    def recent(self, most: int) -> list[tuple[str, ...]]:
-        """The Study Instance UIDs of the latest jobs, the latest first."""
+    def recent(self, most: int) -> list[tuple[Selection, ...]]:
+        """What the latest jobs asked for, the latest first."""
 
     def prune(self, keep: int) -> object:
         """Forget all but the latest jobs."""

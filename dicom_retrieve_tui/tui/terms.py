@@ -13,6 +13,7 @@ from dicom_retrieve_tui.model.settings import (
     PRIVATE_UMASK,
     Settings,
 )
+from dicom_retrieve_tui.model.uid_list import list_of
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 
 _PROGRAM = "dicom-retrieve"
@@ -80,7 +81,7 @@ class Terms:
         words += ["--timeout", f"{settings.timeout_s:g}"]
         words += ["--parallel", str(self.parallel), "--retries", str(self.retries)]
         command = shlex.join(words)
-        return command if len(rows) == 1 else f"printf '{_table(rows)}' | {command}"
+        return command if len(rows) == 1 else f"printf '{_table(selection)}' | {command}"
 
 
 def _uid_words(row: tuple[str, str, str]) -> list[str]:
@@ -88,10 +89,9 @@ def _uid_words(row: tuple[str, str, str]) -> list[str]:
     return [word for flag, uid in flags if uid for word in (flag, uid)]
 
 
-def _table(rows: Sequence[tuple[str, str, str]]) -> str:
+def _table(selection: Selection) -> str:
     """What no flags can say, for standard input."""
-    heading = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-    return "".join(",".join(row) + r"\n" for row in (heading, *rows))
+    return list_of([selection]).replace("\n", r"\n")
 
 
 def _tls_words(tls: TlsSettings | None) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui.memory import Memory
@@ -133,6 +134,34 @@ async def test_the_up_key_recalls_what_earlier_runs_asked_for(
         assert bench.main.query_one("#uids", Input).value == A
         await bench.pilot.press("down")
         assert bench.main.query_one("#uids", Input).value == B
+
+
+@pytest.mark.parametrize(
+    "part", [(f"{A}.1", ""), (f"{A}.1", f"{A}.1.7")], ids=["series", "instance"]
+)
+async def test_the_up_key_recalls_a_part_of_a_study_as_that_part(
+    part: tuple[str, str], history: History, tmp_path: Path
+) -> None:
+    selection = Selection.of(A, part[0], part[1] or None)
+    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+        bench.fill(series=part[0], instance=part[1])
+        await bench.start(A)
+        assert bench.session.plan.selections == (selection,)
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        await recalls(bench, selection)
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        await recalls(bench, selection)
+
+
+async def recalls(bench: Bench, selection: Selection) -> None:
+    """See the up key give this back, and enter ask for it."""
+    await bench.pilot.press("n", "up")
+    assert bench.main._retrieve.line.found.selections == (selection,)
+    assert "1 UID, 1 narrowed to series" in bench.joined()
+    await bench.pilot.press("enter")
+    await bench.until(lambda: bench.app.jobs.busy)
+    assert bench.session.plan.selections == (selection,)
 
 
 async def test_options_that_cannot_be_meant_any_more_are_named(

@@ -221,7 +221,7 @@ class RetrievePane(Vertical):
         except FormFault as fault:
             self.complain(fault)
             return
-        self.line.take_away()
+        self.line.take_away(selections)
         self._form.forget_study()
         wanted = [Wanted(selection=each) for each in selections]
         self.post_message(self.Ordered(terms, wanted, found.lookups))
@@ -233,7 +233,7 @@ class RetrievePane(Vertical):
         place.set_class(kind == "good", "-good")
 
 
-def _narrowed(found: UidList, draft: Draft) -> Sequence[Selection]:
+def _narrowed(found: UidList, draft: Draft) -> tuple[Selection, ...]:
     """What the list asks for; one study alone is narrowed by what the form says of it."""
     series, instance = draft["series"].strip() or None, draft["instance"].strip() or None
     if series is None:
@@ -244,4 +244,4 @@ def _narrowed(found: UidList, draft: Draft) -> Sequence[Selection]:
     (study,) = found.selections
     if study.series:
         raise FormFault("series", "Series: the table names series of its own")
-    return [Selection.of(study.study_instance_uid, series, instance)]
+    return (Selection.of(study.study_instance_uid, series, instance),)

@@ -13,7 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from dicom_retrieve_tui.model.uid_list import UidList, joined
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.uid_list import UidList, joined, list_of
 from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.wording import count
 
@@ -31,6 +32,11 @@ class Part:
     def of(cls, text: str) -> "Part":
         """As a paste is read."""
         return cls(text, read_paste(text))
+
+    @classmethod
+    def naming(cls, selections: tuple[Selection, ...]) -> "Part":
+        """As somebody would paste it who asks for these."""
+        return cls(list_of(selections), UidList(selections=selections))
 
 
 class UidLine(Input):
@@ -57,7 +63,7 @@ heading, series and instances narrow a row, and accession numbers and patient ID
         self._held: tuple[Part, ...] = ()
         self._recent: list[tuple[Part, ...]] = []
         self._at = 0
-        self._recall: Callable[[], Sequence[str]] = tuple
+        self._recall: Callable[[], Sequence[tuple[Selection, ...]]] = tuple
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -74,9 +80,16 @@ heading, series and instances narrow a row, and accession numbers and patient ID
         """Add to what is held aside."""
         self._show_held((*self._held, part))
 
-    def take_away(self) -> None:
-        """Empty the line; what stood there is offered again later."""
+    def take_away(self, asked: tuple[Selection, ...]) -> None:
+        """Empty the line; what stood there is offered again later.
+
+        Args:
+            asked: What it was taken for. Where the form narrowed it, that is what is offered: the
+                line alone would ask for more.
+        """
         parts = self.parts
+        if asked != self.found.selections:
+            parts = (Part.naming(asked),)
         if parts in self._recent:
             self._recent.remove(parts)
         self._recent.append(parts)
@@ -89,7 +102,7 @@ heading, series and instances narrow a row, and accession numbers and patient ID
         self._at = 0
         self.action_recent(1)
 
-    def recall_from(self, recall: Callable[[], Sequence[str]]) -> None:
+    def recall_from(self, recall: Callable[[], Sequence[tuple[Selection, ...]]]) -> None:
         """Know of earlier runs, once somebody asks: the latest first."""
         self._recall = recall
 
@@ -104,7 +117,7 @@ heading, series and instances narrow a row, and accession numbers and patient ID
     def action_recent(self, step: int) -> None:
         """Go back or forth in what was asked for."""
         recall, self._recall = self._recall, tuple
-        earlier = [(Part.of(text),) for text in reversed(recall())]
+        earlier = [(Part.naming(asked),) for asked in reversed(recall())]
         self._recent = [parts for parts in earlier if parts not in self._recent] + self._recent
         at = min(max(self._at + step, 0), len(self._recent))
         if at == self._at:

@@ -1,7 +1,9 @@
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
+from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.uid_list import UidList, list_of, parse_uid_list
+from dicom_retrieve_tui.model.uid_paste import read_paste
 from tests.sessions import selections
 
 
@@ -63,3 +65,24 @@ def test_a_line_is_what_an_editor_takes_for_one() -> None:
 def test_a_list_without_a_uid_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match="the list names no UID"):
         parse_uid_list(text)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (Selection.of("1.7"),),
+        (Selection.of("1.9"), Selection.of("1.7")),
+        (Selection.of("1.7", "1.2.3"),),
+        join(
+            [
+                Selection.of("1.9"),
+                Selection.of("1.7", "1.2.3", "1.2.3.4"),
+                Selection.of("1.7", "1.2.3", "1.2.3.5"),
+                Selection.of("1.7", "1.2.4"),
+            ]
+        ),
+    ],
+)
+def test_a_list_that_is_written_asks_for_the_same(asked: tuple[Selection, ...]) -> None:
+    assert parse_uid_list(list_of(asked)).selections == asked
+    assert read_paste(list_of(asked)) == UidList(selections=asked)

@@ -122,8 +122,23 @@ def test_what_was_asked_for_lately_comes_back_the_latest_first(path: Path) -> No
         history.record_ends(last, [_end("1.9")])
         history.drop_studies(emptied, ["1.2"])
 
-        assert history.recent(9) == [("1.9", "1.3"), ("1.1",)]
-        assert history.recent(1) == [("1.9", "1.3")]
+        assert history.recent(9) == [selections("1.9", "1.3"), selections("1.1")]
+        assert history.recent(1) == [selections("1.9", "1.3")]
+
+
+def test_what_was_asked_for_lately_comes_back_no_wider_than_it_was(path: Path) -> None:
+    asked = (Selection.of("1.4", "1.4.1"), Selection.of("1.5", "1.5.1", "1.5.1.1"))
+    with closing(History(path)) as history:
+        history.record_job(
+            begun=_BEGUN,
+            profile="hospital",
+            output=Path("/nowhere"),
+            options=_OPTIONS,
+            selections=asked,
+        )
+
+    with closing(History(path)) as history:
+        assert history.recent(9) == [asked]
 
 
 def test_the_latest_job_comes_first_and_old_ones_are_pruned(path: Path) -> None:
