@@ -23,6 +23,7 @@ from benchmarks import (
     gets,
     guarded,
     machine,
+    memory,
     moves,
     parallel,
     start_up,
@@ -92,8 +93,11 @@ def _run_all(names: list[str], pairs: int) -> Iterator[dict[str, Any]]:
     scenarios: dict[str, Any] = {}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)  # the last thing of all
-        new_file_ms = probe(folder)
-        described = {**machine.describe(), "new file on this disk": f"{new_file_ms:.3f} ms"}
+        described = {
+            **machine.describe(),
+            "free memory": memory.warm(folder),
+            "new file on this disk": f"{probe(folder):.3f} ms",
+        }
         peers = Peers(folder / "peers", stack)
         for name in names:
             say(f"{name}: preparing")
