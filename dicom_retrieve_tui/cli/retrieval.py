@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import names_profile
+from dicom_retrieve_tui.model.bounds import LIST_MAX_BYTES, read_at_most
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.cli.command import Engine
@@ -49,4 +50,4 @@ def _opens_application(args: argparse.Namespace) -> bool:
 def _read_stdin(around: Surroundings) -> str:
     if around.stdin.isatty():
         around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
-    return around.stdin.read().removeprefix("\ufeff")
+    return read_at_most(around.stdin, LIST_MAX_BYTES).removeprefix("\ufeff")

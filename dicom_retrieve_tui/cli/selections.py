@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.bounds import LIST_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
@@ -98,8 +99,8 @@ def _check_levels(given: dict[str, str | None]) -> None:
 
 
 def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
-    text = read_stdin() if name == _STDIN else _read(flag, Path(name))
     try:
+        text = read_stdin() if name == _STDIN else _read(Path(name))
         found = parse_uid_list(text, column, _LISTS[flag][1])
     except ConfigError as error:
         message = str(error)
@@ -114,11 +115,10 @@ def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[]
     )
 
 
-def _read(flag: str, path: Path) -> str:
+def _read(path: Path) -> str:
     try:
-        return list_text(path.read_bytes())
-    except ConfigError as error:
-        raise ConfigError(f"{flag} {path}: {error}.") from error
+        with path.open("rb") as file:
+            return list_text(read_at_most(file, LIST_MAX_BYTES))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error
+        raise ConfigError(f"cannot be read: {reason}") from error

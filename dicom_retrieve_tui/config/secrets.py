@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import pem
+from dicom_retrieve_tui.model.bounds import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.values import USER_BYTES_MAX
@@ -81,8 +82,9 @@ def _with_passphrase(settings: Settings, environ: Mapping[str, str], ask: Ask) -
 def needs_passphrase(path: Path) -> bool:
     """True if the private key in this file is encrypted; false if there is no such file, too."""
     try:
-        return pem.holds_encrypted_key(path.read_text(encoding="latin-1"))
-    except OSError:
+        with path.open(encoding="latin-1") as file:
+            return pem.holds_encrypted_key(read_at_most(file, SETTINGS_MAX_BYTES))
+    except (OSError, ConfigError):
         return False  # whoever uses the file tells
 
 

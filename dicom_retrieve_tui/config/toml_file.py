@@ -13,6 +13,7 @@ from tempfile import mkstemp
 from typing import Any
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.bounds import SETTINGS_MAX_BYTES, read_at_most
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -22,9 +23,12 @@ def read_document(path: Path) -> dict[str, Any]:
         ConfigError: It cannot be read, or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            return tomllib.loads(read_at_most(file, SETTINGS_MAX_BYTES))
     except FileNotFoundError:
         return {}
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}.") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: cannot be read: {reason}.") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
 from dicom_retrieve_tui.model import pem
+from dicom_retrieve_tui.model.bounds import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.security import TlsSettings
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -102,7 +103,10 @@ def _show(context: ssl.SSLContext, certificate: Path, settings: TlsSettings) -> 
 
 def _read(flag: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="latin-1")
+        with path.open(encoding="latin-1") as file:
+            return read_at_most(file, SETTINGS_MAX_BYTES)
+    except ConfigError as error:
+        raise ConfigError(f"{flag} {path}: {error}.") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error

@@ -321,6 +321,7 @@ def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
     unlocked = TlsSettings(certificate=locked.certificate, key=locked.key)
     cases = {
         TlsSettings(ca=tmp_path / "none.pem"): "none.pem: cannot be read: no such file",
+        TlsSettings(ca=Path("/dev/zero")): "--tls-ca /dev/zero: it has more than 20 MB",
         TlsSettings(ca=empty): "--tls-ca .*there is no certificate in it",
         TlsSettings(certificate=ours.key): "--tls-cert .*there is no certificate in it",
         TlsSettings(certificate=ours.certificate): "no private key in it; name its file by --tls-k",

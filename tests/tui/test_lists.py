@@ -1,5 +1,6 @@
 """Tables and lists: what they ask for is what the command would ask for."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dicom_retrieve_tui.errors import OperationFailed, PeerUnreachable
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.tui.screens import load_list
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
@@ -113,6 +115,22 @@ async def test_lines_that_stand_for_nothing_are_named_and_stand_there_again() ->
 
         assert bench.sessions.opened == []
         await bench.until(lambda: "1 line to look up" in bench.joined())
+
+
+async def test_a_file_that_is_none_or_has_no_end_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_list, "SIZE_MAX_BYTES", 1_000_000)
+    long, pipe = tmp_path / "long.txt", tmp_path / "pipe"
+    long.write_text(f"{A}\n" * 100_000)
+    os.mkfifo(pipe)
+    async with opened() as bench:
+        await bench.burst("ctrl+o", *str(long), "enter")
+        await bench.until(lambda: "it has more than 1 MB" in bench.joined())
+        for path in (pipe, "/dev/zero"):
+            await bench.burst("ctrl+u", *str(path), "enter")
+            await bench.until(lambda: "it is a device or a pipe" in bench.joined())
+            await bench.burst("x")
 
 
 async def test_what_is_typed_beside_a_table_is_no_row_of_it() -> None:

@@ -1,5 +1,6 @@
 """A list of UIDs from a file: its path with completion, or a tree, and the verdict at once."""
 
+import stat
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Footer, Input, Static
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.bounds import read_at_most
 from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
@@ -41,9 +43,12 @@ def read_list(text: str, key: Column) -> Part:
     """
     try:
         path = Path(text).expanduser()
-        if path.stat().st_size > SIZE_MAX_BYTES:
-            raise ConfigError("it is too large to be a list of UIDs")
-        content = path.read_bytes()
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            # To open a pipe may wait for ever, and the application with it.
+            raise ConfigError("it is a device or a pipe, and not a file")
+        with path.open("rb") as file:
+            content = read_at_most(file, SIZE_MAX_BYTES)
     except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody has no home
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(reason.lower()) from error

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.cli import retrieval
 from tests.unit.cli.scripted import C_GET, PACS, STUDY, run
 
 UID_65 = "1." + "2" * 63
@@ -63,6 +64,14 @@ CASES = {
     "list that is missing": (
         (PACS, "--method", "c-get", "--uid-list", "missing.txt"),
         "missing.txt: cannot be read: no such file",
+    ),
+    "list without end": (
+        (PACS, "--method", "c-get", "--uid-list", "/dev/zero"),
+        "--uid-list /dev/zero: it has more than 100 MB, the most that is read; name another",
+    ),
+    "profiles without end": (
+        ("profiles", "list", "--config", "/dev/zero"),
+        "/dev/zero: it has more than 20 MB, the most that is read",
     ),
     "list that is empty": (
         (PACS, "--method", "c-get", "--uid-list", "empty.txt"),
@@ -200,6 +209,15 @@ def test_every_bad_line_of_a_list_is_named(folder: Path) -> None:
     assert result.code == 1
     assert "line 2" in result.err
     assert "line 3" in result.err
+
+
+def test_standard_input_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "LIST_MAX_BYTES", 3_000_000)
+
+    result = run(PACS, "--method", "c-get", "--uid-list", "-", stdin="1.2\n" * 1_000_000)
+
+    assert result.code == 1
+    assert "--uid-list -: it has more than 3 MB, the most that is read; name" in result.err
 
 
 def test_control_characters_in_an_argument_do_not_reach_the_terminal(folder: Path) -> None:
