@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import NamedTuple
 
-from dicom_retrieve_tui.errors import Cancelled, OperationFailed, ProtocolError
+from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.status import describe_status
@@ -17,6 +17,8 @@ from dicom_retrieve_tui.network.services import FIND, VERIFICATION
 
 _SUCCESS = 0x0000
 _PENDING = frozenset({0xFF00, 0xFF01})
+MATCHES_MAX = 5_000_000
+"""Of one C-FIND: far above the studies that anybody lists at once, and 400 MB to remember."""
 _UNIQUE_KEYS = {
     Level.STUDY: tags.STUDY_INSTANCE_UID,
     Level.SERIES: tags.SERIES_INSTANCE_UID,
@@ -69,7 +71,7 @@ def c_find(
 
     Raises:
         OperationFailed: The final status is not Success.
-        PeerError, Cancelled: There is no final response.
+        PeerError, Cancelled: There is no final response, or not within `MATCHES_MAX` matches.
     """
     seen: set[int] = set()
     message_id = association.next_message_id()
@@ -87,10 +89,7 @@ def c_find(
         answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
         if answer.status not in _PENDING:
             break
-        # Each match is news, but not the same one over and over: some peers never end.
-        if (match := hash(answer.identifier)) not in seen:
-            seen.add(match)
-            activity.last_instance_s = monotonic()
+        _note(association, level, answer.identifier, seen)
         handed_s = monotonic()
         yield answer.identifier
         kept_s = monotonic() - handed_s
@@ -104,6 +103,25 @@ def c_find(
     # others give our keys back, which match nothing.
     if answer.identifier not in {b"", identifier} and _names_one(answer.identifier, level):
         yield answer.identifier
+
+
+def _note(association: Association, level: Level, identifier: bytes, seen: set[int]) -> None:
+    """Count a new match as progress, but not the same one over and over: some peers never end.
+
+    Raises:
+        PeerError: Others are new for ever. No `OperationFailed`, after which the association would
+            be used again.
+    """
+    if (match := hash(identifier)) in seen:
+        return
+    if len(seen) == MATCHES_MAX:
+        raise PeerError(
+            f"{association.peer} answered C-FIND at the {level} level with more than "
+            f"{MATCHES_MAX:,} matches, and no end of them.",
+            next_step="Narrow the search, or ask the PACS administrator whether its lists end.",
+        )
+    seen.add(match)
+    association.connection.activity.last_instance_s = monotonic()
 
 
 def _names_one(identifier: bytes, level: Level) -> bool:

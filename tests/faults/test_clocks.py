@@ -11,6 +11,7 @@ import pytest
 
 from dicom_retrieve_tui.model.events import AttemptFailed
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.network import query
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
@@ -286,6 +287,31 @@ def test_a_listing_for_ever_ends(tmp_path: Path) -> Told:
         events = run(get_plan(), settings(pacs.port, tmp_path, timeout_s=_BUSY_S))
 
     assert verdict_of(events).verdict is Verdict.FAILED
+    return events
+
+
+class _ListsNewForEver(RawPacs):
+    """Answers a C-FIND at the IMAGE level with another instance each time."""
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        number, match = 0, self.find(request)[0]
+        while request.level == "IMAGE" and not self.stopping.is_set():
+            number += 1
+            another = match | {0x00080018: f"1.2.3.1.{number}"}
+            conversation.respond(request, wire.PENDING, wire.data_set(another))
+        super().on_find(conversation, request)
+
+
+@fault(13, user_reads="at the IMAGE level with more than 200 matches, and no end of them")
+def test_a_listing_of_ever_new_instances_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    monkeypatch.setattr(query, "MATCHES_MAX", 200)
+    with _ListsNewForEver() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert pacs.retrievals == []
     return events
 
 

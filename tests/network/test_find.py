@@ -9,11 +9,18 @@ from time import monotonic
 
 import pytest
 
-from dicom_retrieve_tui.errors import Cancelled, ContextNotAccepted, OperationFailed, PeerTimeout
+from dicom_retrieve_tui.errors import (
+    Cancelled,
+    ContextNotAccepted,
+    OperationFailed,
+    PeerError,
+    PeerTimeout,
+)
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
+from dicom_retrieve_tui.network import query
 from dicom_retrieve_tui.wiring import lookup
 from tests.peers import wire
 from tests.peers.held_pacs import spoke
@@ -433,6 +440,20 @@ def test_a_cancel_ends_a_list_that_never_ends(*, listens: bool, tmp_path: Path) 
             list(found)
         assert monotonic() - started_s < 5
         assert pacs.cancelled.is_set() is listens
+
+
+def test_a_list_of_new_matches_without_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "MATCHES_MAX", 100)
+    found: list[Found] = []
+
+    with _Endless(listens=False) as pacs:
+        given = settings(pacs.port, tmp_path)
+        with pytest.raises(PeerError, match=r"more than 100 matches, and no end of them\. Narrow"):
+            found.extend(lookup.find(Search(patient_id="P"), given, CancelToken()))
+
+    assert len(found) == 100
 
 
 def test_closing_the_iterator_ends_the_association(tmp_path: Path) -> None:
