@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dicom_retrieve_tui.cli.streams import is_stream
 from dicom_retrieve_tui.errors import ConfigError
 
 
@@ -26,7 +27,7 @@ def check_output(text: str | None) -> Path:
 
 
 def file_to_write(
-    flag: str, text: str | None, *, about_to_exist: Path | None = None
+    flag: str, text: str | None, *, about_to_exist: Path | None = None, or_stream: bool = False
 ) -> Path | None:
     """A file that we shall write.
 
@@ -34,13 +35,18 @@ def file_to_write(
         flag: The flag that names it, for messages.
         text: What the user typed; None if the flag was not given.
         about_to_exist: A folder that may be missing now, because the run creates it.
+        or_stream: The name of a stream will do as well; see `streams`.
 
     Raises:
-        ConfigError: It is no ordinary file, or its folder does not exist.
+        ConfigError: It is no ordinary file, or its folder does not exist, or the stream is closed.
     """
     if text is None:
         return None
     path = Path(text)
+    if or_stream and is_stream(path):
+        if not _exists(flag, path):
+            raise ConfigError(f"{flag} {path}: this stream is not open.")
+        return path
     if not text or (_exists(flag, path) and not path.is_file()):
         # A device or a pipe would be replaced by the rename that makes writing safe.
         raise ConfigError(f"{flag} {text!r}: expected the name of a file.")
