@@ -44,7 +44,7 @@ def _account(text: str) -> dict[str, Any]:
         ("/dev/fd/3", "3>> file"),
         ("/proc/self/fd/1", ">> file"),
         ("link", ">> file"),
-        (f"/proc/{os.getpid()}/fd/{{kept}}", ">&2"),
+        ("/proc/{pid}/fd/{kept}", ">&2"),
     ],
 )
 def test_a_file_behind_a_stream_keeps_what_it_has(report: str, shell: str, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_file_behind_a_stream_keeps_what_it_has(report: str, shell: str, tmp_p
     file.write_text("first\n")
     (tmp_path / "link").symlink_to("/dev/stdout")
     with file.open("a") as kept, RawPacs() as pacs:
-        done = _run(tmp_path, pacs, report.format(kept=kept.fileno()), shell)
+        done = _run(tmp_path, pacs, report.format(pid=os.getpid(), kept=kept.fileno()), shell)
         assert file.stat().st_ino == os.fstat(kept.fileno()).st_ino
 
     text = file.read_text()
