@@ -34,6 +34,11 @@ class Fault:
     """Where pytest finds it: `tests/faults/test_connection.py::test_a_closed_port_...`."""
     user_reads: str
 
+    @property
+    def module(self) -> str:
+        """The file that the test is in."""
+        return self.test.partition("::")[0]
+
 
 FAULTS: list[Fault] = []
 """Every entry, once the test modules are imported."""
