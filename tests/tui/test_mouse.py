@@ -45,7 +45,7 @@ async def test_a_click_chooses_a_tab_sorts_marks_opens_and_presses_a_key() -> No
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (110, 24), (160, 45)])
-async def test_a_toast_covers_neither_the_queue_nor_the_keys(
+async def test_a_toast_covers_neither_the_uid_line_nor_the_queue_nor_the_keys(
     size: tuple[int, int], tmp_path: Path
 ) -> None:
     async with opened(size, folder=tmp_path) as bench:
@@ -56,6 +56,6 @@ async def test_a_toast_covers_neither_the_queue_nor_the_keys(
 
         toast = bench.app.screen.query_one(Toast).region
         assert toast.area
-        for widget in ("#queue-pane", "#total", "Footer", "#header"):
+        for widget in ("#uids", "#queue-pane", "#total", "Footer", "#header"):
             covered = bench.main.query_one(widget).region.intersection(toast)
             assert not covered.area, (widget, covered)

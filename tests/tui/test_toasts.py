@@ -1,0 +1,64 @@
+"""What a message may cover: never what somebody types, however small the terminal is."""
+
+from pathlib import Path
+
+import pytest
+from textual.geometry import Region
+from textual.widgets import Input
+from textual.widgets._toast import Toast
+
+from tests.tui.application import SIZES, Bench, opened
+from tests.tui.builders import uids
+from tests.tui.contacts import answers
+from tests.tui.searches import Searches
+from tests.tui.test_profiles import TWO, shelf
+
+(A,) = uids(1)
+LONG = "Cannot write /data/archive/oncology/2026/incoming: no space is left on that device. " * 2
+KEYS = {
+    "UID line": [],
+    "filter of the queue": ["escape", "slash"],
+    "options": ["f4", "tab"],
+    "find": ["f3"],
+    "profile": ["f2", "e"],
+    "load list": ["ctrl+o"],
+}
+"""What leads to a field to type into."""
+
+
+def seen(bench: Bench) -> list[Region]:
+    """Where the messages are, as far as they show."""
+    places = (bench.app.screen.find_widget(each) for each in bench.app.screen.query(Toast))
+    return [place.visible_region for place in places if place.visible_region.area]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("field", KEYS)
+async def test_a_toast_covers_nothing_that_is_typed(field: str, size: str, tmp_path: Path) -> None:
+    book = shelf(tmp_path, TWO)
+    async with opened(SIZES[size], shelf=book, contact=answers().contact, find=Searches()) as bench:
+        await bench.pilot.press(*KEYS[field])
+        await bench.until(lambda: isinstance(bench.app.focused, Input))
+        for number in range(4):
+            bench.app.notify(f"{number}: {LONG}", severity="error", timeout=60)
+        await bench.until(lambda: len(bench.app.screen.query(Toast)) == 4)
+        await bench.pilot.press("1", "2", "3")
+        await bench.until(lambda: seen(bench))
+
+        assert bench.app.focused
+        line = bench.app.screen.find_widget(bench.app.focused)
+        assert line.visible_region == line.region
+        assert [each for each in seen(bench) if each.intersection(line.region).area] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_toasts_cover_neither_the_uid_line_nor_its_verdict(size: str) -> None:
+    async with opened(SIZES[size]) as bench:
+        for number in range(4):
+            bench.app.notify(f"{number}: {LONG}", severity="error", timeout=60)
+        await bench.until(lambda: len(bench.app.screen.query(Toast)) == 4)
+        await bench.paste(f"{A}\n1.2.840.\n{A}\n")
+        await bench.until(lambda: "in the list; backspace drops it" in bench.text())
+
+        assert "1 UID, 1 duplicate, 1 bad: line 2: '1.2.840.' has" in bench.joined()
+        assert "3: Cannot write" in bench.text(), "the latest can be read"
