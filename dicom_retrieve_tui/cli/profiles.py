@@ -13,7 +13,7 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.profile import KEYS, SECURITY_FILES
-from dicom_retrieve_tui.model.text import clean_text, is_text
+from dicom_retrieve_tui.model.text import check_text, clean_text
 
 _NO_FLAGS: dict[str, str | None] = {}
 
@@ -89,8 +89,7 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
         texts[key] = str(Path(texts[key]).absolute())  # it shall be found from everywhere
     for key, text in texts.items():
         flag = f"--{key.replace('_', '-')}"
-        if not is_text(text):
-            raise ConfigError(f"{flag} {text!r} has bytes that are no text: no profile holds them.")
+        check_text(flag, text)
         KEYS[key].check(flag, text)
     book.put(name, texts)
     book.save()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
-from dicom_retrieve_tui.model.text import is_text
+from dicom_retrieve_tui.model.text import check_text
 from dicom_retrieve_tui.model.uids import uid_fault
 
 
@@ -35,8 +35,7 @@ class Search:
         for name, text in self._texts().items():
             if "\\" in text or any(character < " " for character in text):
                 raise ConfigError(f"The {name} {text!r} has a backslash or a control character.")
-            if not is_text(text):
-                raise ConfigError(f"The {name} {text!r} has bytes that are no text in UTF-8.")
+            check_text(f"The {name}", text)
         for name, uid in self._uids().items():
             if uid and (fault := uid_fault(uid)) is not None:
                 raise ConfigError(f"The {name} {uid!r} {fault}.")

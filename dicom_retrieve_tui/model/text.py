@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from dicom_retrieve_tui.errors import ConfigError
+
 _LINE_BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _NEVER_SHOWN = frozenset({"Cc", "Cf"})
 """Control characters (C0, DEL, C1, hence ESC and CSI), and format characters (bidi, zero width)."""
@@ -33,16 +35,21 @@ def clean_text(text: str, limit: int | None = None) -> str:
     return text
 
 
-def is_text(text: str) -> bool:
-    """False for what the command line holds of bytes that are no text in the terminal's encoding.
+def check_text(where: str, text: str) -> None:
+    """Refuse what the command line holds of bytes that are no text in the terminal's encoding.
 
     Python keeps such bytes as lone surrogates: good for the name of a file, and for nothing else.
+
+    Args:
+        where: Names the place in messages.
+
+    Raises:
+        ConfigError: There are such bytes.
     """
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{where} {text!r} has bytes that are no text in UTF-8.") from error
 
 
 def clean_values(value: object) -> object:

@@ -7,7 +7,7 @@ import re
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.text import is_text
+from dicom_retrieve_tui.model.text import check_text
 from dicom_retrieve_tui.model.uids import ae_title_fault
 
 DEFAULT_PARALLEL = 1
@@ -68,8 +68,7 @@ def timeout_s(where: str, text: str) -> float:
 
 def user_name(where: str, text: str) -> str:
     """The name of a user identity. Raises `ConfigError`."""
-    if not is_text(text):
-        raise ConfigError(f"{where} {text!r} has bytes that are no text in UTF-8.")
+    check_text(where, text)
     if not text.strip() or len(text.encode()) > USER_BYTES_MAX:
         raise ConfigError(f"{where}: expected a user name of at most {USER_BYTES_MAX:,} bytes.")
     return text

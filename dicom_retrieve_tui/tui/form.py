@@ -79,7 +79,7 @@ def _told(parse: Callable[[str], object]) -> Callable[[str], str | None]:
         try:
             parse(text)
         except ConfigError as error:
-            message = re.sub(r"^'?(--[a-z-]+ )?('[^']*'|[^':]*'?):? ", "", str(error))
+            message = re.sub(r"^(--[a-z-]+ )?('[^']*'|[^':]*):? ", "", str(error))
             return message.rstrip(".")
         return None
 

@@ -47,15 +47,15 @@ CASES = {
     ),
     "a user in bytes that are no text": (
         (*C_GET, "--user", "M\udcfcller"),
-        "--user 'M\\udcfcller' has bytes that are no text",
+        "--user 'M\\udcfcller' has bytes that are no text in UTF-8.",
     ),
     "a name in bytes that are no text": (
         ("find", PACS, "--patient-name", "M\udcfcller"),
-        "The patient name 'M\\udcfcller*' has bytes that are no text",
+        "The patient name 'M\\udcfcller*' has bytes that are no text in UTF-8.",
     ),
     "a profile in bytes that are no text": (
         ("profiles", "add", "x", PACS, "--output", "M\udcfcller"),
-        "--output 'M\\udcfcller' has bytes that are no text",
+        "--output 'M\\udcfcller' has bytes that are no text in UTF-8.",
     ),
     "a stray word": ((PACS, "--method", "c-get", "study"), "'study' has characters other than"),
     "nothing to retrieve": ((PACS, "--method", "c-get"), "--study-uid or --uid-list"),

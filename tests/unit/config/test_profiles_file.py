@@ -51,7 +51,7 @@ def test_five_mistakes_make_five_sentences(tmp_path: Path) -> None:
         ("[profiles.a]\nport = 104\n", "[profiles.a]: it names no host."),
         ("[profiles.a]\nhost = 'a b'\n", "expected a host name"),
         ("[profiles.a]\nhost = 'h'\nmethod = 'wado'\n", "choose c-move, c-get or auto."),
-        ("[profiles.a]\nhost = 'h'\nlisten = 'here'\n", "[profiles.a] listen here"),
+        ("[profiles.a]\nhost = 'h'\nlisten = 'here'\n", "[profiles.a] listen: 'here' is no port"),
         ("[profiles.a]\nhost = 'h'\nlayout = '{Color}'\n", "{Color}"),
         ("[profiles.a]\nhost = 'h'\nparallel = true\n", "expected a whole number."),
         ("[profiles.a]\nhost = 'h'\noutput = ' '\n", "output is empty"),

@@ -55,6 +55,7 @@ def test_a_bad_url_is_refused_in_one_sentence(url: str, message: str) -> None:
         parse_pacs_url(url)
 
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -75,8 +76,15 @@ def test_an_address_to_listen_on_is_read(text: str, address: tuple[str | None, i
     ["", "x", "0", "65536", ":11112", "host:", "host", "::1", "[::1]", "[::1]104", "1 2", "h:1:2"],
 )
 def test_a_bad_address_to_listen_on_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="--listen"):
+    with pytest.raises(ConfigError, match=r"^--listen.*\.$"):
         parse_listen(text)
+
+
+def test_a_bad_port_to_listen_on_is_quoted_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_listen("0", "--listen")
+
+    assert str(caught.value) == "--listen: '0' is no port; a port is a number from 1 to 65535."
 
 
 def test_addresses_print_as_people_write_them() -> None:
