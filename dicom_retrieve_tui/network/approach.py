@@ -11,7 +11,7 @@ from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.model.diagnosis import Check, Outcome, Step
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association, Caller, open_tls
-from dicom_retrieve_tui.network.clocks import Guard, within
+from dicom_retrieve_tui.network.clocks import Limit, within
 from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import query_retrieve
@@ -110,7 +110,7 @@ class Approach:
         answered = Step.ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
         return replace(answered, round_trip_s=round_trip_s)
 
-    def _patience(self, waiting_for: str) -> Guard:
+    def _patience(self, waiting_for: str) -> Limit:
         return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
 
 

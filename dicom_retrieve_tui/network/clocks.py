@@ -63,7 +63,7 @@ def within(
     *,
     ask: str = "",
     since_s: float | None = None,
-) -> Guard:
+) -> "Limit":
     """A guard for one wait that must end within `limit_s` seconds.
 
     Args:
@@ -71,14 +71,30 @@ def within(
         since_s: When the clock started, on `time.monotonic()`; now if None.
     """
     started_s = monotonic() if since_s is None else since_s
+    return Limit(limit_s, waiting_for, cancel, ask, started_s)
 
-    def guard(now_s: float) -> None:
-        if cancel.requested:
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Guards one wait; see `within`."""
+
+    limit_s: float
+    waiting_for: str
+    cancel: CancelToken
+    ask: str
+    started_s: float
+
+    @property
+    def until_s(self) -> float:
+        """When the wait must have ended, on `time.monotonic()`."""
+        return self.started_s + self.limit_s
+
+    def __call__(self, now_s: float) -> None:
+        """Raise `Cancelled` or `PeerTimeout` if there is nothing more to wait for."""
+        if self.cancel.requested:
             raise Cancelled
-        if now_s - started_s > limit_s:
-            raise _timeout(waiting_for, limit_s, "nothing came.", ask)
-
-    return guard
+        if now_s > self.until_s:
+            raise _timeout(self.waiting_for, self.limit_s, "nothing came.", self.ask)
 
 
 class AnswerGuard:

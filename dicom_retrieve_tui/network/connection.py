@@ -11,16 +11,21 @@ import queue
 import selectors
 import socket
 import threading
+from contextlib import ExitStack
+from math import inf
 from time import monotonic
 
 from dicom_retrieve_tui.errors import AssociationAborted, ConfigError, PeerUnreachable
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
-from dicom_retrieve_tui.network.clocks import TICK_S, Guard
+from dicom_retrieve_tui.network.clocks import TICK_S, Guard, Limit
 from dicom_retrieve_tui.network.transport import Transport
 
 BUFFER_BYTES = 1 << 19
 """Holds several of the largest PDUs that we let a peer send."""
+
+_Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+"""Of a socket, by its family."""
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -144,30 +149,25 @@ def _tune(sock: Transport) -> None:
                 sock.setsockopt(level, option, value)
 
 
-def connect(endpoint: Endpoint, guard: Guard) -> socket.socket:
+def connect(endpoint: Endpoint, guard: Limit) -> socket.socket:
     """Open a TCP connection to the first address of `endpoint` that answers.
+
+    One that does not answer gets no more than its share of the time that is left, so that the next
+    one has its own.
 
     Raises:
         PeerUnreachable: The name does not resolve, or no address answers.
         PeerTimeout, Cancelled: The guard says that waiting is over.
     """
     failures: list[str] = []
-    for family, address in resolve(endpoint, guard):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-            sock.connect_ex(address)
-            _wait_writable(sock, guard)
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code == 0:
-                return sock
-            failures.append(_words(OSError(code, "")))
-        except OSError as error:
-            failures.append(_words(error))
-        except BaseException:
-            sock.close()
-            raise
-        sock.close()
+    addresses = resolve(endpoint, guard)
+    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        # The last one has all that is left, and the guard tells of its end.
+        share_s = (guard.until_s - monotonic()) / left if left > 1 else inf
+        found = _call(family, address, guard, share_s)
+        if not isinstance(found, str):
+            return found
+        failures.append(found)
     reasons = "; ".join(dict.fromkeys(failures))
     raise PeerUnreachable(
         f"Cannot reach {endpoint}: {reasons}.",
@@ -175,16 +175,41 @@ def connect(endpoint: Endpoint, guard: Guard) -> socket.socket:
     )
 
 
-def _wait_writable(sock: socket.socket, guard: Guard) -> None:
+def _call(family: int, address: _Address, guard: Guard, limit_s: float) -> socket.socket | str:
+    """A socket that is connected within so many seconds, or why there is none."""
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:  # a family that this machine does not have
+        return _words(error)
+    with ExitStack() as closing:
+        closing.callback(sock.close)
+        try:
+            sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            sock.connect_ex(address)
+            if not _answered(sock, guard, limit_s):
+                return f"no answer within {limit_s:.1f} s"
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except OSError as error:
+            return _words(error)
+        if code:
+            return _words(OSError(code, ""))
+        closing.pop_all()
+    return sock
+
+
+def _answered(sock: socket.socket, guard: Guard, limit_s: float) -> bool:
+    """Wait for it; false if nobody answered within so many seconds."""
+    until_s = monotonic() + limit_s
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_WRITE)
-        while not selector.select(TICK_S):
+        while not selector.select(min(TICK_S, max(until_s - monotonic(), 0))):
             guard(monotonic())
+            if monotonic() >= until_s:
+                return False
+    return True
 
 
-def resolve(
-    endpoint: Endpoint, guard: Guard
-) -> list[tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]]:
+def resolve(endpoint: Endpoint, guard: Guard) -> list[tuple[int, _Address]]:
     """The address family and the socket address of everything that the host name stands for.
 
     In a thread of its own: `getaddrinfo` has no timeout and no cancel.

@@ -14,7 +14,7 @@ from typing import Any
 from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerUnreachable
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.security import TlsSettings
-from dicom_retrieve_tui.network.clocks import TICK_S, Guard
+from dicom_retrieve_tui.network.clocks import TICK_S, Guard, Limit
 from dicom_retrieve_tui.network.connection import connect, untouched
 from dicom_retrieve_tui.network.tls_agreement import Agreement, read_certificate
 from dicom_retrieve_tui.network.tls_contexts import client_context, server_context
@@ -44,7 +44,7 @@ class TlsClient:
         self._context = client_context(settings)
         self._our_certificate = settings.certificate is not None
 
-    def secure(self, sock: socket.socket, peer: PeerAE, guard: Guard) -> "TlsSocket":
+    def secure(self, sock: socket.socket, peer: PeerAE, guard: Limit) -> "TlsSocket":
         """Shake hands over a connected socket, which is closed if that fails.
 
         Raises:
@@ -68,7 +68,7 @@ class TlsClient:
             raise _unreachable(str(peer), failure) from error
         return secured
 
-    def _names_of(self, endpoint: Endpoint, guard: Guard) -> list[str]:
+    def _names_of(self, endpoint: Endpoint, guard: Limit) -> list[str]:
         """Whom the peer's certificate is for, by a second look: a refused one is not shown to us.
 
         The chain is verified as before, and nothing is sent but the handshake.

@@ -28,6 +28,9 @@ from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, ve
 
 _GET = frozenset({"1.2.840.10008.5.1.4.1.2.2.3", "1.2.840.10008.5.1.4.1.2.1.3"})
 _SOON_S = 0.3
+_SHARED_S = 1.0
+"""For two addresses."""
+_NO_FAMILY = 12345
 
 
 @fault(1, user_reads="connection refused. Is the PACS running, is the port right")
@@ -116,6 +119,61 @@ def test_a_port_that_swallows_our_call_is_given_up_at_the_connect_timeout(tmp_pa
     finished = verdict_of(events)
     assert finished.verdict is Verdict.FAILED
     assert f"for a TCP connection to 127.0.0.1:{port}; nothing came" in finished.reason
+    return events
+
+
+def _two_addresses(
+    monkeypatch: pytest.MonkeyPatch, *ports: int, first_family: int = socket.AF_INET
+) -> PeerAE:
+    """A PACS whose name stands for several addresses."""
+
+    def known(*_args: object, **_named: object) -> list[object]:
+        families = (first_family, socket.AF_INET)
+        return [
+            (family, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for family, port in zip(families, ports, strict=True)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    return PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
+
+
+@fault(2, user_reads="complete")
+def test_an_address_that_swallows_our_call_leaves_time_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    with _black_hole() as swallows, RawPacs() as pacs:
+        given = settings(pacs.port, tmp_path, timeout_s=_SHARED_S)
+        peer = _two_addresses(monkeypatch, swallows, pacs.port)
+        events = run(get_plan(), replace(given, peer=peer))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    return events
+
+
+@fault(1, user_reads="complete")
+def test_an_address_of_a_family_that_we_do_not_have_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    """As IPv6 is on a machine without it, though the name server tells of it."""
+    with RawPacs() as pacs:
+        peer = _two_addresses(monkeypatch, 104, pacs.port, first_family=_NO_FAMILY)
+        events = run(get_plan(), replace(settings(pacs.port, tmp_path), peer=peer))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    return events
+
+
+@fault(2, user_reads="Cannot reach pacs.test:104: no answer within 0.5 s; connection refused.")
+def test_each_address_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        closed: int = probe.getsockname()[1]
+
+    with _black_hole() as swallows:
+        given = settings(closed, tmp_path, timeout_s=_SHARED_S)
+        events = run(get_plan(), replace(given, peer=_two_addresses(monkeypatch, swallows, closed)))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
     return events
 
 
