@@ -13,7 +13,7 @@ from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
-from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 
 if TYPE_CHECKING:
     import argparse
@@ -77,7 +77,7 @@ def main(
         # More than one line only where a UID list has more than one bad line.
         for line in f"{PROGRAM}: {error}".split("\n"):
             around.stderr.say(line)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancelled):
         return 130
     except Exception as error:  # noqa: BLE001 - the one place: whatever gets here is a bug
         from dicom_retrieve_tui.model.bug_report import bug_lines  # noqa: PLC0415 - 10 ms

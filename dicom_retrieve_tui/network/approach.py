@@ -12,7 +12,8 @@ from dicom_retrieve_tui.model.diagnosis import Check, Outcome, Step
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association, Caller, open_tls
 from dicom_retrieve_tui.network.clocks import Limit, within
-from dicom_retrieve_tui.network.connection import address_towards, connect, resolve
+from dicom_retrieve_tui.network.connection import connect
+from dicom_retrieve_tui.network.host_names import address_towards, resolve
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.pacs import query_retrieve
 from dicom_retrieve_tui.network.query import c_echo
@@ -42,7 +43,7 @@ class Approach:
         endpoint = self._caller.peer.endpoint
         found = resolve(endpoint, self._patience(f"the address of {endpoint.host}"))
         hosts = list(dict.fromkeys(str(address[0]) for _, address in found))
-        self.own_address = _own_address(Endpoint(host=hosts[0], port=endpoint.port))
+        self.own_address = self._own_address(Endpoint(host=hosts[0], port=endpoint.port))
         if hosts == [endpoint.host]:
             return Step.ok(Check.HOST, f"{endpoint.host} is an address.")
         return Step.ok(Check.HOST, f"{endpoint.host} is {', '.join(hosts)}.")
@@ -110,16 +111,15 @@ class Approach:
         answered = Step.ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
         return replace(answered, round_trip_s=round_trip_s)
 
+    def _own_address(self, towards: Endpoint) -> str:
+        try:
+            return address_towards(towards, self._patience(f"the address of {towards.host}"))
+        except ConfigError:
+            return ""
+
     def _patience(self, waiting_for: str) -> Limit:
         return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
 
 
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
-
-
-def _own_address(towards: Endpoint) -> str:
-    try:
-        return address_towards(towards)
-    except ConfigError:
-        return ""

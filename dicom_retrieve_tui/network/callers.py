@@ -7,29 +7,50 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from time import monotonic
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import Cancelled, ConfigError, PeerTimeout
 from dicom_retrieve_tui.model.callers import Address, AllowedCaller, Network
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.text import clean_text, quoted
+from dicom_retrieve_tui.network.clocks import within
+from dicom_retrieve_tui.network.host_names import look_up
 
 _LOOK_UP_AGAIN_S = 60.0
 """A name may move to another address during a long run."""
+_AGAIN_MAX_S = 5.0
+"""Nobody is let in or turned away meanwhile whose address is not known yet."""
 
 
 class Callers:
     """Knows who may call. Safe to use from several threads."""
 
-    def __init__(self, pacs_host: str, further: Iterable[AllowedCaller] = ()) -> None:
+    def __init__(
+        self,
+        pacs_host: str,
+        further: Iterable[AllowedCaller] = (),
+        *,
+        limit_s: float,
+        cancel: CancelToken,
+    ) -> None:
         """Look up every name.
+
+        Args:
+            pacs_host: The PACS, which may call.
+            further: Who else may.
+            limit_s: How long each name may take.
+            cancel: Ends the wait.
 
         Raises:
             ConfigError: A name in `further` is unknown. Whoever calls the PACS tells of that one's.
+            Cancelled: `cancel` was requested.
         """
+        self._cancel = cancel
         self._entries = (AllowedCaller(pacs_host), *further)
         self._lock = threading.Lock()
         self._addresses: dict[str, list[Address]] = {}
-        self._look_up()
+        self._look_up(limit_s)
         for each in self._entries[1:]:
             if not self._networks(each):
                 raise ConfigError(f"--accept-from {each}: the host {each.where!r} is unknown.")
@@ -45,7 +66,8 @@ class Callers:
             return None
         with self._lock:
             if monotonic() - self._looked_up_s > _LOOK_UP_AGAIN_S:
-                self._look_up()
+                with suppress(Cancelled):
+                    self._look_up(_AGAIN_MAX_S)
         return None if self._titles(caller, ours) else f"it is no address of {self}"
 
     def title_fault(self, address: str, ours: str, ae_title: str) -> str | None:
@@ -77,14 +99,23 @@ class Callers:
             return [network]
         return [ipaddress.ip_network(address) for address in self._addresses.get(entry.where, ())]
 
-    def _look_up(self) -> None:
+    def _look_up(self, limit_s: float) -> None:
         """Find the addresses of every name; one that is unknown just now keeps those it had."""
         for each in self._entries:
-            if each.network is None and (found := _look_up(each.where)):
+            if each.network is None and (found := self._addresses_of(each.where, limit_s)):
                 self._addresses[each.where] = found
         pacs = [network.network_address for network in self._networks(self._entries[0])]
         self._on_this_machine = any(map(_is_ours, pacs))
         self._looked_up_s = monotonic()
+
+    def _addresses_of(self, host: str, limit_s: float) -> list[Address]:
+        """All that a host name stands for; nothing if it is unknown, or nobody tells in time."""
+        patience = within(limit_s, f"the address of {host}", self._cancel)
+        try:
+            found = look_up(host, None, patience)
+        except (OSError, UnicodeError, PeerTimeout):
+            return []
+        return [plain_address(str(address[0])) for _, address in found]
 
 
 def plain_address(text: str) -> Address:
@@ -92,15 +123,6 @@ def plain_address(text: str) -> Address:
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return address if mapped is None else mapped
-
-
-def _look_up(host: str) -> list[Address]:
-    """All that a host name resolves to; nothing if it is unknown."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return [plain_address(str(each[4][0])) for each in found]
 
 
 def _is_ours(address: Address) -> bool:

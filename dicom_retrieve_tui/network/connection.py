@@ -6,26 +6,21 @@ second. There is no reactor and no queue: whoever needs bytes receives them.
 
 import contextlib
 import mmap
-import os
-import queue
 import selectors
 import socket
-import threading
 from contextlib import ExitStack
 from math import inf
 from time import monotonic
 
-from dicom_retrieve_tui.errors import AssociationAborted, ConfigError, PeerUnreachable
+from dicom_retrieve_tui.errors import AssociationAborted, PeerUnreachable
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.network.clocks import TICK_S, Guard, Limit
+from dicom_retrieve_tui.network.host_names import SocketAddress, reason_of, resolve
 from dicom_retrieve_tui.network.transport import Transport
 
 BUFFER_BYTES = 1 << 19
 """Holds several of the largest PDUs that we let a peer send."""
-
-_Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-"""Of a socket, by its family."""
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -131,7 +126,7 @@ class Connection:
         self._sock.close()
 
     def _lost(self, error: OSError) -> AssociationAborted:
-        return AssociationAborted(f"Lost the connection to {self.peer}: {_words(error)}.")
+        return AssociationAborted(f"Lost the connection to {self.peer}: {reason_of(error)}.")
 
 
 def _tune(sock: Transport) -> None:
@@ -175,12 +170,12 @@ def connect(endpoint: Endpoint, guard: Limit) -> socket.socket:
     )
 
 
-def _call(family: int, address: _Address, guard: Guard, limit_s: float) -> socket.socket | str:
+def _call(family: int, address: SocketAddress, guard: Guard, limit_s: float) -> socket.socket | str:
     """A socket that is connected within so many seconds, or why there is none."""
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:  # a family that this machine does not have
-        return _words(error)
+        return reason_of(error)
     with ExitStack() as closing:
         closing.callback(sock.close)
         try:
@@ -190,9 +185,9 @@ def _call(family: int, address: _Address, guard: Guard, limit_s: float) -> socke
                 return f"no answer within {limit_s:.1f} s"
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         except OSError as error:
-            return _words(error)
+            return reason_of(error)
         if code:
-            return _words(OSError(code, ""))
+            return reason_of(OSError(code, ""))
         closing.pop_all()
     return sock
 
@@ -207,62 +202,3 @@ def _answered(sock: socket.socket, guard: Guard, limit_s: float) -> bool:
             if monotonic() >= until_s:
                 return False
     return True
-
-
-def resolve(endpoint: Endpoint, guard: Guard) -> list[tuple[int, _Address]]:
-    """The address family and the socket address of everything that the host name stands for.
-
-    In a thread of its own: `getaddrinfo` has no timeout and no cancel.
-
-    Raises:
-        PeerUnreachable: There is no such name.
-        PeerTimeout, Cancelled: The guard says that waiting is over.
-    """
-    answers: queue.SimpleQueue[object] = queue.SimpleQueue()
-
-    def look_up() -> None:
-        try:
-            answers.put(socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            answers.put(error)
-
-    threading.Thread(target=look_up, name="resolve", daemon=True).start()
-    while True:
-        try:
-            answer = answers.get(timeout=TICK_S)
-            break
-        except queue.Empty:
-            guard(monotonic())
-    if not isinstance(answer, list):
-        raise PeerUnreachable(
-            f"Cannot find the host {endpoint.host!r}: {_words(answer)}.",
-            next_step="Check its spelling.",
-            retryable=False,
-        )
-    return [(family, address) for family, _, _, _, address in answer]
-
-
-def address_towards(endpoint: Endpoint) -> str:
-    """Our own address on the interface that leads to `endpoint`.
-
-    Raises:
-        ConfigError: The host is unknown, or no interface leads there.
-    """
-    try:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
-        family, kind, _, _, address = found[0]
-        with socket.socket(family, kind) as probe:
-            probe.connect(address)  # a datagram socket only picks its route: nothing is sent
-            return str(probe.getsockname()[0])
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(
-            f"Cannot tell on which address to listen for {endpoint}: {_words(error)}. "
-            "Name one with --listen HOST:PORT."
-        ) from error
-
-
-def _words(error: object) -> str:
-    """The reason alone, without errno and file names."""
-    if isinstance(error, OSError):
-        return (error.strerror or os.strerror(error.errno or 0)).lower()
-    return str(error)

@@ -9,7 +9,6 @@ Source: PS3.4 annex B, PS3.8 section 9.1.2.
 import contextlib
 import errno
 import logging
-import os
 import socket
 import threading
 from types import TracebackType
@@ -121,8 +120,8 @@ class StorageScp:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
-            # The text of the error itself names the address a second time.
-            reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
+            # `create_server` names the address a second time; of an unknown name only it knows.
+            reason = (error.strerror or str(error)).partition(" (while ")[0].lower()
             raise ConfigError(
                 f"Cannot listen on {host} port {port}: {reason}.",
                 next_step=_OF_ANOTHER if error.errno == errno.EADDRNOTAVAIL else _ANOTHER_PORT,

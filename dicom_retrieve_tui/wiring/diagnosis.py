@@ -23,11 +23,10 @@ from dicom_retrieve_tui.model.diagnosis import (
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.clocks import Clocks
-from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.examination import Examination
 from dicom_retrieve_tui.network.questions import Listening
 from dicom_retrieve_tui.wiring.calling import caller_for
-from dicom_retrieve_tui.wiring.listening import listen
+from dicom_retrieve_tui.wiring.listening import listen, our_address
 from dicom_retrieve_tui.wiring.retrieval import retrieve
 
 
@@ -41,7 +40,7 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     clocks = Clocks.from_timeout(settings.timeout_s)
     listening = None
     if settings.listen is not None:
-        bind = partial(listen, clocks, settings, plan)
+        bind = partial(listen, clocks, settings, plan, cancel)
         listening = Listening(settings.listen[1], bind)
     examination = Examination(caller_for(settings, clocks, cancel), plan, listening)
     steps: list[Step] = []
@@ -77,7 +76,8 @@ def tell_administrator(plan: Plan, settings: Settings) -> tuple[str, ...]:
     """What the administrator of the PACS needs to know of us, a sentence each."""
     host, port = settings.listen or (None, None)
     try:
-        address = host or address_towards(settings.peer.endpoint)
+        clocks = Clocks.from_timeout(settings.timeout_s)
+        address = host or our_address(clocks, settings, CancelToken())
     except ConfigError:
         address = ""
     us = OurSide(calling_ae_title=settings.calling_ae_title, address=address, listening_port=port)

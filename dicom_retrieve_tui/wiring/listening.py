@@ -2,22 +2,35 @@
 
 from typing import TYPE_CHECKING
 
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.callers import Callers
-from dicom_retrieve_tui.network.clocks import Clocks
-from dicom_retrieve_tui.network.connection import address_towards
+from dicom_retrieve_tui.network.clocks import Clocks, within
+from dicom_retrieve_tui.network.host_names import address_towards
 from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsServer
 
 
-def listen(clocks: Clocks, settings: Settings, plan: Plan, reception: Reception) -> StorageScp:
-    """Be ready to be called, by those who may; entering the context binds the port."""
+def listen(
+    clocks: Clocks, settings: Settings, plan: Plan, cancel: CancelToken, reception: Reception
+) -> StorageScp:
+    """Be ready to be called, by those who may; entering the context takes calls.
+
+    Raises:
+        ConfigError: The port cannot be bound, or a name is unknown.
+        Cancelled: `cancel` was requested while a name was looked up.
+    """
     host, port = settings.listen or (None, 0)
-    host = host or address_towards(settings.peer.endpoint)
-    callers = Callers(settings.peer.endpoint.host, settings.accept_from)
+    host = host or our_address(clocks, settings, cancel)
+    callers = Callers(
+        settings.peer.endpoint.host,
+        settings.accept_from,
+        limit_s=clocks.connect_s,
+        cancel=cancel,
+    )
     ae_title = plan.move_destination or settings.calling_ae_title
     return StorageScp(
         reception,
@@ -29,6 +42,18 @@ def listen(clocks: Clocks, settings: Settings, plan: Plan, reception: Reception)
         tls=tls_server(settings),
         max_pdu_bytes=settings.max_pdu_bytes,
     )
+
+
+def our_address(clocks: Clocks, settings: Settings, cancel: CancelToken) -> str:
+    """The address of this machine that leads to the PACS.
+
+    Raises:
+        ConfigError: There is none, or nobody can tell.
+        Cancelled: `cancel` was requested.
+    """
+    endpoint = settings.peer.endpoint
+    patience = within(clocks.connect_s, f"the address of {endpoint.host}", cancel)
+    return address_towards(endpoint, patience)
 
 
 def tls_server(settings: Settings) -> "TlsServer | None":

@@ -16,13 +16,12 @@ from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.status import try_c_move
 from dicom_retrieve_tui.network.clocks import Clocks
-from dicom_retrieve_tui.network.connection import address_towards
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.wiring.calling import caller_for
-from dicom_retrieve_tui.wiring.listening import listen
+from dicom_retrieve_tui.wiring.listening import listen, our_address
 
 _BACKOFF = Backoff()
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - to be told apart, not to be bound
@@ -37,6 +36,7 @@ def retrieve(
 
     Raises:
         ConfigError: Before the first event: the output folder or the listening port cannot be used.
+        Cancelled: Before the first event, too: `cancel` was requested.
     """
     session = open_session(plan, settings, cancel, backoff)
     session.finish()
@@ -59,6 +59,7 @@ def open_session(
 
     Raises:
         ConfigError: The output folder or the listening port cannot be used.
+        Cancelled: `cancel` was requested before all was ready.
     """
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
@@ -75,7 +76,7 @@ def open_session(
         unused.callback(store.close)
         desk = Desk(store, outbox.append)
         _note_dangers(settings, outbox)
-        scp = _storage_scp(desk, clocks, settings, plan)
+        scp = _storage_scp(desk, clocks, settings, plan, cancel)
         if scp is not None:
             unused.enter_context(scp)
         run = _run(plan, settings, clocks, outbox, cancel)
@@ -87,7 +88,7 @@ def open_session(
             backoff=backoff,
             queue=run.queue,
             instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
-            listening_at=_reachable_at(scp, settings, desk) if scp else "",
+            listening_at=_reachable_at(scp, clocks, settings, desk, cancel) if scp else "",
         )
 
         def report() -> None:
@@ -134,11 +135,15 @@ def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
         outbox.append(Noted(study_instance_uid=None, text=words))
 
 
-def _storage_scp(desk: Desk, clocks: Clocks, settings: Settings, plan: Plan) -> StorageScp | None:
-    return None if settings.listen is None else listen(clocks, settings, plan, desk)
+def _storage_scp(
+    desk: Desk, clocks: Clocks, settings: Settings, plan: Plan, cancel: CancelToken
+) -> StorageScp | None:
+    return None if settings.listen is None else listen(clocks, settings, plan, cancel, desk)
 
 
-def _reachable_at(scp: StorageScp, settings: Settings, desk: Desk) -> str:
+def _reachable_at(
+    scp: StorageScp, clocks: Clocks, settings: Settings, desk: Desk, cancel: CancelToken
+) -> str:
     """Host and port as the PACS needs them; a word if we listen where nobody thought of."""
     if scp.host not in _EVERYWHERE:
         return f"{scp.host}:{scp.port}"
@@ -147,4 +152,4 @@ def _reachable_at(scp: StorageScp, settings: Settings, desk: Desk) -> str:
         "says; --listen PORT alone takes only the one towards the PACS."
     )
     desk.emit(Noted(study_instance_uid=None, text=text))
-    return f"{address_towards(settings.peer.endpoint)}:{scp.port}"
+    return f"{our_address(clocks, settings, cancel)}:{scp.port}"

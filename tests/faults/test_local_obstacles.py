@@ -1,13 +1,29 @@
 """What is in the way on our own side before anything is sent: a port in use, a folder in use."""
 
+import os
+import signal
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from dicom_retrieve_tui.model.events import AttemptFailed
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
-from tests.faults.processes import Command, assert_whole, c_get, receiving, retrieve, until
+from tests.faults.processes import (
+    Command,
+    assert_whole,
+    c_get,
+    receiving,
+    retrieve,
+    retrieve_here,
+    until,
+)
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.runs import STUDY, files_in, move_plan, of_kind, run, settings, verdict_of
@@ -31,6 +47,78 @@ def test_a_port_in_use_is_told_before_anything_is_sent(tmp_path: Path) -> str:
     assert not output.exists()
     assert f"Cannot listen on 127.0.0.1 port {port}" in result.stderr
     return result.stderr
+
+
+@contextmanager
+def _silent_name_server(
+    monkeypatch: pytest.MonkeyPatch, when_asked: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Never answers, and says when it was asked."""
+    over = threading.Event()
+
+    def silent(*_args: object, **_named: object) -> NoReturn:
+        when_asked()
+        over.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    try:
+        yield
+    finally:
+        over.set()
+
+
+@fault(1, user_reads="nobody told within 1 s what that name stands for. Name one with --listen")
+def test_a_silent_name_server_does_not_keep_us_from_listening_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    with _silent_name_server(monkeypatch):
+        result = retrieve_here(*_listening("pacs.test", tmp_path), "--timeout", 0.6)
+
+    assert result.exit_code == 1
+    return result.stderr
+
+
+@fault(1, user_reads="--accept-from gateway.test: the host 'gateway.test' is unknown.")
+def test_a_silent_name_server_is_not_waited_for_when_others_are_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    with _silent_name_server(monkeypatch):
+        result = retrieve_here(
+            *_listening("127.0.0.1", tmp_path, listen="127.0.0.1:4242"),
+            *("--accept-from", "gateway.test", "--timeout", _SOON_S),
+        )
+
+    assert result.exit_code == 1
+    return result.stderr
+
+
+@fault(40, user_reads="stopping")
+def test_an_interruption_ends_the_wait_for_a_name_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    with _silent_name_server(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
+        result = retrieve_here(*_listening("pacs.test", tmp_path))
+
+    assert result.exit_code == 130
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+@fault(42, user_reads="Cannot listen on nobody.invalid port 4242: ")
+def test_an_address_to_listen_on_that_is_unknown_is_told(tmp_path: Path) -> str:
+    result = retrieve_here(*_listening("127.0.0.1", tmp_path, listen="nobody.invalid:4242"))
+
+    assert result.exit_code == 1
+    assert "unknown error" not in result.stderr
+    return result.stderr
+
+
+def _listening(host: str, output: Path, listen: str = "4242") -> list[object]:
+    return [
+        f"pacs://{host}:104", "--move-dest", "DRTUI", "--output", output, "--listen", listen,
+        "--study-uid", STUDY,
+    ]  # fmt: skip
 
 
 class _CannotConnect(RawPacs):
