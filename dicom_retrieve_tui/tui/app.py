@@ -31,6 +31,7 @@ from dicom_retrieve_tui.tui.aftermath import list_failed, told_of
 from dicom_retrieve_tui.tui.commands import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.finding import Find, FindEach, Finder
+from dicom_retrieve_tui.tui.hang_up import INTERRUPTED, HangUp
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.keymap import judge_keys
 from dicom_retrieve_tui.tui.keyring import Keyring
@@ -54,9 +55,6 @@ _Answered = TypeVar("_Answered")
 
 _FIND_ENDS_S = 1.0
 """A search that is stopped looks up several times a second."""
-
-_TERMINATED = 130
-"""Exit code where a signal ended us, as without a screen."""
 
 
 class RetrieveApp(KeysInTurn[None]):
@@ -165,8 +163,10 @@ class RetrieveApp(KeysInTurn[None]):
         """Take the user's keys, and say what there is to know of settings and history."""
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not everywhere
             asyncio.get_running_loop().add_signal_handler(
-                signal.SIGTERM, partial(self.exit, return_code=_TERMINATED)
+                signal.SIGTERM, partial(self.exit, return_code=INTERRUPTED)
             )
+        if not self.is_headless:
+            HangUp(stop=self.stop, leave=partial(self.exit, return_code=INTERRUPTED)).heed()
         keys, faults = judge_keys(self._likes.held.keys)
         self.set_keymap(keys)
         self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))
@@ -248,6 +248,11 @@ class RetrieveApp(KeysInTurn[None]):
             self.notify("Cancelling; at most three seconds.")
             await asyncio.to_thread(self.jobs.close)
             self.exit()
+
+    def stop(self) -> None:
+        """Stop what runs, and wait for it: at most some seconds. Any thread may do so."""
+        self.finder.close(_FIND_ENDS_S)
+        self.jobs.close()
 
     def _fatal_error(self) -> None:
         """Show a bug without the values of variables, which may be patients.
@@ -357,6 +362,5 @@ def run_app(app: RetrieveApp) -> int:
     try:
         app.run()
     finally:
-        app.finder.close(_FIND_ENDS_S)
-        app.jobs.close()
+        app.stop()
     return app.return_code or 0

@@ -4,12 +4,14 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +19,9 @@ import pyte
 
 PATIENCE_S = 20.0
 """Longest wait for anything; nothing waits that long unless it hangs."""
+
+_STUCK_S = 1.0
+"""The application looks four times a second: one that does not is stuck."""
 
 _LOCAL_FLAGS = 3
 """Index of the flags with ECHO and ICANON in what `termios.tcgetattr` returns."""
@@ -26,8 +31,21 @@ class Terminal:
     """A terminal with a program in it, which leaving it ends."""
 
     def __init__(
-        self, argv: Sequence[str], size: tuple[int, int], environ: Mapping[str, str]
+        self,
+        argv: Sequence[str],
+        size: tuple[int, int],
+        environ: Mapping[str, str],
+        *,
+        ignored: Collection[signal.Signals] = (),
     ) -> None:
+        """Start the program.
+
+        Args:
+            argv: What to start.
+            size: Columns and lines.
+            environ: Its environment.
+            ignored: Signals that it finds ignored, as `nohup` leaves them.
+        """
         self.columns, self.lines = size
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -38,6 +56,14 @@ class Terminal:
         self._found = termios.tcgetattr(self._slave)
         # Whoever runs the tests may have said how large their own terminal is.
         kept = {name: text for name, text in environ.items() if name not in {"COLUMNS", "LINES"}}
+        self._open = {self._master, self._slave}
+
+        def begin() -> None:
+            # Its controlling terminal, as a shell would give it one: it hears of another size.
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
         self.process = subprocess.Popen(
             argv,
             stdin=self._slave,
@@ -45,8 +71,7 @@ class Terminal:
             stderr=self._slave,
             env={**kept, "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"},
             start_new_session=True,
-            # Its controlling terminal, as a shell would give it one: it hears of another size.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads
+            preexec_fn=begin,  # noqa: PLW1509 - no threads
         )
 
     def __enter__(self) -> Self:
@@ -61,8 +86,8 @@ class Terminal:
         with suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
-        os.close(self._master)
-        os.close(self._slave)
+        for descriptor in self._open:
+            os.close(descriptor)
 
     @property
     def text(self) -> str:
@@ -90,6 +115,31 @@ class Terminal:
         self.columns, self.lines = columns, lines
         self._screen.resize(lines, columns)
         self._set_size()
+
+    def stall(self, keys: str) -> None:
+        """Let the line take nothing, as one that broke, until the program waits for it.
+
+        Args:
+            keys: What has the program draw, and is typed again and again.
+        """
+        termios.tcflow(self._slave, termios.TCOOFF)
+        seen, since_s = -1, time.monotonic()
+        while time.monotonic() - since_s < _STUCK_S:
+            self.type(keys)
+            self._read(0.05)
+            if (turns := self._turns()) != seen:
+                seen, since_s = turns, time.monotonic()
+
+    def _turns(self) -> int:
+        """How often the program's main thread has waited for anything."""
+        status = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/status").read_text()
+        return sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
+
+    def hang_up(self) -> int:
+        """Close the window; the exit code of the program, which has nobody to tell any more."""
+        self._open.remove(self._master)
+        os.close(self._master)
+        return self.process.wait(PATIENCE_S)
 
     def shows(self, *texts: str) -> None:
         """Wait until all of these stand on the screen."""
