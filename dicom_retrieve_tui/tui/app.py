@@ -39,16 +39,15 @@ from dicom_retrieve_tui.tui.keys_in_turn import KeysInTurn
 from dicom_retrieve_tui.tui.likes import Likes
 from dicom_retrieve_tui.tui.memory import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
+from dicom_retrieve_tui.tui.profile_choice import Copyable, ProfileChoice
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.store import ProgressStore
-from dicom_retrieve_tui.tui.widgets.header_line import echo_text
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.inquiry import Contact
-    from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, Tried
+    from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked
     from dicom_retrieve_tui.tui.shelf import ProfileShelf
-    from dicom_retrieve_tui.tui.terms import Terms
 
 _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")
@@ -82,13 +81,6 @@ class RetrieveApp(KeysInTurn[None]):
             super().__init__()
             self.ended = ended
             self.listed = listed
-
-    class Copyable(Message):
-        """A text for the clipboard; posted by the thread that found it out."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     def __init__(
         self,
@@ -135,8 +127,7 @@ class RetrieveApp(KeysInTurn[None]):
         self.finder = Finder(partial(_unlocked, find, keyring))
         self._find_each = partial(_unlocked, find_each, keyring)
         self._failed_lists = FailedLists()
-        self._shelf = shelf
-        self._contact = contact and replace(contact, keyring=keyring)
+        self._profiles = self._choice_of(shelf, contact)
         self._likes = Likes(settings)
         self._presets, self._text = presets, text
         self._preset = preset or self._likes.held.profile
@@ -170,8 +161,8 @@ class RetrieveApp(KeysInTurn[None]):
         keys, faults = judge_keys(self._likes.held.keys)
         self.set_keymap(keys)
         self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))
-        if not self._presets:
-            self._begin()
+        if not self._presets and self._profiles is not None:
+            self._profiles.begin()
 
     def on_ready(self) -> None:
         """The first frame is there: look what earlier runs left."""
@@ -200,22 +191,19 @@ class RetrieveApp(KeysInTurn[None]):
 
     def action_profiles(self) -> None:
         """Show the saved profiles."""
-        from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen  # noqa: PLC0415 - not for the first frame
-
-        if self._shelf is not None and self._contact is not None:
-            screen = ProfilesScreen(self._shelf, self._contact, self._main.profile)
-            self.push_screen(screen, self._chosen)
+        if self._profiles is not None:
+            self._profiles.show()
 
     def on_main_screen_profile_chosen(self, event: MainScreen.ProfileChosen) -> None:
         """Start with this one next time."""
-        self._tell(self._likes.like_profile(event.name))
+        self._like_profile(event.name)
 
     def on_administrator_asked(self, event: "AdministratorAsked") -> None:
         """Find out our address in a thread, and copy."""
-        if self._contact is not None:
-            self.run_worker(partial(self._ask_own_address, self._contact, event.terms), thread=True)
+        if self._profiles is not None:
+            self._profiles.find_out_address(event.terms)
 
-    def on_retrieve_app_copyable(self, event: Copyable) -> None:
+    def on_copyable(self, event: Copyable) -> None:
         """Put it on the clipboard, and show what it is."""
         self.copy_to_clipboard(event.text)
         self.notify(f"Copied:\n{event.text}", timeout=8, markup=False)
@@ -272,44 +260,21 @@ class RetrieveApp(KeysInTurn[None]):
         assert isinstance(screen, MainScreen)  # noqa: S101 - it is the default screen
         return screen
 
-    def _begin(self) -> None:
-        """First use: ask for the PACS; where a file is there, but of no use, show what is wrong."""
-        from dicom_retrieve_tui.tui.screens.profile import ProfileScreen  # noqa: PLC0415 - not for the first frame
+    def _choice_of(
+        self, shelf: "ProfileShelf | None", contact: "Contact | None"
+    ) -> ProfileChoice | None:
+        if shelf is None or contact is None:
+            return None
+        return ProfileChoice(
+            self,
+            shelf,
+            replace(contact, keyring=self._keyring),
+            main=lambda: self._main,
+            chosen=self._like_profile,
+        )
 
-        if self._shelf is None or self._contact is None:
-            return
-        if any(self._shelf.profiles()):
-            self.action_profiles()
-        else:
-            draft = self._shelf.new()
-            screen = ProfileScreen(self._shelf, self._contact, draft, title="Your PACS")
-            self.push_screen(screen, self._answered)
-
-    def _answered(self, tried: "Tried | None") -> None:
-        if tried is None:
-            self._use(None)
-        else:
-            self._use(tried.name, echo=echo_text(tried.round_trip_s))
-
-    def _chosen(self, name: str | None) -> None:
-        self._use(name)
-
-    def _use(self, name: str | None, *, echo: str = "") -> None:
-        """Take the profiles as they are now, and this one, else the one in use, else the first."""
-        if self._shelf is None:
-            return
-        presets, _ = self._shelf.presets()
-        names = [each.name for each in presets]
-        if name in names:
-            self._main.action_new()
-            self._tell(self._likes.like_profile(name))
-        else:
-            name = self._main.profile
-        chosen = name if name in names else next(iter(names), "")
-        self._main.take_presets(presets, chosen, echo=echo)
-
-    def _ask_own_address(self, contact: "Contact", terms: "Terms") -> None:
-        self.post_message(self.Copyable(contact.for_administrator(terms)))
+    def _like_profile(self, name: str) -> None:
+        self._tell(self._likes.like_profile(name))
 
     def _tell(self, fault: str) -> None:
         if fault:

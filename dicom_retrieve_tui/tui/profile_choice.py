@@ -1,0 +1,96 @@
+"""Which profile is in use: the first one is asked for, and those that there are can be chosen from.
+
+The windows are loaded when they are wanted: the first frame waits for none.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.message import Message
+
+from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.widgets.header_line import echo_text
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.tui.screens.profile import Tried
+
+
+class Copyable(Message):
+    """A text for the clipboard; posted by the thread that found it out."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class ProfileChoice:
+    """Opens the windows about profiles, and has the main screen use what was chosen there."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        shelf: ProfileShelf,
+        contact: Contact,
+        *,
+        main: Callable[[], MainScreen],
+        chosen: Callable[[str], object],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            app: Opens the windows, and gets `Copyable`.
+            shelf: The file of the profiles.
+            contact: Asks a PACS if it would work with us.
+            main: The main screen.
+            chosen: Told what somebody chose, to begin with it next time.
+        """
+        self._app, self._shelf, self._contact = app, shelf, contact
+        self._main, self._chosen = main, chosen
+
+    def begin(self) -> None:
+        """First use: ask for the PACS; where a file is there, but of no use, show what is wrong."""
+        from dicom_retrieve_tui.tui.screens.profile import ProfileScreen  # noqa: PLC0415 - not for the first frame
+
+        if any(self._shelf.profiles()):
+            self.show()
+        else:
+            draft = self._shelf.new()
+            screen = ProfileScreen(self._shelf, self._contact, draft, title="Your PACS")
+            self._app.push_screen(screen, self._take_first)
+
+    def show(self) -> None:
+        """Show the saved profiles."""
+        from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen  # noqa: PLC0415 - not for the first frame
+
+        screen = ProfilesScreen(self._shelf, self._contact, self._main().profile)
+        self._app.push_screen(screen, self._take)
+
+    def find_out_address(self, terms: Terms) -> None:
+        """Find out, in a thread, what an administrator needs to know of us; `Copyable` tells it."""
+        self._app.run_worker(partial(self._ask_own_address, terms), thread=True)
+
+    def _ask_own_address(self, terms: Terms) -> None:
+        self._app.post_message(Copyable(self._contact.for_administrator(terms)))
+
+    def _take_first(self, tried: "Tried | None") -> None:
+        if tried is None:
+            self._take(None)
+        else:
+            self._take(tried.name, echo=echo_text(tried.round_trip_s))
+
+    def _take(self, name: str | None, *, echo: str = "") -> None:
+        """Take the profiles as they are now, and this one, else the one in use, else the first."""
+        presets, _ = self._shelf.presets()
+        names = [each.name for each in presets]
+        if name in names:
+            self._main().action_new()
+            self._chosen(name)
+        else:
+            name = self._main().profile
+        chosen = name if name in names else next(iter(names), "")
+        self._main().take_presets(presets, chosen, echo=echo)
