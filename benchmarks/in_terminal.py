@@ -21,6 +21,8 @@ from tests.tui.terminal import Terminal
 _SIZE = (160, 45)
 _IDLE_S = 10.0
 _SETTLE_S = 2.0
+_LAST_FIELD = "Retries"
+"""The fields of the form come after the first frame."""
 
 
 def retrieve(folder: Path, *args: str) -> dict[str, float]:
@@ -30,7 +32,7 @@ def retrieve(folder: Path, *args: str) -> dict[str, float]:
     argv = [PYTHON, "-m", "benchmarks.screen", str(figures), port, called, str(folder)]
     with Terminal([*argv, parallel, rows, *uids], _SIZE, os.environ) as terminal:
         told = f"{len(uids)} UID" if len(uids) > 1 else "1 UID"
-        terminal.shows(told, "Retrieve")
+        terminal.shows(told, _LAST_FIELD)  # the start is over
         if rows != "0":
             terminal.shows(f"0/{int(rows):,} studies")
         terminal.type("\r")

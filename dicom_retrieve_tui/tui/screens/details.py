@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.text import clean_text
@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.wording import count, duration_text, folder_text, 
 from dicom_retrieve_tui.tui.patients import shown_patient
 from dicom_retrieve_tui.tui.rows import Details, State
 from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _PERIOD_S = 0.25
 _LINE_MAX = 100
@@ -151,7 +152,7 @@ class DetailsScreen(ModalScreen[None]):
         with VerticalScroll() as frame:
             frame.border_title = "Study"
             yield Static("", id="details", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Look now, and again."""

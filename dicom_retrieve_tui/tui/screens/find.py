@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.person_name import name_text
@@ -26,6 +26,7 @@ from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.unlocking import unlock
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 
 _PERIOD_S = 0.25
@@ -86,7 +87,7 @@ class FindScreen(Screen[list[Wanted] | None]):
         yield SearchPane(self._finder.draft, id="search")
         yield FoundTable(id="found")
         yield Static("", id="find-told", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Show what is there, and go on to look."""
@@ -104,7 +105,7 @@ class FindScreen(Screen[list[Wanted] | None]):
 
     def on_resize(self) -> None:
         """Leave out the spaces between the keys where they would push the last one out."""
-        self.query_one(Footer).compact = self.size.width < _ROOMY
+        self.query_one(KeysLine).compact = self.size.width < _ROOMY
 
     @property
     def table(self) -> FoundTable:

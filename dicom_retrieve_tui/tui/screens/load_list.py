@@ -10,12 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
-from textual.widgets import DirectoryTree, Footer, Input, Static
+from textual.widgets import DirectoryTree, Input, Static
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.bounds import read_at_most
 from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
 from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
@@ -121,7 +122,7 @@ numbers and patient IDs are looked up before anything is retrieved."""
             yield Static(id="load-kind", markup=False)
             yield Static("", id="load-verdict", markup=False)
             yield DirectoryTree(Path.cwd())
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Type at once."""

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.finding import FindEach
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
 class LookingUpScreen(ModalScreen[LookedUp | None]):
@@ -72,7 +73,7 @@ class LookingUpScreen(ModalScreen[LookedUp | None]):
             frame.border_title = "Looking up"
             frame.border_subtitle = "esc retrieves nothing"
             yield Static(self._told(0), id="looked", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Begin to ask."""

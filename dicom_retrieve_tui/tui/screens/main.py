@@ -14,7 +14,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import FailedLists
@@ -29,6 +28,7 @@ from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, Peering
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
@@ -130,7 +130,7 @@ class MainScreen(Screen[None]):
                 yield self._queue
                 yield EventsPane(id="events")
         yield TotalLine(id="total")
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -143,7 +143,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Leave out the spaces between the keys where they would push the last one out."""
-        self.query_one(Footer).compact = event.size.width < ROOMY
+        self.query_one(KeysLine).compact = event.size.width < ROOMY
 
     @property
     def table(self) -> QueueTable:

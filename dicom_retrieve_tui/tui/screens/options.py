@@ -8,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from dicom_retrieve_tui.tui.form import Draft, faults
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 
 
@@ -46,7 +47,7 @@ class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
             frame.border_title = "Options of what is added next"
             frame.border_subtitle = "enter uses them · esc leaves them as they were"
             yield self._form
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Go to the field that needs it, or to the first."""

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -21,6 +21,7 @@ from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
 from dicom_retrieve_tui.tui.shelf import Changed, Draft, ProfileShelf
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.unlocking import unlock
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 
 
@@ -117,7 +118,7 @@ class ProfileScreen(ModalScreen[Tried | None]):
             frame.border_subtitle = "enter saves and asks the PACS"
             yield self._form
             yield Static("", id="told", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Go to the first field, or to the guilty one."""

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -25,6 +25,7 @@ from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileSc
 from dicom_retrieve_tui.tui.shelf import Draft, ProfileShelf, Saved
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.unlocking import unlock
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _NONE = "No profile is saved yet; n adds your PACS."
 
@@ -99,7 +100,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             yield OptionList(markup=False, id="profiles")
             with VerticalScroll(can_focus=False):
                 yield Static("", id="told", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Read the file."""

@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from dicom_retrieve_tui.config.secrets import Question
 from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
 class _MaskedInput(Input):
@@ -72,7 +73,7 @@ class SecretScreen(ModalScreen[Secret | None]):
                 yield Static(self._fault, markup=False, id="secret-fault")
             hint = f" {_upper(question.hint)}." if question.hint else ""
             yield Static(f"Kept in memory until you quit.{hint}", markup=False, id="secret-hint")
-        yield Footer(show_command_palette=False)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Wait for the answer."""

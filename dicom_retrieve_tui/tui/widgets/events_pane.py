@@ -7,11 +7,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Log
 
 from dicom_retrieve_tui.tui.rows import Line
+from dicom_retrieve_tui.tui.widgets.growing import Growing
 
 _LINES_MAX = 2000
 
 
-class EventsPane(Log):
+class EventsPane(Log, Growing):
     """The time, and what happened."""
 
     HELP: ClassVar[str] = """\

@@ -13,13 +13,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
 from dicom_retrieve_tui.tui.columns import Column, cell_text, columns_for, header_text
 from dicom_retrieve_tui.tui.listing import CYCLE, Listing, View
 from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+from dicom_retrieve_tui.tui.widgets.growing import Growing
 
 _EMPTY = (
     "Nothing is queued yet.",
@@ -38,7 +38,7 @@ _CLASSES = {
 }
 
 
-class QueueTable(ScrollView, can_focus=True, inherit_bindings=False):
+class QueueTable(Growing, can_focus=True, inherit_bindings=False):
     """One line for each study, below a header that stays."""
 
     HELP = """\
@@ -303,9 +303,7 @@ else on the one under the cursor."""
         )
 
     def _measure(self) -> None:
-        size = Size(self.scrollable_content_region.width, len(self._listing) + 1)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self.virtual_size = Size(0, len(self._listing) + 1)  # what is too wide is cut
         self.refresh()
 
     def _settle(self, index: int | None) -> None:

@@ -228,7 +228,12 @@ class RetrievePane(Vertical):
 
     def _say(self, text: str, kind: str) -> None:
         place = self.query_one("#verdict", Static)
-        place.update(text)
+        place.update(text, layout=False)
+        if (
+            place.get_content_height(place.size, self.app.size, place.size.width)
+            != place.size.height
+        ):
+            place.refresh(layout=True)
         place.set_class(kind == "bad", "-bad")
         place.set_class(kind == "good", "-good")
 
