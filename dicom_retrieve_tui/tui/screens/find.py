@@ -51,7 +51,7 @@ class FindScreen(Screen[list[Wanted] | None]):
             border-title-color: $text-muted;
             border-subtitle-color: $text-muted;
         }
-        & #search:focus-within, & #found:focus {
+        & #search.-entered, & #found:focus {
             border: round $primary;
             border-title-color: $text;
         }

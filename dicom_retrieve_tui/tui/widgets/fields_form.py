@@ -5,8 +5,10 @@ from itertools import groupby
 from typing import Protocol
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Input, Label, Select, Static
+from textual.containers import VerticalScroll
+from textual.widgets import Input, Select, Static
+
+from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
 
 
 class Field(Protocol):
@@ -39,10 +41,6 @@ class FieldsForm(VerticalScroll, can_focus=False):
     DEFAULT_CSS = """
     FieldsForm {
         height: auto;
-        & .row { height: 1; }
-        & .row > Label { width: 9; color: $text-muted; }
-        & Input { width: 1fr; }
-        & Select { width: 1fr; }
         & .heading { color: $text-accent; text-style: bold; }
         & .fault { height: auto; margin-left: 9; color: $text-error; display: none; }
         & .fault.-shown { display: block; }
@@ -79,9 +77,7 @@ class FieldsForm(VerticalScroll, can_focus=False):
             if heading:
                 yield Static(heading, classes="heading")
             for field in fields:
-                with Horizontal(classes="row"):
-                    yield Label(field.label)
-                    yield self._editor(field)
+                yield FieldRow(field.label, self._editor(field))
                 yield Static("", classes="fault", id=f"fault-{field.name}", markup=False)
 
     def fill(self, texts: Mapping[str, str]) -> None:

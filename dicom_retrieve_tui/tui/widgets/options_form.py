@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Label, Select, Static
+from textual.widgets import Input, Select, Static
 
 from dicom_retrieve_tui.tui.form import CARRIED, FIELDS, Draft, carried_text, defaults, faults
+from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
 from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
 
 _PROFILE = "profile"
@@ -70,15 +70,14 @@ keep the options with which they were added."""
 
     def compose(self) -> ComposeResult:
         """A line for the profile, if there are any, and one for each field."""
-        with Horizontal(classes="row", id="row-profile"):
-            yield Label("Profile")
-            yield Select[str](
-                [(name, name) for name in self._presets],
-                prompt="none",
-                value=self._preset if self._preset in self._presets else Select.NULL,
-                compact=True,
-                id=f"field-{_PROFILE}",
-            )
+        profile = Select[str](
+            [(name, name) for name in self._presets],
+            prompt="none",
+            value=self._preset if self._preset in self._presets else Select.NULL,
+            compact=True,
+            id=f"field-{_PROFILE}",
+        )
+        yield FieldRow("Profile", profile, id="row-profile")
         told = carried_text(self._carried)
         yield Static(told, markup=False, id="carried", classes="-shown" if told else "")
         yield from super().compose()

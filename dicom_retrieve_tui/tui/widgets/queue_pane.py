@@ -5,12 +5,12 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
 from dicom_retrieve_tui.tui.listing import Tab, View
 from dicom_retrieve_tui.tui.rows import Row, Totals
+from dicom_retrieve_tui.tui.widgets.framed import Framed
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
 
@@ -34,7 +34,7 @@ Shows only the rows that have this in their UID, patient, modality or reason."""
         self.post_message(self.Dropped())
 
 
-class QueuePane(Vertical):
+class QueuePane(Framed):
     """The table, and a line for the filter while there is one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
@@ -17,6 +16,7 @@ from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.form import Draft, FormFault, read_terms, summary
 from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.widgets.framed import Framed
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 
@@ -38,7 +38,7 @@ def verdict_of(found: UidList) -> str:
     return ", ".join(parts)
 
 
-class RetrievePane(Vertical):
+class RetrievePane(Framed):
     """The UID line above; the form below it, where there is room."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -5,16 +5,17 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
+from dicom_retrieve_tui.tui.widgets.framed import Framed
 
 _A_LINE = 2
 
 
-class SearchPane(Vertical):
+class SearchPane(Framed):
     """The fields; enter in any of them searches."""
 
     HELP: ClassVar[str] = """\
