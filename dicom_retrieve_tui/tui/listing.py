@@ -89,6 +89,10 @@ class Listing:
             index = len(self._order) - 1 - index
         return self._rows[self._order[index][1]]
 
+    def keys(self, top: int, count: int) -> list[RowKey]:
+        """Whose rows are shown from there on, `count` at most."""
+        return [self.at(index).key for index in range(top, min(top + count, len(self)))]
+
     def index_of(self, key: RowKey) -> int | None:
         """Where a row is shown; None if it is not."""
         rank = self._ranks.get(key)

@@ -1,6 +1,7 @@
 import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
+from textual.strip import Strip
 
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.listing import Tab, View
@@ -215,3 +216,37 @@ def cursor(app: TableApp) -> int:
     found = app.table.cursor_row
     assert found is not None
     return found.number
+
+
+class Drawn(QueueTable):
+    """Notes which lines it draws."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: set[int] = set()
+
+    def render_line(self, y: int) -> Strip:
+        self.drawn.add(y)
+        return super().render_line(y)
+
+
+class DrawnApp(TableApp):
+    def compose(self) -> ComposeResult:
+        yield Drawn()
+
+
+async def test_of_rows_that_change_those_are_drawn_that_can_be_seen() -> None:
+    app = DrawnApp([row(number) for number in range(100)])
+    async with app.run_test(size=(60, 11)) as pilot:
+        table = app.query_one(Drawn)
+        table.action_edge(1)
+        await pilot.pause()
+        table.drawn.clear()
+        table.update_rows([row(number, State.FAILED, failed=9) for number in (3, 92, 97)])
+        await pilot.pause()
+        assert table.drawn == {3, 8}
+
+        table.drawn.clear()
+        table.update_rows([], [row(4).key])
+        await pilot.pause()
+        assert table.drawn == set(range(11))

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -28,6 +28,8 @@ _EMPTY = (
     "ctrl+o loads a list from a file, f3 finds studies in the PACS,",
     "f2 saves your PACS.",
 )
+_HEADER = 1
+"""Lines above the rows."""
 _CLASSES = {
     State.RUNNING: "running",
     State.RETRYING: "retrying",
@@ -151,7 +153,7 @@ else on the one under the cursor."""
         removed = tuple(removed)
         if not changed and not removed:
             return
-        index = self._cursor_index()
+        index, before = self._cursor_index(), self._visible()
         self._marks.difference_update(removed)
         self._listing.update(changed, removed)
         patients = self._patients or any(row.patient for row in changed)
@@ -159,13 +161,16 @@ else on the one under the cursor."""
         if (patients, modalities) != (self._patients, self._modalities):
             self._patients, self._modalities = patients, modalities
             self._lay_out()
+            before = []
         self._settle(index)
+        self._redraw(before, changed)
 
     def show_view(self, view: View) -> None:
         """Show other rows, or the same in another order."""
         index = self._cursor_index()
         self._listing.show(view)
         self._settle(index)
+        self.refresh()
         self._reveal()
         self.post_message(self.ViewChanged())
 
@@ -248,6 +253,7 @@ else on the one under the cursor."""
         """Choose the columns anew."""
         self._lay_out()
         self._measure()
+        self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         """Sort by a title, move to a row, open it with a second click."""
@@ -303,14 +309,31 @@ else on the one under the cursor."""
         )
 
     def _measure(self) -> None:
-        self.virtual_size = Size(0, len(self._listing) + 1)  # what is too wide is cut
-        self.refresh()
+        self.virtual_size = Size(0, len(self._listing) + _HEADER)  # what is too wide is cut
+
+    def _visible(self) -> list[RowKey]:
+        """Whose rows can be seen, from the top."""
+        return self._listing.keys(
+            self.scroll_offset.y, self.scrollable_content_region.height - _HEADER
+        )
+
+    def _redraw(self, before: list[RowKey], changed: Sequence[Row]) -> None:
+        """Draw the rows that changed; all of them where others can be seen than before."""
+        visible = self._visible()
+        if visible != before or not visible:
+            self.refresh()
+            return
+        lines = {key: line for line, key in enumerate(visible, start=_HEADER)}
+        for row in changed:
+            if row.key in lines:
+                self.refresh(Region(0, lines[row.key], self.size.width, 1))
 
     def _settle(self, index: int | None) -> None:
         """Find the cursor's row again, or take the one that came into its place."""
         if self._cursor is None or self._listing.index_of(self._cursor) is None:
             last = len(self._listing) - 1
             self._cursor = None if last < 0 else self._listing.at(min(index or 0, last)).key
+            self.refresh()
         self._measure()
 
     def _cursor_index(self) -> int | None:
