@@ -30,7 +30,7 @@ class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
             width: 76; max-width: 96%; height: auto; max-height: 90%;
             border: round $primary; padding: 0 1; background: $surface;
         }
-        & OptionsForm { max-height: 100%; }
+        & OptionsForm { max-height: 100%; scrollbar-gutter: stable; }
     }
     """
 

@@ -61,7 +61,7 @@ class ProfileScreen(ModalScreen[Tried | None]):
             width: 76; max-width: 100%; height: auto; max-height: 100%;
             border: round $primary; padding: 0 1; background: $surface;
         }
-        & ProfileForm { max-height: 60vh; }
+        & ProfileForm { max-height: 60vh; scrollbar-gutter: stable; }
         & #told { height: auto; max-height: 20vh; color: $text-muted; }
         & #told.-bad { color: $text-error; }
     }
