@@ -23,7 +23,6 @@ from benchmarks import (
     gets,
     guarded,
     machine,
-    memory,
     moves,
     parallel,
     start_up,
@@ -95,7 +94,6 @@ def _run_all(names: list[str], pairs: int) -> Iterator[dict[str, Any]]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)  # the last thing of all
         described = {
             **machine.describe(),
-            "free memory": memory.warm(folder),
             "new file on this disk": f"{probe(folder):.3f} ms",
         }
         peers = Peers(folder / "peers", stack)

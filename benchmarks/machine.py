@@ -15,7 +15,8 @@ def describe() -> dict[str, str]:
     """The machine and the versions, as text by name; no names of hosts, users or folders."""
     return {
         "cpu": f"{os.cpu_count()} x {_cpu_model()}",
-        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1e9:.0f} GB",
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1e9:.0f} GB, "
+        "used before each run",
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "dicom-retrieve": f"{version('dicom-retrieve-tui')} ({_commit()})",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from benchmarks import comparison
+from benchmarks import comparison, memory
 from benchmarks.comparison import Different
 from benchmarks.disk import need_room
 from benchmarks.measuring import ToolFailed, run
@@ -67,6 +67,7 @@ def _run(tool: Tool, folder: Path) -> Figures:
     output, log = folder / f"{next(_numbers)}", folder / "log"
     output.mkdir()
     os.sync()  # what the run before left in memory is not to be written during this one
+    memory.warm(folder)
     with tool.beside() as told:
         figures = run(tool.commands(output), log, tool.environ, LIMIT_S)
     figures.update(told)
