@@ -1,15 +1,20 @@
+from datetime import UTC, datetime
+
 import pytest
 from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.workers import WorkerState
 from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
 from dicom_retrieve_tui.tui.form import defaults, draft_of, faults, read_terms
-from dicom_retrieve_tui.tui.rows import Sample, Totals, WorkerRow
+from dicom_retrieve_tui.tui.rows import Line, Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text
+from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import Peering, echo_text, header_texts
 from dicom_retrieve_tui.tui.widgets.throughput import graph_lines
 from dicom_retrieve_tui.tui.widgets.total_line import total_text
+from tests.tui.application import SIZES, opened
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PEERING = Peering(
     profile="prod",
     ours="MYAE",
@@ -146,3 +151,13 @@ def test_each_fault_belongs_to_its_field(field: str, text: str, fault: str) -> N
 
     assert list(found) == [field]
     assert found[field].startswith(fault)
+
+
+async def test_the_last_events_are_seen_however_many_there_were() -> None:
+    async with opened(SIZES["large"]) as bench:
+        pane = bench.main.query_one(EventsPane)
+        for first in range(0, 2200, 100):
+            numbers = range(first, first + 100)
+            pane.show_lines([Line(NOON, f"event {number}", grave=False) for number in numbers])
+            await bench.pilot.pause()
+        await bench.until(lambda: "event 2199" in bench.text(pane))

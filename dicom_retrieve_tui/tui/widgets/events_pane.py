@@ -38,6 +38,8 @@ it."""
         texts = [f"{line.at:%H:%M:%S} {'!' if line.grave else ' '} {line.text}" for line in lines]
         if texts:
             self.write_lines(texts)
+            # Of a full Log that stands at its end, Textual draws nothing anew.
+            self.refresh()
 
     def action_follow(self) -> None:
         """Go to the end, and stay there."""
