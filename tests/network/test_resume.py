@@ -235,23 +235,6 @@ def test_a_file_of_another_program_with_the_same_instance_is_recorded_as_it_is(
     assert not pacs.retrievals
 
 
-@pytest.mark.parametrize("in_the_way", ["folder", "link to nowhere"])
-def test_what_stands_in_the_way_of_one_instance_stops_no_other(
-    in_the_way: str, tmp_path: Path
-) -> None:
-    obstacle = tmp_path / "1.2.3.1.2.dcm"
-    if in_the_way == "folder":
-        obstacle.mkdir()
-    else:
-        obstacle.symlink_to("nowhere")
-    with RawPacs(instances(3)) as pacs:
-        events = run(get_plan(), settings(pacs.port, tmp_path))
-
-    finished = verdict_of(events)
-    assert (finished.verdict, finished.missing) == (Verdict.PARTIAL, ("1.2.3.1.2",))
-    assert "came with other content than the file that was there" in finished.reason
-
-
 def test_a_journal_that_cannot_be_opened_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
     (tmp_path / PRIVATE_FOLDER / "journal.db").mkdir(parents=True)
     with RawPacs() as pacs, pytest.raises(ConfigError, match=r"journal.*\(is a directory\)"):
