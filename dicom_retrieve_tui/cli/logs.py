@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.streams import open_stream
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
 from dicom_retrieve_tui.model.settings import PRIVATE_UMASK
@@ -88,10 +90,19 @@ class _Formatter(logging.Formatter):
 class _LogFile(logging.FileHandler):
     """A log that may end before its time: a full disk costs a retrieval its log and no more."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, tell: Callable[[str], None], umask: int) -> None:
+        self._umask = umask
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._path = path
         self._tell: Callable[[str], None] | None = tell
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, or the stream of that name, to write behind what is there."""
+        path = Path(self.baseFilename)
+        descriptor = open_stream(path)
+        if descriptor is None:
+            descriptor = Permissions(self._umask).open(path, os.O_WRONLY | os.O_APPEND)
+        return os.fdopen(descriptor, "w", encoding=self.encoding, errors=self.errors)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
         error = sys.exc_info()[1]
@@ -118,8 +129,7 @@ def _handler(path: Path | None, tell: Callable[[str], None], umask: int) -> logg
         # Without any handler, Python prints warnings on stderr by itself.
         return logging.NullHandler()
     try:
-        os.close(Permissions(umask).open(path, os.O_WRONLY))
-        handler = _LogFile(path, tell)
+        handler = _LogFile(path, tell, umask)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"--log-file {path}: cannot be written: {reason}.") from error

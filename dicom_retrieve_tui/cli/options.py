@@ -89,7 +89,7 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
     if args.target is None:
         raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
     settings = read_settings(args)
-    report = file_to_write("--report", args.report, about_to_exist=settings.output, or_stream=True)
+    report = file_to_write("--report", args.report, about_to_exist=settings.output)
     log_file = file_to_write("--log-file", args.log_file)
     selected = select(args, read_stdin)
     plan = _plan(args, selected.selections)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.streams import is_stream
+from dicom_retrieve_tui.cli.streams import is_stream, stream_fault
 from dicom_retrieve_tui.errors import ConfigError
 
 
@@ -27,29 +27,33 @@ def check_output(text: str | None) -> Path:
 
 
 def file_to_write(
-    flag: str, text: str | None, *, about_to_exist: Path | None = None, or_stream: bool = False
+    flag: str, text: str | None, *, about_to_exist: Path | None = None
 ) -> Path | None:
-    """A file that we shall write.
+    """A file that we shall write, or the name of a stream; see `streams`.
 
     Args:
         flag: The flag that names it, for messages.
         text: What the user typed; None if the flag was not given.
         about_to_exist: A folder that may be missing now, because the run creates it.
-        or_stream: The name of a stream will do as well; see `streams`.
 
     Raises:
-        ConfigError: It is no ordinary file, or its folder does not exist, or the stream is closed.
+        ConfigError: It is no ordinary file, or its folder does not exist, or the stream is closed
+            or only read from.
     """
     if text is None:
         return None
     path = Path(text)
-    if or_stream and is_stream(path):
-        if not _exists(flag, path):
-            raise ConfigError(f"{flag} {path}: this stream is not open.")
+    if is_stream(path):
+        if fault := stream_fault(path):
+            raise ConfigError(f"{flag} {path}: {fault}.")
         return path
     if not text or (_exists(flag, path) and not path.is_file()):
-        # A device or a pipe would be replaced by the rename that makes writing safe.
-        raise ConfigError(f"{flag} {text!r}: expected the name of a file.")
+        # A device or a pipe would be replaced by the rename that makes writing safe, and a pipe
+        # without a reader would hold up whoever opens it.
+        raise ConfigError(
+            f"{flag} {text!r}: expected the name of a file, or of an open stream such as "
+            "/dev/stderr."
+        )
     folder = path.parent
     if not _exists(flag, folder) and folder != about_to_exist:
         raise ConfigError(f"{flag} {path}: there is no folder {folder}.")
