@@ -9,7 +9,8 @@ from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.plain import PlainRenderer
 from dicom_retrieve_tui.cli.renderer import Renderer
-from dicom_retrieve_tui.cli.report import Ending, build_report, write_report
+from dicom_retrieve_tui.cli.report import Ending
+from dicom_retrieve_tui.cli.report_file import hand_in
 from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
 from dicom_retrieve_tui.cli.summary import summarise
 from dicom_retrieve_tui.cli.surroundings import Surroundings
@@ -19,7 +20,6 @@ from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.wording import count
-from dicom_retrieve_tui.storage.permissions import Permissions
 
 OK, NOT_OK = 0, 1
 
@@ -66,11 +66,11 @@ class _Order:
         started, started_s = self._around.utc_now(), self._around.monotonic_s()
         self._tell_left_out()
         interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
-        log_file, umask = self._options.log_file, self._options.settings.umask
-        with logging_to(log_file, self._around.stderr.say, umask), ExitStack() as stack:
+        options, say = self._options, self._around.stderr.say
+        with logging_to(options.log_file, say, options.settings.umask), ExitStack() as stack:
             stack.enter_context(interruption)
             stack.callback(self._renderer.close)
-            events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
+            events = stack.enter_context(closing(_stream(engine, options, self._cancel)))
             for event in events:
                 self._take(event)
         elapsed_s = self._around.monotonic_s() - started_s
@@ -81,7 +81,7 @@ class _Order:
             elapsed_s=elapsed_s,
             exit_code=code,
         )
-        return self._report(ending)
+        return hand_in(self._account, options, ending, self._around)
 
     def _tell_left_out(self) -> None:
         """Name the lines of the list that cannot be asked for, before the rest is."""
@@ -137,18 +137,3 @@ class _Order:
             if options.json or options.dry_run:
                 return code or NOT_OK
         return code
-
-    def _report(self, ending: Ending) -> int:
-        """Write the report, if one was asked for; a report that is not there is a failure."""
-        path = self._options.report
-        if path is None:
-            return ending.exit_code
-        permissions = Permissions(self._options.settings.umask)
-        try:
-            write_report(path, build_report(self._account, self._options, ending), permissions)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            self._around.stderr.say(f"--report {path}: cannot be written: {reason}")
-            return ending.exit_code or NOT_OK
-        self._around.stderr.say(f"the full account is in {path}")
-        return ending.exit_code

@@ -1,29 +1,19 @@
-"""`--report`: the final account as JSON, written beside its name and renamed: never half there.
+"""What `--report` holds: the final account of a run, as plain values. Pure."""
 
-Only into a stream, such as `/dev/stdout`, it goes as it comes.
-"""
-
-import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TextIO
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.narration import verdict_word
 from dicom_retrieve_tui.cli.options import Options
-from dicom_retrieve_tui.cli.streams import open_stream
 from dicom_retrieve_tui.cli.surroundings import utc_text
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.text import clean_values
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.permissions import Permissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,36 +50,6 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
         "refused": [_refusal(each) for each in account.refusals.get(None, [])],
         "studies": [_study(order, study, account, options) for order, study in account.studies()],
     }
-
-
-def write_report(path: Path, report: Mapping[str, object], permissions: Permissions) -> None:
-    """Put the report under its name, whole or not at all, or into the stream of that name.
-
-    Raises:
-        OSError: It cannot be written; nothing of it stays behind, but in a stream.
-    """
-    if (stream := open_stream(path)) is not None:
-        with os.fdopen(stream, "w", encoding="utf-8") as file:
-            _write(file, report)
-        return
-    # Through a link to the file that it names, for the rename would replace the link.
-    path = path.resolve()
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-    try:
-        part.unlink(missing_ok=True)
-        with os.fdopen(permissions.create(part, os.O_WRONLY), "w", encoding="utf-8") as file:
-            _write(file, report)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _write(file: TextIO, report: Mapping[str, object]) -> None:
-    json.dump(clean_values(report), file, indent=2)
-    file.write("\n")
 
 
 def _totals(account: Account, options: Options) -> dict[str, object]:

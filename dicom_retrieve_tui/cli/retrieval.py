@@ -33,9 +33,13 @@ def run_retrieval(args: argparse.Namespace, around: Surroundings, retrieve: "Eng
     options = read_options(args, lambda: _read_stdin(around))
     options = replace(options, settings=unlocked(options.settings, around))
     if options.lookups:
-        from dicom_retrieve_tui.cli.lookups import resolve  # noqa: PLC0415
+        from dicom_retrieve_tui.cli.lookups import LookupsStopped, resolve  # noqa: PLC0415
+        from dicom_retrieve_tui.cli.stopped import tell_stopped  # noqa: PLC0415
 
-        options = resolve(options, around)
+        try:
+            options = resolve(options, around)
+        except LookupsStopped as stop:
+            return tell_stopped(stop.options, around)
     return run_order(options, around, retrieve)
 
 

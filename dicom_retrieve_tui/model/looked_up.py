@@ -24,11 +24,13 @@ Answer = list[Found] | OperationFailed
 class LookedUp:
     """What came of the lines so far."""
 
+    lines: int = 0
     selections: list[Selection] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def take(self, lookup: Lookup, answer: Answer) -> None:
         """Note what one line stands for."""
+        self.lines += 1
         if isinstance(answer, OperationFailed):
             self._fault(lookup, str(answer))
             return

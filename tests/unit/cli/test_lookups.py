@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.lookups import resolve
+from dicom_retrieve_tui.cli.lookups import LookupsStopped, resolve
 from dicom_retrieve_tui.cli.options import Options, read_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
@@ -118,11 +118,11 @@ def test_ctrl_c_while_looking_up_ends_the_command() -> None:
             yield [study(A)]
             raise Cancelled
 
-    archive = Stopped()
-    with pytest.raises(KeyboardInterrupt):
-        archive.resolve("A1\nA2\n", "--accession-list")
+    with pytest.raises(LookupsStopped) as stop:
+        Stopped().resolve("A1\nA2\n", "--accession-list")
 
-    assert "stopped; nothing was retrieved" in archive.err.getvalue()
+    assert stop.value.options.plan.selections == (Selection.of(A),)
+    assert stop.value.options.left_out == ("line 2: not looked up before the end",)
 
 
 def test_lists_exclude_each_other(tmp_path: Path) -> None:
