@@ -24,11 +24,14 @@ from dicom_retrieve_tui.tui.rows import BAD, Row, RowKey, State
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.unlocking import unlock, unlock_each
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
+from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.settings import Settings
 
 _FAULTS_TOLD_MAX = 3
+_OF_STUDIES = {"retry", "stop", "promote", "remove", "copy"}
+"""What there must be a study for."""
 
 
 class Steering:
@@ -80,7 +83,10 @@ class Steering:
             "resume": self.resume,
             "forget": self._forget,
         }
-        acts[what]()
+        if rows or what not in _OF_STUDIES:
+            acts[what]()
+        else:
+            self._notify(NO_STUDY)
         self._after("")
 
     def order(
@@ -237,9 +243,8 @@ class Steering:
             self._notify("A study that runs stays; x stops it first.")
 
     def _copy(self, keys: list[RowKey]) -> None:
-        if keys:
-            self._screen.app.copy_to_clipboard("\n".join(key.study_instance_uid for key in keys))
-            self._notify(f"Copied {count(len(keys), 'UID')}.")
+        self._screen.app.copy_to_clipboard("\n".join(key.study_instance_uid for key in keys))
+        self._notify(f"Copied {count(len(keys), 'UID')}.")
 
     def _open(self, rows: Sequence[Row]) -> None:
         """Show where the files are: of the study, else of whatever was asked for last."""

@@ -111,6 +111,46 @@ async def test_pause_resume_and_stop_reach_the_session() -> None:
         assert session.asked == ["pause", "resume", f"stop {A}", f"promote {B}"]
 
 
+@pytest.mark.parametrize("filtered", [False, True], ids=["empty", "no match"])
+@pytest.mark.parametrize("key", ["enter", "r", "x", "t", "d", "c"])
+async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filtered: bool) -> None:
+    async with opened() as bench:
+        if filtered:
+            await bench.start(A)
+            await bench.until(lambda: bench.main.table.shown == 1)
+            await bench.pilot.press("slash", *"none", "enter")
+        else:
+            await bench.pilot.press("escape")
+        await bench.until(lambda: bench.app.focused is bench.main.table)
+
+        await bench.pilot.press(key)
+
+        await bench.until(lambda: bench.told() == "No study is under the cursor.")
+        assert filtered is bool(bench.main.table.rows)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("r", "Only a study that failed or was stopped can be asked for again."),
+        ("x", "It does not run."),
+        ("t", "It does not wait."),
+        ("c", "Copied 1 UID."),
+    ],
+)
+async def test_a_key_answers_for_a_study_that_is_complete(key: str, told: str) -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.tell(whole(A))
+        await bench.until(lambda: "1 study: 1 complete" in bench.told())
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.DONE)
+        bench.app.clear_notifications()
+
+        await bench.pilot.press(key)
+
+        await bench.until(lambda: bench.told() == told)
+
+
 async def test_stopping_everything_asks_and_escape_is_safe() -> None:
     async with opened() as bench:
         session = await bench.start(A, B)

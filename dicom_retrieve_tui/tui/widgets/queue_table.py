@@ -28,6 +28,8 @@ _EMPTY = (
     "ctrl+o loads a list from a file, f3 finds studies in the PACS,",
     "f2 saves your PACS.",
 )
+NO_STUDY = "No study is under the cursor."
+"""What a key answers that needs one."""
 _HEADER = 1
 """Lines above the rows."""
 _CLASSES = {
@@ -210,6 +212,8 @@ else on the one under the cursor."""
         """Open what is known of the study."""
         if self._cursor is not None and self.cursor_row is not None:
             self.post_message(self.Opened(self._cursor))
+        else:
+            self.notify(NO_STUDY)
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows."""
