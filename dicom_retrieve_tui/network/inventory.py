@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.choices import Level, QueryModel
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance, reckon
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.network.association import Association
@@ -66,8 +66,11 @@ class _Survey:
         self._study_count: int | None = None
 
     def take(self) -> Inventory:
-        if self._context.abstract_syntax in PATIENT_ROOT and not self._find_patient():
-            return self._inventory([])
+        if self._context.abstract_syntax in PATIENT_ROOT:
+            if not self._find_patient():
+                return self._inventory([])
+            if not self._patient_id:
+                return self.unlisted(self._doubt_of_nobody())
         self._find_series()
         if not self._counts:
             return self._inventory([])
@@ -100,11 +103,30 @@ class _Survey:
                 yield values
 
     def _find_patient(self) -> bool:
-        """The Patient Root model wants the Patient ID with every further key."""
+        """Look for the study; False if it is not there.
+
+        The Patient Root model wants the Patient ID with every further key. A study may have none,
+        for the element may be empty. Source: PS3.3 section C.7.1.1.
+        """
+        found = False
         for match in self._find(Level.STUDY, {tags.PATIENT_ID: ""}, frozenset({tags.PATIENT_ID})):
+            found = True
             if patient_id := match.get(tags.PATIENT_ID):
                 self._patient_id = self._unique[tags.PATIENT_ID] = patient_id
-        return self._patient_id is not None
+        return found
+
+    def _doubt_of_nobody(self) -> str:
+        """Why a study without a Patient ID cannot be listed, and what helps."""
+        ordered = self._association.caller.query_model is QueryModel.PATIENT_ROOT
+        next_step = (
+            "Try --query-model auto."
+            if ordered
+            else "It offers no other model: have the study given a Patient ID there."
+        )
+        return (
+            "The PACS has this study without a Patient ID, by which the Patient Root model asks, "
+            f"so nobody can say what is in it. {next_step}"
+        )
 
     def _find_series(self) -> None:
         only = list(self._narrowed) if len(self._narrowed) == 1 else [""]
