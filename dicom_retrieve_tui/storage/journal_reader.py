@@ -6,8 +6,10 @@ long enough to hold up its writer.
 
 import contextlib
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -25,8 +27,13 @@ class Recorded:
     """None if no retrieval of it has ended."""
     missing: tuple[str, ...]
     """SOP Instance UIDs that the PACS listed and that had not come when it ended."""
-    entries: tuple[Entry, ...]
-    """Files under every layout that was ever in use."""
+    layouts: tuple[tuple[Entry, ...], ...]
+    """Files under every layout that was ever in use, those of each by themselves."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Files under all layouts."""
+        return tuple(chain.from_iterable(self.layouts))
 
 
 class JournalReader:
@@ -87,17 +94,16 @@ def _read(database: sqlite3.Connection, uid: str) -> Recorded:
     missing = database.execute(
         "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ? ORDER BY 1", (uid,)
     )
-    entries = database.execute(
-        "SELECT study_instance_uid, sop_instance_uid, path, size_bytes, synced FROM instances"
-        " WHERE study_instance_uid = ? ORDER BY path",
+    layouts: defaultdict[str, list[Entry]] = defaultdict(list)
+    for layout, study, sop, path, size, synced in database.execute(
+        "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced"
+        " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path",
         (uid,),
-    )
+    ):
+        layouts[layout].append(Entry(study, sop, path, size, bool(synced)))
     return Recorded(
         study_instance_uid=uid,
         verdict=verdict[0] if verdict else None,
         missing=tuple(sop for (sop,) in missing),
-        entries=tuple(
-            Entry(study, sop, path, size, bool(synced))
-            for study, sop, path, size, synced in entries
-        ),
+        layouts=tuple(map(tuple, layouts.values())),
     )

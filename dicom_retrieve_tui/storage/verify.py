@@ -16,6 +16,9 @@ _READ_BYTES = 1 << 20
 _FLAWS = {Condition.MISSING: Flaw.MISSING, Condition.DAMAGED: Flaw.DAMAGED}
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 
+_Look = tuple[Entry, Flawed | None]
+"""A file, and what is wrong with it, if anything is."""
+
 
 def verify_folder(root: Path, *, deep: bool) -> Iterator[StudyFindings]:
     """Look at every file that the journal of a folder names; findings come study by study.
@@ -50,8 +53,12 @@ def _journal_of(root: Path) -> Path:
 
 
 def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
-    looks = [_flaw_of(root, entry, deep=deep) for entry in study.entries]
-    flawed = [look for look in looks if look is not None]
+    looks = [
+        [(entry, _flaw_of(root, entry, deep=deep)) for entry in entries]
+        for entries in study.layouts
+    ]
+    whole = [entry.sop_instance_uid for each in looks for entry, flaw in each if flaw is None]
+    flawed = [flaw for each in looks for flaw in _missed(each, frozenset(whole))]
     known = {entry.sop_instance_uid for entry in study.entries}
     # What came after the study's last verdict is no longer missing, although the verdict says so.
     flawed += [
@@ -62,9 +69,25 @@ def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
     return StudyFindings(
         study_instance_uid=study.study_instance_uid,
         verdict=_VERDICTS.get(study.verdict or ""),
-        whole=looks.count(None),
+        whole=len(whole),
         flawed=tuple(flawed),
     )
+
+
+def _missed(looks: list[_Look], whole: frozenset[str]) -> list[Flawed]:
+    """The flaws of the files under one layout, without those that nobody misses.
+
+    A layout of which no file of the study is left was given up: no run with another one brings its
+    files back. What stands whole under another is there.
+
+    Args:
+        looks: Each file of the layout, and what is wrong with it.
+        whole: SOP Instance UIDs of what is whole under any layout.
+    """
+    flawed = [flaw for _, flaw in looks if flaw is not None]
+    if len(flawed) < len(looks) or any(flaw.flaw is not Flaw.MISSING for flaw in flawed):
+        return flawed
+    return [flaw for flaw in flawed if flaw.sop_instance_uid not in whole]
 
 
 def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:

@@ -12,6 +12,9 @@ from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.unit.storage.kept import OTHER, STUDY, files_below, keep, path_of
 
+_DEEP = {"layout": "deep/{SOPInstanceUID}.dcm", "below": "deep/"}
+"""Another layout in the same folder."""
+
 
 def findings_of(root: Path, *, deep: bool = False) -> StudyFindings:
     (findings,) = verify_folder(root, deep=deep)
@@ -104,13 +107,43 @@ def test_without_a_good_verdict_nothing_is_proven(verdict: str | None, tmp_path:
 
 def test_files_of_every_layout_are_looked_at(tmp_path: Path) -> None:
     keep(tmp_path, 2)
-    keep(tmp_path, 2, layout="deep/{SOPInstanceUID}.dcm", below="deep/")
+    keep(tmp_path, 2, **_DEEP)
     (tmp_path / "deep" / path_of(1)).unlink()
 
     findings = findings_of(tmp_path)
 
     assert findings.whole == 3
     assert [each.path for each in findings.flawed] == [f"deep/{path_of(1)}"]
+
+
+def test_a_layout_that_was_given_up_is_not_missed(tmp_path: Path) -> None:
+    keep(tmp_path, 2)
+    keep(tmp_path, 2, **_DEEP)
+    for number in (1, 2):
+        (tmp_path / path_of(number)).unlink()
+
+    findings = findings_of(tmp_path, deep=True)
+
+    assert (findings.whole, findings.flawed) == (2, ())
+    assert findings.proven
+
+
+def test_what_no_other_layout_has_is_missed(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    keep(tmp_path, 2, **_DEEP)
+    for number in (1, 2, 3):
+        (tmp_path / path_of(number)).unlink()
+    os.truncate(tmp_path / "deep" / path_of(1), 900)
+
+    findings = findings_of(tmp_path)
+
+    found = [(each.path, each.flaw) for each in findings.flawed]
+    assert findings.whole == 1
+    assert sorted(found) == [
+        (path_of(1), Flaw.MISSING),
+        (path_of(3), Flaw.MISSING),
+        (f"deep/{path_of(1)}", Flaw.DAMAGED),
+    ]
 
 
 def test_a_file_in_place_of_a_folder_makes_what_was_in_it_missing(tmp_path: Path) -> None:
