@@ -38,7 +38,8 @@ from dicom_retrieve_tui.network.negotiation import (
 )
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsClient, TlsSocket
+    from dicom_retrieve_tui.network.tls import TlsClient
+    from dicom_retrieve_tui.network.tls_socket import TlsSocket
 
 _LOG = logging.getLogger(__name__)
 _PDU_HEADER = struct.Struct(">BBL")
