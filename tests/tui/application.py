@@ -26,6 +26,7 @@ from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
 from tests.tui.searches import Searches
+from tests.tui.settling import settled
 
 SIZES = {"small": (60, 15), "usual": (80, 24), "large": (160, 45)}
 
@@ -50,9 +51,10 @@ class Bench:
         return self.sessions.opened[-1]
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for what threads and the timer bring about."""
+        """Wait for what threads and the timer bring about, and for all that follows from it."""
         for _ in range(int(WAIT_S * 100)):
             if condition():
+                await settled()
                 return
             await self.pilot.pause(0.01)
         pytest.fail("it never came true:\n" + self.text())

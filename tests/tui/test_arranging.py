@@ -1,6 +1,5 @@
 """What does not have the whole screen arranged anew: it takes as long as two frames."""
 
-import asyncio
 from datetime import UTC, datetime
 
 from textual.screen import Screen
@@ -10,6 +9,7 @@ from dicom_retrieve_tui.tui.rows import Line
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
+from tests.tui.settling import settled
 from tests.tui.test_queue_table import SEVERAL, row
 
 
@@ -24,22 +24,15 @@ def counted(bench: Bench) -> list[object]:
     return times
 
 
-async def drawn(bench: Bench) -> None:
-    """Wait for the frame with what has just changed."""
-    frame = asyncio.Event()
-    bench.main.call_after_refresh(frame.set)
-    await frame.wait()
-
-
 async def test_rows_and_events_that_come() -> None:
     async with opened(SIZES["large"]) as bench:
         await bench.start(*uids(1))
         await bench.until(lambda: bench.main.table.shown == 1)
-        await drawn(bench)
+        await settled()
         pane, times = bench.main.query_one(EventsPane), counted(bench)
         pane.show_lines([Line(datetime(2026, 1, 1, tzinfo=UTC), "something happened", grave=False)])
         bench.main.table.update_rows(SEVERAL)
-        await drawn(bench)
+        await settled()
 
         assert "something happened" in bench.text()
         assert bench.main.table.shown == 1 + len(SEVERAL)
@@ -55,23 +48,23 @@ async def test_a_scrollbar_that_comes() -> None:
 
         bench.main.table.update_rows([row(number) for number in range(100)])
         await bench.until(lambda: bench.main.table.vertical_scrollbar.window_virtual_size > 100)
-        await drawn(bench)
+        await settled()
         assert times
 
         times.clear()
         bench.main.table.update_rows([row(number) for number in range(100, 200)])
         await bench.until(lambda: bench.main.table.vertical_scrollbar.window_virtual_size > 200)
-        await drawn(bench)
+        await settled()
         assert times == []
 
 
 async def test_a_focus_that_changes_the_keys_changes_them_once() -> None:
     async with opened(SIZES["large"]) as bench:
         await bench.pilot.press("escape")
-        await drawn(bench)
+        await settled()
         keys = list(bench.main.query(FooterKey))
         bench.main.refresh_bindings()
-        await drawn(bench)
+        await settled()
 
         assert keys
         assert list(bench.main.query(FooterKey)) == keys
