@@ -7,14 +7,14 @@ opened when somebody first wants to know of it: the first frame waits for no dat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.events import StudyFinished
-from dicom_retrieve_tui.model.jobs import Job, StudyEnd
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.jobs import Job, JobStudy, StudyEnd
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui.form import FormFault, defaults, draft_of, read_terms
 from dicom_retrieve_tui.tui.ports import History
@@ -42,10 +42,31 @@ class Offer:
         return f"{count(self.studies, 'study')} {were} left unfinished on {day}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    job: Job
-    selection: Selection
+@dataclass(slots=True)
+class _Asked:
+    """A study, or parts of it, as it was asked for at one time."""
+
+    job_id: int
+    study: JobStudy
+    job: Job | None = None
+    """Of an earlier run, which left this; None if it is of this run."""
+
+    def gives_way_to(self, selection: Selection) -> bool:
+        """True if nothing need be known of it any more once that is asked for.
+
+        What has ended can be asked for again, so only the same takes its place; what was left has
+        a place in anything wider.
+        """
+        ours = self.study.selection
+        return ours == selection or (self.study.left and join([selection, ours]) == (selection,))
+
+
+def _was_left(asked: _Asked) -> bool:
+    return asked.job is not None
+
+
+def _giving_way_to(selection: Selection) -> Callable[[_Asked], bool]:
+    return lambda asked: asked.gives_way_to(selection)
 
 
 class Memory:
@@ -68,41 +89,43 @@ class Memory:
         self._notice = ""
         self._now = now
         self._lock = threading.RLock()
-        self._jobs: dict[_Key, int] = {}
-        """Where each study of this run, or of what is left, is recorded."""
-        self._left: dict[_Key, _Left] = {}
+        self._asked: dict[_Key, list[_Asked]] = {}
+        """What is recorded of each study, in this run or as left by earlier ones; the latest last.
+        """
 
     @property
     def offer(self) -> Offer | None:
         """What could be taken up again; None if nothing is left."""
         with self._using():
-            if not self._left:
-                return None
-            begun = max(left.job.begun for left in self._left.values())
-            return Offer(len(self._left), begun.astimezone())
+            begun = {key: job.begun for key, job, _ in self._left()}
+            return Offer(len(begun), max(begun.values()).astimezone()) if begun else None
 
     def left(self) -> tuple[list[tuple[Terms, list[Selection]]], list[str]]:
         """What is left, by the terms on which it was asked for; and why some of it cannot be."""
-        jobs: dict[int, list[_Left]] = {}
+        jobs: dict[int, tuple[Job, list[Selection]]] = {}
         with self._using():
-            for left in self._left.values():
-                jobs.setdefault(left.job.job_id, []).append(left)
-        found, faults = [], []
-        for lefts in jobs.values():
-            job = lefts[0].job
+            for _, job, selection in self._left():
+                jobs.setdefault(job.job_id, (job, []))[1].append(selection)
+        found: dict[Terms, list[Selection]] = {}
+        faults = []
+        for job, selections in jobs.values():
             draft = {**defaults(), **{name: str(text) for name, text in job.options.items()}}
             try:
                 terms = read_terms({**draft, "folder": str(job.output)}, job.profile)
             except FormFault as fault:
-                faults.append(f"{count(len(lefts), 'study')} of {job.profile or 'old'}: {fault}")
+                faults.append(
+                    f"{count(len(selections), 'study')} of {job.profile or 'old'}: {fault}"
+                )
             else:
-                found.append((terms, [left.selection for left in lefts]))
-        return found, faults
+                found.setdefault(terms, []).extend(selections)
+        return [(terms, list(join(selections))) for terms, selections in found.items()], faults
 
     def forget_left(self) -> None:
         """Offer it no more."""
         with self._using() as history:
-            self._drop(history, list(self._left))
+            self._drop(
+                history, [each for key in self._asked for each in self._take(key, _was_left)]
+            )
 
     def recent(self) -> list[tuple[Selection, ...]]:
         """What was asked for lately, time by time and each once, the latest first."""
@@ -135,42 +158,61 @@ class Memory:
                 options=draft_of(terms),
                 selections=selections,
             )
-            keys = [_key(terms, each.study_instance_uid) for each in selections]
-            self._drop(history, keys)
-            self._jobs.update(dict.fromkeys(keys, job_id))
+            now = [(_key(terms, each.study_instance_uid), each) for each in selections]
+            before = [each for key, new in now for each in self._take(key, _giving_way_to(new))]
+            self._drop(history, before)
+            for key, selection in now:
+                asked = _Asked(job_id, JobStudy(selection=selection))
+                self._asked.setdefault(key, []).append(asked)
 
     def ended(self, terms: Terms, ending: StudyFinished) -> None:
         """A study has its verdict."""
         with self._using() as history:
-            job_id = self._jobs.get(_key(terms, ending.study_instance_uid))
-            if history is None or job_id is None:
+            asked = self._asked.get(_key(terms, ending.study_instance_uid))
+            if history is None or not asked:
                 return
+            latest = asked[-1]
+            latest.study = replace(latest.study, verdict=ending.verdict)
             end = StudyEnd(
                 study_instance_uid=ending.study_instance_uid,
                 verdict=ending.verdict,
                 expected=ending.expected,
                 stored=ending.stored,
             )
-            history.record_ends(job_id, [end])
+            history.record_ends(latest.job_id, [end])
 
     def removed(self, terms: Terms, uids: Iterable[str]) -> None:
         """The user took these out of the list."""
         with self._using() as history:
-            self._drop(history, [_key(terms, uid) for uid in uids])
+            asked = [self._asked.get(_key(terms, uid)) for uid in uids]
+            self._drop(history, [each.pop() for each in asked if each])
+
+    def _left(self) -> Iterator[tuple[_Key, Job, Selection]]:
+        """What earlier runs left, and nobody has asked for again."""
+        for key, asked in self._asked.items():
+            for each in asked:
+                if each.job is not None:
+                    yield key, each.job, each.study.selection
 
     def _note_left(self, job: Job) -> None:
-        for selection in job.left:
-            key = (job.output, selection.study_instance_uid)
-            self._left[key] = _Left(job, selection)
-            self._jobs[key] = job.job_id
+        for study in job.studies:
+            if study.left:
+                key = (job.output, study.selection.study_instance_uid)
+                self._asked.setdefault(key, []).append(_Asked(job.job_id, study, job))
 
-    def _drop(self, history: History | None, keys: Iterable[_Key]) -> None:
-        """Forget what was recorded of these before."""
+    def _take(self, key: _Key, out: Callable[[_Asked], bool]) -> list[_Asked]:
+        """Take out what is recorded of a study and meets a condition."""
+        asked = self._asked.get(key, [])
+        taken = [each for each in asked if out(each)]
+        asked[:] = [each for each in asked if each not in taken]
+        return taken
+
+    def _drop(self, history: History | None, asked: Iterable[_Asked]) -> None:
+        """Let the history forget these."""
         by_job: dict[int, list[str]] = {}
-        for key in keys:
-            self._left.pop(key, None)
-            if (job_id := self._jobs.pop(key, None)) is not None:
-                by_job.setdefault(job_id, []).append(key[1])
+        for each in asked:
+            uid = each.study.selection.study_instance_uid
+            by_job.setdefault(each.job_id, []).append(uid)
         if history is not None:
             for job_id, uids in by_job.items():
                 history.drop_studies(job_id, uids)

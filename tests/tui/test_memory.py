@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui.memory import Memory
@@ -152,6 +152,73 @@ async def test_the_up_key_recalls_a_part_of_a_study_as_that_part(
         await recalls(bench, selection)
     async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
         await recalls(bench, selection)
+
+
+async def test_parts_of_a_study_that_were_asked_for_one_by_one_are_recalled_one_by_one(
+    history: History, tmp_path: Path
+) -> None:
+    first, second = Selection.of(A, f"{A}.1"), Selection.of(A, f"{A}.2")
+    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+        for selection in (first, second):
+            await ask_for(bench, selection)
+            await bench.tell(whole(A))
+            await bench.until(lambda: not bench.app.jobs.busy)
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        line = bench.main._retrieve.line
+        await bench.pilot.press("up")
+        assert line.found.selections == (second,)
+        await bench.pilot.press("up")
+        assert line.found.selections == (first,)
+
+
+async def test_parts_of_a_study_that_were_left_one_by_one_are_taken_up_together(
+    history: History, tmp_path: Path
+) -> None:
+    first, second = Selection.of(A, f"{A}.1"), Selection.of(A, f"{A}.2")
+    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+        await ask_for(bench, first)
+        await bench.tell(begins(A), ends(A, Verdict.CANCELLED, stored=1))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        await ask_for(bench, second)
+    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+        assert "1 study was left unfinished on 24 Nov." in bench.text(bench.main.table)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert bench.session.plan.selections == join([first, second])
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+
+    assert history.unfinished() == []
+
+
+@pytest.mark.parametrize("wider", [Selection.of(A), Selection.of(A, f"{A}.1")])
+async def test_what_was_left_is_not_offered_beside_something_wider(
+    wider: Selection, history: History, tmp_path: Path
+) -> None:
+    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+        await ask_for(bench, Selection.of(A, f"{A}.1", f"{A}.1.7"))
+    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+        await ask_for(bench, wider)
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+
+    assert history.unfinished() == []
+
+
+async def ask_for(bench: Bench, selection: Selection) -> None:
+    """Type a part of a study, and wait until its session has it."""
+    sessions = len(bench.sessions.opened)
+    bench.main.action_new()
+    series = selection.series[0] if selection.series else None
+    bench.fill(
+        series=series.series_instance_uid if series else "",
+        instance=series.sop_instance_uids[0] if series and series.sop_instance_uids else "",
+    )
+    await bench.paste(selection.study_instance_uid)
+    await bench.pilot.press("enter")
+    await bench.until(lambda: len(bench.sessions.opened) > sessions)
+    assert bench.session.plan.selections == (selection,)
 
 
 async def recalls(bench: Bench, selection: Selection) -> None:
