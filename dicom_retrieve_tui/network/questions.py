@@ -49,7 +49,8 @@ from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incoming
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE, PATIENT_ROOT
-from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
+from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.storage_service import Reception
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory

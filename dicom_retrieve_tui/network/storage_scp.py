@@ -1,9 +1,7 @@
 """Our own Storage SCP: the move destination of our C-MOVEs, in this process.
 
-One listener for all running C-MOVEs, one thread for each association that a PACS opens. Which
-study an instance belongs to is the receiver's business: a PACS may use several for one study.
-Whoever is no address of the PACS, or calls us by another name, gets no association.
-Source: PS3.4 annex B, PS3.8 section 9.1.2.
+One listener for all running C-MOVEs, one thread for each association that a PACS opens; what is
+said there is `storage_service`'s. Source: PS3.4 annex B.
 """
 
 import contextlib
@@ -12,71 +10,26 @@ import logging
 import socket
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
-from dicom_retrieve_tui.errors import (
-    Cancelled,
-    ConfigError,
-    PeerError,
-    PeerTimeout,
-    PeerUnreachable,
-    ProtocolError,
-    StoreError,
-)
-from dicom_retrieve_tui.model.callers import RefusedCaller
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.text import clean_text, quoted
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
-from dicom_retrieve_tui.network import associate_pdus, messages
-from dicom_retrieve_tui.network import command_set as cs
-from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.callers import Callers
-from dicom_retrieve_tui.network.clocks import TICK_S, Clocks, Guard, within
-from dicom_retrieve_tui.network.connection import Connection
-from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
-from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
-from dicom_retrieve_tui.network.receiving import InstanceReceiver, receive_instance
+from dicom_retrieve_tui.network.clocks import TICK_S, Clocks
 from dicom_retrieve_tui.network.refusals import Refusals
-from dicom_retrieve_tui.network.services import VERIFICATION
+from dicom_retrieve_tui.network.storage_service import Reception, StorageService
 from dicom_retrieve_tui.network.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsServer
 
 _LOG = logging.getLogger(__name__)
-_ASSOCIATE_S_MAX = 10.0
-"""A PACS sends its A-ASSOCIATE-RQ at once; only a stranger takes longer."""
 _BACKLOG = 64
 _ANOTHER_PORT = "Choose another port with --listen, and have the PACS send to that one."
 _OF_ANOTHER = (
     "It is no address of this machine: name one that is, or with --listen PORT none at all."
 )
-
-_NOT_OUR_TITLE = (1, 1, 7)
-_NOT_THEIR_TITLE = (1, 1, 3)
-_NOTHING_EXPECTED = (2, 1, 1)
-_NO_ROOM = (2, 3, 2)
-"""Result, source and reason of an A-ASSOCIATE-RJ. Source: PS3.8 Table 9-21."""
-
-
-class Reception(InstanceReceiver, Protocol):
-    """Takes instances from whoever calls, while it expects any."""
-
-    @property
-    def expecting(self) -> bool:
-        """True while anybody waits for instances."""
-
-    def turn_away(self, caller: RefusedCaller) -> None:
-        """Note that somebody was refused who may have been the PACS."""
-
-
-class _Refused(Exception):
-    """There is no association for this caller."""
-
-    def __init__(self, reason: str, rejection: tuple[int, int, int] | None = None) -> None:
-        super().__init__(reason)
-        self.rejection = rejection
-        """What to answer; None says nothing at all."""
 
 
 class StorageScp:
@@ -105,15 +58,22 @@ class StorageScp:
         Raises:
             ConfigError: The address cannot be bound.
         """
-        self._receiver = receiver
-        self._clocks = clocks
         self._callers = callers
         self._ae_title = ae_title
         self._visitors = Visitors()
         self._refusals = Refusals()
-        self._tls = tls
-        self._max_pdu_bytes = max_pdu_bytes
         self._stop = CancelToken()
+        self._service = StorageService(
+            receiver,
+            clocks,
+            callers,
+            ae_title=ae_title,
+            tls=tls,
+            max_pdu_bytes=max_pdu_bytes,
+            visitors=self._visitors,
+            refusals=self._refusals,
+            stop=self._stop,
+        )
         self._threads: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         try:
@@ -200,151 +160,15 @@ class StorageScp:
             self._threads.pop(thread, None)
 
     def _serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
-        """Deal with one association from its first byte to its last."""
-        connection = Connection(self._tls.wrap(sock, peer) if self._tls else sock, peer)
         try:
-            ours = _own_address(sock)
-            self._check_address(visitor, ours)
-            stream, request = self._associate(connection, visitor, ours)
-            self._receive(stream, request)
-        except PeerReleased:
-            _LOG.debug("%s released its association", connection.peer)
-        except _Refused as refusal:
-            self._refusals.add(visitor.address, str(refusal))
-            if refusal.rejection is not None:
-                _say(connection, associate_pdus.encode_rejection(*refusal.rejection))
-        except (PeerError, StoreError, Cancelled) as error:
-            # Where we ended it, the peer is not to be blamed.
-            self._break_off(connection, visitor, Cancelled() if self._stop.requested else error)
+            self._service.serve(sock, peer, visitor)
         except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
             self._bug = error
         finally:
-            connection.close()
             self._gone(visitor, threading.current_thread())
-
-    def _break_off(
-        self, connection: Connection, visitor: Visitor, why: PeerError | StoreError | Cancelled
-    ) -> None:
-        if isinstance(why, PeerUnreachable):  # it is the PACS by its address, but TLS failed
-            reason = why.found.rpartition(" failed: ")[2].removesuffix(".")
-            self._receiver.turn_away(RefusedCaller(visitor.address, reason, why.next_step))
-        self._refusals.add(visitor.address, str(why) or "we stopped", peer=connection.peer)
-        _say(connection, messages.USER_ABORT)
-
-    def _check_address(self, visitor: Visitor, ours: str) -> None:
-        """Nobody else gets as much as an answer."""
-        if (fault := self._callers.address_fault(visitor.address, ours)) is not None:
-            advice = f"If it belongs to the archive, add --accept-from {visitor.address}."
-            self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
-            raise _Refused(fault)
-
-    def _associate(
-        self, connection: Connection, visitor: Visitor, ours: str
-    ) -> tuple[MessageStream, AssociateRequest]:
-        """Receive and accept an A-ASSOCIATE-RQ."""
-        limit_s = min(_ASSOCIATE_S_MAX, self._clocks.acse_s)
-        patience = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
-
-        def guard(now_s: float) -> None:
-            patience(now_s)
-            if visitor.sent_away:
-                raise _Refused("it kept silent, and others came")
-
-        connection.guard = guard
-        kind, pdu = receive_associate_pdu(connection)
-        if kind != associate_pdus.A_ASSOCIATE_RQ:
-            raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")
-        request = decode_request(pdu, self._max_pdu_bytes)
-        self._check_titles(request, visitor, ours)
-        if not (self._receiver.expecting or _only_verifies(request)):
-            raise _Refused("nothing is expected just now", _NOTHING_EXPECTED)
-        if not self._visitors.associate(visitor):
-            raise _Refused("it has as many associations as it may have", _NO_ROOM)
-        connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"
-        _LOG.debug("%s opened an association with %d contexts", connection.peer,
-                   len(request.contexts))  # fmt: skip
-        connection.guard = self._idle_guard(connection)
-        connection.send(request.reply)
-        limit_bytes = self._max_pdu_bytes
-        return MessageStream(connection, request.peer_max_pdu_bytes, limit_bytes), request
-
-    def _check_titles(self, request: AssociateRequest, visitor: Visitor, ours: str) -> None:
-        called, calling = request.called_ae_title, request.calling_ae_title
-        if called != self._ae_title:
-            fault = f"it called {quoted(called)}, and we are {self._ae_title}"
-            advice = "The PACS's entry for our address needs the AE title of --move-dest."
-            rejection = _NOT_OUR_TITLE
-        elif (wrong := self._callers.title_fault(visitor.address, ours, calling)) is not None:
-            fault, rejection = wrong, _NOT_THEIR_TITLE
-            advice = "If it belongs to the archive, add its AE title to --accept-from."
-        else:
-            return
-        self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
-        raise _Refused(fault, rejection)
-
-    def _receive(self, stream: MessageStream, request: AssociateRequest) -> None:
-        contexts = {context.context_id: context for context in request.contexts}
-        while True:
-            context_id, command = stream.receive_command()
-            if command.field == cs.C_STORE_RQ:
-                receive_instance(stream, contexts, context_id, command, self._receiver)
-            elif command.field == cs.C_ECHO_RQ:
-                stream.send(context_id, _echo_response(command))
-            else:
-                raise ProtocolError(
-                    f"{stream.connection.peer} asked our Storage SCP for something else."
-                )
-
-    def _idle_guard(self, connection: Connection) -> Guard:
-        """A PACS may pause between instances, and some never release; none may stay for ever."""
-
-        def guard(now_s: float) -> None:
-            if self._stop.requested:
-                raise Cancelled
-            silent_s = now_s - connection.last_byte_s
-            if silent_s > self._clocks.first_s:
-                waiting_for = f"the next instance from {connection.peer}"
-                raise PeerTimeout(
-                    f"Waited {silent_s:.0f} s for {waiting_for}.",
-                    waiting_for=waiting_for,
-                    waited_s=silent_s,
-                )
-
-        return guard
 
 
 def _wake(sock: socket.socket) -> None:
     """Let whoever waits for this socket look up now, where the system can, and not a tick later."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RD)
-
-
-def _own_address(sock: socket.socket) -> str:
-    try:
-        return str(sock.getsockname()[0])
-    except OSError as error:
-        raise _Refused("it has gone") from error
-
-
-def _say(connection: Connection, pdu: bytes) -> None:
-    """A last word, if the connection still takes it."""
-    connection.guard = within(TICK_S, "room for a last word", CancelToken())
-    with contextlib.suppress(PeerError):
-        connection.send(pdu)
-
-
-def _only_verifies(request: AssociateRequest) -> bool:
-    """True for a C-ECHO, by which an administrator looks whether we can be reached."""
-    return {context.abstract_syntax for context in request.contexts} <= {VERIFICATION}
-
-
-def _echo_response(request: cs.Command) -> bytes:
-    return cs.encode(
-        {
-            cs.AFFECTED_SOP_CLASS_UID: request.text(cs.AFFECTED_SOP_CLASS_UID),
-            cs.COMMAND_FIELD: cs.C_ECHO_RSP,
-            cs.MESSAGE_ID_RESPONDED_TO: request.number(cs.MESSAGE_ID) or 0,
-            cs.COMMAND_DATA_SET_TYPE: cs.NO_DATA_SET,
-            cs.STATUS: 0x0000,
-        }
-    )

@@ -8,7 +8,8 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Clocks, within
 from dicom_retrieve_tui.network.host_names import address_towards
-from dicom_retrieve_tui.network.storage_scp import Reception, StorageScp
+from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.storage_service import Reception
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsServer

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import connection, storage_scp, visitors
+from dicom_retrieve_tui.network import connection, storage_scp, storage_service, visitors
 from tests.faults.catalogue import fault
 from tests.peers import wire
 from tests.peers.besieged_pacs import HELLO, BesiegedPacs, read_to_end
@@ -99,7 +99,7 @@ def test_strangers_are_sent_away_in_time_even_if_every_moment_brings_a_byte(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    monkeypatch.setattr(storage_scp, "_ASSOCIATE_S_MAX", limit_s)
+    monkeypatch.setattr(storage_service, "_ASSOCIATE_S_MAX", limit_s)
     with _SlowlyDripping(instances(2)) as pacs, pacs.siege:
         events = run(move_plan(), pacs.settings(tmp_path, timeout_s=timeout_s))
 
