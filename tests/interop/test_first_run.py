@@ -1,9 +1,6 @@
 """The application's first start, on a real PACS: no profile, five keys, a study."""
 
-import os
 from pathlib import Path
-
-os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # before textual is imported
 
 from dicom_retrieve_tui.config.settings_file import SettingsFile
 from dicom_retrieve_tui.tui.app import RetrieveApp
@@ -17,6 +14,7 @@ from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import free_port
 from tests.tui.application import SIZES, Bench
+from tests.tui.running import running
 from tests.tui.scripted import Sessions
 
 KEYS_BEYOND_TEXT = 5
@@ -34,7 +32,7 @@ async def test_from_no_profile_to_a_study_of_orthanc(orthanc: Orthanc, tmp_path:
         shelf=shelf,
         contact=Contact(diagnose, tell_administrator),
     )
-    async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
+    async with running(app, SIZES["usual"]) as pilot:
         bench = Bench(app, pilot, Sessions())
 
         async def press(key: str) -> None:

@@ -7,13 +7,10 @@ the data set, which no text editor would find.
 
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-
-os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # before textual is imported
 
 import pytest
 from pydicom import Dataset, dcmread
@@ -40,6 +37,7 @@ from tests.interop.files import is_part10
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import DRTUI, url_of
 from tests.tui.application import Bench
+from tests.tui.running import running
 from tests.tui.scripted import Sessions
 
 pytestmark = pytest.mark.peers
@@ -204,7 +202,7 @@ async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -
             contact=Contact(diagnose, tell_administrator),
             memory=Memory(lambda: history),
         )
-        async with app.run_test(size=(160, 45), notifications=True) as pilot:
+        async with running(app, (160, 45)) as pilot:
             bench = Bench(app, pilot, Sessions())
             await bench.until(lambda: app.screen_stack[0].query("#form"))
             await pilot.press("f3")

@@ -1,11 +1,8 @@
 """The application over TLS with an Orthanc that wants our certificate, whose key is locked."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-
-os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # before textual is imported
 
 import pytest
 
@@ -28,6 +25,7 @@ from tests.interop.peers import DRTUI
 from tests.interop.tls_orthanc import TlsOrthanc
 from tests.peers.certificates import Authority, Issued
 from tests.tui.application import Bench
+from tests.tui.running import running
 from tests.tui.scripted import Sessions
 
 pytestmark = pytest.mark.peers
@@ -68,7 +66,7 @@ async def _opened(profiles: Path) -> AsyncIterator[Bench]:
         contact=Contact(diagnose, tell_administrator),
         keyring=Keyring({}, check_protection),
     )
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+    async with running(app, (120, 40)) as pilot:
         bench = Bench(app, pilot, Sessions())
         await bench.until(lambda: app.screen_stack[0].query("#form"))
         yield bench

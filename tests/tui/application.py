@@ -24,9 +24,9 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
+from tests.tui.running import running, settled
 from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
 from tests.tui.searches import Searches
-from tests.tui.settling import settled
 
 SIZES = {"small": (60, 15), "usual": (80, 24), "large": (160, 45)}
 
@@ -142,7 +142,7 @@ async def opened(
         contact=contact,
         keyring=keyring,
     )
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with running(app, size) as pilot:
         bench = Bench(app, pilot, sessions)
         # The form comes after the first frame.
         await bench.until(

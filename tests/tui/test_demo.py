@@ -13,6 +13,7 @@ from dicom_retrieve_tui.tui.rows import State
 from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.tui.application import SIZES, Bench
+from tests.tui.running import running
 from tests.tui.scripted import Sessions
 
 
@@ -28,7 +29,7 @@ async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_pat
         app = RetrieveApp(
             open_session, presets, find=find, find_each=find_each, text="\n".join(uids)
         )
-        async with app.run_test(size=SIZES["usual"], notifications=True) as pilot:
+        async with running(app, SIZES["usual"]) as pilot:
             bench = Bench(app, pilot, Sessions())
 
             def tabs() -> str:  # a toast may cover them on the screen

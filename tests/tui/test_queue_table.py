@@ -7,6 +7,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.listing import Tab, View
 from dicom_retrieve_tui.tui.rows import Row, RowKey, State
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+from tests.tui.running import running
 
 ROOT = "1.2.840.113619.2.55.3.604688119.971"
 
@@ -94,13 +95,13 @@ def lines(app: TableApp) -> list[str]:
 )
 async def test_columns_go_where_there_is_no_room(width: int, expected: list[str]) -> None:
     app = TableApp(SEVERAL)
-    async with app.run_test(size=(width, 7)):
+    async with running(app, (width, 7)):
         assert lines(app) == expected
 
 
 async def test_a_wide_table_shows_whole_uids_and_more() -> None:
     app = TableApp(SEVERAL)
-    async with app.run_test(size=(160, 7)):
+    async with running(app, (160, 7)):
         drawn = [line.split() for line in lines(app)]
 
     titles = ["STUDY", "PATIENT", "MOD", "IMAGES", "PROGRESS", "RATE", "SIZE", "ETA"]
@@ -112,7 +113,7 @@ async def test_a_wide_table_shows_whole_uids_and_more() -> None:
 
 async def test_a_scrollbar_takes_its_room_from_the_uids() -> None:
     app = TableApp([row(1)])
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         app.table.update_rows([row(n) for n in range(2, 501)])
         await pilot.pause()
 
@@ -122,7 +123,7 @@ async def test_a_scrollbar_takes_its_room_from_the_uids() -> None:
 
 async def test_patients_are_masked() -> None:
     app = TableApp(SEVERAL)
-    async with app.run_test(size=(160, 12)):
+    async with running(app, (160, 12)):
         app.table.mask_patients(hide=True)
 
         assert "P0012345" not in "\n".join(lines(app))
@@ -130,7 +131,7 @@ async def test_patients_are_masked() -> None:
 
 async def test_the_cursor_stays_on_its_study_while_rows_move() -> None:
     app = TableApp([row(n, State.RUNNING, done=0, expected=100) for n in range(1, 6)])
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         app.table.show_view(View(sort="images", descending=True))
         await pilot.press("down")
         before = cursor(app)
@@ -143,7 +144,7 @@ async def test_the_cursor_stays_on_its_study_while_rows_move() -> None:
 
 async def test_the_cursor_takes_the_place_of_a_row_that_leaves() -> None:
     app = TableApp([row(n) for n in range(1, 6)])
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         await pilot.press("j", "j")
         assert cursor(app) == 3
         app.table.update_rows([], removed=[RowKey(0, f"{ROOT}.3")])
@@ -153,7 +154,7 @@ async def test_the_cursor_takes_the_place_of_a_row_that_leaves() -> None:
 
 async def test_marks_choose_and_the_cursor_does_where_there_are_none() -> None:
     app = TableApp([row(n) for n in range(1, 6)])
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         assert [each.number for each in app.table.chosen()] == [1]
 
         await pilot.press("end", "space", "home", "space")
@@ -166,7 +167,7 @@ async def test_marks_choose_and_the_cursor_does_where_there_are_none() -> None:
 
 async def test_tabs_sort_and_filter() -> None:
     app = TableApp(SEVERAL)
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         app.table.show_view(View(tab=Tab.FAILED))
         assert "2 missing" in lines(app)[1]
         assert app.table.shown == 1
@@ -182,7 +183,7 @@ async def test_tabs_sort_and_filter() -> None:
 
 async def test_the_mouse_moves_sorts_and_opens() -> None:
     app = TableApp(SEVERAL)
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         await pilot.click(QueueTable, offset=(20, 3))
         assert cursor(app) == 3
         await pilot.click(QueueTable, offset=(20, 4), times=2)
@@ -193,7 +194,7 @@ async def test_the_mouse_moves_sorts_and_opens() -> None:
 
 async def test_twenty_thousand_rows_scroll_and_change_without_a_look_at_all_of_them() -> None:
     app = TableApp([row(n) for n in range(1, 20_001)])
-    async with app.run_test(size=(80, 12)) as pilot:
+    async with running(app, (80, 12)) as pilot:
         await pilot.press("end")
         assert cursor(app) == 20_000
         assert str(20_000) in lines(app)[-1]
@@ -237,7 +238,7 @@ class DrawnApp(TableApp):
 
 async def test_of_rows_that_change_those_are_drawn_that_can_be_seen() -> None:
     app = DrawnApp([row(number) for number in range(100)])
-    async with app.run_test(size=(60, 11)) as pilot:
+    async with running(app, (60, 11)) as pilot:
         table = app.query_one(Drawn)
         table.action_edge(1)
         await pilot.pause()

@@ -1,13 +1,35 @@
-"""Waiting until an application has done all that it was told, however slow the machine is."""
+"""An application that runs for a test, and does one thing after the other on any machine."""
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
+import pytest
 from textual._context import active_app
+from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 
+from tests.tui.dawdling import dawdle
+
 LIMIT_S = 10.0
+
+
+@asynccontextmanager
+async def running(app: App[Any], size: tuple[int, int]) -> AsyncIterator[Pilot[Any]]:
+    """Run an application in a terminal of so many columns and rows."""
+    app.animation_level = "none"  # a frame in the middle of a movement would be another each time
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("textual.app", "textual.pilot"):
+            patch.setattr(f"{module}.wait_for_idle", settled)
+        if seed := os.environ.get("DICOM_RETRIEVE_DAWDLE"):
+            dawdle(patch, seed)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settled()
+            yield pilot
 
 
 async def settled(min_sleep: float = 0, max_sleep: float = LIMIT_S) -> None:
@@ -26,6 +48,7 @@ async def settled(min_sleep: float = 0, max_sleep: float = LIMIT_S) -> None:
         if not undrawn(screen):
             return
         screen._on_timer_update()
+    pytest.fail(f"The application was not at rest for {max_sleep:.0f} s")
 
 
 def undrawn(screen: Screen[Any]) -> bool:
