@@ -1,11 +1,12 @@
 """The columns of the queue: which there is room for, and what stands in them. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import clock_text, count, duration_text, rate_text, size_text
 from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
+from dicom_retrieve_tui.tui.listing import View
 from dicom_retrieve_tui.tui.patients import shown_patient
 from dicom_retrieve_tui.tui.rows import Row, State
 
@@ -91,6 +92,60 @@ def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column
         for column in _ORDER
         if column in chosen
     )
+
+
+class Columns:
+    """The columns of a table: those that there is room for, and something to say in."""
+
+    def __init__(self) -> None:
+        self._columns: tuple[Column, ...] = ()
+        self._width = -1
+        self._patients = self._modalities = False
+
+    def fit(self, width: int) -> None:
+        """Choose those that fit into `width` cells."""
+        if width != self._width:
+            self._width = width
+            self._choose()
+
+    def heed(self, rows: Sequence[Row]) -> bool:
+        """Have a column for what these are the first to tell; True if there is something."""
+        patients = self._patients or any(row.patient for row in rows)
+        modalities = self._modalities or any(row.modality for row in rows)
+        new = (patients, modalities) != (self._patients, self._modalities)
+        if new:
+            self._patients, self._modalities = patients, modalities
+            self._choose()
+        return new
+
+    def at(self, x: int) -> Column | None:
+        """The column at a cell of the line."""
+        left = 0
+        for column in self._columns:
+            if left <= x <= left + column.width:
+                return column
+            left += column.width + _GAP
+        return None
+
+    def titles(self, view: View) -> str:
+        """The line above the rows."""
+        return _line(header_text(self._columns, view.sort, descending=view.descending))
+
+    def text(self, row: Row, *, marked: bool, hide_patients: bool) -> str:
+        """The line of a row."""
+        return _line(
+            cell_text(column, row, marked=marked, hide_patients=hide_patients)
+            for column in self._columns
+        )
+
+    def _choose(self) -> None:
+        self._columns = columns_for(
+            self._width, patients=self._patients, modalities=self._modalities
+        )
+
+
+def _line(texts: Iterable[str]) -> str:
+    return (" " * _GAP).join(texts)
 
 
 def header_text(columns: Sequence[Column], sort: str, *, descending: bool) -> list[str]:

@@ -64,6 +64,11 @@ class View:
         descending = not self.descending if sort == self.sort else usual
         return View(self.tab, self.needle, sort, descending)
 
+    def in_next_order(self) -> "View":
+        """The order that the key goes on to."""
+        at = CYCLE.index(self.sort) if self.sort in CYCLE else -1
+        return self.sorted_by(CYCLE[(at + 1) % len(CYCLE)])
+
 
 class Listing:
     """All rows, and those that the view shows, in its order."""

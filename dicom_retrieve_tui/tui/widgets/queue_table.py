@@ -16,18 +16,13 @@ from textual.message import Message
 from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
-from dicom_retrieve_tui.tui.columns import Column, cell_text, columns_for, header_text
-from dicom_retrieve_tui.tui.listing import CYCLE, Listing, View
+from dicom_retrieve_tui.tui.columns import Columns
+from dicom_retrieve_tui.tui.hints import hint
+from dicom_retrieve_tui.tui.listing import Listing, View
+from dicom_retrieve_tui.tui.pointing import Pointing
 from dicom_retrieve_tui.tui.rows import Row, RowKey, State
 from dicom_retrieve_tui.tui.widgets.growing import Growing
 
-_EMPTY = (
-    "Nothing is queued yet.",
-    "",
-    "Paste a Study Instance UID above and press enter;",
-    "ctrl+o loads a list from a file, f3 finds studies in the PACS,",
-    "f2 saves your PACS.",
-)
 NO_STUDY = "No study is under the cursor."
 """What a key answers that needs one."""
 _HEADER = 1
@@ -105,11 +100,9 @@ else on the one under the cursor."""
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._listing = Listing()
-        self._cursor: RowKey | None = None
-        self._marks: set[RowKey] = set()
-        self._columns: tuple[Column, ...] = ()
-        self._width = 0
-        self._patients = self._modalities = self._hide_patients = False
+        self._pointing = Pointing(self._listing)
+        self._columns = Columns()
+        self._hide_patients = False
         self._offer = ""
 
     @property
@@ -130,7 +123,7 @@ else on the one under the cursor."""
     @property
     def marked(self) -> int:
         """How many rows are marked."""
-        return len(self._marks)
+        return self._pointing.marked
 
     @property
     def hide_patients(self) -> bool:
@@ -140,36 +133,28 @@ else on the one under the cursor."""
     @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor."""
-        return self._listing.rows.get(self._cursor) if self._cursor is not None else None
+        return self._pointing.row
 
     def chosen(self) -> list[Row]:
         """The marked rows in the order in which they came, else the one under the cursor."""
-        rows = self._listing.rows
-        if self._marks:
-            return sorted((rows[key] for key in self._marks), key=lambda row: row.number)
-        row = self.cursor_row
-        return [] if row is None else [row]
+        return self._pointing.chosen()
 
     def update_rows(self, changed: Sequence[Row], removed: Iterable[RowKey] = ()) -> None:
         """Take in what a snapshot says; the cursor stays on its study."""
         removed = tuple(removed)
         if not changed and not removed:
             return
-        index, before = self._cursor_index(), self._visible()
-        self._marks.difference_update(removed)
+        index, before = self._pointing.index, self._visible()
+        self._pointing.unmark(removed)
         self._listing.update(changed, removed)
-        patients = self._patients or any(row.patient for row in changed)
-        modalities = self._modalities or any(row.modality for row in changed)
-        if (patients, modalities) != (self._patients, self._modalities):
-            self._patients, self._modalities = patients, modalities
-            self._lay_out()
+        if self._columns.heed(changed):
             before = []
         self._settle(index)
         self._redraw(before, changed)
 
     def show_view(self, view: View) -> None:
         """Show other rows, or the same in another order."""
-        index = self._cursor_index()
+        index = self._pointing.index
         self._listing.show(view)
         self._settle(index)
         self.refresh()
@@ -188,7 +173,7 @@ else on the one under the cursor."""
 
     def clear_marks(self) -> None:
         """Mark nothing."""
-        self._marks.clear()
+        self._pointing.unmark_all()
         self.post_message(self.ViewChanged())
         self.refresh()
 
@@ -197,12 +182,11 @@ else on the one under the cursor."""
         width = self.scrollable_content_region.width
         if not len(self._listing):
             return self._hint(y, width)
-        if width != self._width:  # a scrollbar has come or gone, of which there is no event
-            self._lay_out()
+        self._columns.fit(width)  # a scrollbar may have come or gone, of which there is no event
         if y == 0:
             style = self._style("header")
-            titles = header_text(self._columns, self.view.sort, descending=self.view.descending)
-            return Strip([Segment(fit(" ".join(titles), width), style)], width)
+            titles = self._columns.titles(self.view)
+            return Strip([Segment(fit(titles, width), style)], width)
         index = self.scroll_offset.y + y - 1
         if index >= len(self._listing):
             return Strip.blank(width, self.rich_style)
@@ -210,14 +194,14 @@ else on the one under the cursor."""
 
     def action_details(self) -> None:
         """Open what is known of the study."""
-        if self._cursor is not None and self.cursor_row is not None:
-            self.post_message(self.Opened(self._cursor))
+        if (row := self.cursor_row) is not None:
+            self.post_message(self.Opened(row.key))
         else:
             self.notify(NO_STUDY)
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows."""
-        index = self._cursor_index()
+        index = self._pointing.index
         self._go(0 if index is None else index + step)
 
     def action_page(self, step: int) -> None:
@@ -230,24 +214,21 @@ else on the one under the cursor."""
 
     def action_mark(self) -> None:
         """Mark the row under the cursor or unmark it, and go on to the next."""
-        if self.cursor_row is not None and self._cursor is not None:
-            self._marks ^= {self._cursor}
+        if (row := self.cursor_row) is not None:
+            self._pointing.mark(row.key)
             self.action_move(1)
             self.refresh()
             self.post_message(self.ViewChanged())
 
     def action_mark_all(self) -> None:
         """Mark every row that is shown; none, if all of them are marked."""
-        shown = {row.key for row in self._listing.shown()}
-        self._marks = self._marks - shown if shown <= self._marks else self._marks | shown
+        self._pointing.mark_all()
         self.refresh()
         self.post_message(self.ViewChanged())
 
     def action_sort(self) -> None:
         """Go on to the next order."""
-        sort = self.view.sort
-        following = CYCLE[(CYCLE.index(sort) + 1) % len(CYCLE)] if sort in CYCLE else CYCLE[0]
-        self.show_view(self.view.sorted_by(following))
+        self.show_view(self.view.in_next_order())
 
     def action_turn(self) -> None:
         """Turn the order round."""
@@ -255,7 +236,7 @@ else on the one under the cursor."""
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
-        self._lay_out()
+        self._columns.fit(self.scrollable_content_region.width)
         self._measure()
         self.refresh()
 
@@ -264,7 +245,7 @@ else on the one under the cursor."""
         offset = event.get_content_offset(self)
         if offset is None or not len(self._listing):
             return
-        column = self._column_at(offset.x)
+        column = self._columns.at(offset.x)
         if offset.y == 0:
             if column is not None and column.sort:
                 self.show_view(self.view.sorted_by(column.sort))
@@ -274,43 +255,27 @@ else on the one under the cursor."""
             return
         self._go(index)
         if column is not None and column.name == "mark":
-            self._marks ^= {self._listing.at(index).key}
+            self._pointing.mark(self._listing.at(index).key)
             self.post_message(self.ViewChanged())
         elif event.chain == 2:
             self.action_details()
 
     def _row_strip(self, row: Row, width: int) -> Strip:
         style = self._style(_CLASSES[row.state])
-        if row.key == self._cursor:
+        if row.key == self._pointing.cursor:
             style += self._style("cursor")
-        marked = row.key in self._marks
-        cells = [
-            cell_text(column, row, marked=marked, hide_patients=self._hide_patients)
-            for column in self._columns
-        ]
-        return Strip([Segment(fit(" ".join(cells), width), style)], width)
+        marked = self._pointing.marks(row.key)
+        text = self._columns.text(row, marked=marked, hide_patients=self._hide_patients)
+        return Strip([Segment(fit(text, width), style)], width)
 
     def _hint(self, y: int, width: int) -> Strip:
-        if self._listing.rows:
-            lines: tuple[str, ...] = ("No match; esc clears the filter.",)
-        elif self._offer:
-            lines = (f"{self._offer}.", "u takes up again what is missing; U forgets it.")
-        else:
-            lines = _EMPTY
+        lines = hint(self._offer, queued=bool(self._listing.rows))
         top = max((self.scrollable_content_region.height - len(lines)) // 3, 0)
         text = lines[y - top] if top <= y < top + len(lines) else ""
         return Strip([Segment(fit(text.center(width), width), self._style("hint"))], width)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"queue-table--{name}")
-
-    def _lay_out(self) -> None:
-        self._width = self.scrollable_content_region.width
-        self._columns = columns_for(
-            self._width,
-            patients=self._patients,
-            modalities=self._modalities,
-        )
 
     def _measure(self) -> None:
         self.virtual_size = Size(0, len(self._listing) + _HEADER)  # what is too wide is cut
@@ -334,24 +299,18 @@ else on the one under the cursor."""
 
     def _settle(self, index: int | None) -> None:
         """Find the cursor's row again, or take the one that came into its place."""
-        if self._cursor is None or self._listing.index_of(self._cursor) is None:
-            last = len(self._listing) - 1
-            self._cursor = None if last < 0 else self._listing.at(min(index or 0, last)).key
+        if not self._pointing.settle(index):
             self.refresh()
         self._measure()
 
-    def _cursor_index(self) -> int | None:
-        return None if self._cursor is None else self._listing.index_of(self._cursor)
-
     def _go(self, index: int) -> None:
-        if len(self._listing):
-            self._cursor = self._listing.at(min(max(index, 0), len(self._listing) - 1)).key
+        if self._pointing.go(index):
             self._reveal()
             self.refresh()
 
     def _reveal(self) -> None:
         """Scroll as far as it takes to see the cursor."""
-        index = self._cursor_index()
+        index = self._pointing.index
         if index is None:
             return
         visible = max(self.scrollable_content_region.height - 1, 1)
@@ -360,11 +319,3 @@ else on the one under the cursor."""
             self.scroll_to(y=index, animate=False)
         elif index >= top + visible:
             self.scroll_to(y=index - visible + 1, animate=False)
-
-    def _column_at(self, x: int) -> Column | None:
-        left = 0
-        for column in self._columns:
-            if left <= x <= left + column.width:
-                return column
-            left += column.width + 1
-        return None

@@ -1,0 +1,55 @@
+from dicom_retrieve_tui.tui.listing import Listing, Tab, View
+from dicom_retrieve_tui.tui.pointing import Pointing
+from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+
+
+def row(number: int, state: State = State.QUEUED) -> Row:
+    return Row(key=RowKey(0, f"1.2.{number}"), number=number, state=state)
+
+
+def pointing_at(*rows: Row) -> tuple[Listing, Pointing]:
+    listing = Listing()
+    listing.update(rows)
+    pointing = Pointing(listing)
+    pointing.settle(None)
+    return listing, pointing
+
+
+def test_the_cursor_stays_on_its_study_and_leaves_with_it() -> None:
+    listing, pointing = pointing_at(row(1), row(2), row(3))
+    pointing.go(1)
+
+    listing.show(View(descending=True))
+    assert pointing.settle(1)
+    assert pointing.row == row(2)
+    listing.update([], [row(2).key])
+    assert not pointing.settle(1)
+    assert pointing.row == row(1)
+    listing.update([], [row(1).key, row(3).key])
+    assert not pointing.settle(1)
+    assert (pointing.cursor, pointing.index, pointing.chosen()) == (None, None, [])
+
+
+def test_it_goes_no_further_than_the_rows() -> None:
+    _, pointing = pointing_at(row(1), row(2))
+
+    assert pointing.go(7)
+    assert pointing.row == row(2)
+    assert pointing.go(-7)
+    assert pointing.row == row(1)
+    assert not pointing_at()[1].go(0)
+
+
+def test_all_that_is_shown_is_marked_or_none_of_it() -> None:
+    listing, pointing = pointing_at(row(1, State.DONE), row(2), row(3))
+    pointing.mark(row(1).key)
+    listing.show(View(Tab.ACTIVE))
+    pointing.settle(0)
+
+    pointing.mark_all()
+    assert pointing.chosen() == [row(1, State.DONE), row(2), row(3)]
+    pointing.mark_all()
+    assert pointing.chosen() == [row(1, State.DONE)]
+    pointing.unmark([row(1).key])
+    assert pointing.marked == 0
+    assert pointing.chosen() == [row(2)], "the one under the cursor"
