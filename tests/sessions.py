@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.events import Event, StudyFinished
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.selection import Selection
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def selections(*uids: str) -> tuple[Selection, ...]:

@@ -17,7 +17,7 @@ from tests.interop.command import CommandResult
 from tests.peers.raw_pacs import Instance, RawPacs
 from tests.runs import STUDY, files_in
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """A test that hangs fails by this."""
 _POLL_S = 0.005
 _PREAMBLE = bytes(128) + b"DICM"

@@ -8,7 +8,7 @@ padding goes, a blank value becomes empty. What is to arrive bit for bit as the 
 be written that way from the start; `_normalise` sees to it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from uuid import NAMESPACE_OID, uuid5
@@ -48,7 +48,7 @@ class Instance:
 
     study_instance_uid: str
     series_instance_uid: str
-    file: bytes
+    file: bytes = field(repr=False)
     """The DICOM file."""
     stored: StoredInstance
 

@@ -15,7 +15,7 @@ from tests.interop.association_profile import syntaxes_by_class
 from tests.interop.comparison import assert_same_as_peer
 from tests.interop.peers import Peer, instances_of
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 120.0
 
 
 def load(peer: Peer, folder: Path) -> None:
@@ -53,7 +53,8 @@ def load(peer: Peer, folder: Path) -> None:
                 path.write_bytes(instance.file)
                 status = association.send_c_store(path)
                 if status.get("Status") != 0x0000:
-                    raise RuntimeError(f"{peer.ae_title} refused {instance}: {status}")
+                    answer = status or "no answer"
+                    raise RuntimeError(f"{peer.ae_title} refused {instance}: {answer}")
     finally:
         association.release()
     _verify(peer)

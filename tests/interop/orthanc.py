@@ -14,7 +14,7 @@ from tests.interop.files import StoredInstance, read_part10
 from tests.interop.process import PeerProcess, free_port
 from tests.interop.programs import answers_echo, program
 
-_HTTP_S = 30.0
+_HTTP_S = 60.0
 
 
 class Orthanc:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
-READY_S = 30.0
-_STOP_S = 10.0
+READY_S = 60.0
+_STOP_S = 30.0
 _POLL_S = 0.02
 _LOG_LINES = 40
 

@@ -13,7 +13,7 @@ from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
 
 _AT_ONCE = 3
-_PATIENCE_S = 10.0
+_PATIENCE_S = 30.0
 
 
 class _WaitsForCompany(RawPacs):

@@ -19,7 +19,7 @@ ECHO = "1.2.840.10008.1.1"
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1."
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2."
 FIND, MOVE, GET = "1", "2", "3"
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 @dataclass

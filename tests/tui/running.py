@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from tests.tui.dawdling import dawdle
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 """Longest wait for a thread; nothing waits that long unless it hangs."""
 
 

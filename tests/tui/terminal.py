@@ -17,7 +17,7 @@ from typing import Self
 
 import pyte
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """Longest wait for anything; nothing waits that long unless it hangs."""
 
 _STUCK_S = 1.0
