@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
+from tests.faults.name_servers import silent_name_server
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
@@ -31,12 +32,18 @@ _SOON_S = 0.3
 _SHARED_S = 1.0
 """For two addresses."""
 _NO_FAMILY = 12345
+_BY_NAME = PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @fault(1, user_reads="connection refused. Is the PACS running, is the port right")
 def test_a_closed_port_is_tried_again_and_then_named(tmp_path: Path) -> Told:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = _closed_port()
 
     events = run(get_plan(retries=2), settings(port, tmp_path / "out"))
 
@@ -55,9 +62,8 @@ def test_a_host_name_that_does_not_resolve_is_not_tried_again(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    peer = PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
 
-    events = run(get_plan(retries=2), replace(settings(104, tmp_path), peer=peer))
+    events = run(get_plan(retries=2), replace(settings(104, tmp_path), peer=_BY_NAME))
 
     assert not of_kind(AttemptFailed, events)
     assert verdict_of(events).verdict is Verdict.FAILED
@@ -68,17 +74,9 @@ def test_a_host_name_that_does_not_resolve_is_not_tried_again(
 def test_a_name_server_that_never_answers_does_not_hold_us_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Told:
-    over = threading.Event()
-
-    def silent(*_args: object, **_named: object) -> NoReturn:
-        over.wait()
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", silent)
-    peer = PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
-
-    events = run(get_plan(), replace(settings(104, tmp_path, timeout_s=_SOON_S), peer=peer))
-    over.set()
+    given = replace(settings(104, tmp_path, timeout_s=_SOON_S), peer=_BY_NAME)
+    with silent_name_server(monkeypatch):
+        events = run(get_plan(), given)
 
     assert verdict_of(events).verdict is Verdict.FAILED
     return events
@@ -135,7 +133,7 @@ def _two_addresses(
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", known)
-    return PeerAE(ae_title="RAW", endpoint=Endpoint(host="pacs.test", port=104))
+    return _BY_NAME
 
 
 @fault(2, user_reads="complete")
@@ -166,8 +164,7 @@ def test_an_address_of_a_family_that_we_do_not_have_is_passed_over(
 
 @fault(2, user_reads="Cannot reach pacs.test:104: no answer within 0.5 s; connection refused.")
 def test_each_address_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        closed: int = probe.getsockname()[1]
+    closed = _closed_port()
 
     with _black_hole() as swallows:
         given = settings(closed, tmp_path, timeout_s=_SHARED_S)
@@ -178,38 +175,34 @@ def test_each_address_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 class _TakesTheCallOnly(RawPacs):
-    """Reads our A-ASSOCIATE-RQ and keeps its peace."""
+    """Reads our A-ASSOCIATE-RQ and keeps its peace, after so much of an A-ASSOCIATE-AC."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        super().__init__()
+        self._answer = answer
 
     def on_associate(self, conversation: Conversation) -> None:
+        conversation.send(self._answer)
         self.heard, _ = wire.receive_pdu(conversation.sock)
+
+
+def _run_into_silence(pacs: _TakesTheCallOnly, output: Path) -> list[Event]:
+    with pacs:
+        events = run(get_plan(), settings(pacs.port, output, timeout_s=_SOON_S))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert pacs.heard == wire.A_ABORT
+    return events
 
 
 @fault(3, user_reads="to our A-ASSOCIATE-RQ; nothing came. Is it a DICOM port?")
 def test_a_port_that_takes_the_call_and_says_nothing_is_aborted(tmp_path: Path) -> Told:
-    with _TakesTheCallOnly() as pacs:
-        events = run(get_plan(), settings(pacs.port, tmp_path, timeout_s=_SOON_S))
-
-    assert verdict_of(events).verdict is Verdict.FAILED
-    assert pacs.heard == wire.A_ABORT
-    return events
-
-
-class _BreaksOffItsAnswer(RawPacs):
-    """Sends the first bytes of an A-ASSOCIATE-AC and no more."""
-
-    def on_associate(self, conversation: Conversation) -> None:
-        conversation.send(wire.pdu(2, b"\0" * 200)[:40])
-        self.heard, _ = wire.receive_pdu(conversation.sock)
+    return _run_into_silence(_TakesTheCallOnly(), tmp_path)
 
 
 @fault(3, user_reads="to our A-ASSOCIATE-RQ; nothing came")
 def test_an_acceptance_that_is_cut_short_is_given_up(tmp_path: Path) -> Told:
-    with _BreaksOffItsAnswer() as pacs:
-        events = run(get_plan(), settings(pacs.port, tmp_path, timeout_s=_SOON_S))
-
-    assert verdict_of(events).verdict is Verdict.FAILED
-    assert pacs.heard == wire.A_ABORT
-    return events
+    return _run_into_silence(_TakesTheCallOnly(wire.pdu(2, b"\0" * 200)[:40]), tmp_path)
 
 
 class _AnswersInHttp(RawPacs):
@@ -246,26 +239,25 @@ class _Rejects(RawPacs):
         conversation.accept()
 
 
-@fault(4, user_reads="It does not know our AE title DICOMRETRIEVE: set --aet")
-def test_a_calling_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -> Told:
-    with _Rejects(1, 1, 3) as pacs:
-        events = run(get_plan("1", retries=3), settings(pacs.port, tmp_path))
+def _run_into_rejection(reason: int, output: Path) -> list[Event]:
+    """Be rejected for good, by the service user. Source: PS3.8 Table 9-21."""
+    with _Rejects(1, 1, reason) as pacs:
+        events = run(get_plan("1", retries=3), settings(pacs.port, output))
 
     assert pacs.associations == 1
     assert verdict_of(events, "1").verdict is Verdict.FAILED
-    assert "(result 1, source 1, reason 3" in verdict_of(events, "1").reason
+    assert f"(result 1, source 1, reason {reason}" in verdict_of(events, "1").reason
     return events
+
+
+@fault(4, user_reads="It does not know our AE title DICOMRETRIEVE: set --aet")
+def test_a_calling_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -> Told:
+    return _run_into_rejection(3, tmp_path)
 
 
 @fault(5, user_reads="It does not answer to the AE title RAW: set --called-aet (case matters)")
 def test_a_called_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -> Told:
-    with _Rejects(1, 1, 7) as pacs:
-        events = run(get_plan("1", retries=3), settings(pacs.port, tmp_path))
-
-    assert pacs.associations == 1
-    assert verdict_of(events, "1").verdict is Verdict.FAILED
-    assert "(result 1, source 1, reason 7" in verdict_of(events, "1").reason
-    return events
+    return _run_into_rejection(7, tmp_path)
 
 
 @fault(6, user_reads="It has no association left for us")

@@ -3,18 +3,15 @@
 import os
 import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from dicom_retrieve_tui.model.events import AttemptFailed
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
+from tests.faults.name_servers import silent_name_server
 from tests.faults.processes import (
     Command,
     assert_whole,
@@ -49,30 +46,11 @@ def test_a_port_in_use_is_told_before_anything_is_sent(tmp_path: Path) -> str:
     return result.stderr
 
 
-@contextmanager
-def _silent_name_server(
-    monkeypatch: pytest.MonkeyPatch, when_asked: Callable[[], None] = lambda: None
-) -> Iterator[None]:
-    """Never answers, and says when it was asked."""
-    over = threading.Event()
-
-    def silent(*_args: object, **_named: object) -> NoReturn:
-        when_asked()
-        over.wait()
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", silent)
-    try:
-        yield
-    finally:
-        over.set()
-
-
 @fault(1, user_reads="nobody told within 1 s what that name stands for. Name one with --listen")
 def test_a_silent_name_server_does_not_keep_us_from_listening_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    with _silent_name_server(monkeypatch):
+    with silent_name_server(monkeypatch):
         result = retrieve_here(*_listening("pacs.test", tmp_path), "--timeout", 0.6)
 
     assert result.exit_code == 1
@@ -83,7 +61,7 @@ def test_a_silent_name_server_does_not_keep_us_from_listening_for_ever(
 def test_a_silent_name_server_is_not_waited_for_when_others_are_let_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    with _silent_name_server(monkeypatch):
+    with silent_name_server(monkeypatch):
         result = retrieve_here(
             *_listening("127.0.0.1", tmp_path, listen="127.0.0.1:4242"),
             *("--accept-from", "gateway.test", "--timeout", _SOON_S),
@@ -97,7 +75,7 @@ def test_a_silent_name_server_is_not_waited_for_when_others_are_let_in(
 def test_an_interruption_ends_the_wait_for_a_name_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    with _silent_name_server(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
+    with silent_name_server(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
         result = retrieve_here(*_listening("pacs.test", tmp_path))
 
     assert result.exit_code == 130

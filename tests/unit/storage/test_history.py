@@ -33,12 +33,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def _record(history: History, *uids: str, output: Path = Path("/nowhere")) -> int:
+    return _record_parts(history, selections(*uids), output)
+
+
+def _record_parts(
+    history: History, asked: tuple[Selection, ...], output: Path = Path("/nowhere")
+) -> int:
     return history.record_job(
-        begun=_BEGUN,
-        profile="hospital",
-        output=output,
-        options=_OPTIONS,
-        selections=selections(*uids),
+        begun=_BEGUN, profile="hospital", output=output, options=_OPTIONS, selections=asked
     )
 
 
@@ -83,13 +85,7 @@ def test_parts_of_a_study_are_remembered_as_they_were_asked_for(path: Path) -> N
         ]
     )
     with closing(History(path)) as history:
-        history.record_job(
-            begun=_BEGUN,
-            profile="hospital",
-            output=Path("/nowhere"),
-            options=_OPTIONS,
-            selections=asked,
-        )
+        _record_parts(history, asked)
         (job,) = history.unfinished()
 
     assert job.left == asked
@@ -129,13 +125,7 @@ def test_what_was_asked_for_lately_comes_back_the_latest_first(path: Path) -> No
 def test_what_was_asked_for_lately_comes_back_no_wider_than_it_was(path: Path) -> None:
     asked = (Selection.of("1.4", "1.4.1"), Selection.of("1.5", "1.5.1", "1.5.1.1"))
     with closing(History(path)) as history:
-        history.record_job(
-            begun=_BEGUN,
-            profile="hospital",
-            output=Path("/nowhere"),
-            options=_OPTIONS,
-            selections=asked,
-        )
+        _record_parts(history, asked)
 
     with closing(History(path)) as history:
         assert history.recent(9) == [asked]
