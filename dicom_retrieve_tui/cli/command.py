@@ -8,7 +8,7 @@ from dicom_retrieve_tui.cli.json_lines import JsonLines
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.plain import PlainRenderer
-from dicom_retrieve_tui.cli.renderer import Renderer
+from dicom_retrieve_tui.cli.renderer import Renderer, Scene
 from dicom_retrieve_tui.cli.report import Ending
 from dicom_retrieve_tui.cli.report_file import hand_in
 from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
@@ -94,12 +94,12 @@ class _Order:
         # JSON lines on the same terminal would run through the rows.
         shared = options.json and around.stdout.is_terminal
         dumb = around.environ.get("TERM", "") in {"", "dumb"}
-        seen = (around.stderr, self._account, options, around.monotonic_s)
+        scene = Scene(around.stderr, self._account, options, around.monotonic_s)
         if not around.stderr.is_terminal or shared or dumb:
-            return PlainRenderer(*seen)
+            return PlainRenderer(scene)
         from dicom_retrieve_tui.cli.live import LiveRenderer  # noqa: PLC0415 - scripts have none
 
-        return LiveRenderer(*seen)
+        return LiveRenderer(scene)
 
     def _take(self, event: Event) -> None:
         self._account.apply(event)

@@ -7,15 +7,11 @@ the first event arrives: nothing else in the headless command needs it.
 
 import contextlib
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.board import Board
 from dicom_retrieve_tui.cli.narration import narrate
-from dicom_retrieve_tui.cli.options import Options
-from dicom_retrieve_tui.cli.renderer import STOPPING
-from dicom_retrieve_tui.cli.surroundings import Narration
+from dicom_retrieve_tui.cli.renderer import STOPPING, Scene
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.text import clean_text
 
@@ -49,17 +45,11 @@ class _Unfailing:
 class LiveRenderer:
     """Rows that are redrawn in place, below the lines that stay."""
 
-    def __init__(
-        self,
-        stderr: Narration,
-        account: Account,
-        options: Options,
-        monotonic_s: Callable[[], float],
-    ) -> None:
-        self._stderr = stderr
-        self._account = account
-        self._options = options
-        self._board = Board(account.progress, monotonic_s)
+    def __init__(self, scene: Scene) -> None:
+        self._stderr = scene.stderr
+        self._account = scene.account
+        self._options = scene.options
+        self._board = Board(scene.account.progress, scene.monotonic_s)
         self._stopping = False
         self._live: Live | None = None
 

@@ -1,12 +1,7 @@
 """Plain lines on stderr: for pipes, log files and terminals that cannot do more."""
 
-from collections.abc import Callable
-
-from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.narration import narrate
-from dicom_retrieve_tui.cli.options import Options
-from dicom_retrieve_tui.cli.renderer import STOPPING
-from dicom_retrieve_tui.cli.surroundings import Narration
+from dicom_retrieve_tui.cli.renderer import STOPPING, Scene
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.wording import byte_rate_text, rate_text, size_text
@@ -17,18 +12,12 @@ PROGRESS_EVERY_S = 5.0
 class PlainRenderer:
     """A line for each finished study; with `--verbose`, a progress line now and then as well."""
 
-    def __init__(
-        self,
-        stderr: Narration,
-        account: Account,
-        options: Options,
-        monotonic_s: Callable[[], float],
-    ) -> None:
-        self._stderr = stderr
-        self._account = account
-        self._options = options
-        self._monotonic_s = monotonic_s
-        self._told_s = monotonic_s()
+    def __init__(self, scene: Scene) -> None:
+        self._stderr = scene.stderr
+        self._account = scene.account
+        self._options = scene.options
+        self._monotonic_s = scene.monotonic_s
+        self._told_s = scene.monotonic_s()
         self._instances = Throughput()
         self._bytes = Throughput()
         self._sample(self._told_s)

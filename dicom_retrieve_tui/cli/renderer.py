@@ -1,10 +1,25 @@
 """What every way of showing a run has in common."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
+from dicom_retrieve_tui.cli.account import Account
+from dicom_retrieve_tui.cli.options import Options
+from dicom_retrieve_tui.cli.surroundings import Narration
 from dicom_retrieve_tui.model.events import Event
 
 STOPPING = "stopping: finishing what is in flight; press Ctrl-C again to end at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a renderer shows, and where to."""
+
+    stderr: Narration
+    account: Account
+    options: Options
+    monotonic_s: Callable[[], float]
 
 
 class Renderer(Protocol):

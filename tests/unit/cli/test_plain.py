@@ -4,6 +4,7 @@ from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.options import read_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.plain import PlainRenderer
+from dicom_retrieve_tui.cli.renderer import Scene
 from dicom_retrieve_tui.cli.surroundings import Narration
 from dicom_retrieve_tui.model.events import (
     AssociationClosed,
@@ -129,7 +130,7 @@ def test_verbose_tells_progress_every_few_seconds_and_not_per_event() -> None:
     options = read_options(parse_command_line([*C_GET, "-v"]), str)
     account = Account(options.plan)
     clock = itertools.count(step=0.5)
-    renderer = PlainRenderer(Narration(err), account, options, lambda: next(clock))
+    renderer = PlainRenderer(Scene(Narration(err), account, options, lambda: next(clock)))
 
     for event in [started(), *study_of(Verdict.COMPLETE, expected=20, came=10)]:
         account.apply(event)
