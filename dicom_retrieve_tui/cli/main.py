@@ -3,6 +3,7 @@
 0: everything asked for is complete. 1: anything else, usage errors included. 130: interrupted.
 """
 
+import gc
 import io
 import os
 import sys
@@ -30,6 +31,8 @@ def run() -> NoReturn:
     code = main(sys.argv[1:])
     _flush(sys.stdout)
     _flush(sys.stderr)
+    # Otherwise the interpreter looks for cycles in all memory, only to free it: 20 ms.
+    gc.freeze()
     sys.exit(code)
 
 
