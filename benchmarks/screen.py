@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import quantiles
 from time import monotonic
 
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
@@ -39,10 +40,10 @@ _OTHERS = 99
 class _Timed:
     """A session that notes from when to when it was there."""
 
-    def __init__(self, plan: Plan, settings: Settings) -> None:
+    def __init__(self, plan: Plan, settings: Settings, cancel: CancelToken) -> None:
         self.started_s, self.ended_s = monotonic(), 0.0
         self.screen_s = -_spent_on_the_screen_s()
-        self._session = retrieval.open_session(plan, settings)
+        self._session = retrieval.open_session(plan, settings, cancel)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._session, name)
@@ -106,9 +107,9 @@ class _App(application.RetrieveApp):
 TIMED: list[_Timed] = []
 
 
-def open_session(plan: Plan, settings: Settings) -> Session:
+def open_session(plan: Plan, settings: Settings, cancel: CancelToken) -> Session:
     """The real one, timed."""
-    timed = _Timed(plan, settings)
+    timed = _Timed(plan, settings, cancel)
     TIMED.append(timed)
     return timed  # type: ignore[return-value] # what it lacks, it hands on
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - that is what this module is for
 
 
-def open_session(plan: "Plan", settings: "Settings") -> "Session":
+def open_session(plan: "Plan", settings: "Settings", cancel: "CancelToken") -> "Session":
     """See `wiring.retrieval`."""
     from dicom_retrieve_tui.wiring import retrieval
 
-    return retrieval.open_session(plan, settings)
+    return retrieval.open_session(plan, settings, cancel)
 
 
 def open_history() -> "History":

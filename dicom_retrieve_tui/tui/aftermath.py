@@ -28,4 +28,6 @@ def told_of(ended: JobEnded, listed: str) -> str:
     verdicts = ", ".join(f"{number:,} {word}" for word, number in ended.verdicts.items())
     missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
     text = f"{count(len(ended.endings), 'study')}: {verdicts}{missing}"
+    if not ended.endings:
+        text = "Nothing was begun."
     return f"{text}\nWhat failed is listed in {listed}" if listed else text

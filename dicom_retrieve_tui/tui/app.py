@@ -119,7 +119,7 @@ class RetrieveApp(KeysInTurn[None]):
         self._memory = memory or Memory()
         self._keyring = keyring = keyring or Keyring()
         self.jobs = Jobs(
-            lambda plan, settings: open_session(plan, keyring.unlocked(settings)),
+            lambda plan, settings, cancel: open_session(plan, keyring.unlocked(settings), cancel),
             self.store,
             self._job_ended,
             self._memory,

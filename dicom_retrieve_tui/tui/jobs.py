@@ -8,18 +8,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
-from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.handle import Handle
 from dicom_retrieve_tui.tui.memory import Memory
-from dicom_retrieve_tui.tui.ports import OpenSession, Session
+from dicom_retrieve_tui.tui.ports import OpenSession
 from dicom_retrieve_tui.tui.rows import RowKey, State
 from dicom_retrieve_tui.tui.store import ProgressStore
 from dicom_retrieve_tui.tui.terms import Terms
@@ -57,33 +57,6 @@ class JobEnded:
         return sum(len(ending.missing) for ending in self.endings)
 
 
-@dataclass(slots=True)
-class _Job:
-    """One session, and what it is to be told once it is open."""
-
-    plan: Plan
-    thread: threading.Thread
-    session: Session | None = None
-    """None until our thread has opened it: a folder may be slow to answer."""
-    wishes: list[Callable[[Session], object]] = field(default_factory=list)
-    finishing: bool = False
-    """True if it takes no further studies."""
-    endings: dict[str, StudyFinished] = field(default_factory=dict)
-
-    def tell(self, wish: Callable[[Session], object]) -> None:
-        """Do this to the session, now or once it is open."""
-        if self.session is None:
-            self.wishes.append(wish)
-        else:
-            wish(self.session)
-
-    def open(self, session: Session) -> None:
-        """The session is there."""
-        self.session = session
-        for wish in self.wishes:
-            wish(session)
-
-
 class Jobs:
     """Everything that runs, and everything that waits for it."""
 
@@ -108,7 +81,7 @@ class Jobs:
         self._memory = memory or Memory()
         self._lock = threading.RLock()
         self._terms: list[Terms] = []
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, Handle] = {}
         self._waiting: dict[int, list[Wanted]] = {}
         """Studies whose session cannot start yet: one before it has the folder or the port."""
         self._paused = False
@@ -169,6 +142,7 @@ class Jobs:
             for key in keys:
                 if (job := self._jobs.get(key.group)) and not self._waits(key):
                     job.tell(methodcaller("stop", key.study_instance_uid))
+                    job.lose(key.study_instance_uid)
                 else:
                     self._withdraw(key)
 
@@ -177,8 +151,7 @@ class Jobs:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
             for job in self._jobs.values():
-                job.finishing = True
-                job.tell(methodcaller("cancel"))
+                job.cancel()
             for group in waiting:
                 if group not in self._jobs:
                     self._store.end(group)
@@ -205,8 +178,10 @@ class Jobs:
                 if state is State.QUEUED:
                     if (job := self._jobs.get(key.group)) is not None and not self._waits(key):
                         job.tell(methodcaller("remove", key.study_instance_uid))
-                        continue  # `StudyRemoved` says when it is gone
-                    self._withdraw(key)
+                        if not job.lose(key.study_instance_uid):
+                            continue  # `StudyRemoved` says when it is gone
+                    else:
+                        self._withdraw(key)
                 self._store.forget([key])
                 self._memory.removed(self.terms_of(key), [key.study_instance_uid])
         return left
@@ -233,6 +208,7 @@ class Jobs:
         job = self._jobs.get(group)
         if job is not None and not job.finishing:
             job.tell(methodcaller("add", [each.selection for each in taken]))
+            job.opening_for.update(each.selection.study_instance_uid for each in taken)
         elif taken:
             self._waiting.setdefault(group, []).extend(taken)
             self._start_what_can()
@@ -255,7 +231,8 @@ class Jobs:
             delivering=terms.delivering,
         )
         thread = threading.Thread(target=self._consume, args=(group,), name=f"session-{group}")
-        job = self._jobs[group] = _Job(plan, thread)
+        uids = {each.selection.study_instance_uid for each in wanted}
+        job = self._jobs[group] = Handle(plan, thread, opening_for=uids)
         if self._paused:
             job.tell(methodcaller("pause"))
         thread.start()
@@ -266,18 +243,22 @@ class Jobs:
             job = self._jobs[group]
         reason = bug = ""
         try:
-            session = self._open_session(job.plan, self._terms[group].settings)
+            settings = self._terms[group].settings
+            session = self._open_session(job.plan, settings, job.cancel_opening)
             with self._lock:
                 job.open(session)
             for event in session.events():
                 self._take(group, job, event)
+        except Cancelled:
+            pass  # while it was opened: nothing was begun
         except RetrieveError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - a bug costs this session, and is shown
             reason = f"a bug: {type(error).__name__}; please report it"
             bug = "\n".join(bug_lines(error))
-        self._store.end(group, reason)
         with self._lock:
+            waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
+            self._store.end(group, reason, waiting=waiting)
             del self._jobs[group]
             self._start_what_can()
         self._on_end(
@@ -290,12 +271,15 @@ class Jobs:
             )
         )
 
-    def _take(self, group: int, job: _Job, event: Event) -> None:
+    def _take(self, group: int, job: Handle, event: Event) -> None:
+        listed = isinstance(event, StudyRemoved) and self._store.state_of(
+            RowKey(group, event.study_instance_uid)
+        )
         self._store.apply(group, event)
         if isinstance(event, StudyFinished):
             job.endings[event.study_instance_uid] = event
             self._memory.ended(self._terms[group], event)
-        if isinstance(event, StudyRemoved):
+        if isinstance(event, StudyRemoved) and listed:
             self._memory.removed(self._terms[group], [event.study_instance_uid])
         if isinstance(event, StudyFinished | StudyRemoved):
             with self._lock:

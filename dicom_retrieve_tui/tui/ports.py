@@ -104,6 +104,7 @@ TellAdministrator = Callable[[Plan, Settings], Sequence[str]]
 """What the administrator of the PACS needs to know of us, a sentence each. May ask for names."""
 
 
-OpenSession = Callable[[Plan, Settings], Session]
+OpenSession = Callable[[Plan, Settings, CancelToken], Session]
 """Nothing is sent before `events` is iterated. Raises `ConfigError` where the folder or the port
-cannot be used."""
+cannot be used, and `Cancelled` where the token was requested before all was ready; what is
+requested later cancels the session."""

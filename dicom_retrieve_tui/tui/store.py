@@ -126,19 +126,21 @@ class ProgressStore:
                 self._dirty[RowKey(group, uid)] = None
             self._changed = True
 
-    def end(self, group: int, reason: str = "") -> None:
+    def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
         """The session on these terms is over; what it did not begin will not be begun.
 
         Args:
             group: The terms.
             reason: Why it came to nothing; empty if it told its story to the end.
+            waiting: Study Instance UIDs that the next session on these terms begins.
         """
+        kept = {RowKey(group, uid) for uid in waiting}
         with self._lock:
             self._runs.pop(group, None)
             self._lanes.end(group)
             verdict = Verdict.FAILED if reason else Verdict.CANCELLED
-            self._pending[group] = 0
-            for key in self._groups.get(group, ()):
+            self._pending[group] = len(kept)
+            for key in self._groups.get(group, set()) - kept:
                 entry = self._entries[key]
                 if entry.final is None:
                     entry.give_up(verdict, reason or NOT_BEGUN)

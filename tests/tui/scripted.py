@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
@@ -96,7 +97,7 @@ class Sessions:
 
     opened: list[ScriptedSession] = field(default_factory=list)
 
-    def __call__(self, plan: Plan, settings: Settings) -> ScriptedSession:
+    def __call__(self, plan: Plan, settings: Settings, _cancel: CancelToken) -> ScriptedSession:
         session = ScriptedSession(plan, settings)
         self.opened.append(session)
         return session

@@ -1,18 +1,25 @@
+import queue
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
+from dicom_retrieve_tui.tui.aftermath import told_of
+from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.rows import RowKey, State
 from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.wiring import retrieval
 from tests.tui.builders import terms, uids, wanted
 from tests.tui.scripted import WAIT_S, Sessions, begins, ends, whole
 
@@ -158,7 +165,7 @@ def test_stopping_all_ends_the_sessions_and_what_waits(desk: Desk) -> None:
 
 
 def test_a_folder_that_cannot_be_used_is_told() -> None:
-    def refuse(plan: Plan, settings: Settings) -> Session:
+    def refuse(plan: Plan, settings: Settings, cancel: CancelToken) -> Session:
         raise ConfigError("Another run works in /x.")
 
     ended: list[JobEnded] = []
@@ -171,7 +178,7 @@ def test_a_folder_that_cannot_be_used_is_told() -> None:
 
 
 def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
-    def break_down(plan: Plan, settings: Settings) -> Session:
+    def break_down(plan: Plan, settings: Settings, cancel: CancelToken) -> Session:
         raise ZeroDivisionError(plan)
 
     ended: list[JobEnded] = []
@@ -192,6 +199,65 @@ def test_closing_cancels_and_joins(desk: Desk) -> None:
 
     assert desk.sessions.opened[0].asked == ["cancel"]
     assert not [each for each in threading.enumerate() if each.name.startswith("session-")]
+
+
+@pytest.fixture
+def asked_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Set once a name server was asked, which never answers."""
+    asked, over = threading.Event(), threading.Event()
+
+    def silent(*_args: object, **_named: object) -> NoReturn:
+        asked.set()
+        over.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    yield asked
+    over.set()
+
+
+@pytest.mark.parametrize("how", ["close", "stop_all", "stop", "remove"])
+def test_a_silent_name_server_does_not_hold_up_the_end(
+    how: str, asked_names: threading.Event, tmp_path: Path
+) -> None:
+    ended: queue.Queue[JobEnded] = queue.Queue()
+    store = ProgressStore()
+    jobs = Jobs(retrieval.open_session, store, ended.put)
+    jobs.add(terms(str(tmp_path), listen=4242), wanted(A, B))
+    assert asked_names.wait(WAIT_S)
+
+    if how in {"stop", "remove"}:
+        getattr(jobs, how)([RowKey(0, A)])
+        assert jobs.busy
+        getattr(jobs, how)([RowKey(0, B)])
+    else:
+        getattr(jobs, how)()
+
+    over = ended.get(timeout=QUIT_S)
+    assert (over.reason, over.traceback, told_of(over, "")) == ("", "", "Nothing was begun.")
+    assert store.state_of(RowKey(0, B)) is (None if how == "remove" else State.STOPPED)
+    assert not store.unfinished_studies
+    assert jobs.close()
+    assert not jobs.busy
+
+
+def test_what_is_added_after_a_stop_has_a_session_of_its_own(
+    asked_names: threading.Event, tmp_path: Path
+) -> None:
+    ended: queue.Queue[JobEnded] = queue.Queue()
+    jobs = Jobs(retrieval.open_session, store := ProgressStore(), ended.put)
+    given = terms(str(tmp_path), listen=4242)
+    jobs.add(given, wanted(A))
+    assert asked_names.wait(WAIT_S)
+
+    jobs.stop([RowKey(0, A)])
+    jobs.add(given, wanted(B))
+    ended.get(timeout=QUIT_S)
+
+    assert store.state_of(RowKey(0, A)) is State.STOPPED
+    assert store.state_of(RowKey(0, B)) is State.QUEUED
+    assert store.unfinished_studies == 1
+    assert jobs.close()
 
 
 def ends_badly(uid: str) -> list[Event]:
