@@ -44,10 +44,10 @@ async def settled(min_sleep: float = 0, max_sleep: float = LIMIT_S) -> None:
         await asyncio.sleep(0)
         if loop._ready:
             continue
-        screen = active_app.get().screen
-        if not undrawn(screen):
+        app = active_app.get()
+        if app._exit or not undrawn(app.screen):  # one that ends draws nothing any more
             return
-        screen._on_timer_update()
+        app.screen._on_timer_update()
     pytest.fail(f"The application was not at rest for {max_sleep:.0f} s")
 
 
