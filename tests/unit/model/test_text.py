@@ -1,8 +1,4 @@
-import unicodedata
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.text import clean_text
 
@@ -32,17 +28,3 @@ def test_nothing_is_left_that_steers_a_terminal(text: str, cleaned: str) -> None
 )
 def test_what_is_too_long_is_cut_visibly(limit: int, cut: str) -> None:
     assert clean_text("0123456789", limit) == cut
-
-
-@given(st.text(), st.integers(min_value=0, max_value=50))
-def test_any_text_becomes_one_printable_line(text: str, limit: int) -> None:
-    cleaned = clean_text(text, limit)
-
-    assert len(cleaned) <= limit
-    assert not {unicodedata.category(character) for character in cleaned} & {
-        "Cc",
-        "Cf",
-        "Cs",
-        "Zl",
-        "Zp",
-    }

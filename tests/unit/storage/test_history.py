@@ -2,11 +2,8 @@
 
 import json
 import os
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -242,51 +239,6 @@ def test_it_is_used_by_two_at_once(path: Path) -> None:
             writer.join()
 
         assert len(one.unfinished()) == len(two.unfinished()) == 120
-
-
-_WRITES_UNTIL_KILLED = """
-import itertools, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from dicom_retrieve_tui.model.jobs import StudyEnd
-from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.history import History
-
-history = History(Path(sys.argv[1]))
-job_id = history.record_job(
-    begun=datetime.now(UTC), profile="p", output=Path("/nowhere"), options={},
-    selections=[Selection(study_instance_uid=f"1.{n}") for n in range(20_000)],
-)
-for n in itertools.count():
-    end = StudyEnd(
-        study_instance_uid=f"1.{n}", verdict=Verdict.COMPLETE, expected=1, stored=1
-    )
-    history.record_ends(job_id, [end])
-    print(n, flush=True)
-"""
-
-
-def test_what_was_recorded_outlives_a_kill(path: Path) -> None:
-    writer = subprocess.Popen(
-        [sys.executable, "-c", _WRITES_UNTIL_KILLED, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert writer.stdout is not None
-    with writer.stdout as told:
-        for _ in range(200):
-            assert told.readline()
-        writer.send_signal(signal.SIGKILL)
-        last = int((["199", *told.read().split()])[-1])
-    writer.wait()
-
-    with closing(History(path)) as history:
-        (job,) = history.unfinished()
-
-    assert history.notice == ""
-    ended = [study for study in job.studies if study.verdict is Verdict.COMPLETE]
-    assert len(job.studies) == 20_000
-    # One more may have been recorded, and not told any more.
-    assert len(ended) in {last + 1, last + 2}
 
 
 def test_there_is_nothing_of_patients_in_it(path: Path) -> None:

@@ -1,0 +1,85 @@
+"""The command in a process of its own: what it loads, and how it ends without a reader."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.cli.scripted import STUDY
+
+
+def test_a_closed_stdout_gives_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "dicom_retrieve_tui", "--help"],
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    os.close(write_end)
+
+    assert done.stderr == b""
+    assert done.returncode == 0
+
+
+LOADS = """
+import sys
+from dicom_retrieve_tui.cli.main import main
+code = main({argv})
+if loaded := {unwanted} & set(sys.modules):
+    print("loaded:", loaded, file=sys.stderr)
+    code = 99  # an exception would end in 1, which is what some of them end in
+sys.exit(code)
+"""
+NEVER = {
+    *("textual", "rich", "pynetdicom", "pydicom", "platformdirs", "ssl", "hashlib"),
+    *("calendar", "platform"),
+    "dicom_retrieve_tui.cli.live",
+    "dicom_retrieve_tui.engine.trial",
+    "dicom_retrieve_tui.model.search",
+    "dicom_retrieve_tui.network.examination",
+    "dicom_retrieve_tui.network.find",
+    "dicom_retrieve_tui.storage.history",
+}
+ONLY_TO_WORK = {
+    *("dataclasses", "inspect", "json", "logging", "pathlib", "socket", "sqlite3", "threading"),
+    *("difflib", "dicom_retrieve_tui.cli.flags", "dicom_retrieve_tui.cli.retrieval"),
+    *("dicom_retrieve_tui.model.selection", "dicom_retrieve_tui.model.values"),
+}
+
+
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["help", "find"], ["doctor", "--help"], ["--version"]]
+)
+def test_help_loads_nothing_that_takes_time(argv: list[str]) -> None:
+    done = loading(argv, NEVER | ONLY_TO_WORK)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (["verify"], 1),
+        (["--bogus"], 1),
+        (["http://pacs.test", "--study-uid", STUDY], 1),
+        (["pacs://pacs.test", "--study-uid", STUDY], 1),
+        (["pacs://127.0.0.1:1", "--study-uid", STUDY, "--method", "c-get", "--retries", "0"], 1),
+    ],
+)
+def test_no_mistake_and_no_retrieval_loads_anything_heavy(argv: list[str], code: int) -> None:
+    done = loading(argv, NEVER)
+
+    assert done.returncode == code, done.stderr
+
+
+def loading(argv: list[str], unwanted: set[str]) -> "subprocess.CompletedProcess[str]":
+    """Run the command in a process of its own; exit code 99 if that loaded any of `unwanted`."""
+    code = LOADS.format(argv=argv, unwanted=unwanted)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )

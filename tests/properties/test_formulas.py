@@ -1,0 +1,12 @@
+"""Any cell comes back as it was."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_retrieve_tui.model.formulas import as_said, as_text
+
+
+@given(st.text(alphabet="'=+-@ ab1"))
+def test_what_is_read_back_is_what_was_written(cell: str) -> None:
+    assert as_said(as_text(cell)) == cell
+    assert as_text(cell)[:1] not in set("=+-@")
