@@ -6,6 +6,7 @@ Values are taken as text, so that every message about a bad one is ours.
 import argparse
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NoReturn
 
 from dicom_retrieve_tui.cli.command_flags import COMMANDS, retrieve_parser
@@ -62,6 +63,7 @@ def command_names() -> Sequence[str]:
     return tuple(COMMANDS)
 
 
+@cache
 def parser_of(command: str) -> argparse.ArgumentParser:
     """The parser of a command; that of a retrieval for any other word."""
     return COMMANDS.get(command, retrieve_parser)()

@@ -1,4 +1,5 @@
 import argparse
+import os
 import re
 import signal
 import threading
@@ -129,13 +130,21 @@ def test_a_demonstration_that_fails_says_so(tmp_path: Path) -> None:
     assert len(ran.engine.asked) == 1
 
 
+def _interrupt_once_it_is_caught(before: object) -> None:
+    pause = threading.Event()
+    while signal.getsignal(signal.SIGINT) is before:
+        pause.wait(0.005)
+    os.kill(os.getpid(), signal.SIGINT)  # to the thread that waits for it, and not to this one
+
+
 def test_serving_tells_where_and_what_until_a_signal_comes() -> None:
-    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
-    timer.start()
+    before = signal.getsignal(signal.SIGINT)
+    hand = threading.Thread(target=_interrupt_once_it_is_caught, args=(before,), daemon=True)
+    hand.start()
 
     ran = demo("--serve")
 
-    timer.join()
+    hand.join()
     name, host, port = ran.pacs.destinations[0]
     common = (
         "  dicom-retrieve pacs://127.0.0.1:4242 --called-aet DEMO_PACS \\\n"

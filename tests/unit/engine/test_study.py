@@ -7,6 +7,7 @@ from time import monotonic
 
 import pytest
 
+from dicom_retrieve_tui.engine import requests
 from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.study import Postponed, Study
@@ -220,7 +221,10 @@ def test_a_list_by_c_move_waits_for_its_own_instances_only() -> None:
     assert monotonic() - started_s < 60.0
 
 
-def test_the_wait_for_late_instances_ends_while_the_same_one_comes_over_and_over() -> None:
+def test_the_wait_for_late_instances_ends_while_the_same_one_comes_over_and_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "_DRAIN_TICK_S", 0.01)
     over = threading.Event()
 
     def repeat(order: Order) -> None:

@@ -1,8 +1,6 @@
 import io
 
 import pytest
-from pydicom import dcmread
-from pydicom.dataset import FileMetaDataset
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.errors import InstanceUnfit
@@ -16,7 +14,6 @@ from dicom_retrieve_tui.storage.file_meta import file_header, read_header
 from tests.unit.encoded import EXPLICIT, explicit
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
-JPEG_2000 = "1.2.840.10008.1.2.4.91"
 DATA_SET = explicit(0x00100020, "LO", b"P1")
 
 
@@ -24,28 +21,6 @@ def offer_of(sop_instance_uid: str = "1.2.3.4", syntax: str = EXPLICIT) -> Insta
     return InstanceOffer(
         sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=syntax
     )
-
-
-def pydicom_reads(raw: bytes) -> FileMetaDataset:
-    meta = dcmread(io.BytesIO(raw)).file_meta
-    assert isinstance(meta, FileMetaDataset)
-    return meta
-
-
-@pytest.mark.parametrize("uid", ["1.2.3", "1.2.34", "2.25." + "9" * 39, "1.2." + "3" * 60])
-def test_pydicom_reads_what_we_write(uid: str) -> None:
-    raw = file_header(offer_of(uid, JPEG_2000)) + DATA_SET
-
-    meta = pydicom_reads(raw)
-
-    assert meta.MediaStorageSOPClassUID == CT
-    assert meta.MediaStorageSOPInstanceUID == uid
-    assert meta.TransferSyntaxUID == JPEG_2000
-    assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
-    assert meta.ImplementationVersionName == IMPLEMENTATION_VERSION_NAME
-    assert meta.FileMetaInformationVersion == b"\0\1"
-    assert meta.FileMetaInformationGroupLength == len(raw) - len(DATA_SET) - 132 - 12
-    assert dcmread(io.BytesIO(raw)).PatientID == "P1"
 
 
 def test_values_are_padded_to_an_even_length() -> None:
