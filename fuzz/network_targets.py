@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -61,9 +61,9 @@ def pdus(data: bytes) -> None:
 def _read_messages(stream: MessageStream) -> tuple[PeerError, int]:
     taken = 0
 
-    def take(piece: memoryview) -> None:
+    def take(pieces: Sequence[memoryview]) -> None:
         nonlocal taken
-        taken += len(piece)
+        taken += sum(map(len, pieces))
 
     try:
         while True:

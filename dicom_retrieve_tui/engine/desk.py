@@ -6,7 +6,7 @@ C-MOVE that caused them.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
@@ -169,10 +169,10 @@ class _Arrival:
             desk.disk_failure = error
             raise
 
-    def write(self, piece: memoryview) -> None:
-        """Pass a piece on to the part; see `ports.Incoming`."""
+    def write(self, pieces: Sequence[memoryview]) -> None:
+        """Pass what came on to the part; see `ports.Incoming`."""
         try:
-            self._part.write(piece)
+            self._part.write(pieces)
         except DiskFailed as error:
             self._desk.disk_failure = error
             raise

@@ -1,6 +1,6 @@
 """What the engine needs from the layers beside it; `network` and `storage` satisfy it by shape."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.model.activity import Activity
@@ -20,8 +20,8 @@ class Incoming(Protocol):
     def activity(self) -> Activity:
         """Where to note the bytes that come."""
 
-    def write(self, piece: memoryview) -> object:
-        """Take the next piece of the data set. Raises `StoreError`."""
+    def write(self, pieces: Sequence[memoryview]) -> object:
+        """Take the next pieces of the data set. Raises `StoreError`."""
 
     def commit(self) -> int:
         """Check and name it; the status for the C-STORE response. Raises `StoreError`."""
@@ -70,7 +70,7 @@ class Part(Protocol):
     def size_bytes(self) -> int:
         """Size of the whole file so far."""
 
-    def write(self, piece: memoryview) -> object:
+    def write(self, pieces: Sequence[memoryview]) -> object:
         """Append to the data set. Raises `DiskFailed`."""
 
     def check(self, wanted: frozenset[int]) -> dict[int, bytes]:

@@ -180,7 +180,7 @@ class Association:
             while True:  # what is still under way comes before the answer
                 context_id, command = self.stream.receive_command()
                 if command.has_data_set:
-                    self.stream.receive_data_set(context_id, lambda _piece: None)
+                    self.stream.receive_data_set(context_id, lambda _pieces: None)
         except PeerReleased:
             self.connection.close()
         except (PeerError, Cancelled) as error:

@@ -6,7 +6,7 @@ and annex E (message control header), PS3.7 section 6.3.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dicom_retrieve_tui.errors import AssociationAborted, ProtocolError
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
@@ -34,6 +34,9 @@ COMMAND_SET_BYTES_MAX = 1 << 16
 
 IDENTIFIER_BYTES_MAX = 1 << 22
 """An identifier has a few hundred bytes; a list of failed SOP Instance UIDs may have many."""
+
+_PIECES_MAX = 256
+"""Handed on at once; no operating system takes less than 1,024."""
 
 _PDU_SLACK_BYTES = 12
 """Some peers count the PDU's and the PDV's headers into the maximum, some do not."""
@@ -69,6 +72,10 @@ class PeerReleased(AssociationAborted):
     """The peer asked for an orderly release where we expected a message."""
 
 
+def _drop(_pieces: Sequence[memoryview]) -> None:
+    """Nobody wants a data set yet."""
+
+
 class MessageStream:
     """Sends and receives DIMSE messages on an established association."""
 
@@ -87,6 +94,9 @@ class MessageStream:
         self._pdv_left = 0
         self._pdv_context = 0
         self._pdv_flags = 0
+        self._pieces: list[memoryview] = []
+        """Of the data set that is coming in, in the receive buffer, not handed on yet."""
+        self._write: Callable[[Sequence[memoryview]], object] = _drop
 
     def send(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
         """Send one message, cut to the peer's maximum PDU length."""
@@ -140,32 +150,47 @@ class MessageStream:
         self._pdv_left = 0
         return before + bytes(connection.view[pos : pos + size])
 
-    def receive_data_set(self, context_id: int, write: Callable[[memoryview], object]) -> None:
-        """Hand the data set of the command just received to `write`, piece by piece.
+    def receive_data_set(
+        self, context_id: int, write: Callable[[Sequence[memoryview]], object]
+    ) -> None:
+        """Hand the data set of the command just received to `write`, as it comes.
 
-        The pieces are views into the receive buffer, valid only during the call.
+        Each call has the pieces that came together, one for each fragment. They are views into the
+        receive buffer, valid only during the call.
 
         Raises:
             AssociationAborted, PeerTimeout, Cancelled: It will not end.
             ProtocolError: Something else came in the middle of it.
         """
         connection = self.connection
+        self._write, self._pieces = write, []
         while True:
             self._next_fragment()
             if self._pdv_flags & _IS_COMMAND or self._pdv_context != context_id:
                 raise ProtocolError("Received a data set that is mixed with something else.")
             left = self._pdv_left
             while left:
-                if connection.pos == connection.have:
-                    connection.fill(1)
+                if connection.pos == connection.have or len(self._pieces) == _PIECES_MAX:
+                    self._fill(1)
                 pos = connection.pos
                 take = min(left, connection.have - pos)
-                write(connection.view[pos : pos + take])
+                self._pieces.append(connection.view[pos : pos + take])
                 connection.pos = pos + take
                 left -= take
             self._pdv_left = 0
             if self._pdv_flags & _IS_LAST:
+                self._hand_on()
                 return
+
+    def _fill(self, need: int) -> None:
+        """Have at least `need` unread bytes; they may come in the place of what was read before."""
+        self._hand_on()
+        self.connection.fill(need)
+
+    def _hand_on(self) -> None:
+        if pieces := self._pieces:
+            self._pieces = []
+            self._write(pieces)
 
     def receive_identifier(self, context_id: int) -> bytes:
         """Receive a small data set whole.
@@ -174,15 +199,16 @@ class MessageStream:
             ProtocolError: It is larger than any identifier is; and all that `receive_data_set`
                 raises.
         """
-        pieces = bytearray()
+        identifier = bytearray()
 
-        def collect(piece: memoryview) -> None:
-            if len(pieces) + len(piece) > IDENTIFIER_BYTES_MAX:
+        def collect(pieces: Sequence[memoryview]) -> None:
+            for piece in pieces:
+                identifier.extend(piece)
+            if len(identifier) > IDENTIFIER_BYTES_MAX:
                 raise ProtocolError(f"Received an identifier over {IDENTIFIER_BYTES_MAX} bytes.")
-            pieces.extend(piece)
 
         self.receive_data_set(context_id, collect)
-        return bytes(pieces)
+        return bytes(identifier)
 
     def _next_fragment(self) -> None:
         """Move to the payload of the next presentation data value."""
@@ -190,7 +216,7 @@ class MessageStream:
         if not self._pdu_left:
             self._next_p_data()
         if connection.have - connection.pos < 6:
-            connection.fill(6)
+            self._fill(6)
         size, self._pdv_context, self._pdv_flags = _PDV_HEADER.unpack_from(
             connection.view, connection.pos
         )
@@ -207,7 +233,7 @@ class MessageStream:
         connection = self.connection
         while True:
             if connection.have - connection.pos < 6:
-                connection.fill(6)
+                self._fill(6)
             kind, _, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
             connection.pos += 6
             if kind != P_DATA_TF:

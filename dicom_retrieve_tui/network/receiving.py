@@ -4,7 +4,7 @@ Source: PS3.4 annex B.2.2, PS3.7 section 9.1.1.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -38,8 +38,8 @@ class Incoming(Protocol):
     def activity(self) -> Activity:
         """Where to note the bytes that come."""
 
-    def write(self, piece: memoryview) -> object:
-        """Take the next piece of the data set; it is valid only during the call.
+    def write(self, pieces: Sequence[memoryview]) -> object:
+        """Take the next pieces of the data set; they are valid only during the call.
 
         Raises:
             StoreError: It cannot be kept.
@@ -123,25 +123,30 @@ def _take_data_set(
         ProtocolError: It is larger than any instance is; and all that `receive_data_set` raises.
     """
     failure: StoreError | None = None
-    write: Callable[[memoryview], object] = incoming.write if incoming else lambda _piece: None
+    write: Callable[[Sequence[memoryview]], object] = incoming.write if incoming else _drop
     received_bytes = 0
 
-    def guarded(piece: memoryview) -> None:
+    def guarded(pieces: Sequence[memoryview]) -> None:
         nonlocal failure, write, received_bytes
-        received_bytes += len(piece)
-        activity.received_bytes += len(piece)
+        size_bytes = sum(map(len, pieces))
+        received_bytes += size_bytes
+        activity.received_bytes += size_bytes
         if received_bytes > OBJECT_BYTES_MAX:
             raise ProtocolError(
                 f"{stream.connection.peer} sent an instance without end: more than "
                 f"{OBJECT_BYTES_MAX} bytes."
             )
         try:
-            write(piece)
+            write(pieces)
         except StoreError as error:
-            failure, write = error, lambda _piece: None
+            failure, write = error, _drop
 
     stream.receive_data_set(context_id, guarded)
     return failure
+
+
+def _drop(_pieces: Sequence[memoryview]) -> None:
+    """Nobody keeps it."""
 
 
 def _offer(contexts: Mapping[int, Context], context_id: int, command: Command) -> InstanceOffer:

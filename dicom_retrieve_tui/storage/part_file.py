@@ -6,6 +6,7 @@ parts folder is a number of ours, so nothing that a peer says reaches a path her
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
@@ -41,7 +42,6 @@ class PartFile:
         self.offer = offer
         self._reserve = reserve
         self._header = file_header(offer)
-        self._unwritten_header = self._header
         self._head = b""
         self._data_set_bytes = 0
         self.moved = False
@@ -56,29 +56,30 @@ class PartFile:
         """Size of the whole file."""
         return len(self._header) + self._data_set_bytes
 
-    def write(self, piece: memoryview) -> None:
-        """Append a piece of the data set.
+    def write(self, pieces: Sequence[memoryview]) -> None:
+        """Append to the data set.
 
         Raises:
             DiskFailed: The disk does not take it, or has to keep some room.
         """
-        self._reserve.take(len(piece))
+        size_bytes = sum(map(len, pieces))
+        self._reserve.take(size_bytes)
         try:
-            if self._unwritten_header:
-                header, self._unwritten_header = self._unwritten_header, b""
-                self._head = bytes(piece[:WINDOW_BYTES])
-                written = os.writev(self._fd, [header, piece])
-                if written < len(header) + len(piece):
-                    self._write_all(memoryview(header + piece)[written:])
+            if self._data_set_bytes:
+                self._write_all(pieces, size_bytes)
             else:
-                self._write_all(piece)
+                self._head = _first_bytes(pieces)
+                self._write_all([self._header, *pieces], len(self._header) + size_bytes)
         except OSError as error:
             raise disk_failed(error, self.path, "write a file") from error
-        self._data_set_bytes += len(piece)
+        self._data_set_bytes += size_bytes
 
-    def _write_all(self, piece: memoryview) -> None:
-        while piece:  # a nearly full disk takes a part of it before it fails
-            piece = piece[os.write(self._fd, piece) :]
+    def _write_all(self, pieces: Sequence[bytes | memoryview], size_bytes: int) -> None:
+        written = os.writev(self._fd, pieces)
+        if written < size_bytes:  # a nearly full disk takes a part of it before it fails
+            left = memoryview(b"".join(pieces))[written:]
+            while left:
+                left = left[os.write(self._fd, left) :]
 
     def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
         """Walk the data set to its exact end; return the raw values of the `wanted` elements.
@@ -119,6 +120,16 @@ class PartFile:
             self.close()
         with contextlib.suppress(OSError):
             os.unlink(self.path)  # noqa: PTH108 - a text
+
+
+def _first_bytes(pieces: Sequence[memoryview]) -> bytes:
+    """All that most instances need to be walked."""
+    first = b""
+    for piece in pieces:
+        first += piece[: WINDOW_BYTES - len(first)]
+        if len(first) == WINDOW_BYTES:
+            break
+    return first
 
 
 def disk_failed(error: OSError, path: str, doing: str) -> DiskFailed:

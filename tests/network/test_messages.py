@@ -1,9 +1,12 @@
 """Any bytes whatever, as PDUs: the reader ends, in an error of ours, with little in its hands."""
 
 import contextlib
+import random
 import socket
 import struct
 import tracemalloc
+from collections.abc import Sequence
+from threading import Thread
 from time import monotonic
 
 import pytest
@@ -51,9 +54,9 @@ def _read_messages(data: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> tuple[Pee
     stream = MessageStream(connection, 16384, max_pdu_bytes)
     taken = 0
 
-    def take(piece: memoryview) -> None:
+    def take(pieces: Sequence[memoryview]) -> None:
         nonlocal taken
-        taken += len(piece)
+        taken += sum(map(len, pieces))
 
     try:
         while True:
@@ -65,6 +68,41 @@ def _read_messages(data: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> tuple[Pee
     finally:
         connection.close()
         theirs.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_data_set_comes_as_it_was_sent_in_whatever_fragments(seed: int) -> None:
+    chance = random.Random(seed)
+    sent = chance.randbytes(3 * BUFFER_BYTES)
+    fragments, at = [], 0
+    while at < len(sent):
+        end = at + chance.choice([1, 7, 100, 1000, 16372, MAX_PDU_BYTES - 6])
+        fragments.append(wire.p_data(1, 2 if end >= len(sent) else 0, sent[at:end]))
+        # An empty PDU has a header of its own, which may come in the place of what was read before.
+        fragments.append(wire.pdu(4, b"") * chance.choice([0, 0, 1, 2]))
+        at = end
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours, "PEER")
+    connection.guard = within(_PATIENCE_S, "the end of a test", CancelToken())
+    received = bytearray()
+
+    def send() -> None:
+        for fragment in fragments:
+            theirs.sendall(fragment)
+
+    def take(pieces: Sequence[memoryview]) -> None:
+        received.extend(b"".join(pieces))
+
+    sender = Thread(target=send)
+    sender.start()
+    try:
+        MessageStream(connection, 16384).receive_data_set(1, take)
+    finally:
+        connection.close()
+        sender.join()
+        theirs.close()
+
+    assert received == sent
 
 
 @st.composite

@@ -32,7 +32,7 @@ def _store(folder: OutputFolder, values: dict[int, bytes], data: bytes) -> tuple
         transfer_syntax_uid=EXPLICIT,
     )
     part = folder.begin(offer)
-    part.write(memoryview(data))
+    part.write([memoryview(data)])
     placed = folder.place(part, values)
     return folder.root / placed.path, placed.placement
 

@@ -41,7 +41,7 @@ class FakePart:
     def __init__(self, offer: InstanceOffer) -> None:
         self._offer = offer
 
-    def write(self, piece: memoryview) -> None:
+    def write(self, pieces: Sequence[memoryview]) -> None:
         """Forget it."""
 
     def check(self, wanted: frozenset[int]) -> dict[int, bytes]:

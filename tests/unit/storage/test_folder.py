@@ -25,7 +25,7 @@ def test_what_has_its_name_is_not_discarded_any_more(tmp_path: Path) -> None:
     )
     with closing(OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT))) as folder:
         part = folder.begin(offer)
-        part.write(memoryview(explicit(_PATIENT, "LO", b"P1")))
+        part.write([memoryview(explicit(_PATIENT, "LO", b"P1"))])
         placed = folder.place(part, values)
         path = Path(part.path)
         path.write_bytes(b"the next part, under the number of the last")
@@ -59,7 +59,7 @@ def test_whoever_takes_the_folder_up_at_once_finds_it_usable(
                 sop_class_uid="1.2.3", sop_instance_uid="1.2.4", transfer_syntax_uid=EXPLICIT
             )
         )
-        part.write(memoryview(b"data"))
+        part.write([memoryview(b"data")])
         part.discard()
     assert not (tmp_path / "out" / ".dicom-retrieve").exists()
 

@@ -25,10 +25,18 @@ _FIRST_PIECES = [1, 8, len(_HEAD), WINDOW_BYTES - 1, WINDOW_BYTES, WINDOW_BYTES 
 
 
 def _check(folder: Path, data: bytes, first_bytes: int) -> dict[int, bytes]:
+    """What the check finds, the same whether the pieces come one by one or together."""
+    pieces = [memoryview(each) for each in (data[:first_bytes], data[first_bytes:]) if each]
+    found = [_found(folder, data, cut) for cut in ([[each] for each in pieces], [pieces])]
+    assert found[0] == found[1]
+    return found[0]
+
+
+def _found(folder: Path, data: bytes, cut: list[list[memoryview]]) -> dict[int, bytes]:
     part = PartFile(f"{folder}/1.part", _OFFER, PRIVATE, Reserve(folder, DEFAULT_SPARE))
     try:
-        for piece in (data[:first_bytes], data[first_bytes:]):
-            part.write(memoryview(piece))
+        for pieces in cut:
+            part.write(pieces)
         assert Path(part.path).read_bytes().endswith(data)
         assert Path(part.path).stat().st_size == part.size_bytes
         return part.check(frozenset({_SOP, _PATIENT}))
