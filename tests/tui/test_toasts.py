@@ -7,6 +7,7 @@ from textual.geometry import Region
 from textual.widgets import Input
 from textual.widgets._toast import Toast
 
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
 from tests.tui.contacts import answers
@@ -62,3 +63,20 @@ async def test_toasts_leave_the_uid_line_and_end_with_the_latest(size: str) -> N
 
         assert "1 UID, 1 duplicate, 1 bad: line 2: '1.2.840.' has" in bench.joined()
         await bench.until(lambda: "3: Cannot write" in bench.text())
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_of_many_toasts_the_latest_can_be_read(size: str) -> None:
+    async with opened(SIZES[size]) as bench:
+        for number in range(12):
+            bench.app.notify(f"{number}: {LONG} last of {number}", severity="error", timeout=3600)
+            await bench.until(lambda: f" last of {number}" in bench.joined())  # noqa: B023 - at once
+
+        bench.app.notify("Nothing runs.")
+        await bench.until(lambda: "Nothing runs." in bench.text())
+        assert "last of 11" in bench.joined()
+        assert [each for each in seen(bench) if each.intersection(keys(bench)).area] == []
+
+
+def keys(bench: Bench) -> Region:
+    return bench.main.query_one(KeysLine).region
