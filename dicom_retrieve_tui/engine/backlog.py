@@ -58,10 +58,9 @@ class Backlog:
         """How many can be taken now."""
         return len(self._ready)
 
-    @property
-    def waits(self) -> bool:
-        """True if any is not ready yet."""
-        return bool(self._waiting)
+    def due_in_s(self, now_s: float) -> float | None:
+        """How soon one that waits may be due, 0 if it is overdue; None if none waits."""
+        return max(self._due[0][0] - now_s, 0.0) if self._waiting else None
 
     def add(self, task: StudyTask) -> None:
         """Put a task to the end of those that are ready."""

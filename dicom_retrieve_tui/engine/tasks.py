@@ -170,9 +170,11 @@ class TaskQueue:
 
     def _rest(self) -> None:
         """Wait for a change; the caller holds the lock."""
-        soon = self._closed or self._backlog.waits
+        due_in_s = self._backlog.due_in_s(monotonic())
+        rest_s = _TICK_S if self._closed or due_in_s is not None else _REST_S
         self._resting += 1
-        self._changed.wait(_TICK_S if soon else _REST_S)
+        # What is overdue has not been looked at since a pause began: that is nothing to hurry for.
+        self._changed.wait(min(rest_s, due_in_s or rest_s))
         self._resting -= 1
 
     def wait_while_paused(self, cancel: CancelToken) -> None:

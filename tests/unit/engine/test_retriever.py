@@ -4,9 +4,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, nullcontext
+from time import monotonic
 
 import pytest
 
+from dicom_retrieve_tui.engine import tasks
 from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.retriever import Run
@@ -205,6 +207,23 @@ def test_a_worker_that_waits_keeps_no_association() -> None:
     rig.events(job)
 
     assert attempts == 2
+
+
+def test_a_study_is_tried_again_when_it_is_due_and_not_at_the_next_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "_TICK_S", 30.0)
+    rig = _Rig(studies=1, parallel=1)
+    attempts: list[float] = []
+
+    def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished | Postponed:
+        attempts.append(monotonic())
+        return Postponed(0.01) if len(attempts) == 1 else rig.finish(task)
+
+    rig.events(job)
+
+    first_s, second_s = attempts
+    assert second_s - first_s < 15.0
 
 
 def test_a_cancel_ends_the_wait_for_another_attempt() -> None:
