@@ -157,7 +157,12 @@ class RetrieveApp(KeysInTurn[None]):
                 signal.SIGTERM, partial(self.exit, return_code=INTERRUPTED)
             )
         if not self.is_headless:
-            HangUp(stop=self.stop, leave=partial(self.exit, return_code=INTERRUPTED)).heed()
+            HangUp(
+                stop=self.stop,
+                leave=lambda code: self.exit(return_code=code),
+                goes_on=lambda: self.jobs.busy and not self.jobs.paused,
+                is_over=lambda: not self.jobs.busy,
+            ).heed()
         keys, faults = judge_keys(self._likes.held.keys)
         self.set_keymap(keys)
         self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.demo.instances import DemoStudy
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -16,6 +17,8 @@ from dicom_retrieve_tui.storage.history import History
 from tests.tui.terminal import Terminal
 from tests.tui.test_terminal import left_whole
 
+_BY_SIZE = sorted(demo_studies(), key=lambda study: len(study.instances))
+_SMALL, _LARGEST = _BY_SIZE[1], _BY_SIZE[-1]
 _COMMAND = [sys.executable, "-m", "dicom_retrieve_tui"]
 _PROFILE = """\
 [profiles.here]
@@ -52,10 +55,10 @@ def environ(pacs: DemoPacs, tmp_path: Path) -> Mapping[str, str]:
     }
 
 
-def retrieves(terminal: Terminal, tmp_path: Path) -> None:
-    """Ask for the largest study, and wait until something of it is there."""
+def retrieves(terminal: Terminal, tmp_path: Path, study: DemoStudy = _LARGEST) -> None:
+    """Ask for a study, and wait until something of it is there."""
     terminal.shows("paste Study Instance UIDs")
-    terminal.paste(max(demo_studies(), key=lambda each: len(each.instances)).study_instance_uid)
+    terminal.paste(study.study_instance_uid)
     terminal.shows("1 UID")
     terminal.type("\r")
     terminal.shows("▶")
@@ -115,3 +118,34 @@ def test_under_nohup_it_goes_on(environ: Mapping[str, str], tmp_path: Path) -> N
         terminal.type("qy")
 
         assert terminal.ends() == 0
+
+
+@pytest.mark.parametrize("stalled", [False, True], ids=["a window is closed", "a line breaks"])
+def test_under_nohup_what_runs_comes_to_its_end_without_a_terminal(
+    stalled: bool,  # noqa: FBT001 - pytest's
+    environ: Mapping[str, str],
+    tmp_path: Path,
+) -> None:
+    with Terminal(_COMMAND, (80, 24), environ, ignored=[signal.SIGHUP]) as terminal:
+        retrieves(terminal, tmp_path, _SMALL)
+        if stalled:
+            terminal.stall("jk")
+
+        assert terminal.hang_up() == 0
+
+    assert verdicts(tmp_path) == []
+    assert len(list((tmp_path / "files").rglob("*.dcm"))) == len(_SMALL.instances)
+
+
+def test_what_is_paused_is_offered_the_next_time_where_nobody_can_go_on(
+    environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    with Terminal(_COMMAND, (80, 24), environ, ignored=[signal.SIGHUP]) as terminal:
+        retrieves(terminal, tmp_path)
+        terminal.type("p")
+        terminal.shows("PAUSED")
+
+        assert terminal.hang_up() == 130
+
+    assert verdicts(tmp_path) == [Verdict.CANCELLED]
+    assert unfinished_files(tmp_path) == []
