@@ -1,4 +1,4 @@
-"""The command in a process of its own: what it loads, and how it ends without a reader."""
+"""The command in a process of its own: what it loads, and how it ends."""
 
 import os
 import subprocess
@@ -24,6 +24,23 @@ def test_a_closed_stdout_gives_no_traceback() -> None:
 
     assert done.stderr == b""
     assert done.returncode == 0
+
+
+_TELLS_WHAT_IS_COLLECTED = """
+import atexit, gc, sys
+atexit.register(lambda: print(len(gc.get_objects())))
+sys.argv = ["dicom-retrieve", "--version"]
+from dicom_retrieve_tui.cli.main import run
+run()
+"""
+
+
+def test_the_end_of_the_process_does_not_wait_for_the_garbage_collector() -> None:
+    argv = [sys.executable, "-c", _TELLS_WHAT_IS_COLLECTED]
+
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
+
+    assert int(done.stdout.split()[-1]) < 100
 
 
 LOADS = """

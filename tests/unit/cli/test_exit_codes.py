@@ -1,8 +1,6 @@
 import io
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,23 +174,6 @@ def test_ctrl_c_while_typing_the_list_exits_with_130() -> None:
     argv = ["pacs://pacs.test", "--method", "c-get", "--uid-list", "-"]
 
     assert main(argv, stdin=Typing(), stdout=Stream(), stderr=Stream()) == 130
-
-
-_TELLS_WHAT_IS_COLLECTED = """
-import atexit, gc, sys
-atexit.register(lambda: print(len(gc.get_objects())))
-sys.argv = ["dicom-retrieve", "--version"]
-from dicom_retrieve_tui.cli.main import run
-run()
-"""
-
-
-def test_the_end_of_the_process_does_not_wait_for_the_garbage_collector() -> None:
-    argv = [sys.executable, "-c", _TELLS_WHAT_IS_COLLECTED]
-
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
-
-    assert int(done.stdout.split()[-1]) < 100
 
 
 FLAGS = (
