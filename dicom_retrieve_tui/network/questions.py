@@ -40,6 +40,7 @@ from dicom_retrieve_tui.model.status import (
     try_c_move,
 )
 from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.network.admission import Reception
 from dicom_retrieve_tui.network.approach import Approach
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.inventory import take_inventory
@@ -50,7 +51,6 @@ from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incomi
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE, PATIENT_ROOT
 from dicom_retrieve_tui.network.storage_scp import StorageScp
-from dicom_retrieve_tui.network.storage_service import Reception
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Self
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
+from dicom_retrieve_tui.network.admission import Admission, Reception
 from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import TICK_S, Clocks
 from dicom_retrieve_tui.network.refusals import Refusals
-from dicom_retrieve_tui.network.storage_service import Reception, StorageService
+from dicom_retrieve_tui.network.storage_service import StorageService
 from dicom_retrieve_tui.network.visitors import Visitor, Visitors
 
 if TYPE_CHECKING:
@@ -66,11 +67,9 @@ class StorageScp:
         self._service = StorageService(
             receiver,
             clocks,
-            callers,
-            ae_title=ae_title,
+            Admission(receiver, callers, self._visitors, ae_title),
             tls=tls,
             max_pdu_bytes=max_pdu_bytes,
-            visitors=self._visitors,
             refusals=self._refusals,
             stop=self._stop,
         )

@@ -1,14 +1,13 @@
-"""What our Storage SCP says to one caller: whether it gets an association, and what comes of it.
+"""What our Storage SCP does with one caller, from its first byte to its last.
 
-Whoever is no address of the PACS, or calls us by another name, gets no association. Which study an
-instance belongs to is the receiver's business: a PACS may use several associations for one study.
-Source: PS3.4 annex B, PS3.8 section 9.1.2.
+Which study an instance belongs to is the receiver's business: a PACS may use several associations
+for one study. Source: PS3.4 annex B, PS3.8 section 9.1.2.
 """
 
 import contextlib
 import logging
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import (
     Cancelled,
@@ -20,19 +19,18 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.text import clean_text, quoted
+from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.network import associate_pdus, messages
 from dicom_retrieve_tui.network import command_set as cs
+from dicom_retrieve_tui.network.admission import Admission, Reception, Refused
 from dicom_retrieve_tui.network.association import receive_associate_pdu
-from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import TICK_S, Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
-from dicom_retrieve_tui.network.receiving import InstanceReceiver, receive_instance
+from dicom_retrieve_tui.network.receiving import receive_instance
 from dicom_retrieve_tui.network.refusals import Refusals
-from dicom_retrieve_tui.network.services import VERIFICATION
-from dicom_retrieve_tui.network.visitors import Visitor, Visitors
+from dicom_retrieve_tui.network.visitors import Visitor
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsServer
@@ -40,32 +38,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _ASSOCIATE_S_MAX = 10.0
 """A PACS sends its A-ASSOCIATE-RQ at once; only a stranger takes longer."""
-
-_NOT_OUR_TITLE = (1, 1, 7)
-_NOT_THEIR_TITLE = (1, 1, 3)
-_NOTHING_EXPECTED = (2, 1, 1)
-_NO_ROOM = (2, 3, 2)
-"""Result, source and reason of an A-ASSOCIATE-RJ. Source: PS3.8 Table 9-21."""
-
-
-class Reception(InstanceReceiver, Protocol):
-    """Takes instances from whoever calls, while it expects any."""
-
-    @property
-    def expecting(self) -> bool:
-        """True while anybody waits for instances."""
-
-    def turn_away(self, caller: RefusedCaller) -> None:
-        """Note that somebody was refused who may have been the PACS."""
-
-
-class _Refused(Exception):
-    """There is no association for this caller."""
-
-    def __init__(self, reason: str, rejection: tuple[int, int, int] | None = None) -> None:
-        super().__init__(reason)
-        self.rejection = rejection
-        """What to answer; None says nothing at all."""
 
 
 class StorageService:
@@ -75,32 +47,27 @@ class StorageService:
         self,
         receiver: Reception,
         clocks: Clocks,
-        callers: Callers,
+        admission: Admission,
         *,
-        ae_title: str,
         tls: "TlsServer | None",
         max_pdu_bytes: int,
-        visitors: Visitors,
         refusals: Refusals,
         stop: CancelToken,
     ) -> None:
         """Prepare to serve.
 
         Args:
-            ae_title: Ours, by which a caller must call us.
+            admission: Says who gets an association.
             tls: Whoever calls must speak TLS; None: must not.
             max_pdu_bytes: Largest PDU that a caller may send.
-            visitors: Who is here; who serves has entered the caller.
             refusals: Told of whoever is sent away.
             stop: Ends all that is under way.
         """
         self._receiver = receiver
         self._clocks = clocks
-        self._callers = callers
-        self._ae_title = ae_title
         self._tls = tls
         self._max_pdu_bytes = max_pdu_bytes
-        self._visitors = visitors
+        self._admission = admission
         self._refusals = refusals
         self._stop = stop
 
@@ -109,12 +76,12 @@ class StorageService:
         connection = Connection(self._tls.wrap(sock, peer) if self._tls else sock, peer)
         try:
             ours = _own_address(sock)
-            self._check_address(visitor, ours)
+            self._admission.check_address(visitor, ours)
             stream, request = self._associate(connection, visitor, ours)
             self._receive(stream, request)
         except PeerReleased:
             _LOG.debug("%s released its association", connection.peer)
-        except _Refused as refusal:
+        except Refused as refusal:
             self._refusals.add(visitor.address, str(refusal))
             if refusal.rejection is not None:
                 _say(connection, associate_pdus.encode_rejection(*refusal.rejection))
@@ -133,13 +100,6 @@ class StorageService:
         self._refusals.add(visitor.address, str(why) or "we stopped", peer=connection.peer)
         _say(connection, messages.USER_ABORT)
 
-    def _check_address(self, visitor: Visitor, ours: str) -> None:
-        """Nobody else gets as much as an answer."""
-        if (fault := self._callers.address_fault(visitor.address, ours)) is not None:
-            advice = f"If it belongs to the archive, add --accept-from {visitor.address}."
-            self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
-            raise _Refused(fault)
-
     def _associate(
         self, connection: Connection, visitor: Visitor, ours: str
     ) -> tuple[MessageStream, AssociateRequest]:
@@ -150,18 +110,14 @@ class StorageService:
         def guard(now_s: float) -> None:
             patience(now_s)
             if visitor.sent_away:
-                raise _Refused("it kept silent, and others came")
+                raise Refused("it kept silent, and others came")
 
         connection.guard = guard
         kind, pdu = receive_associate_pdu(connection)
         if kind != associate_pdus.A_ASSOCIATE_RQ:
             raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")
         request = decode_request(pdu, self._max_pdu_bytes)
-        self._check_titles(request, visitor, ours)
-        if not (self._receiver.expecting or _only_verifies(request)):
-            raise _Refused("nothing is expected just now", _NOTHING_EXPECTED)
-        if not self._visitors.associate(visitor):
-            raise _Refused("it has as many associations as it may have", _NO_ROOM)
+        self._admission.admit(request, visitor, ours)
         connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"
         _LOG.debug("%s opened an association with %d contexts", connection.peer,
                    len(request.contexts))  # fmt: skip
@@ -169,20 +125,6 @@ class StorageService:
         connection.send(request.reply)
         limit_bytes = self._max_pdu_bytes
         return MessageStream(connection, request.peer_max_pdu_bytes, limit_bytes), request
-
-    def _check_titles(self, request: AssociateRequest, visitor: Visitor, ours: str) -> None:
-        called, calling = request.called_ae_title, request.calling_ae_title
-        if called != self._ae_title:
-            fault = f"it called {quoted(called)}, and we are {self._ae_title}"
-            advice = "The PACS's entry for our address needs the AE title of --move-dest."
-            rejection = _NOT_OUR_TITLE
-        elif (wrong := self._callers.title_fault(visitor.address, ours, calling)) is not None:
-            fault, rejection = wrong, _NOT_THEIR_TITLE
-            advice = "If it belongs to the archive, add its AE title to --accept-from."
-        else:
-            return
-        self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
-        raise _Refused(fault, rejection)
 
     def _receive(self, stream: MessageStream, request: AssociateRequest) -> None:
         contexts = {context.context_id: context for context in request.contexts}
@@ -219,7 +161,7 @@ def _own_address(sock: socket.socket) -> str:
     try:
         return str(sock.getsockname()[0])
     except OSError as error:
-        raise _Refused("it has gone") from error
+        raise Refused("it has gone") from error
 
 
 def _say(connection: Connection, pdu: bytes) -> None:
@@ -227,11 +169,6 @@ def _say(connection: Connection, pdu: bytes) -> None:
     connection.guard = within(TICK_S, "room for a last word", CancelToken())
     with contextlib.suppress(PeerError):
         connection.send(pdu)
-
-
-def _only_verifies(request: AssociateRequest) -> bool:
-    """True for a C-ECHO, by which an administrator looks whether we can be reached."""
-    return {context.abstract_syntax for context in request.contexts} <= {VERIFICATION}
 
 
 def _echo_response(request: cs.Command) -> bytes:

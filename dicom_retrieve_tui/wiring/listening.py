@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.network.admission import Reception
 from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Clocks, within
 from dicom_retrieve_tui.network.host_names import address_towards
 from dicom_retrieve_tui.network.storage_scp import StorageScp
-from dicom_retrieve_tui.network.storage_service import Reception
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsServer
