@@ -4,7 +4,6 @@ What we do not know in it, because a newer version or somebody else wrote it, is
 """
 
 import copy
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -161,6 +160,8 @@ class ProfileBook:
         return _texts(table)
 
     def _unknown(self, name: str) -> str:
+        import difflib  # noqa: PLC0415 - only for a mistake
+
         near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
         known = near or self.names
         hint = "did you mean " if near else "there are "

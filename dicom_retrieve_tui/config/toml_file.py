@@ -4,7 +4,6 @@ A write goes to a file beside it that takes its place at once, so a crash never 
 """
 
 import contextlib
-import difflib
 import os
 import tomllib
 from collections.abc import Iterable
@@ -69,6 +68,8 @@ def write_document(named: Path, document: dict[str, Any]) -> None:
 
 def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
     """The sentence about a key that there is not, with the nearest that there is."""
+    import difflib  # noqa: PLC0415 - only for a mistake
+
     near = difflib.get_close_matches(key, sorted(known), n=1)
     return f"{where}: no such key" + (f"; did you mean {near[0]}?" if near else ".")
 

@@ -4,7 +4,6 @@ A template gives the shape; each value is cleaned on its own, and each finished 
 so that no text whatever leads out of the output folder. No I/O here.
 """
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -134,6 +133,8 @@ def _parse_component(text: str, template: str) -> tuple[str | int, ...]:
 
 
 def _unknown(field: str) -> str:
+    import difflib  # noqa: PLC0415 - only for a mistake
+
     near = difflib.get_close_matches(field, _FIELDS, n=1)
     hint = f"did you mean {{{near[0]}}}?" if near else f"known are {', '.join(sorted(_FIELDS))}"
     return f"there is no field {{{field}}}; {hint}"

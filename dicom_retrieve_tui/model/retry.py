@@ -3,7 +3,6 @@
 The words for the user are in `status` (for DIMSE statuses) and in the messages of the errors.
 """
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -57,13 +56,19 @@ def error_cure(error: RetrieveError) -> Cure:
     return Cure.TIME if error.retryable else Cure.NONE
 
 
+def _by_chance() -> float:
+    from random import random  # noqa: PLC0415 - hardly any run waits
+
+    return random()  # noqa: S311 - not a secret
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """Exponential waiting times with jitter, so that many waiters do not come back as one."""
 
     first_s: float = 1.0
     longest_s: float = 60.0
-    draw: Callable[[], float] = random.random
+    draw: Callable[[], float] = _by_chance
     """A number from 0 to 1."""
 
     def wait_s(self, attempt: int) -> float:

@@ -54,7 +54,7 @@ sys.exit(code)
 """
 NEVER = {
     *("textual", "rich", "pynetdicom", "pydicom", "platformdirs", "ssl", "hashlib"),
-    *("calendar", "platform"),
+    *("calendar", "platform", "random"),
     "dicom_retrieve_tui.cli.live",
     "dicom_retrieve_tui.engine.trial",
     "dicom_retrieve_tui.model.search",
@@ -92,6 +92,14 @@ def test_no_mistake_and_no_retrieval_loads_anything_heavy(argv: list[str], code:
     done = loading(argv, NEVER)
 
     assert done.returncode == code, done.stderr
+
+
+def test_a_retrieval_loads_nothing_that_only_a_slip_needs() -> None:
+    argv = ["pacs://127.0.0.1:1", "--study-uid", STUDY, "--method", "c-get", "--retries", "0"]
+
+    done = loading(argv, {"difflib"})
+
+    assert done.returncode == 1, done.stderr
 
 
 def loading(argv: list[str], unwanted: set[str]) -> "subprocess.CompletedProcess[str]":
