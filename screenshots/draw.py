@@ -79,7 +79,9 @@ async def _finished(stage: Stage) -> None:
 
 
 async def _details(stage: Stage) -> None:
-    await stage.run_to_the_end()
+    await _finished(stage)
+    stage.app.clear_notifications()  # the window is what is to be seen
+    await stage.until(lambda: not stage.app.screen.query("Toast"))
     await stage.pilot.press("3", "enter")
 
 

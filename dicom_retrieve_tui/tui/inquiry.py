@@ -1,6 +1,7 @@
 """Asking a PACS whether it would work with us, in a thread of its own. Knows no screen."""
 
 import re
+import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from dicom_retrieve_tui.tui.terms import Terms
 
 _GLYPHS = {Outcome.OK: "✓", Outcome.FAILED: "✗", Outcome.WARNING: "!", Outcome.SKIPPED: "·"}
 _INDENT = 18
+_TEXT_MIN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +84,29 @@ def step_of(error: RetrieveError) -> Step:
     return Step(check=check, outcome=Outcome.FAILED, found=found, keys=(key,))
 
 
-def finding_lines(finding: Finding) -> list[str]:
-    """A finding as it stands on the screen."""
+def finding_lines(finding: Finding, width: int) -> list[str]:
+    """A finding as it stands on the screen, in so many cells: what is too long goes on below."""
     match finding:
         case Looking():
             return [f"{ELLIPSIS} {finding.check.label}"]
         case Step():
-            glyph, label = _GLYPHS[finding.outcome], finding.check.label
-            more = [f"{'':{_INDENT}}{finding.next_step}"] if finding.next_step else []
-            return [f"{glyph} {label:<{_INDENT - 2}}{finding.found}", *more]
+            head = f"{_GLYPHS[finding.outcome]} {finding.check.label:<{_INDENT - 2}}"
+            return [
+                *_hanging(head, finding.found, width),
+                *_hanging(" " * _INDENT, finding.next_step, width),
+            ]
         case Conclusion():
-            glyph = _GLYPHS[Outcome.OK if finding.works else Outcome.FAILED]
-            rest = [finding.next_step] if finding.next_step else []
-            return ["", f"{glyph} {finding.words}", *rest]
+            head = f"{_GLYPHS[Outcome.OK if finding.works else Outcome.FAILED]} "
+            return [
+                "",
+                *_hanging(head, finding.words, width),
+                *_hanging("", finding.next_step, width),
+            ]
+
+
+def _hanging(head: str, text: str, width: int) -> list[str]:
+    """Lines below the beginning of a text; none if there is no text."""
+    if not text:
+        return []
+    width = max(width, len(head) + _TEXT_MIN)
+    return textwrap.wrap(f"{head}{text}", width, subsequent_indent=" " * len(head))

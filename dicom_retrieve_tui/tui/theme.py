@@ -7,6 +7,12 @@ from textual.theme import Theme
 
 NAME = "dicom-retrieve"
 
+_TRACKS = (
+    "scrollbar-background",
+    "scrollbar-background-hover",
+    "scrollbar-background-active",
+    "scrollbar-corner-color",
+)
 THEME = Theme(
     name=NAME,
     primary="#4aa3c7",
@@ -20,6 +26,13 @@ THEME = Theme(
     warning="#e0b35a",
     error="#e8736c",
     dark=True,
+    variables={
+        "scrollbar": "#2f3d4b",
+        "scrollbar-hover": "#3c4e60",
+        "scrollbar-active": "#4aa3c7",
+        # Textual's is darker than anything else here, and wider to the eye than what it scrolls.
+        **dict.fromkeys(_TRACKS, "#151c24"),
+    },
 )
 
 

@@ -232,6 +232,9 @@ async def test_help_is_made_of_the_keys_of_the_pane() -> None:
         text = bench.text()
         assert "Mark all shown, or none" in text
         assert "Retry" in text
+        ids = [line.index("queue.") for line in text.splitlines() if "queue." in line]
+        assert len(ids) > 5
+        assert len(set(ids)) == 1, "all of them stand below each other"
 
         await bench.pilot.press("escape")
         bench.main.query_one("#uids").focus()

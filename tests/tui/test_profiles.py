@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.form import CARRIED, draft_of, read_terms
+from dicom_retrieve_tui.tui.inquiry import finding_lines
 from dicom_retrieve_tui.tui.presets import FIELDS
 from dicom_retrieve_tui.tui.profile_form import profile_fields
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
@@ -288,3 +289,14 @@ def test_the_model_and_the_length_go_with_an_order(tmp_path: Path) -> None:
     assert read_terms(draft_of(terms), "old") == terms
     words = terms.headless(Selection(study_instance_uid="1.2.3"))
     assert "--query-model patient-root --max-pdu 16384" in words
+
+
+@pytest.mark.parametrize("width", [44, 60, 200])
+def test_a_finding_goes_on_below_its_beginning(width: int) -> None:
+    found = "Study Root and Patient Root: offered. Not asked, without a move destination."
+    lines = finding_lines(fails(Check.MOVE, found, next_step="Name one with it."), width)
+
+    assert {line[:18] for line in lines} == {"✗ C-MOVE          ", " " * 18}
+    assert " ".join(line[18:] for line in lines) == f"{found} Name one with it."
+    assert max(map(len, lines)) <= width
+    assert finding_lines(WORKS, width)[1].startswith("✓ Nothing stands against")

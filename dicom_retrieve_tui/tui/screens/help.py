@@ -96,8 +96,15 @@ class HelpScreen(ModalScreen[None]):
             scroll.border_subtitle = "esc closes"
             if self._text:
                 yield Static(" ".join(self._text.replace("`", "").split()), markup=False)
+            every = [each for _, keys in self._groups for each in keys]
+            widths = [
+                max((len(" ".join(each.keys)) for each in every), default=0),
+                max((len(each.what) for each in every), default=0),
+            ]
             for name, keys in self._groups:
                 table = Table.grid(padding=(0, 2))
+                for width in widths:  # the same for all, so that they stand below each other
+                    table.add_column(min_width=width)
                 for each in keys:
                     name_in_settings = Text(each.binding if roomy else "", style="dim")
                     table.add_row(

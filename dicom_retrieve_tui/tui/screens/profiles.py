@@ -223,6 +223,10 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self._tell()
         self.query_one(VerticalScroll).scroll_end(animate=False)
 
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._tell()
+
     def _edit(self, name: str) -> None:
         try:
             self._open(self._shelf.edit(name), f"@{name}", fault=self._blamed.pop(name, None))
@@ -275,13 +279,15 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
     def _tell(self) -> None:
         """Say what is wrong, or how it retrieves, or what the PACS answered."""
         saved = self._saved.get(self._pointed)
-        lines = [line for finding in self._findings for line in finding_lines(finding)]
+        told, scroll = self.query_one("#told", Static), self.query_one(VerticalScroll)
+        width = scroll.outer_size.width - scroll.styles.scrollbar_size_vertical - 1
+        lines = [line for finding in self._findings for line in finding_lines(finding, width)]
         if not lines and saved is not None:
             lines = _about(saved)
         elif not self._saved:
             lines = [_NONE]
         lines += [line for fault in self._faults for line in ("", *fault.split("\n"))]
-        self.query_one("#told", Static).update("\n".join(map(clean_text, lines)))
+        told.update("\n".join(map(clean_text, lines)))
 
 
 def _line(saved: Saved, width: int, *, current: bool) -> Text:
