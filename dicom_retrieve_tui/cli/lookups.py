@@ -10,10 +10,9 @@ from dataclasses import replace
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.cli.surroundings import Surroundings
-from dicom_retrieve_tui.errors import Cancelled, ConfigError, PeerError
+from dicom_retrieve_tui.errors import Cancelled, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.looked_up import Answer, LookedUp
-from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import join
 from dicom_retrieve_tui.model.settings import Settings
@@ -33,23 +32,46 @@ class LookupsStopped(Cancelled):
         self.options = options
 
 
+class LookupsFailed(RetrieveError):
+    """The PACS cannot be asked, or has nothing of what it was asked for: nothing to retrieve."""
+
+    def __init__(self, options: Options, found: str, *, next_step: str = "", brief: str) -> None:
+        """Keep the order as far as it is known.
+
+        Args:
+            brief: What stands in the accounts, which name the lines beside it.
+        """
+        super().__init__(found, next_step=next_step)
+        self.options = options
+        self.brief = brief
+
+
 def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> Options:
     """The same order by UIDs; lines of which nothing can be asked for are left out, and named.
 
     Raises:
-        ConfigError: Nothing is left to retrieve.
-        PeerError: The PACS cannot be asked.
+        LookupsFailed: The PACS cannot be asked, or nothing is left to retrieve.
         LookupsStopped: The user stopped.
     """
     lines = count(len(options.lookups), "line")
     around.stderr.say(f"looking up {lines} of {options.list_flag} at {options.settings.peer}")
     found = LookedUp()
-    if not _look_up(options, found, ask or _wired()):
-        rest = options.lookups[found.lines :]
-        raise LookupsStopped(_by_uids(options, found, rest))
+    try:
+        stopped = not _look_up(options, found, ask or _wired())
+    except PeerError as error:
+        so_far = _by_uids(options, found)
+        raise LookupsFailed(
+            so_far, error.found, next_step=error.next_step, brief=str(error)
+        ) from error
     resolved = _by_uids(options, found)
+    if stopped:
+        raise LookupsStopped(resolved)
     if not resolved.plan.selections:
-        raise ConfigError(f"{options.list_flag}: {describe(resolved.left_out)}")
+        raise LookupsFailed(
+            resolved,
+            f"{options.list_flag}: {describe(resolved.left_out)}",
+            brief=f"Nothing was retrieved: no line of {options.list_flag} stands for a study.",
+        )
     around.stderr.say(f"{lines}: {count(len(join(found.selections)), 'study')} found")
     return resolved
 
@@ -71,8 +93,10 @@ def _look_up(options: Options, found: LookedUp, ask: Ask) -> bool:
     return not interruption.requested
 
 
-def _by_uids(options: Options, found: LookedUp, rest: Iterable[Lookup] = ()) -> Options:
+def _by_uids(options: Options, found: LookedUp) -> Options:
+    """The order as far as it was looked up; the lines that are left are among its faults."""
     selections = join([*options.plan.selections, *found.selections])
+    rest = options.lookups[found.lines :]
     faults = [*found.faults, *(f"line {each.line}: not looked up before the end" for each in rest)]
     return replace(
         options,

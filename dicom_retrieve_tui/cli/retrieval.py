@@ -33,13 +33,20 @@ def run_retrieval(args: argparse.Namespace, around: Surroundings, retrieve: "Eng
     options = read_options(args, lambda: _read_stdin(around))
     options = replace(options, settings=unlocked(options.settings, around))
     if options.lookups:
-        from dicom_retrieve_tui.cli.lookups import LookupsStopped, resolve  # noqa: PLC0415
-        from dicom_retrieve_tui.cli.stopped import tell_stopped  # noqa: PLC0415
+        from dicom_retrieve_tui.cli.lookups import (  # noqa: PLC0415
+            LookupsFailed,
+            LookupsStopped,
+            resolve,
+        )
+        from dicom_retrieve_tui.cli.unbegun import Unbegun  # noqa: PLC0415
 
+        unbegun = Unbegun(around)
         try:
             options = resolve(options, around)
         except LookupsStopped as stop:
-            return tell_stopped(stop.options, around)
+            return unbegun.stopped(stop)
+        except LookupsFailed as failure:
+            return unbegun.failed(failure)
     return run_order(options, around, retrieve)
 
 

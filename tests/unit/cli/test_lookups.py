@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.lookups import LookupsStopped, resolve
+from dicom_retrieve_tui.cli.lookups import LookupsFailed, LookupsStopped, resolve
 from dicom_retrieve_tui.cli.options import Options, read_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
-from dicom_retrieve_tui.errors import Cancelled, ConfigError, OperationFailed
+from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.looked_up import Answer
@@ -106,8 +106,29 @@ def test_both_keys_of_a_row_must_fit_and_its_series_counts() -> None:
 
 
 def test_nothing_that_can_be_asked_for_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"--patient-list: line 1: the PACS has no study with"):
+    reason = r"--patient-list: line 1: the PACS has no study with"
+    with pytest.raises(LookupsFailed, match=reason) as failure:
         Archive([]).resolve("P1\n", "--patient-list")
+
+    assert failure.value.options.left_out == ("line 1: the PACS has no study with this patient ID",)
+    assert failure.value.brief.endswith("no line of --patient-list stands for a study.")
+
+
+def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:
+    class Silent(Archive):
+        def __call__(
+            self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+        ) -> Generator[Answer, None, None]:
+            yield [study(A)]
+            raise PeerTimeout("Silence.", next_step="Wait.", waiting_for="it", waited_s=1.0)
+
+    with pytest.raises(LookupsFailed) as failure:
+        Silent().resolve("A1\nA2\n", "--accession-list")
+
+    assert failure.value.options.plan.selections == (Selection.of(A),)
+    assert failure.value.options.left_out == ("line 2: not looked up before the end",)
+    assert (failure.value.found, failure.value.next_step) == ("Silence.", "Wait.")
+    assert failure.value.brief == "Silence. Wait."
 
 
 def test_ctrl_c_while_looking_up_ends_the_command() -> None:
