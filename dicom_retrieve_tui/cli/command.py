@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.json_lines import JsonLines
-from dicom_retrieve_tui.cli.logs import log_event, logging_to
+from dicom_retrieve_tui.cli.logs import log_event
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.plain import PlainRenderer
 from dicom_retrieve_tui.cli.renderer import Renderer, Scene
@@ -28,7 +28,7 @@ Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
 
 
 def run_order(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
-    """Carry out one order and tell of it; returns the exit code.
+    """Carry out one order and tell of it; returns the exit code. Whoever calls keeps the log open.
 
     Raises:
         RetrieveError: Before anything was sent: the output folder or the port cannot be used.
@@ -66,11 +66,10 @@ class _Order:
         started, started_s = self._around.utc_now(), self._around.monotonic_s()
         self._tell_left_out()
         interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
-        options, say = self._options, self._around.stderr.say
-        with logging_to(options.log_file, say, options.settings.umask), ExitStack() as stack:
+        with ExitStack() as stack:
             stack.enter_context(interruption)
             stack.callback(self._renderer.close)
-            events = stack.enter_context(closing(_stream(engine, options, self._cancel)))
+            events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
             for event in events:
                 self._take(event)
         elapsed_s = self._around.monotonic_s() - started_s
@@ -81,7 +80,7 @@ class _Order:
             elapsed_s=elapsed_s,
             exit_code=code,
         )
-        return hand_in(self._account, options, ending, self._around)
+        return hand_in(self._account, self._options, ending, self._around)
 
     def _tell_left_out(self) -> None:
         """Name the lines of the list that cannot be asked for, before the rest is."""

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.cli.demo_server import (
     offer_destination,
     peer_of,
 )
+from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.paths import check_output
 from dicom_retrieve_tui.cli.signals import Interruption
@@ -111,7 +112,8 @@ class _Headless:
         return code
 
     def _carry_out(self, options: Options) -> int:
-        return run_order(options, self._around, self._engine)
+        with logging_to(None, self._say):
+            return run_order(options, self._around, self._engine)
 
     def _get_order(self, orders: list[Selection], output: Path) -> Options:
         plan = Plan(selections=tuple(orders), method=Method.C_GET, parallel=_PARALLEL)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 
+from dicom_retrieve_tui.cli.lookup_log import LookupLog
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.cli.surroundings import Surroundings
@@ -55,15 +56,19 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
     """
     lines = count(len(options.lookups), "line")
     around.stderr.say(f"looking up {lines} of {options.list_flag} at {options.settings.peer}")
+    log = LookupLog(len(options.lookups), str(options.settings.peer))
     found = LookedUp()
     try:
-        stopped = not _look_up(options, found, ask or _wired())
+        stopped = not _look_up(options, found, ask or _wired(), log)
     except PeerError as error:
+        log.failed(found.lines, error.found)
         so_far = _by_uids(options, found)
         raise LookupsFailed(
             so_far, error.found, next_step=error.next_step, brief=str(error)
         ) from error
     resolved = _by_uids(options, found)
+    studies = f"{count(len(join(found.selections)), 'study')} found"
+    log.ended(found.lines, "stopped" if stopped else studies)
     if stopped:
         raise LookupsStopped(resolved)
     if not resolved.plan.selections:
@@ -72,11 +77,11 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
             f"{options.list_flag}: {describe(resolved.left_out)}",
             brief=f"Nothing was retrieved: no line of {options.list_flag} stands for a study.",
         )
-    around.stderr.say(f"{lines}: {count(len(join(found.selections)), 'study')} found")
+    around.stderr.say(f"{lines}: {studies}")
     return resolved
 
 
-def _look_up(options: Options, found: LookedUp, ask: Ask) -> bool:
+def _look_up(options: Options, found: LookedUp, ask: Ask, log: LookupLog) -> bool:
     """Note what each line stands for; False if the user stopped."""
     cancel = CancelToken()
     searches = [lookup.search for lookup in options.lookups]
@@ -84,7 +89,9 @@ def _look_up(options: Options, found: LookedUp, ask: Ask) -> bool:
         try:
             with closing(ask(searches, options.settings, cancel)) as answers:
                 for lookup, answer in zip(options.lookups, answers, strict=True):
+                    before = len(found.selections)
                     found.take(lookup, answer)
+                    log.answer(lookup.line, answer, found.selections[before:])
         except Cancelled:
             return False
         except PeerError:  # some archives answer a C-CANCEL by hanging up

@@ -10,6 +10,7 @@ from dicom_retrieve_tui.model.bounds import LIST_MAX_BYTES, read_at_most
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.cli.command import Engine
+    from dicom_retrieve_tui.cli.options import Options
 
 
 def run_retrieval(args: argparse.Namespace, around: Surroundings, retrieve: "Engine | None") -> int:
@@ -26,12 +27,18 @@ def run_retrieval(args: argparse.Namespace, around: Surroundings, retrieve: "Eng
         from dicom_retrieve_tui.cli.by_profile import fill_in, open_book  # noqa: PLC0415
 
         fill_in(args, open_book(args, around.environ))
-    from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.logs import logging_to  # noqa: PLC0415
     from dicom_retrieve_tui.cli.options import read_options  # noqa: PLC0415
     from dicom_retrieve_tui.cli.protection import unlocked  # noqa: PLC0415
 
     options = read_options(args, lambda: _read_stdin(around))
     options = replace(options, settings=unlocked(options.settings, around))
+    # Opened once for the look-up and what follows: the reader of a pipe sees one end of it.
+    with logging_to(options.log_file, around.stderr.say, options.settings.umask):
+        return _carry_out(options, around, retrieve)
+
+
+def _carry_out(options: "Options", around: Surroundings, retrieve: "Engine | None") -> int:
     if options.lookups:
         from dicom_retrieve_tui.cli.lookups import (  # noqa: PLC0415
             LookupsFailed,
@@ -47,6 +54,8 @@ def run_retrieval(args: argparse.Namespace, around: Surroundings, retrieve: "Eng
             return unbegun.stopped(stop)
         except LookupsFailed as failure:
             return unbegun.failed(failure)
+    from dicom_retrieve_tui.cli.command import run_order  # noqa: PLC0415
+
     return run_order(options, around, retrieve)
 
 

@@ -2,7 +2,7 @@
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.json_lines import JsonLines
-from dicom_retrieve_tui.cli.logs import log_event, logging_to
+from dicom_retrieve_tui.cli.logs import log_event
 from dicom_retrieve_tui.cli.lookups import LookupsFailed, LookupsStopped
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.report import Ending
@@ -40,12 +40,11 @@ class Unbegun:
         around = self._around
         account = Account(options.plan)
         lines = JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
-        with logging_to(options.log_file, around.stderr.say, options.settings.umask):
-            for event in (_started(options), *story):
-                account.apply(event)
-                log_event(event)
-                if options.json:
-                    lines.write(event)
+        for event in (_started(options), *story):
+            account.apply(event)
+            log_event(event)
+            if options.json:
+                lines.write(event)
         ending = Ending(
             started=self._started,
             finished=around.utc_now(),

@@ -38,13 +38,13 @@ class LookedUp:
         uids = [each.study_instance_uid for each in matches if _is_meant(lookup, each)]
         if broken := [uid for uid in uids if uid_fault(uid)]:
             # A PACS that answers * would otherwise be asked for all that it has.
-            self._fault(lookup, f"the PACS answers {_some(broken)!r} where a UID was due")
+            self._fault(lookup, f"the PACS answers {some_of(broken)!r} where a UID was due")
         elif not uids:
             self._fault(lookup, f"the PACS has no study with {lookup.subject}")
         elif len(uids) > 1 and lookup.accession_number:
             self._fault(
                 lookup,
-                f"{lookup.subject} is that of {len(uids)} studies ({_some(uids)}): "
+                f"{lookup.subject} is that of {len(uids)} studies ({some_of(uids)}): "
                 "ask for those that are meant by their UIDs",
             )
         elif len(uids) > 1 and lookup.series_instance_uid:
@@ -70,6 +70,7 @@ def _is_meant(lookup: Lookup, found: Match) -> bool:
     )
 
 
-def _some(uids: Sequence[str]) -> str:
+def some_of(uids: Sequence[str]) -> str:
+    """The first of many UIDs, and how many more there are."""
     more = len(uids) - _STUDIES_SHOWN_MAX
     return ", ".join([*uids[:_STUDIES_SHOWN_MAX], *([f"{more} more"] if more > 0 else [])])

@@ -48,7 +48,10 @@ def _told(folder: Path, result: CommandResult, *, studies: int) -> dict[str, Any
     report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert (report["verdict"], report["exit_code"]) == ("failed", 1)
     assert (noted["event"], [noted["text"]]) == ("noted", report["notes"])
-    assert "retrieve_finished" in (folder / "log").read_text(encoding="utf-8")
+    log = (folder / "log").read_text(encoding="utf-8")
+    assert "looking up 3 lines" in log
+    assert "retrieve_finished" in log
+    assert log.count("Python") == 1, "the log is opened once"
     assert not (folder / "out").exists()
     return report
 

@@ -153,6 +153,7 @@ def test_nothing_that_was_looked_up_by_patient(orthanc: Orthanc, tmp_path: Path)
 
     assert done.exit_code == 1
     assert "line 8" in done.stderr
+    assert "line 8: 0 studies listed, 0 taken" in log.read_text()
     assert_same_as_peer(tmp_path / "out", orthanc, _INSTANCES)
     _assert_nobody_named(tmp_path, done)
 

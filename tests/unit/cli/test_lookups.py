@@ -1,5 +1,6 @@
 """Accession numbers and patients into studies; the PACS is a script."""
 
+import logging
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dicom_retrieve_tui.model.looked_up import Answer
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.settings import Settings
-from tests.unit.cli.scripted import PACS, Stream, run
+from tests.unit.cli.scripted import PACS, PEER, Stream, run
 
 A, B, C = "1.2.1", "1.2.2", "1.2.3"
 
@@ -144,6 +145,64 @@ def test_ctrl_c_while_looking_up_ends_the_command() -> None:
 
     assert stop.value.options.plan.selections == (Selection.of(A),)
     assert stop.value.options.left_out == ("line 2: not looked up before the end",)
+
+
+def test_the_log_has_uids_and_numbers_and_nobody_s_name(caplog: pytest.LogCaptureFixture) -> None:
+    archive = Archive(
+        [study(A, patient="Lee")],
+        [],
+        [study(B, patient="Ode"), study(C, patient="Ode"), Remark(text="Lee^Ann", incomplete=True)],
+        [study("Lee^Ann", patient="Poe"), study(C, patient="Poe")],
+        OperationFailed("No Roe.", operation="C-FIND at the STUDY level", status=0xA900),
+        [study(C, patient="moe")],
+    )
+
+    with caplog.at_level(logging.DEBUG):
+        archive.resolve("Lee\nKim\nOde\nPoe\nRoe\nMoe\n", "--patient-list")
+
+    assert caplog.messages == [
+        f"looking up 6 lines at {PEER}",
+        f"line 1: 1 study listed, 1 taken ({A})",
+        "line 2: 0 studies listed, 0 taken",
+        f"line 3: 2 studies listed, 2 taken ({B}, {C}); there may be more",
+        "line 4: 2 studies listed, 0 taken",
+        "line 5: C-FIND at the STUDY level refused with status 0xA900",
+        "line 6: 1 study listed, 0 taken",
+        "looked up 6 of 6 lines: 3 studies found",
+    ]
+
+
+def test_the_log_of_a_patient_with_many_studies_is_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    uids = [f"1.2.{number}" for number in range(100)]
+
+    with caplog.at_level(logging.DEBUG):
+        Archive([study(uid) for uid in uids]).resolve("P1\n", "--patient-list")
+
+    assert f"line 1: 100 studies listed, 100 taken ({', '.join(uids[:5])}, 95 more)" in caplog.text
+
+
+def test_the_log_says_how_a_look_up_ended(caplog: pytest.LogCaptureFixture) -> None:
+    for end in (Cancelled(), PeerTimeout("Silence.", waiting_for="it", waited_s=1.0)):
+
+        class Ended(Archive):
+            def __call__(
+                self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+            ) -> Generator[Answer, None, None]:
+                yield [study(A)]
+                raise end  # noqa: B023 - called before the loop goes on
+
+        with caplog.at_level(logging.DEBUG), pytest.raises((LookupsStopped, LookupsFailed)):
+            Ended().resolve("A1\nA2\n", "--accession-list")
+
+    ends = [record for record in caplog.records if record.levelno > logging.DEBUG]
+    assert [
+        (each.levelname, each.getMessage()) for each in ends if "1 of 2" in each.getMessage()
+    ] == [
+        ("INFO", "looked up 1 of 2 lines: stopped"),
+        ("ERROR", "looked up 1 of 2 lines: Silence."),
+    ]
 
 
 def test_lists_exclude_each_other(tmp_path: Path) -> None:
