@@ -22,16 +22,30 @@ class Tally:
     proven: int = 0
     """Studies that were complete once, and still are."""
     whole: int = 0
+    """Instances, as the next two: of these there is no whole file."""
     missing: int = 0
     damaged: int = 0
+    files: int = 0
+    """Those that there should be."""
+    whole_files: int = 0
+    missing_copies: int = 0
+    """Files of instances that stand whole elsewhere, as the next."""
+    damaged_copies: int = 0
+    doubled: bool = False
+    """True if an instance has several files, or should have."""
 
     def add(self, study: StudyFindings) -> None:
         """Take in one study."""
         self.studies += 1
         self.proven += study.proven
         self.whole += study.whole
-        self.missing += len(study.with_flaw(Flaw.MISSING))
-        self.damaged += len(study.with_flaw(Flaw.DAMAGED))
+        self.missing += _lost(study, Flaw.MISSING)
+        self.damaged += _lost(study, Flaw.DAMAGED)
+        self.files += study.files
+        self.whole_files += study.whole_files
+        self.missing_copies += _copies(study, Flaw.MISSING)
+        self.damaged_copies += _copies(study, Flaw.DAMAGED)
+        self.doubled |= study.doubled
 
     @property
     def instances(self) -> int:
@@ -44,26 +58,45 @@ class Tally:
         return 0 < self.studies == self.proven
 
 
+def _lost(study: StudyFindings, flaw: Flaw) -> int:
+    return sum(each is flaw for each in study.lost.values())
+
+
+def _copies(study: StudyFindings, flaw: Flaw) -> int:
+    return sum(each.whole_elsewhere for each in study.with_flaw(flaw))
+
+
 def study_lines(study: StudyFindings) -> Iterator[str]:
-    """A line for the study, and one for each instance that is not as it should be."""
+    """A line for the study, and one for each file that is not as it should be."""
     counts = f"{study.whole:,}/{study.instances:,}"
-    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}"
+    files = f"  ({_files(study)})" if study.doubled else ""
+    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}{files}"
     for each in study.flawed[:UIDS_MAX]:
         yield f"  {each.flaw} {each.sop_instance_uid}  {_where(each)}"
     if (more := len(study.flawed) - UIDS_MAX) > 0:
-        yield f"  ... and {count(more, 'instance')} more (--json names them all)"
+        noun = "file" if study.doubled else "instance"
+        yield f"  ... and {count(more, noun)} more (--json names them all)"
 
 
 def _words(study: StudyFindings) -> str:
     """`whole`, `missing 2, damaged 1`, or the verdict on what nobody knows to be all."""
-    flaws = [f"{flaw} {n:,}" for flaw in Flaw if (n := len(study.with_flaw(flaw)))]
+    flaws = [f"{flaw} {n:,}" for flaw in Flaw if (n := _lost(study, flaw))]
+    flaws += [f"{flaw} copies {n:,}" for flaw in Flaw if (n := _copies(study, flaw))]
     return ", ".join(flaws) or ("whole" if study.proven else str(study.verdict or UNFINISHED))
+
+
+def _files(of: StudyFindings | Tally) -> str:
+    """`6 files`, or `5 of 6 files` where not all are whole."""
+    there = f"{of.whole_files:,} of " if of.whole_files < of.files else ""
+    return f"{there}{count(of.files, 'file')}"
 
 
 def _where(flawed: Flawed) -> str:
     if flawed.path is None:
         return "never came"
-    return f"{flawed.path} ({flawed.reason})" if flawed.reason else flawed.path
+    elsewhere = "whole elsewhere" if flawed.whole_elsewhere else ""
+    said = "; ".join(each for each in (flawed.reason, elsewhere) if each)
+    return f"{flawed.path} ({said})" if said else flawed.path
 
 
 def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
@@ -73,19 +106,27 @@ def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
         return
     how = "every file read to its end" if deep else "by presence and size; --deep reads them"
     of = f"{count(tally.instances, 'instance')} of {count(tally.studies, 'study')}"
-    if not tally.missing + tally.damaged:
-        yield f"all {of} are there and whole ({how})"
-    else:
-        flaws = [("missing", tally.missing), ("damaged", tally.damaged)]
-        told = ", ".join(f"{number:,} {word}" for word, number in flaws if number)
-        yield f"{tally.whole:,} of {of} are there and whole ({how}): {told}"
+    files = f", in {_files(tally)}" if tally.doubled else ""
+    flaws = ", ".join(_flaws(tally))
+    told = f": {flaws}" if flaws else ""
+    which = f"{tally.whole:,} of" if tally.missing + tally.damaged else "all"
+    yield f"{which} {of} are there and whole{files} ({how}){told}"
     if not tally.all_proven:
         yield f"{tally.proven:,} of {count(tally.studies, 'study')} proven complete; {_next(tally)}"
 
 
+def _flaws(tally: Tally) -> Iterator[str]:
+    for word, number in (("missing", tally.missing), ("damaged", tally.damaged)):
+        if number:
+            yield f"{number:,} {word}"
+    for word, number in (("missing", tally.missing_copies), ("damaged", tally.damaged_copies)):
+        if number:
+            yield count(number, f"{word} copy")
+
+
 def _next(tally: Tally) -> str:
     # Without reading it, a retrieval takes a file of the right size for whole.
-    first = "move the damaged files away and " if tally.damaged else ""
+    first = "move the damaged files away and " if tally.damaged + tally.damaged_copies else ""
     return f"{first}run the retrieval again to get the rest"
 
 
@@ -94,19 +135,22 @@ def study_record(study: StudyFindings) -> Mapping[str, object]:
     return {
         "study_instance_uid": study.study_instance_uid,
         "verdict": str(study.verdict or UNFINISHED),
+        "instances": study.instances,
         "whole": study.whole,
-        "missing": [
-            {"sop_instance_uid": each.sop_instance_uid, "path": each.path}
-            for each in study.with_flaw(Flaw.MISSING)
-        ],
+        "files": study.files,
+        "whole_files": study.whole_files,
+        "missing": [_file_record(each) for each in study.with_flaw(Flaw.MISSING)],
         "damaged": [
-            {
-                "sop_instance_uid": each.sop_instance_uid,
-                "path": each.path,
-                "reason": each.reason,
-            }
-            for each in study.with_flaw(Flaw.DAMAGED)
+            {**_file_record(each), "reason": each.reason} for each in study.with_flaw(Flaw.DAMAGED)
         ],
+    }
+
+
+def _file_record(flawed: Flawed) -> dict[str, object]:
+    return {
+        "sop_instance_uid": flawed.sop_instance_uid,
+        "path": flawed.path,
+        **({"whole_elsewhere": True} if flawed.whole_elsewhere else {}),
     }
 
 
@@ -119,4 +163,6 @@ def tally_record(tally: Tally) -> Mapping[str, object]:
         "whole": tally.whole,
         "missing": tally.missing,
         "damaged": tally.damaged,
+        "files": tally.files,
+        "whole_files": tally.whole_files,
     }

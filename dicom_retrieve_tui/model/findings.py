@@ -1,5 +1,6 @@
 """What a look at an output folder found, long after the retrieval and without the PACS."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +16,7 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flawed:
-    """An instance that should be there and whole, and is not."""
+    """A file of an instance that should be there and whole, and is not."""
 
     sop_instance_uid: str
     flaw: Flaw
@@ -23,6 +24,8 @@ class Flawed:
     """Where its file should be, relative to the output folder; None if it never came."""
     reason: str = ""
     """What the operating system says, if it does not let us look."""
+    whole_elsewhere: bool = False
+    """True of a copy: the instance itself is there and whole, under another layout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,9 @@ class StudyFindings:
     verdict: Verdict | None
     """How its last retrieval ended; None if it was killed, or still runs."""
     whole: int
-    """Files that are there and whole."""
+    """Instances that are there and whole, under whichever layout."""
+    whole_files: int
+    """Files that are; more than the instances, if the study was kept under several layouts."""
     flawed: tuple[Flawed, ...] = ()
 
     @property
@@ -44,8 +49,29 @@ class StudyFindings:
     @property
     def instances(self) -> int:
         """How many there should be, as far as the journal knows."""
-        return self.whole + len(self.flawed)
+        return self.whole + len(self.lost)
+
+    @property
+    def files(self) -> int:
+        """How many there should be, under all layouts; of what never came there is none."""
+        return self.whole_files + len({each.path for each in self.flawed if each.path is not None})
+
+    @property
+    def doubled(self) -> bool:
+        """True if some instance has several files, or should have."""
+        never_came = sum(each.path is None for each in self.flawed)
+        return self.files != self.instances - never_came
+
+    @property
+    def lost(self) -> Mapping[str, Flaw]:
+        """Instances that are nowhere whole, by UID: damaged if there is anything of them."""
+        flaws: dict[str, Flaw] = {}
+        for each in self.flawed:
+            uid = each.sop_instance_uid
+            if not each.whole_elsewhere and flaws.get(uid) is not Flaw.DAMAGED:
+                flaws[uid] = each.flaw
+        return flaws
 
     def with_flaw(self, flaw: Flaw) -> list[Flawed]:
-        """Those that are missing, or those that are damaged."""
+        """The files that are missing, or those that are damaged."""
         return [each for each in self.flawed if each.flaw is flaw]

@@ -1,6 +1,7 @@
 """Is everything that was retrieved into a folder still there, and whole? Offline, and read-only."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -57,8 +58,13 @@ def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
         [(entry, _flaw_of(root, entry, deep=deep)) for entry in entries]
         for entries in study.layouts
     ]
-    whole = [entry.sop_instance_uid for each in looks for entry, flaw in each if flaw is None]
-    flawed = [flaw for each in looks for flaw in _missed(each, frozenset(whole))]
+    standing = [entry for each in looks for entry, flaw in each if flaw is None]
+    whole = frozenset(entry.sop_instance_uid for entry in standing)
+    flawed = [
+        replace(flaw, whole_elsewhere=flaw.sop_instance_uid in whole)
+        for each in looks
+        for flaw in _missed(each, whole)
+    ]
     known = {entry.sop_instance_uid for entry in study.entries}
     # What came after the study's last verdict is no longer missing, although the verdict says so.
     flawed += [
@@ -70,7 +76,8 @@ def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
         study_instance_uid=study.study_instance_uid,
         verdict=_VERDICTS.get(study.verdict or ""),
         whole=len(whole),
-        flawed=tuple(flawed),
+        whole_files=len({entry.path for entry in standing} - {each.path for each in flawed}),
+        flawed=tuple(dict.fromkeys(flawed)),  # two layouts may give an instance the same path
     )
 
 

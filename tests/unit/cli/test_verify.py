@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.scripted import ClosedPipe, run
-from tests.unit.storage.kept import OTHER, STUDY, keep, path_of
+from tests.unit.storage.kept import DEEP, OTHER, STUDY, keep, path_of
 
 LIGHTLY = "(by presence and size; --deep reads them)"
 DEEPLY = "(every file read to its end)"
@@ -88,7 +88,10 @@ def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path)
         "event": "study_verified",
         "study_instance_uid": STUDY,
         "verdict": "partial",
+        "instances": 4,
         "whole": 2,
+        "files": 3,
+        "whole_files": 2,
         "missing": [{"sop_instance_uid": f"{STUDY}.1.4", "path": None}],
         "damaged": [{"sop_instance_uid": f"{STUDY}.1.2", "path": path_of(2), "reason": ""}],
     }
@@ -100,9 +103,66 @@ def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path)
         "whole": 2,
         "missing": 1,
         "damaged": 1,
+        "files": 3,
+        "whole_files": 2,
         "exit_code": 1,
     }
     assert (result.code, len(result.err.splitlines())) == (1, 2)
+
+
+def test_a_study_under_two_layouts_is_one_study(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    keep(tmp_path, 3, **DEEP)
+    keep(tmp_path, 1, uid=OTHER)
+
+    result = run("verify", str(tmp_path))
+    end = json.loads(run("verify", str(tmp_path), "--json").out.splitlines()[-1])
+
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        f"whole               3/3  {STUDY}  (6 files)",
+        f"whole               1/1  {OTHER}",
+        f"all 4 instances of 2 studies are there and whole, in 7 files {LIGHTLY}",
+    ]
+    assert (end["instances"], end["whole"], end["files"], end["whole_files"]) == (4, 4, 7, 7)
+
+
+def test_a_copy_that_is_gone_is_told_and_its_instance_is_there(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    keep(tmp_path, 3, **DEEP)
+    (tmp_path / path_of(1)).unlink()
+    os.truncate(tmp_path / "deep" / path_of(2), 7)
+    os.truncate(tmp_path / path_of(3), 7)
+    (tmp_path / "deep" / path_of(3)).unlink()
+
+    result = run("verify", str(tmp_path))
+    _, study, end = map(json.loads, run("verify", str(tmp_path), "--json").out.splitlines())
+
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        f"damaged 1, missing copies 1, damaged copies 1          2/3  {STUDY}  (2 of 6 files)",
+        f"  damaged {STUDY}.1.2  deep/{path_of(2)} (whole elsewhere)",
+        f"  missing {STUDY}.1.3  deep/{path_of(3)}",
+        f"  missing {STUDY}.1.1  {path_of(1)} (whole elsewhere)",
+        f"  damaged {STUDY}.1.3  {path_of(3)}",
+        (
+            f"2 of 3 instances of 1 study are there and whole, in 2 of 6 files {LIGHTLY}: "
+            "1 damaged, 1 missing copy, 1 damaged copy"
+        ),
+        f"0 of 1 study proven complete; move the damaged files away and {AGAIN}",
+    ]
+    copy = {"sop_instance_uid": f"{STUDY}.1.1", "path": path_of(1), "whole_elsewhere": True}
+    lost = {"sop_instance_uid": f"{STUDY}.1.3", "path": f"deep/{path_of(3)}"}
+    assert study["missing"] == [lost, copy]
+    assert [each.get("whole_elsewhere") for each in study["damaged"]] == [True, None]
+    assert (study["instances"], study["whole"], study["files"], study["whole_files"]) == (
+        3,
+        2,
+        6,
+        2,
+    )
+    assert (end["instances"], end["whole"], end["missing"], end["damaged"]) == (3, 2, 0, 1)
+    assert (end["files"], end["whole_files"]) == (6, 2)
 
 
 def test_an_empty_journal_proves_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY = "1.2.840.99.1"
 OTHER = "1.2.840.99.2"
 FLAT = "{SOPInstanceUID}.dcm"
+DEEP = {"layout": "deep/{SOPInstanceUID}.dcm", "below": "deep/"}
+"""How `keep` puts a study under another layout into the same folder."""
 
 
 def file_of(sop_instance_uid: str, study_instance_uid: str = STUDY) -> bytes:

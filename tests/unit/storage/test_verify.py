@@ -10,10 +10,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage import verification
 from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.verify import verify_folder
-from tests.unit.storage.kept import OTHER, STUDY, files_below, keep, path_of
-
-_DEEP = {"layout": "deep/{SOPInstanceUID}.dcm", "below": "deep/"}
-"""Another layout in the same folder."""
+from tests.unit.storage.kept import DEEP, OTHER, STUDY, files_below, keep, path_of
 
 
 def findings_of(root: Path, *, deep: bool = False) -> StudyFindings:
@@ -33,7 +30,7 @@ def test_what_is_there_and_whole_is_proven(tmp_path: Path, *, deep: bool) -> Non
     findings = findings_of(tmp_path, deep=deep)
 
     assert findings == StudyFindings(
-        study_instance_uid=STUDY, verdict=Verdict.COMPLETE, whole=3, flawed=()
+        study_instance_uid=STUDY, verdict=Verdict.COMPLETE, whole=3, whole_files=3, flawed=()
     )
     assert findings.proven
 
@@ -107,18 +104,58 @@ def test_without_a_good_verdict_nothing_is_proven(verdict: str | None, tmp_path:
 
 def test_files_of_every_layout_are_looked_at(tmp_path: Path) -> None:
     keep(tmp_path, 2)
-    keep(tmp_path, 2, **_DEEP)
+    keep(tmp_path, 2, **DEEP)
     (tmp_path / "deep" / path_of(1)).unlink()
 
     findings = findings_of(tmp_path)
 
-    assert findings.whole == 3
+    assert (findings.instances, findings.whole) == (2, 2)
+    assert (findings.files, findings.whole_files) == (4, 3)
     assert [each.path for each in findings.flawed] == [f"deep/{path_of(1)}"]
+    assert findings.flawed[0].whole_elsewhere
+    assert not findings.proven
+
+
+def test_two_intact_layouts_hold_each_instance_once(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    keep(tmp_path, 3, **DEEP)
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.instances, findings.whole) == (3, 3)
+    assert (findings.files, findings.whole_files) == (6, 6)
+    assert findings.proven
+
+
+def test_two_layouts_that_give_the_same_path_have_one_file_there(tmp_path: Path) -> None:
+    keep(tmp_path, 3)
+    keep(tmp_path, 3, layout="./{SOPInstanceUID}.dcm")
+    (tmp_path / path_of(2)).unlink()
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.instances, findings.whole) == (3, 2)
+    assert (findings.files, findings.whole_files) == (3, 2)
+    assert findings.flawed == flawed(2, Flaw.MISSING)
+
+
+def test_an_instance_that_is_nowhere_whole_is_counted_once(tmp_path: Path) -> None:
+    keep(tmp_path, 2, verdict="partial", missing=[f"{STUDY}.1.3"])
+    keep(tmp_path, 2, **DEEP, verdict="partial", missing=[f"{STUDY}.1.3"])
+    (tmp_path / path_of(1)).unlink()
+    os.truncate(tmp_path / "deep" / path_of(1), 900)
+
+    findings = findings_of(tmp_path)
+
+    assert (findings.instances, findings.whole) == (3, 1)
+    assert findings.lost == {f"{STUDY}.1.1": Flaw.DAMAGED, f"{STUDY}.1.3": Flaw.MISSING}
+    assert (findings.files, findings.whole_files) == (4, 2)
+    assert not any(each.whole_elsewhere for each in findings.flawed)
 
 
 def test_a_layout_that_was_given_up_is_not_missed(tmp_path: Path) -> None:
     keep(tmp_path, 2)
-    keep(tmp_path, 2, **_DEEP)
+    keep(tmp_path, 2, **DEEP)
     for number in (1, 2):
         (tmp_path / path_of(number)).unlink()
 
@@ -130,7 +167,7 @@ def test_a_layout_that_was_given_up_is_not_missed(tmp_path: Path) -> None:
 
 def test_what_no_other_layout_has_is_missed(tmp_path: Path) -> None:
     keep(tmp_path, 3)
-    keep(tmp_path, 2, **_DEEP)
+    keep(tmp_path, 2, **DEEP)
     for number in (1, 2, 3):
         (tmp_path / path_of(number)).unlink()
     os.truncate(tmp_path / "deep" / path_of(1), 900)
