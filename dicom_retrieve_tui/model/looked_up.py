@@ -36,9 +36,13 @@ class LookedUp:
             return
         matches = [each for each in answer if isinstance(each, Match)]
         uids = [each.study_instance_uid for each in matches if _is_meant(lookup, each)]
+        doubts = [each.text for each in answer if isinstance(each, Remark) and each.incomplete]
         if broken := [uid for uid in uids if uid_fault(uid)]:
             # A PACS that answers * would otherwise be asked for all that it has.
             self._fault(lookup, f"the PACS answers {some_of(broken)!r} where a UID was due")
+        elif not uids and doubts:
+            none = f"no study with {lookup.subject} came, but there may be one"
+            self._fault(lookup, f"{none}: {' '.join(doubts)}")
         elif not uids:
             self._fault(lookup, f"the PACS has no study with {lookup.subject}")
         elif len(uids) > 1 and lookup.accession_number:
@@ -52,7 +56,7 @@ class LookedUp:
         else:
             part = (lookup.series_instance_uid, lookup.sop_instance_uid)
             self.selections += [Selection.of(uid, *part) for uid in uids]
-            if any(isinstance(each, Remark) and each.incomplete for each in answer):
+            if doubts:
                 self._fault(lookup, f"there may be more studies with {lookup.subject}")
 
     def _fault(self, lookup: Lookup, text: str) -> None:

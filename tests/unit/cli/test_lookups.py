@@ -88,6 +88,24 @@ def test_a_patient_stands_for_all_studies_and_a_list_cut_short_is_told() -> None
     assert options.left_out == ("line 1: there may be more studies with this patient ID",)
 
 
+def test_a_list_that_was_cut_short_does_not_say_that_there_is_no_study() -> None:
+    cut_short = Remark(text="The list ends after 0 studies: out of resources.", incomplete=True)
+    archive = Archive([cut_short], [study(B, "a2"), cut_short], [study(A, "A3")])
+
+    options = archive.resolve("A1\nA2\nA3\n", "--accession-list")
+
+    assert options.left_out == (
+        (
+            "line 1: no study with accession number 'A1' came, but there may be one: "
+            "The list ends after 0 studies: out of resources."
+        ),
+        (
+            "line 2: no study with accession number 'A2' came, but there may be one: "
+            "The list ends after 0 studies: out of resources."
+        ),
+    )
+
+
 def test_what_is_not_equal_to_the_letter_is_somebody_else() -> None:
     archive = Archive([study(A, patient="p1"), study(B, patient="P1"), study(C)])
 
