@@ -26,6 +26,8 @@ class Handle:
     finishing: bool = False
     """True if it takes no further studies."""
     endings: dict[str, StudyFinished] = field(default_factory=dict)
+    _taken_out: list[str] = field(default_factory=list)
+    """Study Instance UIDs removed before it was open."""
 
     def tell(self, wish: Callable[[Session], object]) -> None:
         """Do this to the session, now or once it is open."""
@@ -40,12 +42,35 @@ class Handle:
         self.cancel_opening.request()
         self.tell(methodcaller("cancel"))
 
-    def lose(self, uid: str) -> bool:
-        """A study is wanted no more; True if it is all that the session would be opened for."""
+    def stop(self, uid: str) -> None:
+        """Cancel this study and no other."""
+        self.tell(methodcaller("stop", uid))
+        self._lose(uid)
+
+    def remove(self, uid: str) -> None:
+        """Take out a study that nobody has taken up yet; an open session says when it is gone."""
+        self.tell(methodcaller("remove", uid))
+        if self.session is None:
+            self._taken_out.append(uid)
+            self._lose(uid)
+
+    @property
+    def given_up(self) -> bool:
+        """True if it is not open, and will not be."""
+        return self.session is None and self.cancel_opening.requested
+
+    def let_go(self) -> list[str]:
+        """What was taken out of a session that was never open, each once: it tells of none."""
+        if self.session is not None:
+            return []
+        gone, self._taken_out = self._taken_out, []
+        return gone
+
+    def _lose(self, uid: str) -> None:
+        """A study is wanted no more; if it is all that the session would be opened for, end."""
         self.opening_for.discard(uid)
         if self.session is None and not self.opening_for:
             self.cancel()
-        return self.session is None and not self.opening_for
 
     def open(self, session: Session) -> None:
         """The session is there."""

@@ -141,8 +141,7 @@ class Jobs:
         with self._lock:
             for key in keys:
                 if (job := self._jobs.get(key.group)) and not self._waits(key):
-                    job.tell(methodcaller("stop", key.study_instance_uid))
-                    job.lose(key.study_instance_uid)
+                    job.stop(key.study_instance_uid)
                 else:
                     self._withdraw(key)
 
@@ -177,13 +176,12 @@ class Jobs:
                     continue
                 if state is State.QUEUED:
                     if (job := self._jobs.get(key.group)) is not None and not self._waits(key):
-                        job.tell(methodcaller("remove", key.study_instance_uid))
-                        if not job.lose(key.study_instance_uid):
-                            continue  # `StudyRemoved` says when it is gone
-                    else:
-                        self._withdraw(key)
-                self._store.forget([key])
-                self._memory.removed(self.terms_of(key), [key.study_instance_uid])
+                        job.remove(key.study_instance_uid)
+                        if job.given_up:
+                            self._drop(key.group, job.let_go())
+                        continue
+                    self._withdraw(key)
+                self._drop(key.group, [key.study_instance_uid])
         return left
 
     def close(self, within_s: float = QUIT_S) -> bool:
@@ -257,6 +255,7 @@ class Jobs:
             reason = f"a bug: {type(error).__name__}; please report it"
             bug = "\n".join(bug_lines(error))
         with self._lock:
+            self._drop(group, job.let_go())
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             self._store.end(group, reason, waiting=waiting)
             del self._jobs[group]
@@ -299,6 +298,11 @@ class Jobs:
             each.selection.study_instance_uid == key.study_instance_uid
             for each in self._waiting.get(key.group, ())
         )
+
+    def _drop(self, group: int, uids: list[str]) -> None:
+        """Forget that these were asked for."""
+        self._store.forget([RowKey(group, uid) for uid in uids])
+        self._memory.removed(self._terms[group], uids)
 
     def _withdraw(self, key: RowKey) -> None:
         """Take a study out of what waits for a session."""

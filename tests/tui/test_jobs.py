@@ -235,10 +235,28 @@ def test_a_silent_name_server_does_not_hold_up_the_end(
 
     over = ended.get(timeout=QUIT_S)
     assert (over.reason, over.traceback, told_of(over, "")) == ("", "", "Nothing was begun.")
-    assert store.state_of(RowKey(0, B)) is (None if how == "remove" else State.STOPPED)
+    left = None if how == "remove" else State.STOPPED
+    assert [store.state_of(RowKey(0, uid)) for uid in (A, B)] == [left, left]
     assert not store.unfinished_studies
     assert jobs.close()
     assert not jobs.busy
+
+
+def test_what_was_removed_is_gone_however_its_session_ends(
+    asked_names: threading.Event, tmp_path: Path
+) -> None:
+    ended: queue.Queue[JobEnded] = queue.Queue()
+    jobs = Jobs(retrieval.open_session, store := ProgressStore(), ended.put)
+    jobs.add(terms(str(tmp_path), listen=4242), wanted(A, B))
+    assert asked_names.wait(WAIT_S)
+
+    jobs.remove([RowKey(0, A)])
+    jobs.stop([RowKey(0, B)])
+    ended.get(timeout=QUIT_S)
+
+    assert store.state_of(RowKey(0, A)) is None
+    assert store.state_of(RowKey(0, B)) is State.STOPPED
+    assert jobs.close()
 
 
 def test_what_is_added_after_a_stop_has_a_session_of_its_own(
