@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -188,6 +189,21 @@ async def test_a_test_asks_no_further_than_c_echo_and_the_doctor_asks_all(tmp_pa
         await bench.pilot.press("D")
         await bench.until(lambda: "Nothing stands against a retrieval by C-GET." in bench.text())
         assert "✗ C-FIND          It does not take queries." in bench.text()
+
+
+async def test_what_the_doctor_says_last_stays_on_the_screen(tmp_path: Path) -> None:
+    pacs = answers([*[ASSOCIATED, ECHOED] * 5, WORKS])
+    verdict = WORKS.words
+    async with on(tmp_path, pacs, size="usual") as bench:
+        await bench.pilot.press("f2", "D")
+        await bench.until(lambda: verdict in bench.text())
+        await bench.pilot.resize_terminal(60, 15)
+        await bench.until(lambda: len(bench.text().splitlines()) == 15)
+        await bench.until(lambda: verdict in bench.text())
+        await bench.pilot.press("down")
+        await bench.until(lambda: verdict not in bench.text())
+
+        assert bench.app.screen.query_one(VerticalScroll).scroll_y == 0
 
 
 async def test_mistakes_are_shown_and_what_we_do_not_know_is_kept(tmp_path: Path) -> None:

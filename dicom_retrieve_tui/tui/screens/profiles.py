@@ -146,6 +146,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         if self._findings and self._pointed != self._asked_of:
             self._asking.request()
             self._findings = []
+            self.query_one(VerticalScroll).anchor(anchor=False)
         self._tell()
 
     def action_new(self) -> None:
@@ -192,6 +193,8 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self._asking = cancel = CancelToken()
         self._asked_of = name
         self._findings = []
+        # Not by scroll_end: it may come before the new lines are laid out.
+        self.query_one(VerticalScroll).anchor()
         self._blamed.pop(name, None)
 
         def tell(finding: Finding) -> None:
@@ -221,7 +224,6 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         if isinstance(finding, Step) and finding.outcome is Outcome.FAILED:
             self._blamed.setdefault(event.name, finding)
         self._tell()
-        self.query_one(VerticalScroll).scroll_end(animate=False)
 
     def on_resize(self) -> None:
         """Break the lines anew."""
