@@ -77,9 +77,9 @@ def test_a_data_set_comes_as_it_was_sent_in_whatever_fragments(seed: int) -> Non
     fragments, at = [], 0
     while at < len(sent):
         end = at + chance.choice([1, 7, 100, 1000, 16372, MAX_PDU_BYTES - 6])
-        fragments.append(wire.p_data(1, 2 if end >= len(sent) else 0, sent[at:end]))
         # An empty PDU has a header of its own, which may come in the place of what was read before.
         fragments.append(wire.pdu(4, b"") * chance.choice([0, 0, 1, 2]))
+        fragments.append(wire.p_data(1, 2 if end >= len(sent) else 0, sent[at:end]))
         at = end
     ours, theirs = socket.socketpair()
     connection = Connection(ours, "PEER")
