@@ -27,6 +27,8 @@ from dicom_retrieve_tui.storage.verification import is_torn
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 _COMPARE_BYTES = 1 << 18
+_TRIES_MAX = 1000
+"""A folder that vanishes this often under our hands is not given back by other runs."""
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
@@ -64,12 +66,10 @@ class OutputFolder:
         self._prepare()
 
     def _prepare(self) -> None:
-        if self.root.exists() and not self.root.is_dir():
+        if _is_file(self.root):
             raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
-        private = self._parts.parent
         try:
-            self._permissions.make_folder(private)
-            self._lock_file = FolderLock.acquire(private / LOCK, self._permissions)
+            self._lock_file = self._take_lock()
             try:
                 self._permissions.make_folder(self._parts)
                 for leftover in self._parts.iterdir():
@@ -80,6 +80,23 @@ class OutputFolder:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
+
+    def _take_lock(self) -> FolderLock:
+        """Make the folder of the lock, and take it.
+
+        A run that ends here removes that folder behind itself, and the output folder with it if it
+        made that, too: perhaps between our making it and our lock.
+        """
+        private = self._parts.parent
+        tries = 0
+        while True:
+            try:
+                self._permissions.make_folder(private)
+                return FolderLock.acquire(private / LOCK, self._permissions)
+            except (FileNotFoundError, FileExistsError):
+                tries += 1
+                if tries == _TRIES_MAX:
+                    raise
 
     def close(self) -> None:
         """Give the folder back; nothing of ours stays in it that holds nothing."""
@@ -188,6 +205,14 @@ class OutputFolder:
                 part.discard()
                 return str(Path(path).relative_to(self.root))
         raise AssertionError  # itertools.count does not end
+
+
+def _is_file(path: Path) -> bool:
+    """True if something else than a folder is there, at one look: a run that ends removes it."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _remove_emptied(*folders: Path) -> None:

@@ -7,7 +7,9 @@ never has to be told apart from one that is held.
 import contextlib
 import os
 import sys
+import threading
 from pathlib import Path
+from time import monotonic
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -19,6 +21,8 @@ if sys.platform != "win32":
 
 LOCK = "lock"
 """The lock file's name in the private folder."""
+_NUMBER_S = 0.2
+"""Enough for a process to write its number into the lock file that it holds."""
 
 
 class FolderLock:
@@ -34,6 +38,7 @@ class FolderLock:
 
         Raises:
             ConfigError: Another run holds it; the message says which process.
+            FileNotFoundError: Its folder is gone.
             OSError: The lock file cannot be made.
         """
         while True:
@@ -56,9 +61,8 @@ class FolderLock:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.read(fd, 32).decode("ascii", "replace").strip() or "another process"
             raise ConfigError(
-                f"--output {path.parent.parent}: process {holder} is retrieving into this folder. "
+                f"--output {path.parent.parent}: {_holder(fd)} is retrieving into this folder. "
                 "Wait for it to end, or choose another folder."
             ) from error
 
@@ -86,6 +90,16 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _holder(fd: int) -> str:
+    """The process that has the lock; one that took it just now has yet to write its number."""
+    pause, until_s = threading.Event(), monotonic() + _NUMBER_S
+    while not (number := os.pread(fd, 32, 0).decode("ascii", "replace").strip()):
+        if monotonic() > until_s:
+            return "another process"
+        pause.wait(_NUMBER_S / 20)
+    return f"process {number}"
 
 
 def _still_named(fd: int, path: Path) -> bool:

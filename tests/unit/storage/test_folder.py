@@ -1,5 +1,8 @@
 """The output folder, on a real disk: who has it, and what becomes of its parts."""
 
+import os
+import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -62,6 +65,47 @@ def test_whoever_takes_the_folder_up_at_once_finds_it_usable(
         part.write([memoryview(b"data")])
         part.discard()
     assert not (tmp_path / "out" / ".dicom-retrieve").exists()
+
+
+def test_of_many_that_take_a_folder_up_and_give_it_back_each_has_it_or_reads_who_does(
+    tmp_path: Path,
+) -> None:
+    root, layout = tmp_path / "new" / "out", parse_layout(FLAT_LAYOUT)
+    errors: list[Exception] = []
+    had = [0] * 6
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+
+    def take_up_and_give_back(number: int) -> None:
+        for _ in range(100):
+            try:
+                OutputFolder(root, layout).close()
+                had[number] += 1
+            except Exception as error:  # noqa: BLE001 - each of them is looked at below
+                errors.append(error)
+
+    threads = [threading.Thread(target=take_up_and_give_back, args=(n,)) for n in range(len(had))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(interval_s)
+
+    said = f"--output {root}: process {os.getpid()} is retrieving into this folder. "
+    assert {str(error) for error in errors} <= {
+        said + "Wait for it to end, or choose another folder."
+    }
+    assert sum(had) + len(errors) == 100 * len(had)
+    assert any(had)
+
+
+def test_a_link_to_nowhere_as_the_output_folder_is_told_and_not_tried_for_ever(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "nowhere" / "else")
+
+    with pytest.raises(ConfigError, match="cannot write there: file exists"):
+        OutputFolder(tmp_path / "out", parse_layout(FLAT_LAYOUT))
 
 
 def test_a_folder_that_cannot_be_made_ready_is_given_back(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Several runs that begin and end at once in one output folder."""
+
+import re
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.storage.folder import OutputFolder
+from tests.faults.catalogue import fault
+from tests.faults.processes import Command, assert_whole, c_get, retrieve
+from tests.interop.command import CommandResult
+from tests.peers.raw_pacs import RawPacs, instances
+
+_RUNS = 6
+_WHO = re.compile(r"--output \S+: process \d+ is retrieving into this folder\. Wait for it to end")
+
+
+@fault(85, user_reads=" is retrieving into this folder. Wait for it to end, or choose another")
+def test_of_six_runs_each_completes_or_reads_who_has_the_folder(tmp_path: Path) -> str:
+    with RawPacs(instances(2)) as pacs:
+        for number in range(3):
+            output = tmp_path / f"out{number}"
+            results = _at_once(c_get(pacs, output))
+            losers = [result for result in results if result.exit_code != 0]
+            assert len(losers) < _RUNS
+            for loser in losers:
+                assert loser.exit_code == 1
+                assert _WHO.search(loser.stderr), loser.stderr
+            assert assert_whole(output, pacs.holdings) == sorted(i.sop for i in pacs.holdings)
+            assert not (output / ".dicom-retrieve" / "lock").exists()
+        with closing(OutputFolder(output, parse_layout(FLAT_LAYOUT))):
+            return retrieve(*c_get(pacs, output)).stderr
+
+
+def _at_once(order: list[object]) -> list[CommandResult]:
+    with ExitStack() as stack:
+        commands = [stack.enter_context(Command(*order)) for _ in range(_RUNS)]
+        return [command.finish() for command in commands]
