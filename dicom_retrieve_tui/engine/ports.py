@@ -9,7 +9,7 @@ from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.placement import Placed
+from dicom_retrieve_tui.model.placement import Placed, Recalled
 from dicom_retrieve_tui.model.selection import Selection
 
 
@@ -93,8 +93,8 @@ class Store(Protocol):
     def place(self, part: Any, values: dict[int, bytes]) -> Placed:
         """Give a part its name. Raises `DiskFailed`."""
 
-    def present(self, inventory: Inventory) -> frozenset[str]:
-        """SOP Instance UIDs that an earlier run left, proven again. Raises `DiskFailed`."""
+    def recall(self, inventory: Inventory) -> Recalled:
+        """Return what earlier runs recorded of a study, proven again. Raises `DiskFailed`."""
 
     def plan(self, uids: Iterable[str]) -> None:
         """Remember that these studies are to be retrieved."""

@@ -260,7 +260,7 @@ class Study:
         inventory = peer.take_inventory(task.selection, task.cancel)
         elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         look = inventory.listed and not elsewhere
-        present = self.desk.store.present(inventory) if look else frozenset()
+        present = self.desk.store.recall(inventory).present if look else frozenset()
         task.work = work = StudyWork(task.selection, inventory, present)
         self.desk.emit(inventoried(inventory, len(work.present)))
         return work

@@ -13,3 +13,6 @@ class StudyEntry:
     """SOP Instance UIDs that were asked for: what else is known to be missing stays so."""
     missing: frozenset[str]
     """Those of them that are not on disk."""
+    retired: frozenset[str] = frozenset()
+    """Those that a corroborated listing no longer has: not missing any longer, and no longer
+    recorded where their file is gone."""

@@ -1,6 +1,7 @@
-"""What became of a received instance on disk."""
+"""What became of a received instance on disk, and what earlier runs left there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -23,3 +24,16 @@ class Placed:
     """Relative to the output folder."""
     size_bytes: int = 0
     """Size of the file that stands there now; of what was set aside, nobody asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """The instances of a study that earlier runs recorded, as they are found now."""
+
+    present: frozenset[str] = frozenset()
+    """SOP Instance UIDs of files that were proven again, listed or not."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """SOP Instance UID to Series Instance UID (empty if unknown) of instances that were on disk
+    under the layout in use, and whose files are missing or were found damaged."""
+    missing: frozenset[str] = frozenset()
+    """SOP Instance UIDs that an earlier run recorded as missing."""

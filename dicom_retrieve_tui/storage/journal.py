@@ -10,10 +10,10 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
@@ -22,7 +22,7 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 _T = TypeVar("_T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNFINISHED = "unfinished"
 """Stands where a verdict will stand."""
 _BATCH_S = 0.1
@@ -37,6 +37,9 @@ CREATE TABLE IF NOT EXISTS instances (
     path TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
     synced INTEGER NOT NULL,
+    series_instance_uid TEXT NOT NULL DEFAULT '',
+    digest TEXT NOT NULL DEFAULT '',
+    irregular TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (study_instance_uid, sop_instance_uid, layout)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS studies (
@@ -53,7 +56,18 @@ CREATE TABLE IF NOT EXISTS missing (
 
 No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
 
-
+_COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
+_INSERT = """
+INSERT OR REPLACE INTO instances (
+    sop_instance_uid, layout, study_instance_uid, path, size_bytes, synced,
+    series_instance_uid, digest, irregular
+) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)
+"""
+_ENTRIES = (
+    "SELECT study_instance_uid, sop_instance_uid, path, size_bytes, synced, series_instance_uid,"
+    " digest, irregular FROM instances WHERE study_instance_uid = ? AND layout = ?"
+)
+"""In the order of the fields of `Entry`."""
 SET_SYNCED = (
     "UPDATE instances SET synced = 1"
     " WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
@@ -65,6 +79,13 @@ _UNPLAN = (
     " AND NOT EXISTS (SELECT 1 FROM instances WHERE study_instance_uid = ?1)"
 )
 _ANY_MISSING = "SELECT 1 FROM missing WHERE study_instance_uid = ?"
+_MISSING = "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ?"
+_FORGET_MISSING = "DELETE FROM missing WHERE study_instance_uid = ? AND sop_instance_uid = ?"
+_COPIES = "SELECT layout, path FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ?"
+"""Under all layouts."""
+_FORGET_COPY = (
+    "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
+)
 _SET_VERDICT = "INSERT OR REPLACE INTO studies VALUES (?, ?)"
 _SET_VERDICT_IF_OPEN = (
     "INSERT INTO studies VALUES (?, ?) ON CONFLICT (study_instance_uid)"
@@ -83,6 +104,18 @@ class Entry:
     """Relative to the output folder."""
     size_bytes: int
     synced: bool = False
+    series_instance_uid: str = ""
+    """Empty if the data set has none, or if version 1 of the journal recorded it."""
+    digest: str = ""
+    """Checksum of the file as it was received; empty in a record of version 1."""
+    irregular: str = ""
+    """Why the data set is irregular, in a short phrase; empty for a regular one."""
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """Return the entry of a row that has its fields in their order."""
+        study, sop, path, size_bytes, synced, *rest = row
+        return cls(study, sop, path, size_bytes, bool(synced), *rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +184,16 @@ class Journal:
             raise ConfigError(
                 f"The journal {self._path} was written by a newer version of dicom-retrieve."
             )
-        self._reader.executescript(_SCHEMA)
-        self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        # In one transaction: a kill leaves the journal as it was, or as it is to be.
+        self._reader.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+        with self._reader:
+            columns = {row[1] for row in self._reader.execute("PRAGMA table_info(instances)")}
+            for column in _COLUMNS_SINCE_VERSION_2:
+                if column not in columns:
+                    self._reader.execute(
+                        f"ALTER TABLE instances ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+                    )
+            self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def raise_failure(self) -> None:
         """Raise what keeps the journal from being written, if anything does.
@@ -182,15 +223,15 @@ class Journal:
 
     def entries(self, study_instance_uid: str) -> list[Entry]:
         """What earlier runs recorded of a study under the layout in use."""
-        query = (
-            "SELECT study_instance_uid, sop_instance_uid, path, size_bytes, synced FROM instances"
-            " WHERE study_instance_uid = ? AND layout = ?"
-        )
+        return list(map(Entry.from_row, self._query(_ENTRIES, study_instance_uid, self._layout)))
+
+    def missing(self, study_instance_uid: str) -> frozenset[str]:
+        """Return the SOP Instance UIDs of a study that earlier runs recorded as missing."""
+        return frozenset(sop for (sop,) in self._query(_MISSING, study_instance_uid))
+
+    def _query(self, query: str, *values: str) -> list[Any]:
         with self._reading, _explained(self._path):
-            rows = self._reader.execute(query, (study_instance_uid, self._layout)).fetchall()
-        return [
-            Entry(study, sop, path, size, bool(synced)) for study, sop, path, size, synced in rows
-        ]
+            return self._reader.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Write and sync what is left.
@@ -247,13 +288,7 @@ class Journal:
                 SET_SYNCED,
                 [(e.study_instance_uid, e.sop_instance_uid, layout) for e in synced.entries],
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?, ?, 0)",
-                [
-                    (e.sop_instance_uid, layout, e.study_instance_uid, e.path, e.size_bytes)
-                    for e in batch.entries
-                ],
-            )
+            database.executemany(_INSERT, [_row(entry, layout) for entry in batch.entries])
             for study in synced.finished:
                 self._write_study(database, study)
 
@@ -264,14 +299,13 @@ class Journal:
             for uid, planned in plans:
                 database.execute(_PLAN if planned else _UNPLAN, (uid, UNFINISHED))
 
-    @staticmethod
-    def _write_study(database: sqlite3.Connection, study: StudyEntry) -> None:
+    def _write_study(self, database: sqlite3.Connection, study: StudyEntry) -> None:
         """Bring what is known of a study up to date; of what was not asked for, nothing is new."""
         uid = study.study_instance_uid
-        database.executemany(
-            "DELETE FROM missing WHERE study_instance_uid = ? AND sop_instance_uid = ?",
-            [(uid, sop) for sop in study.asked],
-        )
+        settled = study.asked | study.retired
+        database.executemany(_FORGET_MISSING, [(uid, sop) for sop in settled])
+        for sop in study.retired:
+            self._forget_lost_copies(database, uid, sop)
         database.executemany(
             "INSERT OR IGNORE INTO missing VALUES (?, ?)", [(uid, sop) for sop in study.missing]
         )
@@ -279,6 +313,26 @@ class Journal:
         whole = study.verdict == Verdict.COMPLETE
         verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
+
+    def _forget_lost_copies(self, database: sqlite3.Connection, study: str, sop: str) -> None:
+        """Delete the records of an instance whose files are gone."""
+        for layout, path in database.execute(_COPIES, (study, sop)).fetchall():
+            if not os.path.lexists(f"{self._root}/{path}"):
+                database.execute(_FORGET_COPY, (study, sop, layout))
+
+
+def _row(entry: Entry, layout: str) -> tuple[str | int, ...]:
+    """The values of `_INSERT`."""
+    return (
+        entry.sop_instance_uid,
+        layout,
+        entry.study_instance_uid,
+        entry.path,
+        entry.size_bytes,
+        entry.series_instance_uid,
+        entry.digest,
+        entry.irregular,
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -16,6 +16,15 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.storage.journal import SCHEMA_VERSION, Entry
 
 _STUDIES_AT_ONCE = 50
+_ENTRIES = (
+    "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced,"
+    " series_instance_uid, digest, irregular"
+    " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
+)
+_ENTRIES_OF_VERSION_1 = (
+    "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced, '', '', ''"
+    " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class JournalReader:
         """
         self._path = path
         with self._open() as database:
-            version = database.execute("PRAGMA user_version").fetchone()[0]
+            version = _version_of(database)
         if version > SCHEMA_VERSION:
             raise ConfigError(
                 f"The journal {path} was written by a newer version of dicom-retrieve."
@@ -87,6 +96,10 @@ class JournalReader:
         return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
 
 
+def _version_of(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _read(database: sqlite3.Connection, uid: str) -> Recorded:
     verdict = database.execute(
         "SELECT verdict FROM studies WHERE study_instance_uid = ?", (uid,)
@@ -95,12 +108,10 @@ def _read(database: sqlite3.Connection, uid: str) -> Recorded:
         "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ? ORDER BY 1", (uid,)
     )
     layouts: defaultdict[str, list[Entry]] = defaultdict(list)
-    for layout, study, sop, path, size, synced in database.execute(
-        "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced"
-        " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path",
-        (uid,),
-    ):
-        layouts[layout].append(Entry(study, sop, path, size, bool(synced)))
+    # A retrieval may migrate the journal between two reads.
+    entries = _ENTRIES if _version_of(database) > 1 else _ENTRIES_OF_VERSION_1
+    for layout, *row in database.execute(entries, (uid,)):
+        layouts[layout].append(Entry.from_row(row))
     return Recorded(
         study_instance_uid=uid,
         verdict=verdict[0] if verdict else None,

@@ -12,7 +12,7 @@ from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Entry, Journal
@@ -94,11 +94,14 @@ class InstanceStore:
         if placed.placement is not Placement.SET_ASIDE:
             study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
             sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
-            journal.record(Entry(study, sop, placed.path, placed.size_bytes))
+            series = tags.uid_text(values.get(tags.SERIES_INSTANCE_UID, b""))
+            journal.record(
+                Entry(study, sop, placed.path, placed.size_bytes, series_instance_uid=series)
+            )
         return placed
 
-    def present(self, inventory: Inventory) -> frozenset[str]:
-        """SOP Instance UIDs of a listed study that are here already, looked at again.
+    def recall(self, inventory: Inventory) -> Recalled:
+        """Return what earlier runs recorded of a listed study, its files looked at again.
 
         A file that was synced needs its size only. One that was not is read to its end: after a
         power cut it may be anything, and what is damaged is moved aside to be retrieved again. A
@@ -107,27 +110,33 @@ class InstanceStore:
         Raises:
             DiskFailed: The disk does not let us look.
         """
+        study_uid = inventory.study_instance_uid
         try:
-            found = set(self._recorded(inventory.study_instance_uid))
+            present, gone = self._recorded(study_uid)
             for instance in inventory.instances:
-                if instance.sop_instance_uid not in found:
-                    found.update(self._adopted(inventory.study_instance_uid, instance))
-            return frozenset(found)
+                if instance.sop_instance_uid not in present:
+                    present.update(self._adopted(study_uid, instance))
+            missing = self._journal.missing(study_uid) if self._journal else frozenset()
+            return Recalled(present=frozenset(present), gone=gone, missing=missing)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise DiskFailed(
                 f"Cannot look at what is in {self._root}: {reason}.", path=str(self._root)
             ) from error
 
-    def _recorded(self, study_instance_uid: str) -> Iterator[str]:
-        """What the journal says is here, and is."""
-        entries = self._journal.entries(study_instance_uid) if self._journal else []
-        for entry in entries:
+    def _recorded(self, study_instance_uid: str) -> tuple[set[str], dict[str, str]]:
+        """Return the recorded instances that are here, and those that are not with their series."""
+        present: set[str] = set()
+        gone: dict[str, str] = {}
+        for entry in self._journal.entries(study_instance_uid) if self._journal else ():
             condition = inspect(self._root, entry, deep=not entry.synced)
             if condition is Condition.WHOLE:
-                yield entry.sop_instance_uid
-            elif condition is Condition.DAMAGED:
+                present.add(entry.sop_instance_uid)
+                continue
+            gone[entry.sop_instance_uid] = entry.series_instance_uid
+            if condition is Condition.DAMAGED:
                 self._folder.set_damaged_aside(entry.path)
+        return present, gone
 
     def _adopted(self, study_instance_uid: str, instance: ListedInstance) -> Iterator[str]:
         """An instance that stands under its name unrecorded, if it is whole."""
@@ -142,7 +151,8 @@ class InstanceStore:
         if not stat.S_ISREG(found.st_mode):
             return
         size_bytes = found.st_size
-        entry = Entry(study_instance_uid, sop, path, size_bytes)
+        series = instance.series_instance_uid
+        entry = Entry(study_instance_uid, sop, path, size_bytes, series_instance_uid=series)
         if inspect(self._root, entry, deep=True) is Condition.WHOLE:
             self._journal_in_order().record(entry)
             yield sop

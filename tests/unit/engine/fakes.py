@@ -9,7 +9,7 @@ from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.placement import Placed, Placement
+from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
 from dicom_retrieve_tui.model.selection import Selection
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -67,6 +67,10 @@ class FakeStore:
         self.broken = broken
         self.here: set[str] = set()
         """What an earlier run left."""
+        self.gone: dict[str, str] = {}
+        """What it left, and is no longer there: SOP Instance UID to Series Instance UID."""
+        self.missing: frozenset[str] = frozenset()
+        """What it recorded as missing."""
         self.planned: set[str] = set()
         self.finished: StudyEntry | None = None
 
@@ -81,9 +85,9 @@ class FakeStore:
         placement = Placement.SET_ASIDE if name in self.conflicts else Placement.NEW
         return Placed(placement, name)
 
-    def present(self, inventory: Inventory) -> frozenset[str]:
+    def recall(self, inventory: Inventory) -> Recalled:
         del inventory
-        return frozenset(self.here)
+        return Recalled(present=frozenset(self.here), gone=self.gone, missing=self.missing)
 
     def plan(self, uids: Iterable[str]) -> None:
         self.planned.update(uids)

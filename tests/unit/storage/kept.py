@@ -25,10 +25,17 @@ def file_of(sop_instance_uid: str, study_instance_uid: str = STUDY) -> bytes:
     offer = InstanceOffer(
         sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=EXPLICIT
     )
+    return file_header(offer) + data_set_of(sop_instance_uid, study_instance_uid)
+
+
+def data_set_of(
+    sop_instance_uid: str, study_instance_uid: str = STUDY, series_instance_uid: str = ""
+) -> bytes:
+    """The data set of one small instance."""
     return (
-        file_header(offer)
-        + _uid(0x00080018, sop_instance_uid)
+        _uid(0x00080018, sop_instance_uid)
         + _uid(0x0020000D, study_instance_uid)
+        + (_uid(0x0020000E, series_instance_uid) if series_instance_uid else b"")
         + explicit(0x7FE00010, "OW", bytes(1000))
     )
 

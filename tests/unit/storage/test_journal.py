@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def _run(
     *,
     asked: Iterable[str] = (),
     missing: Iterable[str] = (),
+    retired: Iterable[str] = (),
     planned: Iterable[str] = (_STUDY,),
 ) -> None:
     """One run that ended like this; without a verdict, one that was killed before it had one."""
@@ -33,6 +35,7 @@ def _run(
             verdict=verdict,
             asked=frozenset(asked),
             missing=frozenset(missing),
+            retired=frozenset(retired),
         )
         journal.finish(entry)
     journal.close()
@@ -68,6 +71,31 @@ def test_a_pacs_that_is_down_does_not_undo_what_was_proven(tmp_path: Path) -> No
     _run(tmp_path, "failed")
 
     assert _verdicts(tmp_path) == {_STUDY: "complete"}
+
+
+def test_what_is_no_longer_listed_is_no_longer_missing(tmp_path: Path) -> None:
+    _run(tmp_path, "partial", asked=["1", "2"], missing=["2"])
+    _run(tmp_path, "complete", asked=["1"], retired=["2"])
+
+    (study,) = JournalReader(tmp_path / "journal.db").studies()
+    assert (study.verdict, study.missing) == ("complete", ())
+
+
+def test_what_is_no_longer_listed_stays_recorded_only_where_its_file_is(tmp_path: Path) -> None:
+    for layout, below in [("{SOPInstanceUID}.dcm", ""), ("deep/{SOPInstanceUID}.dcm", "deep/")]:
+        with closing(Journal(tmp_path / "journal.db", tmp_path, layout)) as journal:
+            for sop in ("1", "2", "3"):
+                path = tmp_path / f"{below}{sop}.dcm"
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+                journal.record(Entry(_STUDY, sop, f"{below}{sop}.dcm", 0))
+    for gone in ("1.dcm", "deep/1.dcm", "2.dcm", "3.dcm"):
+        (tmp_path / gone).unlink()
+
+    _run(tmp_path, "complete", asked=["3"], retired=["1", "2"])
+
+    (study,) = JournalReader(tmp_path / "journal.db").studies()
+    assert {entry.path for entry in study.entries} == {"3.dcm", "deep/2.dcm", "deep/3.dcm"}
 
 
 def test_a_run_that_was_killed_leaves_the_last_verdict(tmp_path: Path) -> None:
@@ -117,7 +145,8 @@ def test_an_instance_of_two_studies_is_synced_for_the_one_that_was(tmp_path: Pat
     Journal(path, tmp_path, layout).close()
     with closing(sqlite3.connect(path)) as database, database:  # what a kill left unsynced
         database.execute(
-            "INSERT INTO instances VALUES (?, ?, ?, ?, ?, 0)",
+            "INSERT INTO instances (sop_instance_uid, layout, study_instance_uid, path, size_bytes,"
+            " synced) VALUES (?, ?, ?, ?, ?, 0)",
             ("1.2.3.4", layout, "1.2.4", "1.2.4/1.2.3.4.dcm", 100),
         )
     journal = Journal(path, tmp_path, layout)
@@ -196,3 +225,59 @@ def test_a_journal_that_is_refused_is_closed(damage: str, tmp_path: Path) -> Non
 
     assert "journal.db" in str(refusal.value)
     assert _open_below(tmp_path) == []
+
+
+_VERSION_1 = """
+CREATE TABLE instances (
+    sop_instance_uid TEXT NOT NULL,
+    layout TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    synced INTEGER NOT NULL,
+    PRIMARY KEY (study_instance_uid, sop_instance_uid, layout)
+) WITHOUT ROWID;
+CREATE TABLE studies (
+    study_instance_uid TEXT PRIMARY KEY,
+    verdict TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE missing (
+    study_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (study_instance_uid, sop_instance_uid)
+) WITHOUT ROWID;
+INSERT INTO instances VALUES ('1.2.3.4', '{SOPInstanceUID}.dcm', '1.2.3', '1.2.3.4.dcm', 100, 1);
+INSERT INTO studies VALUES ('1.2.3', 'partial');
+INSERT INTO missing VALUES ('1.2.3', '1.2.3.5');
+"""
+
+
+@pytest.mark.parametrize("version", [1, 0], ids=["finished", "killed while it was made"])
+def test_a_journal_of_version_1_is_read_and_taken_over(version: int, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(f"{_VERSION_1} PRAGMA user_version = {version};")
+    old = Entry(_STUDY, "1.2.3.4", "1.2.3.4.dcm", 100, synced=True)
+    new = Entry(
+        _STUDY,
+        "1.2.3.6",
+        "1.2.3.6.dcm",
+        200,
+        series_instance_uid="1.2.3.0",
+        digest="crc32:00000000",
+        irregular="trailing padding",
+    )
+
+    before = list(JournalReader(path).studies())
+    with closing(Journal(path, tmp_path, "{SOPInstanceUID}.dcm")) as journal:
+        recalled, missing = journal.entries(_STUDY), journal.missing(_STUDY)
+        journal.record(new)
+    after = list(JournalReader(path).studies())
+
+    assert [(study.entries, study.verdict, study.missing) for study in before] == [
+        ((old,), "partial", ("1.2.3.5",))
+    ]
+    assert (recalled, missing) == ([old], frozenset(["1.2.3.5"]))
+    assert [(study.entries, study.verdict, study.missing) for study in after] == [
+        ((old, replace(new, synced=True)), "partial", ("1.2.3.5",))
+    ]

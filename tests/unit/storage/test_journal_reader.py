@@ -15,7 +15,10 @@ from tests.unit.storage.kept import OTHER, STUDY, files_below, journal_of, keep
 def a_running_retrieval(journal: Path) -> Iterator[sqlite3.Connection]:
     """Somebody who has committed an instance to the log, and is about to commit another."""
     with closing(sqlite3.connect(journal, isolation_level=None)) as database:
-        insert = "INSERT INTO instances VALUES (?, 'layout', ?, 'new.dcm', 1, 0)"
+        insert = (
+            "INSERT INTO instances (sop_instance_uid, layout, study_instance_uid, path, size_bytes,"
+            " synced) VALUES (?, 'layout', ?, 'new.dcm', 1, 0)"
+        )
         database.execute(insert, (f"{OTHER}.1", OTHER))
         database.execute("BEGIN IMMEDIATE")
         database.execute(insert, (f"{OTHER}.2", OTHER))
