@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.engine.work import FINISHED, StudyWork
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
@@ -56,10 +56,12 @@ class Desk:
             work.open()
 
     def close(self, work: StudyWork) -> None:
-        """Expect no more of them."""
+        """Expect no more of them; what is getting its name just now is counted first."""
         with self._lock:
             self._works.pop(work.study_instance_uid, None)
             work.close()
+        work.wait_named()
+        with self._lock:
             self._report_bytes(work)
 
     def report_bytes(self) -> None:
@@ -180,13 +182,22 @@ class _Arrival:
     def commit(self) -> int:
         """Check, match and name; see `ports.Incoming`."""
         desk, offer = self._desk, self._offer
+        values = self._check()
+        work, series_uid = self._match(values)
+        if not work.begin_naming():
+            raise desk.refusal(offer, work, FINISHED, _NOBODY_ASKED)
         try:
-            values = self._check()
-            work, series_uid = self._match(values)
-            placed = desk.store.place(self._part, values)
+            return self._name(work, series_uid, values)
         except DiskFailed as error:
             desk.disk_failure = error
             raise
+        finally:
+            work.end_naming()
+
+    def _name(self, work: StudyWork, series_uid: str, values: dict[int, bytes]) -> int:
+        """Give the instance its final name, count it and emit it."""
+        desk, offer = self._desk, self._offer
+        placed = desk.store.place(self._part, values)
         study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
         if placed.placement is Placement.SET_ASIDE:
             work.conflicts.add(sop_uid)
@@ -219,6 +230,9 @@ class _Arrival:
     def _check(self) -> dict[int, bytes]:
         try:
             return self._part.check(self._desk.wanted_tags)
+        except DiskFailed as error:
+            self._desk.disk_failure = error
+            raise
         except InstanceUnfit as error:
             self._desk.note_refusal(self._offer, self._work, str(error), error.status)
             raise

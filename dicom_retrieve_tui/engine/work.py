@@ -8,6 +8,10 @@ from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.text import quoted
 
+_NAMING_S = 2.0
+"""A rename takes longer than this only where the disk hangs."""
+FINISHED = "its study is finished"
+
 
 class StudyWork:
     """One study in the hands of one worker; instances for it may come on any thread."""
@@ -37,6 +41,8 @@ class StudyWork:
         self._stored = set(self.present)
         self._left = len(self.expected - self.present)
         self._closed = False
+        self._naming = 0
+        """Instances that are getting their final names just now."""
         self._reported_bytes = 0
         self._changed = threading.Condition()
         self.account = self._changed
@@ -69,12 +75,12 @@ class StudyWork:
             return f"it belongs to series {quoted(series_uid)}"
         if (instances := self._narrowed.get(series_uid)) and sop_uid not in instances:
             return "another instance was asked for"
-        return "its study is finished" if self._closed else None
+        return FINISHED if self._closed else None
 
     def add(self, sop_uid: str) -> bool:
         """Count an instance that stands under its final name; True if it is news."""
         with self._changed:
-            if self._closed or sop_uid in self._stored:
+            if sop_uid in self._stored:
                 return False
             self._stored.add(sop_uid)
             self._left -= sop_uid in self.expected
@@ -105,10 +111,32 @@ class StudyWork:
         with self._changed:
             self._closed = False
 
+    def begin_naming(self) -> bool:
+        """Let an instance get its final name, until `end_naming`; False once the study is closed.
+
+        A file under its final name is counted, so the study waits for it before it is judged.
+        """
+        with self._changed:
+            if self._closed:
+                return False
+            self._naming += 1
+            return True
+
+    def end_naming(self) -> None:
+        """The instance has its name and is counted, or has none."""
+        with self._changed:
+            self._naming -= 1
+            self._changed.notify_all()
+
     def close(self) -> None:
-        """Count nothing any more."""
+        """Let no further instance in."""
         with self._changed:
             self._closed = True
+
+    def wait_named(self) -> None:
+        """Wait until no instance is getting its name; a disk that hangs holds up no end."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._naming, _NAMING_S)
 
     def take_unreported_bytes(self) -> int:
         """Data set bytes that came since the last call."""

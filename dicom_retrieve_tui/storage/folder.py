@@ -172,7 +172,9 @@ class OutputFolder:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             return self._claim_without_links(part, final)
-        os.unlink(part)  # noqa: PTH108 - a text
+        # Named is named, also on a disk that fails in this moment; the next run clears the parts.
+        with contextlib.suppress(OSError):
+            os.unlink(part)  # noqa: PTH108 - a text
         return True
 
     def _claim_without_links(self, part: str, final: str) -> bool:
@@ -193,6 +195,7 @@ class OutputFolder:
         self._permissions.make_folder(self._conflicts)
         for number in itertools.count(1):
             if self._claim(str(damaged), f"{self._conflicts}/{damaged.name}.damaged.{number}"):
+                damaged.unlink(missing_ok=True)  # raises where `_claim` could not take it away
                 return
 
     def _set_aside(self, part: PartFile, name: str) -> str:

@@ -1,5 +1,6 @@
 """The output folder, on a real disk: who has it, and what becomes of its parts."""
 
+import errno
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.placement import Placement
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from dicom_retrieve_tui.storage.lock import FolderLock
@@ -38,6 +40,30 @@ def test_what_has_its_name_is_not_discarded_any_more(tmp_path: Path) -> None:
         assert path.exists()
         assert (tmp_path / placed.path).exists()
         path.unlink()
+
+
+def test_what_has_its_name_is_named_also_where_the_part_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = dict.fromkeys((_STUDY, _SERIES, _SOP, _PATIENT), b"1.2.3")
+    offer = InstanceOffer(
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uid="1.2.3",
+        transfer_syntax_uid=EXPLICIT,
+    )
+
+    def fail(name: str) -> None:
+        raise OSError(errno.EIO, "Input/output error", name)
+
+    with closing(OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT))) as folder:
+        part = folder.begin(offer)
+        part.write([memoryview(explicit(_PATIENT, "LO", b"P1"))])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", fail)
+            placed = folder.place(part, values)
+
+    assert placed.placement is Placement.NEW
+    assert (tmp_path / placed.path).exists()
 
 
 def test_whoever_takes_the_folder_up_at_once_finds_it_usable(
