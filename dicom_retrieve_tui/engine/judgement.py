@@ -79,6 +79,8 @@ def judge(work: StudyWork, ending: Ending) -> StudyFinished:
     )
     refused = list(map(str, ending.turned_away))  # the PACS itself, perhaps
     told = [*refused, finished.reason] if ending.starved else [finished.reason, *refused]
+    if work.inventory.undecided:
+        told.append(undecided(work.inventory))
     return replace(finished, reason=" ".join(filter(None, told)))
 
 
@@ -96,9 +98,12 @@ def _judge_full(work: StudyWork) -> StudyFinished:
     announced = work.inventory.announced_count
     if announced is not None and work.stored_count < announced:
         return _finished(work, Verdict.UNVERIFIED, work.inventory.doubt)
+    if work.inventory.undecided:
+        verdict = Verdict.UNVERIFIED if work.stored_count else Verdict.FAILED
+        return _finished(work, verdict, undecided(work.inventory))
     if work.inventory.absent:
         return _finished(work, Verdict.PARTIAL, absence(work.inventory))
-    return _finished(work, Verdict.COMPLETE, "")
+    return _finished(work, Verdict.COMPLETE, no_match(work.inventory))
 
 
 def absence(inventory: Inventory) -> str:
@@ -106,6 +111,25 @@ def absence(inventory: Inventory) -> str:
     named = ", ".join(inventory.absent[:_NAMED_MAX])
     more = len(inventory.absent) - _NAMED_MAX
     return f"The PACS has no {named}{f' and {more} more' if more > 0 else ''} in this study."
+
+
+def undecided(inventory: Inventory) -> str:
+    """What the filter could not decide, in a sentence."""
+    series = inventory.undecided
+    named = ", ".join(each.series_instance_uid for each in series[:_NAMED_MAX])
+    more = len(series) - _NAMED_MAX
+    return (
+        f"The PACS does not say the {series[0].unknown} of series {named}"
+        f"{f' and {more} more' if more > 0 else ''}, so the filter cannot decide: not retrieved. "
+        "Retrieve such series by their UIDs, without a filter."
+    )
+
+
+def no_match(inventory: Inventory) -> str:
+    """That the filter left nothing to retrieve, in a sentence; empty if it left something."""
+    if inventory.has_match:
+        return ""
+    return f"No series matches the filter; {len(inventory.left_out)} left out on purpose."
 
 
 def _unexplained(work: StudyWork, ending: Ending) -> str:
@@ -156,12 +180,19 @@ def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> t
         return Verdict.UNVERIFIED, reason
     sent = final.completed + (final.warning or 0)
     if final.status == SUCCESS and not final.failed and sent == expected:
-        if work.inventory.absent:
-            return Verdict.PARTIAL, absence(work.inventory)
-        return Verdict.DELIVERED, ""
+        return _judge_sent(work.inventory)
     reason = ending.reason or "The PACS reports success (status 0x0000)."
     account = f"By its own count, {sent} of {expected} instances went to {move_destination}."
     return (Verdict.PARTIAL if sent else Verdict.FAILED), f"{reason} {account}"
+
+
+def _judge_sent(inventory: Inventory) -> tuple[Verdict, str]:
+    """Everything that was asked for was sent; was that all?"""
+    if inventory.undecided:
+        return Verdict.UNVERIFIED, undecided(inventory)
+    if inventory.absent:
+        return Verdict.PARTIAL, absence(inventory)
+    return Verdict.DELIVERED, ""
 
 
 def _finished(

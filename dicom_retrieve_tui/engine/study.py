@@ -160,6 +160,8 @@ class Study:
         except RetrieveError as error:
             failed = unworked(uid, Verdict.FAILED, str(error))
             return _Result(failed, error_cure(error), error)
+        if not work.inventory.has_match:
+            return _Result(judge(work, Ending()))
         ending = self._retrieve(task, work, peer, worker)
         finished = (
             judge_delivery(work, ending, self.plan.move_destination or "")
@@ -261,6 +263,7 @@ class Study:
         elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         look = inventory.listed and not elsewhere
         present = self.desk.store.recall(inventory).present if look else frozenset()
-        task.work = work = StudyWork(task.selection, inventory, present)
+        wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
+        task.work = work = StudyWork(wanted, inventory, present)
         self.desk.emit(inventoried(inventory, len(work.present)))
         return work

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.judgement import absence
+from dicom_retrieve_tui.engine.judgement import absence, no_match, undecided
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.tasks import HelpTask
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
@@ -55,6 +55,9 @@ def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
         expected=inventory.expected_count,
         present=present,
         absent=inventory.absent,
+        left_out_series=len(inventory.left_out_on_purpose),
+        left_out=inventory.left_out_on_purpose,
+        undecided=tuple(each.series_instance_uid for each in inventory.undecided),
     )
 
 
@@ -73,9 +76,11 @@ def _judge(inventory: Inventory) -> StudyFinished:
     uid = inventory.study_instance_uid
     if inventory.empty:
         return unworked(uid, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
-    verdict, reason = Verdict.COMPLETE, inventory.doubt
+    verdict, reason = Verdict.COMPLETE, inventory.doubt or no_match(inventory)
     if not inventory.listed or inventory.is_short:
         verdict = Verdict.UNVERIFIED
+    elif inventory.undecided:
+        verdict, reason = Verdict.UNVERIFIED, undecided(inventory)
     elif inventory.absent:
         verdict, reason = Verdict.PARTIAL, absence(inventory)
     return StudyFinished(

@@ -139,6 +139,13 @@ class StudyInventoried:
     """Instances of these that an earlier run left, looked at again; they are not asked for."""
     absent: tuple[str, ...] = ()
     """Series and SOP Instance UIDs that were asked for by name, and are not in the study."""
+    left_out_series: int = 0
+    """Series that the filter left out on purpose; `series` does not count them."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Series Instance UID and modality of each; no modality where the PACS does not say."""
+    undecided: tuple[str, ...] = ()
+    """Series Instance UIDs that the filter could not decide, for want of an answer; they are not
+    retrieved either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +230,8 @@ class StudyFinished:
     missing: tuple[str, ...] = ()
     """SOP Instance UIDs listed, but not on disk."""
     reason: str = ""
-    """What went wrong and what to do next; empty if nothing did."""
+    """What went wrong and what to do next; empty if nothing did, except where the filter left
+    nothing to retrieve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

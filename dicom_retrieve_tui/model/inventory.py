@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +16,20 @@ class ListedInstance:
     sop_class_uid: str | None = None
     """SOP Class UID (0008,0016); None where it was not asked for, or where the PACS does not return
     it (dcmqrscp does not)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOutSeries:
+    """A series of the study that the filter keeps from being retrieved."""
+
+    series_instance_uid: str
+    modality: str = ""
+    """Empty where the PACS does not say."""
+    unknown: str = ""
+    """What the PACS does not say and the filter needs, so that the series may have been wanted;
+    empty where the filter left it out on purpose."""
+    instance_count: int | None = None
+    """By the PACS's count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,41 @@ class Inventory:
     """Series and SOP Instance UIDs that were asked for by name, and are not among what there is."""
     doubt: str = ""
     """Why the listing may not be trusted, in words; empty if there is no reason to think so."""
+    filtered: bool = False
+    """True if a filter chose among the series; the other fields are about those that it wants."""
+    left_out: tuple[LeftOutSeries, ...] = ()
+    """The series that it does not want, or that it could not decide."""
+
+    def narrow(self, selection: Selection) -> Selection:
+        """The part of `selection` that the filter wants; all of it where there was no filter.
+
+        Call it only where `has_match` is true: a selection of no series would be one of all.
+        """
+        if not self.filtered:
+            return selection
+        named = {each.series_instance_uid: each for each in selection.series}
+        wanted = (
+            named.get(uid) or SeriesSelection(series_instance_uid=uid)
+            for uid in self.series_instance_uids
+        )
+        return replace(selection, series=tuple(wanted))
+
+    @property
+    def has_match(self) -> bool:
+        """False if the filter left out every series that there is."""
+        return bool(self.series_instance_uids) or not self.left_out
+
+    @property
+    def left_out_on_purpose(self) -> tuple[tuple[str, str], ...]:
+        """Series Instance UID and modality of each series that the filter does not want."""
+        return tuple(
+            (each.series_instance_uid, each.modality) for each in self.left_out if not each.unknown
+        )
+
+    @property
+    def undecided(self) -> tuple[LeftOutSeries, ...]:
+        """The series that may have been wanted, for all that the PACS says."""
+        return tuple(each for each in self.left_out if each.unknown)
 
     @property
     def sop_class_uids(self) -> frozenset[str]:
@@ -70,8 +121,8 @@ class Inventory:
 
     @property
     def empty(self) -> bool:
-        """True if the PACS answered and has nothing that matches."""
-        return self.listed and not self.instances
+        """True if the PACS answered and has nothing that matches what was asked for."""
+        return self.listed and not self.instances and not self.left_out
 
 
 def reckon(

@@ -53,6 +53,10 @@ class StudyProgress:
     received_bytes: int = 0
     refused: int = 0
     set_aside: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Series Instance UID and modality of each series that the filter left out on purpose."""
+    undecided: tuple[str, ...] = ()
+    """Series Instance UIDs that the filter could not decide."""
     peer_remaining: int | None = None
     peer_failed: int | None = None
     verdict: Verdict | None = None
@@ -210,6 +214,7 @@ class Progress:
                 study.inventoried = True
                 study.listed, study.expected = event.listed, event.expected
                 study.present = study.stored = event.present
+                study.left_out, study.undecided = event.left_out, event.undecided
                 self.expected += event.expected or 0
                 self.present += event.present
                 self.stored += event.present

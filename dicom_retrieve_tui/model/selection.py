@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.choices import Level, Method
+from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,8 @@ class Plan:
     """Associations with the PACS at once, at most."""
     retries: int = 0
     """Further attempts at a study whose failure may heal."""
+    series_filter: SeriesFilter = NO_FILTER
+    """The series to retrieve of what is selected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,15 @@ against whatever the peer counts. Source: PS3.4 section C.4.1.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
+from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed, PeerError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level, QueryModel
-from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance, reckon
+from dicom_retrieve_tui.model.inventory import Inventory, LeftOutSeries, ListedInstance, reckon
+from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.network.association import Association
-from dicom_retrieve_tui.network.identifiers import decode_identifier
+from dicom_retrieve_tui.network.identifiers import decode_identifier, decode_texts
 from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.services import PATIENT_ROOT
@@ -21,46 +23,82 @@ from dicom_retrieve_tui.network.services import PATIENT_ROOT
 _SERIES_ANSWER = frozenset(
     {tags.SERIES_INSTANCE_UID, tags.MODALITY, tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
 )
+_DESCRIPTION = frozenset({tags.SERIES_DESCRIPTION})
 _IMAGE_ANSWER = frozenset({tags.SERIES_INSTANCE_UID, tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID})
 _COUNT_DIGITS_MAX = 12
+_WITHOUT_FILTER = "Retrieve the study without a filter, or name its series by their UIDs."
 _FEW_INSTANCES = 64
 """Up to here one more question costs more than the SOP class of each instance: Orthanc takes 0.2 ms
 to look one up."""
 
 
-def take_inventory(association: Association, selection: Selection) -> Inventory:
-    """List what the peer holds of `selection`.
+def take_inventory(
+    association: Association, selection: Selection, series_filter: SeriesFilter = NO_FILTER
+) -> Inventory:
+    """List what the peer holds of `selection` and the filter wants.
 
     A peer that refuses C-FIND, or refuses it at the IMAGE level, gives an inventory that is not
-    `listed`: the retrieval can go on, but nothing can be proven complete.
+    `listed`: the retrieval can go on, but nothing can be proven complete. Without a list of the
+    series no filter can be applied, and nothing is to be retrieved blindly.
 
     Raises:
-        PeerError, Cancelled: The association failed.
+        PeerError, Cancelled: The association failed; or the series cannot be listed, and there is a
+            filter.
     """
     uid = selection.study_instance_uid
     try:
         context = find_context(association)
     except ContextNotAccepted as refusal:
+        if series_filter:
+            raise ContextNotAccepted(_unfiltered(refusal), next_step=_WITHOUT_FILTER) from refusal
         return Inventory(study_instance_uid=uid, listed=False, doubt=str(refusal))
-    survey = _Survey(association, context, selection)
+    survey = _Survey(association, context, selection, series_filter)
     try:
         return survey.take()
     except OperationFailed as failure:
+        if series_filter and not survey.series_known:
+            raise _filter_failed(failure) from failure
         return survey.unlisted(f"What the PACS has cannot be listed: {failure}")
+
+
+def _filter_failed(failure: OperationFailed) -> OperationFailed:
+    """The failure of a C-FIND on which the filter depends; it may heal as its status does."""
+    explained = OperationFailed(
+        _unfiltered(failure),
+        next_step=_WITHOUT_FILTER,
+        operation=failure.operation,
+        status=failure.status,
+    )
+    explained.retryable = status_cure(failure.status) is Cure.TIME
+    return explained
+
+
+def _unfiltered(error: PeerError) -> str:
+    return f"{error.found} Without a list of the series, the filter cannot choose among them."
 
 
 class _Survey:
     """The queries for one selection, and what came of them so far."""
 
-    def __init__(self, association: Association, context: Context, selection: Selection) -> None:
+    def __init__(
+        self,
+        association: Association,
+        context: Context,
+        selection: Selection,
+        series_filter: SeriesFilter,
+    ) -> None:
         self._association = association
         self._context = context
         self._selection = selection
+        self._filter = series_filter
         self._narrowed = selection.instances_by_series
         self._unique = {tags.STUDY_INSTANCE_UID: selection.study_instance_uid}
         self._patient_id: str | None = None
         self._counts: dict[str, int | None] = {}
-        """Instances by the peer's own count, by Series Instance UID."""
+        """Instances by the peer's own count, by Series Instance UID, of what the filter wants."""
+        self._left_out: dict[str, LeftOutSeries] = {}
+        self.series_known = False
+        """True once the peer has listed the series."""
         self._modalities: set[str] = set()
         self._study_classes: frozenset[str] = frozenset()
         self._study_count: int | None = None
@@ -70,8 +108,11 @@ class _Survey:
             if not self._find_patient():
                 return self._inventory([])
             if not self._patient_id:
+                if self._filter:
+                    raise PeerError(self._doubt_of_nobody())
                 return self.unlisted(self._doubt_of_nobody())
         self._find_series()
+        self.series_known = True
         if not self._counts:
             return self._inventory([])
         self._ask_of_study()
@@ -89,6 +130,8 @@ class _Survey:
             announced_count=self._announced(),
             patient_id=self._patient_id,
             doubt=doubt,
+            filtered=bool(self._filter),
+            left_out=tuple(self._left_out.values()),
         )
 
     def _find(
@@ -99,6 +142,8 @@ class _Survey:
         asked = {**self._unique, **keys}
         for match in c_find(self._association, self._context, level, asked):
             values = decode_identifier(match, wanted | {tags.STUDY_INSTANCE_UID})
+            if tags.SERIES_DESCRIPTION in values:  # the one text, in whatever character set it says
+                values |= decode_texts(match, _DESCRIPTION)
             if values.get(tags.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
                 yield values
 
@@ -135,11 +180,29 @@ class _Survey:
             tags.MODALITY: "",
             tags.NUMBER_OF_SERIES_RELATED_INSTANCES: "",
         }
-        for match in self._find(Level.SERIES, keys, _SERIES_ANSWER):
+        answer = _SERIES_ANSWER
+        if self._filter.descriptions:
+            keys[tags.SERIES_DESCRIPTION] = ""
+            answer |= _DESCRIPTION
+        for match in self._find(Level.SERIES, keys, answer):
             series_uid = match.get(tags.SERIES_INSTANCE_UID)
             if series_uid and (not self._narrowed or series_uid in self._narrowed):
-                self._counts[series_uid] = _count(match, tags.NUMBER_OF_SERIES_RELATED_INSTANCES)
-                self._modalities.add(match.get(tags.MODALITY, ""))
+                self._choose(series_uid, match)
+
+    def _choose(self, series_uid: str, match: Mapping[int, str]) -> None:
+        """Take a series in, or leave it out."""
+        count = _count(match, tags.NUMBER_OF_SERIES_RELATED_INSTANCES)
+        modality, description = match.get(tags.MODALITY), match.get(tags.SERIES_DESCRIPTION)
+        if self._filter.wants(modality, description):
+            self._counts[series_uid] = count
+            self._modalities.add(modality or "")
+            return
+        self._left_out[series_uid] = LeftOutSeries(
+            series_instance_uid=series_uid,
+            modality=modality or "",
+            unknown=self._filter.unknown(modality, description),
+            instance_count=count,
+        )
 
     def _ask_of_study(self) -> None:
         """Ask of a study that is large, or may be, for its SOP classes and its count at once.
@@ -147,7 +210,7 @@ class _Survey:
         Some archives do not know of the one or the other. A small study has few series, and its
         instances tell their classes.
         """
-        announced = self._announced()
+        announced = self._announced_of_all()
         if announced is None:
             if self._narrowed:
                 return
@@ -165,10 +228,14 @@ class _Survey:
     def _study_wide(self) -> list[ListedInstance] | None:
         """One query for the whole study, or None if its answer cannot be trusted.
 
-        Without the series' counts there is nothing to hold the answer against.
+        Without the series' counts there is nothing to hold the answer against. Where the filter
+        leaves out more than it wants, the answer would be mostly what is not wanted.
         """
-        counts = self._counts
-        if self._narrowed or len(counts) < 2 or None in counts.values():
+        left_out = self._counts_left_out()
+        counts = self._counts | left_out
+        if self._narrowed or len(self._counts) < 2 or None in counts.values():
+            return None
+        if sum(n or 0 for n in left_out.values()) > sum(n or 0 for n in self._counts.values()):
             return None
         try:
             instances = list(self._images({}))
@@ -179,7 +246,10 @@ class _Survey:
             if instance.series_instance_uid not in found:
                 return None
             found[instance.series_instance_uid] += 1
-        return sorted(instances, key=_by_series) if found == counts else None
+        if found != counts:
+            return None
+        wanted = [i for i in instances if i.series_instance_uid in self._counts]
+        return sorted(wanted, key=_by_series)
 
     def _in_series(self, series_uid: str) -> Iterator[ListedInstance]:
         keys = {tags.SERIES_INSTANCE_UID: series_uid}
@@ -215,7 +285,7 @@ class _Survey:
                 )
 
     def _inventory(self, instances: list[ListedInstance]) -> Inventory:
-        study_count = None if self._narrowed else self._study_count
+        study_count = self._study_count_wanted()
         announced, doubt = reckon(instances, self._counts_of_whole_series(), study_count)
         if doubt and not instances:
             return self.unlisted(doubt)
@@ -230,12 +300,16 @@ class _Survey:
             patient_id=self._patient_id,
             absent=tuple(self._absent(instances)),
             doubt=doubt,
+            filtered=bool(self._filter),
+            left_out=tuple(self._left_out.values()),
         )
 
     def _absent(self, instances: Sequence[ListedInstance]) -> Iterator[str]:
         """What was asked for by name, and is not there."""
         found = {instance.sop_instance_uid for instance in instances}
         for series in self._selection.series:
+            if series.series_instance_uid in self._left_out:
+                continue
             if series.series_instance_uid not in self._counts:
                 yield series.series_instance_uid
             else:
@@ -247,8 +321,30 @@ class _Survey:
 
     def _announced(self) -> int | None:
         """Instances by the peer's counts, before anything is listed; None if one is missing."""
-        counts = self._counts_of_whole_series().values()
-        return sum(n or 0 for n in counts) if counts and None not in counts else None
+        return _total(self._counts_of_whole_series())
+
+    def _announced_of_all(self) -> int | None:
+        """The same with what the filter left out: it may matter how large the whole study is."""
+        return _total(self._counts_of_whole_series() | self._counts_left_out())
+
+    def _counts_left_out(self) -> dict[str, int | None]:
+        return {uid: series.instance_count for uid, series in self._left_out.items()}
+
+    def _study_count_wanted(self) -> int | None:
+        """The peer's count of the study, without what the filter left out of it.
+
+        More than its series add up to means a series that it does not list.
+        """
+        if self._narrowed or self._study_count is None:
+            return None
+        left_out = _total(self._counts_left_out()) if self._left_out else 0
+        return None if left_out is None else max(self._study_count - left_out, 0)
+
+
+def _total(counts: Mapping[str, int | None]) -> int | None:
+    """The sum; None if there is none, or one is missing."""
+    known = [n for n in counts.values() if n is not None]
+    return sum(known) if known and len(known) == len(counts) else None
 
 
 def _by_series(instance: ListedInstance) -> str:

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,
@@ -60,7 +61,14 @@ _NO_STORAGE = Negotiation()
 class PacsPeer:
     """Asks one PACS, from one thread."""
 
-    def __init__(self, caller: Caller, worker: int, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        worker: int,
+        emit: Callable[[Event], None],
+        series_filter: SeriesFilter = NO_FILTER,
+    ) -> None:
+        self._series_filter = series_filter
         self._caller = caller
         self._worker = worker
         self._emit = emit
@@ -70,7 +78,9 @@ class PacsPeer:
     def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
         """See `engine.ports.Peer`."""
         return self._use(
-            _NO_STORAGE, cancel, lambda association: take_inventory(association, selection)
+            _NO_STORAGE,
+            cancel,
+            lambda association: take_inventory(association, selection, self._series_filter),
         )
 
     def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:

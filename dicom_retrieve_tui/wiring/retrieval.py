@@ -123,7 +123,7 @@ def _run(
     return Run(
         plan=plan,
         peer_name=str(settings.peer),
-        open_peer=lambda worker: PacsPeer(caller, worker, outbox.append),
+        open_peer=lambda worker: PacsPeer(caller, worker, outbox.append, plan.series_filter),
         outbox=outbox,
         cancel=cancel,
     )

@@ -25,6 +25,10 @@ class Instance:
     sop: str
     sop_class: str = CT_IMAGE
     padding_bytes: int = 100
+    modality: str = "CT"
+    """What the PACS says of its series."""
+    description: str | None = None
+    """The same; None is not returned."""
 
     @property
     def data(self) -> bytes:
@@ -326,7 +330,9 @@ class RawPacs:
         for instance in filter(request.matches, self.holdings):
             match = {0x00080052: request.level, 0x0020000D: instance.study}
             if request.level == "SERIES":
-                match |= {0x00080060: "CT", 0x0020000E: instance.series}
+                match |= {0x00080060: instance.modality, 0x0020000E: instance.series}
+                if instance.description is not None and 0x0008103E in request.identifier:
+                    match |= {0x0008103E: instance.description}
                 same = [i for i in self.holdings if i.series == instance.series]
                 found[instance.series] = match | {0x00201209: str(len(same))}
             elif request.level == "IMAGE":

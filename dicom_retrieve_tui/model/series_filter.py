@@ -1,0 +1,186 @@
+"""Which series of every study to retrieve: by modality and by description. Pure.
+
+The rule has three answers. A PACS that does not say what a series is proves nothing about it: the
+filter then cannot be decided for that series, and the caller has to say so.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.text import check_text
+
+MODALITY_SEPARATOR = ","
+DESCRIPTION_SEPARATOR = "|"
+"""A description may hold commas."""
+
+_MODALITY = re.compile(r"[A-Z0-9_]{1,16}")
+"""A code string (VR CS, PS3.5 section 6.2), without the blank, which no modality has: `CT PT` lacks
+its comma."""
+_PATTERN_LENGTH_MAX = 256
+"""Far above the 64 characters of a Series Description (VR LO)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesFilter:
+    """The series that are wanted; an empty filter wants them all."""
+
+    modalities: tuple[str, ...] = ()
+    """Modality (0008,0060), upper case: only these, unless there are none."""
+    excluded_modalities: tuple[str, ...] = ()
+    """None of these."""
+    descriptions: tuple[str, ...] = ()
+    """Patterns for the whole Series Description (0008,103E); one must match, unless there are none.
+    `*` stands for any text, `?` for one character; upper and lower case are alike."""
+
+    def __bool__(self) -> bool:
+        """True if it leaves anything out."""
+        return bool(self.modalities or self.excluded_modalities or self.descriptions)
+
+    def wants(self, modality: str | None, description: str | None) -> bool | None:
+        """True if a series is wanted, False if not; None if what is known does not decide it.
+
+        Args:
+            modality: None or empty where the PACS does not say; every series has one.
+            description: None where the PACS does not return the key; a series may have none.
+        """
+        answers = (self._modality_fits(modality), self._description_fits(description))
+        if False in answers:
+            return False
+        return None if None in answers else True
+
+    def unknown(self, modality: str | None, description: str | None) -> str:
+        """What the PACS does not say and the filter needs, in words; empty if it is decided."""
+        if self.wants(modality, description) is not None:
+            return ""
+        missing = []
+        if self._modality_fits(modality) is None:
+            missing.append("modality")
+        if self._description_fits(description) is None:
+            missing.append("description")
+        return " and ".join(missing)
+
+    def flags(self) -> tuple[tuple[str, str], ...]:
+        """The command line's flags, each with its value, in their order."""
+        texts = (
+            ("--modality", MODALITY_SEPARATOR.join(self.modalities)),
+            ("--exclude-modality", MODALITY_SEPARATOR.join(self.excluded_modalities)),
+            ("--series-description", DESCRIPTION_SEPARATOR.join(self.descriptions)),
+        )
+        return tuple((flag, text) for flag, text in texts if text)
+
+    def __str__(self) -> str:
+        """The filter in words that fit every face: `modality CT, PT; not SR; description T1*`."""
+        parts = (
+            ("modality", self.modalities),
+            ("not", self.excluded_modalities),
+            ("description", self.descriptions),
+        )
+        return "; ".join(f"{word} {', '.join(values)}" for word, values in parts if values)
+
+    def _modality_fits(self, modality: str | None) -> bool | None:
+        if not (self.modalities or self.excluded_modalities):
+            return True
+        if not modality:
+            return None
+        code = modality.upper()
+        return code not in self.excluded_modalities and (
+            not self.modalities or code in self.modalities
+        )
+
+    def _description_fits(self, description: str | None) -> bool | None:
+        if not self.descriptions:
+            return True
+        if description is None:
+            return None
+        text = description.strip().casefold()
+        return any(_pattern(each).match(text) for each in self.descriptions)
+
+
+NO_FILTER = SeriesFilter()
+
+
+def parse_series_filter(
+    modality: str | None = None,
+    exclude_modality: str | None = None,
+    series_description: str | None = None,
+) -> SeriesFilter:
+    """The filter that three texts make, as flags, a profile or a form have them; None for no text.
+
+    Raises:
+        ConfigError: One of them is invalid, or two contradict each other.
+    """
+    found = SeriesFilter(
+        modalities=_optional(parse_modalities, "--modality", modality),
+        excluded_modalities=_optional(parse_modalities, "--exclude-modality", exclude_modality),
+        descriptions=_optional(parse_descriptions, "--series-description", series_description),
+    )
+    if fault := modality_conflict(found.modalities, found.excluded_modalities):
+        raise ConfigError(f"--modality and --exclude-modality {fault}; name it in one of them.")
+    return found
+
+
+def modality_conflict(wanted: tuple[str, ...], excluded: tuple[str, ...]) -> str:
+    """The fault of a modality that is wanted and excluded, as the end of a sentence; or empty."""
+    both = next((each for each in wanted if each in excluded), None)
+    return "" if both is None else f"both name {both}"
+
+
+def parse_modalities(where: str, text: str) -> tuple[str, ...]:
+    """Modalities, separated by commas.
+
+    Args:
+        where: Names the place in messages.
+        text: Such as `CT,PT`; lower case is welcome.
+
+    Raises:
+        ConfigError: It names none, or something that is not a modality.
+    """
+    codes = [each.strip().upper() for each in text.split(MODALITY_SEPARATOR) if each.strip()]
+    for code in codes:
+        if not _MODALITY.fullmatch(code):
+            raise ConfigError(
+                f"{where} {text!r}: {code!r} is not a modality; give codes such as CT or MR, "
+                "separated by commas."
+            )
+    if not codes:
+        raise ConfigError(f"{where} names no modality; leave it out for all of them.")
+    return tuple(dict.fromkeys(codes))
+
+
+def parse_descriptions(where: str, text: str) -> tuple[str, ...]:
+    """Patterns for a Series Description, separated by `|`.
+
+    Raises:
+        ConfigError: It holds no pattern, or one that no description can match.
+    """
+    check_text(where, text)
+    patterns = [each.strip() for each in text.split(DESCRIPTION_SEPARATOR) if each.strip()]
+    if not patterns:
+        raise ConfigError(f"{where} holds no pattern; leave it out for every description.")
+    for pattern in patterns:
+        if len(pattern) > _PATTERN_LENGTH_MAX:
+            raise ConfigError(
+                f"{where}: expected patterns of at most {_PATTERN_LENGTH_MAX} characters."
+            )
+        if "\\" in pattern or not pattern.isprintable():
+            raise ConfigError(
+                f"{where} {text!r}: a Series Description holds no backslash and no control "
+                "character, so the pattern matches nothing."
+            )
+    return tuple(dict.fromkeys(patterns))
+
+
+def _optional(
+    parse: Callable[[str, str], tuple[str, ...]], where: str, text: str | None
+) -> tuple[str, ...]:
+    return () if text is None else parse(where, text)
+
+
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    # A bracket is a character like any other, and not the beginning of a set.
+    return re.compile(translate(text.casefold().replace("[", "[[]")))
