@@ -154,7 +154,9 @@ def verify_parser() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group("how")
     group.add_argument(
-        "--deep", action="store_true", help="read every file to its end, not its size alone"
+        "--deep",
+        action="store_true",
+        help="read every file and compare its checksum, not its size alone",
     )
     group.add_argument(
         "--json", action="store_true", help="findings on stdout, one JSON object a line"

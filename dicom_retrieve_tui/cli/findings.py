@@ -143,6 +143,7 @@ def study_record(study: StudyFindings) -> Mapping[str, object]:
         "damaged": [
             {**_file_record(each), "reason": each.reason} for each in study.with_flaw(Flaw.DAMAGED)
         ],
+        **({"checksums": dict(study.checksums)} if study.checksums else {}),
     }
 
 

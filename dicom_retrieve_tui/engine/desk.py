@@ -219,6 +219,7 @@ class _Arrival:
                         path=placed.path,
                         size_bytes=self._part.size_bytes,
                         worker=self._worker,
+                        checksum=placed.checksum,
                     )
                 )
         return _SUCCESS

@@ -185,6 +185,8 @@ class InstanceStored:
     """Size of the file, preamble and file meta included."""
     worker: int | None = None
     """Whose association it came on; None if it came on one of the PACS's own."""
+    checksum: str = ""
+    """CRC-32 of the file, computed while it was received: `crc32:0123abcd`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What a look at an output folder found, long after the retrieval and without the PACS."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -40,6 +40,8 @@ class StudyFindings:
     whole_files: int
     """Files that are; more than the instances, if the study was kept under several layouts."""
     flawed: tuple[Flawed, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """Checksums of the whole files by their paths, where the files were read and compared."""
 
     @property
     def proven(self) -> bool:

@@ -24,6 +24,8 @@ class Placed:
     """Relative to the output folder."""
     size_bytes: int = 0
     """Size of the file that stands there now; of what was set aside, nobody asks."""
+    checksum: str = ""
+    """Checksum of that file; empty for what was set aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import itertools
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -18,6 +19,7 @@ from dicom_retrieve_tui.model.layout import Layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
+from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
@@ -59,6 +61,7 @@ class OutputFolder:
         self._reserve = Reserve(root, spare)
         self._parts = root / PRIVATE_FOLDER / "parts"
         self._conflicts = root / PRIVATE_FOLDER / "conflicts"
+        self._damaged = root / PRIVATE_FOLDER / "damaged"
         self._numbers = itertools.count(1)
         self._known: set[str] = set()
         self._lock = threading.Lock()
@@ -98,11 +101,29 @@ class OutputFolder:
                 if tries == _TRIES_MAX:
                     raise
 
-    def close(self) -> None:
-        """Give the folder back; nothing of ours stays in it that holds nothing."""
-        # What whoever comes next makes behind the lock goes before it; what leads there, after it.
-        _remove_emptied(self._parts, self._conflicts)
-        self._lock_file.release()
+    @property
+    def killed(self) -> bool:
+        """True if an earlier run did not end by itself."""
+        return self._lock_file.left_behind
+
+    @property
+    def restarted(self) -> bool:
+        """True if the machine may have stopped during an earlier run."""
+        return self._lock_file.restarted
+
+    def sync_lock(self) -> None:
+        """Have on the disk that a run is here, before it names a file."""
+        self._lock_file.sync()
+
+    def close(self, *, finished: bool = True) -> None:
+        """Give the folder back; nothing of ours stays in it that holds nothing.
+
+        Args:
+            finished: False leaves the lock file behind: files were named that are not recorded.
+        """
+        # Our own folders while we hold the lock; what leads to the lock after it.
+        _remove_emptied(self._parts, self._conflicts, self._damaged)
+        self._lock_file.release(leave_behind=not finished)
         _remove_emptied(self._parts.parent, *([self.root] if self._created else []))
 
     def name_of(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
@@ -125,12 +146,19 @@ class OutputFolder:
         path = f"{self._parts}/{next(self._numbers)}.part"
         return PartFile(path, offer, self._permissions, self._reserve)
 
-    def place(self, part: PartFile, values: dict[int, bytes]) -> Placed:
+    def place(
+        self,
+        part: PartFile,
+        values: dict[int, bytes],
+        is_doubtful: Callable[[str], bool] = lambda _: False,
+    ) -> Placed:
         """Give a part its final name, if that name is free.
 
         Args:
             part: Received and checked; afterwards it is closed, and gone from the parts folder.
             values: What the layout needs of the data set, as raw element values by tag.
+            is_doubtful: True of a file, by its path below the folder, that may not be what was
+                received: where it differs from the part, the part takes its name.
 
         Raises:
             DiskFailed: The disk refuses.
@@ -143,15 +171,24 @@ class OutputFolder:
             while not self._claim(part.path, final):
                 if (size_bytes := _size_of_same(part.path, final)) is not None:
                     part.discard()
-                    return Placed(Placement.SAME, relative, size_bytes)
-                if not _is_torn(final):
+                    checksum = checksum_of(final)  # its file meta may be another program's
+                    return Placed(Placement.SAME, relative, size_bytes, checksum)
+                if not self._may_replace(relative, is_doubtful):
                     return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
                 self.set_damaged_aside(relative)
             part.moved = True
-            return Placed(Placement.NEW, relative, part.size_bytes)
+            return Placed(Placement.NEW, relative, part.size_bytes, part.checksum)
         except OSError as error:
             # Its own folder may be named after a patient.
             raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
+
+    def _may_replace(self, relative: str, is_doubtful: Callable[[str], bool]) -> bool:
+        """True of a file that is damaged, or may be: it differs from what was received just now."""
+        path = self.root / relative
+        try:
+            return path.is_file() and (is_torn(path) or is_doubtful(relative))
+        except OSError:
+            return False
 
     def _make_folder(self, name: str) -> None:
         if name in self._known:
@@ -192,9 +229,9 @@ class OutputFolder:
             OSError: The disk refuses.
         """
         damaged = self.root / relative
-        self._permissions.make_folder(self._conflicts)
+        self._permissions.make_folder(self._damaged)
         for number in itertools.count(1):
-            if self._claim(str(damaged), f"{self._conflicts}/{damaged.name}.damaged.{number}"):
+            if self._claim(str(damaged), f"{self._damaged}/{damaged.name}.{number}"):
                 damaged.unlink(missing_ok=True)  # raises where `_claim` could not take it away
                 return
 
@@ -233,14 +270,6 @@ def _size_of_same(part: str, other: str) -> int | None:
     except OSError:  # a link to nowhere, or somebody else's: whatever it is, it is another
         return None
     return found.st_size
-
-
-def _is_torn(name: str) -> bool:
-    path = Path(name)
-    try:
-        return path.is_file() and is_torn(path)
-    except OSError:
-        return False
 
 
 def _same_data_set(one: str, other: str) -> bool:

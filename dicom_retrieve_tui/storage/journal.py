@@ -51,6 +51,10 @@ CREATE TABLE IF NOT EXISTS missing (
     sop_instance_uid TEXT NOT NULL,
     PRIMARY KEY (study_instance_uid, sop_instance_uid)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folder (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
 """
 """The study is part of the key: some archives have one SOP Instance UID in two studies.
 
@@ -68,6 +72,11 @@ _ENTRIES = (
     " digest, irregular FROM instances WHERE study_instance_uid = ? AND layout = ?"
 )
 """In the order of the fields of `Entry`."""
+_DOUBTFUL = "doubtful"
+"""In `folder`: the machine stopped during a run, so that what is not recorded may hold zeros."""
+_SET_DOUBTFUL = "INSERT OR REPLACE INTO folder VALUES (?, '1')"
+_IS_DOUBTFUL = "SELECT 1 FROM folder WHERE name = ?"
+_ENTRY = f"{_ENTRIES} AND sop_instance_uid = ?"
 SET_SYNCED = (
     "UPDATE instances SET synced = 1"
     " WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
@@ -139,6 +148,8 @@ class Journal:
         layout: str,
         planned: Collection[str] = (),
         permissions: Permissions = PRIVATE,
+        *,
+        restarted: bool = False,
     ) -> None:
         """Open or create it.
 
@@ -149,6 +160,7 @@ class Journal:
             planned: Study Instance UIDs that are to be retrieved; those that are never begun stay
                 on record as unfinished.
             permissions: Of the database, if it is made now.
+            restarted: The machine may have stopped during the last run.
 
         Raises:
             ConfigError: It is damaged, or of a newer version.
@@ -158,6 +170,8 @@ class Journal:
         self._layout = layout
         self._plans = deque((uid, True) for uid in planned)
         self._pending: deque[Entry] = deque()
+        self._unwritten: dict[str, Entry] = {}
+        """What is recorded and not yet in the database, by its path."""
         self._finished: deque[StudyEntry] = deque()
         self._failure: Exception | None = None
         self._told = False
@@ -171,14 +185,14 @@ class Journal:
             os.close(permissions.open(path, os.O_RDWR))
             self._reader = _connect(path)
             try:
-                self._make_ready()
+                self._make_ready(restarted=restarted)
             except BaseException:
                 self._reader.close()
                 raise
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
 
-    def _make_ready(self) -> None:
+    def _make_ready(self, *, restarted: bool) -> None:
         version = self._reader.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise ConfigError(
@@ -193,7 +207,16 @@ class Journal:
                     self._reader.execute(
                         f"ALTER TABLE instances ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
                     )
+            if restarted:
+                self._reader.execute(_SET_DOUBTFUL, (_DOUBTFUL,))
             self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self.doubtful = self._reader.execute(_IS_DOUBTFUL, (_DOUBTFUL,)).fetchone() is not None
+        """True if files that are not recorded may hold zeros: the machine stopped during a run."""
+
+    @property
+    def failed(self) -> bool:
+        """True if something could not be recorded."""
+        return self._failure is not None
 
     def raise_failure(self) -> None:
         """Raise what keeps the journal from being written, if anything does.
@@ -215,6 +238,7 @@ class Journal:
 
     def record(self, entry: Entry) -> None:
         """Note an instance; it reaches the database within moments, and is then synced."""
+        self._unwritten[entry.path] = entry
         self._pending.append(entry)
 
     def finish(self, study: StudyEntry) -> None:
@@ -224,6 +248,13 @@ class Journal:
     def entries(self, study_instance_uid: str) -> list[Entry]:
         """What earlier runs recorded of a study under the layout in use."""
         return list(map(Entry.from_row, self._query(_ENTRIES, study_instance_uid, self._layout)))
+
+    def entry(self, study_instance_uid: str, sop_instance_uid: str, path: str) -> Entry | None:
+        """Return the record of a file, of this run or of an earlier one."""
+        if (entry := self._unwritten.get(path)) is not None:
+            return entry
+        rows = self._query(_ENTRY, study_instance_uid, self._layout, sop_instance_uid)
+        return next((each for each in map(Entry.from_row, rows) if each.path == path), None)
 
     def missing(self, study_instance_uid: str) -> frozenset[str]:
         """Return the SOP Instance UIDs of a study that earlier runs recorded as missing."""
@@ -291,6 +322,9 @@ class Journal:
             database.executemany(_INSERT, [_row(entry, layout) for entry in batch.entries])
             for study in synced.finished:
                 self._write_study(database, study)
+        for entry in batch.entries:
+            if self._unwritten.get(entry.path) is entry:
+                del self._unwritten[entry.path]
 
     def _write_plans(self, database: sqlite3.Connection) -> None:
         if not (plans := _take(self._plans)):

@@ -25,12 +25,30 @@ _NUMBER_S = 0.2
 """Enough for a process to write its number into the lock file that it holds."""
 
 
-class FolderLock:
-    """Holds a lock file from `acquire` to `release`."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_UNKNOWN = "unknown"
+_CONTENT_BYTES_MAX = 128
 
-    def __init__(self, path: Path, fd: int) -> None:
+
+class FolderLock:
+    """Holds a lock file from `acquire` to `release`.
+
+    The file names our process and the boot of the machine that it runs in.
+    """
+
+    def __init__(self, path: Path, fd: int, left_behind: bytes) -> None:
         self._path = path
         self._fd = fd
+        boot = _boot_id()
+        self.left_behind = bool(left_behind)
+        """True if an earlier run left its lock: it was killed, or the machine stopped."""
+        before = _boot_in(left_behind) if left_behind else boot
+        self.restarted = self.left_behind and (before != boot or boot == _UNKNOWN)
+        """True if the machine may have stopped since: what was not synced may hold zeros."""
+        # Until the journal has recorded a restart, a kill must not make it look like none.
+        content = f"{os.getpid()}\n{before}\n".encode()
+        os.pwrite(fd, content, 0)
+        os.ftruncate(fd, len(content))
 
     @classmethod
     def acquire(cls, path: Path, permissions: Permissions = PRIVATE) -> Self:
@@ -46,9 +64,7 @@ class FolderLock:
             try:
                 cls._lock(fd, path)
                 if _still_named(fd, path):
-                    os.ftruncate(fd, 0)
-                    os.write(fd, f"{os.getpid()}\n".encode())
-                    return cls(path, fd)
+                    return cls(path, fd, os.pread(fd, _CONTENT_BYTES_MAX, 0))
             except BaseException:
                 os.close(fd)
                 raise
@@ -66,10 +82,20 @@ class FolderLock:
                 "Wait for it to end, or choose another folder."
             ) from error
 
-    def release(self) -> None:
-        """Give the lock back and remove its file."""
+    def sync(self) -> None:
+        """Write the lock file to the disk, where the file system can: no name goes before it."""
         with contextlib.suppress(OSError):
-            self._path.unlink()
+            os.fsync(self._fd)
+
+    def release(self, *, leave_behind: bool = False) -> None:
+        """Give the lock back and remove its file.
+
+        Args:
+            leave_behind: Leave the file, as a kill does: not everything was recorded.
+        """
+        if not leave_behind:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
         os.close(self._fd)
 
 
@@ -95,11 +121,28 @@ def is_locked(path: Path) -> bool:
 def _holder(fd: int) -> str:
     """The process that has the lock; one that took it just now has yet to write its number."""
     pause, until_s = threading.Event(), monotonic() + _NUMBER_S
-    while not (number := os.pread(fd, 32, 0).decode("ascii", "replace").strip()):
+    while not (number := _lines_of(os.pread(fd, _CONTENT_BYTES_MAX, 0))[0]):
         if monotonic() > until_s:
             return "another process"
         pause.wait(_NUMBER_S / 20)
     return f"process {number}"
+
+
+def _lines_of(content: bytes) -> list[str]:
+    """The process, and the boot of its machine; empty where they are not known."""
+    return [*content.decode("ascii", "replace").strip("\0\n ").split("\n"), "", ""][:2]
+
+
+def _boot_in(content: bytes) -> str:
+    return _lines_of(content)[1] or _UNKNOWN
+
+
+def _boot_id() -> str:
+    """What tells this boot of the machine from any other."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip() or _UNKNOWN
+    except (OSError, ValueError):  # it is Linux's
+        return _UNKNOWN
 
 
 def _still_named(fd: int, path: Path) -> bool:

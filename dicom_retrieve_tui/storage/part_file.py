@@ -8,12 +8,14 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.text import quoted
+from dicom_retrieve_tui.storage.checksum import checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.reserve import Reserve
@@ -44,6 +46,7 @@ class PartFile:
         self._header = file_header(offer)
         self._head = b""
         self._data_set_bytes = 0
+        self._crc = crc32(self._header)
         self.moved = False
         """True once it stands under another name, and there is nothing to discard."""
         try:
@@ -55,6 +58,11 @@ class PartFile:
     def size_bytes(self) -> int:
         """Size of the whole file."""
         return len(self._header) + self._data_set_bytes
+
+    @property
+    def checksum(self) -> str:
+        """Checksum of the whole file, of what was received and not of what the disk has."""
+        return checksum_text(self._crc)
 
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Append to the data set.
@@ -73,6 +81,10 @@ class PartFile:
         except OSError as error:
             raise disk_failed(error, self.path, "write a file") from error
         self._data_set_bytes += size_bytes
+        crc = self._crc
+        for piece in pieces:  # other threads run meanwhile, except where a piece is tiny
+            crc = crc32(piece, crc)
+        self._crc = crc
 
     def _write_all(self, pieces: Sequence[bytes | memoryview], size_bytes: int) -> None:
         written = os.writev(self._fd, pieces)

@@ -3,7 +3,8 @@
 import os
 import stat
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
@@ -14,13 +15,18 @@ from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
+from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.verification import Condition, inspect
+from dicom_retrieve_tui.storage.verification import Condition, inspect, study_of
 
 JOURNAL = "journal.db"
+_RESTARTED = (
+    "The machine stopped during an earlier run, or may have: files of that run that it had not "
+    "written to the disk are retrieved again and compared."
+)
 
 
 class InstanceStore:
@@ -33,6 +39,8 @@ class InstanceStore:
         planned: Collection[str] = (),
         permissions: Permissions = PRIVATE,
         spare: Spare = DEFAULT_SPARE,
+        *,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Take the folder.
 
@@ -42,6 +50,7 @@ class InstanceStore:
             planned: Study Instance UIDs of this run: what is never begun is recorded as such.
             permissions: Of every file and folder made there.
             spare: What of the disk stays free.
+            note: Reports a sentence to the user.
 
         Raises:
             ConfigError: It is a file, in use, or cannot be written to; or its journal is damaged.
@@ -57,7 +66,9 @@ class InstanceStore:
         self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
         """Elements that naming and recording an instance takes."""
         try:
-            if self._journal_path.exists():
+            if self._folder.restarted:
+                note(_RESTARTED)
+            if self._folder.restarted or self._journal_path.exists():
                 self._open_journal()
         except BaseException:
             self._folder.close()
@@ -73,7 +84,7 @@ class InstanceStore:
             if self._journal is not None:
                 self._journal.close()
         finally:
-            self._folder.close()
+            self._folder.close(finished=self._journal is None or not self._journal.failed)
 
     def begin(self, offer: InstanceOffer) -> PartFile:
         """Open a part for an instance.
@@ -90,22 +101,52 @@ class InstanceStore:
             DiskFailed: The disk refuses.
         """
         journal = self._journal_in_order()
-        placed = self._folder.place(part, values)
+        study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
+        sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
+
+        def is_doubtful(path: str) -> bool:
+            return self._is_doubtful(journal, study, sop, path)
+
+        placed = self._folder.place(part, values, is_doubtful)
         if placed.placement is not Placement.SET_ASIDE:
-            study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
-            sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
             series = tags.uid_text(values.get(tags.SERIES_INSTANCE_UID, b""))
             journal.record(
-                Entry(study, sop, placed.path, placed.size_bytes, series_instance_uid=series)
+                Entry(
+                    study,
+                    sop,
+                    placed.path,
+                    placed.size_bytes,
+                    series_instance_uid=series,
+                    digest=placed.checksum,
+                )
             )
         return placed
+
+    def _is_doubtful(self, journal: Journal, study: str, sop: str, path: str) -> bool:
+        """True of a file under its name that may not be what was received.
+
+        Args:
+            journal: Where it may be recorded.
+            study: Study Instance UID of the instance that is to have its name.
+            sop: SOP Instance UID of that instance.
+            path: The file, relative to the output folder.
+        """
+        if (entry := journal.entry(study, sop, path)) is None:
+            owner = study_of(self._root / path)
+            entry = journal.entry(owner, sop, path) if owner and owner != study else None
+        if entry is None:
+            return journal.doubtful
+        if entry.synced:
+            return False
+        return not entry.digest or inspect(self._root, entry, deep=True) is not Condition.WHOLE
 
     def recall(self, inventory: Inventory) -> Recalled:
         """Return what earlier runs recorded of a listed study, its files looked at again.
 
-        A file that was synced needs its size only. One that was not is read to its end: after a
-        power cut it may be anything, and what is damaged is moved aside to be retrieved again. A
-        file that the journal does not know, because a kill came between, is read to its end, too.
+        A file that was synced needs its size only. One that was not is read and compared with its
+        checksum: after a power cut it may be anything, and what is damaged is moved aside to be
+        retrieved again. A file that the journal does not know, because a kill came between, is
+        read to its end; after a power cut it proves nothing, and is retrieved again.
 
         Raises:
             DiskFailed: The disk does not let us look.
@@ -113,8 +154,9 @@ class InstanceStore:
         study_uid = inventory.study_instance_uid
         try:
             present, gone = self._recorded(study_uid)
+            known = present | gone.keys()
             for instance in inventory.instances:
-                if instance.sop_instance_uid not in present:
+                if instance.sop_instance_uid not in known:
                     present.update(self._adopted(study_uid, instance))
             missing = self._journal.missing(study_uid) if self._journal else frozenset()
             return Recalled(present=frozenset(present), gone=gone, missing=missing)
@@ -129,20 +171,31 @@ class InstanceStore:
         present: set[str] = set()
         gone: dict[str, str] = {}
         for entry in self._journal.entries(study_instance_uid) if self._journal else ():
-            condition = inspect(self._root, entry, deep=not entry.synced)
-            if condition is Condition.WHOLE:
+            if self._is_proven(entry):
                 present.add(entry.sop_instance_uid)
-                continue
-            gone[entry.sop_instance_uid] = entry.series_instance_uid
-            if condition is Condition.DAMAGED:
-                self._folder.set_damaged_aside(entry.path)
+            else:
+                gone[entry.sop_instance_uid] = entry.series_instance_uid
         return present, gone
+
+    def _is_proven(self, entry: Entry) -> bool:
+        """Look at the file of a record; what is damaged is moved aside."""
+        condition = inspect(self._root, entry, deep=not entry.synced)
+        if condition in {Condition.DAMAGED, Condition.CHANGED}:
+            self._folder.set_damaged_aside(entry.path)
+        if condition is not Condition.WHOLE:
+            return False
+        if entry.synced:
+            return True
+        if not entry.digest:  # its structure does not tell zeros from pixels
+            return False
+        self._journal_in_order().record(entry)  # to have it synced
+        return True
 
     def _adopted(self, study_instance_uid: str, instance: ListedInstance) -> Iterator[str]:
         """An instance that stands under its name unrecorded, if it is whole."""
         sop = instance.sop_instance_uid
         path = self._folder.name_of(study_instance_uid, instance.series_instance_uid, sop)
-        if path is None:
+        if path is None or (self._journal is not None and self._journal.doubtful):
             return
         try:
             found = os.stat(f"{self._root}/{path}")  # noqa: PTH116 - asked for each instance listed
@@ -154,7 +207,8 @@ class InstanceStore:
         series = instance.series_instance_uid
         entry = Entry(study_instance_uid, sop, path, size_bytes, series_instance_uid=series)
         if inspect(self._root, entry, deep=True) is Condition.WHOLE:
-            self._journal_in_order().record(entry)
+            digest = checksum_of(self._root / path)
+            self._journal_in_order().record(replace(entry, digest=digest))
             yield sop
 
     def plan(self, uids: Iterable[str]) -> None:
@@ -199,11 +253,13 @@ class InstanceStore:
         """The journal, made with the first instance: a run that keeps nothing leaves nothing."""
         with self._opening:
             if self._journal is None:
+                self._folder.sync_lock()
                 self._journal = Journal(
                     self._journal_path,
                     self._root,
                     self._layout,
                     tuple(self._planned),
                     self._permissions,
+                    restarted=self._folder.restarted,
                 )
             return self._journal

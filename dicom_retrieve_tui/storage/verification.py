@@ -7,6 +7,7 @@ from pathlib import Path
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.elements import walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.file_meta import PREAMBLE, read_header
 from dicom_retrieve_tui.storage.journal import Entry
 
@@ -17,6 +18,8 @@ class Condition(Enum):
     WHOLE = "whole"
     MISSING = "missing"
     DAMAGED = "damaged"
+    CHANGED = "changed"
+    """Of the right size, and not what was received."""
 
 
 def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
@@ -25,7 +28,8 @@ def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
     Args:
         root: The output folder.
         entry: What the journal says of it.
-        deep: Read it to its end; otherwise its presence and its size are all that is looked at.
+        deep: Read it to its end and compare it with its checksum, or look at its structure if none
+            is recorded; otherwise its presence and its size are all that is looked at.
 
     Raises:
         OSError: It cannot be looked at.
@@ -35,9 +39,13 @@ def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
         size_bytes = path.stat().st_size
     except FileNotFoundError:
         return Condition.MISSING
-    if size_bytes != entry.size_bytes or (deep and not _is_whole(path, entry)):
+    if size_bytes != entry.size_bytes:
         return Condition.DAMAGED
-    return Condition.WHOLE
+    if not deep:
+        return Condition.WHOLE
+    if entry.digest:
+        return Condition.WHOLE if checksum_of(path) == entry.digest else Condition.CHANGED
+    return Condition.WHOLE if _is_whole(path, entry) else Condition.DAMAGED
 
 
 def is_torn(path: Path) -> bool:
@@ -53,6 +61,16 @@ def is_torn(path: Path) -> bool:
     if head.strip(b"\0") and head != PREAMBLE:
         return False
     return _identity(path) is None
+
+
+def study_of(path: Path) -> str:
+    """Return the Study Instance UID of a DICOM file; empty if the file is not whole.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    _, study = _identity(path) or ("", "")
+    return study
 
 
 def _is_whole(path: Path, entry: Entry) -> bool:

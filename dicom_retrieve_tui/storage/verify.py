@@ -14,7 +14,12 @@ from dicom_retrieve_tui.storage.store import JOURNAL
 from dicom_retrieve_tui.storage.verification import Condition, inspect
 
 _READ_BYTES = 1 << 20
-_FLAWS = {Condition.MISSING: Flaw.MISSING, Condition.DAMAGED: Flaw.DAMAGED}
+_FLAWS = {
+    Condition.MISSING: Flaw.MISSING,
+    Condition.DAMAGED: Flaw.DAMAGED,
+    Condition.CHANGED: Flaw.DAMAGED,
+}
+_REASONS = {Condition.CHANGED: "its content is not what was received"}
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 
 _Look = tuple[Entry, Flawed | None]
@@ -26,7 +31,8 @@ def verify_folder(root: Path, *, deep: bool) -> Iterator[StudyFindings]:
 
     Args:
         root: What `--output` named.
-        deep: Read every file to its end; otherwise its presence and its size are looked at.
+        deep: Read every file to its end and compare its checksum; otherwise only its presence and
+            its size are checked.
 
     Raises:
         ConfigError: At once: there is no journal, or it cannot be read. While iterating: it is
@@ -78,6 +84,7 @@ def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
         whole=len(whole),
         whole_files=len({entry.path for entry in standing} - {each.path for each in flawed}),
         flawed=tuple(dict.fromkeys(flawed)),  # two layouts may give an instance the same path
+        checksums={entry.path: entry.digest for entry in standing if deep and entry.digest},
     )
 
 
@@ -102,7 +109,7 @@ def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:
     reason = ""
     try:
         condition = inspect(root, entry, deep=deep)
-        if deep and condition is Condition.WHOLE:
+        if deep and condition is Condition.WHOLE and not entry.digest:
             _read_through(root / entry.path)
     except NotADirectoryError:  # a file stands where a folder of its path was
         condition = Condition.MISSING
@@ -114,7 +121,7 @@ def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:
         sop_instance_uid=entry.sop_instance_uid,
         flaw=_FLAWS[condition],
         path=entry.path,
-        reason=reason,
+        reason=reason or _REASONS.get(condition, ""),
     )
 
 

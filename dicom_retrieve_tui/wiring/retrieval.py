@@ -72,6 +72,7 @@ def open_session(
             planned,
             Permissions(settings.umask),
             settings.keep_free,
+            note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
         unused.callback(store.close)
         desk = Desk(store, outbox.append)

@@ -55,6 +55,7 @@ TITLES = {
     43: "A second run in the same folder",
     44: "A store association that is never released",
     85: "Six runs at once in one folder",
+    67: "Zeros in a file after a power cut",
 }
 
 _PREFACE = """# Faults

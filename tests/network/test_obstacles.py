@@ -105,5 +105,5 @@ def test_a_pipe_in_the_place_of_a_file_that_came_is_set_aside_unopened(
     assert [(each.path, each.flaw) for each in damaged.flawed] == [(place.name, Flaw.DAMAGED)]
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert place.read_bytes().endswith(pacs.holdings[1].data)
-    assert (tmp_path / PRIVATE_FOLDER / "conflicts" / f"{place.name}.damaged.1").is_fifo()
+    assert (tmp_path / PRIVATE_FOLDER / "damaged" / f"{place.name}.1").is_fifo()
     assert not readers

@@ -125,7 +125,7 @@ def test_a_file_of_another_size_is_kept_aside_and_retrieved_again(tmp_path: Path
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert damaged.read_bytes().endswith(pacs.holdings[1].data)
-    assert f"{PRIVATE_FOLDER}/conflicts/1.2.3.1.2.dcm.damaged.1" in files_in(tmp_path)
+    assert f"{PRIVATE_FOLDER}/damaged/1.2.3.1.2.dcm.1" in files_in(tmp_path)
 
 
 def _forget_the_sync(folder: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_a_power_cut_tore_before_it_was_recorded_is_retrieved_again(
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert torn.read_bytes().endswith(pacs.holdings[1].data)
-    assert f"{PRIVATE_FOLDER}/conflicts/1.2.3.1.2.dcm.damaged.1" in files_in(tmp_path)
+    assert f"{PRIVATE_FOLDER}/damaged/1.2.3.1.2.dcm.1" in files_in(tmp_path)
 
 
 def test_the_file_of_another_study_is_not_taken_for_a_torn_one(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_whoever_takes_the_folder_up_at_once_finds_it_usable(
     followers: list[OutputFolder] = []
     release = FolderLock.release
 
-    def release_and_follow(lock: FolderLock) -> None:
-        release(lock)
+    def release_and_follow(lock: FolderLock, *, leave_behind: bool) -> None:
+        release(lock, leave_behind=leave_behind)
         monkeypatch.undo()
         followers.append(OutputFolder(tmp_path / "out", layout))
 
