@@ -1,10 +1,11 @@
 """Which storage classes and transfer syntaxes to negotiate. Source: PS3.4 annex B.5, PS3.5 annex A.
 
 UIDs are written out, because importing a dictionary of them costs more than the retrieval of a
-small study. The names in the comments are the standard's.
+small study. The names in the comments are the standard's. A test compares the tables with pydicom's
+dictionary, so that a new edition of the standard shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -36,6 +37,82 @@ VIDEO_SYNTAXES = (
     "1.2.840.10008.1.2.4.107",  # HEVC/H.265 Main Profile
 )
 """For the classes that carry video."""
+
+_RARE_SYNTAXES = (
+    EXPLICIT_VR_BIG_ENDIAN,
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    "1.2.840.10008.1.2.4.202",  # High-Throughput JPEG 2000 RPCL Lossless
+    "1.2.840.10008.1.2.4.110",  # JPEG XL Lossless
+    "1.2.840.10008.1.2.4.111",  # JPEG XL JPEG Recompression
+    "1.2.840.10008.1.2.4.112",  # JPEG XL
+    "1.2.840.10008.1.2.1.98",  # Encapsulated Uncompressed
+    "1.2.840.10008.1.2.8.1",  # Deflated Image Frame
+    "1.2.840.10008.1.2.4.92",  # JPEG 2000 Part 2 Multi-component Lossless
+    "1.2.840.10008.1.2.4.93",  # JPEG 2000 Part 2 Multi-component
+    *VIDEO_SYNTAXES,
+    "1.2.840.10008.1.2.4.101",  # MPEG2 Main Profile / High Level
+    "1.2.840.10008.1.2.4.104",  # MPEG-4 AVC/H.264 Level 4.2, 2D
+    "1.2.840.10008.1.2.4.105",  # MPEG-4 AVC/H.264 Level 4.2, 3D
+    "1.2.840.10008.1.2.4.106",  # MPEG-4 AVC/H.264 Stereo
+    "1.2.840.10008.1.2.4.108",  # HEVC/H.265 Main 10 Profile
+    "1.2.840.10008.1.2.4.100.1",  # The same in fragments
+    "1.2.840.10008.1.2.4.101.1",
+    "1.2.840.10008.1.2.4.102.1",
+    "1.2.840.10008.1.2.4.103.1",
+    "1.2.840.10008.1.2.4.104.1",
+    "1.2.840.10008.1.2.4.105.1",
+    "1.2.840.10008.1.2.4.106.1",
+    "1.2.840.10008.1.2.4.94",  # JPIP Referenced: the data set names where its pixels are
+    "1.2.840.10008.1.2.4.95",  # JPIP Referenced Deflate
+    "1.2.840.10008.1.2.4.204",  # JPIP HTJ2K Referenced
+    "1.2.840.10008.1.2.4.205",  # JPIP HTJ2K Referenced Deflate
+    *(f"1.2.840.10008.1.2.4.{number}" for number in (52, 53, 54, 55, 56, 58, *range(59, 67))),
+    # The JPEG processes that are retired, and that old archives still hold
+    "1.2.840.10008.1.2.7.1",  # SMPTE ST 2110-20 Progressive
+    "1.2.840.10008.1.2.7.2",  # SMPTE ST 2110-20 Interlaced
+    "1.2.840.10008.1.2.7.3",  # SMPTE ST 2110-30 PCM Audio
+    "1.2.840.10008.1.2.6.1",  # RFC 2557 MIME encapsulation, retired
+    "1.2.840.10008.1.2.6.2",  # XML Encoding, retired
+    "1.2.840.10008.1.20",  # Papyrus 3, retired
+)
+"""What no first proposal has for every image, the likeliest first."""
+
+TRANSFER_SYNTAXES = tuple(dict.fromkeys((*NATIVE_SYNTAXES, *COMPRESSED_SYNTAXES, *_RARE_SYNTAXES)))
+"""Every transfer syntax of the standard, the likeliest first."""
+
+_LOSSLESS_SYNTAXES = frozenset(
+    (
+        *NATIVE_SYNTAXES,
+        DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        *("1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.5"),
+        *(
+            f"1.2.840.10008.1.2.4.{number}"
+            for number in (57, 58, 65, 66, 70, 80, 90, 92, 110, 111, 201, 202)
+        ),
+    )
+)
+"""Syntaxes that keep every pixel value. Recompressed JPEG gives back the JPEG that went in."""
+
+_REFERENCED_SYNTAXES = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
+"""The pixels are elsewhere, and do not come."""
+
+
+def preferred_syntax(offered: Sequence[str]) -> str:
+    """The transfer syntax that our Storage SCP takes, of several in one presentation context.
+
+    The first that keeps every pixel value, little endian: what a sender holds comes first in its
+    list. Where there is none, the first that may lose some, then big endian, then any other.
+    """
+    return min(offered, key=_rank)  # of equals, the first
+
+
+def _rank(syntax: str) -> int:
+    if syntax in _LOSSLESS_SYNTAXES:
+        return 0
+    if syntax == EXPLICIT_VR_BIG_ENDIAN:
+        return 2
+    return 3 if syntax in _REFERENCED_SYNTAXES or syntax not in TRANSFER_SYNTAXES else 1
+
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 
@@ -111,6 +188,85 @@ def transfer_syntaxes(sop_class_uid: str) -> tuple[str, ...]:
 _OTHER_CLASSES = frozenset(
     _STORAGE + tail for tails in _OTHER_TAILS_BY_MODALITY.values() for tail in tails
 )
+
+
+_FURTHER_IMAGE_TAILS = (
+    *("3", "5", "6", "12.3", "77.1", "77.2"),  # Retired: US (2), NM, XA Bi-Plane, VL trials
+    *("6.3", "7.1", "30"),  # Photoacoustic, Multi-frame Single Bit SC, Parametric Map
+    *("13.1.2", "13.1.4", "13.1.5"),  # X-Ray 3D Craniofacial, Breast Projection X-Ray (2)
+    *("14.1", "14.2"),  # Intravascular Optical Coherence Tomography
+    "128.1",  # Legacy Converted Enhanced PET
+    *("77.1.5.5", "77.1.5.6", "77.1.5.7", "77.1.5.8"),  # Wide Field Ophthalmic, Ophthalmic OCT
+    *("77.1.7", "77.1.8", "77.1.9"),  # Dermoscopic, Confocal Microscopy (2)
+    *("81.1", "82.1"),  # Ophthalmic Thickness Map, Corneal Topography Map
+    *("481.23", "481.24"),  # Enhanced RT Image (2)
+    *("501.1", "501.2.1", "501.2.2", "501.4", "501.5", "501.6"),  # DICOS
+    *("601.1", "601.2"),  # Eddy Current
+)
+
+_FURTHER_TAILS = (
+    *("4.2", "66.2", "66.5", "66.6", "67"),  # MR Spectroscopy, Fiducials, Surfaces, Real World
+    *("8", "9", "9.1", "10", "11", "129"),  # Retired: standalone overlay, curve, LUT
+    *("9.1.3", "9.1.4", "9.2.1", "9.3.1", "9.4.1", "9.4.2", "9.5.1", "9.6.1", "9.6.2"),
+    *("9.7.1", "9.7.2", "9.7.3", "9.7.4", "9.8.1"),  # Waveforms
+    *(f"11.{number}" for number in range(3, 13)),  # Presentation states
+    *("68.1", "68.2", "77.1.5.3"),  # Surface Scans, Stereometric Relationship
+    *(f"78.{number}" for number in range(1, 9)),  # Ophthalmic measurements
+    *("79.1", "80.1"),
+    *("88.1", "88.2", "88.3", "88.4"),  # SR trials, retired
+    *("88.35", "88.40", "88.50", "88.65", "88.68", "88.69"),  # Structured reports
+    *(f"88.{number}" for number in range(70, 78)),
+    *("90.1", "91.1", "104.3", "104.4", "104.5"),  # Assessments, annotations, 3D models
+    *("131", "200.1", "200.2", "200.3", "200.7", "200.8", "201.1"),  # Protocols, Inventory
+    *("481.6", "481.7", "481.9", *(f"481.{number}" for number in range(10, 23)), "481.25"),
+    "501.3",  # DICOS Threat Detection Report
+)
+
+_CLASSES_ELSEWHERE = (
+    *("1.2.840.10008.5.1.4.34.7", "1.2.840.10008.5.1.4.34.10", "1.2.840.10008.5.1.4.34.1"),
+    # RT Delivery Instructions
+    *("1.2.840.10008.5.1.4.38.1", "1.2.840.10008.5.1.4.39.1"),  # Hanging Protocol, Color Palette
+    *(f"1.2.840.10008.5.1.4.{number}.1" for number in (43, 44, 45)),  # Implant templates
+    *(f"1.2.840.10008.5.1.1.{number}" for number in (27, 29, 30)),  # Prints, retired
+)
+
+IMAGE_CLASSES = tuple(
+    dict.fromkeys(
+        _STORAGE + tail
+        for tails in (*_IMAGE_TAILS_BY_MODALITY.values(), _FURTHER_IMAGE_TAILS)
+        for tail in tails
+    )
+)
+"""Every storage class that has pixels, the commonest first."""
+
+STORAGE_CLASSES = (
+    *IMAGE_CLASSES,
+    *(
+        _STORAGE + tail
+        for tails in (*_OTHER_TAILS_BY_MODALITY.values(), _FURTHER_TAILS)
+        for tail in tails
+    ),
+    *_CLASSES_ELSEWHERE,
+)
+"""Every storage class of the standard, retired ones included."""
+
+
+def wider_contexts(classes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Contexts for what came with none of the usual ones: thousands, the likeliest first.
+
+    Args:
+        classes: Those that the instances most likely have.
+    """
+    likely = tuple(classes)
+    yield from ((uid, syntax) for uid in likely for syntax in TRANSFER_SYNTAXES)
+    yield from ((uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES)
+    for syntaxes in (COMPRESSED_SYNTAXES, _RARE_SYNTAXES):
+        yield from ((uid, syntax) for uid in IMAGE_CLASSES for syntax in syntaxes)
+    others = (uid for uid in STORAGE_CLASSES if uid not in _ALL_IMAGE_CLASSES)
+    yield from ((uid, syntax) for uid in others for syntax in _RARE_SYNTAXES[:2])
+
+
+_ALL_IMAGE_CLASSES = frozenset(IMAGE_CLASSES)
 
 
 def known_contexts(sop_class_uids: Iterable[str]) -> list[tuple[str, str]]:
