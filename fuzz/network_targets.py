@@ -91,7 +91,7 @@ def associate(data: bytes) -> None:
     except ProtocolError:
         return
     unconfirmed = replace(once.user, confirms_user=False)  # of an answer; it is not written
-    assert associate_pdus.decode(written) == replace(once, user=unconfirmed)
+    assert associate_pdus.decode(written) == replace(once, user=unconfirmed, oddities=())
 
 
 def commands(data: bytes) -> None:
@@ -110,12 +110,9 @@ def commands(data: bytes) -> None:
 
 
 def identifiers(data: bytes) -> None:
-    """The identifier of a response is read or refused."""
-    with contextlib.suppress(ProtocolError):
-        values = decode_identifier(data, _WANTED)
-        assert values.keys() <= _WANTED
-    with contextlib.suppress(ProtocolError):
-        failed_sop_instance_uids(data)
+    """The identifier of a response is read as far as it makes sense."""
+    assert decode_identifier(data, _WANTED).keys() <= _WANTED
+    failed_sop_instance_uids(data)
 
 
 def data_sets(data: bytes) -> None:

@@ -45,7 +45,7 @@ def narrate(
         case events.RetrieveStarted():
             return _started(event, options)
         case events.Noted():
-            return f"note: {event.text}"
+            return None if event.minor and not options.verbose else f"note: {event.text}"
         case events.AttemptFailed():
             return _failed_attempt(event, account, width)
         case events.StudyFinished():

@@ -217,6 +217,8 @@ class Noted:
 
     study_instance_uid: str | None
     text: str
+    minor: bool = False
+    """True for a detail that cost nothing; faces show it only where they show everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """The A-ASSOCIATE PDUs as they are on the wire; what they mean to us is decided in `negotiation`.
 
-A peer's padding is stripped, items that we do not know are passed over, and a length that does not
-fit is an error: nothing here reads beyond the item that it is in.
+A peer's padding is stripped, items that we do not know are passed over, and an item that cannot be
+read loses only itself, with an entry in `Associate.oddities`: nothing here reads beyond the item
+that it is in.
 Source: PS3.8 section 9.3.2 to 9.3.4, PS3.7 annex D.3.3.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import ProtocolError
@@ -18,10 +19,15 @@ A_ASSOCIATE_RJ = 0x03
 
 ACCEPTANCE = 0
 """Result of a presentation context that was accepted; all others are refusals."""
+NO_ABSTRACT_SYNTAX = 3
+NO_TRANSFER_SYNTAX = 4
+"""Results of a context whose syntaxes are not supported. Source: PS3.8 Table 9-18."""
 
 _APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
 _PROTOCOL_VERSION = 1
 _AE_TITLE_BYTES = 16
+_CAUTIOUS_MAX_PDU_BYTES = 16384
+"""Every implementation takes as much; for a peer whose own limit cannot be read."""
 
 _APPLICATION_CONTEXT = 0x10
 _PROPOSED_CONTEXT = 0x20
@@ -83,6 +89,8 @@ class Associate:
     calling_ae_title: str
     contexts: tuple[WireContext, ...]
     user: UserInformation
+    oddities: tuple[str, ...] = ()
+    """What could not be read, in words; it is not written."""
 
 
 def encode(kind: int, associate: Associate) -> bytes:
@@ -113,16 +121,18 @@ def decode(pdu: bytes) -> Associate:
     context_kind = _PROPOSED_CONTEXT if kind == A_ASSOCIATE_RQ else _ANSWERED_CONTEXT
     contexts: list[WireContext] = []
     user = UserInformation()
-    for item_kind, value in _items(memoryview(pdu)[_FIXED.size :]):
+    oddities: list[str] = []
+    for item_kind, value in _items(memoryview(pdu)[_FIXED.size :], oddities):
         if item_kind == context_kind:
-            contexts.append(_read_context(value))
+            contexts += _read_context(value, oddities)
         elif item_kind == _USER_INFORMATION:
-            user = _read_user(value)
+            user = _read_user(value, oddities)
     return Associate(
         called_ae_title=_text(called),
         calling_ae_title=_text(calling),
         contexts=tuple(contexts),
         user=user,
+        oddities=tuple(oddities),
     )
 
 
@@ -192,28 +202,32 @@ def _identity(user: UserIdentity) -> bytes:
     )
 
 
-def _items(data: memoryview) -> Iterable[tuple[int, memoryview]]:
-    """The items of one level, type and value."""
+def _items(data: memoryview, oddities: list[str]) -> Iterator[tuple[int, memoryview]]:
+    """The items of one level, type and value, up to the first that does not fit."""
     at = 0
     while at < len(data):
         if len(data) - at < _ITEM_HEADER.size:
-            raise ProtocolError("it ends inside an item")
+            oddities.append("it ends inside an item")
+            return
         kind, length = _ITEM_HEADER.unpack_from(data, at)
         at += _ITEM_HEADER.size
         if length > len(data) - at:
-            raise ProtocolError(
+            oddities.append(
                 f"its item 0x{kind:02X} claims {length} bytes where {len(data) - at} are left"
             )
+            return
         yield kind, data[at : at + length]
         at += length
 
 
-def _read_context(value: memoryview) -> WireContext:
+def _read_context(value: memoryview, oddities: list[str]) -> Iterator[WireContext]:
+    """The one context in an item; none if it has no ID."""
     if len(value) < _CONTEXT.size:
-        raise ProtocolError("it has a presentation context without an ID")
+        oddities.append("it has a presentation context without an ID")
+        return
     context_id, result = _CONTEXT.unpack_from(value)
-    items = [(kind, _text(uid)) for kind, uid in _items(value[_CONTEXT.size :])]
-    return WireContext(
+    items = [(kind, _text(uid)) for kind, uid in _items(value[_CONTEXT.size :], oddities)]
+    yield WireContext(
         context_id,
         result,
         abstract_syntax=next(_of_kind(_ABSTRACT_SYNTAX, items), ""),
@@ -225,12 +239,13 @@ def _of_kind(wanted: int, items: list[tuple[int, str]]) -> Iterator[str]:
     return (text for kind, text in items if kind == wanted)
 
 
-def _read_user(value: memoryview) -> UserInformation:
-    items = list(_items(value))
+def _read_user(value: memoryview, oddities: list[str]) -> UserInformation:
+    items = list(_items(value, oddities))
     found = {kind: item for kind, item in items if kind != _ROLE_SELECTION}
     max_length = found.get(_MAXIMUM_LENGTH, b"\0\0\0\0")
     if len(max_length) != _UL.size:
-        raise ProtocolError(f"its maximum length has {len(max_length)} bytes, not {_UL.size}")
+        oddities.append(f"its maximum length has {len(max_length)} bytes, not {_UL.size}")
+        max_length = _UL.pack(_CAUTIOUS_MAX_PDU_BYTES)
     return UserInformation(
         max_pdu_bytes=_UL.unpack(max_length)[0],
         implementation_class_uid=_text(found.get(_IMPLEMENTATION_CLASS_UID, b"")),

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -36,6 +36,7 @@ from dicom_retrieve_tui.network.negotiation import (
     decode_rejection,
     encode_request,
 )
+from dicom_retrieve_tui.network.oddities import Oddities
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsClient
@@ -64,6 +65,8 @@ class Caller:
     query_model: QueryModel = QueryModel.AUTO
     max_pdu_bytes: int = MAX_PDU_BYTES
     """Largest PDU that the peer may send us."""
+    oddities: Oddities = field(default_factory=Oddities)
+    """Where every association notes what the peer does in an odd way."""
 
 
 class Association:
@@ -80,7 +83,9 @@ class Association:
         """Ends the request at hand; whoever makes one may set its own."""
         self.peer = str(caller.peer)
         self.connection = connection
-        self.stream = MessageStream(connection, acceptance.peer_max_pdu_bytes, caller.max_pdu_bytes)
+        self.stream = MessageStream(
+            connection, acceptance.peer_max_pdu_bytes, caller.max_pdu_bytes, caller.oddities
+        )
         self.contexts = {context.context_id: context for context in acceptance.contexts}
         self.proposed_count = proposed
         self.peer_max_pdu_bytes = acceptance.peer_max_pdu_bytes
@@ -121,6 +126,8 @@ class Association:
         except BaseException as error:
             _abandon(connection, politely=not isinstance(error, PeerReleased))
             raise
+        for oddity in acceptance.oddities:
+            caller.oddities.note(oddity)
         if caller.user is not None and not acceptance.confirms_user:
             _LOG.info("%s does not say that it has taken note of the user", peer)
         _LOG.debug(

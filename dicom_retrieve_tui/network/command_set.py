@@ -1,13 +1,14 @@
 """DIMSE command sets: the group 0000 elements that go before a data set.
 
-Always Implicit VR Little Endian, whatever was negotiated. Source: PS3.7 section 6.3.1; the elements
-and command field values are those of PS3.7 annex E.
+Always Implicit VR Little Endian, whatever was negotiated; one in Explicit VR is read, too. Source:
+PS3.7 section 6.3.1; the elements and command field values are those of PS3.7 annex E.
 """
 
 import struct
 from collections.abc import Mapping
 
 from dicom_retrieve_tui.errors import ProtocolError
+from dicom_retrieve_tui.model.encoding import EXPLICIT_LITTLE, LONGEST_HEADER_BYTES
 from dicom_retrieve_tui.model.text import clean_text
 
 C_STORE_RQ = 0x0001
@@ -60,17 +61,23 @@ _STORE_RESPONSE = struct.Struct("<" + 4 * "HHLH")
 class Command:
     """One received command set; every accessor tolerates what the peer left out."""
 
-    __slots__ = ("_values", "field")
+    __slots__ = ("_values", "field", "oddity")
 
-    def __init__(self, values: Mapping[int, bytes]) -> None:
+    def __init__(self, values: Mapping[int, bytes], oddity: str = "") -> None:
         self._values = values
+        self.oddity = oddity
+        """What of it breaks the standard, in words; empty if nothing does."""
         self.field = self.number(COMMAND_FIELD)
         """Command Field (0000,0100)."""
 
     def number(self, element: int) -> int | None:
-        """The value of a US element, or None if it is absent or not two bytes long."""
+        """The value of a US element, or None if it is absent or not a number of 1, 2 or 4 bytes."""
         value = self._values.get(element)
-        return _US.unpack(value)[0] if value is not None and len(value) == 2 else None
+        if value is None:
+            return None
+        if len(value) == 2:
+            return int.from_bytes(value, "little")
+        return int.from_bytes(value, "little") if len(value) in {1, 4} else None
 
     def text(self, element: int) -> str:
         """The value of a text or UID element without its padding; empty if it is absent."""
@@ -100,12 +107,19 @@ class Command:
         """True if a data set follows: anything but 0x0101. Source: PS3.7 annex E.1."""
         return self.number(COMMAND_DATA_SET_TYPE) != NO_DATA_SET
 
+    @property
+    def says_if_data_set(self) -> bool:
+        """True if it has the element that `has_data_set` depends on."""
+        return self.number(COMMAND_DATA_SET_TYPE) is not None
+
 
 def decode(data: bytes) -> Command:
     """Read one command set.
 
+    Elements of other groups mean nothing here and are passed over, as is padding behind the last.
+
     Raises:
-        ProtocolError: The bytes are no sequence of group 0000 elements.
+        ProtocolError: The bytes are no sequence of elements, or none of group 0000.
     """
     values: dict[int, bytes] = {}
     at, end, tag_length = 0, len(data), _TAG_LENGTH.unpack_from
@@ -114,14 +128,32 @@ def decode(data: bytes) -> Command:
             tag, length = tag_length(data, at)
             value = at + 8
             if tag & 0xFFFF or length > end - value:
-                raise ProtocolError(f"Received a command set with garbage at byte {value}.")
+                return _decode_odd(data)
             at = value + length
             values[tag >> 16] = data[value:at]
     except struct.error:
-        raise ProtocolError(
-            f"Received a command set that ends inside an element, at byte {at}."
-        ) from None
+        return _decode_odd(data)
     return Command(values)
+
+
+def _decode_odd(data: bytes) -> Command:
+    """Read a command set that has other elements than it should, or has them in Explicit VR."""
+    values: dict[int, bytes] = {}
+    explicit, at, end = False, 0, len(data)
+    padded = data + bytes(LONGEST_HEADER_BYTES)
+    while end - at >= _HEADER.size:
+        tag, vr, length, value = EXPLICIT_LITTLE.element(padded, at)
+        if length > end - value:
+            raise ProtocolError(f"Received a command set with garbage at byte {value}.")
+        explicit |= bool(vr)
+        at = value + length
+        if tag >> 16 == 0:
+            values.setdefault(tag & 0xFFFF, data[value:at])
+    if any(data[at:]):
+        raise ProtocolError(f"Received a command set that ends inside an element, at byte {at}.")
+    if COMMAND_FIELD not in values:
+        raise ProtocolError("Received a command set with garbage: it has no command field.")
+    return Command(values, "elements in Explicit VR" if explicit else "elements of other groups")
 
 
 def encode(values: Mapping[int, bytes | str | int]) -> bytes:

@@ -6,11 +6,20 @@ Source: PS3.4 sections C.1.1.3 and C.2.2.2, PS3.5 annex A.1.
 import struct
 from collections.abc import Mapping
 
-from dicom_retrieve_tui.errors import ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8, decode_text
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.elements import walk_bytes
+from dicom_retrieve_tui.model.encoding import (
+    DELIMITER_GROUP,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    ITEM,
+    SEQUENCE_END,
+    UNDEFINED_LENGTH,
+    Encoding,
+)
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
@@ -20,6 +29,7 @@ _TEXT_CHARACTERS_MAX = 1024
 """More than any of the texts that we ask for may have; what goes beyond is cut."""
 
 _HEADER = struct.Struct("<HHL")
+_ENCODINGS = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG)
 _FAILED_LIST = frozenset({tags.FAILED_SOP_INSTANCE_UID_LIST})
 _UID_TAGS = frozenset(
     {tags.SOP_CLASS_UID, tags.SOP_INSTANCE_UID, tags.STUDY_INSTANCE_UID, tags.SERIES_INSTANCE_UID}
@@ -62,12 +72,9 @@ def retrieve_keys(request: RetrieveRequest, patient_id: str | None) -> dict[int,
 
 
 def decode_identifier(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
-    """The wanted elements of a match as text, without padding.
+    """The wanted elements of a match as text, without padding; those that can be read.
 
     Only for UIDs, codes and numbers: nothing here knows of character sets.
-
-    Raises:
-        ProtocolError: The bytes are no data set.
     """
     values = _read(data, wanted)
     return {tag: tags.uid_text(value) for tag, value in values.items()}
@@ -76,8 +83,7 @@ def decode_identifier(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
 def decode_texts(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
     """The wanted elements of a match as text in whatever character set it says, fit for a screen.
 
-    Raises:
-        ProtocolError: The bytes are no data set.
+    Elements that cannot be read are left out.
     """
     values = _read(data, wanted | {tags.SPECIFIC_CHARACTER_SET})
     character_set = tags.uid_text(values.pop(tags.SPECIFIC_CHARACTER_SET, b""))
@@ -90,8 +96,40 @@ def decode_texts(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
 def _read(data: bytes, wanted: frozenset[int]) -> dict[int, bytes]:
     try:
         return walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted)
-    except MalformedDataSet as error:
-        raise ProtocolError(f"Received an identifier that cannot be read: {error}.") from error
+    except MalformedDataSet:
+        pass
+    # The encoding that finds most of what is wanted is the one that it has.
+    readings = [_salvage(data, encoding, wanted) for encoding in _ENCODINGS]
+    return max(readings, key=len)
+
+
+def _salvage(data: bytes, encoding: Encoding, wanted: frozenset[int]) -> dict[int, bytes]:
+    """The wanted elements at the top level, up to the first byte that makes no sense.
+
+    Groups that have no place in an identifier and delimiters that end nothing are passed over.
+    """
+    values: dict[int, bytes] = {}
+    at, depth = 0, 0
+    try:
+        while True:
+            tag, _, length, value = encoding.element(data, at)
+            if tag >> 16 == DELIMITER_GROUP:
+                tag, length = encoding.item(data, at)
+                depth = max(depth - (tag == SEQUENCE_END), 0)
+                at += 8
+                if depth or tag != ITEM or length == UNDEFINED_LENGTH:
+                    continue
+                at += length
+            elif length == UNDEFINED_LENGTH:
+                depth, at = depth + 1, value
+            elif value + length > len(data):
+                return values
+            else:
+                if tag in wanted and not depth:
+                    values.setdefault(tag, data[value : value + length])
+                at = value + length
+    except struct.error:
+        return values
 
 
 def failed_sop_instance_uids(identifier: bytes) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ same, and believed only if it agrees with the series' own counts. What comes of 
 against whatever the peer counts. Source: PS3.4 section C.4.1.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed, PeerError
@@ -14,6 +15,7 @@ from dicom_retrieve_tui.model.inventory import Inventory, LeftOutSeries, ListedI
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
+from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.identifiers import decode_identifier, decode_texts
 from dicom_retrieve_tui.network.negotiation import Context
@@ -27,6 +29,8 @@ _DESCRIPTION = frozenset({tags.SERIES_DESCRIPTION})
 _IMAGE_ANSWER = frozenset({tags.SERIES_INSTANCE_UID, tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID})
 _COUNT_DIGITS_MAX = 12
 _WITHOUT_FILTER = "Retrieve the study without a filter, or name its series by their UIDs."
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_UID_CHARACTERS_MAX = 64
 _FEW_INSTANCES = 64
 """Up to here one more question costs more than the SOP class of each instance: Orthanc takes 0.2 ms
 to look one up."""
@@ -102,6 +106,8 @@ class _Survey:
         self._modalities: set[str] = set()
         self._study_classes: frozenset[str] = frozenset()
         self._study_count: int | None = None
+        self._nameless = dict.fromkeys((Level.SERIES, Level.IMAGE), 0)
+        """Answers without the UID of their level, or that cannot be read at all."""
 
     def take(self) -> Inventory:
         if self._context.abstract_syntax in PATIENT_ROOT:
@@ -118,6 +124,7 @@ class _Survey:
         self._ask_of_study()
         instances = self._study_wide()
         if instances is None:
+            self._nameless[Level.IMAGE] = 0
             instances = [i for series in self._counts for i in self._in_series(series)]
         return self._inventory(instances)
 
@@ -186,7 +193,9 @@ class _Survey:
             answer |= _DESCRIPTION
         for match in self._find(Level.SERIES, keys, answer):
             series_uid = match.get(tags.SERIES_INSTANCE_UID)
-            if series_uid and (not self._narrowed or series_uid in self._narrowed):
+            if not series_uid:
+                self._count_nameless(Level.SERIES, match)
+            elif not self._narrowed or series_uid in self._narrowed:
                 self._choose(series_uid, match)
 
     def _choose(self, series_uid: str, match: Mapping[int, str]) -> None:
@@ -220,7 +229,7 @@ class _Survey:
         try:
             for match in self._find(Level.STUDY, asked, frozenset(asked)):
                 told = match.get(tags.SOP_CLASSES_IN_STUDY, "").split("\\")
-                self._study_classes |= frozenset(filter(None, told))
+                self._study_classes |= frozenset(filter(None, map(_class_uid, told)))
                 self._study_count = _count(match, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
         except OperationFailed:
             self._study_classes, self._study_count = frozenset(), None
@@ -276,17 +285,26 @@ class _Survey:
         seen: set[str] = set()
         for match in self._find(Level.IMAGE, asked, _IMAGE_ANSWER):
             uid = match.get(tags.SOP_INSTANCE_UID, "")
-            if uid and uid not in seen:
+            if not uid:
+                self._count_nameless(Level.IMAGE, match)
+            elif uid not in seen:
                 seen.add(uid)
                 yield ListedInstance(
                     series_instance_uid=match.get(tags.SERIES_INSTANCE_UID, ""),
                     sop_instance_uid=uid,
-                    sop_class_uid=match.get(tags.SOP_CLASS_UID) or None,
+                    sop_class_uid=_class_uid(match.get(tags.SOP_CLASS_UID, "")),
                 )
 
     def _inventory(self, instances: list[ListedInstance]) -> Inventory:
         study_count = self._study_count_wanted()
         announced, doubt = reckon(instances, self._counts_of_whole_series(), study_count)
+        if not doubt and not self._vouched_for(instances):
+            nameless = sum(self._nameless.values())
+            announced += nameless
+            doubt = (
+                f"{count(nameless, 'answer')} to C-FIND without a UID, or that cannot be read, "
+                "left out: the list may be incomplete."
+            )
         if doubt and not instances:
             return self.unlisted(doubt)
         return Inventory(
@@ -303,6 +321,23 @@ class _Survey:
             filtered=bool(self._filter),
             left_out=tuple(self._left_out.values()),
         )
+
+    def _count_nameless(self, level: Level, match: Mapping[int, str]) -> None:
+        """Count an answer that names nothing, unless all that it says is that there is nothing."""
+        self._nameless[level] += not match or any(match.values())
+        self._association.caller.oddities.note(
+            f"The peer answers C-FIND at the {level} level without a UID, or in a way that cannot "
+            "be read; such answers are left out."
+        )
+
+    def _vouched_for(self, instances: Sequence[ListedInstance]) -> bool:
+        """True if no answer was left out that may have named an instance."""
+        if not any(self._nameless.values()) or (self._narrowed and all(self._narrowed.values())):
+            return True
+        if self._study_count == len({each.sop_instance_uid for each in instances}):
+            return True
+        counts = self._counts_of_whole_series().values()
+        return not self._nameless[Level.SERIES] and None not in counts
 
     def _absent(self, instances: Sequence[ListedInstance]) -> Iterator[str]:
         """What was asked for by name, and is not there."""
@@ -349,6 +384,12 @@ def _total(counts: Mapping[str, int | None]) -> int | None:
 
 def _by_series(instance: ListedInstance) -> str:
     return instance.series_instance_uid
+
+
+def _class_uid(text: str) -> str | None:
+    """A SOP Class UID as it can be proposed; None for what is not one."""
+    text = text.strip()
+    return text if len(text) <= _UID_CHARACTERS_MAX and _UID.fullmatch(text) else None
 
 
 def _count(match: Mapping[int, str], tag: int) -> int | None:

@@ -1,5 +1,6 @@
 """DIMSE messages over P-DATA: fragments in, fragments out, on one connection.
 
+What breaks the rules of a message, but leaves it readable, is noted and read.
 A received data set never rests here: its bytes go from the connection's buffer straight to the
 consumer, so an object of any size costs no more memory than the buffer. Source: PS3.8 section 9.3.5
 and annex E (message control header), PS3.7 section 6.3.
@@ -7,12 +8,14 @@ and annex E (message control header), PS3.7 section 6.3.
 
 import struct
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 from dicom_retrieve_tui.errors import AssociationAborted, ProtocolError
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.connection import Connection
+from dicom_retrieve_tui.network.oddities import Oddities
 
 P_DATA_TF = 0x04
 A_RELEASE_RQ = 0x05
@@ -41,8 +44,23 @@ _PIECES_MAX = 256
 _PDU_SLACK_BYTES = 12
 """Some peers count the PDU's and the PDV's headers into the maximum, some do not."""
 
+PDU_BYTES_MAX = 1 << 27
+"""Some peers send a whole data set in one PDU, whatever we allowed. It is read in pieces and costs
+no memory; only what claims to be larger than this is taken for garbage."""
+
+STRAY_BYTES_MAX = 1 << 22
+"""Of a data set that belongs to no command: a late identifier, at most."""
+
+_UNSENT_S_MAX = 3.0
+"""How long we wait for a data set that a final response announces, but the peer may not send."""
+_UNSENT_AGAIN_S = 0.3
+"""The same of a peer that has announced one in vain before."""
+
 _DEFAULT_MAX_PDU_BYTES = 16384
 _UNLIMITED_PDU_BYTES = 1 << 17
+
+_LAST_PDU_BYTES_MAX = 32
+"""Of a release or an abort; the standard gives them 4."""
 
 _ABORT_SOURCES = {0: "by its user", 2: "by its provider"}
 _ABORT_REASONS = {
@@ -72,6 +90,10 @@ class PeerReleased(AssociationAborted):
     """The peer asked for an orderly release where we expected a message."""
 
 
+class _NothingCame(Exception):
+    """A data set that was announced did not begin in time."""
+
+
 def _drop(_pieces: Sequence[memoryview]) -> None:
     """Nobody wants a data set yet."""
 
@@ -80,9 +102,18 @@ class MessageStream:
     """Sends and receives DIMSE messages on an established association."""
 
     def __init__(
-        self, connection: Connection, peer_max_pdu_bytes: int, max_pdu_bytes: int = MAX_PDU_BYTES
+        self,
+        connection: Connection,
+        peer_max_pdu_bytes: int,
+        max_pdu_bytes: int = MAX_PDU_BYTES,
+        oddities: Oddities | None = None,
     ) -> None:
-        """Begin, with what each side said that it takes."""
+        """Begin, with what each side said that it takes.
+
+        Args:
+            oddities: Where to note what the peer does in an odd way; None only logs it.
+        """
+        self.oddities = oddities or Oddities()
         self.connection = connection
         self._max_pdu_bytes = max_pdu_bytes
         self._fragment_bytes = (peer_max_pdu_bytes or _UNLIMITED_PDU_BYTES) - 6
@@ -94,6 +125,8 @@ class MessageStream:
         self._pdv_left = 0
         self._pdv_context = 0
         self._pdv_flags = 0
+        self._held = False
+        """The header of the next fragment has been read, and its payload has not."""
         self._pieces: list[memoryview] = []
         """Of the data set that is coming in, in the receive buffer, not handed on yet."""
         self._write: Callable[[Sequence[memoryview]], object] = _drop
@@ -126,16 +159,42 @@ class MessageStream:
         """
         self._next_fragment()
         if not self._pdv_flags & _IS_COMMAND:
-            raise ProtocolError("Received a piece of a data set where a command was due.")
+            self._skip_stray_data_set()
         context_id = self._pdv_context
         data = self._take_fragment(b"")
         while not self._pdv_flags & _IS_LAST:
             self._next_fragment()
-            if not self._pdv_flags & _IS_COMMAND or self._pdv_context != context_id:
+            if not self._pdv_flags & _IS_COMMAND:
                 raise ProtocolError("Received a command set that is mixed with something else.")
             data = self._take_fragment(data)
         self.received_commands += 1
-        return context_id, command_set.decode(data)
+        command = command_set.decode(data)
+        if command.oddity:
+            self.oddities.note(
+                f"The peer sends command sets with {command.oddity}; that is ignored."
+            )
+        return context_id, command
+
+    def _skip_stray_data_set(self) -> None:
+        """Drop the data set of no command that has begun; the next fragment is a command's.
+
+        It may be one that a response announced, and that came too late to be waited for.
+
+        Raises:
+            ProtocolError: It has no end.
+        """
+        self.oddities.note("The peer sends data sets that belong to no message; they are ignored.")
+        connection, skipped_bytes = self.connection, 0
+        while not self._pdv_flags & _IS_COMMAND:
+            skipped_bytes += self._pdv_left
+            if skipped_bytes > STRAY_BYTES_MAX:
+                raise ProtocolError("Received a piece of a data set where a command was due.")
+            while self._pdv_left:
+                connection.fill(1)
+                take = min(self._pdv_left, connection.have - connection.pos)
+                connection.pos += take
+                self._pdv_left -= take
+            self._next_fragment()
 
     def _take_fragment(self, before: bytes) -> bytes:
         size = self._pdv_left
@@ -166,8 +225,15 @@ class MessageStream:
         self._write, self._pieces = write, []
         while True:
             self._next_fragment()
-            if self._pdv_flags & _IS_COMMAND or self._pdv_context != context_id:
-                raise ProtocolError("Received a data set that is mixed with something else.")
+            if self._pdv_flags & _IS_COMMAND:
+                self.oddities.note("The peer sends data sets without their last fragment.")
+                self._held = True
+                self._hand_on()
+                return
+            if self._pdv_context != context_id:
+                self.oddities.note(
+                    "The peer sends data sets in another presentation context than their commands."
+                )
             left = self._pdv_left
             while left:
                 if connection.pos == connection.have or len(self._pieces) == _PIECES_MAX:
@@ -181,6 +247,43 @@ class MessageStream:
             if self._pdv_flags & _IS_LAST:
                 self._hand_on()
                 return
+
+    def data_set_follows(self, *, patience_s: float | None = None) -> bool:
+        """True once a fragment of a data set has come, whichever way the command announced it.
+
+        False if something else comes, or the peer ends the association or keeps silent: for a
+        response that is known to be the last, a data set that does not come costs nothing else.
+
+        Args:
+            patience_s: How long to wait; by default for as long as such a data set may take.
+
+        Raises:
+            PeerTimeout, Cancelled: There is nothing more to wait for.
+        """
+        if patience_s is None:
+            vain = self.oddities.announces_in_vain
+            patience_s = _UNSENT_AGAIN_S if vain else _UNSENT_S_MAX
+        connection, guard = self.connection, self.connection.guard
+        until_s = monotonic() + patience_s
+
+        def wait(now_s: float) -> None:
+            guard(now_s)
+            if now_s > until_s:
+                raise _NothingCame
+
+        connection.guard = wait
+        try:
+            self._next_fragment()
+            self._held = True
+            if not self._pdv_flags & _IS_COMMAND:
+                return True
+        except (_NothingCame, AssociationAborted):
+            """Whatever it meant to send."""
+        finally:
+            connection.guard = guard
+        self.oddities.announces_in_vain = True
+        self.oddities.note("The peer announces data sets that it does not send.")
+        return False
 
     def _fill(self, need: int) -> None:
         """Have at least `need` unread bytes; they may come in the place of what was read before."""
@@ -212,22 +315,38 @@ class MessageStream:
 
     def _next_fragment(self) -> None:
         """Move to the payload of the next presentation data value."""
+        if self._held:
+            self._held = False
+            return
         connection = self.connection
-        if not self._pdu_left:
-            self._next_p_data()
-        if connection.have - connection.pos < 6:
-            self._fill(6)
-        size, self._pdv_context, self._pdv_flags = _PDV_HEADER.unpack_from(
-            connection.view, connection.pos
-        )
-        connection.pos += 6
-        if size < 2 or size + 4 > self._pdu_left:
-            raise ProtocolError(
-                f"Received a presentation data value of {size} bytes in a PDU that has "
-                f"{self._pdu_left} left."
+        while True:
+            while self._pdu_left < _PDV_HEADER.size:
+                self._skip(self._pdu_left)
+                self._next_p_data()
+            if connection.have - connection.pos < 6:
+                self._fill(6)
+            size, self._pdv_context, self._pdv_flags = _PDV_HEADER.unpack_from(
+                connection.view, connection.pos
             )
+            if size >= 2 and size + 4 <= self._pdu_left:
+                break
+            if size + 4 > self._pdu_left:
+                raise ProtocolError(
+                    f"Received a presentation data value of {size} bytes in a PDU that has "
+                    f"{self._pdu_left} left."
+                )
+            self._skip(size + 4)
+        connection.pos += 6
         self._pdu_left -= size + 4
         self._pdv_left = size - 2
+
+    def _skip(self, length: int) -> None:
+        """Pass over so many bytes of a PDU that are part of no presentation data value."""
+        if length:
+            self.oddities.note("The peer sends presentation data values without content.")
+            self._fill(length)
+            self.connection.pos += length
+            self._pdu_left -= length
 
     def _next_p_data(self) -> None:
         connection = self.connection
@@ -239,24 +358,34 @@ class MessageStream:
             if kind != P_DATA_TF:
                 raise self._interruption(kind, length)
             if length > self._max_pdu_bytes + _PDU_SLACK_BYTES:
-                raise ProtocolError(
-                    f"{connection.peer} announced a PDU of {length} bytes; "
-                    f"we allowed {self._max_pdu_bytes}."
-                )
+                self._allow(length)
             if length:
                 self._pdu_left = length
                 return
 
+    def _allow(self, length: int) -> None:
+        """Note a PDU that is larger than we allowed.
+
+        Raises:
+            ProtocolError: It is larger than any data set in one piece.
+        """
+        if length > PDU_BYTES_MAX:
+            raise ProtocolError(
+                f"{self.connection.peer} announced a PDU of {length} bytes; "
+                f"we allowed {self._max_pdu_bytes}."
+            )
+        self.oddities.note(
+            f"The peer sends PDUs larger than the {self._max_pdu_bytes:,} bytes that we allowed."
+        )
+
     def _interruption(self, kind: int, length: int) -> AssociationAborted | ProtocolError:
         """What it means that a PDU other than P-DATA came."""
         connection = self.connection
-        if length == 4 and kind in {A_RELEASE_RQ, A_RELEASE_RP, A_ABORT}:
-            connection.fill(4)
-            source, reason = (
-                connection.view[connection.pos + 2],
-                connection.view[connection.pos + 3],
-            )
-            connection.pos += 4
+        if length <= _LAST_PDU_BYTES_MAX and kind in {A_RELEASE_RQ, A_RELEASE_RP, A_ABORT}:
+            connection.fill(length)
+            body = bytes(connection.view[connection.pos : connection.pos + length])
+            source, reason = body[2:4].ljust(2, b"\0")
+            connection.pos += length
             if kind == A_ABORT:
                 return PeerAborted(
                     f"{connection.peer} aborted the association {abort_words(source, reason)}."

@@ -1,7 +1,7 @@
 """A-ASSOCIATE: what we propose, and what was accepted. Source: PS3.8 section 7.1."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import AssociationRejected, ProtocolError
 from dicom_retrieve_tui.model.implementation import (
@@ -9,6 +9,11 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_VERSION_NAME,
 )
 from dicom_retrieve_tui.model.security import UserIdentity
+from dicom_retrieve_tui.model.sop_classes import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TRANSFER_SYNTAXES,
+    preferred_syntax,
+)
 from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdus as pdus
@@ -50,6 +55,8 @@ class Acceptance:
     """The peer says that it has taken note of the user; many take none, and say nothing."""
     implementation: str = ""
     """What the peer calls its software, cleaned for the screen."""
+    oddities: tuple[str, ...] = ()
+    """What of the answer breaks the standard, in sentences; each cost at most its context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +66,12 @@ class AssociateRequest:
     calling_ae_title: str
     called_ae_title: str
     contexts: tuple[Context, ...]
-    """The contexts that we accept, each with the first transfer syntax proposed for it."""
+    """The contexts that we accept, each with the best transfer syntax proposed for it."""
     peer_max_pdu_bytes: int
     reply: bytes
     """The A-ASSOCIATE-AC to send."""
+    oddities: tuple[str, ...] = ()
+    """What of the request breaks the standard, in sentences; each cost at most its context."""
 
 
 def encode_request(
@@ -94,10 +103,11 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
     """Read an A-ASSOCIATE-AC that answers `proposals`.
 
     Contexts count as accepted whether or not the peer answered our role selection: some that send
-    instances all the same leave the answer out.
+    instances all the same leave the answer out. A context that is answered in a way that was not
+    proposed loses only itself.
 
     Raises:
-        ProtocolError: The bytes are no A-ASSOCIATE-AC, or accept what was not proposed.
+        ProtocolError: The bytes are no A-ASSOCIATE-AC.
     """
     try:
         acceptance = pdus.decode(pdu)
@@ -105,34 +115,56 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
         raise ProtocolError(
             f"The peer sent an A-ASSOCIATE-AC that cannot be read: {error}."
         ) from error
+    contexts: dict[int, Context] = {}
+    oddities = [_malformed("A-ASSOCIATE-AC", each) for each in acceptance.oddities]
+    for answer in acceptance.contexts:
+        if answer.result == pdus.ACCEPTANCE:
+            context, oddity = _accepted(answer, proposals)
+            if context is not None:
+                contexts.setdefault(context.context_id, context)
+            oddities += filter(None, [oddity])
     return Acceptance(
-        contexts=tuple(
-            _accepted(context, proposals)
-            for context in acceptance.contexts
-            if context.result == pdus.ACCEPTANCE
-        ),
+        contexts=tuple(contexts.values()),
         peer_max_pdu_bytes=acceptance.user.max_pdu_bytes,
         scp_roles=frozenset(acceptance.user.scp_roles),
         confirms_user=acceptance.user.confirms_user,
         implementation=clean_text(acceptance.user.implementation_version_name),
+        oddities=tuple(oddities[:_ODDITIES_MAX]),
     )
 
 
-def _accepted(context: WireContext, proposals: tuple[Proposal, ...]) -> Context:
-    context_id, syntaxes = context.context_id, context.transfer_syntaxes
+def _malformed(name: str, how: str) -> str:
+    return f"The peer sent an {name} that is malformed: {how}."
+
+
+def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Context | None, str]:
+    """The context that an answer accepts, None if it is of no use; and what is odd about it."""
+    context_id = answer.context_id
     index = context_id // 2
-    if context_id % 2 == 0 or index >= len(proposals) or not syntaxes:
-        raise ProtocolError(f"The peer accepted context {context_id}, which was not proposed.")
-    proposal = proposals[index]
-    if syntaxes[0] != proposal.transfer_syntax:
-        raise ProtocolError(
-            f"The peer accepted context {context_id} with transfer syntax "
-            f"{clean_text(syntaxes[0], _UID_CHARACTERS_MAX)}, but {proposal.transfer_syntax} was "
-            "proposed."
+    if context_id % 2 == 0 or index >= len(proposals):
+        return None, (
+            f"The peer accepted presentation context {context_id}, which was not proposed; "
+            "it is ignored."
         )
-    return Context(context_id, proposal.abstract_syntax, proposal.transfer_syntax)
+    proposal = proposals[index]
+    # Each context proposes a single syntax: an answer that leaves it out can mean no other.
+    syntax = answer.transfer_syntaxes[0] if answer.transfer_syntaxes else ""
+    context = Context(context_id, proposal.abstract_syntax, proposal.transfer_syntax)
+    if syntax == proposal.transfer_syntax:
+        return context, ""
+    what = f"The peer accepted presentation context {context_id} ({proposal.abstract_syntax})"
+    if not syntax:
+        return context, f"{what} without a transfer syntax; it is taken as proposed."
+    what += (
+        f" with transfer syntax {clean_text(syntax, _UID_CHARACTERS_MAX)}, but "
+        f"{proposal.transfer_syntax} was proposed"
+    )
+    if proposal.as_scp and syntax in TRANSFER_SYNTAXES:
+        return replace(context, transfer_syntax=syntax), f"{what}; instances may come in it."
+    return None, f"{what}; it is ignored."
 
 
+_ODDITIES_MAX = 8
 _UID_CHARACTERS_MAX = 64
 
 
@@ -193,41 +225,61 @@ _REJECTION_HINTS = {
 
 
 def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateRequest:
-    """Read an A-ASSOCIATE-RQ and accept every context in it with its first transfer syntax.
+    """Read an A-ASSOCIATE-RQ and accept every context in it that can be read.
 
-    Only Storage SCUs have business with our SCP, and they list the syntax they hold first.
+    Only Storage SCUs have business with our SCP. A context without an abstract or a transfer syntax
+    is rejected alone. Of several transfer syntaxes, see `model.sop_classes.preferred_syntax`.
 
     Raises:
         ProtocolError: The bytes are no A-ASSOCIATE-RQ.
     """
     try:
         request = pdus.decode(pdu)
-        contexts = tuple(_first_syntax(context) for context in request.contexts)
     except ProtocolError as error:
         raise ProtocolError(f"Received an A-ASSOCIATE-RQ that cannot be read: {error}.") from error
+    proposed: dict[int, WireContext] = {}
+    for context in request.contexts:
+        proposed.setdefault(context.context_id, context)
+    answers = [_answer(context) for context in proposed.values()]
+    pairs = tuple(zip(proposed.values(), answers, strict=True))
+    rejected = [answer.context_id for answer in answers if answer.result != pdus.ACCEPTANCE]
+    oddities = [_malformed("A-ASSOCIATE-RQ", each) for each in request.oddities]
+    oddities += [
+        f"The peer proposed presentation context {number} without a syntax; it is rejected alone."
+        for number in rejected
+    ]
     reply = Associate(
         # Sent back as they came. Source: PS3.8 Table 9-17.
         called_ae_title=request.called_ae_title,
         calling_ae_title=request.calling_ae_title,
-        contexts=tuple(
-            WireContext(context.context_id, pdus.ACCEPTANCE, "", (context.transfer_syntax,))
-            for context in contexts
-        ),
+        contexts=tuple(answers),
         user=_about_us(max_pdu_bytes),
     )
     return AssociateRequest(
         calling_ae_title=request.calling_ae_title,
         called_ae_title=request.called_ae_title,
-        contexts=contexts,
+        contexts=tuple(
+            Context(asked.context_id, asked.abstract_syntax, answer.transfer_syntaxes[0])
+            for asked, answer in pairs
+            if answer.result == pdus.ACCEPTANCE
+        ),
         peer_max_pdu_bytes=request.user.max_pdu_bytes,
         reply=pdus.encode(pdus.A_ASSOCIATE_AC, reply),
+        oddities=tuple(oddities[:_ODDITIES_MAX]),
     )
 
 
-def _first_syntax(context: WireContext) -> Context:
-    if not (context.abstract_syntax and context.transfer_syntaxes):
-        raise ProtocolError(f"its context {context.context_id} lacks a syntax")
-    return Context(context.context_id, context.abstract_syntax, context.transfer_syntaxes[0])
+def _answer(context: WireContext) -> WireContext:
+    """How we answer a proposed context."""
+    if not context.abstract_syntax:
+        result = pdus.NO_ABSTRACT_SYNTAX
+    elif not context.transfer_syntaxes:
+        result = pdus.NO_TRANSFER_SYNTAX
+    else:
+        syntax = preferred_syntax(context.transfer_syntaxes)
+        return WireContext(context.context_id, pdus.ACCEPTANCE, "", (syntax,))
+    # Of a rejected context the syntax has no meaning, but some miss it. Source: PS3.8 Table 9-18.
+    return WireContext(context.context_id, result, "", (IMPLICIT_VR_LITTLE_ENDIAN,))
 
 
 def _about_us(

@@ -12,6 +12,8 @@ from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.clocks import AnswerGuard
+from dicom_retrieve_tui.network.command_set import Command
+from dicom_retrieve_tui.network.messages import MessageStream
 from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.services import FIND, VERIFICATION
 
@@ -89,6 +91,11 @@ def c_find(
         answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
         if answer.status not in _PENDING:
             break
+        if not answer.identifier:
+            association.caller.oddities.note(
+                "The peer sends Pending responses to C-FIND without an identifier."
+            )
+            continue
         _note(association, level, answer.identifier, seen)
         handed_s = monotonic()
         yield answer.identifier
@@ -125,11 +132,7 @@ def _note(association: Association, level: Level, identifier: bytes, seen: set[i
 
 
 def _names_one(identifier: bytes, level: Level) -> bool:
-    """True for the identifier of a match, which has the unique key of its level.
-
-    Raises:
-        ProtocolError: The bytes are no data set.
-    """
+    """True for the identifier of a match, which has the unique key of its level."""
     unique = _UNIQUE_KEYS[level]
     return bool(identifiers.decode_identifier(identifier, frozenset({unique})).get(unique))
 
@@ -175,18 +178,40 @@ class _Answer(NamedTuple):
 
 
 def _answer(association: Association, field: int, message_id: int, operation: str) -> _Answer:
-    """Wait for the next response to `message_id`."""
+    """Wait for the next response to `message_id`; one to no message is taken for that.
+
+    Raises:
+        ProtocolError: It is no response, or has no status.
+    """
     stream = association.stream
     while True:
         context_id, command = stream.receive_command()
-        identifier = stream.receive_identifier(context_id) if command.has_data_set else b""
         status = command.number(cs.STATUS)
+        pending = status in _PENDING
+        identifier = receive_identifier(stream, context_id, command, pending=pending)
         if command.field != field or status is None:
             raise ProtocolError(
                 f"{association.peer} did not answer our {operation} with a response."
             )
-        if command.number(cs.MESSAGE_ID_RESPONDED_TO) == message_id:
+        if command.number(cs.MESSAGE_ID_RESPONDED_TO) in {message_id, None}:
             return _Answer(status, command.comment, identifier)
+
+
+def receive_identifier(
+    stream: MessageStream, context_id: int, command: Command, *, pending: bool
+) -> bytes:
+    """Receive the identifier that comes with a response; empty if there is none.
+
+    A final response that announces an identifier may come without; it is final all the same.
+
+    Raises:
+        PeerError, Cancelled: A pending one ended in the middle.
+    """
+    if not command.has_data_set or (not pending and not command.says_if_data_set):
+        return b""
+    if not pending and not stream.data_set_follows():
+        return b""
+    return stream.receive_identifier(context_id)
 
 
 def _failure(association: Association, operation: str, answer: _Answer) -> OperationFailed:

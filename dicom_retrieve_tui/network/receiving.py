@@ -94,7 +94,10 @@ def receive_instance(
         stream.connection.activity = activity
         # A small instance comes with its command, before anybody knew whose it is.
         activity.arriving[id(stream)] = activity.last_byte_s = monotonic()
-        failure = _take_data_set(stream, context_id, incoming, activity) or failure
+        if command.has_data_set or stream.data_set_follows():
+            failure = _take_data_set(stream, context_id, incoming, activity) or failure
+        else:
+            failure = InstanceUnfit("C-STORE without a data set.", status=CANNOT_UNDERSTAND)
         status = 0x0000
         if incoming is not None and failure is None:
             try:
@@ -156,8 +159,6 @@ def _offer(contexts: Mapping[int, Context], context_id: int, command: Command) -
             f"Instance on presentation context {context_id}, which was not accepted.",
             status=SOP_CLASS_NOT_SUPPORTED,
         )
-    if not command.has_data_set:
-        raise InstanceUnfit("C-STORE request without a data set.", status=CANNOT_UNDERSTAND)
     offer = InstanceOffer(
         sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID),
         sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.network.clocks import AnswerGuard
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.messages import PeerAborted
 from dicom_retrieve_tui.network.negotiation import Context
+from dicom_retrieve_tui.network.query import receive_identifier
 from dicom_retrieve_tui.network.receiving import (
     SOP_CLASS_NOT_SUPPORTED,
     Incoming,
@@ -122,13 +123,14 @@ class _Conversation:
                 stream, self._association.contexts, context_id, command, self._receiver
             )
             return None
-        identifier = stream.receive_identifier(context_id) if command.has_data_set else b""
+        pending = command.number(cs.STATUS) in _PENDING
+        identifier = receive_identifier(stream, context_id, command, pending=pending)
         if command.field != response_field:
             raise ProtocolError(
                 f"{self._association.peer} sent a message with command field "
                 f"{_hex(command.field)} where {_hex(response_field)} was due."
             )
-        if command.number(cs.MESSAGE_ID_RESPONDED_TO) != self._message_id:
+        if command.number(cs.MESSAGE_ID_RESPONDED_TO) not in {self._message_id, None}:
             return None  # the answer to something that nobody asked; the real one may follow
         response = self._response(command, identifier)
         if response.status in _PENDING:
@@ -140,7 +142,11 @@ class _Conversation:
         status = command.number(cs.STATUS)
         if status is None:
             raise ProtocolError(f"{self._association.peer} sent a response without a status.")
-        failed = identifiers.failed_sop_instance_uids(identifier) if identifier else ()
+        failed = identifiers.failed_sop_instance_uids(identifier)
+        if identifier and not failed and status not in _PENDING:
+            self._association.caller.oddities.note(
+                "The peer sends a list of failed instances that cannot be read."
+            )
         return FinalResponse(
             status=status,
             remaining=command.number(cs.REMAINING),

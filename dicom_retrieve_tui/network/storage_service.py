@@ -28,6 +28,7 @@ from dicom_retrieve_tui.network.clocks import TICK_S, Clocks, Guard, within
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
+from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.receiving import receive_instance
 from dicom_retrieve_tui.network.refusals import Refusals
 from dicom_retrieve_tui.network.visitors import Visitor
@@ -52,6 +53,7 @@ class StorageService:
         tls: "TlsServer | None",
         max_pdu_bytes: int,
         refusals: Refusals,
+        oddities: Oddities,
         stop: CancelToken,
     ) -> None:
         """Prepare to serve.
@@ -61,6 +63,7 @@ class StorageService:
             tls: Whoever calls must speak TLS; None: must not.
             max_pdu_bytes: Largest PDU that a caller may send.
             refusals: Told of whoever is sent away.
+            oddities: Where to note what a caller does in an odd way.
             stop: Ends all that is under way.
         """
         self._receiver = receiver
@@ -69,6 +72,7 @@ class StorageService:
         self._max_pdu_bytes = max_pdu_bytes
         self._admission = admission
         self._refusals = refusals
+        self._oddities = oddities
         self._stop = stop
 
     def serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
@@ -121,10 +125,14 @@ class StorageService:
         connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"
         _LOG.debug("%s opened an association with %d contexts", connection.peer,
                    len(request.contexts))  # fmt: skip
+        for oddity in request.oddities:
+            self._oddities.note(oddity)
         connection.guard = self._idle_guard(connection)
         connection.send(request.reply)
-        limit_bytes = self._max_pdu_bytes
-        return MessageStream(connection, request.peer_max_pdu_bytes, limit_bytes), request
+        stream = MessageStream(
+            connection, request.peer_max_pdu_bytes, self._max_pdu_bytes, self._oddities
+        )
+        return stream, request
 
     def _receive(self, stream: MessageStream, request: AssociateRequest) -> None:
         contexts = {context.context_id: context for context in request.contexts}

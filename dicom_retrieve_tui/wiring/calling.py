@@ -6,13 +6,20 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.association import Caller
 from dicom_retrieve_tui.network.clocks import Clocks
+from dicom_retrieve_tui.network.oddities import Oddities
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsClient
 
 
-def caller_for(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Caller:
-    """Whom to call, as whom, and how it is protected."""
+def caller_for(
+    settings: Settings, clocks: Clocks, cancel: CancelToken, oddities: Oddities | None = None
+) -> Caller:
+    """Whom to call, as whom, and how it is protected.
+
+    Args:
+        oddities: Where to note what the PACS does in an odd way; None only logs it.
+    """
     return Caller(
         peer=settings.peer,
         calling_ae_title=settings.calling_ae_title,
@@ -22,6 +29,7 @@ def caller_for(settings: Settings, clocks: Clocks, cancel: CancelToken) -> Calle
         user=settings.user,
         query_model=settings.query_model,
         max_pdu_bytes=settings.max_pdu_bytes,
+        oddities=oddities or Oddities(),
     )
 
 

@@ -9,6 +9,7 @@ from dicom_retrieve_tui.network.admission import Reception
 from dicom_retrieve_tui.network.callers import Callers
 from dicom_retrieve_tui.network.clocks import Clocks, within
 from dicom_retrieve_tui.network.host_names import address_towards
+from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 
 if TYPE_CHECKING:
@@ -16,9 +17,18 @@ if TYPE_CHECKING:
 
 
 def listen(
-    clocks: Clocks, settings: Settings, plan: Plan, cancel: CancelToken, reception: Reception
+    clocks: Clocks,
+    settings: Settings,
+    plan: Plan,
+    cancel: CancelToken,
+    reception: Reception,
+    *,
+    oddities: Oddities | None = None,
 ) -> StorageScp:
     """Be ready to be called, by those who may; entering the context takes calls.
+
+    Args:
+        oddities: Where to note what a caller does in an odd way; None only logs it.
 
     Raises:
         ConfigError: The port cannot be bound, or a name is unknown.
@@ -42,6 +52,7 @@ def listen(
         port=port,
         tls=tls_server(settings),
         max_pdu_bytes=settings.max_pdu_bytes,
+        oddities=oddities,
     )
 
 

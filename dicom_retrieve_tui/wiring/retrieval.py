@@ -1,7 +1,7 @@
 """A retrieval, steered or not, and the survey of what there would be to retrieve."""
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, nullcontext
 
 from dicom_retrieve_tui.engine.desk import Desk
@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.status import try_c_move
 from dicom_retrieve_tui.network.clocks import Clocks
+from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.pacs import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.storage.permissions import Permissions
@@ -120,7 +121,7 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
 def _run(
     plan: Plan, settings: Settings, clocks: Clocks, outbox: deque[Event], cancel: CancelToken
 ) -> Run:
-    caller = caller_for(settings, clocks, cancel)
+    caller = caller_for(settings, clocks, cancel, _oddities(outbox.append))
     return Run(
         plan=plan,
         peer_name=str(settings.peer),
@@ -136,10 +137,17 @@ def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
         outbox.append(Noted(study_instance_uid=None, text=words))
 
 
+def _oddities(emit: Callable[[Event], None]) -> Oddities:
+    """Notes what a peer does in an odd way as minor events."""
+    return Oddities(lambda text: emit(Noted(study_instance_uid=None, text=text, minor=True)))
+
+
 def _storage_scp(
     desk: Desk, clocks: Clocks, settings: Settings, plan: Plan, cancel: CancelToken
 ) -> StorageScp | None:
-    return None if settings.listen is None else listen(clocks, settings, plan, cancel, desk)
+    if settings.listen is None:
+        return None
+    return listen(clocks, settings, plan, cancel, desk, oddities=_oddities(desk.emit))
 
 
 def _reachable_at(

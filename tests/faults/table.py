@@ -56,6 +56,11 @@ TITLES = {
     44: "A store association that is never released",
     85: "Six runs at once in one folder",
     67: "Zeros in a file after a power cut",
+    74: "A presentation context that is answered in a way that was not proposed",
+    75: "Foreign elements in a command set",
+    76: "A match without an identifier, or with one that cannot be read",
+    77: "A PDU larger than allowed, an empty value, a data set in another context",
+    78: "A data set that is announced and not sent",
 }
 
 _PREFACE = """# Faults

@@ -159,23 +159,85 @@ def test_padding_and_unknown_items_are_passed_over() -> None:
     assert acceptance.peer_max_pdu_bytes == 0x4000
 
 
+_PROPOSED = (
+    Proposal("1.2.3", "1.2.840.10008.1.2", as_scp=True),
+    Proposal("1.2.4", "1.2.840.10008.1.2.1"),
+)
+_GOOD = b"\x21\0\0\x19\x01\0\0\0\x40\0\0\x11" + b"1.2.840.10008.1.2"
+
+
 @pytest.mark.parametrize(
     ("items", "words"),
     [
         (b"\x21\0\0", "ends inside an item"),
-        (b"\x21\0\0\x09\1\0\0\0", "item 0x21 claims 9 bytes where 4 are left"),
+        (b"\x21\0\0\x09\3\0\0\0", "item 0x21 claims 9 bytes where 4 are left"),
+        (b"\x21\0\0\x09\3\0\0\0\x40\0\0\x05x", "item 0x40 claims 5 bytes where 1 are left"),
         (b"\x21\0\0\2\1\0", "a presentation context without an ID"),
         (b"\x50\0\0\6\x51\0\0\2\0\0", "maximum length has 2 bytes"),
-        (b"\x21\0\0\4\1\0\0\0", "accepted context 1, which was not proposed"),
-        (b"\x21\0\0\x0d\1\0\0\0\x40\0\0\x05\x1b[2J.", "with transfer syntax [2J."),
+        (b"\x21\0\0\4\4\0\0\0", "accepted presentation context 4, which was not proposed"),
+        (b"\x21\0\0\4\x63\0\0\0", "accepted presentation context 99, which was not proposed"),
+        (b"\x21\0\0\x0d\3\0\0\0\x40\0\0\x05\x1b[2J.", "with transfer syntax [2J."),
+        (b"\x21\0\0\4\3\0\0\0", "without a transfer syntax; it is taken as proposed"),
     ],
 )
-def test_an_acceptance_that_makes_no_sense_is_refused(items: bytes, words: str) -> None:
-    with pytest.raises(ProtocolError) as caught:
-        decode_acceptance(_acceptance(items), (Proposal("1.2.3", "1.2.840.10008.1.2"),))
+def test_an_odd_answer_loses_only_its_own_context(items: bytes, words: str) -> None:
+    acceptance = decode_acceptance(_acceptance(_GOOD + items), _PROPOSED)
 
-    assert words in str(caught.value)
-    assert str(caught.value).isprintable()
+    assert acceptance.contexts[0] == Context(1, "1.2.3", "1.2.840.10008.1.2")
+    (oddity,) = [each for each in acceptance.oddities if words in each]
+    assert oddity.isprintable()
+
+
+def test_a_length_that_cannot_be_read_is_taken_for_the_least_that_all_take() -> None:
+    assert (
+        decode_acceptance(_acceptance(b"\x50\0\0\6\x51\0\0\2\0\0"), ()).peer_max_pdu_bytes == 16384
+    )
+
+
+@pytest.mark.parametrize("length", [0, 73])
+def test_an_acceptance_that_ends_before_its_items_is_refused(length: int) -> None:
+    with pytest.raises(ProtocolError, match=f"ends after {length} of at least 74 bytes"):
+        decode_acceptance(_acceptance(b"")[:length], _PROPOSED)
+
+
+def test_a_context_answered_twice_counts_once() -> None:
+    acceptance = decode_acceptance(_acceptance(_GOOD + _GOOD), _PROPOSED)
+
+    assert acceptance.contexts == (Context(1, "1.2.3", "1.2.840.10008.1.2"),)
+
+
+def test_of_a_storage_context_the_syntax_that_the_peer_names_holds() -> None:
+    other = b"\x21\0\0\x1b\1\0\0\0\x40\0\0\x13" + b"1.2.840.10008.1.2.1"
+
+    acceptance = decode_acceptance(_acceptance(other), _PROPOSED)
+
+    assert acceptance.contexts == (Context(1, "1.2.3", "1.2.840.10008.1.2.1"),)
+    assert "instances may come in it" in acceptance.oddities[0]
+
+
+def test_of_a_query_context_no_other_syntax_will_do() -> None:
+    other = b"\x21\0\0\x19\3\0\0\0\x40\0\0\x11" + b"1.2.840.10008.1.2"
+
+    acceptance = decode_acceptance(_acceptance(other), _PROPOSED)
+
+    assert acceptance.contexts == ()
+    assert "was proposed; it is ignored" in acceptance.oddities[0]
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(st.binary(max_size=40), st.just(0x21) | st.integers(0, 255), st.integers(0, 2))
+def test_no_odd_context_costs_another(body: bytes, kind: int, at: int) -> None:
+    """Whatever an item holds, as long as its own length is true."""
+    odd = struct.pack(">BxH", kind, len(body)) + body
+    second = _GOOD.replace(b"\x21\0\0\x19\x01", b"\x21\0\0\x19\x05")
+    items = [_GOOD, second]
+    items.insert(at, odd)
+    proposals = (*_PROPOSED, Proposal("1.2.5", "1.2.840.10008.1.2", as_scp=True))
+
+    contexts = decode_acceptance(_acceptance(b"".join(items)), proposals).contexts
+
+    own = body[:1] in {b"\1", b"\5"}  # it answers for the same context, and may come first
+    assert own or {cx.context_id for cx in contexts} >= {1, 5}
 
 
 @pytest.mark.parametrize(("answer", "confirmed"), [(b"\x59\0\0\2\0\0", True), (b"", False)])
@@ -189,18 +251,44 @@ def test_an_acceptance_says_whether_the_user_was_taken_note_of(
 
 
 def test_a_request_cannot_make_us_accept_a_context_without_a_syntax() -> None:
-    request = pdus.encode(
+    request = _request(
+        pdus.WireContext(1, 0, "1.2.4", ("1.2.840.10008.1.2",)),
+        pdus.WireContext(3, 0, "1.2.3", ()),
+        pdus.WireContext(5, 0, "", ("1.2.840.10008.1.2",)),
+    )
+
+    read = decode_request(request)
+    reply = A_ASSOCIATE_AC()
+    reply.decode(read.reply)
+
+    assert read.contexts == (Context(1, "1.2.4", "1.2.840.10008.1.2"),)
+    assert [(cx.context_id, cx.result) for cx in reply.presentation_context] == [
+        (1, 0),
+        (3, 4),
+        (5, 3),
+    ]
+    assert len(read.oddities) == 2
+
+
+def test_our_storage_scp_takes_the_syntax_that_loses_nothing() -> None:
+    request = _request(
+        pdus.WireContext(1, 0, "1.2.4", ("1.2.840.10008.1.2.2", "1.2.840.10008.1.2")),
+        pdus.WireContext(1, 0, "1.2.5", ("1.2.840.10008.1.2.1",)),
+    )
+
+    assert decode_request(request).contexts == (Context(1, "1.2.4", "1.2.840.10008.1.2"),)
+
+
+def _request(*contexts: pdus.WireContext) -> bytes:
+    return pdus.encode(
         pdus.A_ASSOCIATE_RQ,
         pdus.Associate(
             called_ae_title="US",
             calling_ae_title="THEM",
-            contexts=(pdus.WireContext(3, 0, "1.2.3", ()),),
+            contexts=contexts,
             user=pdus.UserInformation(),
         ),
     )
-
-    with pytest.raises(ProtocolError, match="its context 3 lacks a syntax"):
-        decode_request(request)
 
 
 def _primitive(max_pdu_bytes: int) -> A_ASSOCIATE:

@@ -28,6 +28,7 @@ from dicom_retrieve_tui.network.negotiation import (
     decode_request,
     encode_request,
 )
+from dicom_retrieve_tui.network.oddities import Oddities
 from tests.peers import wire
 
 _PATIENCE_S = 10.0
@@ -50,8 +51,16 @@ def _connected(data: bytes) -> tuple[Connection, socket.socket]:
 
 def _read_messages(data: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> tuple[PeerError, int]:
     """What ended the reading of `data`, and how many bytes data sets had until then."""
+    return _read_noting(data, max_pdu_bytes)[:2]
+
+
+def _read_noting(
+    data: bytes, max_pdu_bytes: int = MAX_PDU_BYTES
+) -> tuple[PeerError, int, list[str]]:
+    """The same, and what was noted."""
     connection, theirs = _connected(data)
-    stream = MessageStream(connection, 16384, max_pdu_bytes)
+    noted: list[str] = []
+    stream = MessageStream(connection, 16384, max_pdu_bytes, Oddities(noted.append))
     taken = 0
 
     def take(pieces: Sequence[memoryview]) -> None:
@@ -64,7 +73,7 @@ def _read_messages(data: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> tuple[Pee
             if command.has_data_set:
                 stream.receive_data_set(context_id, take)
     except PeerError as error:
-        return error, taken
+        return error, taken, noted
     finally:
         connection.close()
         theirs.close()
@@ -166,27 +175,73 @@ def test_no_bytes_make_the_reader_hold_more_than_its_buffer(data: bytes) -> None
     assert peak_bytes < BUFFER_BYTES + _BEYOND_BUFFER_BYTES
 
 
-@pytest.mark.parametrize("length", [MAX_PDU_BYTES + 13, 1 << 30, 0xFFFFFFFF])
-def test_a_pdu_longer_than_we_allow_ends_the_reading_at_its_header(length: int) -> None:
+@pytest.mark.parametrize("length", [messages.PDU_BYTES_MAX + 1, 1 << 30, 0xFFFFFFFF])
+def test_a_pdu_longer_than_any_data_set_ends_the_reading_at_its_header(length: int) -> None:
     error, _ = _read_messages(struct.pack(">BBL", 4, 0, length))
 
     assert isinstance(error, ProtocolError)
     assert str(error) == f"PEER announced a PDU of {length} bytes; we allowed {MAX_PDU_BYTES}."
 
 
-def test_what_we_told_the_peer_is_the_limit() -> None:
-    fits, too_long = struct.pack(">BBL", 4, 0, 4096), struct.pack(">BBL", 4, 0, 8192)
+def test_a_pdu_longer_than_we_allowed_is_noted_and_read() -> None:
+    data = bytes(20_000)
 
-    assert isinstance(_read_messages(fits, 4096)[0], AssociationAborted)
-    assert "8192 bytes; we allowed 4096" in str(_read_messages(too_long, 4096)[0])
+    error, taken, noted = _read_noting(wire.p_data(1, 3, _STORE) + wire.p_data(1, 2, data), 4096)
+
+    assert isinstance(error, AssociationAborted)
+    assert taken == len(data)
+    assert noted == ["The peer sends PDUs larger than the 4,096 bytes that we allowed."]
 
 
-@pytest.mark.parametrize("size", [0, 1, 95, 1 << 30])
+@pytest.mark.parametrize("size", [95, 1 << 30])
 def test_a_value_that_does_not_fit_into_its_pdu_ends_the_reading(size: int) -> None:
     error, _ = _read_messages(struct.pack(">BBLLBB", 4, 0, 98, size, 1, 3) + bytes(92))
 
     assert isinstance(error, ProtocolError)
     assert f"presentation data value of {size} bytes in a PDU that has 98 left" in str(error)
+
+
+_ECHO = wire.command(sop_class="1.2", field=0x30, message_id=1, data_set_type=0x0101)
+_STORE = wire.command(sop_class="1.2", field=1, message_id=1, data_set_type=1)
+
+
+def _value(payload: bytes, flags: int) -> bytes:
+    return struct.pack(">LBB", len(payload) + 2, 1, flags) + payload
+
+
+@pytest.mark.parametrize(
+    ("data", "taken", "words"),
+    [
+        (wire.p_data(1, 2, b"data"), 0, "belong to no message"),
+        (wire.message(1, _STORE) + wire.p_data(3, 2, b"data"), 4, "another presentation context"),
+        (wire.p_data(1, 3, _STORE) + wire.p_data(1, 0, b"da"), 2, "without their last fragment"),
+        (wire.message(1, _STORE), 0, "without their last fragment"),
+        (wire.p_data(1, 3, _ECHO + b"\0\0\0"), 0, "elements of other groups"),
+        (wire.pdu(4, bytes(4) + _value(_ECHO, 3)), 0, "without content"),
+        (wire.pdu(4, b"\0\0\0\1\1" + _value(_ECHO, 3)), 0, "without content"),
+        (wire.pdu(4, _value(_ECHO, 3) + bytes(5)), 0, "without content"),
+        (wire.pdu(4, bytes(3)), 0, "without content"),
+    ],
+)
+def test_a_small_disorder_is_noted_and_what_follows_is_read(
+    data: bytes, taken: int, words: str
+) -> None:
+    before_the_end = wire.message(1, _ECHO) + wire.pdu(7)
+
+    error, read, noted = _read_noting(data + before_the_end)
+
+    assert isinstance(error, messages.PeerAborted)
+    assert read == taken
+    assert [words in each for each in noted] == [True]
+
+
+def test_a_stray_data_set_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "STRAY_BYTES_MAX", 4096)
+
+    error, _ = _read_messages(wire.p_data(1, 0, bytes(1000)) * 5)
+
+    assert isinstance(error, ProtocolError)
+    assert "a piece of a data set where a command was due" in str(error)
 
 
 def test_a_command_set_without_an_end_is_cut_off() -> None:
@@ -209,24 +264,16 @@ def test_an_identifier_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch
         theirs.close()
 
 
-_ECHO = wire.command(sop_class="1.2", field=0x30, message_id=1, data_set_type=0x0101)
-_STORE = wire.command(sop_class="1.2", field=1, message_id=1, data_set_type=1)
-
-
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (wire.p_data(1, 2, b"data"), "a piece of a data set where a command was due"),
-        (wire.p_data(1, 1, _ECHO[:9]) + wire.p_data(3, 3, _ECHO[9:]), "command set that is mixed"),
         (wire.p_data(1, 1, _ECHO[:9]) + wire.p_data(1, 2, _ECHO[9:]), "command set that is mixed"),
-        (wire.message(1, _STORE) + wire.p_data(3, 2, b"data"), "data set that is mixed"),
-        (wire.message(1, _STORE) + wire.message(1, _ECHO), "data set that is mixed"),
         (wire.p_data(1, 3, _ECHO[:-1]), "garbage at byte"),
-        (wire.p_data(1, 3, _ECHO + b"\0\0\0"), "ends inside an element"),
-        (wire.p_data(1, 3, b"\x08\0\x18\0" + bytes(4)), "garbage at byte 8"),
+        (wire.p_data(1, 3, _ECHO + b"\0\0\1"), "ends inside an element"),
+        (wire.p_data(1, 3, b"\x08\0\x18\0" + bytes(4)), "it has no command field"),
         (wire.pdu(0x99), "a PDU of type 0x99 out of place"),
         (wire.pdu(1, bytes(68)), "a PDU of type 0x01 out of place"),
-        (wire.pdu(7, bytes(5)), "a PDU of type 0x07 out of place"),
+        (wire.pdu(7, bytes(50)), "a PDU of type 0x07 out of place"),
     ],
 )
 def test_what_is_out_of_place_is_named(data: bytes, words: str) -> None:

@@ -5,8 +5,9 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from tests.peers import wire
@@ -119,13 +120,19 @@ class Conversation:
         refused: frozenset[str] = frozenset(),
         max_pdu_bytes: int = 16384,
         version_name: bytes = b"",
+        instead: Mapping[int, bytes] = MappingProxyType({}),
     ) -> None:
-        """Answer with A-ASSOCIATE-AC; contexts for `refused` abstract syntaxes are rejected."""
+        """Answer with A-ASSOCIATE-AC; contexts for `refused` abstract syntaxes are rejected.
+
+        Args:
+            instead: Items to send in the place of the answers to these context IDs.
+        """
 
         def item(kind: int, value: bytes) -> bytes:
             return struct.pack(">BxH", kind, len(value)) + value
 
         results = b"".join(
+            instead.get(number) or
             item(0x21, bytes([number, 0, 3 if abstract in refused else 0, 0])
                  + item(0x40, syntaxes[0].encode()))
             for number, (abstract, syntaxes) in self.contexts.items()

@@ -27,10 +27,12 @@ class RawScu:
         host: str = "127.0.0.1",
         source: str = "",
         tls: ssl.SSLContext | None = None,
+        items: bytes = b"",
     ) -> None:
         """Call.
 
         Args:
+            items: To send in the A-ASSOCIATE-RQ behind the contexts for `classes`.
             source: Which address of this machine to call from; 127.0.0.2 is as good as another.
             tls: None calls without TLS.
         """
@@ -41,7 +43,7 @@ class RawScu:
         try:
             if tls is not None:
                 self.sock = tls.wrap_socket(self.sock, server_hostname=host)
-            self.send(associate_request(self._contexts, called, calling))
+            self.send(associate_request(self._contexts, called, calling, items))
             kind, self.answer = wire.receive_pdu(self.sock)
         except (EOFError, ConnectionError):
             kind, self.answer = 0, b""
@@ -104,7 +106,9 @@ class RawScu:
         self.sock.close()
 
 
-def associate_request(contexts: dict[str, int], called: str, calling: str) -> bytes:
+def associate_request(
+    contexts: dict[str, int], called: str, calling: str, items: bytes = b""
+) -> bytes:
     def item(kind: int, value: bytes) -> bytes:
         return struct.pack(">BxH", kind, len(value)) + value
 
@@ -118,6 +122,7 @@ def associate_request(contexts: dict[str, int], called: str, calling: str) -> by
         struct.pack(">H2x16s16s32x", 1, called.encode().ljust(16), calling.encode().ljust(16))
         + item(0x10, b"1.2.840.10008.3.1.1.1")
         + proposals
+        + items
         + item(0x50, user)
     )
     return wire.pdu(1, body)
