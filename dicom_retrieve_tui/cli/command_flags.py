@@ -15,6 +15,7 @@ from dicom_retrieve_tui.cli.flag_groups import (
     TIMEOUT,
     add_account,
     add_config,
+    add_filter,
     add_general,
     add_how,
     add_protection,
@@ -36,6 +37,7 @@ def retrieve_parser() -> argparse.ArgumentParser:
     )
     add_which(parser)
     add_what(parser)
+    add_filter(parser)
     add_how(parser)
     add_protection(parser)
     add_where(parser)
@@ -123,6 +125,7 @@ def profiles_parser() -> argparse.ArgumentParser:
         group.add_argument(word, nargs="?", metavar=metavar, help=text)
     group.add_argument("--yes", action="store_true", help="remove without asking")
     add_config(group)
+    add_filter(parser)
     add_how(parser)
     add_protection(parser)
     add_where(parser)

@@ -108,6 +108,9 @@ def _split_until(args: argparse.Namespace, search: Search, today: date) -> date 
 
 
 def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    # The search keys stay as they are: a profile has its own --modality, for retrievals.
+    args = argparse.Namespace(**vars(args))
+    args.modality = None
     for key in (*KEYS, "hierarchical"):
         vars(args).setdefault(key, None)
     if names_profile(args.target):

@@ -35,6 +35,18 @@ def add_what(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Which series of what is retrieved."""
+    add_values(
+        parser.add_argument_group(
+            "which series of it", "A series must match all of these, by what the PACS says of it."
+        ),
+        ("--modality", "M[,..]", "the modalities to retrieve, such as CT,PT (all)"),
+        ("--exclude-modality", "M[,..]", "the modalities to leave out, such as SR,KO (none)"),
+        ("--series-description", "GLOB[|..]", "a pattern for all of it: '*T1*|FLAIR*' (any)"),
+    )
+
+
 AE_TITLES = (
     ("--aet", "AET", "our AE title (DICOMRETRIEVE)"),
     ("--called-aet", "AET", "the AE title of the PACS (ANY-SCP)"),

@@ -169,4 +169,5 @@ def _inventory(event: events.StudyInventoried) -> str:
     if not event.listed:
         return f"the PACS counts {said}, but does not list them"
     present = f", {event.present:,} here already" if event.present else ""
-    return f"{said} in {count(event.series, 'series')}{present}"
+    left_out = f", {event.left_out_series:,} more left out" if event.left_out_series else ""
+    return f"{said} in {count(event.series, 'series')}{left_out}{present}"

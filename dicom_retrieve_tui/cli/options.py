@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.series_filter import parse_series_filter
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -152,6 +153,9 @@ def _plan(args: argparse.Namespace, selections: tuple[Selection, ...]) -> Plan:
         listening=args.listen is not None,
         parallel=parallel,
         retries=retries,
+        series_filter=parse_series_filter(
+            args.modality, args.exclude_modality, args.series_description
+        ),
     )
 
 

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.account import Account
+from dicom_retrieve_tui.cli.left_out import modalities_left_out
 from dicom_retrieve_tui.cli.narration import verdict_word
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.surroundings import utc_text
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
 
 
@@ -39,6 +41,7 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
         "method": str(plan.method),
         "move_destination": plan.move_destination,
         "listening": plan.listening,
+        "series_filter": _filter(plan.series_filter),
         "output": str(settings.output),
         "started": utc_text(ending.started),
         "finished": utc_text(ending.finished),
@@ -55,6 +58,7 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
 def _totals(account: Account, options: Options) -> dict[str, object]:
     progress = account.progress
     tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
+    left_out = modalities_left_out(account)
     return {
         "studies": len(account.plan.selections),
         "duplicates_merged": options.duplicates,
@@ -71,6 +75,19 @@ def _totals(account: Account, options: Options) -> dict[str, object]:
         "received_bytes": progress.received_bytes,
         "refused": progress.refused,
         "set_aside": progress.set_aside,
+        "left_out_series": sum(left_out.values()),
+        "left_out_modalities": dict(left_out.most_common()),
+    }
+
+
+def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
+    """The filter by the keys of a profile; None without one."""
+    if not chosen:
+        return None
+    return {
+        "modality": list(chosen.modalities),
+        "exclude_modality": list(chosen.excluded_modalities),
+        "series_description": list(chosen.descriptions),
     }
 
 
@@ -97,6 +114,11 @@ def _study(
         # What is not on our disk may well be on somebody else's: of a delivery we know nothing.
         "missing": [] if options.delivering else list(study.missing),
         "absent": list(account.absent.get(uid, ())),
+        "left_out_series": [
+            {"series_instance_uid": series_uid, "modality": modality}
+            for series_uid, modality in study.left_out
+        ],
+        "undecided_series": list(study.undecided),
         "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
         "set_aside": [
             {

@@ -57,7 +57,8 @@ def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options
     """The sentence, its first word the verdict."""
     came = count(study.stored, "instance")
     words = {
-        "what": subject(order),
+        "order": subject(order),
+        "what": f"the matching series of {subject(order)}" if study.left_out else subject(order),
         "folder": folder_text(options.settings.output),
         "to": options.plan.move_destination,
         "came": came,
@@ -71,6 +72,8 @@ def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options
 
 
 def _template(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+    if verdict is Verdict.COMPLETE and study.no_match:
+        return "no series of {order} matches, so that nothing was retrieved"
     if verdict is Verdict.DELIVERED or options.delivering:
         # A delivery judged complete would be a file that is here: the plain words fit it.
         return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])

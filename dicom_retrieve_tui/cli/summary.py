@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.again import again
+from dicom_retrieve_tui.cli.left_out import left_out_lines
 from dicom_retrieve_tui.cli.listing import listing_total, render_listing
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.sentences import lone_study
@@ -43,8 +44,13 @@ def summarise(account: Account, options: Options, elapsed_s: float) -> list[str]
     ]
     if options.dry_run:
         listing = list(render_listing(account))
-        return _apart(listing, list(_troubles(judged, options)), [listing_total(account)])
-    totals = [*_totals(account, options, elapsed_s), *again(account, options)]
+        totals = [listing_total(account), *left_out_lines(account)]
+        return _apart(listing, list(_troubles(judged, options)), totals)
+    totals = [
+        *_totals(account, options, elapsed_s),
+        *left_out_lines(account),
+        *again(account, options),
+    ]
     if len(judged) == 1:
         order, study, verdict = judged[0]
         lines = [lone_study(order, study, verdict, options)]

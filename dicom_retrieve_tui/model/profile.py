@@ -15,6 +15,7 @@ from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_p
 from dicom_retrieve_tui.model.callers import parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.series_filter import parse_descriptions, parse_modalities
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -74,6 +75,16 @@ def _layout(where: str, text: str) -> None:
         raise ConfigError(f"{where}: {str(error).removeprefix('--layout ')}") from error
 
 
+def _modalities(where: str, text: str) -> None:
+    if text:
+        parse_modalities(where, text)
+
+
+def _descriptions(where: str, text: str) -> None:
+    if text:
+        parse_descriptions(where, text)
+
+
 def _not_empty(where: str, text: str) -> None:
     if not text.strip():
         raise ConfigError(f"{where} is empty; leave it out instead.")
@@ -97,6 +108,9 @@ _KEYS = (
     Key("max_pdu", Kind.WHOLE, str(values.MAX_PDU_BYTES), values.max_pdu_bytes),
     Key("parallel", Kind.WHOLE, str(values.DEFAULT_PARALLEL), values.parallel),
     Key("retries", Kind.WHOLE, str(values.DEFAULT_RETRIES), values.retries),
+    Key("modality", Kind.TEXT, "", _modalities),
+    Key("exclude_modality", Kind.TEXT, "", _modalities),
+    Key("series_description", Kind.TEXT, "", _descriptions),
     Key("output", Kind.TEXT, ".", _not_empty),
     Key("layout", Kind.TEXT, FLAT, _layout),
     Key("tls", Kind.FLAG, values.NO, values.flag),
@@ -112,6 +126,9 @@ _KEYS = (
 )
 KEYS: Mapping[str, Key] = {key.name: key for key in _KEYS}
 """By name, in the order in which they are shown."""
+
+FILTERS = frozenset({"modality", "exclude_modality", "series_description"})
+"""What chooses among series; an empty text wants them all, whatever stands below it."""
 
 SECURITY_FILES = frozenset({"tls_ca", "tls_cert", "tls_key", "passcode_file"})
 PATHS = SECURITY_FILES | {"output"}

@@ -64,6 +64,11 @@ class StudyProgress:
     missing: tuple[str, ...] = ()
     reason: str = ""
 
+    @property
+    def no_match(self) -> bool:
+        """True if the study is there, and the filter left out all of it on purpose."""
+        return bool(self.left_out) and not self.undecided and self.listed and not self.expected
+
 
 @dataclass(slots=True)
 class Progress:

@@ -11,7 +11,6 @@ from fnmatch import translate
 from functools import lru_cache
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.text import check_text
 
 MODALITY_SEPARATOR = ","
 DESCRIPTION_SEPARATOR = "|"
@@ -118,15 +117,16 @@ def parse_series_filter(
         excluded_modalities=_optional(parse_modalities, "--exclude-modality", exclude_modality),
         descriptions=_optional(parse_descriptions, "--series-description", series_description),
     )
-    if fault := modality_conflict(found.modalities, found.excluded_modalities):
-        raise ConfigError(f"--modality and --exclude-modality {fault}; name it in one of them.")
+    if fault := modality_conflict(modality or "", exclude_modality or ""):
+        raise ConfigError(f"--modality and --exclude-modality contradict each other: {fault}.")
     return found
 
 
-def modality_conflict(wanted: tuple[str, ...], excluded: tuple[str, ...]) -> str:
-    """The fault of a modality that is wanted and excluded, as the end of a sentence; or empty."""
-    both = next((each for each in wanted if each in excluded), None)
-    return "" if both is None else f"both name {both}"
+def modality_conflict(wanted: str, excluded: str) -> str | None:
+    """The fault of two lists that name the same modality, as a clause; None if they do not."""
+    named = set(_modalities(wanted))
+    both = next((each for each in _modalities(excluded) if each in named), None)
+    return None if both is None else f"{both} is both wanted and left out"
 
 
 def parse_modalities(where: str, text: str) -> tuple[str, ...]:
@@ -139,16 +139,20 @@ def parse_modalities(where: str, text: str) -> tuple[str, ...]:
     Raises:
         ConfigError: It names none, or something that is not a modality.
     """
-    codes = [each.strip().upper() for each in text.split(MODALITY_SEPARATOR) if each.strip()]
-    for code in codes:
-        if not _MODALITY.fullmatch(code):
-            raise ConfigError(
-                f"{where} {text!r}: {code!r} is not a modality; give codes such as CT or MR, "
-                "separated by commas."
-            )
+    if (fault := modalities_fault(text)) is not None:
+        raise ConfigError(f"{where} {text!r}: {fault}.")
+    return tuple(dict.fromkeys(_modalities(text)))
+
+
+def modalities_fault(text: str) -> str | None:
+    """What is wrong with a list of modalities, as the end of a sentence; None if nothing is."""
+    codes = _modalities(text)
     if not codes:
-        raise ConfigError(f"{where} names no modality; leave it out for all of them.")
-    return tuple(dict.fromkeys(codes))
+        return "it names no modality; leave it out for all of them"
+    odd = next((code for code in codes if not _MODALITY.fullmatch(code)), None)
+    if odd is None:
+        return None
+    return f"{odd!r} is not a modality; give codes such as CT or MR, separated by commas"
 
 
 def parse_descriptions(where: str, text: str) -> tuple[str, ...]:
@@ -157,21 +161,31 @@ def parse_descriptions(where: str, text: str) -> tuple[str, ...]:
     Raises:
         ConfigError: It holds no pattern, or one that no description can match.
     """
-    check_text(where, text)
-    patterns = [each.strip() for each in text.split(DESCRIPTION_SEPARATOR) if each.strip()]
+    if (fault := descriptions_fault(text)) is not None:
+        raise ConfigError(f"{where} {text!r}: {fault}.")
+    return tuple(dict.fromkeys(_descriptions(text)))
+
+
+def descriptions_fault(text: str) -> str | None:
+    """What is wrong with patterns, as the end of a sentence; None if nothing is."""
+    patterns = _descriptions(text)
     if not patterns:
-        raise ConfigError(f"{where} holds no pattern; leave it out for every description.")
-    for pattern in patterns:
-        if len(pattern) > _PATTERN_LENGTH_MAX:
-            raise ConfigError(
-                f"{where}: expected patterns of at most {_PATTERN_LENGTH_MAX} characters."
-            )
-        if "\\" in pattern or not pattern.isprintable():
-            raise ConfigError(
-                f"{where} {text!r}: a Series Description holds no backslash and no control "
-                "character, so the pattern matches nothing."
-            )
-    return tuple(dict.fromkeys(patterns))
+        return "it holds no pattern; leave it out for every description"
+    if any("\\" in pattern or not pattern.isprintable() for pattern in patterns):
+        return "a description holds no backslash and no control character, so nothing matches"
+    if any(len(pattern) > _PATTERN_LENGTH_MAX for pattern in patterns):
+        return f"a pattern has at most {_PATTERN_LENGTH_MAX} characters"
+    return None
+
+
+def _modalities(text: str) -> list[str]:
+    parts = (each.strip().upper() for each in text.split(MODALITY_SEPARATOR))
+    return [each for each in parts if each]
+
+
+def _descriptions(text: str) -> list[str]:
+    parts = (each.strip() for each in text.split(DESCRIPTION_SEPARATOR))
+    return [each for each in parts if each]
 
 
 def _optional(

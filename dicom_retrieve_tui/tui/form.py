@@ -15,6 +15,13 @@ from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.series_filter import (
+    SeriesFilter,
+    descriptions_fault,
+    modalities_fault,
+    modality_conflict,
+    parse_series_filter,
+)
 from dicom_retrieve_tui.model.settings import (
     DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
@@ -145,6 +152,14 @@ FIELDS = (
     FormField("calling_ae_title", "Our AE", DEFAULT_CALLING_AE_TITLE, ae_title_fault),
     FormField("series", "Series", "", _optional(uid_fault), "all of the study", of_study=True),
     FormField("instance", "Instance", "", _optional(uid_fault), "all of them", of_study=True),
+    FormField("modality", "Modality", "", _optional(modalities_fault), "all, or such as CT,PT"),
+    FormField(
+        "exclude_modality", "Without", "", _optional(modalities_fault), "modalities, as SR,KO"
+    ),
+    FormField(
+        *("series_description", "Descr.", "", _optional(descriptions_fault)),
+        "any, or *T1*|FLAIR*",
+    ),
     FormField("method", "Method", KEYS["method"].default, lambda _: None, choices=_METHODS),
     FormField("destination", "Dest AE", "", _optional(ae_title_fault), "for C-MOVE"),
     FormField("listen", "Listen", "", _optional(_told(parse_listen)), "[host:]port, to be it"),
@@ -157,6 +172,8 @@ FIELDS = (
     FormField("timeout", "Timeout", f"{DEFAULT_TIMEOUT_S:g}", _timeout_fault, "seconds"),
     FormField("retries", "Retries", str(DEFAULT_RETRIES), _number_fault(0, RETRIES_MAX)),
 )
+_FILTER = ("modality", "exclude_modality", "series_description")
+"""The fields that choose among series, by the profile's keys."""
 _BY_NAME = {field.name: field for field in FIELDS}
 
 
@@ -168,8 +185,12 @@ def defaults() -> dict[str, str]:
 def fault_of(name: str, draft: Draft) -> str | None:
     """What is wrong with a field, beside the others as they are; None if nothing is."""
     text = draft[name].strip()
-    if (fault := _BY_NAME[name].fault(text)) is not None:
-        return fault
+    fault = _BY_NAME[name].fault(text)
+    return _fault_beside(name, text, draft) if fault is None else fault
+
+
+def _fault_beside(name: str, text: str, draft: Draft) -> str | None:
+    """What is wrong with a field because of another."""
     match name:
         case "destination" if draft["method"] == Method.C_MOVE and not text:
             return "C-MOVE needs the AE title to send to"
@@ -179,6 +200,8 @@ def fault_of(name: str, draft: Draft) -> str | None:
             return "with TLS, the profile must name tls_cert, which we show to the PACS"
         case "instance" if text and not draft["series"].strip():
             return "needs the series, too"
+        case "exclude_modality" if text:
+            return modality_conflict(draft["modality"], text)
         case _:
             return None
 
@@ -221,6 +244,7 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         move_destination=text["destination"] or None if moves else None,
         parallel=int(text["parallel"]),
         retries=int(text["retries"]),
+        series_filter=parse_series_filter(*(text[name] or None for name in _FILTER)),
     )
 
 
@@ -284,6 +308,12 @@ def _carried_texts(settings: Settings) -> dict[str, str]:
     return {name: str(value) for name, value in texts.items() if value is not None}
 
 
+def _filter_texts(series_filter: SeriesFilter) -> dict[str, str]:
+    """The fields that make a filter."""
+    texts = dict(series_filter.flags())
+    return {name: texts.get(f"--{name.replace('_', '-')}", "") for name in _FILTER}
+
+
 def draft_of(terms: Terms) -> dict[str, str]:
     """The form that makes these terms."""
     settings = terms.settings
@@ -297,6 +327,7 @@ def draft_of(terms: Terms) -> dict[str, str]:
         "calling_ae_title": settings.calling_ae_title,
         "series": "",
         "instance": "",
+        **_filter_texts(terms.series_filter),
         "method": str(terms.method),
         "destination": terms.move_destination or "",
         "listen": listen,

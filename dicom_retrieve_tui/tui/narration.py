@@ -53,7 +53,8 @@ def _about_study(event: events.Event) -> tuple[str, bool] | None:
             else:
                 listed = f"{count(event.expected, 'instance')} in {count(event.series, 'series')}"
             here = f", {event.present:,} here already" if event.present else ""
-            return f"{_short(event.study_instance_uid)}  {listed}{here}", False
+            left_out = f", {event.left_out_series:,} more left out" if event.left_out_series else ""
+            return f"{_short(event.study_instance_uid)}  {listed}{left_out}{here}", False
         case events.AttemptFailed():
             again = f"again in {event.wait_s:.0f} s"
             return f"{_short(event.study_instance_uid)}  {event.reason}  {again}", True

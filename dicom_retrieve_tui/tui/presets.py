@@ -11,6 +11,9 @@ from dicom_retrieve_tui.tui.widgets.options_form import Preset
 FIELDS = {
     "called_aet": "called_ae_title",
     "aet": "calling_ae_title",
+    "modality": "modality",
+    "exclude_modality": "exclude_modality",
+    "series_description": "series_description",
     "method": "method",
     "move_dest": "destination",
     "listen": "listen",

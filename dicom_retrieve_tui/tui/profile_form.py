@@ -33,6 +33,9 @@ _LABELS = {
     "method": "Method",
     "move_dest": "Dest AE",
     "listen": "Listen",
+    "modality": "Modality",
+    "exclude_modality": "Without",
+    "series_description": "Descr.",
     "output": "Folder",
     "layout": "Layout",
     "accept_from": "Accept",
@@ -50,6 +53,7 @@ _GROUPS = (
     ("The PACS", ("host", "port", "called_aet")),
     ("This computer", (NAME, "aet", "method", "move_dest", "listen", "accept_from")),
     ("Files", ("output", "layout")),
+    ("Series", ("modality", "exclude_modality", "series_description")),
 )
 _SECURITY, _MORE = "Security", "More"
 _CHOICES = {"method": tuple(map(str, Method)), "query_model": tuple(map(str, QueryModel))}
@@ -58,6 +62,9 @@ _HINTS = {
     "move_dest": "for C-MOVE",
     "listen": "[host:]port",
     "accept_from": "who else may send here",
+    "modality": "all, or such as CT,PT",
+    "exclude_modality": "modalities, as SR,KO",
+    "series_description": "any, or *T1*|FLAIR*",
     "passcode_file": "a file with it",
 }
 _AE_TITLE_LENGTH_MAX = 16

@@ -78,6 +78,8 @@ class Details:
     """SOP Instance UIDs."""
     series: tuple[tuple[str, int], ...]
     """Series Instance UIDs, and the instances that came of each."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Series that the filter left out on purpose: Series Instance UID and modality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,6 +218,7 @@ class ProgressStore:
                 set_aside=study.set_aside if study else 0,
                 missing=study.missing if study else (),
                 series=tuple(entry.series.items()),
+                left_out=study.left_out if study else (),
             )
 
     @property

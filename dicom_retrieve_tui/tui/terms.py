@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.settings import (
     FLAT_LAYOUT,
     HIERARCHICAL_LAYOUT,
@@ -30,6 +31,7 @@ class Terms:
     move_destination: str | None = None
     parallel: int = 1
     retries: int = 0
+    series_filter: SeriesFilter = NO_FILTER
 
     def plan(self, selections: Sequence[Selection]) -> Plan:
         """The plan that asks for `selections` on these terms."""
@@ -40,6 +42,7 @@ class Terms:
             listening=self.settings.listen is not None,
             parallel=self.parallel,
             retries=self.retries,
+            series_filter=self.series_filter,
         )
 
     @property
@@ -68,6 +71,7 @@ class Terms:
                 words += ["--accept-from", ",".join(map(str, settings.accept_from))]
         rows = list(selection.rows())
         words += _uid_words(rows[0]) if len(rows) == 1 else ["--uid-list", "-"]
+        words += [word for flag in self.series_filter.flags() for word in flag]
         words += ["--output", str(settings.output), *_layout_words(settings.layout)]
         if settings.umask != PRIVATE_UMASK:
             words += ["--umask", f"{settings.umask:03o}"]

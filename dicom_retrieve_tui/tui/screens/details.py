@@ -63,7 +63,8 @@ def detail_lines(
     if details.failed_attempts:
         lines.append(f"Attempts  {details.failed_attempts} failed")
     if row.reason:
-        lines += ["", "What went wrong, and what to do", row.reason]
+        heading = [] if row.state is State.DONE else ["What went wrong, and what to do"]
+        lines += ["", *heading, row.reason]
     if row.state in {State.FAILED, State.STOPPED}:
         lines.append("r in the queue asks for what is missing, and for no more.")
         if listed is not None:
@@ -72,6 +73,11 @@ def detail_lines(
     lines += _uids(
         "Series that came, with their instances",
         [f"{uid}  {number:,}" for uid, number in details.series],
+        _SERIES_MAX,
+    )
+    lines += _uids(
+        "Series left out on purpose",
+        [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
         _SERIES_MAX,
     )
     lines += ["", "The same without this screen (c copies it)", terms.headless(selection)]

@@ -108,20 +108,20 @@ def test_no_text_is_no_filter() -> None:
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
-        (("", None, None), "--modality names no modality"),
-        ((" , ", None, None), "--modality names no modality"),
-        ((None, "", None), "--exclude-modality names no modality"),
-        ((None, None, ""), "--series-description holds no pattern"),
-        ((None, None, " | "), "--series-description holds no pattern"),
+        (("", None, None), "--modality '': it names no modality"),
+        ((" , ", None, None), "--modality ' , ': it names no modality"),
+        ((None, "", None), "--exclude-modality '': it names no modality"),
+        ((None, None, ""), "--series-description '': it holds no pattern"),
+        ((None, None, " | "), "it holds no pattern"),
         (("CT PT", None, None), "'CT PT' is not a modality"),
         (("C*", None, None), "'C*' is not a modality"),
         (("CT;PT", None, None), "'CT;PT' is not a modality"),
         (("COMPUTED TOMOGRAPHY", None, None), "is not a modality"),
-        (("CT,SR", "sr", None), "--modality and --exclude-modality both name SR"),
+        (("CT,SR", "sr", None), "contradict each other: SR is both wanted and left out"),
         ((None, None, "a\\b"), "no backslash"),
         ((None, None, "a\x1bb"), "no control character"),
         ((None, None, "x" * 257), "at most 256 characters"),
-        ((None, None, "a\udcff"), "no text in UTF-8"),
+        ((None, None, "a\udcff"), "no control character"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
