@@ -1,6 +1,6 @@
 """One retrieval from order to exit code: events are folded, and handed to whoever shows them."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 
 from dicom_retrieve_tui.cli.account import Account
@@ -14,14 +14,20 @@ from dicom_retrieve_tui.cli.report_file import hand_in
 from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
 from dicom_retrieve_tui.cli.summary import summarise
 from dicom_retrieve_tui.cli.surroundings import Surroundings
+from dicom_retrieve_tui.cli.unbegun import failed_story, stopped_story
+from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.events import Event, RetrieveFinished
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import count
 
 OK, NOT_OK = 0, 1
+_GRACE_S = 1.0
+"""From a second Ctrl-C until the process ends without its accounts, if they take longer."""
 
 Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
 """`wiring.retrieval.retrieve`, `wiring.retrieval.survey`, or a script in a test."""
@@ -55,6 +61,11 @@ class _Order:
         self._around = around
         self._account = Account(options.plan)
         self._cancel = CancelToken()
+        self._started, self._started_s = around.utc_now(), around.monotonic_s()
+        self._working = True
+        """False once only the accounts are left to write."""
+        self._bug: Exception | None = None
+        """The first one in taking in an event."""
         self._renderer = self._choose_renderer()
         self._json = (
             JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
@@ -63,24 +74,88 @@ class _Order:
         )
 
     def run(self, engine: Engine) -> int:
-        started, started_s = self._around.utc_now(), self._around.monotonic_s()
-        self._tell_left_out()
-        interruption = Interruption(on_first=self._stop, on_second=self._renderer.abandon)
-        with ExitStack() as stack:
-            stack.enter_context(interruption)
-            stack.callback(self._renderer.close)
-            events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
-            for event in events:
-                self._take(event)
-        elapsed_s = self._around.monotonic_s() - started_s
-        code = self._tell(elapsed_s, self._exit_code(interrupted=interruption.requested))
+        """Carry it out, and write every account that was asked for, however it ends.
+
+        Raises:
+            RetrieveError, Cancelled: Before anything was sent; the accounts say so.
+            Exception: A bug ended it; the accounts hold what was done until then.
+        """
+        interruption = Interruption(on_first=self._stop, on_second=self._insist, grace_s=_GRACE_S)
+        with interruption:  # to the last account: a signal that comes late costs none
+            self._tell_left_out()
+            failure = self._follow(engine)
+            self._working = False
+            code = self._close(failure, interrupted=interruption.requested)
+        if (failure := failure or self._bug) is not None:
+            raise failure
+        return code
+
+    def _follow(self, engine: Engine) -> Exception | Cancelled | None:
+        """Take in every event; returns what ended the run before its time."""
+        try:
+            with ExitStack() as stack:
+                stack.callback(self._renderer.close)
+                events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
+                for event in events:
+                    self._take_safely(event)
+        except (Exception, Cancelled) as error:  # noqa: BLE001 - raised again behind the accounts
+            return error
+        return self._bug
+
+    def _take_safely(self, event: Event) -> None:
+        """Take in an event; a bug in that ends the run in good order."""
+        try:
+            self._take(event)
+        except Exception as bug:  # noqa: BLE001 - raised again behind the accounts
+            self._bug = self._bug or bug
+            self._cancel.request()
+
+    def _close(self, failure: Exception | Cancelled | None, *, interrupted: bool) -> int:
+        """Write the accounts; returns the exit code."""
+        progress = self._account.progress
+        if not progress.peer and isinstance(failure, RetrieveError | Cancelled):
+            if isinstance(failure, Cancelled):
+                self._around.stderr.say("stopped; nothing was retrieved")
+                self._record(stopped_story(self._options))
+                return self._hand_in(INTERRUPTED)
+            self._record(failed_story(self._options, str(failure)))
+            return self._hand_in(NOT_OK)
+        if isinstance(failure, Exception):
+            if progress.verdict is None:
+                self._record([bug_note(failure), RetrieveFinished(verdict=Verdict.FAILED)])
+            elif failure is self._bug:
+                self._account.apply(bug_note(failure))
+            return self._hand_in(self._tell_safely(NOT_OK))
+        return self._hand_in(self._tell_safely(self._exit_code(interrupted=interrupted)))
+
+    def _tell_safely(self, code: int) -> int:
+        """Print the summary; a bug in that costs no report."""
+        try:
+            return self._tell(code)
+        except Exception as bug:  # noqa: BLE001 - raised again behind the report
+            self._bug = self._bug or bug
+            self._account.apply(bug_note(bug))
+            return NOT_OK
+
+    def _record(self, story: Iterable[Event]) -> None:
+        """Take in events that the engine did not emit; there is nothing left to show."""
+        for event in story:
+            self._account.apply(event)
+            log_event(event)
+            if self._json is not None:
+                self._json.write(event)
+
+    def _hand_in(self, code: int) -> int:
         ending = Ending(
-            started=started,
+            started=self._started,
             finished=self._around.utc_now(),
-            elapsed_s=elapsed_s,
+            elapsed_s=self._elapsed_s(),
             exit_code=code,
         )
         return hand_in(self._account, self._options, ending, self._around)
+
+    def _elapsed_s(self) -> float:
+        return self._around.monotonic_s() - self._started_s
 
     def _tell_left_out(self) -> None:
         """Name the lines of the list that cannot be asked for, before the rest is."""
@@ -112,17 +187,23 @@ class _Order:
 
     def _stop(self) -> None:
         self._cancel.request()
-        self._renderer.stopping()
+        if self._working:
+            self._renderer.stopping()
+
+    def _insist(self) -> None:
+        self._cancel.insist()
+        if self._working:
+            self._renderer.abandon()
 
     def _exit_code(self, *, interrupted: bool) -> int:
         if self._account.progress.complete:
             return NOT_OK if self._options.left_out else OK
         return INTERRUPTED if interrupted else NOT_OK
 
-    def _tell(self, elapsed_s: float, code: int) -> int:
+    def _tell(self, code: int) -> int:
         """Print the summary; data that was asked for and could not be printed is a failure."""
         around, options = self._around, self._options
-        lines = list(summarise(self._account, options, elapsed_s))
+        lines = list(summarise(self._account, options, self._elapsed_s()))
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
             lines.append(f"{left_out} left out: exit code 1, whatever else came")

@@ -26,24 +26,31 @@ class Interruption:
         *,
         on_first: Callable[[], None],
         on_second: Callable[[], None],
+        grace_s: float = 0.0,
         end: Callable[[int], None] = os._exit,
     ) -> None:
-        """Prepare; signals are caught from `__enter__` on.
+        """Catch no signal yet; `__enter__` does.
 
         Args:
-            on_first: Ask for the end, and say so.
-            on_second: Make the terminal usable.
+            on_first: Ask for the end, and report that.
+            on_second: Make the terminal usable, and let nothing wait.
+            grace_s: Seconds from the second signal until the process is ended, if it has not ended
+                by itself; a third signal ends it at once.
             end: Ends the process without waiting for anything.
         """
         self.requested = False
         self._on_first = on_first
         self._on_second = on_second
         self._end = end
+        self._insisted = False
         self._previous: dict[int, Any] = {}
+        self._watchdog = _Watchdog(grace_s, end) if grace_s else None
 
     def __enter__(self) -> Self:
         # Only the main thread may install handlers; elsewhere there is no Ctrl-C to catch.
         if threading.current_thread() is threading.main_thread():
+            if self._watchdog is not None:
+                self._watchdog.start()
             self._previous = {
                 number: signal.signal(number, self._handle)
                 for number in _SIGNALS
@@ -59,13 +66,53 @@ class Interruption:
     ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if self._watchdog is not None:
+            self._watchdog.stop()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own
-        if self.requested:
-            if number == _HANG_UP:  # the kernel says it, and the shell once more: nobody insists
-                return
+        if not self.requested:
+            self.requested = True
+            self._on_first()
+        elif number != _HANG_UP:  # the kernel sends it, and the shell once more: that is no wish
+            self._insist()
+
+    def _insist(self) -> None:
+        insisted, self._insisted = self._insisted, True
+        if not insisted:
             self._on_second()
+        if insisted or self._watchdog is None:
             self._end(INTERRUPTED)
-            return
-        self.requested = True
-        self._on_first()
+        else:
+            self._watchdog.begin()
+
+
+class _Watchdog:
+    """Ends the process a grace after `begin`, unless `stop` comes first.
+
+    Its thread is there before any signal: a handler that started one might find a lock of
+    `threading` held by the code that it interrupts.
+    """
+
+    def __init__(self, grace_s: float, end: Callable[[int], None]) -> None:
+        self._grace_s = grace_s
+        self._end = end
+        self._begun = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def begin(self) -> None:
+        self._begun.set()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._begun.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        self._begun.wait()
+        if not self._over.wait(self._grace_s):
+            self._end(INTERRUPTED)

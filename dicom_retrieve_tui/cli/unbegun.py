@@ -1,9 +1,11 @@
 """An order that ended before it was begun: who waits for an account of it gets one."""
 
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.json_lines import JsonLines
 from dicom_retrieve_tui.cli.logs import log_event
-from dicom_retrieve_tui.cli.lookups import LookupsFailed, LookupsStopped
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.report import Ending
 from dicom_retrieve_tui.cli.report_file import hand_in
@@ -12,6 +14,9 @@ from dicom_retrieve_tui.cli.surroundings import Surroundings
 from dicom_retrieve_tui.cli.usage import PROGRAM
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
 from dicom_retrieve_tui.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.cli.lookups import LookupsFailed, LookupsStopped
 
 _NOT_OK = 1
 
@@ -24,23 +29,22 @@ class Unbegun:
         self._around = around
         self._started, self._started_s = around.utc_now(), around.monotonic_s()
 
-    def stopped(self, stop: LookupsStopped) -> int:
+    def stopped(self, stop: "LookupsStopped") -> int:
         """Write the events and the report of what the user stopped; returns the exit code."""
         self._around.stderr.say(str(stop))
-        return self._tell(stop.options, INTERRUPTED, RetrieveFinished(verdict=Verdict.CANCELLED))
+        return self._tell(stop.options, INTERRUPTED, stopped_story(stop.options))
 
-    def failed(self, failure: LookupsFailed) -> int:
+    def failed(self, failure: "LookupsFailed") -> int:
         """Write those of what cannot be; why, and what to try next, is a note of the run."""
         for line in f"{PROGRAM}: {failure}".split("\n"):
             self._around.stderr.say(line)
-        why = Noted(study_instance_uid=None, text=failure.brief)
-        return self._tell(failure.options, _NOT_OK, why, RetrieveFinished(verdict=Verdict.FAILED))
+        return self._tell(failure.options, _NOT_OK, failed_story(failure.options, failure.brief))
 
-    def _tell(self, options: Options, exit_code: int, *story: Event) -> int:
+    def _tell(self, options: Options, exit_code: int, story: Iterable[Event]) -> int:
         around = self._around
         account = Account(options.plan)
         lines = JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
-        for event in (_started(options), *story):
+        for event in story:
             account.apply(event)
             log_event(event)
             if options.json:
@@ -52,6 +56,19 @@ class Unbegun:
             exit_code=exit_code,
         )
         return hand_in(account, options, ending, around)
+
+
+def stopped_story(options: Options) -> Iterator[Event]:
+    """The events of a run that the user stopped before it began."""
+    yield _started(options)
+    yield RetrieveFinished(verdict=Verdict.CANCELLED)
+
+
+def failed_story(options: Options, why: str) -> Iterator[Event]:
+    """The events of a run that could not begin."""
+    yield _started(options)
+    yield Noted(study_instance_uid=None, text=why)
+    yield RetrieveFinished(verdict=Verdict.FAILED)
 
 
 def _started(options: Options) -> RetrieveStarted:

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
 from dicom_retrieve_tui.errors import DiskFailed
+from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -41,6 +42,9 @@ class Jobs(Protocol):
 
     def abandon(self, task: StudyTask) -> StudyFinished:
         """Close the account of a study that was to be tried again, and will not be."""
+
+    def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
+        """Close the account of a study that a bug of ours has ended."""
 
 
 class Run:
@@ -71,6 +75,8 @@ class Run:
         self.queue = TaskQueue(plan.selections, cancel, workers=self._workers, emit=outbox.append)
         self._verdicts: dict[str | None, Verdict] = {}
         """The last one on each study; None stands for the disk."""
+        self._bug: Exception | None = None
+        """What ended the run, if nothing that is expected did."""
 
     def events(
         self,
@@ -81,8 +87,8 @@ class Run:
     ) -> Generator[Event, None, None]:
         """Do every selection, and tell of it, until the queue is closed and empty.
 
-        Expected failures are events; only a bug raises. Closing the iterator cancels the run and
-        joins its threads.
+        Expected failures are events; only a bug raises, behind the last event, so that what was
+        done until then is told. Closing the iterator cancels the run and joins its threads.
 
         Args:
             jobs: What to do with each study.
@@ -90,7 +96,7 @@ class Run:
                 back before the last event.
             report: Called many times a second, to tell of what is under way.
         """
-        ended_by: BaseException | None = None
+        closed: GeneratorExit | None = None
         try:
             with resources:
                 try:
@@ -101,27 +107,36 @@ class Run:
                         parallel=self._workers,
                     )
                     yield from self._events_of_workers(jobs, report)
-                except BaseException as error:
-                    ended_by = error
+                except GeneratorExit as error:
+                    closed = error
                     raise
         except DiskFailed as failure:  # what was recorded last could not be kept
-            if ended_by is not None:  # nobody listens any more, or there is a bug to tell
-                raise ended_by from failure
+            if closed is not None:  # nothing listens any more
+                raise closed from failure
             self._verdicts[None] = Verdict.FAILED
             self._outbox.append(Noted(study_instance_uid=None, text=str(failure)))
+        except Exception as bug:  # noqa: BLE001 - raised again behind the last event
+            self._bug = self._bug or bug
+        if self._bug is not None:
+            self._outbox.append(bug_note(self._bug))
         yield from self._drain_outbox()
         yield RetrieveFinished(verdict=self._verdict())
+        if self._bug is not None:
+            raise self._bug
 
     def _events_of_workers(self, jobs: Jobs, report: Callable[[], None]) -> Iterator[Event]:
         workers = self._workers
-        with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
-            try:
-                futures = {pool.submit(self._work, jobs, n + 1) for n in range(workers)}
-                yield from self._events_of(futures, report)
-            except BaseException:  # a bug in a worker, or a face that looks no further
-                self._cancel.request()
-                self.queue.wake()
-                raise
+        try:
+            with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
+                try:
+                    futures = {pool.submit(self._work, jobs, n + 1) for n in range(workers)}
+                    yield from self._events_of(futures, report)
+                except BaseException:  # a bug in a worker, or a face that looks no further
+                    self._cancel.request()
+                    self.queue.wake()
+                    raise
+        except Exception as bug:  # noqa: BLE001 - raised again behind the last event
+            self._bug = bug
         for task in self.queue.abandoned():
             self.abandon(jobs, task)
 
@@ -157,7 +172,12 @@ class Run:
             peer.close()
 
     def _attempt(self, task: StudyTask, jobs: Jobs, peer: Peer, number: int) -> None:
-        outcome = jobs.retrieve(task, peer, number)
+        try:
+            outcome = jobs.retrieve(task, peer, number)
+        except Exception as bug:
+            self._verdicts[task.uid] = jobs.break_off(task, bug).verdict
+            self.queue.finish(task)
+            raise
         if isinstance(outcome, Postponed):
             if self.queue.put_back(task, outcome.wait_s):
                 return
@@ -174,6 +194,8 @@ class Run:
         return self.queue.take()
 
     def _verdict(self) -> Verdict:
+        if self._bug is not None:
+            return Verdict.FAILED
         if self._cancel.requested and self.queue.left:
             return Verdict.CANCELLED
         return total_verdict(self._verdicts.values())

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.engine.judgement import Ending, judge, judge_delivery
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.requests import Quirks, Requests
 from dicom_retrieve_tui.engine.shares import Shares
-from dicom_retrieve_tui.engine.survey import inventoried, unworked
+from dicom_retrieve_tui.engine.survey import bug_reason, inventoried, unworked
 from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
 from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.work import StudyWork
@@ -105,6 +105,13 @@ class Study:
             return self._finish(task, judge(task.work, Ending(cancelled=True)))
         uid = task.selection.study_instance_uid
         return self._finish(task, unworked(uid, Verdict.CANCELLED, ""))
+
+    def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
+        """Close the account of a study that a bug of ours has ended."""
+        reason = bug_reason(bug)
+        if task.work is not None:
+            return self._finish(task, judge(task.work, Ending(error=RetrieveError(reason))))
+        return self._finish(task, unworked(task.uid, Verdict.FAILED, reason))
 
     def expect(self, uids: Iterable[str]) -> None:
         """These studies were added to the queue."""

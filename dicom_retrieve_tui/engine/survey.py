@@ -45,6 +45,12 @@ class Survey:
         self.emit(finished)
         return finished
 
+    def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
+        """Close the account of a study that a bug of ours has ended."""
+        finished = unworked(task.uid, Verdict.FAILED, bug_reason(bug))
+        self.emit(finished)
+        return finished
+
 
 def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
     """The event that tells of an inventory, `present` instances of which are here already."""
@@ -59,6 +65,11 @@ def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
         left_out=inventory.left_out_on_purpose,
         undecided=tuple(each.series_instance_uid for each in inventory.undecided),
     )
+
+
+def bug_reason(bug: Exception) -> str:
+    """Why a study failed that no peer and no disk is to blame for."""
+    return f"A bug in dicom-retrieve ended it ({type(bug).__qualname__})."
 
 
 def unworked(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:

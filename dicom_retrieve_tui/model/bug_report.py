@@ -7,6 +7,7 @@ is no number, the bytes that are no text. These lines are there to be sent to so
 import traceback
 from collections.abc import Iterator
 
+from dicom_retrieve_tui.model.events import Noted
 from dicom_retrieve_tui.model.text import clean_text
 
 _BEGINNING = "Traceback (most recent call last):"
@@ -24,6 +25,12 @@ def bug_lines(error: BaseException) -> Iterator[str]:
             yield from map(clean_text, entry.rstrip("\n").split("\n"))
         yield type(each).__qualname__
     yield _END
+
+
+def bug_note(error: BaseException) -> Noted:
+    """The bug in one sentence, for the accounts of a run."""
+    kind = type(error).__qualname__
+    return Noted(study_instance_uid=None, text=f"A bug in dicom-retrieve ended the run ({kind}).")
 
 
 def _from_first_to_last(error: BaseException) -> list[BaseException]:

@@ -16,6 +16,7 @@ class CancelToken:
     def __init__(self, parent: Optional["CancelToken"] = None) -> None:
         """Make a token of its own, or a `child`."""
         self._event = threading.Event()
+        self._insisted = False
         self._parent = parent
 
     def child(self) -> "CancelToken":
@@ -25,6 +26,17 @@ class CancelToken:
     def request(self) -> None:
         """Ask everything that holds this token, or a child of it, to stop."""
         self._event.set()
+
+    def insist(self) -> None:
+        """Ask once more: what holds this token grants its peer no grace."""
+        self._insisted = True
+        self._event.set()
+
+    @property
+    def insisted(self) -> bool:
+        """True once the user has asked more than once."""
+        parent = self._parent
+        return self._insisted or (parent is not None and parent.insisted)
 
     @property
     def requested(self) -> bool:

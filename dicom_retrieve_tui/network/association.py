@@ -178,6 +178,9 @@ class Association:
 
         Whatever was to be done is done, so a peer that fails to say good-bye changes nothing.
         """
+        if self.cancel.insisted:
+            self.abort()
+            return
         clocks = self.caller.clocks
         limit_s = clocks.cancel_grace_s if self.cancel.requested else clocks.release_s
         waiting_for = f"{self.peer} to answer our A-RELEASE-RQ"

@@ -149,7 +149,7 @@ class AnswerGuard:
             raise _timeout(what, barren_s, "it answers, but sends none.")
 
     def _stop(self, now_s: float) -> None:
-        if self._on_cancel is None:
+        if self._on_cancel is None or self._cancel.insisted:
             raise Cancelled
         if self._cancelled_s is None:
             self._cancelled_s = now_s

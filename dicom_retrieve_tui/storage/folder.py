@@ -121,6 +121,9 @@ class OutputFolder:
         Args:
             finished: False leaves the lock file behind: files were named that are not recorded.
         """
+        with contextlib.suppress(OSError):
+            for leftover in self._parts.iterdir():  # of a disk that would not remove it then
+                leftover.unlink()
         # Our own folders while we hold the lock; what leads to the lock after it.
         _remove_emptied(self._parts, self._conflicts, self._damaged)
         self._lock_file.release(leave_behind=not finished)

@@ -1,5 +1,6 @@
-"""Ctrl-C before the command is loaded, and after its work is done: exit code 130 and no word."""
+"""Signals before the command is loaded, and after its work is done: no word, no death by them."""
 
+import signal
 import subprocess
 import sys
 import tomllib
@@ -12,12 +13,12 @@ from tests.faults.processes import PATIENCE_S
 _ROOT = Path(__file__).parent.parent.parent
 
 _STRIKES_ITSELF = """
-import atexit, io, signal, sys
-moment = sys.argv.pop(1)
+import atexit, io, os, signal, sys
+moment, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def strike():
     global moment
     moment = ""
-    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(number)
 def watch(event, values):
     if event == "import" and values[0] == moment:
         strike()
@@ -31,9 +32,15 @@ class Out(io.TextIOWrapper):
 sys.stdout = Out(sys.stdout.buffer)
 sys.addaudithook(watch)
 atexit.register(lambda: moment == "exit" and strike())
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=number, strikes=moment == "last"):
+        if strikes:
+            kill(pid, number)
+sys.last_of_all = Last()
 """
 """Python tells audit hooks of each module before it is loaded. Of the flushes, the first is that
-of a change of the stream, the second is behind what is said, and the third is the last one."""
+of a change of the stream, the second is behind what is said, and the third is the last one. What
+is deleted last is deleted when the interpreter has given up its own handlers."""
 
 
 def _entry() -> str:
@@ -43,9 +50,12 @@ def _entry() -> str:
     return f"from {module} import {function}\n{function}()\n"
 
 
-def _run(moment: str, before: str = "") -> subprocess.CompletedProcess[str]:
+def _run(
+    moment: str, before: str = "", number: signal.Signals = signal.SIGINT
+) -> subprocess.CompletedProcess[str]:
+    code = _STRIKES_ITSELF + before + _entry()
     return subprocess.run(
-        [sys.executable, "-c", _STRIKES_ITSELF + before + _entry(), moment, "--version"],
+        [sys.executable, "-c", code, moment, str(int(number)), "--version"],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -53,17 +63,34 @@ def _run(moment: str, before: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", _SIGNALS)
 @pytest.mark.parametrize(
     "moment",
     [
-        *("dicom_retrieve_tui.cli", "dicom_retrieve_tui.cli.main", "dicom_retrieve_tui.cli.parser"),
-        *("dicom_retrieve_tui.errors", "flush 1", "flush 2", "flush 3", "exit"),
+        *("typing", "dicom_retrieve_tui.cli", "dicom_retrieve_tui.cli.main"),
+        *("dicom_retrieve_tui.cli.parser", "dicom_retrieve_tui.errors"),
+        *("flush 1", "flush 2", "flush 3"),
     ],
 )
-def test_an_interruption_at_any_moment_exits_with_130_and_says_nothing(moment: str) -> None:
-    done = _run(moment)
+def test_a_signal_at_any_moment_exits_with_130_and_says_nothing(
+    moment: str, number: signal.Signals
+) -> None:
+    done = _run(moment, number=number)
 
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("number", _SIGNALS)
+@pytest.mark.parametrize("moment", ["exit", "last"])
+def test_a_signal_behind_the_last_word_changes_no_exit_code(
+    moment: str, number: signal.Signals
+) -> None:
+    done = _run(moment, number=number)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_not_interrupted_is_as_ever() -> None:

@@ -89,6 +89,10 @@ class _Jobs:
     def abandon(self, task: StudyTask) -> StudyFinished:
         return self._rig.finish(task, Verdict.CANCELLED)
 
+    def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
+        assert isinstance(bug, ZeroDivisionError)
+        return self._rig.finish(task, Verdict.FAILED)
+
 
 def test_the_story_begins_and_ends_once() -> None:
     rig = _Rig(studies=5, parallel=2)
@@ -149,14 +153,25 @@ def test_a_bug_in_a_worker_comes_out_and_stops_the_others() -> None:
 
     def job(task: StudyTask, _peer: Peer, _worker: int) -> StudyFinished:
         if task.selection.study_instance_uid == "1.1":
+            assert both_begun.wait(10)
             raise ZeroDivisionError
+        both_begun.set()
         assert rig.cancel.wait(10)
         return rig.finish(task, Verdict.CANCELLED)
 
+    both_begun = threading.Event()
+    events: list[Event] = []
     with pytest.raises(ZeroDivisionError):
-        rig.events(job)
+        events.extend(rig.start(job))
 
     assert all(peer.closed for peer in rig.peers)
+    verdicts = {e.study_instance_uid: e.verdict for e in events if isinstance(e, StudyFinished)}
+    assert verdicts == {"1.1": Verdict.FAILED, "1.2": Verdict.CANCELLED}
+    note = "A bug in dicom-retrieve ended the run (ZeroDivisionError)."
+    assert events[-2:] == [
+        Noted(study_instance_uid=None, text=note),
+        RetrieveFinished(verdict=Verdict.FAILED),
+    ]
 
 
 def test_closing_the_iterator_cancels_and_joins() -> None:

@@ -102,6 +102,16 @@ def test_a_cancel_is_sent_once_and_given_its_grace() -> None:
         rig.look(2.1)
 
 
+def test_a_user_who_insists_leaves_the_peer_no_grace() -> None:
+    rig = _Rig()
+    rig.cancel.request()
+    rig.look(0.0)
+    rig.cancel.insist()
+
+    with pytest.raises(Cancelled):
+        rig.look(0.1)
+
+
 def test_where_no_cancel_can_be_sent_the_wait_ends_at_once() -> None:
     rig = _Rig(polite=False)
     rig.cancel.request()
