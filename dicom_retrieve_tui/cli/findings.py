@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicom_retrieve_tui.cli.left_out import left_out_text
 from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
 from dicom_retrieve_tui.model.wording import count, folder_text
 
@@ -31,6 +32,8 @@ class Tally:
     missing_copies: int = 0
     """Files of instances that stand whole elsewhere, as the next."""
     damaged_copies: int = 0
+    left_out: int = 0
+    """Series that filters left out on purpose."""
     doubled: bool = False
     """True if an instance has several files, or should have."""
 
@@ -45,6 +48,7 @@ class Tally:
         self.whole_files += study.whole_files
         self.missing_copies += _copies(study, Flaw.MISSING)
         self.damaged_copies += _copies(study, Flaw.DAMAGED)
+        self.left_out += len(study.left_out)
         self.doubled |= study.doubled
 
     @property
@@ -69,8 +73,11 @@ def _copies(study: StudyFindings, flaw: Flaw) -> int:
 def study_lines(study: StudyFindings) -> Iterator[str]:
     """A line for the study, and one for each file that is not as it should be."""
     counts = f"{study.whole:,}/{study.instances:,}"
-    files = f"  ({_files(study)})" if study.doubled else ""
-    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}{files}"
+    remarks = [_files(study)] if study.doubled else []
+    if study.left_out:
+        remarks.append(f"{left_out_text(study.left_out)} left out on purpose")
+    told = f"  ({'; '.join(remarks)})" if remarks else ""
+    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}{told}"
     for each in study.flawed[:UIDS_MAX]:
         yield f"  {each.flaw} {each.sop_instance_uid}  {_where(each)}"
     if (more := len(study.flawed) - UIDS_MAX) > 0:
@@ -111,6 +118,8 @@ def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
     told = f": {flaws}" if flaws else ""
     which = f"{tally.whole:,} of" if tally.missing + tally.damaged else "all"
     yield f"{which} {of} are there and whole{files} ({how}){told}"
+    if tally.left_out:
+        yield f"{count(tally.left_out, 'series')} left out on purpose, by a filter"
     if not tally.all_proven:
         yield f"{tally.proven:,} of {count(tally.studies, 'study')} proven complete; {_next(tally)}"
 
@@ -139,6 +148,10 @@ def study_record(study: StudyFindings) -> Mapping[str, object]:
         "whole": study.whole,
         "files": study.files,
         "whole_files": study.whole_files,
+        "left_out_series": [
+            {"series_instance_uid": series_uid, "modality": modality}
+            for series_uid, modality in study.left_out
+        ],
         "missing": [_file_record(each) for each in study.with_flaw(Flaw.MISSING)],
         "damaged": [
             {**_file_record(each), "reason": each.reason} for each in study.with_flaw(Flaw.DAMAGED)
@@ -166,4 +179,5 @@ def tally_record(tally: Tally) -> Mapping[str, object]:
         "damaged": tally.damaged,
         "files": tally.files,
         "whole_files": tally.whole_files,
+        "left_out_series": tally.left_out,
     }

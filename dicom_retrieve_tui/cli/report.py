@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.account import Account
-from dicom_retrieve_tui.cli.left_out import modalities_left_out
+from dicom_retrieve_tui.cli.left_out import all_left_out, count_modalities
 from dicom_retrieve_tui.cli.narration import verdict_word
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.surroundings import utc_text
@@ -58,7 +58,7 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
 def _totals(account: Account, options: Options) -> dict[str, object]:
     progress = account.progress
     tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
-    left_out = modalities_left_out(account)
+    left_out = count_modalities(all_left_out(account))
     return {
         "studies": len(account.plan.selections),
         "duplicates_merged": options.duplicates,

@@ -123,13 +123,16 @@ class Study:
         self.desk.emit(StudyRemoved(study_instance_uid=task.uid))
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
-        asked = task.work.expected if task.work is not None else frozenset()
+        work = task.work
+        asked = work.expected if work is not None else frozenset()
         self.desk.store.finish(
             StudyEntry(
                 study_instance_uid=finished.study_instance_uid,
                 verdict=str(finished.verdict),
                 asked=asked,
                 missing=frozenset(finished.missing),
+                series=frozenset(work.selection.instances_by_series) if work else frozenset(),
+                left_out=work.inventory.left_out_on_purpose if work else (),
             )
         )
         self.desk.emit(finished)

@@ -42,6 +42,8 @@ class StudyFindings:
     flawed: tuple[Flawed, ...] = ()
     checksums: Mapping[str, str] = field(default_factory=dict)
     """Checksums of the whole files by their paths, where the files were read and compared."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Series Instance UID and modality of each series that a filter left out on purpose."""
 
     @property
     def proven(self) -> bool:

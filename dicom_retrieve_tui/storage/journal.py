@@ -51,6 +51,12 @@ CREATE TABLE IF NOT EXISTS missing (
     sop_instance_uid TEXT NOT NULL,
     PRIMARY KEY (study_instance_uid, sop_instance_uid)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS left_out (
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    modality TEXT NOT NULL,
+    PRIMARY KEY (study_instance_uid, series_instance_uid)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS folder (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -95,6 +101,13 @@ _COPIES = "SELECT layout, path FROM instances WHERE study_instance_uid = ? AND s
 _FORGET_COPY = (
     "DELETE FROM instances WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
 )
+_SET_LEFT_OUT = "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?)"
+_FORGET_LEFT_OUT = "DELETE FROM left_out WHERE study_instance_uid = ? AND series_instance_uid = ?"
+_FORGET_ALL_LEFT_OUT = "DELETE FROM left_out WHERE study_instance_uid = ?"
+_SERIES = "SELECT DISTINCT series_instance_uid FROM instances WHERE study_instance_uid = ?"
+_VERDICT = "SELECT verdict FROM studies WHERE study_instance_uid = ?"
+_SETTLED = frozenset({str(Verdict.COMPLETE), str(Verdict.PARTIAL)})
+"""Verdicts after which all that is missing is known by name."""
 _SET_VERDICT = "INSERT OR REPLACE INTO studies VALUES (?, ?)"
 _SET_VERDICT_IF_OPEN = (
     "INSERT INTO studies VALUES (?, ?) ON CONFLICT (study_instance_uid)"
@@ -344,9 +357,36 @@ class Journal:
             "INSERT OR IGNORE INTO missing VALUES (?, ?)", [(uid, sop) for sop in study.missing]
         )
         left = database.execute(_ANY_MISSING, (uid,)).fetchone()
+        self._write_left_out(database, study)
+        if self._leaves_doubt(database, study):
+            return
         whole = study.verdict == Verdict.COMPLETE
         verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
+
+    @staticmethod
+    def _write_left_out(database: sqlite3.Connection, study: StudyEntry) -> None:
+        """Bring up to date what filters left out; of series not asked for, nothing is new."""
+        uid = study.study_instance_uid
+        if study.asked and not study.series:
+            database.execute(_FORGET_ALL_LEFT_OUT, (uid,))
+        database.executemany(_FORGET_LEFT_OUT, [(uid, series) for series in study.series])
+        database.executemany(_SET_LEFT_OUT, [(uid, *series) for series in study.left_out])
+
+    @staticmethod
+    def _leaves_doubt(database: sqlite3.Connection, study: StudyEntry) -> bool:
+        """Tell if an earlier verdict stands: this run was about other series of the study.
+
+        What is recorded of those may be cut short, as the earlier run was.
+        """
+        if not study.series and not study.left_out:
+            return False
+        uid = study.study_instance_uid
+        (earlier,) = database.execute(_VERDICT, (uid,)).fetchone() or (None,)
+        if earlier is None or earlier in _SETTLED:
+            return False
+        recorded = {series for (series,) in database.execute(_SERIES, (uid,)) if series}
+        return not recorded <= study.series
 
     def _forget_lost_copies(self, database: sqlite3.Connection, study: str, sop: str) -> None:
         """Delete the records of an instance whose files are gone."""

@@ -21,6 +21,12 @@ _ENTRIES = (
     " series_instance_uid, digest, irregular"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
 )
+_HAS_LEFT_OUT = "SELECT 1 FROM sqlite_master WHERE name = 'left_out'"
+_LEFT_OUT = (
+    "SELECT series_instance_uid, modality FROM left_out WHERE study_instance_uid = ?1"
+    " AND series_instance_uid NOT IN"
+    " (SELECT series_instance_uid FROM instances WHERE study_instance_uid = ?1) ORDER BY 1"
+)
 _ENTRIES_OF_VERSION_1 = (
     "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced, '', '', ''"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
@@ -38,6 +44,9 @@ class Recorded:
     """SOP Instance UIDs that the PACS listed and that had not come when it ended."""
     layouts: tuple[tuple[Entry, ...], ...]
     """Files under every layout that was ever in use, those of each by themselves."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Series that a filter left out on purpose and no run has asked for: Series Instance UID and
+    modality."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -117,4 +126,12 @@ def _read(database: sqlite3.Connection, uid: str) -> Recorded:
         verdict=verdict[0] if verdict else None,
         missing=tuple(sop for (sop,) in missing),
         layouts=tuple(map(tuple, layouts.values())),
+        left_out=_left_out(database, uid),
     )
+
+
+def _left_out(database: sqlite3.Connection, uid: str) -> tuple[tuple[str, str], ...]:
+    """What filters left out, except series of which a run with another filter brought files."""
+    if database.execute(_HAS_LEFT_OUT).fetchone() is None:
+        return ()
+    return tuple(database.execute(_LEFT_OUT, (uid,)).fetchall())

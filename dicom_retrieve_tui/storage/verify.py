@@ -83,6 +83,7 @@ def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
         verdict=_VERDICTS.get(study.verdict or ""),
         whole=len(whole),
         whole_files=len({entry.path for entry in standing} - {each.path for each in flawed}),
+        left_out=study.left_out,
         flawed=tuple(dict.fromkeys(flawed)),  # two layouts may give an instance the same path
         checksums={entry.path: entry.digest for entry in standing if deep and entry.digest},
     )

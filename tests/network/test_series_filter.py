@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.events import Event, StudyInventoried
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.series_filter import SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request
 from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
@@ -426,5 +427,41 @@ def test_a_later_run_without_the_filter_asks_for_the_rest_only(tmp_path: Path) -
 
     finished = verdict_of(events)
     assert (finished.verdict, finished.expected, finished.stored) == (Verdict.COMPLETE, 6, 6)
+    (found,) = verify_folder(tmp_path, deep=True)
+    assert (found.proven, found.left_out) == (True, ())
     asked = {uid for r in pacs.retrievals[before:] for uid in r.key(0x00080018).split("\\")}
     assert asked == {i.sop for i in _mixed() if i.series != _CT}
+
+
+def test_verify_knows_what_was_left_out(tmp_path: Path) -> None:
+    with RawPacs(_mixed()) as pacs:
+        run(_filtered(get_plan(), CT_ONLY), settings(pacs.port, tmp_path))
+
+    (found,) = verify_folder(tmp_path, deep=False)
+    assert (found.proven, found.whole) == (True, 3)
+    assert found.left_out == ((_PT, "PT"), (_SR, "SR"))
+
+
+def test_verify_knows_the_union_of_two_filters(tmp_path: Path) -> None:
+    with RawPacs(_mixed()) as pacs:
+        run(_filtered(get_plan(), CT_ONLY), settings(pacs.port, tmp_path))
+        pt_only = SeriesFilter(modalities=("PT",))
+        events = run(_filtered(get_plan(), pt_only), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).stored == 2
+    (found,) = verify_folder(tmp_path, deep=False)
+    assert (found.proven, found.whole) == (True, 5)
+    assert found.left_out == ((_SR, "SR"),)
+
+
+def test_a_file_that_is_gone_of_a_series_that_is_not_wanted_is_not_asked_for(
+    tmp_path: Path,
+) -> None:
+    with RawPacs(_mixed()) as pacs:
+        run(get_plan(), settings(pacs.port, tmp_path))
+        (tmp_path / f"{_SR}.1.dcm").unlink()
+        events = run(_filtered(get_plan(), CT_ONLY), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    (found,) = verify_folder(tmp_path, deep=False)
+    assert not found.proven  # it was asked for once

@@ -163,7 +163,7 @@ def test_the_summary_says_what_was_left_out_on_purpose() -> None:
 
     assert result.code == 0
     lines = result.out.splitlines()
-    assert "3 series left out on purpose (SR 2, KO 1); asked for: modality CT" in lines
+    assert "3 series (SR 2, KO 1) left out on purpose; asked for: modality CT" in lines
     assert "1 study has no series that matches" in lines
     assert f"{OTHER}: {_NO_MATCH}" in result.err
 
@@ -196,7 +196,7 @@ def test_a_dry_run_says_it_as_well() -> None:
     result = run(*_list("--dry-run"), engine=_several())
 
     assert result.code == 0, result.err
-    assert "3 series left out on purpose (SR 2, KO 1); asked for: modality CT" in result.out
+    assert "3 series (SR 2, KO 1) left out on purpose; asked for: modality CT" in result.out
     assert "1 study has no series that matches" in result.out
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.scripted import ClosedPipe, run
-from tests.unit.storage.kept import DEEP, OTHER, STUDY, keep, path_of
+from tests.unit.storage.kept import DEEP, OTHER, STUDY, keep, leave_out, path_of
 
 LIGHTLY = "(by presence and size; --deep reads them)"
 DEEPLY = "(every file read to its end)"
@@ -92,6 +92,7 @@ def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path)
         "whole": 2,
         "files": 3,
         "whole_files": 2,
+        "left_out_series": [],
         "missing": [{"sop_instance_uid": f"{STUDY}.1.4", "path": None}],
         "damaged": [{"sop_instance_uid": f"{STUDY}.1.2", "path": path_of(2), "reason": ""}],
     }
@@ -105,6 +106,7 @@ def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path)
         "damaged": 1,
         "files": 3,
         "whole_files": 2,
+        "left_out_series": 0,
         "exit_code": 1,
     }
     assert (result.code, len(result.err.splitlines())) == (1, 2)
@@ -199,3 +201,26 @@ def test_verify_has_its_own_help() -> None:
     assert all(word in result.out for word in ("FOLDER", "--deep", "--json", "exit codes"))
     assert max(map(len, result.out.splitlines())) <= 80
     assert "verify studies/" in run("--help").out
+
+
+def test_what_a_filter_left_out_is_told_and_is_no_flaw(tmp_path: Path) -> None:
+    left_out = ((f"{STUDY}.2", "SR"), (f"{STUDY}.3", ""), (f"{STUDY}.4", "SR"))
+    keep(tmp_path, 3)
+    keep(tmp_path, 1, uid=OTHER)
+    leave_out(tmp_path, left_out)
+
+    result = run("verify", str(tmp_path))
+    as_json = run("verify", str(tmp_path), "--json")
+
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        f"whole               3/3  {STUDY}  (3 series (SR 2, unknown 1) left out on purpose)",
+        f"whole               1/1  {OTHER}",
+        f"all 4 instances of 2 studies are there and whole {LIGHTLY}",
+        "3 series left out on purpose, by a filter",
+    ]
+    _, study, _, end = map(json.loads, as_json.out.splitlines())
+    assert study["left_out_series"] == [
+        {"series_instance_uid": uid, "modality": modality} for uid, modality in left_out
+    ]
+    assert end["left_out_series"] == 3

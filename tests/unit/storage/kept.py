@@ -85,6 +85,21 @@ def keep(
             )
 
 
+def leave_out(root: Path, left_out: tuple[tuple[str, str], ...], uid: str = STUDY) -> None:
+    """Record series of a study that `keep` left as left out by a filter."""
+    none: frozenset[str] = frozenset()
+    with closing(Journal(journal_of(root), root, FLAT)) as kept:
+        kept.finish(
+            StudyEntry(
+                study_instance_uid=uid,
+                verdict="complete",
+                asked=none,
+                missing=none,
+                left_out=left_out,
+            )
+        )
+
+
 def files_below(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()

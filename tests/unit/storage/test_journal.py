@@ -281,3 +281,116 @@ def test_a_journal_of_version_1_is_read_and_taken_over(version: int, tmp_path: P
     assert [(study.entries, study.verdict, study.missing) for study in after] == [
         ((old, replace(new, synced=True)), "partial", ("1.2.3.5",))
     ]
+
+
+def _part(
+    folder: Path,
+    verdict: str,
+    series: str,
+    left_out: tuple[tuple[str, str], ...] = (),
+    *,
+    comes: bool = True,
+) -> None:
+    """One run that asked for one series; without a verdict, one that was killed."""
+    journal = Journal(folder / "journal.db", folder, "{SOPInstanceUID}.dcm", (_STUDY,))
+    sop = f"{series}.1"
+    if comes:
+        (folder / f"{sop}.dcm").touch()
+        journal.record(Entry(_STUDY, sop, f"{sop}.dcm", 0, series_instance_uid=series))
+    if verdict:
+        journal.finish(
+            StudyEntry(
+                study_instance_uid=_STUDY,
+                verdict=verdict,
+                asked=frozenset({sop}),
+                missing=frozenset(() if comes else {sop}),
+                series=frozenset({series}),
+                left_out=left_out,
+            )
+        )
+    journal.close()
+
+
+def _left_out(folder: Path) -> tuple[tuple[str, str], ...]:
+    (study,) = JournalReader(folder / "journal.db").studies()
+    return study.left_out
+
+
+def test_what_a_filter_left_out_is_kept(tmp_path: Path) -> None:
+    _part(tmp_path, "complete", "ct", (("pt", "PT"), ("sr", "SR")))
+
+    assert _verdicts(tmp_path) == {_STUDY: "complete"}
+    assert _left_out(tmp_path) == (("pt", "PT"), ("sr", "SR"))
+
+
+def test_a_run_with_another_filter_leaves_out_what_neither_asked_for(tmp_path: Path) -> None:
+    _part(tmp_path, "complete", "ct", (("pt", "PT"), ("sr", "SR")))
+    _part(tmp_path, "complete", "pt", (("ct", "CT"), ("sr", "SR")))
+
+    assert _verdicts(tmp_path) == {_STUDY: "complete"}
+    assert _left_out(tmp_path) == (("sr", "SR"),)
+
+
+def test_a_series_that_another_filter_missed_stays_missing(tmp_path: Path) -> None:
+    _part(tmp_path, "failed", "ct", (("pt", "PT"),), comes=False)
+    _part(tmp_path, "complete", "pt", (("ct", "CT"),))
+
+    assert _verdicts(tmp_path) == {_STUDY: "partial"}
+
+
+def test_a_run_without_a_filter_leaves_nothing_out(tmp_path: Path) -> None:
+    _part(tmp_path, "complete", "ct", (("sr", "SR"),))
+    _run(tmp_path, "complete", asked=["ct.1", "sr.1"])
+
+    assert _left_out(tmp_path) == ()
+
+
+def test_a_series_that_is_named_later_is_not_left_out_any_more(tmp_path: Path) -> None:
+    _part(tmp_path, "complete", "ct", (("pt", "PT"), ("sr", "SR")))
+    _part(tmp_path, "complete", "sr")
+
+    assert _left_out(tmp_path) == (("pt", "PT"),)
+
+
+@pytest.mark.parametrize("earlier", ["", "unverified", "cancelled"])
+def test_a_part_that_is_complete_does_not_prove_what_an_earlier_run_left(
+    earlier: str, tmp_path: Path
+) -> None:
+    _part(tmp_path, earlier, "sr")
+    _part(tmp_path, "complete", "ct", (("sr", "SR"),))
+
+    assert _verdicts(tmp_path) == {_STUDY: earlier or "unfinished"}
+
+
+def test_the_same_part_again_is_complete_after_a_kill(tmp_path: Path) -> None:
+    _part(tmp_path, "", "ct")
+    _part(tmp_path, "complete", "ct", (("sr", "SR"),))
+
+    assert _verdicts(tmp_path) == {_STUDY: "complete"}
+
+
+def test_a_filter_that_nothing_matches_proves_nothing_of_earlier_files(tmp_path: Path) -> None:
+    _part(tmp_path, "unverified", "ct")
+    journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
+    none: frozenset[str] = frozenset()
+    journal.finish(
+        StudyEntry(
+            study_instance_uid=_STUDY,
+            verdict="complete",
+            asked=none,
+            missing=none,
+            left_out=(("ct", "CT"),),
+        )
+    )
+    journal.close()
+
+    assert _verdicts(tmp_path) == {_STUDY: "unverified"}
+    assert _left_out(tmp_path) == ()
+
+
+def test_a_journal_from_before_the_filter_is_read(tmp_path: Path) -> None:
+    _part(tmp_path, "complete", "ct")
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as database, database:
+        database.execute("DROP TABLE left_out")
+
+    assert _left_out(tmp_path) == ()
