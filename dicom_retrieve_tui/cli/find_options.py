@@ -46,7 +46,7 @@ def read_find_options(
         raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
     if args.json and args.uids:
         raise ConfigError("--json and --uids exclude each other; give one of them.")
-    search = _search(args, today)
+    search = _search(args, today)  # before the profile, whose modality is for retrievals
     split_until = _split_until(args, search, today)
     return FindOptions(
         search=search,
@@ -108,9 +108,6 @@ def _split_until(args: argparse.Namespace, search: Search, today: date) -> date 
 
 
 def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    # The search keys stay as they are: a profile has its own --modality, for retrievals.
-    args = argparse.Namespace(**vars(args))
-    args.modality = None
     for key in (*KEYS, "hierarchical"):
         vars(args).setdefault(key, None)
     if names_profile(args.target):

@@ -20,7 +20,7 @@ _STUDY = "1.2.3"
 _CT, _PT, _SR = "1.2.3.1", "1.2.3.2", "1.2.3.3"
 _FIND = 0x20
 _MODALITY, _DESCRIPTION, _CHARACTER_SET = 0x00080060, 0x0008103E, 0x00080005
-_STUDY_COUNT = 0x00201208
+_STUDY_COUNT, _SERIES_COUNT = 0x00201208, 0x00201209
 _REFUSED = 0xA900
 _BUSY = 0xA700
 
@@ -148,6 +148,22 @@ def test_a_study_without_a_matching_series_is_complete_and_says_so(tmp_path: Pat
     assert finished.reason == "No series matches the filter; 3 left out on purpose."
     assert not pacs.retrievals
     assert files_in(tmp_path) == []
+
+
+def test_nothing_is_asked_for_to_make_sure_of_nothing(tmp_path: Path) -> None:
+    class _CountsNothing(RawPacs):
+        def find(self, request: Request) -> list[dict[int, str]]:
+            return [
+                {tag: text for tag, text in match.items() if tag != _SERIES_COUNT}
+                for match in super().find(request)
+            ]
+
+    none = SeriesFilter(modalities=("MG",))
+    with _CountsNothing(_mixed()) as pacs:
+        events = run(_filtered(get_plan(parallel=2), none), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert not pacs.retrievals
 
 
 def test_a_study_that_is_not_there_is_not_found(tmp_path: Path) -> None:
