@@ -78,6 +78,11 @@ class AssociationRejected(PeerError):
         self.reason = reason
         self.retryable = result == 2  # rejected-transient
 
+    @property
+    def names_a_cause(self) -> bool:
+        """True if time may heal it, or its reason is an AE title or the like."""
+        return self.retryable or self.reason > 1
+
 
 class AssociationAborted(PeerError):
     """The association ended before its work did: A-ABORT, a lost connection, an early release."""

@@ -1,5 +1,6 @@
 """Pausing: no request begins while the run is paused; those that have begun go on to their end."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,10 @@ class GatedPeer:
     def narrow_negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
         """See `ports.Peer`."""
         return self.peer.narrow_negotiations(inventory)
+
+    def wider_negotiations(self, inventory: Inventory, *, unlisted: bool) -> Iterator[Any]:
+        """See `ports.Peer`."""
+        return self.peer.wider_negotiations(inventory, unlisted=unlisted)
 
     def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
         """See `ports.Peer`."""

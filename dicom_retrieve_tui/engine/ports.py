@@ -1,6 +1,6 @@
 """What the engine needs from the layers beside it; `network` and `storage` satisfy it by shape."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.model.activity import Activity
@@ -52,6 +52,17 @@ class Peer(Protocol):
 
     def narrow_negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
         """What to try for instances that did not come with any of `negotiations`."""
+
+    def wider_negotiations(self, inventory: Inventory, *, unlisted: bool) -> Iterator[Any]:
+        """What to try for instances that did not come with these either, the likeliest first.
+
+        Each has contexts that none before it had, and is made when it is asked for. `c_get` raises
+        `ContextNotAccepted` where the PACS accepts none of them.
+
+        Args:
+            unlisted: False for the classes that the PACS lists, or the most likely ones; True for
+                all others, dozens of negotiations.
+        """
 
     def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
         """Retrieve by C-GET. Raises `PeerError`, `DiskFailed`, `Cancelled`."""

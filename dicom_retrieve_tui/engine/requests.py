@@ -31,6 +31,8 @@ class Quirks:
     """It has answered a C-GET: if it aborts one, it is not for want of the service."""
     aborts_get: bool = False
     """It has aborted a C-GET, and served the C-MOVE that came instead."""
+    wider_in_vain: bool = False
+    """Every class in every transfer syntax was negotiated for a study, and brought nothing."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,12 +1,14 @@
 """The requests for one study: all of it at once, then what is still missing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from time import monotonic
 
 from dicom_retrieve_tui.engine.judgement import Ending
 from dicom_retrieve_tui.engine.requests import Requests
 from dicom_retrieve_tui.engine.shares import UIDS_A_REQUEST_MAX, Shares, image_requests
+from dicom_retrieve_tui.engine.widening import Widening
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     Cancelled,
@@ -144,7 +146,7 @@ class Transfer:
             narrow = [
                 partial(self._requests.get, n) for n in self._peer.narrow_negotiations(inventory)
             ]
-            self._chase(ask, narrow)
+            self._chase(ask, chain(narrow, Widening(self._requests).asks()))
 
     def _by_move(self) -> None:
         if not self._plan.listening:  # somebody else gets all of it, whatever is here
@@ -227,7 +229,7 @@ class Transfer:
             shares.leave()
         return False
 
-    def _chase(self, ask: _Ask, others: Sequence[_Ask]) -> None:
+    def _chase(self, ask: _Ask, others: Iterable[_Ask]) -> None:
         """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.
 
         Not for everything over again, where nothing came and the PACS named a failure that time
@@ -240,9 +242,10 @@ class Transfer:
         if work.stored_count or self._requests.reported_success:
             self._ask_by_lists(ask)
         lists_failed = work.stored_count == before
-        for other in others if lists_failed else ():
-            if not self._requests.settled:
-                self._ask_by_lists(other)
+        for other in others:
+            if self._requests.settled:
+                break
+            self._ask_by_lists(other)
         if work.stored_count or self._requests.reported_success:
             self._ask_one_by_one(ask, lists_failed=lists_failed)
 

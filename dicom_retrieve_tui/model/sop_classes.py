@@ -251,14 +251,19 @@ STORAGE_CLASSES = (
 """Every storage class of the standard, retired ones included."""
 
 
-def wider_contexts(classes: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Contexts for what came with none of the usual ones: thousands, the likeliest first.
+def classes_of(modalities: Iterable[str]) -> list[str]:
+    """The storage classes that series of these modalities have as a rule."""
+    tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
+    return [_STORAGE + tail for name in sorted(modalities) for tail in tables.get(name, ())]
 
-    Args:
-        classes: Those that the instances most likely have.
-    """
-    likely = tuple(classes)
-    yield from ((uid, syntax) for uid in likely for syntax in TRANSFER_SYNTAXES)
+
+def all_syntaxes(sop_class_uids: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Contexts for these classes in every transfer syntax, the likeliest first."""
+    return ((uid, syntax) for uid in sop_class_uids for syntax in TRANSFER_SYNTAXES)
+
+
+def all_contexts() -> Iterator[tuple[str, str]]:
+    """Contexts for every class of the standard, thousands, the likeliest first."""
     yield from ((uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES)
     for syntaxes in (COMPRESSED_SYNTAXES, _RARE_SYNTAXES):
         yield from ((uid, syntax) for uid in IMAGE_CLASSES for syntax in syntaxes)
@@ -281,7 +286,7 @@ def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
     first hundred or so that fit into a proposal are enough for nearly everything.
     """
     tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
-    likely = [_STORAGE + tail for name in sorted(modalities) for tail in tables.get(name, ())]
+    likely = classes_of(modalities)
     classes = dict.fromkeys(_STORAGE + tail for tails in tables.values() for tail in tails)
     native = [(uid, syntax) for uid in classes for syntax in NATIVE_SYNTAXES]
     return list(dict.fromkeys([*known_contexts(likely), *native, *known_contexts(classes)]))

@@ -37,6 +37,7 @@ from dicom_retrieve_tui.network.negotiation import (
     encode_request,
 )
 from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.services import SERVICES
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls import TlsClient
@@ -135,6 +136,11 @@ class Association:
             peer, len(acceptance.contexts), len(proposals), acceptance.peer_max_pdu_bytes,
         )  # fmt: skip
         return cls(caller, connection, acceptance, len(proposals))
+
+    @property
+    def offers_storage(self) -> bool:
+        """True if a context was accepted in which instances may come."""
+        return any(cx.abstract_syntax not in SERVICES for cx in self.contexts.values())
 
     def context_for(self, abstract_syntax: str) -> Context | None:
         """The first accepted context for an abstract syntax, or None."""

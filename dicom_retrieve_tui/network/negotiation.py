@@ -55,6 +55,8 @@ class Acceptance:
     """The peer says that it has taken note of the user; many take none, and say nothing."""
     implementation: str = ""
     """What the peer calls its software, cleaned for the screen."""
+    answered: frozenset[int] = frozenset()
+    """Presentation context IDs that were accepted or refused; some answer only so many."""
     oddities: tuple[str, ...] = ()
     """What of the answer breaks the standard, in sentences; each cost at most its context."""
 
@@ -129,6 +131,7 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
         scp_roles=frozenset(acceptance.user.scp_roles),
         confirms_user=acceptance.user.confirms_user,
         implementation=clean_text(acceptance.user.implementation_version_name),
+        answered=frozenset(each.context_id for each in acceptance.contexts),
         oddities=tuple(oddities[:_ODDITIES_MAX]),
     )
 

@@ -1,14 +1,21 @@
 """One worker's way to the PACS: at most one association, opened when needed and kept for the next.
 
 The engine's `Peer` port. Every association proposes C-FIND, C-GET and C-MOVE, and beside them the
-storage classes of the C-GET at hand, so that the next study can often use it, too.
+storage classes of the C-GET at hand, so that the next study can often use it, too. A PACS that
+takes no association with so many contexts gets fewer.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeVar
 
-from dicom_retrieve_tui.errors import AssociationAborted
+from dicom_retrieve_tui.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    ContextNotAccepted,
+)
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
@@ -20,6 +27,9 @@ from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,
+    all_contexts,
+    all_syntaxes,
+    classes_of,
     guessed_contexts,
     known_contexts,
 )
@@ -42,6 +52,16 @@ class Negotiation:
     proposals: tuple[Proposal, ...] = ()
     exact: bool = False
     """These and no others: an association that has more will not do."""
+    wider: bool = False
+    """Beyond what the inventory says: without any of these accepted, there is nothing to ask."""
+
+    def cut_to(self, limit: int) -> "Negotiation":
+        """The same with the first so many contexts."""
+        return (
+            self
+            if len(self.proposals) <= limit
+            else replace(self, proposals=self.proposals[:limit])
+        )
 
     def met_by(self, proposed: frozenset[Proposal]) -> bool:
         """True if an association on which `proposed` was proposed will do."""
@@ -56,6 +76,8 @@ def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
 
 
 _NO_STORAGE = Negotiation()
+_CONTEXTS_FEW = 16
+"""Nothing refuses an association because of so few."""
 
 
 class PacsPeer:
@@ -74,6 +96,13 @@ class PacsPeer:
         self._emit = emit
         self._association: Association | None = None
         self._proposed: frozenset[Proposal] = frozenset()
+        self._contexts_max = CONTEXTS_MAX - len(_SERVICES)
+        """Storage contexts of one association; fewer once the PACS has refused as many."""
+        self._was_accepted = False
+        """The PACS has accepted an association: what it refuses then is not our AE title."""
+        self._unanswered: set[Proposal] = set()
+        """Proposed, or left out for being too many, and neither accepted nor refused."""
+        self._refused: set[Proposal] = set()
 
     def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
         """See `engine.ports.Peer`."""
@@ -89,7 +118,7 @@ class PacsPeer:
         Exactly the classes that were listed, or the likeliest for the modalities where the PACS
         does not return SOP Class UIDs.
         """
-        return tuple(_cut(_contexts(inventory)))
+        return tuple(self._cut(_contexts(inventory)))
 
     def narrow_negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
         """The same without the uncompressed syntaxes, and with Implicit VR alone.
@@ -100,18 +129,59 @@ class PacsPeer:
         contexts = _contexts(inventory)
         compressed = [cx for cx in contexts if cx[1] not in NATIVE_SYNTAXES]
         implicit = [cx for cx in contexts if cx[1] == IMPLICIT_VR_LITTLE_ENDIAN]
-        narrow = (*_cut(compressed, exact=True)[:1], *_cut(implicit, exact=True)[:1])
+        narrow = (*self._cut(compressed, exact=True)[:1], *self._cut(implicit, exact=True)[:1])
         # What the PACS says of a whole study may leave a class out, and nobody would know.
         guessed = guessed_contexts(inventory.modalities) if inventory.study_classes else []
-        return (*narrow, *_cut([cx for cx in guessed if cx not in contexts])[:1])
+        return (*narrow, *self._cut([cx for cx in guessed if cx not in contexts])[:1])
+
+    def wider_negotiations(self, inventory: Inventory, *, unlisted: bool) -> Iterator[Negotiation]:
+        """See `engine.ports.Peer`: everything else that the standard has, the likeliest first.
+
+        What the PACS left without an answer comes first; what it has refused does not come again.
+        """
+        usual = _proposals(_contexts(inventory))
+        for negotiation in self.narrow_negotiations(inventory):
+            usual += negotiation.proposals
+        classes = sorted(inventory.sop_class_uids)
+        if not inventory.classes_known:
+            classes += classes_of(inventory.modalities)
+        listed = _proposals(all_syntaxes(dict.fromkeys(classes)))
+        seen = self._refused.union(usual)
+        if unlisted:
+            return self._in_batches(iter(_proposals(all_contexts())), seen.union(listed))
+        unanswered = [each for each in usual if each in self._unanswered]
+        return self._in_batches(chain(unanswered, listed), seen.difference(unanswered))
+
+    def _in_batches(
+        self, proposals: Iterator[Proposal], seen: set[Proposal]
+    ) -> Iterator[Negotiation]:
+        """Negotiations for proposals not in `seen`; those left unanswered come once more."""
+        pending: deque[Proposal] = deque()
+        repeated: set[Proposal] = set()
+        while True:
+            while len(pending) < self._contexts_max and (proposal := next(proposals, None)):
+                if proposal not in seen:
+                    seen.add(proposal)
+                    pending.append(proposal)
+            batch = [pending.popleft() for _ in range(min(len(pending), self._contexts_max))]
+            if not batch:
+                return
+            yield Negotiation(tuple(batch), wider=True)
+            again = [each for each in batch if each in self._unanswered - repeated]
+            repeated.update(again)
+            pending.extendleft(reversed(again))
 
     def c_get(
         self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
     ) -> FinalResponse:
         """See `engine.ports.Peer`."""
-        return self._use(
-            negotiation, order.cancel, lambda association: c_get(association, order, receiver)
-        )
+
+        def ask(association: Association) -> FinalResponse:
+            if negotiation.wider and not association.offers_storage:
+                raise ContextNotAccepted(f"{association.peer} accepts none of the wider contexts.")
+            return c_get(association, order, receiver)
+
+        return self._use(negotiation, order.cancel, ask)
 
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         """See `engine.ports.Peer`."""
@@ -127,6 +197,13 @@ class PacsPeer:
             self._association.release()
             self._forget()
 
+    def _cut(self, contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
+        """As many negotiations as it takes for all of `contexts`."""
+        step = self._contexts_max
+        proposals = _proposals(contexts)
+        cuts = range(0, len(proposals), step)
+        return [Negotiation(proposals[at : at + step], exact) for at in cuts]
+
     def _use(
         self, needed: Negotiation, cancel: CancelToken, ask: Callable[[Association], _T]
     ) -> _T:
@@ -137,6 +214,9 @@ class PacsPeer:
         A kept association may have died of boredom. That shows before any answer, and then the
         question is put again on a new one.
         """
+        if len(needed.proposals) > self._contexts_max:
+            self._unanswered.update(needed.proposals[self._contexts_max :])
+            needed = needed.cut_to(self._contexts_max)
         kept = self._association
         if kept is not None and needed.met_by(self._proposed):
             kept.cancel = cancel
@@ -159,10 +239,22 @@ class PacsPeer:
             raise
 
     def _open(self, needed: Negotiation, cancel: CancelToken) -> Association:
-        proposals = query_retrieve(self._caller.query_model) + needed.proposals
+        services = query_retrieve(self._caller.query_model)
         caller = replace(self._caller, cancel=cancel)
-        self._association = association = Association.request(caller, proposals)
+        while True:
+            proposals = services + needed.proposals
+            try:
+                association = Association.request(caller, proposals)
+                break
+            except (AssociationAborted, AssociationRejected) as refusal:
+                if not self._are_too_many(needed, refusal):
+                    raise
+            self._contexts_max = len(needed.proposals) // 2
+            self._unanswered.update(needed.proposals[self._contexts_max :])
+            needed = needed.cut_to(self._contexts_max)
+        self._association = association
         self._proposed = frozenset(proposals)
+        self._note_answers(association, needed)
         self._emit(
             AssociationOpened(
                 worker=self._worker,
@@ -172,6 +264,29 @@ class PacsPeer:
             )
         )
         return association
+
+    def _are_too_many(
+        self, needed: Negotiation, refusal: AssociationAborted | AssociationRejected
+    ) -> bool:
+        """True if a refusal may be for the number of contexts: all else was accepted before."""
+        if not self._was_accepted or len(needed.proposals) < _CONTEXTS_FEW:
+            return False
+        return isinstance(refusal, AssociationAborted) or not refusal.names_a_cause
+
+    def _note_answers(self, association: Association, needed: Negotiation) -> None:
+        """Remember what was refused, and what got no answer: some answer only so many contexts."""
+        self._was_accepted = True
+        answered = association.acceptance.answered
+        first_id = 2 * (association.proposed_count - len(needed.proposals)) + 1
+        ids = dict(zip(needed.proposals, range(first_id, 256, 2), strict=False))
+        unanswered = {each for each, number in ids.items() if number not in answered}
+        self._refused.update(
+            each for each, number in ids.items()
+            if each not in unanswered and number not in association.contexts
+        )  # fmt: skip
+        self._unanswered = self._unanswered.difference(ids).union(unanswered)
+        if unanswered and len(ids) - len(unanswered) >= _CONTEXTS_FEW:
+            self._contexts_max = len(ids) - len(unanswered)
 
     def _forget(self) -> None:
         self._association = None
@@ -186,9 +301,5 @@ def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
     return contexts
 
 
-def _cut(contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
-    """As many negotiations as it takes for all of `contexts`."""
-    step = CONTEXTS_MAX - len(_SERVICES)
-    proposals = [Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts]
-    cuts = range(0, len(proposals), step)
-    return [Negotiation(tuple(proposals[at : at + step]), exact) for at in cuts]
+def _proposals(contexts: Iterable[tuple[str, str]]) -> tuple[Proposal, ...]:
+    return tuple(Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts)

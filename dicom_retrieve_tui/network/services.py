@@ -16,6 +16,9 @@ MOVE = (STUDY_ROOT_MOVE, PATIENT_ROOT_MOVE)
 GET = (STUDY_ROOT_GET, PATIENT_ROOT_GET)
 """The model that we prefer first: Study Root needs no Patient ID."""
 
+SERVICES = frozenset({VERIFICATION, *FIND, *MOVE, *GET})
+"""All others are storage."""
+
 PATIENT_ROOT = frozenset({PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET})
 
 

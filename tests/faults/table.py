@@ -64,6 +64,7 @@ TITLES = {
     76: "A match without an identifier, or with one that cannot be read",
     77: "A PDU larger than allowed, an empty value, a data set in another context",
     78: "A data set that is announced and not sent",
+    79: "A class, a transfer syntax or a number of contexts that no first proposal suits",
 }
 
 _PREFACE = """# Faults

@@ -1,6 +1,6 @@
 """A peer and a store that do as a test says, without a socket or a file."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
@@ -112,6 +112,9 @@ class FakePeer:
         self.script = script
         self.orders: list[Order] = []
         self.closed = False
+        self.wider: tuple[str, ...] = ()
+        self.unlisted: tuple[str, ...] = ()
+        """What it has as wider negotiations."""
         self.receiver: Receiver | None = None
         """Where instances of a C-MOVE arrive."""
 
@@ -128,6 +131,10 @@ class FakePeer:
     def narrow_negotiations(self, inventory: Inventory) -> tuple[str, ...]:
         del inventory
         return ()
+
+    def wider_negotiations(self, inventory: Inventory, *, unlisted: bool) -> Iterator[str]:
+        del inventory
+        yield from self.unlisted if unlisted else self.wider
 
     def c_get(self, order: Order, negotiation: object, receiver: Receiver) -> FinalResponse:
         del negotiation

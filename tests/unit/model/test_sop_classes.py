@@ -11,24 +11,24 @@ from dicom_retrieve_tui.model.sop_classes import (
     NATIVE_SYNTAXES,
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
+    all_contexts,
     guessed_contexts,
     known_contexts,
     plainest_classes,
     preferred_syntax,
-    wider_contexts,
 )
 
 _JPEG, _JPEG_LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
 _JPIP = "1.2.840.10008.1.2.4.94"
 
 
-def test_wider_contexts_have_everything_once_a_class_is_known() -> None:
-    wider = list(wider_contexts(["1.2.3.4"]))
+def test_every_class_comes_in_every_syntax_that_it_may_have() -> None:
+    contexts = list(all_contexts())
 
-    assert wider[: len(TRANSFER_SYNTAXES)] == [("1.2.3.4", syntax) for syntax in TRANSFER_SYNTAXES]
-    assert {uid for uid, _ in wider} == {"1.2.3.4", *STORAGE_CLASSES}
-    assert {(uid, syntax) for uid in IMAGE_CLASSES for syntax in TRANSFER_SYNTAXES} <= set(wider)
-    assert {(uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES} <= set(wider)
+    assert len(set(contexts)) == len(contexts)
+    assert {uid for uid, _ in contexts} == set(STORAGE_CLASSES)
+    assert {(uid, syntax) for uid in IMAGE_CLASSES for syntax in TRANSFER_SYNTAXES} <= set(contexts)
+    assert {(uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES} <= set(contexts)
 
 
 def test_the_first_proposals_are_all_of_the_standard() -> None:
