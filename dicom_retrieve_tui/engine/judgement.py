@@ -150,11 +150,17 @@ def _judge_unlisted(work: StudyWork, ending: Ending) -> StudyFinished:
     """C-FIND would not list the instances, so nothing can be called complete."""
     doubt = work.inventory.doubt
     if not work.stored_count:
-        reason = ending.reason or "The PACS sent nothing, and would not say what it has."
+        reason = ending.reason or _nothing_came(work.inventory)
         return _finished(work, Verdict.FAILED, f"{reason} {doubt}".strip())
     if ending.reason:
         return _finished(work, Verdict.PARTIAL, f"{ending.reason} {doubt}".strip())
     return _finished(work, Verdict.UNVERIFIED, doubt)
+
+
+def _nothing_came(inventory: Inventory) -> str:
+    if inventory.has_match:
+        return "The PACS sent nothing, and would not say what it has."
+    return "No series is known to match the filter, so nothing was asked for."
 
 
 def judge_delivery(work: StudyWork, ending: Ending, move_destination: str) -> StudyFinished:

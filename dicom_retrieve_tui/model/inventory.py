@@ -75,8 +75,8 @@ class Inventory:
 
     @property
     def has_match(self) -> bool:
-        """False if the filter left out every series that there is."""
-        return bool(self.series_instance_uids) or not self.left_out
+        """False if there was a filter, and no series that it wants."""
+        return bool(self.series_instance_uids) or not self.filtered
 
     @property
     def left_out_on_purpose(self) -> tuple[tuple[str, str], ...]:

@@ -334,7 +334,7 @@ class _Survey:
         """True if no answer was left out that may have named an instance."""
         if not any(self._nameless.values()) or (self._narrowed and all(self._narrowed.values())):
             return True
-        if self._study_count == len({each.sop_instance_uid for each in instances}):
+        if self._study_count_wanted() == len({each.sop_instance_uid for each in instances}):
             return True
         counts = self._counts_of_whole_series().values()
         return not self._nameless[Level.SERIES] and None not in counts

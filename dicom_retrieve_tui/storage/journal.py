@@ -64,7 +64,8 @@ CREATE TABLE IF NOT EXISTS folder (
 """
 """The study is part of the key: some archives have one SOP Instance UID in two studies.
 
-No patient data: UIDs, paths and sizes. A path may hold what the user's own layout puts in it."""
+No patient data: UIDs, modalities, paths and sizes. A path may hold what the user's own layout puts
+in it."""
 
 _COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
 _INSERT = """

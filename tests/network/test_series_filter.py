@@ -274,6 +274,43 @@ def test_nothing_is_retrieved_blindly_where_c_find_is_refused(
     assert not pacs.retrievals
 
 
+class _Nameless(RawPacs):
+    """Answers for some series, or all, without their UIDs."""
+
+    of = frozenset({_CT, _PT, _SR})
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        return [
+            {tag: text for tag, text in match.items() if tag != 0x0020000E or text not in self.of}
+            if request.level == "SERIES"
+            else match
+            for match in super().find(request)
+        ]
+
+
+def test_nothing_is_retrieved_blindly_where_no_series_is_named(tmp_path: Path) -> None:
+    with _Nameless(_mixed()) as pacs:
+        events = run(_filtered(get_plan(), CT_ONLY), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.FAILED
+    assert "No series is known to match the filter" in verdict_of(events).reason
+    assert "without a UID" in verdict_of(events).reason
+    assert not pacs.retrievals
+
+
+@pytest.mark.parametrize("nameless", [_CT, _PT, _SR])
+def test_a_series_that_is_not_named_may_have_been_wanted(nameless: str, tmp_path: Path) -> None:
+    class _OneNameless(_Nameless):
+        of = frozenset({nameless})
+
+    with _OneNameless(_mixed()) as pacs:
+        events = run(_filtered(get_plan(), CT_ONLY), settings(pacs.port, tmp_path))
+
+    came = [] if nameless == _CT else [i.sop for i in _series(_CT, "CT", 3)]
+    assert verdict_of(events).verdict is (Verdict.UNVERIFIED if came else Verdict.FAILED)
+    assert files_in(tmp_path) == _of(came)
+
+
 def test_a_refusal_of_c_find_that_time_heals_is_tried_again(tmp_path: Path) -> None:
     class _Heals(RawPacs):
         refused = False
