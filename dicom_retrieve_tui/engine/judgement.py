@@ -7,17 +7,27 @@ nothing else to go by: for instances that went to somebody else's SCP.
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.work import StudyWork
-from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.errors import RequestAborted, RetrieveError
 from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.events import StudyFinished
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.offer import FinalResponse
 from dicom_retrieve_tui.model.retry import Cure, error_cure, status_cure
-from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS, describe_status
+from dicom_retrieve_tui.model.status import (
+    SUB_OPERATIONS_FAILED,
+    SUCCESS,
+    Asked,
+    describe_status,
+    meaning_of,
+)
 from dicom_retrieve_tui.model.verdict import Verdict
 
-_NOT_THE_DESTINATION = frozenset({SUB_OPERATIONS_FAILED, 0x0124, 0xA900, 0xFE00})
+_NOT_THE_DESTINATION = frozenset(
+    {SUB_OPERATIONS_FAILED, 0x0120, 0x0122, 0x0124, 0x0210, 0x0211, 0x0212, 0xA701, 0xA900, 0xFE00}
+)
 """Failures that an unknown or deaf move destination does not cause."""
+
+_BY_GET = Asked(operation="C-GET")
 
 _NAMED_MAX = 10
 """UIDs in one sentence; the report has all of them."""
@@ -40,19 +50,30 @@ class Ending:
     """That is most likely why nothing came."""
     destination: str = ""
     """Where a C-MOVE was to send to: AE title, host and port, as its administrator needs it."""
+    asked: Asked = _BY_GET
+    """The request that was made last."""
 
     @property
     def reason(self) -> str:
         """What went wrong, in words; empty if nothing did."""
         if self.error is not None:
-            return str(self.error)
+            aborted = isinstance(self.error, RequestAborted)
+            return f"{self.error}{self._where_to_send if aborted else ''}"
         if self.final is None or self.final.status == SUCCESS:
             return ""
-        described = describe_status(self.final.status, self.final.comment)
-        told = ""
-        if self.destination and self.final.status not in _NOT_THE_DESTINATION:
-            told = f" What its administrator needs to know: {self.destination}."
+        status, comment = self.final.status, self.final.comment
+        if self.starved:  # we refused its call, and that is the cause
+            return f"The PACS ended the retrieval with {meaning_of(status, comment)}."
+        told = "" if status in _NOT_THE_DESTINATION else self._where_to_send
+        described = describe_status(status, comment, self.asked)
         return f"The PACS ended the retrieval with {described}{told}"
+
+    @property
+    def _where_to_send(self) -> str:
+        """What the administrator of a PACS needs to know that cannot send to us, in a sentence."""
+        if not self.destination or self.asked.came:
+            return ""
+        return f" What its administrator needs to know: {self.destination}."
 
     @property
     def cure(self) -> Cure:

@@ -7,7 +7,7 @@ from typing import Any
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.work import StudyWork
-from dicom_retrieve_tui.errors import ContextNotAccepted
+from dicom_retrieve_tui.errors import ContextNotAccepted, RequestAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
 from dicom_retrieve_tui.model.offer import FinalResponse
@@ -71,8 +71,13 @@ class Requests:
             RetrieveError, Cancelled: It ended without a final response.
         """
         receiver = self.desk.receiver(self.work, self.worker)
-        self.final = self.peer.c_get(self._order(request), negotiation, receiver)
-        self.quirks.takes_get = True
+        before = self.work.activity.received_bytes
+        try:
+            self.final = self.peer.c_get(self._order(request), negotiation, receiver)
+            self.quirks.takes_get = True
+        finally:
+            if self.work.activity.received_bytes > before:
+                self.quirks.takes_get = True
 
     def move(self, request: RetrieveRequest) -> None:
         """Ask by C-MOVE, and wait for what comes after its end.
@@ -84,7 +89,17 @@ class Requests:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
         before, began_s = self.work.stored_count, monotonic()
-        final = self.final = self.peer.c_move(self._order(request), self.plan.move_destination)
+        try:
+            final = self.final = self.peer.c_move(self._order(request), self.plan.move_destination)
+        except RequestAborted as abort:
+            if before > len(self.work.present):  # the destination is known to it
+                raise
+            raise RequestAborted(
+                f"{abort.found} It did so at our C-MOVE request: most often, such a PACS does not "
+                "know the move destination.",
+                next_step=f"Ask its administrator to add {self.plan.move_destination} with its "
+                "address and port.",
+            ) from abort
         if not self.plan.listening:
             return
         failed = final.status != SUCCESS or final.failed

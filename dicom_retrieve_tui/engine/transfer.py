@@ -20,6 +20,7 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.offer import FinalResponse, combined
 from dicom_retrieve_tui.model.selection import RetrieveRequest, requests_for
+from dicom_retrieve_tui.model.status import TRY_C_GET, Asked
 
 _BARREN_MAX = 20
 """Instances asked for one by one, and in vain, until the rest is not asked for."""
@@ -71,6 +72,19 @@ class Transfer:
             starved=self._requests.starves,
             elsewhere=self._requests.sees_nothing,
             destination=self._destination if self._requests.moved else "",
+            asked=self._asked,
+        )
+
+    @property
+    def _asked(self) -> Asked:
+        """The request that was made last, and what there is to try instead."""
+        requests, work = self._requests, self._work
+        other_way = TRY_C_GET if requests.moved else self._instead_of_get
+        tried = self._plan.method is Method.AUTO and self._may_move
+        return Asked(
+            operation="C-MOVE" if requests.moved else "C-GET",
+            came=work.stored_count > len(work.present),
+            other_way="" if tried or requests.sees_nothing else other_way,
         )
 
     def help(self, busy: Callable[[], bool]) -> bool:

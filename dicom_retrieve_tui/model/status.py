@@ -12,70 +12,107 @@ SUB_OPERATIONS_FAILED = 0xB000
 MOVE_DESTINATION_UNKNOWN = 0xA801
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The request that a status answers: what can help depends on it."""
+
+    operation: str
+    """C-FIND, C-GET or C-MOVE."""
+    came: bool = False
+    """Instances came by it, so that neither the way nor the move destination is at fault."""
+    other_way: str = ""
+    """What to try instead of this operation, in a sentence; empty if there is no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusWords:
-    """What a status means to a person."""
+    """What a status means to a person, and what to try; a step is empty if there is none."""
 
     meaning: str
     next_step: str = ""
-    """What to try; empty if there is nothing to do."""
+    """Whatever the operation is."""
+    of_find: str = ""
+    """Instead of that, for a C-FIND."""
+    of_get: str = ""
+    """Instead of that, for a C-GET."""
+    of_move: str = ""
+    """Behind that, for a C-MOVE by which nothing has come."""
+    other_way: bool = False
+    """True if another operation may do."""
 
 
 _PACS_LOG = "The log of the PACS says more."
+_NOT_OFFERED = "The PACS does not offer this."
+_LATER = "Try again later."
 
 _WORDS = {
-    SUCCESS: StatusWords("success"),
-    CANCELLED: StatusWords("cancelled", "Nobody here asked for it. " + _PACS_LOG),
-    SUB_OPERATIONS_FAILED: StatusWords("sub-operations complete, one or more failed", _PACS_LOG),
-    0x0110: StatusWords("processing failure", _PACS_LOG),
-    0x0120: StatusWords("missing attribute", "The PACS wants a key that we did not send."),
-    0x0122: StatusWords("SOP class not supported", "The PACS does not offer this; try --method."),
-    0x0124: StatusWords(
-        "not authorised", "Ask the PACS administrator for the right to retrieve with our AE title."
+    SUCCESS: StatusWords(meaning="success"),
+    CANCELLED: StatusWords(
+        meaning="cancelled", next_step="The PACS did so by itself; its log says why."
     ),
-    0x0210: StatusWords("duplicate invocation", _PACS_LOG),
-    0x0211: StatusWords("unrecognised operation", "The PACS does not offer this; try --method."),
-    0x0212: StatusWords("mistyped argument", _PACS_LOG),
-    0xA700: StatusWords("out of resources", "Try again later."),
-    0xA701: StatusWords("out of resources: unable to calculate the matches", "Try again later."),
+    SUB_OPERATIONS_FAILED: StatusWords(
+        meaning="sub-operations complete, one or more failed", next_step=_PACS_LOG
+    ),
+    0x0110: StatusWords(meaning="processing failure", next_step=_PACS_LOG),
+    0x0120: StatusWords(
+        meaning="missing attribute",
+        next_step="The PACS wants a key that we did not send; its log says which.",
+    ),
+    0x0122: StatusWords(meaning="SOP class not supported", next_step=_NOT_OFFERED, other_way=True),
+    0x0124: StatusWords(
+        meaning="not authorised",
+        next_step="Ask the PACS administrator for the right to retrieve with our AE title.",
+        of_find="Ask the PACS administrator for the right to query with our AE title.",
+    ),
+    0x0210: StatusWords(meaning="duplicate invocation", next_step=_PACS_LOG),
+    0x0211: StatusWords(meaning="unrecognised operation", next_step=_NOT_OFFERED, other_way=True),
+    0x0212: StatusWords(meaning="mistyped argument", next_step=_PACS_LOG),
+    0xA700: StatusWords(meaning="out of resources", next_step=_LATER),
+    0xA701: StatusWords(
+        meaning="out of resources: unable to calculate the matches", next_step=_LATER
+    ),
     0xA702: StatusWords(
-        "out of resources: unable to perform the sub-operations",
-        "With C-MOVE this most often means that the PACS cannot connect to the move destination: "
-        "check the address and port that it has on record, and the firewall between. With C-GET "
-        "it means that the PACS has no presentation context for what it holds, or cannot convert "
-        "it: try --method c-move.",
+        meaning="out of resources: unable to perform the sub-operations",
+        next_step=_PACS_LOG,
+        of_get="The PACS has no presentation context for what it holds, or cannot convert it.",
+        of_move="Most often, the PACS cannot connect to the move destination: check the address "
+        "and port that it has on record, and the firewall between.",
+        other_way=True,
     ),
     MOVE_DESTINATION_UNKNOWN: StatusWords(
-        "move destination unknown",
-        "Ask the PACS administrator to add the move destination with its address and port, or use "
-        "--method c-get.",
+        meaning="move destination unknown",
+        next_step="Ask the PACS administrator to add the move destination with its address and "
+        "port.",
+        other_way=True,
     ),
     0xA900: StatusWords(
-        "identifier does not match the SOP class",
-        "The PACS may want the other query model: try --query-model patient-root.",
+        meaning="identifier does not match the SOP class",
+        next_step="The PACS may want the other query model: try another --query-model.",
     ),
     0xC801: StatusWords(
-        "move destination not allowed", "Ask the PACS administrator to allow the move destination."
+        meaning="move destination not allowed",
+        next_step="Ask the PACS administrator to allow the move destination.",
+        other_way=True,
     ),
 }
 
 _RANGES = {
-    0xA7: StatusWords("out of resources", "Try again later."),
-    0xB0: StatusWords("warning", _PACS_LOG),
+    0xA7: StatusWords(meaning="out of resources", next_step=_LATER),
+    0xB0: StatusWords(meaning="warning", next_step=_PACS_LOG),
 }
+_UNABLE = StatusWords(
+    meaning="unable to process",
+    next_step=_PACS_LOG,
+    of_move="Some answer like this where they do not know the move destination.",
+)
+_UNKNOWN = StatusWords(meaning="a status that the standard does not give", next_step=_PACS_LOG)
 
 
-def status_words(status: int) -> StatusWords:
+def _words(status: int) -> StatusWords:
     """What `status` means, by its number or else by its range."""
     if words := _WORDS.get(status) or _RANGES.get(status >> 8):
         return words
-    if status >> 12 == 0xC:
-        return StatusWords(
-            "unable to process",
-            f"{_PACS_LOG} With C-MOVE, some answer like this where they do not know the move "
-            "destination.",
-        )
-    return StatusWords("a status that the standard does not give", _PACS_LOG)
+    return _UNABLE if status >> 12 == 0xC else _UNKNOWN
 
 
 def meaning_of(status: int, comment: str = "") -> str:
@@ -86,12 +123,24 @@ def meaning_of(status: int, comment: str = "") -> str:
         comment: Error Comment (0000,0902), already cleaned for the screen.
     """
     said = f' ("{comment}")' if comment else ""
-    return f"status 0x{status:04X}: {status_words(status).meaning}{said}"
+    return f"status 0x{status:04X}: {_words(status).meaning}{said}"
 
 
-def describe_status(status: int, comment: str = "") -> str:
-    """`meaning_of`, and the next step: one or two sentences."""
-    return f"{meaning_of(status, comment)}. {status_words(status).next_step}".rstrip()
+def next_step(status: int, asked: Asked) -> str:
+    """What to try after `status`, in sentences; empty if there is nothing to do."""
+    words = _words(status)
+    instead = {"C-FIND": words.of_find, "C-GET": words.of_get}.get(asked.operation)
+    steps = [instead or words.next_step]
+    if asked.operation == "C-MOVE" and words.of_move and not asked.came:
+        steps.append(words.of_move)
+    if words.other_way:
+        steps.append(asked.other_way)
+    return " ".join(filter(None, steps))
+
+
+def describe_status(status: int, comment: str, asked: Asked) -> str:
+    """`meaning_of`, and the next step: one sentence or more."""
+    return f"{meaning_of(status, comment)}. {next_step(status, asked)}".rstrip()
 
 
 def forbids(status: int) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.status import describe_status
+from dicom_retrieve_tui.model.status import Asked, describe_status
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
@@ -217,7 +217,7 @@ def receive_identifier(
 def _failure(association: Association, operation: str, answer: _Answer) -> OperationFailed:
     return OperationFailed(
         f"{association.peer} answered {operation} with "
-        f"{describe_status(answer.status, answer.comment)}",
+        f"{describe_status(answer.status, answer.comment, Asked(operation=operation))}",
         operation=operation,
         status=answer.status,
     )

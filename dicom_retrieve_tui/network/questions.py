@@ -34,9 +34,10 @@ from dicom_retrieve_tui.model.status import (
     SUB_OPERATIONS_FAILED,
     SUCCESS,
     TRY_C_GET,
+    Asked,
     forbids,
     meaning_of,
-    status_words,
+    next_step,
     try_c_move,
 )
 from dicom_retrieve_tui.model.wording import count
@@ -101,7 +102,8 @@ class Questions:
             except AssociationAborted as error:
                 raise self._aborted(error, "C-GET", self._try_c_move) from error
         will_try = bool(self._plan.selections)
-        return self._judged(Check.GET, final, self._models(GET), will_try=will_try)
+        asked = Asked(operation="C-GET", other_way=self._try_c_move)
+        return self._judged(Check.GET, final, self._models(GET), asked, will_try=will_try)
 
     def storage_classes(self) -> Step:
         """Whether instances may come to us by C-GET: each needs its class accepted."""
@@ -177,7 +179,8 @@ class Questions:
         whose = "us" if self._listening else "not to us: no file will come here"
         how = f"{self._models(MOVE)}, to {move_destination} ({whose})"
         will_try = self._plan.listening and bool(self._plan.selections)
-        step = self._judged(Check.MOVE, final, how, will_try=will_try)
+        asked = Asked(operation="C-MOVE", other_way=TRY_C_GET)
+        step = self._judged(Check.MOVE, final, how, asked, will_try=will_try)
         if step.outcome is not Outcome.OK or will_try:
             return step
         # dcmqrscp says Success to a destination that it does not know, if nothing matches.
@@ -223,7 +226,9 @@ class Questions:
             on_response=lambda _response: None,
         )
 
-    def _judged(self, check: Check, final: FinalResponse, how: str, *, will_try: bool) -> Step:
+    def _judged(
+        self, check: Check, final: FinalResponse, how: str, asked: Asked, *, will_try: bool
+    ) -> Step:
         """Weigh the answer to a request for a study that nobody has.
 
         Args:
@@ -234,7 +239,7 @@ class Questions:
         answer = meaning_of(final.status, final.comment)
         if forbids(final.status):
             found = f"{how}: offered, but a request is answered {answer}."
-            return Step.failed(check, found, status_words(final.status).next_step)
+            return Step.failed(check, found, next_step(final.status, asked))
         found = f"{how}: offered; asked for a study that nobody has, it answers {answer}."
         if will_try:
             return Step.ok(check, found)

@@ -58,6 +58,7 @@ TITLES = {
     86: "A signal at a random moment",
     87: "A fault of our own code",
     88: "A disk that fails at a rename",
+    89: "Failures that suggest the wrong cause",
     67: "Zeros in a file after a power cut",
     74: "A presentation context that is answered in a way that was not proposed",
     75: "Foreign elements in a command set",

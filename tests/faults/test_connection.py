@@ -321,7 +321,7 @@ class _WithoutRole(RawPacs):
         conversation.respond(request, 0xA702, completed=0, failed=len(self.holdings))
 
 
-@fault(7, user_reads="With C-GET it means that the PACS has no presentation context")
+@fault(7, user_reads="The PACS has no presentation context for what it holds")
 def test_a_pacs_that_does_not_grant_us_the_scp_role_is_named(tmp_path: Path) -> Told:
     with _WithoutRole() as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))
