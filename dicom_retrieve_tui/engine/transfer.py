@@ -142,8 +142,7 @@ class Transfer:
 
     def _with_another_way(self, refusal: PeerError, found: str) -> PeerError:
         """The refusal of a C-GET, with what to try instead."""
-        next_step = f"{refusal.next_step} {self._instead_of_get}".strip()
-        return type(refusal)(found, next_step=next_step)
+        return type(refusal)(found, next_step=refusal.next_step or self._instead_of_get)
 
     def _by_get(self) -> None:
         """Ask with each negotiation in turn; more than one is rare."""

@@ -36,6 +36,7 @@ from dicom_retrieve_tui.model.sop_classes import (
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
+from dicom_retrieve_tui.network.query_models import QueryModels
 from dicom_retrieve_tui.network.receiving import InstanceReceiver
 from dicom_retrieve_tui.network.retrieval import c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE, in_model
@@ -103,6 +104,7 @@ class PacsPeer:
         self._unanswered: set[Proposal] = set()
         """Proposed, or left out for being too many, and neither accepted nor refused."""
         self._refused: set[Proposal] = set()
+        self._models = QueryModels()
 
     def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
         """See `engine.ports.Peer`."""
@@ -179,7 +181,15 @@ class PacsPeer:
         def ask(association: Association) -> FinalResponse:
             if negotiation.wider and not association.offers_storage:
                 raise ContextNotAccepted(f"{association.peer} accepts none of the wider contexts.")
-            return c_get(association, order, receiver)
+            return self._models.ask(
+                association,
+                order,
+                GET,
+                "C-GET",
+                lambda context, patient_id: c_get(
+                    association, context, order, receiver, patient_id=patient_id
+                ),
+            )
 
         return self._use(negotiation, order.cancel, ask)
 
@@ -188,7 +198,15 @@ class PacsPeer:
         return self._use(
             _NO_STORAGE,
             order.cancel,
-            lambda association: c_move(association, order, move_destination),
+            lambda association: self._models.ask(
+                association,
+                order,
+                MOVE,
+                "C-MOVE",
+                lambda context, patient_id: c_move(
+                    association, context, order, move_destination, patient_id=patient_id
+                ),
+            ),
         )
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ from dicom_retrieve_tui.network.admission import Reception
 from dicom_retrieve_tui.network.approach import Approach
 from dicom_retrieve_tui.network.association import Association, Caller
 from dicom_retrieve_tui.network.inventory import take_inventory
-from dicom_retrieve_tui.network.negotiation import Proposal
+from dicom_retrieve_tui.network.negotiation import Context, Proposal
 from dicom_retrieve_tui.network.pacs import query_retrieve
 from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.receiving import SOP_CLASS_NOT_SUPPORTED, Incoming
@@ -98,7 +98,10 @@ class Questions:
         """Whether it takes C-GET requests."""
         with self._associated() as association:
             try:
-                final = c_get(association, self._order(), _Refusing())
+                context = association.first_context(*GET, service="C-GET")
+                final = c_get(
+                    association, context, self._order(), _Refusing(), patient_id=_nobody(context)
+                )
             except AssociationAborted as error:
                 raise self._aborted(error, "C-GET", self._try_c_move) from error
         will_try = bool(self._plan.selections)
@@ -171,7 +174,14 @@ class Questions:
                 stack.enter_context(self._listening.bind(reception))
             association = stack.enter_context(self._associated())
             try:
-                final = c_move(association, self._order(), move_destination)
+                context = association.first_context(*MOVE, service="C-MOVE")
+                final = c_move(
+                    association,
+                    context,
+                    self._order(),
+                    move_destination,
+                    patient_id=_nobody(context),
+                )
             except AssociationAborted as error:
                 raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
         for caller in reception.turned_away[:1]:
@@ -269,6 +279,11 @@ class Questions:
             next_step=f"Some abort where they do not allow {verb}: ask the PACS administrator to "
             f"allow it to {calling}. {otherwise}",
         )
+
+
+def _nobody(context: Context) -> str | None:
+    """A Patient ID that none has, where the query model wants one."""
+    return _NOBODY if context.abstract_syntax in PATIENT_ROOT else None
 
 
 class _Refusing:

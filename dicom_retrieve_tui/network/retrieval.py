@@ -18,38 +18,55 @@ from dicom_retrieve_tui.network.receiving import (
     InstanceReceiver,
     receive_instance,
 )
-from dicom_retrieve_tui.network.services import GET, MOVE, PATIENT_ROOT
 
 _PENDING = frozenset({0xFF00, 0xFF01})
 
 
-def c_get(association: Association, order: Order, receiver: InstanceReceiver) -> FinalResponse:
+def c_get(
+    association: Association,
+    context: Context,
+    order: Order,
+    receiver: InstanceReceiver,
+    *,
+    patient_id: str | None,
+) -> FinalResponse:
     """Retrieve over this very association; the instances go to `receiver`.
 
+    Args:
+        context: Of C-GET; see `query_models`.
+        patient_id: To send as a key; None sends none.
+
     Raises:
-        ContextNotAccepted: The peer does not offer C-GET.
-        RequestAborted: It accepted the context, and aborts at the request.
+        RequestAborted: The peer accepted the context, and aborts at the request.
         DiskFailed: There is no room for instances; the association is of no more use.
         PeerError, Cancelled: It ended without a final response.
     """
-    context = association.first_context(*GET, service="C-GET")
-    return _Conversation(association, order, context, receiver).hold(cs.C_GET_RQ, cs.C_GET_RSP, {})
+    conversation = _Conversation(association, order, context, receiver, patient_id)
+    return conversation.hold(cs.C_GET_RQ, cs.C_GET_RSP, {})
 
 
-def c_move(association: Association, order: Order, move_destination: str) -> FinalResponse:
+def c_move(
+    association: Association,
+    context: Context,
+    order: Order,
+    move_destination: str,
+    *,
+    patient_id: str | None,
+) -> FinalResponse:
     """Have the peer send to `move_destination`, an AE title that it knows the address of.
 
+    Args:
+        context: Of C-MOVE; see `query_models`.
+        patient_id: To send as a key; None sends none.
+
     Raises:
-        ContextNotAccepted: The peer does not offer C-MOVE.
         PeerError, Cancelled: It ended without a final response.
     """
-    context = association.first_context(*MOVE, service="C-MOVE")
     destination: dict[int, bytes | str | int] = {
         cs.MOVE_DESTINATION: cs.padded_text(move_destination)
     }
-    return _Conversation(association, order, context, _NothingHere()).hold(
-        cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination
-    )
+    conversation = _Conversation(association, order, context, _NothingHere(), patient_id)
+    return conversation.hold(cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination)
 
 
 class _NothingHere:
@@ -66,12 +83,18 @@ class _Conversation:
     """One request, its pending responses and sub-operations, until the final response."""
 
     def __init__(
-        self, association: Association, order: Order, context: Context, receiver: InstanceReceiver
+        self,
+        association: Association,
+        order: Order,
+        context: Context,
+        receiver: InstanceReceiver,
+        patient_id: str | None,
     ) -> None:
         self._association = association
         self._order = order
         self._context = context
         self._receiver = receiver
+        self._patient_id = patient_id
         self._message_id = association.next_message_id()
 
     def hold(
@@ -88,8 +111,7 @@ class _Conversation:
                 cs.COMMAND_DATA_SET_TYPE: cs.WITH_DATA_SET,
             }
         )
-        patient_id = order.patient_id if context.abstract_syntax in PATIENT_ROOT else None
-        keys = identifiers.retrieve_keys(order.request, patient_id)
+        keys = identifiers.retrieve_keys(order.request, self._patient_id)
         identifier = identifiers.encode_identifier(order.request.level, keys)
         association.connection.activity = order.activity
         association.guard_with(

@@ -66,6 +66,7 @@ TITLES = {
     77: "A PDU larger than allowed, an empty value, a data set in another context",
     78: "A data set that is announced and not sent",
     79: "A class, a transfer syntax or a number of contexts that no first proposal suits",
+    80: "C-FIND in one query model, the retrieval in the other",
 }
 
 _PREFACE = """# Faults

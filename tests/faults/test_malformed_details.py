@@ -99,23 +99,20 @@ def test_our_storage_scp_rejects_one_context_alone(tmp_path: Path) -> Told:
     return events
 
 
+class _Foreign(Conversation):
+    """Puts an element of another group behind every command."""
+
+    def send(self, data: bytes) -> None:
+        if data[:1] == b"\4" and data[11] == 3:
+            size = struct.unpack_from(">L", data, 6)[0]
+            command, rest = data[12 : 10 + size], data[10 + size :]
+            data = wire.p_data(data[10], 3, command + wire.element(9, 0x10, b"ACME")) + rest
+        super().send(data)
+
+
 class _SendsForeignElements(RawPacs):
-    """Puts an element of another group behind its commands."""
-
-    foreign = wire.element(9, 0x10, b"ACME")
-
     def on_association(self, conversation: Conversation) -> None:
-        send = conversation.send
-
-        def sending(data: bytes) -> None:
-            if data[:1] == b"\4" and data[11] == 3:
-                size = struct.unpack_from(">L", data, 6)[0]
-                command, rest = data[12 : 10 + size], data[10 + size :]
-                data = wire.p_data(data[10], 3, command + self.foreign) + rest
-            send(data)
-
-        conversation.send = sending  # type: ignore[method-assign]
-        super().on_association(conversation)
+        super().on_association(_Foreign(conversation.sock))
 
 
 @fault(75, user_reads="command sets with elements of other groups")

@@ -1,0 +1,143 @@
+"""In which query model a PACS serves C-GET and C-MOVE, and whether it wants the Patient ID.
+
+The Study Root model comes first, for it needs no Patient ID. Some archives offer C-FIND in one
+model and the retrieval in the other, and some offer both and serve one. Source: PS3.4 section C.6.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.choices import Level, QueryModel
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.status import meaning_of
+from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.identifiers import decode_identifier
+from dicom_retrieve_tui.network.negotiation import Context
+from dicom_retrieve_tui.network.query import c_find, find_context
+from dicom_retrieve_tui.network.services import PATIENT_ROOT, STUDY_ROOT_FIND
+
+_OF_THE_MODEL = frozenset({0x0120, 0x0122, 0xA900})
+"""Missing attribute, SOP class not supported, identifier does not match the SOP class."""
+
+Ask = Callable[[Context, str | None], FinalResponse]
+"""Makes a request in a context, with a Patient ID or without."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to make a request."""
+
+    abstract_syntax: str
+    with_patient_id: bool
+
+
+class QueryModels:
+    """Makes the requests of one worker in the query model that the PACS serves."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._served: dict[str, _Way] = {}
+        """By service."""
+        self._patient: tuple[str, str | None] = ("", None)
+        """Study Instance UID and Patient ID of the study that was asked about last."""
+
+    def ask(
+        self,
+        association: Association,
+        order: Order,
+        classes: tuple[str, ...],
+        service: str,
+        ask: Ask,
+    ) -> FinalResponse:
+        """Make a request; in another way where the PACS refuses it for its query model.
+
+        Args:
+            classes: The SOP classes of the service, the preferred model first.
+            service: Its name, for messages.
+
+        Raises:
+            ContextNotAccepted: The PACS offers the service in neither model.
+            OperationFailed: It wants a Patient ID that is not known.
+            PeerError, Cancelled: What `ask` raises.
+        """
+        preferred = association.first_context(*classes, service=service)
+        usual, *others = self._ways(association, preferred, classes, service)
+        patient_id = self._patient_id(association, order) if usual.with_patient_id else None
+        first = ask(association.context_for(usual.abstract_syntax) or preferred, patient_id)
+        if not _is_of_the_model(first):
+            self._served[service] = usual
+            return first
+        if usual.abstract_syntax in PATIENT_ROOT and not patient_id:
+            raise _wants_patient_id(association, service, first)
+        for way in others:
+            context = association.context_for(way.abstract_syntax)
+            if context is None or not (patient_id := self._patient_id(association, order)):
+                continue
+            final = ask(context, patient_id)
+            if not _is_of_the_model(final):
+                self._served[service] = way
+                return final
+        self._served[service] = usual  # no other one is tried again
+        return first
+
+    def _ways(
+        self, association: Association, preferred: Context, classes: tuple[str, ...], service: str
+    ) -> list[_Way]:
+        served = self._served.get(service)
+        if served is not None and association.context_for(served.abstract_syntax):
+            return [served]
+        if association.caller.query_model is not QueryModel.AUTO:
+            return [_first_way(preferred)]
+        ways = [_first_way(preferred), *(_Way(uid, with_patient_id=True) for uid in classes)]
+        return list(dict.fromkeys(ways))
+
+    def _patient_id(self, association: Association, order: Order) -> str | None:
+        """The Patient ID of a study, asked for by C-FIND where it is not known; or None."""
+        if order.patient_id:
+            return order.patient_id
+        study_uid = order.request.study_instance_uid
+        if self._patient[0] != study_uid:
+            self._patient = (study_uid, _find_patient_id(association, study_uid))
+        return self._patient[1]
+
+
+def _is_of_the_model(final: FinalResponse) -> bool:
+    """True for a refusal that another query model or a Patient ID may help against."""
+    return final.status in _OF_THE_MODEL and not final.completed
+
+
+def _first_way(context: Context) -> _Way:
+    uid = context.abstract_syntax
+    return _Way(uid, with_patient_id=uid in PATIENT_ROOT)
+
+
+def _find_patient_id(association: Association, study_uid: str) -> str | None:
+    found: str | None = None
+    asked = {tags.STUDY_INSTANCE_UID: study_uid, tags.PATIENT_ID: ""}
+    try:
+        context = find_context(association)
+        if context.abstract_syntax in PATIENT_ROOT:
+            return None  # the inventory has asked
+        for match in c_find(association, context, Level.STUDY, asked):
+            values = decode_identifier(match, frozenset(asked))
+            if values.get(tags.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
+                found = found or values.get(tags.PATIENT_ID)
+    except (ContextNotAccepted, OperationFailed):
+        return None
+    return found
+
+
+def _wants_patient_id(
+    association: Association, service: str, final: FinalResponse
+) -> OperationFailed:
+    is_listed = association.context_for(STUDY_ROOT_FIND) is not None
+    return OperationFailed(
+        f"The PACS ended the retrieval with {meaning_of(final.status, final.comment)}. It serves "
+        f"{service} in the Patient Root model, which asks by Patient ID, and C-FIND gave none.",
+        next_step="Have the study given a Patient ID there." if is_listed else "",
+        operation=service,
+        status=final.status,
+    )
