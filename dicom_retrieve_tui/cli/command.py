@@ -18,7 +18,7 @@ from dicom_retrieve_tui.cli.unbegun import failed_story, stopped_story
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event, RetrieveFinished
+from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
@@ -98,6 +98,8 @@ class _Order:
                 events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
                 for event in events:
                     self._take_safely(event)
+                    if isinstance(event, RetrieveStarted):
+                        self._take_notes()
         except (Exception, Cancelled) as error:  # noqa: BLE001 - raised again behind the accounts
             return error
         return self._bug
@@ -162,6 +164,11 @@ class _Order:
         if left_out := self._options.left_out:
             for line in f"{self._options.list_flag}: {describe(left_out)}".split("\n"):
                 self._around.stderr.say(line)
+
+    def _take_notes(self) -> None:
+        """Report what is to be known of the list, in every account."""
+        for note in self._options.notes:
+            self._take_safely(Noted(study_instance_uid=None, text=note))
 
     def _choose_renderer(self) -> Renderer:
         around, options = self._around, self._options

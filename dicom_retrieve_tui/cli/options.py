@@ -47,6 +47,8 @@ class Options:
     """Lines of the list that cannot be asked for: the run cannot be a success."""
     list_flag: str = "--uid-list"
     """The flag that named the list."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of what is asked for: reported once the run has started."""
     json: bool = False
     report: Path | None = None
     dry_run: bool = False
@@ -101,6 +103,7 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
         lookups=selected.lookups,
         left_out=selected.left_out,
         list_flag=selected.list_flag,
+        notes=selected.notes,
         json=args.json,
         report=report,
         dry_run=args.dry_run,

@@ -1,7 +1,8 @@
 """What to retrieve: the UID flags and the UID list, judged before anything is sent."""
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
-from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
 
 _UID_FLAGS = {
     "--study-uid": "study_uid",
@@ -24,6 +25,7 @@ _LISTS = {
     "--patient-list": ("patient_list", Column.PATIENT),
 }
 _STDIN = "-"
+_DIGIT = re.compile("[0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Selected:
     """Lines that cannot be asked for, each as a sentence."""
     list_flag: str = "--uid-list"
     """The flag that named the list."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of what is asked for, each as a sentence without a period."""
 
 
 def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
@@ -62,20 +66,27 @@ def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
         if uid is not None and (fault := uid_fault(uid)) is not None:
             raise ConfigError(f"{flag} {uid!r} {fault}.")
     selection = Selection.of(args.study_uid, args.series_uid, args.instance_uid)
-    return Selected(selections=(selection,))
+    return Selected(selections=(selection,), notes=_notes(filter(None, given.values())))
 
 
 def _by_position(uids: list[str], flags: dict[str, str | None]) -> Selected:
     """Study Instance UIDs that stand behind the PACS."""
     _refuse_others(repr(uids[0]), flags)
     for uid in uids:
-        if fault := uid_fault(uid):
+        fault = uid_fault(uid) or (None if _DIGIT.search(uid) else "has no digit")
+        if fault:
             raise ConfigError(f"{uid!r} {fault}; expected a Study Instance UID.")
     once = dict.fromkeys(uids)
     return Selected(
         selections=tuple(Selection(study_instance_uid=uid) for uid in once),
         duplicates=len(uids) - len(once),
+        notes=_notes(once),
     )
+
+
+def _notes(uids: Iterable[str]) -> tuple[str, ...]:
+    note = irregular_uids(uids)
+    return (note,) if note else ()
 
 
 def _refuse_others(one: str, flags: dict[str, str | None]) -> None:
@@ -111,6 +122,7 @@ def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[]
         lookups=found.lookups,
         duplicates=found.duplicates,
         left_out=found.bad,
+        notes=found.notes,
         list_flag=flag,
     )
 

@@ -50,6 +50,14 @@ class Selection:
         """SOP Instance UIDs by Series Instance UID; none at all for all of a study or a series."""
         return {each.series_instance_uid: frozenset(each.sop_instance_uids) for each in self.series}
 
+    @property
+    def uids(self) -> Iterator[str]:
+        """Every UID that is asked for by name."""
+        yield self.study_instance_uid
+        for each in self.series:
+            yield each.series_instance_uid
+            yield from each.sop_instance_uids
+
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """This as a table: study, series and instance UID; empty where all of them are meant."""
         study_uid = self.study_instance_uid

@@ -13,7 +13,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.lookup import Lookup, key_fault
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.uid_table import Column, TableRow, delimiter_of, rows_of
-from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
 
 _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
@@ -21,6 +21,8 @@ _ENTRY = re.compile(r"\s*(?:#|[0-9.]+\s*(?:[#,;\t]|$))")
 """How a line of a list begins; `0020000D` is the name of a column."""
 _LINE_END = re.compile("\r\n|\r|\n")
 """Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
+_SEPARATORS = re.compile(r"[,;|\s]+")
+_DIGITS_AND_PERIODS = re.compile("[0-9.]+")
 _KEYS = frozenset({Column.ACCESSION, Column.PATIENT})
 """What may stand for a study in a row that has no UID of one."""
 
@@ -39,6 +41,9 @@ class UidList:
     """Lines that asked for the same again."""
     bad: tuple[str, ...] = ()
     """Rows of a table that cannot be asked for, each as a sentence with its line."""
+
+    notes: tuple[str, ...] = ()
+    """What to know of what is asked for, each as a sentence without a period."""
 
     @property
     def uids(self) -> tuple[str, ...]:
@@ -64,12 +69,10 @@ def parse_uid_list(text: str, column: str | None = None, key: Column = Column.ST
         if column is not None:
             raise ConfigError(f"this is no table, and has no column {column!r}")
         found = _sort_out(_lines(text, key), _from_line)
-        if found.bad:
-            raise ConfigError(describe(found.bad))
     else:
         found = read_table(text, delimiter, column, key)
-        if found.bad and not (found.selections or found.lookups):
-            raise ConfigError(describe(found.bad))
+    if found.bad and not (found.selections or found.lookups):
+        raise ConfigError(describe(found.bad))
     if not (found.selections or found.lookups):
         raise ConfigError(f"the list names no {'UID' if key is Column.STUDY else key.keyword}")
     return found
@@ -103,6 +106,7 @@ def joined(lists: Sequence[UidList]) -> UidList:
         lookups=tuple(each for found in lists for each in found.lookups),
         duplicates=sum(each.duplicates for each in lists) + len(asked) - len(selections),
         bad=tuple(each for found in lists for each in found.bad),
+        notes=tuple(dict.fromkeys(each for found in lists for each in found.notes)),
     )
 
 
@@ -150,12 +154,20 @@ def _sort_out(rows: Iterable[TableRow], judge: Callable[[TableRow], _Wanted]) ->
         same = tuple(row.cells.items()) if isinstance(each, Lookup) else each
         duplicates += same in wanted
         wanted.setdefault(same, each)
+    selections = join(each for each in wanted.values() if isinstance(each, Selection))
     return UidList(
-        selections=join(each for each in wanted.values() if isinstance(each, Selection)),
+        selections=selections,
         lookups=tuple(each for each in wanted.values() if isinstance(each, Lookup)),
         duplicates=duplicates,
         bad=tuple(bad),
+        notes=notes_on(selections),
     )
+
+
+def notes_on(selections: Iterable[Selection]) -> tuple[str, ...]:
+    """Return a note on UIDs that break the rules of the standard, if there are any."""
+    note = irregular_uids(uid for each in selections for uid in each.uids)
+    return (note,) if note else ()
 
 
 class _Fault(Exception):
@@ -163,7 +175,21 @@ class _Fault(Exception):
 
 
 def _from_line(row: TableRow) -> _Wanted:
-    return _from_row(row) if Column.STUDY in row.cells else _from_keys(row)
+    if Column.STUDY not in row.cells:
+        return _from_keys(row)
+    if fault := line_fault(row[Column.STUDY]):
+        raise _Fault(f"{row[Column.STUDY][:_TEXT_SHOWN_MAX]!r} {fault}")
+    return _from_row(row)
+
+
+def line_fault(entry: str) -> str | None:
+    """Return why a line of a list is not one UID, or None if it may be."""
+    words = [word for word in _SEPARATORS.split(entry) if word]
+    if len(words) < 2:
+        return None
+    if all(_DIGITS_AND_PERIODS.fullmatch(word) for word in words):
+        return f"has {len(words)} UIDs; write one a line, or a heading that names the columns"
+    return "has several words; write one UID a line, or a heading that names the columns"
 
 
 def _from_row(row: TableRow) -> _Wanted:

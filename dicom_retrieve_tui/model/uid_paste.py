@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.uid_list import UidList, read_table
+from dicom_retrieve_tui.model.uid_list import UidList, line_fault, notes_on, read_table
 from dicom_retrieve_tui.model.uid_table import delimiter_of, names_studies
 from dicom_retrieve_tui.model.uids import uid_fault
 
@@ -45,14 +45,19 @@ def _read_lines(lines: list[str]) -> UidList:
     for number, line in enumerate(lines, start=1):
         kept = _kept(line)
         for uid in _uids_of(kept) if kept else ():
-            if fault := uid_fault(uid):
+            if fault := uid_fault(uid) or line_fault(uid):
                 bad.append(f"line {number}: {(uid or kept)[:_SHOWN_MAX]!r} {fault}")
             elif uid in seen:
                 duplicates += 1
             else:
                 seen[uid] = None
     selections = tuple(Selection.of(uid) for uid in seen)
-    return UidList(selections=selections, duplicates=duplicates, bad=tuple(bad))
+    return UidList(
+        selections=selections,
+        duplicates=duplicates,
+        bad=tuple(bad),
+        notes=notes_on(selections),
+    )
 
 
 def _kept(line: str) -> str:

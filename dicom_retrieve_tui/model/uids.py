@@ -1,21 +1,48 @@
-"""What may stand as a UID or an AE title, and what to tell a person who typed something else."""
+"""Rules for UIDs and AE titles, and the words for what breaks them. Pure."""
 
 import re
+from collections.abc import Iterable
 
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64
+_UID_LENGTH_SENT_MAX = 1024
+"""Longer than a column of any archive; an identifier could carry more."""
+_WILDCARD = "has a wildcard, and would match more than one"
+_SEVERAL = {
+    "*": _WILDCARD,
+    "?": _WILDCARD,
+    "\\": "has a backslash, which separates several UIDs",
+}
 _AE_TITLE_LENGTH_MAX = 16
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]+")
 
 
 def uid_fault(text: str) -> str | None:
-    """Say why `text` is no UID, or None if it is one.
+    """Return why `text` cannot be asked for, or None if it can.
+
+    Archives hold UIDs that break the standard's letter (see `uid_note`), and they can be retrieved.
+    Refused is only what would match more than one thing, or does not reach the peer as it is.
+    """
+    if not text.strip():
+        return "is empty"
+    for character, fault in _SEVERAL.items():
+        if character in text:
+            return fault
+    if len(text) > _UID_LENGTH_SENT_MAX:
+        return f"has {len(text)} characters, more than can be asked for"
+    if any(character > "\xff" for character in text):
+        return "has characters beyond Latin-1, which a UID cannot carry"
+    if not text.isprintable() or text != text.strip():
+        return "has a control character, or a blank at an end"
+    return None
+
+
+def uid_note(text: str) -> str | None:
+    """Return how `text` breaks the rules of a UID, or None if it keeps them.
 
     Source: PS3.5 section 9.1: at most 64 characters, digits and periods, no component empty,
     none but "0" itself with a leading zero.
     """
-    if not text:
-        return "is empty"
     if len(text) > _UID_LENGTH_MAX:
         return f"has {len(text)} characters; a UID has at most {_UID_LENGTH_MAX}"
     if _UID.fullmatch(text):
@@ -25,6 +52,20 @@ def uid_fault(text: str) -> str | None:
     if ".." in text or text.startswith(".") or text.endswith("."):
         return "has an empty component (a period at an end, or two in a row)"
     return "has a component with a leading zero"
+
+
+def irregular_uids(uids: Iterable[str]) -> str | None:
+    """Return one sentence on those of `uids` that break the rules, or None if none does."""
+    irregular = [(uid, note) for uid in uids if (note := uid_note(uid))]
+    if not irregular:
+        return None
+    uid, note = irregular[0]
+    if len(irregular) == 1:
+        return f"{uid!r} {note}; it is asked for as it is"
+    return (
+        f"{len(irregular):,} UIDs break the rules and are asked for as they are; "
+        f"the first, {uid!r}, {note}"
+    )
 
 
 def ae_title_fault(text: str) -> str | None:

@@ -88,9 +88,24 @@ def decode_texts(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
     values = _read(data, wanted | {tags.SPECIFIC_CHARACTER_SET})
     character_set = tags.uid_text(values.pop(tags.SPECIFIC_CHARACTER_SET, b""))
     return {
-        tag: clean_text(decode_text(value, character_set), _TEXT_CHARACTERS_MAX)
+        tag: _clean_uid(value)
+        if tag in _UID_TAGS
+        else clean_text(decode_text(value, character_set), _TEXT_CHARACTERS_MAX)
         for tag, value in values.items()
     }
+
+
+def _clean_uid(value: bytes) -> str:
+    """Return a UID as it can be sent again; one that a screen cannot show never passes for another.
+
+    Its control characters are replaced and not dropped: `uid_fault` refuses what takes their place.
+    """
+    text = tags.uid_text(value)
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else "\ufffd"
 
 
 def _read(data: bytes, wanted: frozenset[int]) -> dict[int, bytes]:

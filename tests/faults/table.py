@@ -54,6 +54,7 @@ TITLES = {
     42: "Our port is taken, or the PACS cannot connect back",
     43: "A second run in the same folder",
     44: "A store association that is never released",
+    84: "UIDs that break the standard's letter",
     85: "Six runs at once in one folder",
     86: "A signal at a random moment",
     87: "A fault of our own code",

@@ -160,7 +160,7 @@ class FindScreen(Screen[list[Wanted] | None]):
                 self._look(anyway=True)
 
     def _named(self, matches: Sequence[Match]) -> list[Match]:
-        """Those whose UID is one; what a PACS calls anything else, nobody can ask for."""
+        """Return those that can be asked for by their UID, and report the others."""
         faults = [(match, uid_fault(match.uid)) for match in matches]
         for match, fault in [each for each in faults if each[1]][:_FAULTS_TOLD_MAX]:
             text = f"The PACS calls it {quoted(match.uid)}, which {fault}."

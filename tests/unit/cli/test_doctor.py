@@ -58,7 +58,7 @@ def test_every_setting_of_a_retrieval_is_read() -> None:
     [
         ((), "needs the PACS to look at"),
         (("pacs://pacs.test", "1.2.3", "1.2.4"), "one study at most"),
-        (("pacs://pacs.test", "1.2.x"), "Study Instance UID '1.2.x'"),
+        (("pacs://pacs.test", "1.2.*"), "Study Instance UID '1.2.*'"),
         (("pacs://pacs.test", "--method", "c-gett"), "choose c-move, c-get or auto"),
     ],
 )

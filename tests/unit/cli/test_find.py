@@ -144,7 +144,7 @@ def test_dates_are_divided_only_on_demand() -> None:
         (["--all", "--split"], "--split divides a range of dates"),
         (["--date", "..2024-01-01", "--split"], "--split divides a range of dates"),
         (["--study-uid", "1.2", "--series-uid", "1.3", "--level", "study"], "has no use with"),
-        (["--study-uid", "1.2.x"], "digits and periods"),
+        (["--study-uid", "1.2.*"], "has a wildcard"),
         (["--patient-id", "a\\b"], "backslash"),
         (["--all", "--timeout", "soon"], "--timeout 'soon'"),
     ],

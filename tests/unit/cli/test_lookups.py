@@ -170,7 +170,7 @@ def test_the_log_has_uids_and_numbers_and_nobody_s_name(caplog: pytest.LogCaptur
         [study(A, patient="Lee")],
         [],
         [study(B, patient="Ode"), study(C, patient="Ode"), Remark(text="Lee^Ann", incomplete=True)],
-        [study("Lee^Ann", patient="Poe"), study(C, patient="Poe")],
+        [study("Lee^Ann*", patient="Poe"), study(C, patient="Poe")],
         OperationFailed("No Roe.", operation="C-FIND at the STUDY level", status=0xA900),
         [study(C, patient="moe")],
     )

@@ -8,7 +8,7 @@ import pytest
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import OTHER, PACS, STUDY, run, study_of, whole_run
 
-TABLE = f"StudyInstanceUID;Note\r\n{STUDY};a\r\nbad;b\r\n{OTHER};c\r\n"
+TABLE = f"StudyInstanceUID;Note\r\n{STUDY};a\r\n1.2.*;b\r\n{OTHER};c\r\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -26,7 +26,7 @@ def test_bad_rows_are_named_and_the_rest_is_retrieved(encoding: str, tmp_path: P
 
     assert result.code == 1
     assert [each.study_instance_uid for each in engine.asked[0][0].selections] == [STUDY, OTHER]
-    fault = "line 3: 'bad' has characters other than digits and periods"
+    fault = "line 3: '1.2.*' has a wildcard, and would match more than one"
     assert f"--uid-list: {fault}" in result.err
     assert "1 row of --uid-list left out: exit code 1" in result.out
     assert json.loads(report.read_text())["totals"]["left_out"] == [fault]

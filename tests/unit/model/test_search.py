@@ -18,7 +18,7 @@ _STUDY = Match(level=Level.STUDY, study_instance_uid="1.2.3", patient_name="Doe^
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"study_instance_uid": "1.02"}, "leading zero"),
+        ({"study_instance_uid": "1.*"}, "wildcard"),
         ({"series_instance_uid": "1.2"}, "needs the Study Instance UID"),
         ({"study_instance_uid": "1.2", "sop_instance_uid": "1.2.3"}, "needs the Series Instance"),
         ({"patient_id": "a\\b"}, "backslash"),

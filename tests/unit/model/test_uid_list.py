@@ -21,27 +21,43 @@ def test_blank_lines_comments_and_white_space_are_skipped() -> None:
 
 def test_a_single_bad_line_is_named_in_one_sentence() -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_uid_list("# head\n1.2\n1.2.x # what?\n")
+        parse_uid_list("# head\n1.2.* # what?\n")
 
-    assert str(caught.value) == "line 3: '1.2.x' has characters other than digits and periods"
+    assert str(caught.value) == "line 2: '1.2.*' has a wildcard, and would match more than one"
 
 
 def test_all_bad_lines_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_uid_list(f"1..2\n1.2\n1.02\n{'1' * 65}\n1.2 1.3\n")
+        parse_uid_list(f"1.*\n1\\2\n1.?\n{'1' * 1025}\n")
 
     assert str(caught.value).splitlines() == [
         "4 bad lines:",
-        "  line 1: '1..2' has an empty component (a period at an end, or two in a row)",
-        "  line 3: '1.02' has a component with a leading zero",
-        f"  line 4: '{'1' * 65}' has 65 characters; a UID has at most 64",
-        "  line 5: '1.2 1.3' has characters other than digits and periods",
+        "  line 1: '1.*' has a wildcard, and would match more than one",
+        "  line 2: '1\\\\2' has a backslash, which separates several UIDs",
+        "  line 3: '1.?' has a wildcard, and would match more than one",
+        f"  line 4: '{'1' * 80}' has 1025 characters, more than can be asked for",
     ]
+
+
+def test_a_bad_line_does_not_stop_a_list() -> None:
+    found = parse_uid_list("1.2\n1.*\n1.3\n")
+
+    assert found.uids == ("1.2", "1.3")
+    assert found.bad == ("line 2: '1.*' has a wildcard, and would match more than one",)
+
+
+def test_uids_that_break_the_rules_are_asked_for_and_noted() -> None:
+    found = parse_uid_list("1.2\n1.2.007.1\nSTUDY-A\n")
+
+    assert found.uids == ("1.2", "1.2.007.1", "STUDY-A")
+    assert found.bad == ()
+    (note,) = found.notes
+    assert note.startswith("2 UIDs break the rules and are asked for as they are; the first, '1.2.")
 
 
 def test_of_many_bad_lines_the_first_twenty_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_uid_list("x\n" * 25)
+        parse_uid_list("*\n" * 25)
 
     lines = str(caught.value).splitlines()
     assert len(lines) == 22
@@ -58,7 +74,7 @@ def test_a_line_that_would_fill_the_screen_or_steer_it_is_shown_short_and_escape
 
 def test_a_line_is_what_an_editor_takes_for_one() -> None:
     with pytest.raises(ConfigError, match=r"^line 2: "):
-        parse_uid_list("# a comment\u2028with a soft break\nbad")
+        parse_uid_list("# a comment\u2028with a soft break\nbad*")
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "\ufeff"])
