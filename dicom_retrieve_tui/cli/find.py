@@ -108,7 +108,7 @@ class _Listing:
 
     def _remark(self, remark: Remark) -> None:
         self._out.record("remark", {"text": remark.text, "incomplete": remark.incomplete})
-        self._around.stderr.say(remark.text)
+        self._around.stderr.say(find_lines.with_flag(remark.text))
         self._complete = self._complete and not remark.incomplete
 
     def _tell_start(self) -> None:

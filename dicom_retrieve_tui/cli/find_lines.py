@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.formulas import as_text
-from dicom_retrieve_tui.model.search import Match, Search
+from dicom_retrieve_tui.model.search import ASK_BY_UID, Match, Search
 
 Column = tuple[str, Callable[[Match], str]]
 
@@ -95,6 +95,11 @@ def record(match: Match) -> dict[str, object]:
     """A match for JSON, without what its level does not have."""
     left_out = _LEFT_OUT[match.level] | {"level"}
     return {f.name: getattr(match, f.name) for f in fields(match) if f.name not in left_out}
+
+
+def with_flag(text: str) -> str:
+    """Return advice to ask by UID with the flag that does it."""
+    return text.replace(ASK_BY_UID, f"{ASK_BY_UID} (--study-uid)")
 
 
 def said_of(search: Search) -> str:

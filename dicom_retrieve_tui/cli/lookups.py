@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
 
+from dicom_retrieve_tui.cli.find_lines import with_flag
 from dicom_retrieve_tui.cli.lookup_log import LookupLog
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.signals import Interruption
@@ -104,7 +105,10 @@ def _by_uids(options: Options, found: LookedUp) -> Options:
     """The order as far as it was looked up; the lines that are left are among its faults."""
     selections = join([*options.plan.selections, *found.selections])
     rest = options.lookups[found.lines :]
-    faults = [*found.faults, *(f"line {each.line}: not looked up before the end" for each in rest)]
+    faults = [
+        *map(with_flag, found.faults),
+        *(f"line {each.line}: not looked up before the end" for each in rest),
+    ]
     return replace(
         options,
         plan=replace(options.plan, selections=selections),

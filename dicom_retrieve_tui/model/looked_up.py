@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.errors import OperationFailed
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.search import Found, Match, Remark
+from dicom_retrieve_tui.model.search_rules import parts_of
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uids import uid_fault
 
@@ -44,7 +45,9 @@ class LookedUp:
             none = f"no study with {lookup.subject} came, but there may be one"
             self._fault(lookup, f"{none}: {' '.join(doubts)}")
         elif not uids:
-            self._fault(lookup, f"the PACS has no study with {lookup.subject}")
+            # What contradicts a key was left out before, with a remark.
+            others = "; it answered with others" if answer else ""
+            self._fault(lookup, f"the PACS has no study with {lookup.subject}{others}")
         elif len(uids) > 1 and lookup.accession_number:
             self._fault(
                 lookup,
@@ -64,9 +67,9 @@ class LookedUp:
 
 
 def _is_meant(lookup: Lookup, found: Match) -> bool:
-    """True for a study whose keys are those of the line; one that the PACS does not tell passes."""
+    """Return True for a study that returns the keys of the line, to the letter."""
     return all(
-        not asked or told.strip() in {"", asked}
+        not asked or asked in {told.strip(), *parts_of(told)}
         for asked, told in (
             (lookup.accession_number, found.accession_number),
             (lookup.patient_id, found.patient_id),

@@ -100,6 +100,12 @@ class Match:
     instance_number: str = ""
 
     @property
+    def counted(self) -> bool:
+        """True if the PACS looked into the study, or into the series, to describe it."""
+        told = (self.number_of_series, self.number_of_instances)
+        return any(number is not None for number in told) or bool(self.modalities)
+
+    @property
     def uid(self) -> str:
         """What is unique at its level."""
         return {
@@ -117,5 +123,8 @@ class Remark:
     incomplete: bool = False
     """There may be more than was listed."""
 
+
+ASK_BY_UID = "Ask for the study by its Study Instance UID"
+"""What helps where answers prove nothing."""
 
 Found = Match | Remark

@@ -28,6 +28,16 @@ STUDY_RETURN_KEYS = (
     tags.NUMBER_OF_STUDY_RELATED_SERIES,
     tags.NUMBER_OF_STUDY_RELATED_INSTANCES,
 )
+_COUNTED_AT_STUDY = frozenset(
+    {
+        tags.MODALITIES_IN_STUDY,
+        tags.NUMBER_OF_STUDY_RELATED_SERIES,
+        tags.NUMBER_OF_STUDY_RELATED_INSTANCES,
+    }
+)
+"""Keys for which an archive looks at more than the study itself; some fold all matches into one."""
+_FEWEST_STUDY_KEYS = (tags.STUDY_INSTANCE_UID, tags.PATIENT_ID, tags.ACCESSION_NUMBER)
+
 SERIES_RETURN_KEYS = (
     tags.MODALITY,
     tags.SERIES_DESCRIPTION,
@@ -49,6 +59,18 @@ def study_keys(search: Search) -> dict[int, str]:
         tags.PATIENT_ID: search.patient_id,
         tags.STUDY_INSTANCE_UID: search.study_instance_uid,
     }
+
+
+def fewest_study_keys(search: Search) -> dict[int, str]:
+    """Return what names a study and proves that it is meant; no other return key."""
+    keys = study_keys(search)
+    return {tag: text for tag, text in keys.items() if text or tag in _FEWEST_STUDY_KEYS}
+
+
+def uncounted(keys: dict[int, str]) -> dict[int, str]:
+    """Return the same question without return keys that an archive has to count for."""
+    counted = _COUNTED_AT_STUDY | {tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
+    return {tag: text for tag, text in keys.items() if text or tag not in counted}
 
 
 def series_keys(search: Search, study: Match) -> dict[int, str]:
@@ -80,7 +102,7 @@ def study_match(values: dict[int, str]) -> Match:
         study_time=values.get(tags.STUDY_TIME, ""),
         accession_number=values.get(tags.ACCESSION_NUMBER, ""),
         study_description=values.get(tags.STUDY_DESCRIPTION, ""),
-        modalities=_parts(values.get(tags.MODALITIES_IN_STUDY, "")),
+        modalities=parts_of(values.get(tags.MODALITIES_IN_STUDY, "")),
         study_instance_uid=values.get(tags.STUDY_INSTANCE_UID, ""),
         number_of_series=_count(values.get(tags.NUMBER_OF_STUDY_RELATED_SERIES, "")),
         number_of_instances=_count(values.get(tags.NUMBER_OF_STUDY_RELATED_INSTANCES, "")),
@@ -92,7 +114,7 @@ def series_match(values: dict[int, str], study: Match) -> Match:
     return replace(
         study,
         level=Level.SERIES,
-        modalities=_parts(values.get(tags.MODALITY, "")),
+        modalities=parts_of(values.get(tags.MODALITY, "")),
         number_of_instances=_count(values.get(tags.NUMBER_OF_SERIES_RELATED_INSTANCES, "")),
         series_instance_uid=values.get(tags.SERIES_INSTANCE_UID, ""),
         series_number=values.get(tags.SERIES_NUMBER, ""),
@@ -111,7 +133,8 @@ def instance_match(values: dict[int, str], series: Match) -> Match:
     )
 
 
-def _parts(text: str) -> tuple[str, ...]:
+def parts_of(text: str) -> tuple[str, ...]:
+    """Return the values of a text that may have several."""
     return tuple(part.strip() for part in text.split("\\") if part.strip())
 
 
@@ -120,6 +143,7 @@ def _count(text: str) -> int | None:
 
 
 STUDY_DATE = "study date"
+MODALITY = "modality"
 
 
 def ignored_key(search: Search, match: Match) -> str | None:
@@ -139,15 +163,37 @@ def ignored_key(search: Search, match: Match) -> str | None:
     if not _date_fits(search.study_date, match.study_date):
         return STUDY_DATE
     if search.modality and match.modalities and not any_fits(search.modality, match.modalities):
-        return "modality"
+        return MODALITY
     texts = (
         (search.patient_id, match.patient_id, "patient ID"),
         (search.accession_number, match.accession_number, "accession number"),
         (f"*{search.study_description}*", match.study_description, "study description"),
     )
     for pattern, told, name in texts:
-        if pattern and told and not any_fits(pattern, (told,)):
+        if pattern and told.strip() and not any_fits(pattern, (told.strip(), *parts_of(told))):
             return name
+    return None
+
+
+def unproven_key(search: Search, match: Match) -> str | None:
+    """Return the key, in words, that was asked for and that `match` does not return, or None.
+
+    A PACS that ignores a key and does not return it answers with the studies of anyone: such an
+    answer is not a match. Modalities in Study is an exception, for the series tell it as well.
+    """
+    texts = (
+        (search.patient_id, match.patient_id, "patient ID"),
+        (search.accession_number, match.accession_number, "accession number"),
+        (search.patient_name, match.patient_name, "patient name"),
+        (search.study_description, match.study_description, "study description"),
+    )
+    for pattern, returned, name in texts:
+        if pattern.strip("*") and not returned.strip():
+            return name
+    if search.study_date is not None and dicom_date(match.study_date) is None:
+        return STUDY_DATE
+    if match.level is not Level.STUDY and search.modality and not match.modalities:
+        return MODALITY
     return None
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 from dicom_retrieve_tui.errors import OperationFailed
 from dicom_retrieve_tui.model import search_rules as rules
@@ -16,7 +17,7 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
-from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
+from dicom_retrieve_tui.model.search import ASK_BY_UID, Found, Match, Remark, Search
 from dicom_retrieve_tui.model.status import CANCELLED
 from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.network.association import Association
@@ -25,10 +26,16 @@ from dicom_retrieve_tui.network.query import c_find, find_context
 from dicom_retrieve_tui.network.services import PATIENT_ROOT
 
 _Keys = dict[int, str]
+_Listing = Generator[Match, None, str]
+"""Matches as they come; in the end why there may be more, or nothing."""
 
 
 def find(
-    association: Association, search: Search, split_until: date | None = None
+    association: Association,
+    search: Search,
+    split_until: date | None = None,
+    *,
+    fewest_keys: bool = False,
 ) -> Iterator[Found]:
     """Yield what matches, as it comes, each entity once; then what is to be said of the list.
 
@@ -37,27 +44,40 @@ def find(
         search: What to list.
         split_until: Where the peer seems to cap its answers, divide the range of dates until every
             part stays below the cap; a range with an open end is divided up to this day.
+        fewest_keys: Ask for no more than what names a study and proves that it is meant.
 
     Raises:
         ContextNotAccepted: The peer offers no C-FIND.
         OperationFailed: It refuses the search, and not because there is too much to list.
         PeerError, Cancelled: There is no final response.
     """
-    return _Finder(association, search, split_until).run()
+    return _Finder(association, search, split_until, fewest_keys=fewest_keys).run()
 
 
 class _Finder:
     """One search, level by level."""
 
-    def __init__(self, association: Association, search: Search, split_until: date | None) -> None:
+    def __init__(
+        self,
+        association: Association,
+        search: Search,
+        split_until: date | None,
+        *,
+        fewest_keys: bool,
+    ) -> None:
         self._association = association
         self._search = search
         self._split_until = split_until
+        self._fewest_keys = fewest_keys
         self._context = find_context(association)
         self._patient_root = self._context.abstract_syntax in PATIENT_ROOT
         self._ignored: Counter[str] = Counter()
         """Answers left out, by the key that they contradict."""
+        self._unproven: Counter[str] = Counter()
+        """Answers left out, by the key that they do not return."""
         self._unnamed = 0
+        self._answers = 0
+        """To the last question, whatever they were worth."""
         self._seen_studies: set[str] = set()
         self._parts = 1
         self._remarks: list[Remark] = []
@@ -72,9 +92,19 @@ class _Finder:
             yield Remark(text=f"The dates were divided into {self._parts:,} parts.")
         for key, left_out in self._ignored.items():
             yield Remark(text=f"The PACS seems to ignore the {key}: {left_out:,} left out.")
+        yield from self._remarks_on_proof()
         if self._unnamed:
             yield Remark(text=f"{count(self._unnamed, 'answer')} without a UID left out.")
         yield from self._remarks
+
+    def _remarks_on_proof(self) -> Iterator[Remark]:
+        for key, left_out in self._unproven.items():
+            answers = count(left_out, "answer")
+            text = (
+                f"The PACS does not return the {key} that was asked for, so it may have ignored "
+                f"it: {answers} left out. {ASK_BY_UID}."
+            )
+            yield Remark(text=text, incomplete=True)
 
     def _all_series(self) -> Iterator[Match]:
         for study in list(self._studies()):
@@ -93,17 +123,19 @@ class _Finder:
                 yield study
         for study in untold:  # dcmqrscp takes no Modalities in Study, and lists them all
             modalities = self._modalities_of(study)
+            if not modalities:
+                self._unproven[rules.MODALITY] += 1
             if rules.any_fits(self._search.modality, modalities):
                 yield replace(study, modalities=modalities)
 
     def _studies_of(self, dates: DateRange | None) -> Iterator[Match]:
         """Yield the studies of these days, each once, dividing the days if need be."""
-        doubt = yield from self._query(
-            Level.STUDY,
-            rules.study_keys(replace(self._search, study_date=dates)),
-            rules.study_match,
-            seen=self._seen_studies,
-        )
+        search = replace(self._search, study_date=dates)
+        keys = (rules.fewest_study_keys if self._fewest_keys else rules.study_keys)(search)
+        seen = self._seen_studies
+        query = partial(self._query, Level.STUDY, match_of=rules.study_match, seen=seen)
+        unique = bool(search.study_instance_uid)
+        doubt = yield from self._unfolded(query, keys, seen, unique=unique)
         if not doubt:
             return
         halves = self._halves(dates)
@@ -137,13 +169,18 @@ class _Finder:
     def _series(self, study: Match) -> Iterator[Match]:
         search = self._search
         narrowed = search.modality or search.series_instance_uid
-        doubt = yield from self._query(
+        seen: set[str] = set()
+        query = partial(
+            self._query,
             Level.SERIES,
-            rules.series_keys(search, study),
-            lambda values: rules.series_match(values, study),
+            match_of=lambda values: rules.series_match(values, study),
+            seen=seen,
             within=study,
             announced=None if narrowed else study.number_of_series,
         )
+        unique = bool(search.series_instance_uid) or study.number_of_series == 1
+        keys = rules.series_keys(search, study)
+        doubt = yield from self._unfolded(query, keys, seen, unique=unique)
         self._doubt(doubt)
 
     def _instances(self, series: Match) -> Iterator[Match]:
@@ -156,6 +193,40 @@ class _Finder:
         )
         self._doubt(doubt)
 
+    def _unfolded(
+        self, query: Callable[[_Keys], _Listing], keys: _Keys, seen: set[str], *, unique: bool
+    ) -> _Listing:
+        """Yield the matches of a question; one match alone is asked for again without counts.
+
+        Some archives answer with one row for all matches as soon as they count something.
+
+        Args:
+            query: Asks it.
+            keys: The question.
+            unique: No more than one match can be right.
+        """
+        single, doubt = yield from _all_but_single(query(keys))
+        if single is None:
+            return doubt
+        if self._answers == 1 and not unique and single.counted:
+            seen.discard(single.uid)
+            several = self._several(query, rules.uncounted(keys))
+            if several is not None:
+                yield from several[0]
+                return several[1]
+        yield single
+        return doubt
+
+    def _several(
+        self, query: Callable[[_Keys], _Listing], keys: _Keys
+    ) -> tuple[list[Match], str] | None:
+        """Return what the peer lists without counting, and the doubt; None if that is no more."""
+        try:
+            matches, doubt = _collected(query(keys))
+        except OperationFailed:
+            return None
+        return (matches, doubt) if self._answers > 1 else None
+
     def _query(
         self,
         level: Level,
@@ -165,7 +236,7 @@ class _Finder:
         seen: set[str] | None = None,
         within: Match | None = None,
         announced: int | None = None,
-    ) -> Generator[Match, None, str]:
+    ) -> _Listing:
         """Yield the matches of one C-FIND; returns why there may be more, or nothing.
 
         Args:
@@ -174,10 +245,10 @@ class _Finder:
             announced: How many there are by the peer's own count.
         """
         seen = set() if seen is None else seen
-        answers = 0
+        self._answers = answers = 0
         try:
             for values in self._ask(level, keys, within):
-                answers += 1
+                self._answers = answers = answers + 1
                 match = match_of(values)
                 if match.uid in seen or not self._is_asked_for(values, match, within):
                     continue
@@ -210,11 +281,43 @@ class _Finder:
             return False
         if ignored := rules.ignored_key(self._search, match):
             self._ignored[ignored] += 1
+        elif unproven := rules.unproven_key(self._search, match):
+            self._unproven[unproven] += 1
+            return False
         return ignored is None
 
     def _doubt(self, text: str) -> None:
         if text:
             self._remarks.append(Remark(text=text, incomplete=True))
+
+
+def _all_but_single(listing: _Listing) -> Generator[Match, None, tuple[Match | None, str]]:
+    """Yield the matches unless there is one alone; returns that one, and the listing's doubt."""
+    held: Match | None = None
+    number = 0
+    while True:
+        try:
+            match = next(listing)
+        except StopIteration as end:
+            return held, str(end.value)
+        number += 1
+        if number == 1:
+            held = match
+            continue
+        if held is not None:
+            yield held
+            held = None
+        yield match
+
+
+def _collected(listing: _Listing) -> tuple[list[Match], str]:
+    """Return everything that a listing yields, and its doubt."""
+    matches: list[Match] = []
+    while True:
+        try:
+            matches.append(next(listing))
+        except StopIteration as end:
+            return matches, str(end.value)
 
 
 def _doubt_about(level: Level, answers: int, announced: int | None) -> str:

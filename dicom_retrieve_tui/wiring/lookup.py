@@ -68,7 +68,7 @@ def find_each(
     with _finding(settings, cancel) as association:
         for search in searches:
             try:
-                yield list(search_peer(association, search))
+                yield list(search_peer(association, search, fewest_keys=True))
             except OperationFailed as refusal:
                 yield refusal
 

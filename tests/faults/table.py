@@ -54,6 +54,8 @@ TITLES = {
     42: "Our port is taken, or the PACS cannot connect back",
     43: "A second run in the same folder",
     44: "A store association that is never released",
+    81: "Keys that C-FIND ignores and does not return",
+    83: "All matches of a C-FIND in one row",
     84: "UIDs that break the standard's letter",
     85: "Six runs at once in one folder",
     86: "A signal at a random moment",

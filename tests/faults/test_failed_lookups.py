@@ -12,6 +12,7 @@ from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.runs import STUDY
 
 _UNABLE_TO_PROCESS = 0xC001
+_ACCESSION = 0x00080050
 
 
 class _Falters(RawPacs):
@@ -21,6 +22,9 @@ class _Falters(RawPacs):
         if len(self.requests) > 1:
             raise EOFError
         super().on_find(conversation, request)
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        return [row | {_ACCESSION: request.key(_ACCESSION)} for row in super().find(request)]
 
 
 class _Refuses(RawPacs):

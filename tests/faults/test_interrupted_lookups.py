@@ -13,6 +13,7 @@ from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.runs import STUDY
 
 _C_CANCEL = 0x0FFF
+_ACCESSION = 0x00080050
 _CANCELLED = 0xFE00
 
 
@@ -38,6 +39,9 @@ class _Strikes(RawPacs):
         if self.answer == "hangs up":
             raise EOFError
         conversation.respond(request, _CANCELLED)
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        return [row | {_ACCESSION: request.key(_ACCESSION)} for row in super().find(request)]
 
 
 def _order(pacs: RawPacs, folder: Path, *accession_numbers: str) -> list[object]:

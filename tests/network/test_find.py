@@ -142,7 +142,7 @@ def test_series_are_asked_for_study_by_study(tmp_path: Path) -> None:
         ("1.2.1", "1.2.1.1", 3), ("1.2.1", "1.2.1.2", 2), ("1.2.2", "1.2.2.1", 1),
     ]  # fmt: skip
     assert [(r.level, r.key(_STUDY)) for r in pacs.requests] == [
-        ("STUDY", ""), ("SERIES", "1.2.1"), ("SERIES", "1.2.2"),
+        ("STUDY", ""), ("SERIES", "1.2.1"), ("SERIES", "1.2.2"), ("SERIES", "1.2.2"),
     ]  # fmt: skip
     assert pacs.associations == 1
 
@@ -201,7 +201,7 @@ def test_what_comes_with_success_and_matches_nothing_is_not_listed(
 
 def test_a_study_that_comes_twice_is_one(tmp_path: Path) -> None:
     with _Scripted(_study(1), _study(1), _study(2)) as pacs:
-        found = _find(pacs, tmp_path, Search(patient_id="P"))
+        found = _find(pacs, tmp_path, Search(patient_id="*"))
 
     assert [m.uid for m in _matches(found)] == ["1.2.1", "1.2.2"]
     assert not _remarks(found)
@@ -232,7 +232,7 @@ def test_series_tell_the_modalities_that_a_pacs_does_not_tell_of_a_study(tmp_pat
 @pytest.mark.parametrize("status", [0xA700, 0xFE00, 0xB000, 0xA701])
 def test_a_limit_is_no_failure_but_is_told(status: int, tmp_path: Path) -> None:
     with _Scripted(_study(1), _study(2), final=status) as pacs:
-        found = _find(pacs, tmp_path, Search(patient_id="P"))
+        found = _find(pacs, tmp_path, Search(patient_id="*"))
 
     assert len(_matches(found)) == 2
     (remark,) = _remarks(found)
@@ -244,7 +244,7 @@ def test_a_limit_is_no_failure_but_is_told(status: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "doubts"), [(99, 0), (100, 1), (101, 0)])
 def test_a_round_number_of_studies_is_suspected(count: int, doubts: int, tmp_path: Path) -> None:
     with _Scripted(*(_study(n) for n in range(1, count + 1))) as pacs:
-        found = _find(pacs, tmp_path, Search(patient_id="P"))
+        found = _find(pacs, tmp_path, Search(patient_id="*"))
 
     assert len(_matches(found)) == count
     assert [remark.incomplete for remark in _remarks(found)] == [True] * doubts
@@ -334,7 +334,7 @@ def test_a_list_shorter_than_the_count_of_the_pacs_is_doubted(tmp_path: Path) ->
 
 def test_a_refusal_is_told_in_words(tmp_path: Path) -> None:
     with _Scripted(final=0xA900) as pacs, pytest.raises(OperationFailed, match="0xA900"):
-        _find(pacs, tmp_path, Search(patient_id="P"))
+        _find(pacs, tmp_path, Search(patient_id="*"))
 
 
 class _Only(RawPacs):
@@ -352,7 +352,7 @@ class _NoFind(_Only):
 
 def test_a_pacs_without_c_find_says_so(tmp_path: Path) -> None:
     with _NoFind() as pacs, pytest.raises(ContextNotAccepted, match="does not offer C-FIND"):
-        _find(pacs, tmp_path, Search(patient_id="P"))
+        _find(pacs, tmp_path, Search(patient_id="*"))
 
 
 def test_patient_root_is_asked_with_the_patient_id_of_the_study(tmp_path: Path) -> None:
@@ -374,11 +374,11 @@ class _Stalls(RawPacs):
 
 def test_a_peer_that_stalls_is_left(tmp_path: Path) -> None:
     with _Stalls() as pacs, pytest.raises(PeerTimeout, match="nothing came"):
-        _find(pacs, tmp_path, Search(patient_id="P"), timeout_s=0.5)
+        _find(pacs, tmp_path, Search(patient_id="*"), timeout_s=0.5)
 
 
 class _Patient(RawPacs):
-    """Sends a second match when the test lets it."""
+    """Sends its last match when the test lets it."""
 
     def __init__(self) -> None:
         super().__init__([])
@@ -386,8 +386,9 @@ class _Patient(RawPacs):
 
     def on_find(self, conversation: Conversation, request: Request) -> None:
         conversation.respond(request, PENDING, _encoded(_study(1)))
-        assert self.go_on.wait(20)
         conversation.respond(request, PENDING, _encoded(_study(2)))
+        assert self.go_on.wait(20)
+        conversation.respond(request, PENDING, _encoded(_study(3)))
         conversation.respond(request, SUCCESS)
 
 
@@ -400,11 +401,11 @@ def test_a_reader_may_take_longer_than_any_clock(
         monkeypatch.setattr(name, lambda: monotonic() + taken_s[0])
 
     with _Patient() as pacs:
-        found = lookup.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
+        found = lookup.find(Search(patient_id="*"), settings(pacs.port, tmp_path), CancelToken())
         next(found)
         taken_s[0] = 10_000.0
         pacs.go_on.set()
-        assert [each.uid for each in _matches(found)] == ["1.2.2"]
+        assert [each.uid for each in _matches(found)] == ["1.2.2", "1.2.3"]
 
 
 class _Endless(RawPacs):
@@ -432,7 +433,7 @@ def test_a_cancel_ends_a_list_that_never_ends(*, listens: bool, tmp_path: Path) 
     cancel = CancelToken()
 
     with _Endless(listens=listens) as pacs:
-        found = lookup.find(Search(patient_id="P"), settings(pacs.port, tmp_path), cancel)
+        found = lookup.find(Search(patient_id="*"), settings(pacs.port, tmp_path), cancel)
         assert isinstance(next(found), Match)
         cancel.request()
         started_s = monotonic()
@@ -451,7 +452,7 @@ def test_a_list_of_new_matches_without_end_is_ended(
     with _Endless(listens=False) as pacs:
         given = settings(pacs.port, tmp_path)
         with pytest.raises(PeerError, match=r"more than 100 matches, and no end of them\. Narrow"):
-            found.extend(lookup.find(Search(patient_id="P"), given, CancelToken()))
+            found.extend(lookup.find(Search(patient_id="*"), given, CancelToken()))
 
     assert len(found) == 100
 
@@ -459,7 +460,7 @@ def test_a_list_of_new_matches_without_end_is_ended(
 def test_closing_the_iterator_ends_the_association(tmp_path: Path) -> None:
     with _Endless(listens=False) as pacs:
         with closing(
-            lookup.find(Search(patient_id="P"), settings(pacs.port, tmp_path), CancelToken())
+            lookup.find(Search(patient_id="*"), settings(pacs.port, tmp_path), CancelToken())
         ) as found:
             next(found)
         for thread in threading.enumerate():

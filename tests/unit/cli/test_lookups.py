@@ -106,12 +106,12 @@ def test_a_list_that_was_cut_short_does_not_say_that_there_is_no_study() -> None
     )
 
 
-def test_what_is_not_equal_to_the_letter_is_somebody_else() -> None:
+def test_what_is_not_returned_equal_to_the_letter_is_another_patient() -> None:
     archive = Archive([study(A, patient="p1"), study(B, patient="P1"), study(C)])
 
     options = archive.resolve("P1\n", "--patient-list")
 
-    assert options.plan.selections == (Selection.of(B), Selection.of(C))
+    assert options.plan.selections == (Selection.of(B),)
 
 
 def test_both_keys_of_a_row_must_fit_and_its_series_counts() -> None:
@@ -138,7 +138,7 @@ def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:
         def __call__(
             self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
         ) -> Generator[Answer, None, None]:
-            yield [study(A)]
+            yield [study(A, "A1")]
             raise PeerTimeout("Silence.", next_step="Wait.", waiting_for="it", waited_s=1.0)
 
     with pytest.raises(LookupsFailed) as failure:
@@ -155,7 +155,7 @@ def test_ctrl_c_while_looking_up_ends_the_command() -> None:
         def __call__(
             self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
         ) -> Generator[Answer, None, None]:
-            yield [study(A)]
+            yield [study(A, "A1")]
             raise Cancelled
 
     with pytest.raises(LookupsStopped) as stop:
@@ -196,7 +196,7 @@ def test_the_log_of_a_patient_with_many_studies_is_a_line(
     uids = [f"1.2.{number}" for number in range(100)]
 
     with caplog.at_level(logging.DEBUG):
-        Archive([study(uid) for uid in uids]).resolve("P1\n", "--patient-list")
+        Archive([study(uid, patient="P1") for uid in uids]).resolve("P1\n", "--patient-list")
 
     assert f"line 1: 100 studies listed, 100 taken ({', '.join(uids[:5])}, 95 more)" in caplog.text
 
@@ -208,7 +208,7 @@ def test_the_log_says_how_a_look_up_ended(caplog: pytest.LogCaptureFixture) -> N
             def __call__(
                 self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
             ) -> Generator[Answer, None, None]:
-                yield [study(A)]
+                yield [study(A, "A1")]
                 raise end  # noqa: B023 - called before the loop goes on
 
         with caplog.at_level(logging.DEBUG), pytest.raises((LookupsStopped, LookupsFailed)):
