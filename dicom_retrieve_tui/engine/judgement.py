@@ -11,7 +11,7 @@ from dicom_retrieve_tui.errors import RequestAborted, RetrieveError
 from dicom_retrieve_tui.model.callers import RefusedCaller
 from dicom_retrieve_tui.model.events import StudyFinished
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.offer import COUNTER_MAX, FinalResponse
 from dicom_retrieve_tui.model.retry import Cure, error_cure, status_cure
 from dicom_retrieve_tui.model.status import (
     SUB_OPERATIONS_FAILED,
@@ -206,20 +206,25 @@ def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> t
         )
         return Verdict.UNVERIFIED, reason
     sent = final.completed + (final.warning or 0)
-    if final.status == SUCCESS and not final.failed and sent == expected:
-        return _judge_sent(work.inventory)
+    if final.status == SUCCESS and not final.failed and _agree(sent, expected):
+        if work.inventory.absent:
+            return Verdict.PARTIAL, absence(work.inventory)
+        return Verdict.DELIVERED, ""
     reason = ending.reason or "The PACS reports success (status 0x0000)."
+    verdict = Verdict.PARTIAL if sent else Verdict.FAILED
     account = f"By its own count, {sent} of {expected} instances went to {move_destination}."
-    return (Verdict.PARTIAL if sent else Verdict.FAILED), f"{reason} {account}"
+    if sent > expected:
+        verdict = Verdict.UNVERIFIED
+        account = (
+            f"It counts {sent:,} instances sent to {move_destination} where it lists "
+            f"{expected:,}: its count proves nothing."
+        )
+    return verdict, f"{reason} {account}"
 
 
-def _judge_sent(inventory: Inventory) -> tuple[Verdict, str]:
-    """Everything that was asked for was sent; was that all?"""
-    if inventory.undecided:
-        return Verdict.UNVERIFIED, undecided(inventory)
-    if inventory.absent:
-        return Verdict.PARTIAL, absence(inventory)
-    return Verdict.DELIVERED, ""
+def _agree(sent: int, expected: int) -> bool:
+    """True if the PACS counts as many as it lists, as far as its counters go."""
+    return sent == expected or (expected > COUNTER_MAX and sent == expected % (COUNTER_MAX + 1))
 
 
 def _finished(

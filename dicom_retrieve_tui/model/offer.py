@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.status import SUCCESS
 
+COUNTER_MAX = 0xFFFF
+"""Of sub-operations: the counters have 16 bits, and begin again at 0. Source: PS3.7 annex E.1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceOffer:

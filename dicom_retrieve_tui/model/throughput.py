@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.model.offer import COUNTER_MAX
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 
 WINDOW_S = 10.0
@@ -75,4 +76,6 @@ def done(study: StudyProgress) -> int:
     """Instances of a study that are dealt with, here or, by the PACS's account, elsewhere."""
     if study.stored or study.expected is None or study.peer_remaining is None:
         return study.stored
+    if study.expected > COUNTER_MAX:
+        return 0  # its counters have begun again, once or more
     return max(study.expected - study.peer_remaining - (study.peer_failed or 0), 0)

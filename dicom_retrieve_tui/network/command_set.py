@@ -71,13 +71,13 @@ class Command:
         """Command Field (0000,0100)."""
 
     def number(self, element: int) -> int | None:
-        """The value of a US element, or None if it is absent or not a number of 1, 2 or 4 bytes."""
+        """The value of a US element, or None if it is absent or not a number of 2 or 4 bytes."""
         value = self._values.get(element)
         if value is None:
             return None
         if len(value) == 2:
             return int.from_bytes(value, "little")
-        return int.from_bytes(value, "little") if len(value) in {1, 4} else None
+        return int.from_bytes(value, "little") if len(value) == 4 else None
 
     def text(self, element: int) -> str:
         """The value of a text or UID element without its padding; empty if it is absent."""

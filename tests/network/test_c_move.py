@@ -223,6 +223,34 @@ def test_a_delivery_is_held_to_the_count_of_the_pacs_where_its_list_is_cut(
     assert (finished.verdict, finished.expected) == (verdict, 3)
 
 
+class _CountsMany(_Delivers):
+    """Counts more instances than its counters of sub-operations can."""
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        return [row | {0x00201209: "65540"} for row in super().find(request)]
+
+
+@pytest.mark.parametrize(
+    ("peer", "completed", "verdict", "words"),
+    [
+        (_CountsMany, 4, Verdict.DELIVERED, ""),
+        (_CountsMany, 3, Verdict.PARTIAL, "3 of 65540 instances went to OTHER"),
+        (_Delivers, 65_535, Verdict.UNVERIFIED, "counts 65,535 instances sent to OTHER where it"),
+        (_Delivers, 4, Verdict.UNVERIFIED, "where it lists 3: its count proves nothing"),
+    ],
+)
+def test_counters_that_begin_again_or_exceed_are_no_count(
+    tmp_path: Path, peer: type[_Delivers], completed: int, verdict: Verdict, words: str
+) -> None:
+    with peer() as pacs:
+        pacs.answer = {"completed": completed, "failed": 0, "warning": 0}
+        plan = replace(move_plan(destination="OTHER"), listening=False)
+        events = run(plan, settings(pacs.port, tmp_path / "out"))
+
+    assert verdict_of(events).verdict is verdict
+    assert words in verdict_of(events).reason
+
+
 class _MindsNoHangUp(MovingPacs):
     def send_to_scp(self, wanted: list[Instance]) -> list[int]:
         with contextlib.suppress(EOFError, OSError):

@@ -83,3 +83,10 @@ def test_a_delivery_is_measured_by_what_the_pacs_has_left() -> None:
     assert done(delivering) == 35
     assert done(study("1.2", None)) == 0
     assert done(study("1.3", 10, stored=3)) == 3
+
+
+def test_counters_that_begin_again_measure_nothing() -> None:
+    delivering = study("1.1", 65_540)
+    delivering.peer_remaining = 3
+
+    assert done(delivering) == 0
