@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.placement import Placed, Placement
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.file_meta import read_header
+from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
@@ -61,7 +62,7 @@ class OutputFolder:
         self._reserve = Reserve(root, spare)
         self._parts = root / PRIVATE_FOLDER / "parts"
         self._conflicts = root / PRIVATE_FOLDER / "conflicts"
-        self._damaged = root / PRIVATE_FOLDER / "damaged"
+        self._damaged = root / PRIVATE_FOLDER / DAMAGED_FOLDER
         self._numbers = itertools.count(1)
         self._known: set[str] = set()
         self._lock = threading.Lock()

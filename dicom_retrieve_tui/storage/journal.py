@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -18,56 +18,27 @@ from typing import Any, Self, TypeVar
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.journal_database import (
+    JournalDamaged,
+    connect,
+    explained,
+    number,
+    open_database,
+    relative_path,
+    set_aside,
+    text,
+)
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 _T = TypeVar("_T")
 
-SCHEMA_VERSION = 2
 UNFINISHED = "unfinished"
 """Stands where a verdict will stand."""
 _BATCH_S = 0.1
 """What was recorded less than this ago may be asked for again after a kill; it is on disk."""
-_BUSY_S = 10.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS instances (
-    sop_instance_uid TEXT NOT NULL,
-    layout TEXT NOT NULL,
-    study_instance_uid TEXT NOT NULL,
-    path TEXT NOT NULL,
-    size_bytes INTEGER NOT NULL,
-    synced INTEGER NOT NULL,
-    series_instance_uid TEXT NOT NULL DEFAULT '',
-    digest TEXT NOT NULL DEFAULT '',
-    irregular TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (study_instance_uid, sop_instance_uid, layout)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS studies (
-    study_instance_uid TEXT PRIMARY KEY,
-    verdict TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS missing (
-    study_instance_uid TEXT NOT NULL,
-    sop_instance_uid TEXT NOT NULL,
-    PRIMARY KEY (study_instance_uid, sop_instance_uid)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS left_out (
-    study_instance_uid TEXT NOT NULL,
-    series_instance_uid TEXT NOT NULL,
-    modality TEXT NOT NULL,
-    PRIMARY KEY (study_instance_uid, series_instance_uid)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS folder (
-    name TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) WITHOUT ROWID;
-"""
-"""The study is part of the key: some archives have one SOP Instance UID in two studies.
-
-No patient data: UIDs, modalities, paths and sizes. A path may hold what the user's own layout puts
-in it."""
-
-_COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
+DAMAGED_FOLDER = "damaged"
+_REPLACED_MAX = 3
+"""A database that is damaged more often than this is not damaged by chance."""
 _INSERT = """
 INSERT OR REPLACE INTO instances (
     sop_instance_uid, layout, study_instance_uid, path, size_bytes, synced,
@@ -136,9 +107,20 @@ class Entry:
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
-        """Return the entry of a row that has its fields in their order."""
+        """Return the entry of a row that has its fields in their order.
+
+        Raises:
+            ValueError: The row is damaged.
+        """
         study, sop, path, size_bytes, synced, *rest = row
-        return cls(study, sop, path, size_bytes, bool(synced), *rest)
+        return cls(
+            text(study),
+            text(sop),
+            relative_path(path),
+            number(size_bytes),
+            bool(synced),
+            *map(text, rest),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +146,7 @@ class Journal:
         permissions: Permissions = PRIVATE,
         *,
         restarted: bool = False,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Open or create it.
 
@@ -175,14 +158,21 @@ class Journal:
                 on record as unfinished.
             permissions: Of the database, if it is made now.
             restarted: The machine may have stopped during the last run.
+            note: Reports a sentence to the user, from any thread.
 
         Raises:
-            ConfigError: It is damaged, or of a newer version.
+            ConfigError: It cannot be opened, or is of a newer version.
         """
         self._path = path
         self._root = root
         self._layout = layout
+        self._permissions = permissions
+        self._restarted = restarted
+        self._note = note
         self._plans = deque((uid, True) for uid in planned)
+        self._new_plans: list[tuple[str, bool]] = []
+        self._planned: dict[str, None] = {}
+        """What this run has recorded as planned."""
         self._pending: deque[Entry] = deque()
         self._unwritten: dict[str, Entry] = {}
         """What is recorded and not yet in the database, by its path."""
@@ -194,38 +184,73 @@ class Journal:
         self._named: set[str] = set()
         """Folders whose own names are synced."""
         self._reading = threading.Lock()
-        with _explained(path):
-            # SQLite gives the files beside a database the permissions that the database has.
-            os.close(permissions.open(path, os.O_RDWR))
-            self._reader = _connect(path)
-            try:
-                self._make_ready(restarted=restarted)
-            except BaseException:
-                self._reader.close()
-                raise
+        self._replaced = 0
+        """How often the database was replaced while it was in use."""
+        self._batch = _Batch()
+        """What is being written."""
+        self._synced = _Batch()
+        """What was written before, and is synced."""
+        self._wrote = False
+        self._lost = False
+        """True if something that this run wrote was in a database that was replaced."""
+        self.doubtful = False
+        """True if files that are not recorded may hold zeros: the machine stopped during a run."""
+        try:
+            self._reader = self._open()
+        except JournalDamaged as damage:
+            self._set_aside(damage)
+            self._reader = self._open()
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
 
-    def _make_ready(self, *, restarted: bool) -> None:
-        version = self._reader.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise ConfigError(
-                f"The journal {self._path} was written by a newer version of dicom-retrieve."
-            )
-        # In one transaction: a kill leaves the journal as it was, or as it is to be.
-        self._reader.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
-        with self._reader:
-            columns = {row[1] for row in self._reader.execute("PRAGMA table_info(instances)")}
-            for column in _COLUMNS_SINCE_VERSION_2:
-                if column not in columns:
-                    self._reader.execute(
-                        f"ALTER TABLE instances ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
-                    )
-            if restarted:
-                self._reader.execute(_SET_DOUBTFUL, (_DOUBTFUL,))
-            self._reader.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        self.doubtful = self._reader.execute(_IS_DOUBTFUL, (_DOUBTFUL,)).fetchone() is not None
-        """True if files that are not recorded may hold zeros: the machine stopped during a run."""
+    def _open(self) -> sqlite3.Connection:
+        database = open_database(self._path, self._permissions)
+        try:
+            with explained(self._path):
+                self.doubtful = self._is_doubtful(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _is_doubtful(self, database: sqlite3.Connection) -> bool:
+        """Record that the machine may have stopped, if so; return if it ever has."""
+        if self._restarted:
+            with database:
+                database.execute(_SET_DOUBTFUL, (_DOUBTFUL,))
+        return database.execute(_IS_DOUBTFUL, (_DOUBTFUL,)).fetchone() is not None
+
+    def _set_aside(self, damage: JournalDamaged) -> None:
+        """Make room for a new database.
+
+        Raises:
+            ConfigError: The disk refuses.
+        """
+        with explained(self._path):
+            aside = set_aside(self._path, self._path.parent / DAMAGED_FOLDER, self._permissions)
+        lost = " Run the same command again to have all files of this run on record."
+        self._note(
+            f"The journal was damaged ({damage.reason}) and has been set aside at {aside}. "
+            f"The files in the folder are checked again.{lost if self._lost else ''}"
+        )
+
+    def _replace(self, damage: JournalDamaged, replaced: int) -> None:
+        """Replace a database that turned out to be damaged while it was in use.
+
+        Args:
+            damage: What is raised if it happens too often.
+            replaced: The count that the caller saw when it used the database.
+        """
+        with self._reading:
+            if replaced != self._replaced:
+                return  # another thread has replaced it since
+            if replaced == _REPLACED_MAX:
+                raise damage
+            self._reader.close()
+            self._lost = self._wrote
+            self._set_aside(damage)
+            self._reader = self._open()
+            self._replaced += 1
 
     @property
     def failed(self) -> bool:
@@ -261,22 +286,29 @@ class Journal:
 
     def entries(self, study_instance_uid: str) -> list[Entry]:
         """What earlier runs recorded of a study under the layout in use."""
-        return list(map(Entry.from_row, self._query(_ENTRIES, study_instance_uid, self._layout)))
+        return self._query(Entry.from_row, _ENTRIES, study_instance_uid, self._layout)
 
     def entry(self, study_instance_uid: str, sop_instance_uid: str, path: str) -> Entry | None:
         """Return the record of a file, of this run or of an earlier one."""
         if (entry := self._unwritten.get(path)) is not None:
             return entry
-        rows = self._query(_ENTRY, study_instance_uid, self._layout, sop_instance_uid)
-        return next((each for each in map(Entry.from_row, rows) if each.path == path), None)
+        key = (study_instance_uid, self._layout, sop_instance_uid)
+        found = self._query(Entry.from_row, _ENTRY, *key)
+        return next((each for each in found if each.path == path), None)
 
     def missing(self, study_instance_uid: str) -> frozenset[str]:
         """Return the SOP Instance UIDs of a study that earlier runs recorded as missing."""
-        return frozenset(sop for (sop,) in self._query(_MISSING, study_instance_uid))
+        return frozenset(self._query(lambda row: text(row[0]), _MISSING, study_instance_uid))
 
-    def _query(self, query: str, *values: str) -> list[Any]:
-        with self._reading, _explained(self._path):
-            return self._reader.execute(query, values).fetchall()
+    def _query(self, read: Callable[[Sequence[Any]], _T], query: str, *values: str) -> list[_T]:
+        """Return what `read` makes of each row; nothing of a database that is damaged."""
+        try:
+            with self._reading, explained(self._path):
+                replaced = self._replaced
+                return [read(row) for row in self._reader.execute(query, values)]
+        except JournalDamaged as damage:
+            self._replace(damage, replaced)
+            return []
 
     def close(self) -> None:
         """Write and sync what is left.
@@ -292,22 +324,10 @@ class Journal:
             self.raise_failure()
 
     def _write(self) -> None:
-        """The writer's life: a transaction, a sync, and again, until nothing is left to tell."""
+        """Writer thread: commit a batch, sync its files, repeat until closed and empty."""
         try:
-            with contextlib.closing(_connect(self._path)) as database:
-                synced = _Batch()
-                while True:
-                    last = self._closing
-                    # The studies first: what is recorded after this look belongs to the next batch.
-                    batch = _Batch(finished=_take(self._finished), entries=_take(self._pending))
-                    self._write_batch(database, batch, synced)
-                    if last and not batch:
-                        return
-                    _sync_files(self._root, batch.entries, self._named)
-                    synced = batch
-                    if not last:
-                        self._wake.wait(_BATCH_S)
-        except (OSError, sqlite3.Error) as error:
+            self._write_batches()
+        except (OSError, sqlite3.Error, ConfigError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._failure = DiskFailed(
                 f"Cannot keep the journal {self._path}: {reason.lower()}. What is finished is "
@@ -317,16 +337,75 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
             self._failure = error
 
-    def _write_batch(self, database: sqlite3.Connection, batch: "_Batch", synced: "_Batch") -> None:
+    def _write_batches(self) -> None:
+        finished = False
+        while not finished:
+            with self._reading:
+                replaced, database = self._replaced, connect(self._path)
+            with contextlib.closing(database):
+                finished = self._write_to(database, replaced)
+
+    def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
+        """Write until closed and empty; False if the database has been replaced meanwhile."""
+        while True:
+            last = self._closing
+            self._take_plans()
+            if not self._batch:
+                # The studies first: what is recorded after this look belongs to the next batch.
+                self._batch = _Batch(finished=_take(self._finished), entries=_take(self._pending))
+            try:
+                with explained(self._path):
+                    self._write_batch(database)
+            except JournalDamaged as damage:
+                self._replace(damage, replaced)
+            if replaced != self._replaced:
+                self._write_again()
+                return False
+            self._forget_written()
+            if last and not self._batch:
+                return True
+            _sync_files(self._root, self._batch.entries, self._named)
+            self._synced, self._batch = self._batch, _Batch()
+            if not last:
+                self._wake.wait(_BATCH_S)
+
+    def _write_again(self) -> None:
+        """Keep for the new database what only the old one has."""
+        self._batch = _Batch(
+            finished=[*self._synced.finished, *self._batch.finished],
+            entries=[*self._synced.entries, *self._batch.entries],
+        )
+        self._synced = _Batch()
+        self._new_plans = [(uid, True) for uid in self._planned]
+
+    def _forget_written(self) -> None:
+        self._new_plans = []
+        self._wrote = self._wrote or bool(self._batch)
+        for entry in self._batch.entries:
+            if self._unwritten.get(entry.path) is entry:
+                del self._unwritten[entry.path]
+
+    def _take_plans(self) -> None:
+        for uid, planned in (plans := _take(self._plans)):
+            if planned:
+                self._planned[uid] = None
+            else:
+                self._planned.pop(uid, None)
+        self._new_plans += plans
+
+    def _write_batch(self, database: sqlite3.Connection) -> None:
         """Record what is new, and that what was recorded the last time has been synced.
 
         In one transaction: an entry is found by its UID, so that each touches pages all over the
         database, and nearly all pages are written by either half.
         """
-        self._write_plans(database)
+        batch, synced, layout = self._batch, self._synced, self._layout
+        if self._new_plans:
+            with database:
+                for uid, planned in self._new_plans:
+                    database.execute(_PLAN if planned else _UNPLAN, (uid, UNFINISHED))
         if not batch and not synced:
             return
-        layout = self._layout
         with database:
             # First, because what came again since then is not synced.
             database.executemany(
@@ -336,16 +415,6 @@ class Journal:
             database.executemany(_INSERT, [_row(entry, layout) for entry in batch.entries])
             for study in synced.finished:
                 self._write_study(database, study)
-        for entry in batch.entries:
-            if self._unwritten.get(entry.path) is entry:
-                del self._unwritten[entry.path]
-
-    def _write_plans(self, database: sqlite3.Connection) -> None:
-        if not (plans := _take(self._plans)):
-            return
-        with database:
-            for uid, planned in plans:
-                database.execute(_PLAN if planned else _UNPLAN, (uid, UNFINISHED))
 
     def _write_study(self, database: sqlite3.Connection, study: StudyEntry) -> None:
         """Bring what is known of a study up to date; of what was not asked for, nothing is new."""
@@ -363,6 +432,8 @@ class Journal:
             return
         whole = study.verdict == Verdict.COMPLETE
         verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
+        if self._lost:
+            verdict = UNFINISHED  # not all of its files are on record
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
 
     @staticmethod
@@ -408,31 +479,6 @@ def _row(entry: Entry, layout: str) -> tuple[str | int, ...]:
         entry.digest,
         entry.irregular,
     )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        # A kill of our process costs nothing; a power cut may cost the last transactions, whose
-        # instances are then asked for again.
-        database.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower()
-        raise ConfigError(
-            f"The journal {path} cannot be read ({reason}). Move it away to start without it: what "
-            "it lists is then retrieved again and compared."
-        ) from error
 
 
 def _take(queue: deque[_T]) -> list[_T]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.storage.journal import SCHEMA_VERSION, Entry
+from dicom_retrieve_tui.storage.journal import Entry
+from dicom_retrieve_tui.storage.journal_database import check_header, explained, text, version_of
 
 _STUDIES_AT_ONCE = 50
 _ENTRIES = (
@@ -61,15 +61,11 @@ class JournalReader:
         """Make sure that it can be read.
 
         Raises:
-            ConfigError: It cannot, or is of a newer version.
+            ConfigError: It cannot be read, is damaged, or is of a newer version.
         """
         self._path = path
         with self._open() as database:
-            version = _version_of(database)
-        if version > SCHEMA_VERSION:
-            raise ConfigError(
-                f"The journal {path} was written by a newer version of dicom-retrieve."
-            )
+            version_of(database, path)
 
     def studies(self) -> Iterator[Recorded]:
         """Every study of which the journal knows, in the order of the UIDs.
@@ -82,19 +78,21 @@ class JournalReader:
                 "SELECT study_instance_uid FROM instances"
                 " UNION SELECT study_instance_uid FROM studies ORDER BY 1"
             ).fetchall()
-        uids = [uid for (uid,) in rows]
+            uids = [text(uid) for (uid,) in rows]
         for start in range(0, len(uids), _STUDIES_AT_ONCE):
             with self._open() as database:
-                batch = [_read(database, uid) for uid in uids[start : start + _STUDIES_AT_ONCE]]
+                batch = [
+                    _read(database, self._path, uid)
+                    for uid in uids[start : start + _STUDIES_AT_ONCE]
+                ]
             yield from batch
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with explained(self._path):
+            check_header(self._path)
             with contextlib.closing(self._connect()) as database:
                 yield database
-        except sqlite3.Error as error:
-            raise ConfigError(f"The journal {self._path} cannot be read ({error}).") from error
 
     def _connect(self) -> sqlite3.Connection:
         # Whoever writes keeps a write-ahead log beside the database, and takes it away at the end.
@@ -105,11 +103,7 @@ class JournalReader:
         return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
 
 
-def _version_of(database: sqlite3.Connection) -> int:
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _read(database: sqlite3.Connection, uid: str) -> Recorded:
+def _read(database: sqlite3.Connection, path: Path, uid: str) -> Recorded:
     verdict = database.execute(
         "SELECT verdict FROM studies WHERE study_instance_uid = ?", (uid,)
     ).fetchone()
@@ -118,13 +112,13 @@ def _read(database: sqlite3.Connection, uid: str) -> Recorded:
     )
     layouts: defaultdict[str, list[Entry]] = defaultdict(list)
     # A retrieval may migrate the journal between two reads.
-    entries = _ENTRIES if _version_of(database) > 1 else _ENTRIES_OF_VERSION_1
+    entries = _ENTRIES if version_of(database, path) > 1 else _ENTRIES_OF_VERSION_1
     for layout, *row in database.execute(entries, (uid,)):
-        layouts[layout].append(Entry.from_row(row))
+        layouts[text(layout)].append(Entry.from_row(row))
     return Recorded(
         study_instance_uid=uid,
-        verdict=verdict[0] if verdict else None,
-        missing=tuple(sop for (sop,) in missing),
+        verdict=text(verdict[0]) if verdict else None,
+        missing=tuple(text(sop) for (sop,) in missing),
         layouts=tuple(map(tuple, layouts.values())),
         left_out=_left_out(database, uid),
     )
@@ -134,4 +128,5 @@ def _left_out(database: sqlite3.Connection, uid: str) -> tuple[tuple[str, str], 
     """What filters left out, except series of which a run with another filter brought files."""
     if database.execute(_HAS_LEFT_OUT).fetchone() is None:
         return ()
-    return tuple(database.execute(_LEFT_OUT, (uid,)).fetchall())
+    rows = database.execute(_LEFT_OUT, (uid,)).fetchall()
+    return tuple((text(series), text(modality)) for series, modality in rows)

@@ -58,6 +58,7 @@ class InstanceStore:
         self._root = root
         self._layout = layout
         self._permissions = permissions
+        self._note = note
         self._planned = dict.fromkeys(planned)
         self._folder = OutputFolder(root, parse_layout(layout), permissions, spare)
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
@@ -261,5 +262,6 @@ class InstanceStore:
                     tuple(self._planned),
                     self._permissions,
                     restarted=self._folder.restarted,
+                    note=self._note,
                 )
             return self._journal

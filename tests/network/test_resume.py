@@ -272,13 +272,3 @@ def test_parts_of_a_killed_run_are_swept_away(tmp_path: Path) -> None:
         run(get_plan(), settings(pacs.port, tmp_path))
 
     assert files_in(tmp_path) == [f"1.2.3.1.{n}.dcm" for n in (1, 2, 3)]
-
-
-def test_a_damaged_journal_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
-    private = tmp_path / PRIVATE_FOLDER
-    private.mkdir()
-    (private / "journal.db").write_bytes(b"no database at all, but long enough to be one" * 30)
-    with RawPacs() as pacs, pytest.raises(ConfigError, match=r"journal.*cannot be read"):
-        run(get_plan(), settings(pacs.port, tmp_path))
-
-    assert pacs.associations == 0

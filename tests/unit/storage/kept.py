@@ -1,5 +1,6 @@
 """An output folder as a retrieval leaves it: real files, and a real journal of them."""
 
+import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -106,3 +107,9 @@ def files_below(root: Path) -> dict[str, bytes]:
         for path in root.rglob("*.*")
         if path.is_file()
     }
+
+
+def make_newer(journal: Path) -> None:
+    """Give a journal the version of a later program, and a table that ours does not have."""
+    with closing(sqlite3.connect(journal)) as database:
+        database.executescript("CREATE TABLE later (name TEXT); PRAGMA user_version = 99;")

@@ -14,6 +14,7 @@ from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
+from tests.unit.storage.kept import make_newer
 
 _STUDY = "1.2.3"
 
@@ -211,20 +212,20 @@ def _open_below(folder: Path) -> list[Path]:
     return [file for file in files if file.is_relative_to(folder)]
 
 
-@pytest.mark.parametrize("damage", ["newer", "no database"])
-def test_a_journal_that_is_refused_is_closed(damage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("why", ["newer", "folder"])
+def test_a_journal_that_is_refused_is_closed(why: str, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    if damage == "newer":
-        with closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA user_version = 99")
+    if why == "newer":
+        make_newer(path)
     else:
-        path.write_bytes(b"no database at all" * 100)
+        path.mkdir()
 
     with pytest.raises(ConfigError) as refusal:
         Journal(path, tmp_path, "{SOPInstanceUID}.dcm")
 
     assert "journal.db" in str(refusal.value)
     assert _open_below(tmp_path) == []
+    assert not (tmp_path / "damaged").exists()
 
 
 _VERSION_1 = """

@@ -8,7 +8,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
-from tests.unit.storage.kept import OTHER, STUDY, files_below, journal_of, keep
+from tests.unit.storage.kept import OTHER, STUDY, files_below, journal_of, keep, make_newer
 
 
 @contextmanager
@@ -124,8 +124,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
 
 def test_a_journal_of_a_newer_version_is_named_as_one(tmp_path: Path) -> None:
     keep(tmp_path)
-    with closing(sqlite3.connect(journal_of(tmp_path))) as database:
-        database.execute("PRAGMA user_version = 99")
+    make_newer(journal_of(tmp_path))
 
     with pytest.raises(ConfigError, match="newer version"):
         JournalReader(journal_of(tmp_path))
@@ -136,7 +135,7 @@ def test_a_damaged_journal_is_named_and_left_alone(content: bytes, tmp_path: Pat
     journal = tmp_path / "journal.db"
     journal.write_bytes(content)
 
-    with pytest.raises(ConfigError, match=r"journal\.db cannot be read"):
+    with pytest.raises(ConfigError, match=r"journal\.db is damaged"):
         list(JournalReader(journal).studies())
 
     assert files_below(tmp_path) == {"journal.db": content}

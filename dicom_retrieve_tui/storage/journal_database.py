@@ -1,0 +1,332 @@
+"""The SQLite database of a journal: its schema, how it is opened, and how damage is recognised.
+
+Damage is what no run of ours wrote: bytes that changed on the disk, another program's file. A
+journal that is locked, out of reach, on a full disk or of a newer version is not damaged.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.storage.permissions import Permissions
+
+SCHEMA_VERSION = 2
+_VERSION_MAX = 999
+"""A greater number is not a version of ours."""
+_MAGIC = b"SQLite format 3\0"
+_WAL = 2
+"""Write and read version of the file format. Source: https://sqlite.org/fileformat.html, 1.3."""
+_BUSY_S = 10.0
+_CHECK_S = 0.25
+"""The check ends early where it takes longer."""
+_CHECK_STEPS = 10_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS instances (
+    sop_instance_uid TEXT NOT NULL,
+    layout TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    synced INTEGER NOT NULL,
+    series_instance_uid TEXT NOT NULL DEFAULT '',
+    digest TEXT NOT NULL DEFAULT '',
+    irregular TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (study_instance_uid, sop_instance_uid, layout)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS studies (
+    study_instance_uid TEXT PRIMARY KEY,
+    verdict TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS missing (
+    study_instance_uid TEXT NOT NULL,
+    sop_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (study_instance_uid, sop_instance_uid)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS left_out (
+    study_instance_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    modality TEXT NOT NULL,
+    PRIMARY KEY (study_instance_uid, series_instance_uid)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folder (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""The study is part of the key: some archives have one SOP Instance UID in two studies.
+
+No patient data: UIDs, modalities, paths and sizes. A path may hold what the user's own layout puts
+in it."""
+
+_COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
+_COLUMNS = {
+    "instances": {
+        "sop_instance_uid",
+        "layout",
+        "study_instance_uid",
+        "path",
+        "size_bytes",
+        "synced",
+        *_COLUMNS_SINCE_VERSION_2,
+    },
+    "studies": {"study_instance_uid", "verdict"},
+    "missing": {"study_instance_uid", "sop_instance_uid"},
+    "left_out": {"study_instance_uid", "series_instance_uid", "modality"},
+    "folder": {"name", "value"},
+}
+_WRONG = """
+SELECT 1 FROM instances WHERE
+    'text text text text text text text integer' <> (
+        typeof(sop_instance_uid) || ' ' || typeof(layout) || ' ' || typeof(study_instance_uid)
+        || ' ' || typeof(path) || ' ' || typeof(series_instance_uid) || ' ' || typeof(digest)
+        || ' ' || typeof(irregular) || ' ' || typeof(size_bytes))
+    OR path = '' OR instr(path, char(0)) OR substr(path, 1, 1) = '/'
+    OR instr('/' || path || '/', '/../') OR instr('/' || path || '/', '/./')
+"""
+"""Rows that `text`, `number` or `relative_path` would not take."""
+_ALL_ROWS = (
+    "SELECT * FROM instances",
+    "SELECT * FROM studies",
+    "SELECT * FROM missing",
+    "SELECT * FROM left_out",
+)
+_NOT_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_TOOBIG,
+    }
+)
+"""Primary result codes that say something of the disk, of its permissions or of another process."""
+_UNSAFE = re.compile(r"\0|^/|(^|/)\.\.?(/|$)")
+"""Paths that would lead out of the output folder."""
+
+
+class JournalDamaged(ConfigError):
+    """The journal is not what a run of ours wrote; `reason` has no name of a file in it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The journal {path} is damaged ({reason}).",
+            next_step="Move it away and run the retrieval again: it checks the files.",
+        )
+        self.reason = reason
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise what goes wrong with the database at `path` as an error of ours.
+
+    Raises:
+        JournalDamaged: It is damaged.
+        ConfigError: It cannot be read for another reason.
+    """
+    try:
+        yield
+    except (sqlite3.ProgrammingError, UnicodeEncodeError):
+        raise  # what we write is not damage
+    except (OSError, ValueError, sqlite3.Error) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        if _is_damage(error):
+            raise JournalDamaged(path, reason) from error
+        raise ConfigError(
+            f"The journal {path} cannot be read ({reason}). Move it away to start without it: what "
+            "it lists is then retrieved again and compared."
+        ) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    if isinstance(error, sqlite3.Error):
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
+            return True
+        # An error of the module itself, of a text that is not UTF-8, has no code.
+        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _NOT_DAMAGE
+    return isinstance(error, ValueError)
+
+
+def open_database(path: Path, permissions: Permissions) -> sqlite3.Connection:
+    """Open the database of a journal, made or brought up to date if need be.
+
+    Raises:
+        JournalDamaged: It is damaged.
+        ConfigError: It cannot be opened, or is of a newer version.
+    """
+    with explained(path):
+        # SQLite gives the files beside a database the permissions that the database has.
+        os.close(permissions.open(path, os.O_RDWR))
+        check_header(path)
+        database = connect(path)
+        try:
+            version_of(database, path)
+            _bring_up_to_date(database)
+            _check(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def check_header(path: Path) -> None:
+    """Look at what SQLite takes for a database that may not be written.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: Its header is damaged.
+    """
+    with path.open("rb") as file:
+        header = file.read(len(_MAGIC) + 4)
+    if header and not (header.startswith(_MAGIC) and max(header[len(_MAGIC) + 2 :]) <= _WAL):
+        raise ValueError("file is not a database")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database that is up to date. Raises `sqlite3.Error`."""
+    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
+    try:
+        database.execute("PRAGMA cell_size_check = ON")
+        database.execute("PRAGMA journal_mode = WAL")
+        # A kill of our process costs nothing; a power cut may cost the last transactions, whose
+        # instances are then asked for again.
+        database.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def version_of(database: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the schema, if it is one of ours.
+
+    Raises:
+        ConfigError: It is of a newer version of this program.
+        ValueError: It is not a version; the journal is damaged.
+    """
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    # A newer version has more columns. With those of ours, the number is what is damaged.
+    if SCHEMA_VERSION < version <= _VERSION_MAX and _has_more_columns(database):
+        raise ConfigError(f"The journal {path} was written by a newer version of dicom-retrieve.")
+    if not 0 <= version <= SCHEMA_VERSION:
+        raise ValueError(f"its version is {version}")
+    return version
+
+
+def _has_more_columns(database: sqlite3.Connection) -> bool:
+    return any(
+        not names <= _COLUMNS.get(table, set()) for table, names in _columns(database).items()
+    )
+
+
+def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
+    """The columns of each table."""
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    query = "SELECT name FROM pragma_table_info(?)"
+    return {table: {name for (name,) in database.execute(query, (table,))} for (table,) in tables}
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Look for damage, as far as that goes within `_CHECK_S`.
+
+    Raises:
+        ValueError: There is some.
+        sqlite3.Error: There is some, too: SQLite reads no further, or a text is not UTF-8.
+    """
+    until_s = monotonic() + _CHECK_S
+    database.set_progress_handler(lambda: monotonic() > until_s, _CHECK_STEPS)
+    try:
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise ValueError(" ".join(str(verdict).split()))
+        if database.execute(_WRONG).fetchone():
+            raise ValueError("it holds values of another kind")
+        for table in _ALL_ROWS:
+            deque(database.execute(table), maxlen=0)  # decodes every text
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
+            raise
+        # What is damaged beyond shows when it is used.
+    finally:
+        database.set_progress_handler(None, 0)
+
+
+def _bring_up_to_date(database: sqlite3.Connection) -> None:
+    # In one transaction: a kill leaves the journal as it was, or as it is to be.
+    database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
+    with database:
+        columns = _columns(database)["instances"]
+        for column in _COLUMNS_SINCE_VERSION_2:
+            if column not in columns:
+                database.execute(
+                    f"ALTER TABLE instances ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+                )
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    columns_of = _columns(database)
+    if not all(names <= columns_of.get(table, set()) for table, names in _COLUMNS.items()):
+        raise ValueError("its tables are another program's")
+
+
+def text(value: object) -> str:
+    """Return a value of a row that is a text.
+
+    Raises:
+        ValueError: It is not; the journal is damaged.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"it holds a {type(value).__name__} where a text belongs")  # noqa: TRY004
+    return value
+
+
+def number(value: object) -> int:
+    """Return a value of a row that is a number.
+
+    Raises:
+        ValueError: It is not; the journal is damaged.
+    """
+    if not isinstance(value, int):
+        raise ValueError(f"it holds a {type(value).__name__} where a number belongs")  # noqa: TRY004
+    return value
+
+
+def relative_path(value: object) -> str:
+    """Return a path below the output folder, which anything may be done to.
+
+    Raises:
+        ValueError: It is none; the journal is damaged.
+    """
+    path = text(value)
+    if not path or _UNSAFE.search(path):
+        raise ValueError("it holds a path that leads out of the folder")
+    return path
+
+
+def set_aside(path: Path, folder: Path, permissions: Permissions) -> Path:
+    """Move a damaged database to `folder`, and the files beside it; return its new name.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    permissions.make_folder(folder)
+    names = (folder / f"{path.stem}-{number}{path.suffix}" for number in itertools.count(1))
+    aside = next(name for name in names if not os.path.lexists(name))
+    # Those beside it first: SQLite would take them for the new one's.
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
