@@ -15,6 +15,7 @@ from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.callers import RefusedCaller
+from dicom_retrieve_tui.model.character_sets import decode_text
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
@@ -25,9 +26,13 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placement
+from dicom_retrieve_tui.model.selection import Owner
 from dicom_retrieve_tui.model.text import clean_text, quoted
 
 _SUCCESS = 0x0000
+_ANYONE = Owner()
+_OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
+"""What tells whose an instance is."""
 _NOBODY_ASKED = 0xA700
 _DOES_NOT_MATCH = 0xA900
 _UID_CHARACTERS_MAX = 64
@@ -53,6 +58,8 @@ class Desk:
         """Expect instances of a study."""
         with self._lock:
             self._works[work.study_instance_uid] = work
+            if work.selection.owner != _ANYONE:
+                self.wanted_tags |= _OWNER
             work.open()
 
     def close(self, work: StudyWork) -> None:
@@ -255,4 +262,17 @@ class _Arrival:
             raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
         if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
             raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+        owner = work.selection.owner
+        if owner != _ANYONE and (objection := owner.objection(*_owner_of(values))):
+            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
         return work, series_uid
+
+
+def _owner_of(values: dict[int, bytes]) -> tuple[str, str]:
+    """Return the Patient ID and the Accession Number of a data set, empty where it has none."""
+    character_set = tags.uid_text(values.get(tags.SPECIFIC_CHARACTER_SET, b""))
+    patient_id, accession_number = (
+        decode_text(values.get(tag, b""), character_set).strip()
+        for tag in (tags.PATIENT_ID, tags.ACCESSION_NUMBER)
+    )
+    return patient_id, accession_number

@@ -6,13 +6,13 @@ counts: an archive that finds `p1` for `P1` has found somebody else. No patient 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.errors import OperationFailed
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.search import Found, Match, Remark
-from dicom_retrieve_tui.model.search_rules import parts_of
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import Owner, Selection
+from dicom_retrieve_tui.model.text import parts_of
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _STUDIES_SHOWN_MAX = 5
@@ -36,7 +36,8 @@ class LookedUp:
             self._fault(lookup, str(answer))
             return
         matches = [each for each in answer if isinstance(each, Match)]
-        uids = [each.study_instance_uid for each in matches if _is_meant(lookup, each)]
+        meant = [each for each in matches if _is_meant(lookup, each)]
+        uids = [each.study_instance_uid for each in meant]
         doubts = [each.text for each in answer if isinstance(each, Remark) and each.incomplete]
         if broken := [uid for uid in uids if uid_fault(uid)]:
             # A PACS that answers * would otherwise be asked for all that it has.
@@ -58,7 +59,8 @@ class LookedUp:
             self._fault(lookup, f"a series is named, and the patient has {len(uids)} studies")
         else:
             part = (lookup.series_instance_uid, lookup.sop_instance_uid)
-            self.selections += [Selection.of(uid, *part) for uid in uids]
+            owner = _owner(lookup, meant)
+            self.selections += [replace(Selection.of(uid, *part), owner=owner) for uid in uids]
             if doubts:
                 self._fault(lookup, f"there may be more studies with {lookup.subject}")
 
@@ -74,6 +76,15 @@ def _is_meant(lookup: Lookup, found: Match) -> bool:
             (lookup.accession_number, found.accession_number),
             (lookup.patient_id, found.patient_id),
         )
+    )
+
+
+def _owner(lookup: Lookup, meant: Sequence[Match]) -> Owner:
+    """Return what the data sets must say: what was asked for, or what the answer has beside it."""
+    numbers = {part for each in meant for part in parts_of(each.accession_number)}
+    return Owner(
+        patient_ids=frozenset({lookup.patient_id} - {""}),
+        accession_numbers=frozenset(numbers) if lookup.accession_number else frozenset(),
     )
 
 

@@ -12,6 +12,7 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, dicom_date
 from dicom_retrieve_tui.model.search import Match, Search
+from dicom_retrieve_tui.model.text import parts_of
 
 _COUNT_DIGITS_MAX = 12
 
@@ -131,11 +132,6 @@ def instance_match(values: dict[int, str], series: Match) -> Match:
         sop_class_uid=values.get(tags.SOP_CLASS_UID, ""),
         instance_number=values.get(tags.INSTANCE_NUMBER, ""),
     )
-
-
-def parts_of(text: str) -> tuple[str, ...]:
-    """Return the values of a text that may have several."""
-    return tuple(part.strip() for part in text.split("\\") if part.strip())
 
 
 def _count(text: str) -> int | None:

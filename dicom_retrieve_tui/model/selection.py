@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.choices import Level, Method
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
+from dicom_retrieve_tui.model.text import parts_of, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,43 @@ class SeriesSelection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose a study is by the list that asks for it: its data sets must agree where they say so."""
+
+    patient_ids: frozenset[str] = frozenset()
+    """Patient IDs (0010,0020), one of which a data set must have; none means any."""
+    accession_numbers: frozenset[str] = frozenset()
+    """Accession Numbers (0008,0050), likewise."""
+
+    def objection(self, patient_id: str, accession_number: str) -> str | None:
+        """Return why a data set with these is of another study than was looked up, or None.
+
+        Patient IDs are shown nowhere.
+
+        Args:
+            patient_id: As the data set has it; empty if it has none.
+            accession_number: Likewise.
+        """
+        if self.patient_ids and patient_id and patient_id not in self.patient_ids:
+            return "its data set is of another patient than it was looked up by"
+        numbers = set(parts_of(accession_number))
+        if self.accession_numbers and numbers and not numbers & self.accession_numbers:
+            return f"its data set has another accession number, {quoted(accession_number)}"
+        return None
+
+    def __or__(self, other: "Owner") -> "Owner":
+        """Return what is right for either: where one of them allows any, any is."""
+        return Owner(
+            patient_ids=_either(self.patient_ids, other.patient_ids),
+            accession_numbers=_either(self.accession_numbers, other.accession_numbers),
+        )
+
+
+def _either(some: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    return some | others if some and others else frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """One study, or some series and instances of it."""
 
@@ -25,6 +63,8 @@ class Selection:
     """Study Instance UID (0020,000D)."""
     series: tuple[SeriesSelection, ...] = ()
     """Each series once; none means every series of the study."""
+    owner: Owner = Owner()
+    """Whose the study has to be."""
 
     @classmethod
     def of(
@@ -76,8 +116,10 @@ def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
     """
     studies: dict[str, dict[str, dict[str, None]]] = {}
     whole: set[tuple[str, ...]] = set()
+    owners: dict[str, Owner] = {}
     for selection in selections:
         study_uid = selection.study_instance_uid
+        owners[study_uid] = owners.get(study_uid, selection.owner) | selection.owner
         studies.setdefault(study_uid, {})
         if not selection.series:
             whole.add((study_uid,))
@@ -91,6 +133,7 @@ def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
     return tuple(
         Selection(
             study_instance_uid=study_uid,
+            owner=owners[study_uid],
             series=()
             if (study_uid,) in whole
             else tuple(

@@ -67,6 +67,11 @@ def clean_values(value: object) -> object:
             return value
 
 
+def parts_of(text: str) -> tuple[str, ...]:
+    """Return the values of a text that may have several."""
+    return tuple(part.strip() for part in text.split("\\") if part.strip())
+
+
 def quoted(text: str, limit: int = 64) -> str:
     """The text in quotes, as code would write it: whatever a terminal would obey is spelt out.
 

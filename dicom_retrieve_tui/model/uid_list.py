@@ -7,11 +7,12 @@ A table was made for something else: its bad rows are named, and the rest is ret
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.lookup import Lookup, key_fault
-from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.selection import Owner, Selection, join
+from dicom_retrieve_tui.model.text import parts_of
 from dicom_retrieve_tui.model.uid_table import Column, TableRow, delimiter_of, rows_of
 from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
 
@@ -199,7 +200,11 @@ def _from_row(row: TableRow) -> _Wanted:
         return _from_keys(row)
     if fault := uid_fault(study):
         raise _Fault(f"{study[:_TEXT_SHOWN_MAX]!r} {fault}")
-    return Selection.of(study, *_narrowed(row))
+    owner = Owner(
+        patient_ids=frozenset({row[Column.PATIENT]} - {""}),
+        accession_numbers=frozenset(parts_of(row[Column.ACCESSION])),
+    )
+    return replace(Selection.of(study, *_narrowed(row)), owner=owner)
 
 
 def _from_keys(row: TableRow) -> Lookup:

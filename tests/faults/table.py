@@ -64,6 +64,7 @@ TITLES = {
     79: "A class, a transfer syntax or a number of contexts that no first proposal suits",
     80: "C-FIND in one query model, the retrieval in the other",
     81: "Keys that C-FIND ignores and does not return",
+    82: "Instances of another than was looked up",
     83: "All matches of a C-FIND in one row",
     84: "UIDs that break the standard's letter",
     85: "Six runs at once in one folder",

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.looked_up import Answer
 from dicom_retrieve_tui.model.search import Match, Remark, Search
-from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.selection import Owner, Selection
 from dicom_retrieve_tui.model.settings import Settings
 from tests.unit.cli.scripted import PACS, PEER, Stream, run
 
@@ -54,6 +55,25 @@ class Archive:
         return resolve(read_options(args, lambda: text), around, self)
 
 
+def wanted(options: Options) -> tuple[Selection, ...]:
+    """What is asked for, whoever it has to belong to."""
+    return tuple(replace(each, owner=Owner()) for each in options.plan.selections)
+
+
+def test_what_was_looked_up_has_to_belong_to_what_it_was_looked_up_by() -> None:
+    archive = Archive([study(A, "A0\\A1", "P9")], [study(B, "A2", "P2")])
+    heading = "StudyInstanceUID,AccessionNumber,PatientID"
+
+    options = archive.resolve(f"{heading}\n,A1,\n,,P2\n{C},A3\\A4,P3\n")
+
+    by_uid = {each.study_instance_uid: each.owner for each in options.plan.selections}
+    assert by_uid == {
+        A: Owner(accession_numbers=frozenset({"A0", "A1"})),
+        B: Owner(patient_ids=frozenset({"P2"})),
+        C: Owner(patient_ids=frozenset({"P3"}), accession_numbers=frozenset({"A3", "A4"})),
+    }
+
+
 def test_lines_become_studies_and_those_that_do_not_are_named() -> None:
     archive = Archive(
         [study(A, "A1")],
@@ -65,7 +85,7 @@ def test_lines_become_studies_and_those_that_do_not_are_named() -> None:
     options = archive.resolve("A1\nA2\nA3\nA4\n", "--accession-list")
 
     assert [search.accession_number for search in archive.searches] == ["A1", "A2", "A3", "A4"]
-    assert options.plan.selections == (Selection.of(A),)
+    assert wanted(options) == (Selection.of(A),)
     assert options.lookups == ()
     assert options.left_out == (
         "line 2: the PACS has no study with accession number 'A2'",
@@ -84,7 +104,7 @@ def test_a_patient_stands_for_all_studies_and_a_list_cut_short_is_told() -> None
 
     options = archive.resolve("P1\n", "--patient-list")
 
-    assert options.plan.selections == (Selection.of(A), Selection.of(B))
+    assert wanted(options) == (Selection.of(A), Selection.of(B))
     assert options.left_out == ("line 1: there may be more studies with this patient ID",)
 
 
@@ -111,7 +131,7 @@ def test_what_is_not_returned_equal_to_the_letter_is_another_patient() -> None:
 
     options = archive.resolve("P1\n", "--patient-list")
 
-    assert options.plan.selections == (Selection.of(B),)
+    assert wanted(options) == (Selection.of(B),)
 
 
 def test_both_keys_of_a_row_must_fit_and_its_series_counts() -> None:
@@ -121,7 +141,7 @@ def test_both_keys_of_a_row_must_fit_and_its_series_counts() -> None:
     options = archive.resolve(f"{heading}\n{C},,,\n,1.9,A1,P2\n")
 
     assert archive.searches == [Search(accession_number="A1", patient_id="P2")]
-    assert options.plan.selections == (Selection.of(C), Selection.of(B, "1.9"))
+    assert wanted(options) == (Selection.of(C), Selection.of(B, "1.9"))
 
 
 def test_nothing_that_can_be_asked_for_is_an_error() -> None:
@@ -144,7 +164,7 @@ def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:
     with pytest.raises(LookupsFailed) as failure:
         Silent().resolve("A1\nA2\n", "--accession-list")
 
-    assert failure.value.options.plan.selections == (Selection.of(A),)
+    assert wanted(failure.value.options) == (Selection.of(A),)
     assert failure.value.options.left_out == ("line 2: not looked up before the end",)
     assert (failure.value.found, failure.value.next_step) == ("Silence.", "Wait.")
     assert failure.value.brief == "Silence. Wait."
@@ -161,7 +181,7 @@ def test_ctrl_c_while_looking_up_ends_the_command() -> None:
     with pytest.raises(LookupsStopped) as stop:
         Stopped().resolve("A1\nA2\n", "--accession-list")
 
-    assert stop.value.options.plan.selections == (Selection.of(A),)
+    assert wanted(stop.value.options) == (Selection.of(A),)
     assert stop.value.options.left_out == ("line 2: not looked up before the end",)
 
 
@@ -235,5 +255,5 @@ def test_what_is_no_uid_is_never_asked_for() -> None:
 
     options = archive.resolve("A1\nA2\n", "--accession-list")
 
-    assert options.plan.selections == (Selection.of(A),)
+    assert wanted(options) == (Selection.of(A),)
     assert "line 1: the PACS answers '*' where a UID was due" in "\n".join(options.left_out)

@@ -1,7 +1,10 @@
 """Which parts of studies are asked for, and by which requests."""
 
+from dataclasses import replace
+
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.selection import (
+    Owner,
     RetrieveRequest,
     Selection,
     SeriesSelection,
@@ -10,6 +13,27 @@ from dicom_retrieve_tui.model.selection import (
 )
 
 A, B = "1.2.1", "1.2.2"
+
+
+def test_a_data_set_of_another_patient_or_accession_number_is_objected_to() -> None:
+    owner = Owner(patient_ids=frozenset({"P1"}), accession_numbers=frozenset({"A1", "A2"}))
+
+    assert owner.objection("P1", "A2") is None
+    assert owner.objection("", "") is None
+    assert owner.objection("P1", "A9\\A1") is None
+    assert Owner().objection("P2", "A9") is None
+    assert "another patient" in str(owner.objection("P2", "A1"))
+    assert "P2" not in str(owner.objection("P2", "A1"))
+    assert "accession number, 'A9'" in str(owner.objection("P1", "A9"))
+
+
+def test_a_study_that_is_asked_for_twice_may_belong_to_either() -> None:
+    by_patient = replace(Selection.of(A), owner=Owner(patient_ids=frozenset({"P1"})))
+    by_another = replace(Selection.of(A), owner=Owner(patient_ids=frozenset({"P2"})))
+
+    assert join([by_patient]) == (by_patient,)
+    assert join([by_patient, by_another])[0].owner.patient_ids == {"P1", "P2"}
+    assert join([by_patient, Selection.of(A)]) == (Selection.of(A),)
 
 
 def test_parts_of_a_study_are_put_together_and_the_wider_wins() -> None:
