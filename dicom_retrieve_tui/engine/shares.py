@@ -74,7 +74,7 @@ def _lengths(count: int, workers: int) -> Iterator[int]:
     for left in range(rounds * workers, 0, -1):  # as many for each, and alike
         length = math.ceil(between / left)
         between -= length
-        yield length
+        yield max(length, _UIDS_A_SHARE_MIN)
     yield from reversed(ramp)
     while True:
         yield size

@@ -181,6 +181,20 @@ class RetrieveRequest:
     series_instance_uid: str | None = None
     sop_instance_uids: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse a request without the unique keys of its level: it would ask for everything.
+
+        Raises:
+            ValueError: A key is missing or empty.
+        """
+        keys = [self.study_instance_uid]
+        if self.level is not Level.STUDY:
+            keys.append(self.series_instance_uid or "")
+        if self.level is Level.IMAGE:
+            keys += self.sop_instance_uids or [""]
+        if not all(keys):
+            raise ValueError(f"a request at the {self.level} level lacks a unique key")
+
 
 def requests_for(selection: Selection, uids_max: int) -> Iterator[RetrieveRequest]:
     """The requests that ask for all of `selection`, each at the highest level that is exact.

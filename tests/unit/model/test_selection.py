@@ -1,6 +1,9 @@
 """Which parts of studies are asked for, and by which requests."""
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.selection import (
@@ -88,3 +91,20 @@ def test_the_level_is_that_of_the_widest_part() -> None:
     assert Selection.of(A, "1.1").level is Level.SERIES
     assert Selection.of(A, "1.1", "1.1.1").level is Level.IMAGE
     assert join([Selection.of(A, "1.1"), Selection.of(A, "1.2", "1.2.1")])[0].level is Level.SERIES
+
+
+@pytest.mark.parametrize(
+    ("level", "keys"),
+    [
+        (Level.STUDY, {"study_instance_uid": ""}),
+        (Level.SERIES, {"study_instance_uid": A}),
+        (Level.SERIES, {"study_instance_uid": A, "series_instance_uid": ""}),
+        (Level.IMAGE, {"study_instance_uid": A, "series_instance_uid": "1.1"}),
+        (Level.IMAGE, {"study_instance_uid": A, "sop_instance_uids": ("1.1.1",)}),
+    ],
+)
+def test_a_request_without_a_unique_key_of_its_level_cannot_be_built(
+    level: Level, keys: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="lacks a unique key"):
+        RetrieveRequest(level=level, **keys)
