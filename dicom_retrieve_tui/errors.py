@@ -54,6 +54,9 @@ class WrongPassphrase(ConfigError):
 class PeerError(RetrieveError):
     """The peer, or the way to it, failed."""
 
+    mid_request = False
+    """True if it ended a C-GET or C-MOVE that had been sent, before its final response."""
+
 
 class PeerUnreachable(PeerError):
     """No TCP connection came about, or no TLS on it."""

@@ -22,3 +22,6 @@ class Order:
     """What the clocks look at; every association that brings instances for it notes its bytes."""
     on_response: Callable[[FinalResponse], None]
     """Told of each pending response."""
+    has_come: Callable[[], bool] | None = None
+    """True once an instance of this request has come; None if all that comes for the study is of
+    this request. For a C-MOVE, whose instances come on associations that others share."""

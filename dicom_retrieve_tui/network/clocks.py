@@ -121,8 +121,8 @@ class AnswerGuard:
             waiting_for: Names the answers in messages, "C-GET responses from PACS".
             on_cancel: Sends a C-CANCEL; the peer then has the grace to end the operation itself.
                 Without it, a cancel ends the wait at once.
-            heard_s: When the association itself was last heard, where others work on the same
-                study: their bytes are no first answer to this request.
+            heard_s: When an answer to this very request was last heard, where other requests for
+                the same study may be under way: their bytes do not answer this one.
         """
         self._clocks = clocks
         self._cancel = cancel
@@ -132,7 +132,6 @@ class AnswerGuard:
         self._heard_s = heard_s or (lambda: activity.last_byte_s)
         self._started_s = monotonic()
         self._cancelled_s: float | None = None
-        activity.last_byte_s = activity.last_instance_s = self._started_s
 
     def __call__(self, now_s: float) -> None:
         """Raise `Cancelled` or `PeerTimeout` if there is nothing more to wait for."""
@@ -140,7 +139,7 @@ class AnswerGuard:
             self._stop(now_s)
         activity, clocks = self._activity, self._clocks
         answered = self._heard_s() > self._started_s
-        silent_s = now_s - activity.last_byte_s
+        silent_s = now_s - max(activity.last_byte_s, self._started_s)
         if silent_s > (clocks.stall_s if answered else clocks.first_s):
             what = "the next byte of" if answered else "the first byte of"
             raise _timeout(f"{what} {self._waiting_for}", silent_s, "nothing came.")

@@ -154,11 +154,13 @@ def _ask(
     if identifier is not None:
         command[cs.PRIORITY] = cs.MEDIUM
     command[cs.COMMAND_DATA_SET_TYPE] = cs.NO_DATA_SET if identifier is None else cs.WITH_DATA_SET
+    activity = association.connection.activity
+    activity.last_byte_s = activity.last_instance_s = monotonic()
     association.guard_with(
         AnswerGuard(
             association.caller.clocks,
             association.cancel,
-            association.connection.activity,
+            activity,
             waiting_for=f"the answer of {association.peer}",
             on_cancel=on_cancel,
         )

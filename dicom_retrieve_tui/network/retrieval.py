@@ -1,6 +1,8 @@
 """C-GET and C-MOVE as SCU. Source: PS3.4 sections C.4.2, C.4.3, PS3.7 sections 9.1.3, 9.1.4."""
 
-from dicom_retrieve_tui.errors import InstanceUnfit, ProtocolError, RequestAborted
+from time import monotonic
+
+from dicom_retrieve_tui.errors import InstanceUnfit, PeerError, ProtocolError, RequestAborted
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.text import quoted
@@ -114,27 +116,33 @@ class _Conversation:
         keys = identifiers.retrieve_keys(order.request, self._patient_id)
         identifier = identifiers.encode_identifier(order.request.level, keys)
         association.connection.activity = order.activity
-        association.guard_with(
-            AnswerGuard(
-                association.caller.clocks,
-                association.cancel,
-                order.activity,
-                waiting_for=f"the answer of {association.peer}",
-                on_cancel=self._send_cancel,
-                # Of a C-MOVE, the answers may be silent while the instances come elsewhere.
-                heard_s=self._heard_s if request_field == cs.C_GET_RQ else None,
-            )
-        )
-        association.stream.send(context.context_id, command, identifier)
         answered_before = association.stream.received_commands
         try:
-            while True:
-                if (final := self._next(response_field)) is not None:
-                    return final
+            with order.activity.request(monotonic()):
+                association.guard_with(self._guard(request_field))
+                association.stream.send(context.context_id, command, identifier)
+                while True:
+                    if (final := self._next(response_field)) is not None:
+                        return final
         except PeerAborted as error:
-            if association.stream.received_commands > answered_before:
-                raise
-            raise RequestAborted(error.found) from error
+            answered = association.stream.received_commands > answered_before
+            told = error if answered else RequestAborted(error.found)
+            told.mid_request = True
+            raise told from error
+        except PeerError as error:
+            error.mid_request = True
+            raise
+
+    def _guard(self, request_field: int) -> AnswerGuard:
+        association, order = self._association, self._order
+        return AnswerGuard(
+            association.caller.clocks,
+            association.cancel,
+            order.activity,
+            waiting_for=f"the answer of {association.peer}",
+            on_cancel=self._send_cancel,
+            heard_s=self._heard_s if request_field == cs.C_GET_RQ else self._heard_of_move_s,
+        )
 
     def _next(self, response_field: int) -> FinalResponse | None:
         """Deal with one message; return the final response if it was that."""
@@ -180,6 +188,13 @@ class _Conversation:
         )
 
     def _heard_s(self) -> float:
+        return self._association.connection.last_byte_s
+
+    def _heard_of_move_s(self) -> float:
+        """The answers to a C-MOVE may be silent while the instances come elsewhere."""
+        has_come = self._order.has_come
+        if has_come is None or has_come():
+            return self._order.activity.last_byte_s
         return self._association.connection.last_byte_s
 
     def _send_cancel(self) -> None:

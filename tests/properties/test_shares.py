@@ -1,4 +1,4 @@
-"""Whatever a study consists of, its shares are requests for all of it, and none is without a key."""
+"""Whatever a study consists of, its shares are requests for all of it, each with its keys."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,5 +1,6 @@
 """The guards of every wait, at times that the tests choose."""
 
+from contextlib import ExitStack
 from time import monotonic
 
 import pytest
@@ -13,12 +14,15 @@ _CLOCKS = Clocks.from_timeout(60.0)
 
 
 class _Rig:
-    """An answer that is waited for; times are seconds since the request."""
+    """An answer that is waited for; times are seconds since the first request for the study."""
 
     def __init__(self, *, polite: bool = True) -> None:
         self.cancel = CancelToken()
         self.activity = Activity(last_byte_s=0.0, last_instance_s=0.0)
         self.cancels_sent = 0
+        self.started_s = monotonic()
+        self._requests = ExitStack()
+        self.request_began(0.0)
         self.guard = AnswerGuard(
             _CLOCKS,
             self.cancel,
@@ -26,7 +30,12 @@ class _Rig:
             waiting_for="the answer",
             on_cancel=self._send_cancel if polite else None,
         )
-        self.started_s = monotonic()
+
+    def request_began(self, after_s: float) -> None:
+        self._requests.enter_context(self.activity.request(self.started_s + after_s))
+
+    def requests_ended(self) -> None:
+        self._requests.close()
 
     def _send_cancel(self) -> None:
         self.cancels_sent += 1
@@ -77,6 +86,43 @@ def test_a_new_instance_restarts_the_no_progress_clock() -> None:
     rig.instance_came(500.0)
 
     rig.look(1000.0)
+
+
+def test_a_request_that_joins_another_does_not_restart_the_no_progress_clock() -> None:
+    rig = _Rig()
+    rig.byte_came(599.0)
+    rig.request_began(599.0)
+
+    rig.look(599.0)
+
+    rig.byte_came(602.0)
+    with pytest.raises(PeerTimeout, match="a new instance"):
+        rig.look(602.0)
+
+
+def test_a_request_that_follows_another_has_clocks_of_its_own() -> None:
+    rig = _Rig()
+    rig.requests_ended()
+    rig.request_began(599.0)
+    rig.byte_came(1190.0)
+
+    rig.look(1190.0)
+
+
+def test_the_instances_of_another_request_are_no_first_answer() -> None:
+    rig = _Rig()
+    heard_s = [0.0]
+    guard = AnswerGuard(
+        _CLOCKS, rig.cancel, rig.activity, waiting_for="the answer", heard_s=lambda: heard_s[0]
+    )
+    rig.byte_came(150.0)
+    rig.instance_came(150.0)
+
+    guard(rig.started_s + 440.0)
+
+    heard_s[0] = rig.started_s + 150.0
+    with pytest.raises(PeerTimeout, match="the next byte of the answer"):
+        guard(rig.started_s + 440.0)
 
 
 def test_one_object_may_take_longer_than_the_no_progress_clock() -> None:
