@@ -139,6 +139,8 @@ class Desk:
         self, offer: InstanceOffer, work: StudyWork | None, reason: str, status: int
     ) -> None:
         """Tell that an instance was not kept."""
+        if work is not None:
+            work.note_unfit(offer.sop_instance_uid, reason)
         self.emit(
             InstanceRefused(
                 study_instance_uid=work.study_instance_uid if work else None,
@@ -215,7 +217,7 @@ class _Arrival:
             )
             return _SUCCESS
         with work.account:  # told before anybody can close the study and judge it
-            if work.add(sop_uid):
+            if work.add(sop_uid, series_uid):
                 desk.emit(
                     InstanceStored(
                         study_instance_uid=study_uid,

@@ -21,10 +21,12 @@ class GatedPeer:
     peer: Peer
     queue: TaskQueue
 
-    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
+    def take_inventory(
+        self, selection: Selection, cancel: CancelToken, *, count_study: bool = False
+    ) -> Inventory:
         """See `ports.Peer`."""
         self._pass(cancel)
-        return self.peer.take_inventory(selection, cancel)
+        return self.peer.take_inventory(selection, cancel, count_study=count_study)
 
     def negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
         """See `ports.Peer`."""
@@ -42,6 +44,11 @@ class GatedPeer:
         """See `ports.Peer`."""
         self._pass(order.cancel)
         return self.peer.c_get(order, negotiation, receiver)
+
+    def c_get_nothing(self, order: Order) -> FinalResponse:
+        """See `ports.Peer`."""
+        self._pass(order.cancel)
+        return self.peer.c_get_nothing(order)
 
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         """See `ports.Peer`."""

@@ -6,6 +6,7 @@ nothing else to go by: for instances that went to somebody else's SCP.
 
 from dataclasses import dataclass, replace
 
+from dicom_retrieve_tui.engine.evidence import Doubt
 from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import RequestAborted, RetrieveError
 from dicom_retrieve_tui.model.callers import RefusedCaller
@@ -91,13 +92,19 @@ def judge(work: StudyWork, ending: Ending) -> StudyFinished:
     """Judge a study whose instances come to us."""
     if work.inventory.empty:
         return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
-    if work.complete:
+    doubt = work.doubt if work.satisfied else None
+    if doubt is Doubt.UNCORROBORATED and not work.inventory.looks_capped:
+        doubt = None  # a list that is as long as it happens to be
+    if work.satisfied and doubt is None:
         return _judge_full(work)
     if ending.cancelled:
         return _finished(work, Verdict.CANCELLED, "")
-    finished = (
-        _judge_listed(work, ending) if work.inventory.listed else _judge_unlisted(work, ending)
-    )
+    if doubt is not None:
+        finished = _judge_doubtful(work, ending, doubt)
+    elif work.inventory.listed:
+        finished = _judge_listed(work, ending)
+    else:
+        finished = _judge_unlisted(work, ending)
     refused = list(map(str, ending.turned_away))  # the PACS itself, perhaps
     told = [*refused, finished.reason] if ending.starved else [finished.reason, *refused]
     if work.inventory.undecided:
@@ -108,10 +115,71 @@ def judge(work: StudyWork, ending: Ending) -> StudyFinished:
 def _judge_listed(work: StudyWork, ending: Ending) -> StudyFinished:
     """Something of what was listed is missing."""
     verdict = Verdict.PARTIAL if work.stored_count else Verdict.FAILED
-    reason = ending.reason or _unexplained(work, ending)
+    reason = _why_missing(work, ending)
     if work.inventory.absent:
         reason = f"{reason} {absence(work.inventory)}"
     return _finished(work, verdict, reason)
+
+
+def _why_missing(work: StudyWork, ending: Ending) -> str:
+    """Why listed instances are missing; what we refused is not blamed on the PACS."""
+    missing = work.missing()
+    refused = [uid for uid in missing if uid in work.unfit]
+    given_up = [uid for uid in missing if uid in work.given_up and uid not in work.unfit]
+    sentences = []
+    if given_up:
+        which = f"instance {given_up[0]} is due"
+        if len(given_up) > 1:
+            which = f"one of {len(given_up)} instances is due, such as {given_up[0]}"
+        sentences.append(
+            f"{work.given_up[given_up[0]]} It does so whenever {which}, so the rest was "
+            "retrieved without it. The log of the PACS may say what is wrong."
+        )
+    if refused:
+        first = work.unfit[refused[0]][-1].removesuffix(".")
+        of = "" if len(refused) == 1 else f"{len(refused)} instances were refused here, the first: "
+        sentences.append(f"{of}{first}.")
+    if len(refused) + len(given_up) < len(missing):
+        sentences.append(ending.reason or _unexplained(work, ending))
+    return " ".join(sentences)
+
+
+def _judge_doubtful(work: StudyWork, ending: Ending, doubt: Doubt) -> StudyFinished:
+    """All that was listed is there, and a witness speaks of more."""
+    more = work.known_count - work.stored_count
+    named = len(work.missing())
+    match doubt:
+        case Doubt.STILL_ARRIVING:
+            reason = (
+                f"The study is still arriving: {len(work.expected):,} now, {work.listed_first:,} "
+                "when it was listed. Run the same command again later."
+            )
+            return _finished(work, Verdict.UNVERIFIED, reason)
+        case Doubt.MORE_FAILED:
+            names = "names them" if named >= more else "does not name them"
+            said = f"It counts {more:,} more as failed than it lists, and {names}."
+            return _finished(work, Verdict.PARTIAL, f"{ending.reason} {said}".strip())
+        case Doubt.MORE_ANNOUNCED:
+            reason = work.inventory.doubt or (
+                f"The PACS lists {len(work.expected):,}, and counts {work.known_count:,} in its "
+                f"answers to the request: {more:,} may be missing."
+            )
+            return _finished(work, Verdict.UNVERIFIED, reason)
+        case Doubt.BROKE_OFF:
+            reason = f"{ending.reason} All that it lists came, but there may be more."
+            return _finished(work, Verdict.UNVERIFIED, reason.strip())
+        case Doubt.NO_LONGER_LISTED:
+            reason = (
+                f"The PACS no longer lists {named:,} of what an earlier run knew, and they did not "
+                "come; nothing confirms that it has deleted them."
+            )
+            return _finished(work, Verdict.PARTIAL, reason)
+        case Doubt.UNCORROBORATED:
+            reason = (
+                f"The PACS listed exactly {len(work.expected):,} and gives no count: it may cap "
+                "its answers, and have more."
+            )
+            return _finished(work, Verdict.UNVERIFIED, reason)
 
 
 def _judge_full(work: StudyWork) -> StudyFinished:
@@ -234,8 +302,16 @@ def _finished(
     return StudyFinished(
         study_instance_uid=work.study_instance_uid,
         verdict=verdict,
-        expected=work.inventory.expected_count if listed else None,
+        expected=_expected(work, elsewhere=elsewhere) if listed else None,
         stored=work.stored_count,
         missing=work.missing() if listed and not elsewhere else (),
         reason=reason,
     )
+
+
+def _expected(work: StudyWork, *, elsewhere: bool) -> int | None:
+    """How many instances there are, by the list and by whatever speaks of more."""
+    listed = work.inventory.expected_count
+    if elsewhere or not work.satisfied or listed is None:
+        return listed
+    return max(listed, work.known_count)

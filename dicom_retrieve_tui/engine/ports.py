@@ -40,8 +40,14 @@ class Receiver(Protocol):
 class Peer(Protocol):
     """One worker's way to the PACS: at most one association, opened when needed and kept."""
 
-    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
-        """Ask by C-FIND what there is. Raises `PeerError`, `Cancelled`."""
+    def take_inventory(
+        self, selection: Selection, cancel: CancelToken, *, count_study: bool = False
+    ) -> Inventory:
+        """Ask by C-FIND what there is. Raises `PeerError`, `Cancelled`.
+
+        Args:
+            count_study: Ask for the count of the study, also where that is not needed for a list.
+        """
 
     def negotiations(self, inventory: Inventory) -> tuple[Any, ...]:
         """What to negotiate for C-GET, best first; each fits one association.
@@ -66,6 +72,13 @@ class Peer(Protocol):
 
     def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
         """Retrieve by C-GET. Raises `PeerError`, `DiskFailed`, `Cancelled`."""
+
+    def c_get_nothing(self, order: Order) -> FinalResponse:
+        """Make a C-GET without a presentation context for any instance, so that all of it fails.
+
+        What it would send shows in the counters, and often in the list of what failed, without
+        being sent. Raises `PeerError`, `Cancelled`.
+        """
 
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         """Retrieve by C-MOVE. Raises `PeerError`, `Cancelled`."""

@@ -1,13 +1,16 @@
 """Single requests for one study: made one after the other, and what the PACS says of them kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.work import StudyWork
-from dicom_retrieve_tui.errors import ContextNotAccepted, RequestAborted
+from dicom_retrieve_tui.errors import ContextNotAccepted, PeerError, RequestAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
 from dicom_retrieve_tui.model.offer import FinalResponse
@@ -57,6 +60,8 @@ class Requests:
     _completed: int = 0
     _counted: int = 0
     """Sub-operations completed by requests that have ended."""
+    _pending: FinalResponse | None = None
+    """The last pending response to the request under way."""
 
     def end(self) -> FinalResponse | None:
         """Count what the last request completed to what the next ones will; how it ended."""
@@ -71,13 +76,24 @@ class Requests:
             RetrieveError, Cancelled: It ended without a final response.
         """
         receiver = self.desk.receiver(self.work, self.worker)
-        before = self.work.activity.received_bytes
+        before_bytes, before = self.work.activity.received_bytes, self.work.note_begin()
         try:
-            self.final = self.peer.c_get(self._order(request), negotiation, receiver)
+            with self._watched(request):
+                final = self.final = self.peer.c_get(self._order(request), negotiation, receiver)
             self.quirks.takes_get = True
         finally:
-            if self.work.activity.received_bytes > before:
+            if self.work.activity.received_bytes > before_bytes:
                 self.quirks.takes_get = True
+        self.work.note_end(request, final, before)
+
+    def count(self, request: RetrieveRequest) -> None:
+        """Have the PACS count what a request would bring, by a C-GET that can bring nothing.
+
+        Raises:
+            RetrieveError, Cancelled: It ended without a final response.
+        """
+        final = self.peer.c_get_nothing(self._order(request, told=False))
+        self.work.note_count(request, final)
 
     def move(self, request: RetrieveRequest) -> None:
         """Ask by C-MOVE, and wait for what comes after its end.
@@ -89,23 +105,29 @@ class Requests:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
         before, began_s = self.work.stored_count, monotonic()
+        arrivals_before = self.work.note_begin()
         try:
-            final = self.final = self.peer.c_move(self._order(request), self.plan.move_destination)
+            with self._watched(request):
+                final = self.peer.c_move(self._order(request), self.plan.move_destination)
         except RequestAborted as abort:
             if before > len(self.work.present):  # the destination is known to it
                 raise
-            raise RequestAborted(
+            told = RequestAborted(
                 f"{abort.found} It did so at our C-MOVE request: most often, such a PACS does not "
                 "know the move destination.",
                 next_step=f"Ask its administrator to add {self.plan.move_destination} with its "
                 "address and port.",
-            ) from abort
+            )
+            told.mid_request = True
+            raise told from abort
+        self.final = final
         if not self.plan.listening:
             return
         failed = final.status != SUCCESS or final.failed
         in_vain = failed and self._refused_all(before, began_s)
         if not in_vain and status_cure(final.status) is not Cure.NONE:
             self._drain(self._uids_of(request))
+        self.work.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(before, began_s)
 
     def _refused_all(self, before: int, began_s: float) -> bool:
@@ -123,10 +145,20 @@ class Requests:
         """True if the PACS named no failure of the whole request."""
         return self.final is None or self.final.status in {SUCCESS, SUB_OPERATIONS_FAILED}
 
+    def stopped_early(self, asked: int) -> bool:
+        """True if the last request, for `asked` instances, ended at the first that failed."""
+        final = self.final
+        if final is None or final.status == SUCCESS or status_cure(final.status) is Cure.NONE:
+            return False
+        counters = (final.completed, final.failed, final.warning)
+        return sum(n or 0 for n in counters) < asked
+
     @property
     def settled(self) -> bool:
         """True if asking again is pointless."""
-        if self.work.complete or self.cancel.requested or self.desk.disk_failure or self.starves:
+        if self.work.satisfied or self.cancel.requested or self.desk.disk_failure or self.starves:
+            return True
+        if self.work.nothing_to_ask_for:
             return True
         final = self.final
         if final is None:
@@ -149,13 +181,26 @@ class Requests:
             if each.series_instance_uid == request.series_instance_uid
         )
 
-    def _order(self, request: RetrieveRequest) -> Order:
+    @contextmanager
+    def _watched(self, request: RetrieveRequest) -> Iterator[None]:
+        """Take note if the request breaks off."""
+        self._pending = None
+        try:
+            yield
+        except PeerError as error:
+            if error.mid_request:
+                self.work.note_break(request, self._pending)
+            raise
+
+    def _order(self, request: RetrieveRequest, *, told: bool = True) -> Order:
+        uids = request.sop_instance_uids
         return Order(
             request=request,
             patient_id=self.work.inventory.patient_id,
             cancel=self.cancel,
             activity=self.work.activity,
-            on_response=self._on_response,
+            on_response=self._on_response if told else _ignore,
+            has_come=partial(self.work.has_any, uids) if uids else None,
         )
 
     def _drain(self, asked: frozenset[str]) -> None:
@@ -191,6 +236,7 @@ class Requests:
         self.note(text)
 
     def _on_response(self, response: FinalResponse) -> None:
+        self._pending = response
         completed = self._counted + (response.completed or 0)
         if completed > self._completed and self.sees_nothing:
             # Of what goes to somebody else's SCP, the PACS's count is all that we see.
@@ -205,3 +251,7 @@ class Requests:
                 warning=response.warning,
             )
         )
+
+
+def _ignore(_response: FinalResponse) -> None:
+    """What a request counts that can bring nothing is not the progress of the study."""

@@ -30,10 +30,11 @@ def image_requests(work: StudyWork, uids_max: int) -> Iterator[RetrieveRequest]:
     """IMAGE level requests for what is missing now, each within one series."""
     for series_uid, uids in _missing_by_series(work):
         for at in range(0, len(uids), uids_max):
-            yield _image_request(work, series_uid, uids[at : at + uids_max])
+            yield image_request(work, series_uid, uids[at : at + uids_max])
 
 
-def _image_request(work: StudyWork, series_uid: str, uids: Sequence[str]) -> RetrieveRequest:
+def image_request(work: StudyWork, series_uid: str, uids: Sequence[str]) -> RetrieveRequest:
+    """One request for instances of a series."""
     return RetrieveRequest(
         level=Level.IMAGE,
         study_instance_uid=work.study_instance_uid,
@@ -53,7 +54,7 @@ def _cut(work: StudyWork, lengths: Iterable[int]) -> Iterator[RetrieveRequest]:
             # No request for a handful that is left of a series.
             whole = end - at < min(room + _UIDS_A_SHARE_MIN, UIDS_A_REQUEST_MAX)
             cut = end if whole else at + room
-            yield _image_request(work, series_uid, uids[at:cut])
+            yield image_request(work, series_uid, uids[at:cut])
             room -= cut - at
             at = cut
 
@@ -81,9 +82,7 @@ def _lengths(count: int, workers: int) -> Iterator[int]:
 
 
 def _missing_by_series(work: StudyWork) -> Iterator[tuple[str, Sequence[str]]]:
-    missing = set(work.missing())
-    instances = [i for i in work.inventory.instances if i.sop_instance_uid in missing]
-    for series_uid, group in groupby(instances, key=lambda i: i.series_instance_uid):
+    for series_uid, group in groupby(work.to_ask_for(), key=lambda i: i.series_instance_uid):
         yield series_uid, [instance.sop_instance_uid for instance in group]
 
 
@@ -93,7 +92,9 @@ class Shares:
     def __init__(self, work: StudyWork, workers: int) -> None:
         """Cut what is missing of a study for `workers` workers."""
         self.work = work
-        self._left = deque(_cut(work, _lengths(len(work.missing()), workers)))
+        self._left = deque(_cut(work, _lengths(len(work.to_ask_for()), workers)))
+        self._put_off: list[RetrieveRequest] = []
+        self._broke_off: list[RetrieveRequest] = []
         self._askers = 0
         self._closed = False
         self._changed = threading.Condition()
@@ -123,6 +124,24 @@ class Shares:
         """A request that was taken has failed; somebody else may make it."""
         with self._changed:
             self._left.append(request)
+
+    def put_off(self, request: RetrieveRequest) -> None:
+        """A request that was taken broke off: it is made once more when the others are made.
+
+        If it breaks off again, one instance may be to blame, and it is set aside.
+        """
+        with self._changed:
+            if request in self._put_off:
+                self._broke_off.append(request)
+            else:
+                self._put_off.append(request)
+                self._left.append(request)
+
+    def take_broken_off(self) -> list[RetrieveRequest]:
+        """The requests that broke off twice."""
+        with self._changed:
+            taken, self._broke_off = self._broke_off, []
+            return taken
 
     def wait(self) -> None:
         """Wait until nobody asks any more; nobody can join after that.

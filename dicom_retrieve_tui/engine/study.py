@@ -27,6 +27,7 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.placement import NOTHING_RECALLED
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -49,6 +50,8 @@ class _Result:
     finished: StudyFinished
     cure: Cure = Cure.NONE
     error: RetrieveError | None = None
+    may_heal: bool = True
+    """False if the verdict stands, whatever comes."""
 
     @property
     def crowded(self) -> bool:
@@ -123,14 +126,14 @@ class Study:
         self.desk.emit(StudyRemoved(study_instance_uid=task.uid))
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
-        work = task.work
-        asked = work.expected if work is not None else frozenset()
+        work, missing = task.work, frozenset(finished.missing)
         self.desk.store.finish(
             StudyEntry(
                 study_instance_uid=finished.study_instance_uid,
                 verdict=str(finished.verdict),
-                asked=asked,
-                missing=frozenset(finished.missing),
+                asked=missing | work.expected if work is not None else missing,
+                missing=missing,
+                retired=work.retired if work is not None else frozenset(),
                 series=frozenset(work.selection.instances_by_series) if work else frozenset(),
                 left_out=work.inventory.left_out_on_purpose if work else (),
             )
@@ -146,7 +149,7 @@ class Study:
 
     def _wait_s(self, task: StudyTask, result: _Result) -> float | None:
         """Seconds until the next attempt, or None if this was the last one."""
-        hopeless = result.finished.verdict not in _MAY_HEAL or self.desk.disk_failure
+        hopeless = not result.may_heal or self.desk.disk_failure
         if hopeless or task.cancel.requested:
             return None
         if result.crowded and self.queue.lower():
@@ -178,8 +181,9 @@ class Study:
             if ending.elsewhere
             else judge(work, ending)
         )
-        cure = Cure.NONE if work.complete else ending.cure  # what is not there, no attempt brings
-        return _Result(finished, cure, ending.error)
+        cure = Cure.NONE if work.hopeless else ending.cure
+        may_heal = finished.verdict in _MAY_HEAL or (work.satisfied and not work.hopeless)
+        return _Result(finished, cure, ending.error, may_heal)
 
     def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         """Make requests for a study that another worker has; its failures are no failures yet.
@@ -227,6 +231,8 @@ class Study:
         elsewhere = self.plan.method is not Method.C_GET and not self.plan.listening
         workers = self.queue.idle_workers + 1
         listed = work.inventory.listed and not work.inventory.is_short  # the rest comes unlisted
+        if not (work.inventory.counted or self.plan.method is Method.C_GET):
+            return None  # only a request for all of it tells how many there are
         if workers == 1 or elsewhere or not listed or self.quirks.rejects_lists:
             return None
         shares = Shares(work, workers)
@@ -272,8 +278,8 @@ class Study:
         inventory = peer.take_inventory(task.selection, task.cancel)
         elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         look = inventory.listed and not elsewhere
-        present = self.desk.store.recall(inventory).present if look else frozenset()
+        recalled = self.desk.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
-        task.work = work = StudyWork(wanted, inventory, present)
+        task.work = work = StudyWork(wanted, inventory, recalled)
         self.desk.emit(inventoried(inventory, len(work.present)))
         return work

@@ -5,9 +5,16 @@ from functools import partial
 from itertools import chain
 from time import monotonic
 
+from dicom_retrieve_tui.engine.evidence import Doubt, scope_of
+from dicom_retrieve_tui.engine.isolate import BREAKS_MAX, Ask, Isolation
 from dicom_retrieve_tui.engine.judgement import Ending
 from dicom_retrieve_tui.engine.requests import Requests
-from dicom_retrieve_tui.engine.shares import UIDS_A_REQUEST_MAX, Shares, image_requests
+from dicom_retrieve_tui.engine.shares import (
+    UIDS_A_REQUEST_MAX,
+    Shares,
+    image_request,
+    image_requests,
+)
 from dicom_retrieve_tui.engine.widening import Widening
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -25,7 +32,16 @@ from dicom_retrieve_tui.model.status import TRY_C_GET, Asked
 _BARREN_MAX = 20
 """Instances asked for one by one, and in vain, until the rest is not asked for."""
 
-_Ask = Callable[[RetrieveRequest], None]
+_SHARES_IN_VAIN_MAX = 2
+"""Shares that break off for one worker, and bring nothing, until it asks for no more."""
+_FIRSTS_MAX = 4
+_LISTS_MAX = 3
+"""How often the PACS is asked for its list again, while it has more each time."""
+
+_MORE = frozenset({Doubt.MORE_FAILED, Doubt.MORE_ANNOUNCED})
+_LIST_AGAIN = _MORE | {Doubt.NO_LONGER_LISTED}
+_COUNT = frozenset({Doubt.BROKE_OFF, Doubt.NO_LONGER_LISTED, Doubt.UNCORROBORATED})
+"""What helps against which doubt."""
 
 
 class Transfer:
@@ -52,18 +68,24 @@ class Transfer:
         self._destination = destination
         self._instead_of_get = instead_of_get
         self._shares = shares
+        self._asked_whole = False
+        """True once this attempt has asked for all of the selection at once."""
+        self._breaks_again = bool(requests.work.broke_at)
+        """True if a request of an earlier attempt broke off."""
 
     def run(self) -> Ending:
         """Ask until everything is there or there is no more to try."""
         if self._work.inventory.empty or self._work.complete:
             return Ending()
         cancelled, error, start_s = False, None, monotonic()
-        try:
-            self._run_method()
-        except Cancelled:
-            cancelled = True
-        except RetrieveError as caught:
-            error = caught
+        for step in (self._run_method, self._weigh):
+            try:
+                step()
+            except Cancelled:
+                cancelled = True
+                break
+            except RetrieveError as caught:
+                error = error or caught
         return Ending(
             final=self._requests.final,
             error=error or self._desk.disk_failure,
@@ -111,10 +133,11 @@ class Transfer:
         return False
 
     def _run_method(self) -> None:
+        if self._work.satisfied:
+            return  # it is only to be weighed
         if self._moves:
             self._by_move()
             return
-        before = self._work.stored_count
         try:
             self._by_get()
         except ContextNotAccepted as refusal:
@@ -122,14 +145,34 @@ class Transfer:
                 raise self._with_another_way(refusal, refusal.found) from refusal
             self._by_move()
         except RequestAborted as abort:
-            if self._quirks.takes_get or self._work.stored_count > before:
-                raise  # it serves C-GET, and this is another failure
-            found = f"{abort.found} It did so at our C-GET request: some refuse C-GET like that."
-            if not self._may_move:
-                raise self._with_another_way(abort, found) from abort
-            self._requests.note(f"{found} Asking by C-MOVE instead, as --method auto says.")
-            self._by_move()
-            self._quirks.aborts_get = self._requests.reported_success
+            self._after_abort(abort)
+        else:
+            if self._may_move and self._lacks_some:
+                self._requests.note("Not everything came by C-GET: asking for the rest by C-MOVE.")
+                self._by_move()
+
+    def _after_abort(self, abort: RequestAborted) -> None:
+        """Ask by C-MOVE, where the PACS aborts because it does not serve C-GET."""
+        if self._quirks.takes_get:
+            raise abort  # it serves C-GET, and this is another failure
+        found = f"{abort.found} It did so at our C-GET request: some refuse C-GET like that."
+        if not self._may_move:
+            raise self._with_another_way(abort, found) from abort
+        self._requests.note(f"{found} Asking by C-MOVE instead, as --method auto says.")
+        self._by_move()
+        self._quirks.aborts_get = self._requests.reported_success
+
+    @property
+    def _lacks_some(self) -> bool:
+        """True if something did not come that C-MOVE may bring here, or anywhere."""
+        work = self._work
+        if self._stopped or work.satisfied or (work.stored_count and not self._plan.listening):
+            return False
+        return work.inventory.listed or not self._requests.settled
+
+    @property
+    def _stopped(self) -> bool:
+        return self._cancel.requested or self._desk.disk_failure is not None
 
     @property
     def _moves(self) -> bool:
@@ -159,7 +202,9 @@ class Transfer:
             narrow = [
                 partial(self._requests.get, n) for n in self._peer.narrow_negotiations(inventory)
             ]
-            self._chase(ask, chain(narrow, Widening(self._requests).asks()))
+            # Where C-MOVE comes next, it brings what no list brought.
+            singly = not (self._may_move and self._plan.listening)
+            self._chase(ask, chain(narrow, Widening(self._requests).asks()), singly=singly)
 
     def _by_move(self) -> None:
         if not self._plan.listening:  # somebody else gets all of it, whatever is here
@@ -167,27 +212,32 @@ class Transfer:
             return
         self._ask_for_all(self._requests.move)
         if not self._requests.settled:
-            self._chase(self._requests.move, ())
+            self._chase(self._requests.move, (), singly=True)
 
-    def _ask_for_all(self, ask: _Ask) -> None:
-        """The whole selection in one request, unless it is shared, or in part here already."""
+    def _ask_for_all(self, ask: Ask) -> None:
+        """The whole selection in one request, unless it is shared, or in part here already.
+
+        Nor where a request for it broke off before: then one instance may be to blame.
+        """
         in_vain = self._shares is not None
         if in_vain and self._ask_together(ask):
             return
-        before = self._work.stored_count
-        if before and self._work.inventory.listed:
+        work = self._work
+        before = work.stored_count
+        if work.inventory.listed and (before or self._breaks_again):
             self._ask_by_lists(ask)
         else:
             self._ask_for_selection(ask)
-            if in_vain and self._work.stored_count > before:
+            if in_vain and work.stored_count > before:
                 self._quirks.rejects_lists = True
 
-    def _ask_for_selection(self, ask: _Ask) -> None:
+    def _ask_for_selection(self, ask: Ask) -> None:
         """The requests for it one after the other, with one account of them all."""
         finals: list[FinalResponse] = []
         uids_max = 1 if self._quirks.rejects_lists else UIDS_A_REQUEST_MAX
+        self._asked_whole = True
         for request in requests_for(self._work.selection, uids_max):
-            if self._cancel.requested or self._desk.disk_failure:
+            if self._stopped:
                 break
             before = self._work.stored_count
             try:
@@ -202,7 +252,7 @@ class Transfer:
         if finals:
             self._requests.final = combined(finals)
 
-    def _ask_together(self, ask: _Ask) -> bool:
+    def _ask_together(self, ask: Ask) -> bool:
         """Ask share by share, as others do meanwhile; False if nothing at all came of it.
 
         A PACS that does not take lists of UIDs shows in that, and may take the whole study.
@@ -215,34 +265,44 @@ class Transfer:
             raise  # the shares are for another method, then
         except RetrieveError as error:
             failure = error
-        if (
-            self._shares is not None
-        ):  # the account stays open while others bring what they asked for
-            self._shares.wait()
+        if self._shares is not None:
+            self._shares.wait()  # the account stays open while others bring what they asked for
+            try:
+                for request in self._shares.take_broken_off():
+                    Isolation(request, self._work, ask).retrieve(lambda: self._stopped)
+            except RetrieveError as error:
+                failure = failure or error
         came = self._work.stored_count > before
         if failure is not None and (came or not isinstance(failure, AssociationAborted)):
             raise failure
-        return came or self._cancel.requested or self._desk.disk_failure is not None
+        return came or self._stopped
 
-    def _ask_by_shares(self, ask: _Ask, busy: Callable[[], bool] = lambda: False) -> bool:
+    def _ask_by_shares(self, ask: Ask, busy: Callable[[], bool] = lambda: False) -> bool:
         """Ask share by share; True if that ended because of `busy`."""
         shares = self._shares
         if shares is None or not shares.join():
             return False
+        in_vain = 0
         try:
             while not self._requests.settled and (request := shares.take()):
+                before = self._work.stored_count
                 try:
                     ask(request)
-                except BaseException:
-                    shares.give_back(request)
-                    raise
+                except BaseException as error:
+                    if not (isinstance(error, PeerError) and error.mid_request):
+                        shares.give_back(request)
+                        raise
+                    shares.put_off(request)
+                    in_vain = in_vain + 1 if self._work.stored_count == before else 0
+                    if in_vain == _SHARES_IN_VAIN_MAX:
+                        raise
                 if busy():
                     return True
         finally:
             shares.leave()
         return False
 
-    def _chase(self, ask: _Ask, others: Iterable[_Ask]) -> None:
+    def _chase(self, ask: Ask, others: Iterable[Ask], *, singly: bool) -> None:
         """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.
 
         Not for everything over again, where nothing came and the PACS named a failure that time
@@ -254,39 +314,151 @@ class Transfer:
         before = work.stored_count
         if work.stored_count or self._requests.reported_success:
             self._ask_by_lists(ask)
+        if work.stored_count == before:
+            self._ask_past_the_first(ask)
         lists_failed = work.stored_count == before
         for other in others:
             if self._requests.settled:
                 break
             self._ask_by_lists(other)
-        if work.stored_count or self._requests.reported_success:
+        if singly and (work.stored_count or self._requests.reported_success):
             self._ask_one_by_one(ask, lists_failed=lists_failed)
 
-    def _ask_by_lists(self, ask: _Ask) -> None:
+    def _ask_by_lists(self, ask: Ask) -> None:
         """Ask for what is missing by lists, unless the PACS is known not to take them."""
         if self._quirks.rejects_lists:
             return
         before = self._work.stored_count
         try:
             for request in image_requests(self._work, UIDS_A_REQUEST_MAX):
-                if self._cancel.requested or self._desk.disk_failure:
+                if self._stopped:
                     return
-                ask(request)
+                if self._breaks_again:
+                    Isolation(request, self._work, ask).retrieve(lambda: self._stopped)
+                else:
+                    ask(request)
         except AssociationAborted:
-            if self._work.stored_count > before:  # then it was not the list
+            if self._breaks_again or self._work.stored_count > before:  # it was not the list
                 raise
 
-    def _ask_one_by_one(self, ask: _Ask, *, lists_failed: bool) -> None:
+    def _ask_past_the_first(self, ask: Ask) -> None:
+        """Ask for lists without their first instance, where the PACS stops at what it cannot send.
+
+        Orthanc does, and says so by counting fewer sub-operations than it was asked for.
+        """
+        for _ in range(_FIRSTS_MAX):
+            before = self._work.stored_count
+            for request in list(image_requests(self._work, UIDS_A_REQUEST_MAX)):
+                rest = request.sop_instance_uids[1:]
+                if self._stopped or not rest or not self._requests.stopped_early(len(rest) + 1):
+                    return
+                ask(image_request(self._work, request.series_instance_uid or "", rest))
+            if self._work.stored_count == before:
+                return
+
+    def _ask_one_by_one(self, ask: Ask, *, lists_failed: bool) -> None:
         barren = 0
         for request in image_requests(self._work, 1):
             if self._requests.settled:
                 return
             before = self._work.stored_count
-            ask(request)
+            self._ask_for_one(ask, request)
             if self._work.stored_count > before:
                 barren = 0
                 self._quirks.rejects_lists = self._quirks.rejects_lists or lists_failed
             else:
                 barren += 1
             if barren == _BARREN_MAX:
+                return
+
+    def _ask_for_one(self, ask: Ask, request: RetrieveRequest) -> None:
+        (uid,) = request.sop_instance_uids
+        try:
+            ask(request)
+        except PeerError as error:
+            if not (error.mid_request and self._breaks_again):
+                raise
+            if self._work.breaks_at(uid) >= BREAKS_MAX:
+                self._work.give_up(uid, error.found)
+
+    # What follows weighs a list that is satisfied.
+
+    def _weigh(self) -> None:
+        """Look into what contradicts a list that is satisfied, with as few requests as it takes."""
+        work = self._work
+        if self._requests.sees_nothing or not work.inventory.listed:
+            return
+        self._ask_for_remembered()
+        lists_left, counted, grew = _LISTS_MAX, False, False
+        while not self._stopped and work.satisfied:
+            doubt = work.doubt
+            if lists_left and (grew or work.grew or doubt in _LIST_AGAIN):
+                grew = self._list_again()
+                lists_left = lists_left - 1 if grew else 0
+            elif doubt is Doubt.NO_LONGER_LISTED and work.confirmed:
+                work.retire()
+            elif doubt in _COUNT and not counted:
+                counted = True
+                self._count()
+            elif self._may_help_to_ask_again(doubt):
+                work.repeats_left -= 1
+                self._ask_for_selection(self._way)
+            else:
+                return
+
+    def _may_help_to_ask_again(self, doubt: Doubt | None) -> bool:
+        """True if all of it is worth another request, which brings again what is here."""
+        if not self._work.repeats_left:
+            return False
+        return doubt is Doubt.BROKE_OFF or (doubt in _MORE and not self._asked_whole)
+
+    @property
+    def _way(self) -> Ask:
+        """How to ask for more of what came already."""
+        if not self._moves and not self._requests.moved:
+            for negotiation in self._peer.negotiations(self._work.inventory):
+                return partial(self._requests.get, negotiation)
+        return self._requests.move
+
+    def _ask_for_remembered(self) -> None:
+        """Ask for what earlier runs had on disk and the PACS does not list."""
+        by_series: dict[str, list[str]] = {}
+        for uid, series_uid in self._work.remembered.items():
+            if series_uid:
+                by_series.setdefault(series_uid, []).append(uid)
+        for series_uid, uids in by_series.items():
+            for at in range(0, len(uids), UIDS_A_REQUEST_MAX):
+                if self._stopped:
+                    return
+                part = uids[at : at + UIDS_A_REQUEST_MAX]
+                self._way(image_request(self._work, series_uid, part))
+
+    def _list_again(self) -> bool:
+        """Have the PACS list the study again; ask for what is new, and return True if it grew."""
+        work = self._work
+        before = len(work.expected)
+        inventory = self._peer.take_inventory(work.selection, self._cancel, count_study=True)
+        if not inventory.listed or inventory.empty:
+            return False
+        grew = work.still_arriving = work.list_again(inventory)
+        if grew:
+            now = len(work.expected)
+            self._requests.note(
+                f"The study is still arriving: {now:,} now, {before:,} when it was listed."
+            )
+            self._ask_by_lists(self._way)
+        return grew
+
+    def _count(self) -> None:
+        """Have the PACS count all of the selection, without having it sent once more."""
+        for request in requests_for(self._work.selection, UIDS_A_REQUEST_MAX):
+            if scope_of(request) is None or self._stopped:
+                continue
+            try:
+                self._requests.count(request)
+            except ContextNotAccepted:
+                return  # it serves C-MOVE alone
+            except PeerError as error:
+                if not error.mid_request:
+                    raise
                 return

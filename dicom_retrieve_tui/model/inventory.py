@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dicom_retrieve_tui.model.search_rules import looks_capped
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 
 
@@ -52,6 +53,11 @@ class Inventory:
     """Patient ID (0010,0020), asked for only where the Patient Root model is all there is."""
     absent: tuple[str, ...] = ()
     """Series and SOP Instance UIDs that were asked for by name, and are not among what there is."""
+    counted: bool = False
+    """True if the PACS's own counts, of every series wanted or of the study, agree with the list;
+    and where each instance was named by the user, so that there is nothing to count."""
+    study_counted: bool = False
+    """True if it is its count of the whole study that agrees."""
     doubt: str = ""
     """Why the listing may not be trusted, in words; empty if there is no reason to think so."""
     filtered: bool = False
@@ -111,6 +117,13 @@ class Inventory:
     def is_short(self) -> bool:
         """True if there must be more than the PACS listed; `doubt` says why."""
         return self.listed and (self.announced_count or 0) > len(self.sop_instance_uids)
+
+    @property
+    def looks_capped(self) -> bool:
+        """True if a query was answered by so many that a limit of the PACS is likelier."""
+        by_series = Counter(each.series_instance_uid for each in self.instances)
+        answers = {len(self.instances), len(self.series_instance_uids), *by_series.values()}
+        return any(map(looks_capped, answers))
 
     @property
     def expected_count(self) -> int | None:

@@ -39,3 +39,6 @@ class Recalled:
     under the layout in use, and whose files are missing or were found damaged."""
     missing: frozenset[str] = frozenset()
     """SOP Instance UIDs that an earlier run recorded as missing."""
+
+
+NOTHING_RECALLED = Recalled()

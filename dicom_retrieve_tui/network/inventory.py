@@ -37,13 +37,20 @@ to look one up."""
 
 
 def take_inventory(
-    association: Association, selection: Selection, series_filter: SeriesFilter = NO_FILTER
+    association: Association,
+    selection: Selection,
+    series_filter: SeriesFilter = NO_FILTER,
+    *,
+    count_study: bool = False,
 ) -> Inventory:
     """List what the peer holds of `selection` and the filter wants.
 
     A peer that refuses C-FIND, or refuses it at the IMAGE level, gives an inventory that is not
     `listed`: the retrieval can go on, but nothing can be proven complete. Without a list of the
     series no filter can be applied, and nothing is to be retrieved blindly.
+
+    Args:
+        count_study: Ask for the count of the study, also if it is small and the series are counted.
 
     Raises:
         PeerError, Cancelled: The association failed; or the series cannot be listed, and there is a
@@ -56,7 +63,7 @@ def take_inventory(
         if series_filter:
             raise ContextNotAccepted(_unfiltered(refusal), next_step=_WITHOUT_FILTER) from refusal
         return Inventory(study_instance_uid=uid, listed=False, doubt=str(refusal))
-    survey = _Survey(association, context, selection, series_filter)
+    survey = _Survey(association, context, selection, series_filter, count_study=count_study)
     try:
         return survey.take()
     except OperationFailed as failure:
@@ -90,8 +97,11 @@ class _Survey:
         context: Context,
         selection: Selection,
         series_filter: SeriesFilter,
+        *,
+        count_study: bool,
     ) -> None:
         self._association = association
+        self._count_study = count_study
         self._context = context
         self._selection = selection
         self._filter = series_filter
@@ -223,7 +233,7 @@ class _Survey:
         if announced is None:
             if self._narrowed:
                 return
-        elif announced <= _FEW_INSTANCES:
+        elif announced <= _FEW_INSTANCES and not self._count_study:
             return
         asked = {tags.SOP_CLASSES_IN_STUDY: "", tags.NUMBER_OF_STUDY_RELATED_INSTANCES: ""}
         try:
@@ -297,7 +307,8 @@ class _Survey:
 
     def _inventory(self, instances: list[ListedInstance]) -> Inventory:
         study_count = self._study_count_wanted()
-        announced, doubt = reckon(instances, self._counts_of_whole_series(), study_count)
+        counts = self._counts_of_whole_series()
+        announced, doubt = reckon(instances, counts, study_count)
         if not doubt and not self._vouched_for(instances):
             nameless = sum(self._nameless.values())
             announced += nameless
@@ -305,6 +316,7 @@ class _Survey:
                 f"{count(nameless, 'answer')} to C-FIND without a UID, or that cannot be read, "
                 "left out: the list may be incomplete."
             )
+        study_counted = not doubt and study_count is not None
         if doubt and not instances:
             return self.unlisted(doubt)
         return Inventory(
@@ -317,6 +329,8 @@ class _Survey:
             announced_count=announced,
             patient_id=self._patient_id,
             absent=tuple(self._absent(instances)),
+            counted=study_counted or (not doubt and None not in counts.values()),
+            study_counted=study_counted,
             doubt=doubt,
             filtered=bool(self._filter),
             left_out=tuple(self._left_out.values()),

@@ -38,7 +38,7 @@ from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
 from dicom_retrieve_tui.network.query_models import QueryModels
 from dicom_retrieve_tui.network.receiving import InstanceReceiver
-from dicom_retrieve_tui.network.retrieval import c_get, c_move
+from dicom_retrieve_tui.network.retrieval import NOTHING_HERE, c_get, c_move
 from dicom_retrieve_tui.network.services import FIND, GET, MOVE, in_model
 
 _SERVICES = (*FIND, *GET, *MOVE)
@@ -77,6 +77,7 @@ def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
 
 
 _NO_STORAGE = Negotiation()
+_NO_CONTEXT_FOR_STORAGE = Negotiation(exact=True)
 _CONTEXTS_FEW = 16
 """Nothing refuses an association because of so few."""
 
@@ -106,12 +107,16 @@ class PacsPeer:
         self._refused: set[Proposal] = set()
         self._models = QueryModels()
 
-    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
+    def take_inventory(
+        self, selection: Selection, cancel: CancelToken, *, count_study: bool = False
+    ) -> Inventory:
         """See `engine.ports.Peer`."""
         return self._use(
             _NO_STORAGE,
             cancel,
-            lambda association: take_inventory(association, selection, self._series_filter),
+            lambda association: take_inventory(
+                association, selection, self._series_filter, count_study=count_study
+            ),
         )
 
     def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
@@ -181,17 +186,30 @@ class PacsPeer:
         def ask(association: Association) -> FinalResponse:
             if negotiation.wider and not association.offers_storage:
                 raise ContextNotAccepted(f"{association.peer} accepts none of the wider contexts.")
-            return self._models.ask(
-                association,
-                order,
-                GET,
-                "C-GET",
-                lambda context, patient_id: c_get(
-                    association, context, order, receiver, patient_id=patient_id
-                ),
-            )
+            return self._c_get(association, order, receiver)
 
         return self._use(negotiation, order.cancel, ask)
+
+    def c_get_nothing(self, order: Order) -> FinalResponse:
+        """See `engine.ports.Peer`."""
+        return self._use(
+            _NO_CONTEXT_FOR_STORAGE,
+            order.cancel,
+            lambda association: self._c_get(association, order, NOTHING_HERE),
+        )
+
+    def _c_get(
+        self, association: Association, order: Order, receiver: InstanceReceiver
+    ) -> FinalResponse:
+        return self._models.ask(
+            association,
+            order,
+            GET,
+            "C-GET",
+            lambda context, patient_id: c_get(
+                association, context, order, receiver, patient_id=patient_id
+            ),
+        )
 
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         """See `engine.ports.Peer`."""

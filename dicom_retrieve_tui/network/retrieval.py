@@ -2,7 +2,13 @@
 
 from time import monotonic
 
-from dicom_retrieve_tui.errors import InstanceUnfit, PeerError, ProtocolError, RequestAborted
+from dicom_retrieve_tui.errors import (
+    InstanceUnfit,
+    PeerError,
+    PeerTimeout,
+    ProtocolError,
+    RequestAborted,
+)
 from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.text import quoted
@@ -67,18 +73,22 @@ def c_move(
     destination: dict[int, bytes | str | int] = {
         cs.MOVE_DESTINATION: cs.padded_text(move_destination)
     }
-    conversation = _Conversation(association, order, context, _NothingHere(), patient_id)
+    conversation = _Conversation(association, order, context, NOTHING_HERE, patient_id)
     return conversation.hold(cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination)
 
 
 class _NothingHere:
-    """The instances of a C-MOVE do not come on the association that asked for them."""
+    """Where no instance may come: those of a C-MOVE do not come where it was asked for."""
 
     def begin(self, offer: InstanceOffer) -> Incoming:
         raise InstanceUnfit(
-            f"Instance {quoted(offer.sop_instance_uid)} came on the association of a C-MOVE.",
+            f"Instance {quoted(offer.sop_instance_uid)} came on an association that has no "
+            "context for it.",
             status=SOP_CLASS_NOT_SUPPORTED,
         )
+
+
+NOTHING_HERE: InstanceReceiver = _NothingHere()
 
 
 class _Conversation:
@@ -98,6 +108,8 @@ class _Conversation:
         self._receiver = receiver
         self._patient_id = patient_id
         self._message_id = association.next_message_id()
+        self._stray_final: FinalResponse | None = None
+        """A final response to a request that was not made."""
 
     def hold(
         self, request_field: int, response_field: int, extra: dict[int, bytes | str | int]
@@ -129,6 +141,11 @@ class _Conversation:
             told = error if answered else RequestAborted(error.found)
             told.mid_request = True
             raise told from error
+        except PeerTimeout as error:
+            if self._stray_final is not None:
+                return self._stray_final  # nothing followed it: it was meant for us
+            error.mid_request = True
+            raise
         except PeerError as error:
             error.mid_request = True
             raise
@@ -160,9 +177,11 @@ class _Conversation:
                 f"{self._association.peer} sent a message with command field "
                 f"{_hex(command.field)} where {_hex(response_field)} was due."
             )
-        if command.number(cs.MESSAGE_ID_RESPONDED_TO) not in {self._message_id, None}:
-            return None  # the answer to something that nobody asked; the real one may follow
         response = self._response(command, identifier)
+        if command.number(cs.MESSAGE_ID_RESPONDED_TO) not in {self._message_id, None}:
+            if response.status not in _PENDING:
+                self._stray_final = response
+            return None  # the real one may follow
         if response.status in _PENDING:
             self._order.on_response(response)
             return None

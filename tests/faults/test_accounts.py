@@ -281,7 +281,9 @@ class _Miscounts(RawPacs):
         pytest.param(dict.fromkeys(("remaining", "completed"), 0xFFFF), id="negative-looking"),
         pytest.param({"remaining": 10, "completed": 0, "failed": 0}, id="frozen"),
         pytest.param({"completed": 11, "failed": 30_000, "warning": 500}, id="beyond the total"),
-        pytest.param({"remaining": b"\1\0\0\0", "completed": b"", "failed": b"x"}, id="no numbers"),
+        pytest.param(
+            {"remaining": b"\1\0\0\0", "completed": b"", "failed": b"xyz"}, id="no numbers"
+        ),
     ],
 )
 def test_counters_that_lie_disturb_neither_display_nor_verdict(

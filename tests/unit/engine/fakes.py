@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.engine.ports import Receiver
-from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
+from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.journalled import StudyEntry
@@ -29,6 +29,7 @@ def inventory_of(*sops: str, listed: bool = True, announced: int | None = None) 
         instances=instances if listed else (),
         series_instance_uids=(SERIES,),
         announced_count=announced,
+        counted=listed and announced in {None, len(sops)},
         doubt="" if listed else "It does not list.",
     )
 
@@ -111,6 +112,10 @@ class FakePeer:
         self.inventory = inventory
         self.script = script
         self.orders: list[Order] = []
+        self.counted: list[Order] = []
+        """Orders that could bring nothing."""
+        self.count = FinalResponse(status=0xA702)
+        """How these end."""
         self.closed = False
         self.wider: tuple[str, ...] = ()
         self.unlisted: tuple[str, ...] = ()
@@ -118,8 +123,10 @@ class FakePeer:
         self.receiver: Receiver | None = None
         """Where instances of a C-MOVE arrive."""
 
-    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
-        del selection, cancel
+    def take_inventory(
+        self, selection: Selection, cancel: CancelToken, *, count_study: bool = False
+    ) -> Inventory:
+        del selection, cancel, count_study
         if isinstance(self.inventory, RetrieveError):
             raise self.inventory
         return self.inventory
@@ -140,6 +147,10 @@ class FakePeer:
         del negotiation
         return self._answer(order, receiver)
 
+    def c_get_nothing(self, order: Order) -> FinalResponse:
+        self.counted.append(order)
+        return self.count
+
     def c_move(self, order: Order, move_destination: str) -> FinalResponse:
         del move_destination
         return self._answer(order, self.receiver)
@@ -153,6 +164,8 @@ class FakePeer:
                 sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT
             )
             receiver.begin(offer).commit()
+        if isinstance(answer, PeerError):
+            answer.mid_request = True
         if isinstance(answer, RetrieveError):
             raise answer
         return answer

@@ -64,7 +64,9 @@ class _Peer(FakePeer):
         super().__init__(Inventory(study_instance_uid="", listed=True), rig.answer)
         self._rig = rig
 
-    def take_inventory(self, selection: Selection, cancel: CancelToken) -> Inventory:
+    def take_inventory(
+        self, selection: Selection, cancel: CancelToken, *, count_study: bool = False
+    ) -> Inventory:
         self._rig.finder = threading.current_thread()
         if cancel.requested:
             raise Cancelled
@@ -82,6 +84,7 @@ class _Peer(FakePeer):
                 for number in range(count)
             ),
             series_instance_uids=(f"{uid}.1",),
+            counted=True,
         )
 
 

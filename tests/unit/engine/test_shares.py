@@ -7,6 +7,7 @@ from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.placement import Recalled
 from dicom_retrieve_tui.model.selection import Selection
 
 _SELECTION = Selection(study_instance_uid="1.2.3")
@@ -20,7 +21,7 @@ def _work(*sizes: int, present: frozenset[str] = frozenset()) -> StudyWork:
         for n in range(size)
     )
     inventory = Inventory(study_instance_uid="1.2.3", listed=True, instances=instances)
-    return StudyWork(_SELECTION, inventory, present)
+    return StudyWork(_SELECTION, inventory, Recalled(present=present))
 
 
 def _queue(studies: int, workers: int) -> TaskQueue:

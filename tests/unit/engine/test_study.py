@@ -325,10 +325,37 @@ def test_a_pacs_without_an_association_left_lowers_ours_before_it_counts() -> No
     assert attempts == [0, 1]
 
 
-def test_a_lost_association_after_the_last_instance_changes_nothing() -> None:
-    finished, _ = _retrieve(_sends("1.1", "1.2", then=AssociationAborted("Lost.")))
+def test_a_request_that_broke_off_after_the_last_instance_is_made_again() -> None:
+    answers: list[Answer] = [AssociationAborted("Lost."), _SUCCESS]
+    peer = FakePeer(inventory_of("1.1", "1.2"), lambda _order: (("1.1", "1.2"), answers.pop(0)))
+
+    finished, _ = _retrieve(peer)
 
     assert finished.verdict is Verdict.COMPLETE
+    assert [o.request.level for o in peer.orders] == [Level.STUDY, Level.STUDY]
+
+
+def test_a_request_that_always_breaks_off_after_the_last_instance_is_not_believed() -> None:
+    peer = FakePeer(
+        inventory_of("1.1", "1.2"), lambda _order: (("1.1", "1.2"), AssociationAborted("Lost."))
+    )
+
+    finished, _ = _retrieve(peer)
+
+    assert (finished.verdict, finished.stored) == (Verdict.UNVERIFIED, 2)
+    assert finished.reason.startswith("Lost. All that it lists came, but there may be more")
+
+
+def test_where_all_that_was_announced_came_a_count_makes_up_for_a_request_that_broke_off() -> None:
+    peer = FakePeer(
+        inventory_of("1.1", "1.2"), lambda _order: (("1.1", "1.2"), AssociationAborted("Lost."))
+    )
+    peer.count = FinalResponse(status=0xA702, completed=0, failed=2)
+
+    finished, _ = _retrieve(peer)
+
+    assert finished.verdict is Verdict.COMPLETE
+    assert (len(peer.orders), len(peer.counted)) == (1, 1)
 
 
 def test_a_failure_without_any_instance_is_failed_with_its_reason() -> None:

@@ -1,0 +1,155 @@
+"""What the PACS says of a study beside its list: how its requests ended, and what they counted.
+
+A list that is satisfied proves little by itself. Some archives cap their lists, hide a series, or
+report failures of instances that they do not list. So the total of a request for the whole
+selection is held against what is known, an association that broke off counts until a request has
+ended in good order, and an instance that the PACS names as failed is missing until it is on disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.selection import RetrieveRequest
+from dicom_retrieve_tui.model.status import SUCCESS
+
+_COUNTER_MAX = 0x8000
+"""A counter has 16 bits. From here on it is a negative number that wrapped, where the list is
+shorter than that; where it is longer, the counter says nothing."""
+
+STUDY = ""
+"""The scope of a request for a whole study; that of a series is its Series Instance UID."""
+
+
+class Doubt(Enum):
+    """Why a list that is satisfied is not believed."""
+
+    STILL_ARRIVING = "the PACS lists more each time"
+    MORE_FAILED = "the PACS says that more failed than is missing"
+    MORE_ANNOUNCED = "the PACS counts more than is known"
+    BROKE_OFF = "a request for all of it never ended in good order"
+    NO_LONGER_LISTED = "earlier runs knew instances that are not listed"
+    UNCORROBORATED = "nothing else says that the list is whole"
+
+
+REPEATABLE = frozenset({Doubt.MORE_FAILED, Doubt.BROKE_OFF})
+"""What may heal if all of it is asked for again."""
+
+
+def scope_of(request: RetrieveRequest) -> str | None:
+    """What a request asks for as a whole; None for one that names its instances."""
+    if request.level is Level.IMAGE:
+        return None
+    return request.series_instance_uid or STUDY
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What came while a request was under way."""
+
+    instances: int
+    """Received whole, each time that one came."""
+    repeated: int
+    """Times that one came which had come for this very request already."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the latest request for each scope showed. The study's lock guards it."""
+
+    totals: dict[str, int] = field(default_factory=dict)
+    """Sub-operations that it announced, by scope; only believable ones."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """How many of them failed, by the PACS's count."""
+    named: dict[str, frozenset[str]] = field(default_factory=dict)
+    """SOP Instance UIDs that it named as failed (0008,0058)."""
+    ended_well: set[str] = field(default_factory=set)
+    """Scopes of which it ended with Success."""
+    broke_off: set[str] = field(default_factory=set)
+    """Scopes of which it ended without a final response."""
+    answered: bool = True
+    """True if the last request, whatever it was for, had a final response."""
+
+    def note_end(self, scope: str, final: FinalResponse, came: Arrived, *, counted: bool) -> None:
+        """Take in the final response to a request for all of a scope.
+
+        Args:
+            came: What was received for the study meanwhile.
+            counted: C-FIND's own counts agree with the list. Against these, a PACS that claims to
+                have sent more than came has miscounted.
+        """
+        self.named[scope] = frozenset(final.failed_sop_instance_uids)
+        self.broke_off.discard(scope)
+        if final.status == SUCCESS:
+            self.ended_well.add(scope)
+        miscounted = counted and _claimed(final) > came.instances
+        self._note_total(scope, None if miscounted else final, came.repeated)
+
+    def note_count(self, scope: str, final: FinalResponse, known: int) -> None:
+        """Take in the final response to a request for all of a scope that could bring nothing.
+
+        Some archives stop at the first instance that they cannot send: a count below `known`
+        instances says nothing.
+        """
+        named = frozenset(final.failed_sop_instance_uids)
+        counters = (final.completed, final.failed, final.warning, final.remaining)
+        if max(sum(map(_sane, counters)), len(named)) >= known:
+            self.named[scope] = named
+            self._note_total(scope, final)
+
+    def note_break(self, scope: str, last: FinalResponse | None) -> None:
+        """Take in that a request for all of a scope broke off.
+
+        Args:
+            last: The last pending response, if one came.
+        """
+        self.ended_well.discard(scope)
+        self.broke_off.add(scope)
+        self.answered = False
+        if last is not None:
+            self._note_total(scope, last)
+
+    def _note_total(self, scope: str, told: FinalResponse | None, repeated: int = 0) -> None:
+        self.totals.pop(scope, None)
+        self.failures.pop(scope, None)
+        if told is None:
+            return
+        named = len(told.failed_sop_instance_uids)
+        failed = max(_sane(told.failed), named)
+        total = _sane(told.completed) + _sane(told.warning) + _sane(told.remaining) + failed
+        total -= repeated
+        if total > 0:
+            self.totals[scope] = total
+            self.failures[scope] = failed
+
+    def excess(self, known: Mapping[str, int]) -> int:
+        """How many instances were announced beyond those that are known.
+
+        Args:
+            known: Instances that are known, by scope.
+        """
+        return max([0, *(total - known[scope] for scope, total in self._totals(known))])
+
+    def failures_in_excess(self, known: Mapping[str, int]) -> bool:
+        """True if the PACS says that some of what it announced beyond the known has failed."""
+        return any(total > known[s] and self.failures[s] for s, total in self._totals(known))
+
+    def _totals(self, known: Mapping[str, int]) -> list[tuple[str, int]]:
+        # Where there are more instances than a counter can count, it has wrapped.
+        return [(s, n) for s, n in self.totals.items() if known.get(s, _COUNTER_MAX) < _COUNTER_MAX]
+
+    def confirms(self, known: Mapping[str, int]) -> bool:
+        """True if the totals say of every scope that what is known is all."""
+        totals = dict(self._totals(known))
+        return all(totals.get(scope) == count for scope, count in known.items())
+
+
+def _claimed(final: FinalResponse) -> int:
+    """Sub-operations that the PACS says it has completed."""
+    return (final.completed or 0) + (final.warning or 0)
+
+
+def _sane(counter: int | None) -> int:
+    return counter if counter is not None and counter < _COUNTER_MAX else 0

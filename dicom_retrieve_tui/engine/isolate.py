@@ -1,0 +1,105 @@
+"""Finds the instance at which the PACS breaks off, and retrieves the others.
+
+An archive that cannot read one of its files may abort, hang up or fall silent whenever it is due,
+and takes down with it what would have come after. So a request that breaks off again is made
+without the instance that was due both times, and otherwise by halves.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from dicom_retrieve_tui.engine.shares import image_request
+from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.errors import PeerError
+from dicom_retrieve_tui.model.selection import RetrieveRequest
+
+BREAKS_MAX = 2
+"""So often a request may break off when an instance is due, until it is asked for no more."""
+
+_IN_VAIN_MAX = 16
+"""Requests that break off one after the other without bringing anything, until it is the PACS."""
+_IN_VAIN_AT_FIRST_MAX = 6
+"""The same while nothing of the study has come at all."""
+
+Ask = Callable[[RetrieveRequest], None]
+
+
+class Isolation:
+    """The retrieval of one IMAGE level request that may break off, list by list."""
+
+    def __init__(self, request: RetrieveRequest, work: StudyWork, ask: Ask) -> None:
+        self._series_uid = request.series_instance_uid or ""
+        self._work = work
+        self._ask = ask
+        self._lists = deque([request.sop_instance_uids])
+        self._suspects: list[str] = []
+        """What was due when a request broke off twice, set aside to see if the rest comes."""
+        self._proven = True
+        """The rest came without another break, so that the suspects are to blame."""
+        self._in_vain = 0
+        self._last: PeerError | None = None
+        """How a request broke off the last time."""
+
+    def retrieve(self, stopped: Callable[[], bool]) -> None:
+        """Ask until what can come is here; the instances that keep it from coming are given up.
+
+        Raises:
+            PeerError: It is not about an instance: the PACS cannot be reached, or breaks off
+                whatever it is asked for.
+        """
+        while self._lists and not stopped():
+            if uids := self._missing(self._lists.popleft()):
+                self._try(uids)
+        for uid in self._suspects:
+            if self._proven:
+                self._give_up(uid)
+            elif self._missing([uid]) and not stopped():
+                self._try((uid,))
+                if self._missing([uid]) and self._work.breaks_at(uid) >= BREAKS_MAX:
+                    self._give_up(uid)
+
+    def _give_up(self, uid: str) -> None:
+        if self._last is None:
+            return
+        if not self._work.arrivals:
+            raise self._last  # nothing else came either
+        self._work.give_up(uid, self._last.found)
+
+    def _missing(self, uids: Iterable[str]) -> tuple[str, ...]:
+        wanted = {each.sop_instance_uid for each in self._work.to_ask_for()}
+        return tuple(uid for uid in uids if uid in wanted)
+
+    def _try(self, uids: tuple[str, ...]) -> None:
+        try:
+            self._ask(image_request(self._work, self._series_uid, uids))
+        except PeerError as error:
+            if not error.mid_request:
+                raise
+            self._last = error
+            left = self._missing(uids)
+            self._in_vain = 0 if len(left) < len(uids) else self._in_vain + 1
+            if self._in_vain >= (_IN_VAIN_MAX if self._work.arrivals else _IN_VAIN_AT_FIRST_MAX):
+                raise
+            if left:
+                self._go_on(left, came=len(left) < len(uids))
+        else:
+            self._in_vain = 0
+
+    def _go_on(self, left: tuple[str, ...], *, came: bool) -> None:
+        """Decide what to ask for next, after a request broke off when `left` was due."""
+        due, rest = left[0], left[1:]
+        twice = self._work.breaks_at(due) >= BREAKS_MAX
+        if not rest:
+            if twice:
+                self._give_up(due)
+            else:
+                self._lists.appendleft(left)
+        elif twice:
+            self._suspects.append(due)
+            self._lists.appendleft(rest)
+        elif came or not self._suspects:
+            self._lists.appendleft(left)
+        else:  # the suspect was set aside, and still nothing comes: it may be any of these
+            self._proven = False
+            half = len(left) // 2
+            self._lists.extendleft((left[half:], left[:half]))
