@@ -340,7 +340,7 @@ class _Survey:
         """Count an answer that names nothing, unless all that it says is that there is nothing."""
         self._nameless[level] += not match or any(match.values())
         self._association.caller.oddities.note(
-            f"The peer answers C-FIND at the {level} level without a UID, or in a way that cannot "
+            f"The PACS answers C-FIND at the {level} level without a UID, or in a way that cannot "
             "be read; such answers are left out."
         )
 

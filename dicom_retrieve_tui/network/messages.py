@@ -171,7 +171,7 @@ class MessageStream:
         command = command_set.decode(data)
         if command.oddity:
             self.oddities.note(
-                f"The peer sends command sets with {command.oddity}; that is ignored."
+                f"The PACS sends command sets with {command.oddity}; that is ignored."
             )
         return context_id, command
 
@@ -183,7 +183,7 @@ class MessageStream:
         Raises:
             ProtocolError: It has no end.
         """
-        self.oddities.note("The peer sends data sets that belong to no message; they are ignored.")
+        self.oddities.note("The PACS sends data sets that belong to no message; they are ignored.")
         connection, skipped_bytes = self.connection, 0
         while not self._pdv_flags & _IS_COMMAND:
             skipped_bytes += self._pdv_left
@@ -226,13 +226,13 @@ class MessageStream:
         while True:
             self._next_fragment()
             if self._pdv_flags & _IS_COMMAND:
-                self.oddities.note("The peer sends data sets without their last fragment.")
+                self.oddities.note("The PACS sends data sets without their last fragment.")
                 self._held = True
                 self._hand_on()
                 return
             if self._pdv_context != context_id:
                 self.oddities.note(
-                    "The peer sends data sets in another presentation context than their commands."
+                    "The PACS sends data sets in another presentation context than their commands."
                 )
             left = self._pdv_left
             while left:
@@ -282,7 +282,7 @@ class MessageStream:
         finally:
             connection.guard = guard
         self.oddities.announces_in_vain = True
-        self.oddities.note("The peer announces data sets that it does not send.")
+        self.oddities.note("The PACS announces data sets that it does not send.")
         return False
 
     def _fill(self, need: int) -> None:
@@ -343,7 +343,7 @@ class MessageStream:
     def _skip(self, length: int) -> None:
         """Pass over so many bytes of a PDU that are part of no presentation data value."""
         if length:
-            self.oddities.note("The peer sends presentation data values without content.")
+            self.oddities.note("The PACS sends presentation data values without content.")
             self._fill(length)
             self.connection.pos += length
             self._pdu_left -= length
@@ -375,7 +375,7 @@ class MessageStream:
                 f"we allowed {self._max_pdu_bytes}."
             )
         self.oddities.note(
-            f"The peer sends PDUs larger than the {self._max_pdu_bytes:,} bytes that we allowed."
+            f"The PACS sends PDUs larger than the {self._max_pdu_bytes:,} bytes that we allowed."
         )
 
     def _interruption(self, kind: int, length: int) -> AssociationAborted | ProtocolError:

@@ -137,7 +137,7 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
 
 
 def _malformed(name: str, how: str) -> str:
-    return f"The peer sent an {name} that is malformed: {how}."
+    return f"The PACS sent an {name} that is malformed: {how}."
 
 
 def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Context | None, str]:
@@ -146,7 +146,7 @@ def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Con
     index = context_id // 2
     if context_id % 2 == 0 or index >= len(proposals):
         return None, (
-            f"The peer accepted presentation context {context_id}, which was not proposed; "
+            f"The PACS accepted presentation context {context_id}, which was not proposed; "
             "it is ignored."
         )
     proposal = proposals[index]
@@ -155,7 +155,7 @@ def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Con
     context = Context(context_id, proposal.abstract_syntax, proposal.transfer_syntax)
     if syntax == proposal.transfer_syntax:
         return context, ""
-    what = f"The peer accepted presentation context {context_id} ({proposal.abstract_syntax})"
+    what = f"The PACS accepted presentation context {context_id} ({proposal.abstract_syntax})"
     if not syntax:
         return context, f"{what} without a transfer syntax; it is taken as proposed."
     what += (
@@ -248,7 +248,7 @@ def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateR
     rejected = [answer.context_id for answer in answers if answer.result != pdus.ACCEPTANCE]
     oddities = [_malformed("A-ASSOCIATE-RQ", each) for each in request.oddities]
     oddities += [
-        f"The peer proposed presentation context {number} without a syntax; it is rejected alone."
+        f"The PACS proposed presentation context {number} without a syntax; it is rejected alone."
         for number in rejected
     ]
     reply = Associate(

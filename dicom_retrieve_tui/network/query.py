@@ -93,7 +93,7 @@ def c_find(
             break
         if not answer.identifier:
             association.caller.oddities.note(
-                "The peer sends Pending responses to C-FIND without an identifier."
+                "The PACS sends Pending responses to C-FIND without an identifier."
             )
             continue
         _note(association, level, answer.identifier, seen)

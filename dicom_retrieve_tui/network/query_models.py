@@ -66,8 +66,9 @@ class QueryModels:
         preferred = association.first_context(*classes, service=service)
         usual, *others = self._ways(association, preferred, classes, service)
         patient_id = self._patient_id(association, order) if usual.with_patient_id else None
+        before_bytes = order.activity.received_bytes
         first = ask(association.context_for(usual.abstract_syntax) or preferred, patient_id)
-        if not _is_of_the_model(first):
+        if not _is_of_the_model(first) or order.activity.received_bytes > before_bytes:
             self._served[service] = usual
             return first
         if usual.abstract_syntax in PATIENT_ROOT and not patient_id:

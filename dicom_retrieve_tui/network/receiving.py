@@ -160,13 +160,11 @@ def _offer(contexts: Mapping[int, Context], context_id: int, command: Command) -
             status=SOP_CLASS_NOT_SUPPORTED,
         )
     offer = InstanceOffer(
-        sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID),
+        # Some leave the class out, and their presentation context says which it is.
+        sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID) or context.abstract_syntax,
         sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
         transfer_syntax_uid=context.transfer_syntax,
     )
-    if not offer.sop_class_uid or not offer.sop_instance_uid:
-        raise InstanceUnfit(
-            "C-STORE request without a SOP Class UID or SOP Instance UID.",
-            status=CANNOT_UNDERSTAND,
-        )
+    if not offer.sop_instance_uid:
+        raise InstanceUnfit("C-STORE request without a SOP Instance UID.", status=CANNOT_UNDERSTAND)
     return offer

@@ -194,7 +194,7 @@ class _Conversation:
         failed = identifiers.failed_sop_instance_uids(identifier)
         if identifier and not failed and status not in _PENDING:
             self._association.caller.oddities.note(
-                "The peer sends a list of failed instances that cannot be read."
+                "The PACS sends a list of failed instances that cannot be read."
             )
         return FinalResponse(
             status=status,

@@ -191,12 +191,10 @@ def test_an_instance_whose_command_and_data_set_differ_is_refused(
         _command(sop_instance=""),
         _command(sop_instance=b""),
         _command(sop_instance=b"\0\0"),
-        _command(sop_class=""),
-        _command(sop_class=b""),
     ],
-    ids=["no-uid", "empty-uid", "blank-uid", "no-class", "empty-class"],
+    ids=["no-uid", "empty-uid", "blank-uid"],
 )
-@fault(31, user_reads="C-STORE request without a SOP Class UID or SOP Instance UID")
+@fault(31, user_reads="C-STORE request without a SOP Instance UID")
 def test_a_store_request_without_a_uid_is_refused_and_logged(
     tmp_path: Path, command: bytes, caplog: pytest.LogCaptureFixture
 ) -> str:
@@ -204,3 +202,14 @@ def test_a_store_request_without_a_uid_is_refused_and_logged(
 
     assert statuses == [_CANNOT_UNDERSTAND, 0]
     return caplog.text
+
+
+@pytest.mark.parametrize("command", [_command(sop_class=""), _command(sop_class=b"")])
+@fault(31, user_reads="complete")
+def test_a_store_request_without_a_class_is_of_that_of_its_context(
+    tmp_path: Path, command: bytes
+) -> Told:
+    events, statuses = _moved(tmp_path / "out", command)
+
+    assert statuses == [0, 0]
+    return events

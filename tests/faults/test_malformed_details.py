@@ -241,7 +241,7 @@ def _trailing(size: int) -> bytes:
     return wire.element(0x7FE0, 0x10, bytes(size))
 
 
-@fault(77, user_reads="The peer sends")
+@fault(77, user_reads="The PACS sends")
 @pytest.mark.parametrize(
     ("way", "noted"),
     [

@@ -190,7 +190,7 @@ def test_a_pdu_longer_than_we_allowed_is_noted_and_read() -> None:
 
     assert isinstance(error, AssociationAborted)
     assert taken == len(data)
-    assert noted == ["The peer sends PDUs larger than the 4,096 bytes that we allowed."]
+    assert noted == ["The PACS sends PDUs larger than the 4,096 bytes that we allowed."]
 
 
 @pytest.mark.parametrize("size", [95, 1 << 30])
