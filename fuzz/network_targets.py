@@ -10,7 +10,7 @@ from functools import partial
 from dicom_retrieve_tui.errors import AssociationRejected, PeerError, PeerTimeout, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.elements import Read, walk, walk_bytes
+from dicom_retrieve_tui.model.elements import walk, walk_bytes
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.sop_classes import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
 from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.walked import Read, Walked
 from dicom_retrieve_tui.network import associate_pdus, command_set
 from dicom_retrieve_tui.network.clocks import within
 from dicom_retrieve_tui.network.connection import Connection
@@ -132,7 +133,7 @@ def _reader(data: bytes) -> Read:
     return lambda at, length: data[at : at + length]
 
 
-def _walked(walk_it: Callable[[], dict[int, bytes]]) -> dict[int, bytes] | None:
+def _walked(walk_it: Callable[[], Walked]) -> Walked | None:
     try:
         return walk_it()
     except MalformedDataSet as error:

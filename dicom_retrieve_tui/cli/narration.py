@@ -11,6 +11,7 @@ from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.throughput import done
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.wording import count, folder_text, shortened, size_text
@@ -107,9 +108,16 @@ def finished_line(
     uid = event.study_instance_uid
     if width is not None:
         uid = shortened(uid, max(width - len("  ".join([*columns, ""])), _UID_MIN))
-    elif event.reason:
-        uid = f"{uid}: {event.reason}"
+    else:
+        irregular = f"irregular: {irregular_text(event)}" if event.irregular else ""
+        uid = ": ".join(filter(None, (uid, event.reason, irregular)))
     return "  ".join([*columns, uid])
+
+
+def irregular_text(study: StudyProgress | events.StudyFinished) -> str:
+    """How many instances of a study are irregular, and the first of them."""
+    eg = "for example " if study.irregular > 1 else ""
+    return f"{count(study.irregular, 'instance')}, {eg}{clean_text(study.irregular_example)}"
 
 
 def _counts(study: StudyProgress, event: events.StudyFinished, options: Options) -> str:

@@ -75,6 +75,7 @@ def _totals(account: Account, options: Options) -> dict[str, object]:
         "received_bytes": progress.received_bytes,
         "refused": progress.refused,
         "set_aside": progress.set_aside,
+        "irregular": progress.irregular,
         "left_out_series": sum(left_out.values()),
         "left_out_modalities": dict(left_out.most_common()),
     }
@@ -120,6 +121,8 @@ def _study(
         ],
         "undecided_series": list(study.undecided),
         "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
+        "irregular": study.irregular,
+        "irregular_example": study.irregular_example,
         "set_aside": [
             {
                 "sop_instance_uid": each.sop_instance_uid,
@@ -137,4 +140,5 @@ def _refusal(refused: InstanceRefused) -> dict[str, str]:
         "sop_instance_uid": refused.sop_instance_uid,
         "status": f"0x{refused.status:04X}",
         "reason": refused.reason,
+        **({"path": refused.path} if refused.path else {}),
     }

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.again import again
 from dicom_retrieve_tui.cli.left_out import left_out_lines
 from dicom_retrieve_tui.cli.listing import listing_total, render_listing
+from dicom_retrieve_tui.cli.narration import irregular_text
 from dicom_retrieve_tui.cli.options import Options
 from dicom_retrieve_tui.cli.sentences import lone_study
 from dicom_retrieve_tui.model.progress import StudyProgress
@@ -140,6 +141,7 @@ def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[st
     if progress.refused:
         more = "" if options.verbose else f" {_which(options)}"
         yield f"{count(progress.refused, 'instance')} refused: damaged, or not asked for{more}"
+    yield from _irregular(account, options)
     if progress.set_aside:
         yield (
             f"{count(progress.set_aside, 'instance')} set aside: a file with other content was "
@@ -156,6 +158,22 @@ def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[st
             f"{count(came, 'instance')}, {size_text(progress.stored_bytes)}, "
             f"in {duration_text(elapsed_s)}{rates}"
         )
+
+
+def _irregular(account: Account, options: Options) -> Iterator[str]:
+    """What was kept although it departs from the standard, with an example of each study."""
+    studies = [study for _, study in account.studies() if study.irregular]
+    if len(account.plan.selections) == 1:
+        for study in studies:
+            yield f"irregular, and kept as sent: {irregular_text(study)}"
+        return
+    if studies:
+        instances = count(account.progress.irregular, "instance")
+        yield f"{instances} of {count(len(studies), 'study')} irregular, and kept as sent:"
+    for study in studies[:UIDS_MAX]:
+        yield f"  {study.study_instance_uid}  {irregular_text(study)}"
+    if len(studies) > UIDS_MAX:
+        yield f"  ... and {count(len(studies) - UIDS_MAX, 'study')} more {_where(options)}"
 
 
 def _which(options: Options) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from dicom_retrieve_tui.engine.identity import Identity, identity_of, stated_uid
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
 from dicom_retrieve_tui.engine.work import FINISHED, StudyWork
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
@@ -28,6 +29,7 @@ from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placement
 from dicom_retrieve_tui.model.selection import Owner
 from dicom_retrieve_tui.model.text import clean_text, quoted
+from dicom_retrieve_tui.model.walked import Walked
 
 _SUCCESS = 0x0000
 _ANYONE = Owner()
@@ -136,7 +138,12 @@ class Desk:
         )
 
     def note_refusal(
-        self, offer: InstanceOffer, work: StudyWork | None, reason: str, status: int
+        self,
+        offer: InstanceOffer,
+        work: StudyWork | None,
+        reason: str,
+        status: int,
+        path: str = "",
     ) -> None:
         """Tell that an instance was not kept."""
         if work is not None:
@@ -147,6 +154,7 @@ class Desk:
                 sop_instance_uid=clean_text(offer.sop_instance_uid, _UID_CHARACTERS_MAX),
                 status=status,
                 reason=reason,
+                path=path,
             )
         )
 
@@ -191,22 +199,21 @@ class _Arrival:
     def commit(self) -> int:
         """Check, match and name; see `ports.Incoming`."""
         desk, offer = self._desk, self._offer
-        values = self._check()
-        work, series_uid = self._match(values)
+        work, identity = self._match(self._check())
         if not work.begin_naming():
             raise desk.refusal(offer, work, FINISHED, _NOBODY_ASKED)
         try:
-            return self._name(work, series_uid, values)
+            return self._name(work, identity)
         except DiskFailed as error:
             desk.disk_failure = error
             raise
         finally:
             work.end_naming()
 
-    def _name(self, work: StudyWork, series_uid: str, values: dict[int, bytes]) -> int:
+    def _name(self, work: StudyWork, identity: Identity) -> int:
         """Give the instance its final name, count it and emit it."""
         desk, offer = self._desk, self._offer
-        placed = desk.store.place(self._part, values)
+        placed = desk.store.place(self._part, identity.values, identity.irregular)
         study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
         if placed.placement is Placement.SET_ASIDE:
             work.conflicts.add(sop_uid)
@@ -217,18 +224,19 @@ class _Arrival:
             )
             return _SUCCESS
         with work.account:  # told before anybody can close the study and judge it
-            if work.add(sop_uid, series_uid):
+            if work.add(sop_uid, identity.series_instance_uid, identity.irregular):
                 desk.emit(
                     InstanceStored(
                         study_instance_uid=study_uid,
-                        series_instance_uid=series_uid,
+                        series_instance_uid=identity.series_instance_uid,
                         sop_instance_uid=sop_uid,
                         sop_class_uid=offer.sop_class_uid,
-                        transfer_syntax_uid=offer.transfer_syntax_uid,
+                        transfer_syntax_uid=self._part.transfer_syntax_uid,
                         path=placed.path,
                         size_bytes=self._part.size_bytes,
                         worker=self._worker,
                         checksum=placed.checksum,
+                        irregular=identity.irregular,
                     )
                 )
         return _SUCCESS
@@ -237,37 +245,65 @@ class _Arrival:
         """Leave nothing behind."""
         self._part.discard()
 
-    def _check(self) -> dict[int, bytes]:
+    def _check(self) -> Walked:
         try:
             return self._part.check(self._desk.wanted_tags)
         except DiskFailed as error:
             self._desk.disk_failure = error
             raise
         except InstanceUnfit as error:
-            self._desk.note_refusal(self._offer, self._work, str(error), error.status)
+            path = self._keep_damaged()
+            reason = f"{error} What came is kept as {path}." if path else str(error)
+            self._desk.note_refusal(self._offer, self._work, reason, error.status, path)
             raise
 
-    def _match(self, values: dict[int, bytes]) -> tuple[StudyWork, str]:
-        """Find whose instance this is; returns the work and the Series Instance UID."""
+    def _keep_damaged(self) -> str:
+        """Keep the bytes of a damaged instance that was asked for; nobody else's."""
+        work = self._work
+        if work is None:
+            return ""
+        listed = work.inventory.listed and self._worker is None
+        if listed and self._offer.sop_instance_uid not in work.expected:
+            return ""
+        return self._desk.store.keep_damaged(self._part)
+
+    def _match(self, walked: Walked) -> tuple[StudyWork, Identity]:
+        """Find whose instance this is."""
         desk, offer = self._desk, self._offer
-        uids = {tag: tags.uid_text(values.get(tag, b"")) for tag in tags.IDENTITY}
-        study_uid, series_uid = uids[tags.STUDY_INSTANCE_UID], uids[tags.SERIES_INSTANCE_UID]
-        work = self._work or desk.work_of(study_uid)
-        if uids[tags.SOP_INSTANCE_UID] != offer.sop_instance_uid:
-            reason = f"its data set is instance {quoted(uids[tags.SOP_INSTANCE_UID])}"
-            raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
-        if uids[tags.SOP_CLASS_UID] != offer.sop_class_uid:
-            reason = f"its data set is of SOP class {quoted(uids[tags.SOP_CLASS_UID])}"
+        work = self._work_for(walked)
+        sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, offer.sop_instance_uid)
+        if sop_uid not in {offer.sop_instance_uid, ""}:
+            reason = f"its data set is instance {quoted(sop_uid)}"
             raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
         if work is None:
+            study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
             reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
             raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
+        identity = identity_of(walked, offer, work)
+        study_uid = tags.uid_text(identity.values[tags.STUDY_INSTANCE_UID])
+        series_uid = identity.series_instance_uid
         if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
             raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
         owner = work.selection.owner
-        if owner != _ANYONE and (objection := owner.objection(*_owner_of(values))):
+        if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
             raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
-        return work, series_uid
+        return work, identity
+
+    def _work_for(self, walked: Walked) -> StudyWork | None:
+        """The study that an instance belongs to, as far as it or its association says.
+
+        On an association of the PACS's own, one that names no study must at least be listed.
+        """
+        if self._worker is not None:
+            return self._work
+        expected = self._work.study_instance_uid if self._work else ""
+        study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, expected)
+        if study_uid and study_uid == expected:
+            return self._work
+        if study_uid:
+            return self._desk.work_of(study_uid) or self._work
+        listed = self._work and self._offer.sop_instance_uid in self._work.expected
+        return self._work if listed else None
 
 
 def _owner_of(values: dict[int, bytes]) -> tuple[str, str]:

@@ -306,6 +306,8 @@ def _finished(
         stored=work.stored_count,
         missing=work.missing() if listed and not elsewhere else (),
         reason=reason,
+        irregular=len(work.irregular),
+        irregular_example=": ".join(next(iter(work.irregular.items()), ())),
     )
 
 

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.placement import Placed, Recalled
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.walked import Walked
 
 
 class Incoming(Protocol):
@@ -94,10 +95,14 @@ class Part(Protocol):
     def size_bytes(self) -> int:
         """Size of the whole file so far."""
 
+    @property
+    def transfer_syntax_uid(self) -> str:
+        """What its file meta names: once it is checked, the syntax in which it can be read."""
+
     def write(self, pieces: Sequence[memoryview]) -> object:
         """Append to the data set. Raises `DiskFailed`."""
 
-    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+    def check(self, wanted: frozenset[int]) -> Walked:
         """Walk the data set; the raw values of the wanted elements. Raises `StoreError`."""
 
     def discard(self) -> None:
@@ -114,8 +119,11 @@ class Store(Protocol):
     def begin(self, offer: InstanceOffer) -> Part:
         """Open a part. Raises `DiskFailed`."""
 
-    def place(self, part: Any, values: dict[int, bytes]) -> Placed:
-        """Give a part its name. Raises `DiskFailed`."""
+    def place(self, part: Any, values: dict[int, bytes], irregular: str = "") -> Placed:
+        """Give a part its name, and remember it. Raises `DiskFailed`."""
+
+    def keep_damaged(self, part: Any) -> str:
+        """Move a damaged part aside; its path in the folder, or nothing if it is not kept."""
 
     def recall(self, inventory: Inventory) -> Recalled:
         """Return what earlier runs recorded of a study, proven again. Raises `DiskFailed`."""

@@ -72,6 +72,10 @@ class StudyWork:
         self._stored = dict.fromkeys(self.present, "")
         """SOP Instance UIDs on disk, with the Series Instance UID where it is known."""
         self._stored.update(self._series_of(self.present & self.expected))
+        self.irregular = {
+            uid: recalled.irregular[uid] for uid in sorted(recalled.irregular.keys() & self.present)
+        }
+        """In what the data sets of instances depart from the standard, by SOP Instance UID."""
         self._left = len(self.expected - self.present)
         self.arrivals = 0
         """Instances that were received whole, the same one twice counted twice."""
@@ -223,8 +227,17 @@ class StudyWork:
             return "another instance was asked for"
         return FINISHED if self._closed else None
 
-    def add(self, sop_uid: str, series_uid: str = "") -> bool:
-        """Count an instance that stands under its final name; True if it is news."""
+    def series_of(self, sop_uid: str) -> str:
+        """The series of an instance by the listing, or by what was asked for; empty if unknown."""
+        listed = dict(self._series_of(frozenset({sop_uid}))).get(sop_uid, "")
+        return listed or (next(iter(self._narrowed)) if len(self._narrowed) == 1 else "")
+
+    def add(self, sop_uid: str, series_uid: str = "", irregular: str = "") -> bool:
+        """Count an instance that stands under its final name; True if it is news.
+
+        Args:
+            irregular: In what its data set departs from the standard.
+        """
         with self._changed:
             self.arrivals += 1
             self._repeated += sop_uid in self._watched
@@ -232,6 +245,8 @@ class StudyWork:
             if sop_uid in self._stored:
                 return False
             self._stored[sop_uid] = series_uid
+            if irregular:
+                self.irregular[sop_uid] = irregular
             self._left -= sop_uid in self.expected
             if self.remembered:
                 self.remembered.pop(sop_uid, None)

@@ -14,6 +14,7 @@ INFLATED_BYTES_MAX = 1 << 30
 _PIECE_BYTES = 1 << 16
 _TRAILER_BYTES_MAX = 9
 """The padding, and the checksum and size of gzip that some writers leave behind the stream."""
+_PADDING = b"\0\xff"
 _RAW = -zlib.MAX_WBITS
 
 
@@ -27,13 +28,16 @@ class Inflater:
         self._fed = 0
         self._at = 0
         """How much was inflated and handed out."""
+        self.irregular = ""
+        """What follows the stream, in a phrase; empty before its end, and if that is as it should
+        be."""
 
     def read(self, offset: int, length: int) -> bytes:
         """`length` inflated bytes at `offset`; fewer only where the data set ends.
 
         Raises:
-            MalformedDataSet: The stream is damaged or has no end, its end is none for the file or
-                lies before `offset`, or it inflates beyond the limit.
+            MalformedDataSet: The stream is damaged or has no end, its end is not that of the data
+                set or lies before `offset`, or it inflates beyond the limit.
         """
         while self._at < offset:
             if not self._inflate(min(_PIECE_BYTES, offset - self._at)):
@@ -61,9 +65,26 @@ class Inflater:
                     raise MalformedDataSet("deflated data set is cut short", self._fed)
         except zlib.error as error:
             raise MalformedDataSet(f"deflated data set is damaged ({error})", self._fed) from error
-        if self._size_bytes - self._fed + len(stream.unused_data) > _TRAILER_BYTES_MAX:
-            raise MalformedDataSet("deflated data set ends too early", self._fed)
+        self._look_behind()
         return b""
+
+    def _look_behind(self) -> None:
+        """Judge what follows the stream."""
+        ends_at = self._fed - len(self._stream.unused_data)
+        behind = self._size_bytes - ends_at
+        if self.irregular or not behind:
+            return
+        if behind == 1 and self._stream.unused_data == b"\0":
+            return
+        padded = all(
+            not self._read(at, min(_PIECE_BYTES, self._size_bytes - at)).strip(_PADDING)
+            for at in range(ends_at, self._size_bytes, _PIECE_BYTES)
+        )
+        if not padded and behind > _TRAILER_BYTES_MAX:
+            raise MalformedDataSet("deflated data set ends too early", ends_at)
+        kind = "padding" if padded else "trailer"
+        plural = "" if behind == 1 else "s"
+        self.irregular = f"{behind:,} byte{plural} of {kind} behind the deflated stream"
 
     def _next_input(self) -> bytes:
         data = self._read(self._fed, min(_PIECE_BYTES, self._size_bytes - self._fed))

@@ -1,39 +1,37 @@
 """Walks an encoded data set, element by element, to its exact end, without decoding a value.
 
-A data set that was cut short, or is none at all, does not come out even. Values are skipped by
-their length, so a 2 GiB object costs no more to walk than its headers. Strict is only what proves
-that nothing is missing: the order of elements, odd lengths and unknown VRs are the sender's affair,
-because archives hold such instances and nobody else would ever deliver them better. Source: PS3.5
-section 7.
+A data set that was cut short, or that is something else, does not come out even. Values are skipped
+by their length, so a 2 GiB object costs no more to walk than its headers. The walk here takes what
+the standard allows; what departs from it goes to `irregular`, which keeps all that can be read.
+Source: PS3.5 section 7.
 """
 
 import struct
-from collections.abc import Callable
+from functools import lru_cache
 
+from dicom_retrieve_tui.model.codestream import is_encapsulated
 from dicom_retrieve_tui.model.deflated import Inflater
 from dicom_retrieve_tui.model.encoding import (
+    DEFLATED_SYNTAXES,
     DELIMITER_GROUP,
-    EXPLICIT_BIG,
-    EXPLICIT_LITTLE,
-    FOREIGN_GROUPS,
+    DEPTH_MAX,
+    FIRST_TAG,
     IMPLICIT_LITTLE,
     ITEM,
     ITEM_END,
     LONGEST_HEADER_BYTES,
+    PIXEL_DATA,
     SEQUENCE_END,
+    SEQUENCE_VRS,
     UNDEFINED_LENGTH,
+    VRS,
     Encoding,
+    Wanted,
+    encoding_of,
 )
+from dicom_retrieve_tui.model.irregular import looks_like_elements, read_irregular
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
-from dicom_retrieve_tui.model.sop_classes import (
-    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-)
-
-Read = Callable[[int, int], bytes]
-"""`read(offset, length)` gives `length` bytes at `offset`, fewer at the end; nothing that was
-given is asked for again."""
+from dicom_retrieve_tui.model.walked import Read, Walked
 
 WINDOW_BYTES = 1 << 14
 """Read at once: more than the headers of most images, so that a small instance takes one read."""
@@ -41,52 +39,83 @@ WINDOW_BYTES = 1 << 14
 VALUE_BYTES_MAX = 1 << 12
 """A wanted value in a file that is longer is no UID, name or number; it is left out."""
 
-DEPTH_MAX = 64
-"""Sequences of undefined length within each other; real objects stay below ten."""
-
-_ENCODINGS = {
-    IMPLICIT_VR_LITTLE_ENDIAN: IMPLICIT_LITTLE,
-    EXPLICIT_VR_BIG_ENDIAN: EXPLICIT_BIG,
-}
-"""Every other transfer syntax, compressed ones included, is explicit and little endian."""
-
-_PIXEL_DATA = 0x7FE00010
-_NOTHING: frozenset[int] = frozenset()
+_NOTHING = Wanted(frozenset(), 0)
 _UNKNOWN_SIZE = 1 << 62
 
 
-def walk(
-    read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int]
-) -> dict[int, bytes]:
+def walk(read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int]) -> Walked:
     """Walk a whole data set, in memory bounded by the window.
+
+    An irregular one is read a second time, and one that is deflated as well is held in memory.
 
     Returns:
         The raw values of the `wanted` elements at the top level, by tag, for those that are there
-        and have at most `VALUE_BYTES_MAX` bytes.
+        and have at most `VALUE_BYTES_MAX` bytes; and what is irregular.
 
     Raises:
         MalformedDataSet: It is cut short, or garbage; the message says where.
     """
-    if transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        read, size_bytes = Inflater(read, size_bytes).read, _UNKNOWN_SIZE
-    encoding = _ENCODINGS.get(transfer_syntax_uid, EXPLICIT_LITTLE)
-    return _Walker(_Window(read, size_bytes), encoding, wanted, VALUE_BYTES_MAX).run()
+    return _walk(read, size_bytes, transfer_syntax_uid, wanted, VALUE_BYTES_MAX)
 
 
-def walk_bytes(data: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> dict[int, bytes]:
+def walk_bytes(data: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> Walked:
     """Walk a data set that is in memory; see `walk`. A wanted value may have any length."""
-    if transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
-        return walk(lambda at, n: data[at : at + n], len(data), transfer_syntax_uid, wanted)
-    encoding = _ENCODINGS.get(transfer_syntax_uid, EXPLICIT_LITTLE)
-    if encoding is IMPLICIT_LITTLE and data:  # C-FIND matches come by the thousand
-        values: dict[int, bytes] = {}
-        if encoding.skip(data, 0, wanted, values, len(data)) == len(data):
-            return values
-    return _Walker(_Window(_no_more, len(data), data), encoding, wanted, len(data)).run()
+
+    def read(offset: int, length: int) -> bytes:
+        return data[offset : offset + length]
+
+    return _walk(read, len(data), transfer_syntax_uid, wanted, max(len(data), VALUE_BYTES_MAX))
 
 
-def _no_more(_offset: int, _length: int) -> bytes:
-    return b""
+def _walk(
+    read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int], most: int
+) -> Walked:
+    values: dict[int, bytes] | None
+    if transfer_syntax_uid in DEFLATED_SYNTAXES:
+        values = _walk_deflated(read, size_bytes, transfer_syntax_uid, wanted, most)
+    else:
+        values = _walk_regular(read, size_bytes, transfer_syntax_uid, wanted, most)
+    if values is not None:
+        return Walked(values, transfer_syntax_uid)
+    return read_irregular(read, size_bytes, transfer_syntax_uid, wanted, most)
+
+
+def _walk_deflated(
+    read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int], most: int
+) -> dict[int, bytes] | None:
+    inflater = Inflater(read, size_bytes)
+    try:
+        values = _walk_regular(inflater.read, _UNKNOWN_SIZE, transfer_syntax_uid, wanted, most)
+    except MalformedDataSet:
+        if looks_like_elements(read(0, WINDOW_BYTES)):
+            return None
+        raise
+    return None if inflater.irregular else values
+
+
+def _walk_regular(
+    read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int], most: int
+) -> dict[int, bytes] | None:
+    """The wanted values, or None if anything is irregular, damaged included."""
+    encoding, encapsulated = encoding_of(transfer_syntax_uid), is_encapsulated(transfer_syntax_uid)
+    # Native pixel data do not stop the run over regular elements unless they are wanted.
+    looked_for = Wanted(_with_pixel_data(wanted) if encapsulated else wanted, most)
+    data = bytes(read(0, min(WINDOW_BYTES, size_bytes)))
+    at, last = encoding.skip(data, 0, FIRST_TAG, looked_for)
+    if at != size_bytes or last == FIRST_TAG:
+        window = _Window(read, size_bytes, data)
+        walker = _Walker(window, encoding, looked_for, encapsulated=encapsulated)
+        if not walker.is_regular_from(at, last):
+            return None
+    values = looked_for.values
+    if encapsulated and values.pop(PIXEL_DATA, b""):
+        return None
+    return values
+
+
+@lru_cache(maxsize=32)
+def _with_pixel_data(wanted: frozenset[int]) -> frozenset[int]:
+    return wanted | {PIXEL_DATA}
 
 
 class _Window:
@@ -94,13 +123,14 @@ class _Window:
 
     __slots__ = ("_read", "data", "size_bytes", "start")
 
-    def __init__(self, read: Read, size_bytes: int, data: bytes = b"") -> None:
+    def __init__(self, read: Read, size_bytes: int, data: bytes) -> None:
         self._read = read
         self.size_bytes = size_bytes
         """Of the whole data set; `_UNKNOWN_SIZE` until a read comes back short."""
         self.data = data
         self.start = 0
         """Where in the data set the window begins."""
+        self._end_if_short(0, WINDOW_BYTES, data)
 
     def reach(self, at: int, length: int) -> int:
         """Have `length` bytes from `at` in the window, or as many as there are left.
@@ -112,111 +142,117 @@ class _Window:
         if at + length > end and end < self.size_bytes > at:
             kept = self.data[at - self.start :] if at < end else b""
             begin = at + len(kept)
-            asked = min(WINDOW_BYTES, self.size_bytes - begin)
+            asked = min(max(WINDOW_BYTES, length), self.size_bytes - begin)
             more = bytes(self._read(begin, asked))
-            if len(more) < asked and self.size_bytes == _UNKNOWN_SIZE:
-                self.size_bytes = begin + len(more)
+            self._end_if_short(begin, asked, more)
             self.data = kept + more
             self.start = at
         return at - self.start
+
+    def _end_if_short(self, begin: int, asked: int, given: bytes) -> None:
+        if len(given) < asked and self.size_bytes == _UNKNOWN_SIZE:
+            self.size_bytes = begin + len(given)
 
 
 class _Walker:
     """One walk: fast over plain elements, with care over each of the others."""
 
-    __slots__ = ("_encoding", "_most", "_open", "_values", "_wanted", "_window")
+    __slots__ = ("_encapsulated", "_encoding", "_last", "_open", "_wanted", "_window")
 
     def __init__(
-        self, window: _Window, encoding: Encoding, wanted: frozenset[int], most: int
+        self, window: _Window, encoding: Encoding, wanted: Wanted, *, encapsulated: bool | None
     ) -> None:
         self._window = window
         self._encoding = encoding
         self._wanted = wanted
-        self._most = most
-        self._values: dict[int, bytes] = {}
-        self._open: list[tuple[Encoding, Encoding]] = []
+        self._encapsulated = encapsulated
+        self._last = FIRST_TAG
+        self._open: list[tuple[Encoding, Encoding, int]] = []
         """The sequences that we are in, each in an item of undefined length: the encoding around
-        the sequence, and that of its items."""
+        the sequence, that of its items, and its tag."""
 
-    def run(self) -> dict[int, bytes]:
-        """Walk to the end."""
+    def is_regular_from(self, at: int, last: int) -> bool:
+        """Walk on from an element to the end; False at the first thing that is irregular."""
         window = self._window
-        offset = window.reach(0, LONGEST_HEADER_BYTES)
-        self._encoding = self._encoding.settle(window.data, offset)
-        at = self._step(0)  # an empty data set is none
-        while True:
-            wanted = _NOTHING if self._open else self._wanted
-            offset = at - window.start
-            at = window.start + self._encoding.skip(
-                window.data, offset, wanted, self._values, self._most
-            )
-            window.reach(at, LONGEST_HEADER_BYTES)
-            if at == window.size_bytes and not self._open:
-                return self._values
-            at = self._step(at)
-
-    def _step(self, at: int) -> int:
-        """Step over any one element, or into it, or out of an item; returns what comes next."""
-        window = self._window
-        offset = window.reach(at, LONGEST_HEADER_BYTES)
+        self._last = last
+        window.reach(at, LONGEST_HEADER_BYTES)
         try:
-            tag, vr, length, offset = self._encoding.element(window.data, offset)
+            while at != window.size_bytes or self._open or self._last == FIRST_TAG:
+                after = self._step(at)
+                if after is None:
+                    return False
+                wanted = _NOTHING if self._open else self._wanted
+                offset, self._last = self._encoding.skip(
+                    window.data, after - window.start, self._last, wanted
+                )
+                at = window.start + offset
+                window.reach(at, LONGEST_HEADER_BYTES)
         except struct.error:
-            raise self._cut_short(at) from None
-        value = window.start + offset
+            return False
+        return True
+
+    def _step(self, at: int) -> int | None:
+        """Step over any one element, or into it, or out of an item; returns what comes next.
+
+        None if it is irregular.
+        """
+        window, encoding = self._window, self._encoding
+        offset = window.reach(at, LONGEST_HEADER_BYTES)
+        tag, length = encoding.item(window.data, offset)
         if tag >> 16 == DELIMITER_GROUP:
-            if tag != ITEM_END or not self._open:
-                raise MalformedDataSet(f"{_name(tag)} stands where an element was due", at)
-            return self._next_item(at + 8)
-        if tag >> 16 in FOREIGN_GROUPS:
-            raise MalformedDataSet(f"element {_name(tag)} has no place in a data set", at)
+            closes = tag == ITEM_END and self._open and not length
+            return self._next_item(at + 8) if closes else None
+        header = encoding.value(window.data, offset)
+        if header is None or tag <= self._last:
+            return None
+        self._last = tag
+        vr, length, offset = header
+        value = window.start + offset
         if length == UNDEFINED_LENGTH:
             return self._enter(value, tag, vr)
-        if tag in self._wanted and not self._open and length <= self._most:
-            self._take(value, tag, length)
+        if length & 1 or (tag == PIXEL_DATA and self._encapsulated and not self._open and length):
+            return None
+        if tag in self._wanted.tags and not self._open and length <= self._wanted.most_bytes:
+            return self._take(value, tag, length)
         return value + length
 
-    def _take(self, at: int, tag: int, length: int) -> None:
+    def _take(self, at: int, tag: int, length: int) -> int:
         offset = self._window.reach(at, length)
-        value = self._window.data[offset : offset + length]
-        if self._values.setdefault(tag, value) != value:
-            raise MalformedDataSet(f"element {_name(tag)} stands there twice", at)
+        self._wanted.values[tag] = self._window.data[offset : offset + length]
+        return at + length
 
-    def _enter(self, at: int, tag: int, vr: bytes) -> int:
+    def _enter(self, at: int, tag: int, vr: bytes) -> int | None:
         """Step into a value of undefined length: a sequence, or pixel data in fragments."""
+        fragments = tag == PIXEL_DATA
         if len(self._open) == DEPTH_MAX:
-            raise MalformedDataSet(f"sequences are nested deeper than {DEPTH_MAX}", at)
+            return None
+        native = not self._open and self._encapsulated is False
+        if native if fragments else vr not in SEQUENCE_VRS:
+            return None
         around = self._encoding
         inside = IMPLICIT_LITTLE if vr == b"UN" else around  # PS3.5 section 6.2.2, note 2
-        self._open.append((around, inside))
-        return self._next_item(at, fragments=tag == _PIXEL_DATA)
+        self._open.append((around, inside, tag))
+        return self._next_item(at, fragments=fragments)
 
-    def _next_item(self, at: int, *, fragments: bool = False) -> int:
+    def _next_item(self, at: int, *, fragments: bool = False) -> int | None:
         """Step over items, into the next of undefined length or out of the sequence."""
-        around, inside = self._open[-1]
+        around, inside, sequence = self._open[-1]
         window = self._window
         while True:
             offset = window.reach(at, 8)
-            try:
-                tag, length = inside.item(window.data, offset)
-            except struct.error:
-                raise self._cut_short(at) from None
+            tag, length = inside.item(window.data, offset)
             at += 8
-            if tag == SEQUENCE_END:
+            if tag == SEQUENCE_END and not length:
                 self._open.pop()
-                self._encoding = around
+                self._encoding, self._last = around, sequence
                 return at
-            if tag != ITEM or (fragments and length == UNDEFINED_LENGTH):
-                raise MalformedDataSet(f"{_name(tag)} stands where an item was due", at - 8)
+            if tag != ITEM:
+                return None
             if length == UNDEFINED_LENGTH:
-                self._encoding = inside.settle(window.data, window.reach(at, 8))
-                return at
+                self._encoding, self._last = inside, FIRST_TAG
+                offset = window.reach(at, LONGEST_HEADER_BYTES)
+                looks_explicit = not inside.explicit and window.data[offset + 4 : offset + 6] in VRS
+                return None if fragments or looks_explicit else at
+            if length & 1:
+                return None
             at += length
-
-    def _cut_short(self, at: int) -> MalformedDataSet:
-        at = min(at, self._window.size_bytes)
-        return MalformedDataSet("data set is cut short, or no data set", at)
-
-
-def _name(tag: int) -> str:
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

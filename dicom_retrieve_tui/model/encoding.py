@@ -1,13 +1,27 @@
-"""How the elements of a data set lie in bytes, and how to run over the plain ones fast.
+"""How the elements of a data set lie in bytes, and a fast run over the regular ones.
 
-Each instance received and each C-FIND match passes through the two loops here, so they unpack a
-tag as one number in the byte order of the data set, and leave everything unusual to their caller.
-Source: PS3.5 section 7.1.
+Each instance received and each C-FIND match passes through the two loops here, so they check what
+an unpacked header shows anyway, and leave everything unusual to their caller. Source: PS3.5
+section 7.1.
 """
 
 import struct
-from collections.abc import Mapping
 from functools import lru_cache
+
+from dicom_retrieve_tui.model.sop_classes import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
+
+DEFLATED_SYNTAXES = frozenset(
+    {
+        DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        "1.2.840.10008.1.2.4.95",  # JPIP Referenced Deflate
+        "1.2.840.10008.1.2.4.205",  # JPIP HTJ2K Referenced Deflate
+    }
+)
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 DELIMITER_GROUP = 0xFFFE
@@ -15,47 +29,87 @@ ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
 SEQUENCE_END = 0xFFFEE0DD
 
-FOREIGN_GROUPS = frozenset({0x0000, 0x0002})
-"""The command set and the file meta are no part of a data set; zeros look like group 0000."""
+FILE_META_GROUP = 0x0002
+"""The file meta is not part of a data set, and neither is the command set, group 0000."""
+
+PIXEL_DATA = 0x7FE00010
 
 LONGEST_HEADER_BYTES = 12
 
-_SHORT_VRS = frozenset(
-    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
-     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US", b"??", b"  "}
-)  # fmt: skip
-"""Their length has two bytes. Source: PS3.5 Table 7.1-2, and DCMTK for what old writers put where
-they knew no VR."""
+DEPTH_MAX = 64
+"""Sequences of undefined length within each other; real objects stay below ten."""
 
-_LONG_VRS = frozenset(
+FIRST_TAG = FILE_META_GROUP << 16 | 0xFFFF
+"""Every element of a regular data set comes behind this one."""
+
+SHORT_VRS = frozenset(
+    {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
+     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
+)  # fmt: skip
+"""Their length has two bytes. Source: PS3.5 Table 7.1-2."""
+
+LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
 """Two reserved bytes, then a length of four. Source: PS3.5 Table 7.1-1."""
 
-_VRS = _SHORT_VRS | _LONG_VRS
+VRS = SHORT_VRS | LONG_VRS
+
+SEQUENCE_VRS = frozenset({b"SQ", b"UN", b""})
+"""Their values may be sequences; none is that of implicit elements."""
+
+_TRAILING_GROUPS = 0xFFFC
+"""From this group on, elements and delimiters take a closer look."""
+
+
+@lru_cache(maxsize=32)
+def _elements(wanted: frozenset[int]) -> frozenset[int]:
+    """Element numbers of `wanted`: most elements are ruled out without making a tag of them."""
+    return frozenset(tag & 0xFFFF for tag in wanted)
+
+
+class Wanted:
+    """Elements that are asked for, and their values as they are found."""
+
+    __slots__ = ("most_bytes", "tags", "unpacked", "values")
+
+    def __init__(self, tags: frozenset[int], most_bytes: int) -> None:
+        """Ask for the elements with `tags`; values that are longer than `most_bytes` are left."""
+        self.tags = tags
+        self.most_bytes = most_bytes
+        self.values: dict[int, bytes] = {}
+        self.unpacked = tags, _elements(tags), self.values, most_bytes
+        """Everything at once, for the loops."""
 
 
 class Encoding:
     """A byte order, and whether elements say their VR."""
 
-    __slots__ = ("_header", "_item", "_length", "_tag_length", "explicit", "little")
+    __slots__ = ("_header", "_item", "_length", "explicit", "little")
 
     def __init__(self, *, explicit: bool, little: bool = True) -> None:
         order = "<" if little else ">"
         self.explicit = explicit
         self.little = little
-        self._header = struct.Struct(order + "L2sH").unpack_from
-        self._tag_length = struct.Struct(order + "LL").unpack_from
+        self._header = struct.Struct(order + "HH2sH").unpack_from
         self._length = struct.Struct(order + "L").unpack_from
         self._item = struct.Struct(order + "HHL").unpack_from
 
-    def element(self, data: bytes, at: int) -> tuple[int, bytes, int, int]:
-        """The header at `at`: tag, VR (empty if it has none), length, and where the value begins.
+    def item(self, data: bytes, at: int) -> tuple[int, int]:
+        """Tag and length at `at`, without a VR: items and delimiters always, implicit elements.
 
-        An element without a VR among others that have one is read as implicit: such data sets
-        exist (pydicom issue 1067). A VR that nobody knows has a length of four bytes, as PS3.5
-        section 7.1.2 wants it of new ones and DCMTK reads it, unless the reserved bytes are none:
-        then it has one of two, as pydicom reads it.
+        Raises:
+            struct.error: The data end within the header.
+        """
+        group, element, length = self._item(data, at)
+        return group << 16 | element, length
+
+    def element(self, data: bytes, at: int) -> tuple[int, bytes, int, int]:
+        """Tag, VR, length and value offset of the element at `at`, whatever VR it has.
+
+        For identifiers, of which as much is read as can be. An element without a VR among others
+        is read as implicit; a VR that is unknown has a length of four bytes, as PS3.5 section
+        7.1.2 wants it of new ones, unless the reserved bytes are in use.
 
         Raises:
             struct.error: The data end within the header.
@@ -63,106 +117,131 @@ class Encoding:
         tag, length = self.item(data, at)
         if not self.explicit:
             return tag, b"", length, at + 8
-        _, vr, short_length = self._header(data, at)
-        if vr in _SHORT_VRS or (vr not in _LONG_VRS and short_length and _is_vr(vr)):
-            return tag, vr, short_length, at + 8
-        if not _is_vr(vr):
+        vr, short = data[at + 4 : at + 6], self.short_length(data, at)
+        is_vr = vr.isalpha() and vr.isupper()
+        if vr in SHORT_VRS or (vr not in LONG_VRS and short and is_vr):
+            return tag, vr, short, at + 8
+        if not is_vr:
             return tag, b"", length, at + 8
-        return tag, vr, self._length(data, at + 8)[0], at + 12
+        return tag, vr, self.long_length(data, at + 8), at + 12
 
-    def item(self, data: bytes, at: int) -> tuple[int, int]:
-        """Tag and length at `at`, without a VR: items and delimiters always, implicit elements."""
-        group, element, length = self._item(data, at)
-        return group << 16 | element, length
+    def short_length(self, data: bytes, at: int) -> int:
+        """The two bytes behind the VR of the element at `at`: its length, or reserved."""
+        length: int = self._header(data, at)[3]
+        return length
 
-    def settle(self, data: bytes, at: int) -> "Encoding":
-        """The encoding that elements from `at` on really have.
+    def long_length(self, data: bytes, at: int) -> int:
+        """The four bytes at `at` as a length."""
+        length: int = self._length(data, at)[0]
+        return length
 
-        What should be implicit is sometimes explicit, within values of VR UN above all: pydicom
-        and DCMTK both read it. No first element is so long that its length looks like a VR.
+    def value(self, data: bytes, at: int) -> tuple[bytes, int, int] | None:
+        """VR (empty if implicit), length and value offset of the element at `at`.
+
+        None if its header is not as the standard has it.
+
+        Raises:
+            struct.error: The data end within the header.
         """
-        if not self.explicit and data[at + 4 : at + 6] in _VRS and any(data[at + 6 : at + 8]):
-            return EXPLICIT_LITTLE
-        return self
+        if not self.explicit:
+            return b"", self.item(data, at)[1], at + 8
+        _, _, vr, length = self._header(data, at)
+        if vr in SHORT_VRS:
+            return vr, length, at + 8
+        if vr in LONG_VRS and not length:
+            return vr, self.long_length(data, at + 8), at + 12
+        return None
 
-    def skip(
-        self, data: bytes, at: int, wanted: frozenset[int], values: dict[int, bytes], most: int
-    ) -> int:
-        """Run over plain elements from `at`; returns where the first that is not plain begins.
+    def skip(self, data: bytes, at: int, last: int, wanted: Wanted) -> tuple[int, int]:
+        """Run over regular elements from `at`.
 
-        That is one of undefined length, a delimiter, one that the data do not reach, and one that
-        is wanted but too long or known already. Beyond the end of the data means that the last
-        value goes on there.
+        Returns where the first element begins that is not: of undefined or odd length, a
+        delimiter, out of order, with another VR than the standard's, one that the data do not
+        reach, or one that is wanted but too long. With it, the tag of the last that is. A position
+        beyond the end of the data means that the last value goes on there.
 
         Args:
-            wanted: Tags whose values go to `values`, if they have at most `most` bytes.
+            last: The tag of the element before.
+            wanted: Takes the values that are asked for.
         """
-        keys = (_swapped if self.little else _as_they_are)(wanted)
         run = self._skip_explicit if self.explicit else self._skip_implicit
-        return run(data, at, keys, values, most)
+        return run(data, at, last, wanted)
 
-    def _skip_explicit(
-        self, data: bytes, at: int, keys: Mapping[int, int], values: dict[int, bytes], most: int
-    ) -> int:
-        header, long_length, short_vrs, long_vrs = self._header, self._length, _SHORT_VRS, _LONG_VRS
+    def _skip_explicit(self, data: bytes, at: int, last: int, wanted: Wanted) -> tuple[int, int]:
+        header, long_length, short_vrs, long_vrs = self._header, self._length, SHORT_VRS, LONG_VRS
+        tags, elements, values, most = wanted.unpacked
+        last_group, last_element = last >> 16, last & 0xFFFF
         try:
             while True:
-                key, vr, length = header(data, at)
+                group, element, vr, length = header(data, at)
                 if vr in short_vrs:
                     value = at + 8
-                elif vr in long_vrs:
+                elif vr in long_vrs and not length:
                     (length,) = long_length(data, at + 8)
                     value = at + 12
-                    if length == UNDEFINED_LENGTH:
-                        return at
                 else:
-                    return at
-                end = value + length
-                if key in keys:
-                    if length > most or end > len(data) or keys[key] in values:
-                        return at
-                    values[keys[key]] = data[value:end]
-                at = end
+                    break
+                # An undefined length is odd, too.
+                if (
+                    length & 1
+                    or group < last_group
+                    or (element <= last_element and group == last_group)
+                ):
+                    break
+                if element in elements and (tag := group << 16 | element) in tags:
+                    end = value + length
+                    if length > most or end > len(data):
+                        break
+                    values[tag] = data[value:end]
+                last_group, last_element = group, element
+                at = value + length
         except struct.error:
-            return at
+            pass
+        return at, last_group << 16 | last_element
 
-    def _skip_implicit(
-        self, data: bytes, at: int, keys: Mapping[int, int], values: dict[int, bytes], most: int
-    ) -> int:
-        tag_length = self._tag_length
+    def _skip_implicit(self, data: bytes, at: int, last: int, wanted: Wanted) -> tuple[int, int]:
+        header = self._item
+        tags, elements, values, most = wanted.unpacked
+        last_group, last_element = last >> 16, last & 0xFFFF
         try:
             while True:
-                key, length = tag_length(data, at)
-                if length == UNDEFINED_LENGTH or key & 0xFFFF in _SPECIAL_GROUPS:
-                    return at
-                end = at + 8 + length
-                if key in keys:
-                    if length > most or end > len(data) or keys[key] in values:
-                        return at
-                    values[keys[key]] = data[at + 8 : end]
-                at = end
+                group, element, length = header(data, at)
+                if length & 1 or not last_group <= group < _TRAILING_GROUPS:
+                    break
+                if element <= last_element and group == last_group:
+                    break
+                if element in elements and (tag := group << 16 | element) in tags:
+                    end = at + 8 + length
+                    if length > most or end > len(data):
+                        break
+                    values[tag] = data[at + 8 : end]
+                last_group, last_element = group, element
+                at += 8 + length
         except struct.error:
-            return at
-
-
-_SPECIAL_GROUPS = FOREIGN_GROUPS | {DELIMITER_GROUP}
-
-
-def _is_vr(vr: bytes) -> bool:
-    return vr.isalpha() and vr.isupper()
-
-
-@lru_cache(maxsize=32)
-def _swapped(wanted: frozenset[int]) -> Mapping[int, int]:
-    """Tags by the number that four little-endian bytes of theirs make."""
-    return {(tag & 0xFFFF) << 16 | tag >> 16: tag for tag in wanted}
-
-
-@lru_cache(maxsize=32)
-def _as_they_are(wanted: frozenset[int]) -> Mapping[int, int]:
-    return {tag: tag for tag in wanted}
+            pass
+        return at, last_group << 16 | last_element
 
 
 EXPLICIT_LITTLE = Encoding(explicit=True)
 EXPLICIT_BIG = Encoding(explicit=True, little=False)
 IMPLICIT_LITTLE = Encoding(explicit=False)
+
+_BY_SYNTAX = {
+    IMPLICIT_VR_LITTLE_ENDIAN: IMPLICIT_LITTLE,
+    EXPLICIT_VR_BIG_ENDIAN: EXPLICIT_BIG,
+}
+_PLAIN_SYNTAXES = {
+    IMPLICIT_LITTLE: IMPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_BIG: EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_LITTLE: EXPLICIT_VR_LITTLE_ENDIAN,
+}
+
+
+def encoding_of(transfer_syntax_uid: str) -> Encoding:
+    """The encoding that a transfer syntax has: explicit and little endian, compressed ones too."""
+    return _BY_SYNTAX.get(transfer_syntax_uid, EXPLICIT_LITTLE)
+
+
+def plain_syntax(encoding: Encoding) -> str:
+    """The transfer syntax that is this encoding and nothing more."""
+    return _PLAIN_SYNTAXES[encoding]

@@ -185,6 +185,8 @@ class InstanceStored:
     """Size of the file, preamble and file meta included."""
     worker: int | None = None
     """Whose association it came on; None if it came on one of the PACS's own."""
+    irregular: str = ""
+    """In what its data set departs from the standard, in a short phrase; empty if in nothing."""
     checksum: str = ""
     """CRC-32 of the file, computed while it was received: `crc32:0123abcd`."""
 
@@ -209,6 +211,8 @@ class InstanceRefused:
     status: int
     """What the peer was answered (0000,0900)."""
     reason: str
+    path: str = ""
+    """Where its bytes are kept, relative to the output folder; empty if they are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +240,11 @@ class StudyFinished:
     reason: str = ""
     """What went wrong and what to do next; empty if nothing did, except where the filter left
     nothing to retrieve."""
+    irregular: int = 0
+    """Instances that are kept although their data sets depart from the standard, those of earlier
+    runs included."""
+    irregular_example: str = ""
+    """SOP Instance UID of the first of them, and in what it departs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

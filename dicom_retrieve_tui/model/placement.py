@@ -37,6 +37,8 @@ class Recalled:
     gone: Mapping[str, str] = field(default_factory=dict)
     """SOP Instance UID to Series Instance UID (empty if unknown) of instances that were on disk
     under the layout in use, and whose files are missing or were found damaged."""
+    irregular: Mapping[str, str] = field(default_factory=dict)
+    """In what the data sets of present instances depart from the standard, by SOP Instance UID."""
     missing: frozenset[str] = frozenset()
     """SOP Instance UIDs that an earlier run recorded as missing."""
 

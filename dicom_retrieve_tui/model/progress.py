@@ -53,6 +53,10 @@ class StudyProgress:
     received_bytes: int = 0
     refused: int = 0
     set_aside: int = 0
+    irregular: int = 0
+    """Instances that are kept although their data sets depart from the standard."""
+    irregular_example: str = ""
+    """UID of the first of them, and in what it departs."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series Instance UID and modality of each series that the filter left out on purpose."""
     undecided: tuple[str, ...] = ()
@@ -98,6 +102,8 @@ class Progress:
     """Instances that came and were stored; never falls, also when a study is tried again."""
     refused: int = 0
     set_aside: int = 0
+    irregular: int = 0
+    """Of the studies that are finished."""
     received_bytes: int = 0
     """Data set bytes that came over the network; never falls."""
     stored_bytes: int = 0
@@ -176,6 +182,7 @@ class Progress:
             self.stored -= earlier.stored
             self.refused -= earlier.refused
             self.set_aside -= earlier.set_aside
+            self.irregular -= earlier.irregular
             self.finished -= 1
             self.good -= earlier.verdict in GOOD
         self.studies[uid] = StudyProgress(uid, event.worker)
@@ -235,5 +242,7 @@ class Progress:
         study.verdict, study.missing, study.reason = event.verdict, event.missing, event.reason
         self.expected += (event.expected or 0) - (study.expected or 0)
         study.stored, study.expected = event.stored, event.expected
+        study.irregular, study.irregular_example = event.irregular, event.irregular_example
+        self.irregular += event.irregular
         self.finished += 1
         self.good += event.verdict in GOOD

@@ -110,7 +110,7 @@ def _printable(character: str) -> str:
 
 def _read(data: bytes, wanted: frozenset[int]) -> dict[int, bytes]:
     try:
-        return walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted)
+        return walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted).values
     except MalformedDataSet:
         pass
     # The encoding that finds most of what is wanted is the one that it has.

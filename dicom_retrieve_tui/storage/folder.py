@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.layout import Layout
+from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
@@ -30,6 +30,8 @@ from dicom_retrieve_tui.storage.verification import is_torn
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 _COMPARE_BYTES = 1 << 18
+_DAMAGED_MAX = 100
+"""Damaged instances kept in a run, so that a PACS that sends garbage fills no disk."""
 _TRIES_MAX = 1000
 """A folder that vanishes this often under our hands is not given back by other runs."""
 _NO_HARD_LINKS = frozenset(
@@ -65,6 +67,8 @@ class OutputFolder:
         self._damaged = root / PRIVATE_FOLDER / DAMAGED_FOLDER
         self._numbers = itertools.count(1)
         self._known: set[str] = set()
+        self._kept_damaged: dict[str, str] = {}
+        """Paths of what came damaged in this run and was kept, by SOP Instance UID."""
         self._lock = threading.Lock()
         self._created = not root.exists()
         self._prepare()
@@ -181,6 +185,8 @@ class OutputFolder:
                     return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
                 self.set_damaged_aside(relative)
             part.moved = True
+            if self._kept_damaged:
+                self._forget_damaged(part)
             return Placed(Placement.NEW, relative, part.size_bytes, part.checksum)
         except OSError as error:
             # Its own folder may be named after a patient.
@@ -238,6 +244,39 @@ class OutputFolder:
             if self._claim(str(damaged), f"{self._damaged}/{damaged.name}.{number}"):
                 damaged.unlink(missing_ok=True)  # raises where `_claim` could not take it away
                 return
+
+    def keep_damaged(self, part: PartFile) -> str:
+        """Move a part that is damaged aside, unless this run has kept that instance already.
+
+        What an earlier run kept of the same instance makes way.
+
+        Returns:
+            Where it is kept, relative to the output folder; empty if it is not.
+        """
+        uid = part.offer.sop_instance_uid
+        if part.is_empty:
+            return ""
+        with self._lock:
+            if uid in self._kept_damaged:
+                return str(Path(self._kept_damaged[uid]).relative_to(self.root))
+            if len(self._kept_damaged) >= _DAMAGED_MAX:
+                return ""
+            name = clean_component(f"{clean_uid(uid)}.dcm")
+            path = self._kept_damaged[uid] = f"{self._damaged}/{name}"
+        try:
+            part.close()
+            self._permissions.make_folder(self._damaged)
+            os.replace(part.path, path)  # noqa: PTH105 - a text
+        except OSError:
+            return ""
+        part.moved = True
+        return str(Path(path).relative_to(self.root))
+
+    def _forget_damaged(self, part: PartFile) -> None:
+        """Remove what was kept of an instance that has come whole since."""
+        if path := self._kept_damaged.pop(part.offer.sop_instance_uid, None):
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108 - a text
 
     def _set_aside(self, part: PartFile, name: str) -> str:
         self._permissions.make_folder(self._conflicts)

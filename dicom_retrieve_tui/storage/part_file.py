@@ -7,6 +7,7 @@ parts folder is a number of ours, so nothing that a peer says reaches a path her
 import contextlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.text import quoted
+from dicom_retrieve_tui.model.walked import Walked
 from dicom_retrieve_tui.storage.checksum import checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.permissions import Permissions
@@ -23,6 +25,7 @@ from dicom_retrieve_tui.storage.reserve import Reserve
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
 
+_COPY_BYTES = 1 << 20
 _NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -42,6 +45,9 @@ class PartFile:
         """
         self.path = path
         self.offer = offer
+        self.transfer_syntax_uid = offer.transfer_syntax_uid
+        """As negotiated; once the part is checked, the syntax in which it can be read."""
+        self._permissions = permissions
         self._reserve = reserve
         self._header = file_header(offer)
         self._head = b""
@@ -58,6 +64,11 @@ class PartFile:
     def size_bytes(self) -> int:
         """Size of the whole file."""
         return len(self._header) + self._data_set_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was received."""
+        return not self._data_set_bytes
 
     @property
     def checksum(self) -> str:
@@ -93,8 +104,11 @@ class PartFile:
             while left:
                 left = left[os.write(self._fd, left) :]
 
-    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+    def check(self, wanted: frozenset[int]) -> Walked:
         """Walk the data set to its exact end; return the raw values of the `wanted` elements.
+
+        Where it can be read in another transfer syntax only than that of its presentation context,
+        the file is written again, and its file meta names that syntax.
 
         Raises:
             InstanceUnfit: It is cut short, or no data set.
@@ -109,7 +123,9 @@ class PartFile:
 
         syntax = self.offer.transfer_syntax_uid
         try:
-            return walk(read, self._data_set_bytes, syntax, wanted)
+            walked = walk(read, self._data_set_bytes, syntax, wanted)
+            if walked.transfer_syntax_uid != syntax or walked.start:
+                self._write_again(walked)
         except MalformedDataSet as error:
             raise InstanceUnfit(
                 f"Instance {quoted(self.offer.sop_instance_uid)} is damaged: {error}.",
@@ -117,6 +133,38 @@ class PartFile:
             ) from error
         except OSError as error:
             raise disk_failed(error, self.path, "read a file back") from error
+        return walked
+
+    def _write_again(self, walked: Walked) -> None:
+        """Write the data set behind a file meta that fits it.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        offer = replace(self.offer, transfer_syntax_uid=walked.transfer_syntax_uid)
+        header, start = file_header(offer), len(self._header) + walked.start
+        end = self.size_bytes
+        path = f"{self.path}.again"
+        self._reserve.take(len(header) + end - start)
+        fd = self._permissions.create(path, _NEW_FILE)
+        try:
+            with os.fdopen(os.dup(fd), "wb") as file:
+                crc = crc32(header)
+                file.write(header)
+                for at in range(start, end, _COPY_BYTES):
+                    piece = os.pread(self._fd, min(_COPY_BYTES, end - at), at)
+                    file.write(piece)
+                    crc = crc32(piece, crc)
+            os.replace(path, self.path)  # noqa: PTH105 - a text
+        except BaseException:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108 - a text
+            raise
+        os.close(self._fd)
+        self._fd, self._header, self._crc = fd, header, crc
+        self._data_set_bytes = end - start
+        self.transfer_syntax_uid = walked.transfer_syntax_uid
 
     def close(self) -> None:
         """Close the file; it stays where it is."""

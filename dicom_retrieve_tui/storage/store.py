@@ -20,7 +20,7 @@ from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.verification import Condition, inspect, study_of
+from dicom_retrieve_tui.storage.verification import Condition, inspect, irregularity_of, study_of
 
 JOURNAL = "journal.db"
 _RESTARTED = (
@@ -95,8 +95,13 @@ class InstanceStore:
         """
         return self._folder.begin(offer)
 
-    def place(self, part: PartFile, values: dict[int, bytes]) -> Placed:
+    def place(self, part: PartFile, values: dict[int, bytes], irregular: str = "") -> Placed:
         """Give a part its final name, and record it.
+
+        Args:
+            part: Received and checked.
+            values: What naming it takes, its UIDs among them.
+            irregular: In what its data set departs from the standard.
 
         Raises:
             DiskFailed: The disk refuses.
@@ -119,6 +124,7 @@ class InstanceStore:
                     placed.size_bytes,
                     series_instance_uid=series,
                     digest=placed.checksum,
+                    irregular=irregular,
                 )
             )
         return placed
@@ -141,6 +147,13 @@ class InstanceStore:
             return False
         return not entry.digest or inspect(self._root, entry, deep=True) is not Condition.WHOLE
 
+    def keep_damaged(self, part: PartFile) -> str:
+        """Move the bytes of a damaged instance aside, the first time in a run.
+
+        Returns where they are, relative to the output folder; empty if they are not kept.
+        """
+        return self._folder.keep_damaged(part)
+
     def recall(self, inventory: Inventory) -> Recalled:
         """Return what earlier runs recorded of a listed study, its files looked at again.
 
@@ -155,25 +168,31 @@ class InstanceStore:
         study_uid = inventory.study_instance_uid
         try:
             present, gone = self._recorded(study_uid)
-            known = present | gone.keys()
+            known = present.keys() | gone.keys()
             for instance in inventory.instances:
                 if instance.sop_instance_uid not in known:
                     present.update(self._adopted(study_uid, instance))
             missing = self._journal.missing(study_uid) if self._journal else frozenset()
-            return Recalled(present=frozenset(present), gone=gone, missing=missing)
+            irregular = {uid: phrase for uid, phrase in present.items() if phrase}
+            return Recalled(
+                present=frozenset(present), irregular=irregular, gone=gone, missing=missing
+            )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise DiskFailed(
                 f"Cannot look at what is in {self._root}: {reason}.", path=str(self._root)
             ) from error
 
-    def _recorded(self, study_instance_uid: str) -> tuple[set[str], dict[str, str]]:
-        """Return the recorded instances that are here, and those that are not with their series."""
-        present: set[str] = set()
+    def _recorded(self, study_instance_uid: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the recorded instances, by their UIDs.
+
+        Those that are here come with what is irregular in them, the others with their series.
+        """
+        present: dict[str, str] = {}
         gone: dict[str, str] = {}
         for entry in self._journal.entries(study_instance_uid) if self._journal else ():
             if self._is_proven(entry):
-                present.add(entry.sop_instance_uid)
+                present[entry.sop_instance_uid] = entry.irregular
             else:
                 gone[entry.sop_instance_uid] = entry.series_instance_uid
         return present, gone
@@ -192,8 +211,13 @@ class InstanceStore:
         self._journal_in_order().record(entry)  # to have it synced
         return True
 
-    def _adopted(self, study_instance_uid: str, instance: ListedInstance) -> Iterator[str]:
-        """An instance that stands under its name unrecorded, if it is whole."""
+    def _adopted(
+        self, study_instance_uid: str, instance: ListedInstance
+    ) -> Iterator[tuple[str, str]]:
+        """An instance that stands under its name unrecorded, if it is whole.
+
+        With it, what is irregular in it.
+        """
         sop = instance.sop_instance_uid
         path = self._folder.name_of(study_instance_uid, instance.series_instance_uid, sop)
         if path is None or (self._journal is not None and self._journal.doubtful):
@@ -209,8 +233,9 @@ class InstanceStore:
         entry = Entry(study_instance_uid, sop, path, size_bytes, series_instance_uid=series)
         if inspect(self._root, entry, deep=True) is Condition.WHOLE:
             digest = checksum_of(self._root / path)
-            self._journal_in_order().record(replace(entry, digest=digest))
-            yield sop
+            irregular = irregularity_of(self._root / path)
+            self._journal_in_order().record(replace(entry, digest=digest, irregular=irregular))
+            yield sop, irregular
 
     def plan(self, uids: Iterable[str]) -> None:
         """Record that these studies are to be retrieved, too."""

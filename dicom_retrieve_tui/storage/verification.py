@@ -7,6 +7,7 @@ from pathlib import Path
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.elements import walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from dicom_retrieve_tui.model.walked import Walked
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.file_meta import PREAMBLE, read_header
 from dicom_retrieve_tui.storage.journal import Entry
@@ -60,7 +61,7 @@ def is_torn(path: Path) -> bool:
         head = file.read(len(PREAMBLE))
     if head.strip(b"\0") and head != PREAMBLE:
         return False
-    return _identity(path) is None
+    return _walk(path) is None
 
 
 def study_of(path: Path) -> str:
@@ -69,22 +70,48 @@ def study_of(path: Path) -> str:
     Raises:
         OSError: It cannot be looked at.
     """
-    _, study = _identity(path) or ("", "")
-    return study
+    found = _walk(path)
+    return tags.uid_text(found[1].values.get(tags.STUDY_INSTANCE_UID, b"")) if found else ""
+
+
+def irregularity_of(path: Path) -> str:
+    """Return in what the data set of a DICOM file departs from the standard; empty if in nothing.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    found = _walk(path)
+    return found[1].irregular if found else ""
 
 
 def _is_whole(path: Path, entry: Entry) -> bool:
-    """True if the file is one DICOM instance from beginning to end, and the one recorded."""
-    return _identity(path) == (entry.sop_instance_uid, entry.study_instance_uid)
+    """True if the file is one DICOM instance from beginning to end, and the one recorded.
+
+    A data set that names no study or instance was identified by the request that brought it.
+    """
+    if (found := _walk(path)) is None:
+        return False
+    meta_uid, walked = found
+    sop_uids = _uids(walked, tags.SOP_INSTANCE_UID) or {meta_uid}
+    study_uids = _uids(walked, tags.STUDY_INSTANCE_UID) or {entry.study_instance_uid}
+    return entry.sop_instance_uid in sop_uids and entry.study_instance_uid in study_uids
 
 
-def _identity(path: Path) -> tuple[str, str] | None:
-    """SOP and Study Instance UID of a DICOM file that is whole; None for any other file."""
+def _uids(walked: Walked, tag: int) -> set[str]:
+    return {uid for value in walked.candidates(tag) if (uid := tags.uid_text(value))}
+
+
+def _walk(path: Path) -> tuple[str, Walked] | None:
+    """The file meta's SOP Instance UID and the data set of a DICOM file; None if it is not whole.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
     with path.open("rb") as file:
         try:
             header = read_header(file)
             start, fd = header.data_set_offset, file.fileno()
-            values = walk(
+            walked = walk(
                 lambda offset, length: os.pread(fd, length, start + offset),
                 os.fstat(fd).st_size - start,
                 header.transfer_syntax_uid,
@@ -92,6 +119,4 @@ def _identity(path: Path) -> tuple[str, str] | None:
             )
         except (ValueError, MalformedDataSet):
             return None
-    sop = tags.uid_text(values.get(tags.SOP_INSTANCE_UID, b""))
-    study = tags.uid_text(values.get(tags.STUDY_INSTANCE_UID, b""))
-    return sop, study
+    return header.sop_instance_uid, walked

@@ -67,7 +67,10 @@ def _about_study(event: events.Event) -> tuple[str, bool] | None:
         case events.StudyFinished():
             counts = f"{event.stored:,}/{event.expected:,}" if event.expected is not None else ""
             told = f"{_short(event.study_instance_uid)}  {event.verdict} {counts}".rstrip()
-            return (f"{told}  {event.reason}" if event.reason else told), event.verdict not in GOOD
+            told = f"{told}  {event.reason}" if event.reason else told
+            if event.irregular:
+                told = f"{told}  {event.irregular:,} irregular: {event.irregular_example}"
+            return told, event.verdict not in GOOD
         case _:
             return None
 

@@ -80,6 +80,9 @@ class Details:
     """Series Instance UIDs, and the instances that came of each."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series that the filter left out on purpose: Series Instance UID and modality."""
+    irregular: int = 0
+    """Instances that are kept although their data sets depart from the standard."""
+    irregular_example: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

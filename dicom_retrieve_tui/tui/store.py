@@ -219,6 +219,8 @@ class ProgressStore:
                 missing=study.missing if study else (),
                 series=tuple(entry.series.items()),
                 left_out=study.left_out if study else (),
+                irregular=study.irregular if study else 0,
+                irregular_example=study.irregular_example if study else "",
             )
 
     @property

@@ -75,7 +75,8 @@ def words(events: Sequence[Event]) -> str:
 def _line(event: Event) -> str:
     match event:
         case StudyFinished():
-            return " ".join([f"{event.verdict}: {event.reason}", *event.missing])
+            said = [f"{event.verdict}: {event.reason}", *event.missing, event.irregular_example]
+            return " ".join(said)
         case AttemptFailed() | InstanceRefused():
             return event.reason
         case Noted():

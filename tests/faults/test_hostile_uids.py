@@ -156,7 +156,7 @@ def _moved(
     with _StoresWrongly([_INSTANCE]) as pacs:
         pacs.command, pacs.data = command, data
         events = run(move_plan(), pacs.settings(output))
-    assert files_in(output) == ["1.2.3.1.1.dcm"]
+    assert [each for each in files_in(output) if "conflicts" not in each] == ["1.2.3.1.1.dcm"]
     assert verdict_of(events).verdict is Verdict.COMPLETE
     return events, pacs.statuses
 
@@ -166,13 +166,8 @@ def _moved(
     [
         (_command(sop_instance="1.2.3.1.9"), _INSTANCE.data),
         (_command(), replace(_INSTANCE, sop="1.2.3.1.9").data),
-        (_command(), replace(_INSTANCE, sop="").data),
-        (_command(sop_class="1.2.840.10008.5.1.4.1.1.4"), _INSTANCE.data),
-        (_command(), replace(_INSTANCE, sop_class="1.2.840.10008.5.1.4.1.1.4").data),
-        (_command(), replace(_INSTANCE, sop_class="").data),
-        (_command(), wire.data_set({0x00100020: "T-0001"})),
     ],
-    ids=["command", "data-set", "no-uid", "class", "other-class", "no-class", "nothing"],
+    ids=["command", "data-set"],
 )
 @fault(31, user_reads="its data set is ")
 def test_an_instance_whose_command_and_data_set_differ_is_refused(
@@ -182,6 +177,31 @@ def test_an_instance_whose_command_and_data_set_differ_is_refused(
 
     assert statuses == [_DOES_NOT_MATCH, 0]
     assert len(of_kind(InstanceRefused, events)) == 1
+    return events
+
+
+@pytest.mark.parametrize(
+    ("command", "data"),
+    [
+        (_command(), replace(_INSTANCE, sop="").data),
+        (_command(sop_class="1.2.840.10008.5.1.4.1.1.4"), _INSTANCE.data),
+        (_command(), replace(_INSTANCE, sop_class="1.2.840.10008.5.1.4.1.1.4").data),
+        (_command(), replace(_INSTANCE, sop_class="").data),
+        (_command(), replace(_INSTANCE, series="").data),
+        (_command(), replace(_INSTANCE, study="").data),
+        (_command(), wire.data_set({0x00100020: "T-0001"})),
+    ],
+    ids=["no-uid", "class", "other-class", "no-class", "no-series", "no-study", "nothing"],
+)
+@fault(31, user_reads="its data set ")
+def test_an_instance_that_does_not_say_all_that_it_is_is_kept(
+    tmp_path: Path, command: bytes, data: bytes
+) -> Told:
+    events, statuses = _moved(tmp_path / "out", command, data)
+
+    assert statuses == [0, 0]
+    assert verdict_of(events).irregular == 1
+    assert (tmp_path / "out" / f"{_INSTANCE.sop}.dcm").read_bytes().endswith(data)
     return events
 
 

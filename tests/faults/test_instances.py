@@ -131,6 +131,7 @@ def test_a_damaged_instance_is_refused_and_asked_for_again(tmp_path: Path, damag
     assert [e.status for e in of_kind(InstanceRefused, events)] == [0xC000]
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert [r.key(0x00080018) for r in pacs.retrievals] == ["", "1.2.3.1.2"]
+    assert files_in(tmp_path) == ["1.2.3.1.1.dcm", "1.2.3.1.2.dcm", "1.2.3.1.3.dcm"]
     return events
 
 
@@ -147,5 +148,7 @@ def test_an_instance_that_is_always_damaged_ends_partial(tmp_path: Path, damaged
     finished = verdict_of(events)
     assert (finished.verdict, finished.missing) == (Verdict.PARTIAL, ("1.2.3.1.2",))
     assert finished.reason.startswith("Instance '1.2.3.1.2' is damaged: ")
-    assert files_in(tmp_path) == ["1.2.3.1.1.dcm", "1.2.3.1.3.dcm"]
+    kept = [".dicom-retrieve/damaged/1.2.3.1.2.dcm"] if damaged else []
+    assert files_in(tmp_path) == [*kept, "1.2.3.1.1.dcm", "1.2.3.1.3.dcm"]
+    assert all((tmp_path / each).read_bytes().endswith(damaged) for each in kept)
     return events

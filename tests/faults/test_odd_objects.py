@@ -132,7 +132,8 @@ def _refused(output: Path, syntax: str, data: bytes) -> Told:
 
     assert pacs.statuses == [0xC000]
     assert verdict_of(events).verdict is Verdict.FAILED
-    assert not files_in(output)
+    (kept,) = files_in(output)
+    assert kept.startswith(".dicom-retrieve/damaged/")
     return events
 
 

@@ -71,8 +71,9 @@ def test_a_cut_short_data_set_is_refused_as_damaged(tmp_path: Path) -> None:
         events = run(get_plan(), settings(pacs.port, tmp_path))
 
     assert pacs.status == 0xC000
-    assert "cut short" in of_kind(InstanceRefused, events)[0].reason
-    assert not files_in(tmp_path)
+    refused = of_kind(InstanceRefused, events)[0]
+    assert "cut short" in refused.reason
+    assert files_in(tmp_path) == [refused.path] == [".dicom-retrieve/damaged/1.2.3.1.1.dcm"]
 
 
 class _SendsTwice(RawPacs):

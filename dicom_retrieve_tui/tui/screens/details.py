@@ -60,6 +60,9 @@ def detail_lines(
     if row.received_bytes:
         rate = f" in {duration_text(row.elapsed_s)}" if row.elapsed_s else ""
         lines.append(f"Received  {size_text(row.received_bytes)}{rate}")
+    if details.irregular:
+        instances = count(details.irregular, "instance")
+        lines.append(f"Irregular {instances}, kept as sent: {details.irregular_example}")
     if details.failed_attempts:
         lines.append(f"Attempts  {details.failed_attempts} failed")
     if row.reason:

@@ -74,6 +74,7 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
         "received_bytes": 2_000_000,
         "refused": 2,
         "set_aside": 1,
+        "irregular": 0,
         "left_out_series": 0,
         "left_out_modalities": {},
     }
@@ -96,6 +97,8 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
         "left_out_series": [],
         "undecided_series": [],
         "refused": [{"sop_instance_uid": "1.5", "status": "0xC000", "reason": "cut short"}],
+        "irregular": 0,
+        "irregular_example": "",
         "set_aside": [{"sop_instance_uid": "1.7", "path": "x/1.7.dcm"}],
         "notes": ["of this study"],
     }

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.walked import Walked
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -38,6 +39,7 @@ class FakePart:
     """A part that takes everything and is whatever its offer says."""
 
     size_bytes = 100
+    transfer_syntax_uid = IMPLICIT
 
     def __init__(self, offer: InstanceOffer) -> None:
         self._offer = offer
@@ -45,14 +47,15 @@ class FakePart:
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Forget it."""
 
-    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+    def check(self, wanted: frozenset[int]) -> Walked:
         values = {
             0x00080016: self._offer.sop_class_uid,
             0x00080018: self._offer.sop_instance_uid,
             0x0020000D: STUDY,
             0x0020000E: SERIES,
         }
-        return {tag: value.encode() for tag, value in values.items() if tag in wanted}
+        found = {tag: value.encode() for tag, value in values.items() if tag in wanted}
+        return Walked(found, IMPLICIT)
 
     def discard(self) -> None:
         """Nothing was made."""
@@ -80,11 +83,15 @@ class FakeStore:
             raise self.broken
         return FakePart(offer)
 
-    def place(self, part: FakePart, values: Mapping[int, bytes]) -> Placed:
-        del part
+    def place(self, part: FakePart, values: Mapping[int, bytes], irregular: str = "") -> Placed:
+        del part, irregular
         name = values[0x00080018].decode()
         placement = Placement.SET_ASIDE if name in self.conflicts else Placement.NEW
         return Placed(placement, name)
+
+    def keep_damaged(self, part: FakePart) -> str:
+        del part
+        return ""
 
     def recall(self, inventory: Inventory) -> Recalled:
         del inventory

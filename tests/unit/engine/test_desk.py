@@ -32,8 +32,8 @@ class _SlowStore(FakeStore):
         self.named = threading.Event()
         self.goes_on = threading.Event()
 
-    def place(self, part: FakePart, values: Mapping[int, bytes]) -> Placed:
-        placed = super().place(part, values)
+    def place(self, part: FakePart, values: Mapping[int, bytes], irregular: str = "") -> Placed:
+        placed = super().place(part, values, irregular)
         self.named.set()
         assert self.goes_on.wait(_PATIENCE_S)
         return placed

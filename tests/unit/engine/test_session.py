@@ -34,6 +34,7 @@ from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.walked import Walked
 from dicom_retrieve_tui.model.workers import WorkerState
 from tests.sessions import PATIENCE_S, Watched, selections
 from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore
@@ -46,10 +47,11 @@ _STUDIES = [f"1.{number}" for number in range(1, 13)]
 class _Part(FakePart):
     """Of the study that the instance's UID begins with."""
 
-    def check(self, wanted: frozenset[int]) -> dict[int, bytes]:
+    def check(self, wanted: frozenset[int]) -> Walked:
         study = ".".join(self._offer.sop_instance_uid.split(".")[:2]).encode()
-        values = super().check(wanted)
-        return values | {0x0020000D: study, 0x0020000E: study + b".1"}
+        walked = super().check(wanted)
+        values = walked.values | {0x0020000D: study, 0x0020000E: study + b".1"}
+        return walked._replace(values=values)
 
 
 class _Store(FakeStore):

@@ -53,7 +53,8 @@ def test_an_event_is_written_as_json_with_its_name_first() -> None:
 
     assert line == (
         '{"event": "study_finished", "study_instance_uid": "1.2", "verdict": "not found", '
-        '"expected": null, "stored": 0, "missing": [], "reason": ""}'
+        '"expected": null, "stored": 0, "missing": [], "reason": "", '
+        '"irregular": 0, "irregular_example": ""}'
     )
 
 

@@ -39,7 +39,7 @@ def _found(folder: Path, data: bytes, cut: list[list[memoryview]]) -> dict[int, 
             part.write(pieces)
         assert Path(part.path).read_bytes().endswith(data)
         assert Path(part.path).stat().st_size == part.size_bytes
-        return part.check(frozenset({_SOP, _PATIENT}))
+        return part.check(frozenset({_SOP, _PATIENT})).values
     finally:
         part.discard()
         assert list(folder.iterdir()) == []

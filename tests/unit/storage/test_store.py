@@ -28,7 +28,7 @@ def _receive(store: InstanceStore, number: int) -> None:
     offer = InstanceOffer(sop_class_uid=CT, sop_instance_uid=sop, transfer_syntax_uid=EXPLICIT)
     part = store.begin(offer)
     part.write([memoryview(data_set_of(sop, series_instance_uid=_SERIES))])
-    store.place(part, part.check(store.wanted_tags))
+    store.place(part, part.check(store.wanted_tags).values)
 
 
 def test_a_new_folder_has_nothing_to_recall(tmp_path: Path) -> None:

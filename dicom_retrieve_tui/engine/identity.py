@@ -1,0 +1,75 @@
+"""Identify an instance by its data set, or by command and request where that says nothing.
+
+The command names the instance and its class, and the request names the study. A data set that names
+another instance or another study was not asked for; one that names none is kept under what the
+command and the request say.
+"""
+
+from typing import NamedTuple
+
+from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.text import quoted
+from dicom_retrieve_tui.model.walked import Walked
+
+_NAMES = {
+    tags.SOP_CLASS_UID: "SOP Class UID",
+    tags.SOP_INSTANCE_UID: "SOP Instance UID",
+    tags.STUDY_INSTANCE_UID: "Study Instance UID",
+    tags.SERIES_INSTANCE_UID: "Series Instance UID",
+}
+
+
+class Identity(NamedTuple):
+    """The UIDs of an instance, and the values that its name is made of."""
+
+    series_instance_uid: str
+    """Empty if neither the data set nor the listing says."""
+    values: dict[int, bytes]
+    irregular: str
+    """In what the data set departs from the standard, its UIDs included."""
+
+
+def stated_uid(walked: Walked, tag: int, expected: str) -> str:
+    """The UID that a data set states; of several, the one that is expected. Empty if none is."""
+    text = tags.uid_text(walked.values.get(tag, b""))
+    if text != expected and any(
+        tags.uid_text(value) == expected for value in walked.others.get(tag, ())
+    ):
+        return expected
+    return text
+
+
+def identity_of(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Identity:
+    """The identity of an instance that may belong to `work`."""
+    known = {
+        tags.SOP_CLASS_UID: offer.sop_class_uid,
+        tags.SOP_INSTANCE_UID: offer.sop_instance_uid,
+        tags.STUDY_INSTANCE_UID: work.study_instance_uid,
+    }
+    stated = {tag: stated_uid(walked, tag, uid) for tag, uid in known.items()}
+    series = stated_uid(walked, tags.SERIES_INSTANCE_UID, "")
+    if stated == known and series and not walked.others:
+        return Identity(series, walked.values, walked.irregular)
+    listed = work.series_of(offer.sop_instance_uid)
+    series = stated_uid(walked, tags.SERIES_INSTANCE_UID, listed) or listed
+    uids = {**stated, **{tag: uid for tag, uid in known.items() if not stated[tag]}}
+    uids[tags.SOP_CLASS_UID] = offer.sop_class_uid
+    uids[tags.SERIES_INSTANCE_UID] = series
+    values = {
+        **walked.values,
+        **{tag: uid.encode("latin-1", "replace") for tag, uid in uids.items()},
+    }
+    return Identity(series, values, walked.irregular or _fault(walked, offer))
+
+
+def _fault(walked: Walked, offer: InstanceOffer) -> str:
+    """The first UID that is missing or wrong, in a phrase."""
+    for tag, name in _NAMES.items():
+        uid = stated_uid(walked, tag, offer.sop_class_uid)
+        if not uid:
+            return f"its data set has no {name}"
+        if tag == tags.SOP_CLASS_UID and uid != offer.sop_class_uid:
+            return f"its data set is of SOP class {quoted(uid)}, unlike its command"
+    return ""
