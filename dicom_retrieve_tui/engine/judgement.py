@@ -275,12 +275,16 @@ def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> t
         return Verdict.UNVERIFIED, reason
     sent = final.completed + (final.warning or 0)
     if final.status == SUCCESS and not final.failed and _agree(sent, expected):
-        if work.inventory.absent:
-            return Verdict.PARTIAL, absence(work.inventory)
-        return Verdict.DELIVERED, ""
+        return _judge_sent(work.inventory)
     reason = ending.reason or "The PACS reports success (status 0x0000)."
     verdict = Verdict.PARTIAL if sent else Verdict.FAILED
-    account = f"By its own count, {sent} of {expected} instances went to {move_destination}."
+    failed = f", and {final.failed:,} failed" if final.failed else ""
+    account = (
+        f"By its own count, {sent:,} of {expected:,} instances went to {move_destination}{failed}."
+    )
+    if sent == expected:
+        verdict = Verdict.UNVERIFIED
+        account = f"{account} The one contradicts the other."
     if sent > expected:
         verdict = Verdict.UNVERIFIED
         account = (
@@ -288,6 +292,15 @@ def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> t
             f"{expected:,}: its count proves nothing."
         )
     return verdict, f"{reason} {account}"
+
+
+def _judge_sent(inventory: Inventory) -> tuple[Verdict, str]:
+    """Everything that was asked for was sent; was that all?"""
+    if inventory.undecided:
+        return Verdict.UNVERIFIED, undecided(inventory)
+    if inventory.absent:
+        return Verdict.PARTIAL, absence(inventory)
+    return Verdict.DELIVERED, ""
 
 
 def _agree(sent: int, expected: int) -> bool:

@@ -246,10 +246,12 @@ class _Finder:
         """
         seen = set() if seen is None else seen
         self._answers = answers = 0
+        named: set[str] = set()
         try:
             for values in self._ask(level, keys, within):
                 self._answers = answers = answers + 1
                 match = match_of(values)
+                named.add(match.uid)
                 if match.uid in seen or not self._is_asked_for(values, match, within):
                     continue
                 seen.add(match.uid)
@@ -261,6 +263,12 @@ class _Finder:
             limit = failure.status == CANCELLED
             why = "it has a limit, it seems (status 0xFE00)." if limit else str(failure)
             return f"The list ends after {count(answers, level.noun)}: {why}"
+        repeated = answers - len(named)
+        if repeated > len(named):  # each may stand in the place of another
+            return (
+                f"Of {count(answers, level.noun)} that the PACS listed, {repeated:,} repeat "
+                "another one: others may be missing."
+            )
         return _doubt_about(level, answers, announced)
 
     def _ask(self, level: Level, keys: _Keys, within: Match | None) -> Iterator[_Keys]:

@@ -118,6 +118,9 @@ class _Survey:
         self._study_count: int | None = None
         self._nameless = dict.fromkeys((Level.SERIES, Level.IMAGE), 0)
         """Answers without the UID of their level, or that cannot be read at all."""
+        self._repeated = dict.fromkeys((Level.SERIES, Level.IMAGE), 0)
+        """Answers that name what another one named: each may stand in the place of one that is
+        missing, as where a peer overwrites an answer before it is sent."""
 
     def take(self) -> Inventory:
         if self._context.abstract_syntax in PATIENT_ROOT:
@@ -132,11 +135,39 @@ class _Survey:
         if not self._counts:
             return self._inventory([])
         self._ask_of_study()
+        instances = self._list_instances()
+        if self._seems_folded(instances) and self._find_unfolded_series():
+            instances = self._list_instances()
+        return self._inventory(instances)
+
+    def _list_instances(self) -> list[ListedInstance]:
         instances = self._study_wide()
         if instances is None:
             self._nameless[Level.IMAGE] = 0
+            self._repeated[Level.IMAGE] = 0
             instances = [i for series in self._counts for i in self._in_series(series)]
-        return self._inventory(instances)
+        return instances
+
+    def _seems_folded(self, instances: Sequence[ListedInstance]) -> bool:
+        """True if one series alone is listed, with more instances than it has.
+
+        Some archives fold all matches into one where a count is among the keys, and count them all.
+        """
+        if self._narrowed or len(self._counts) != 1 or self._left_out:
+            return False
+        (announced,) = self._counts.values()
+        return (announced or 0) > len(instances)
+
+    def _find_unfolded_series(self) -> bool:
+        """List the series without counts; True if that gives more, which the one count covers."""
+        folded = dict(self._counts)
+        self._counts.clear()
+        self._find_series(with_counts=False)
+        if len(self._counts) + len(self._left_out) == 1 and not self._repeated[Level.SERIES]:
+            self._counts, self._left_out = folded, {}
+            return False
+        (self._study_count,) = folded.values()
+        return True
 
     def unlisted(self, doubt: str) -> Inventory:
         return Inventory(
@@ -190,12 +221,12 @@ class _Survey:
             f"so nobody can say what is in it. {next_step}"
         )
 
-    def _find_series(self) -> None:
+    def _find_series(self, *, with_counts: bool = True) -> None:
         only = list(self._narrowed) if len(self._narrowed) == 1 else [""]
         keys = {
             tags.SERIES_INSTANCE_UID: only[0],
             tags.MODALITY: "",
-            tags.NUMBER_OF_SERIES_RELATED_INSTANCES: "",
+            **({tags.NUMBER_OF_SERIES_RELATED_INSTANCES: ""} if with_counts else {}),
         }
         answer = _SERIES_ANSWER
         if self._filter.descriptions:
@@ -205,6 +236,8 @@ class _Survey:
             series_uid = match.get(tags.SERIES_INSTANCE_UID)
             if not series_uid:
                 self._count_nameless(Level.SERIES, match)
+            elif series_uid in self._counts or series_uid in self._left_out:
+                self._repeated[Level.SERIES] += 1
             elif not self._narrowed or series_uid in self._narrowed:
                 self._choose(series_uid, match)
 
@@ -297,7 +330,9 @@ class _Survey:
             uid = match.get(tags.SOP_INSTANCE_UID, "")
             if not uid:
                 self._count_nameless(Level.IMAGE, match)
-            elif uid not in seen:
+            elif uid in seen:
+                self._repeated[Level.IMAGE] += 1
+            else:
                 seen.add(uid)
                 yield ListedInstance(
                     series_instance_uid=match.get(tags.SERIES_INSTANCE_UID, ""),
@@ -310,12 +345,8 @@ class _Survey:
         counts = self._counts_of_whole_series()
         announced, doubt = reckon(instances, counts, study_count)
         if not doubt and not self._vouched_for(instances):
-            nameless = sum(self._nameless.values())
-            announced += nameless
-            doubt = (
-                f"{count(nameless, 'answer')} to C-FIND without a UID, or that cannot be read, "
-                "left out: the list may be incomplete."
-            )
+            doubt = self._doubt_of_answers()
+            announced += sum(self._nameless.values()) + sum(self._repeated.values())
         study_counted = not doubt and study_count is not None
         if doubt and not instances:
             return self.unlisted(doubt)
@@ -336,6 +367,18 @@ class _Survey:
             left_out=tuple(self._left_out.values()),
         )
 
+    def _doubt_of_answers(self) -> str:
+        """Why answers that name nothing, or nothing new, leave the list in doubt."""
+        nameless, repeated = sum(self._nameless.values()), sum(self._repeated.values())
+        if nameless:
+            what = f"{count(nameless, 'answer')} to C-FIND without a UID, or that cannot be read"
+            return f"{what}, left out: the list may be incomplete."
+        verb = "repeats" if repeated == 1 else "repeat"
+        return (
+            f"{count(repeated, 'answer')} to C-FIND {verb} another one, perhaps instead of a "
+            "missing one: the list may be incomplete."
+        )
+
     def _count_nameless(self, level: Level, match: Mapping[int, str]) -> None:
         """Count an answer that names nothing, unless all that it says is that there is nothing."""
         self._nameless[level] += not match or any(match.values())
@@ -346,12 +389,14 @@ class _Survey:
 
     def _vouched_for(self, instances: Sequence[ListedInstance]) -> bool:
         """True if no answer was left out that may have named an instance."""
-        if not any(self._nameless.values()) or (self._narrowed and all(self._narrowed.values())):
+        useless = [*self._nameless.values(), *self._repeated.values()]
+        if not any(useless) or (self._narrowed and all(self._narrowed.values())):
             return True
         if self._study_count_wanted() == len({each.sop_instance_uid for each in instances}):
             return True
         counts = self._counts_of_whole_series().values()
-        return not self._nameless[Level.SERIES] and None not in counts
+        of_series = self._nameless[Level.SERIES] or self._repeated[Level.SERIES]
+        return not of_series and None not in counts
 
     def _absent(self, instances: Sequence[ListedInstance]) -> Iterator[str]:
         """What was asked for by name, and is not there."""

@@ -187,6 +187,8 @@ class _Delivers(RawPacs):
         ({"completed": 2, "failed": 0, "warning": 0}, Verdict.PARTIAL),
         ({"completed": 0, "failed": 3, "warning": 0, "status": 0xB000}, Verdict.FAILED),
         ({"completed": 0, "failed": 3, "warning": 0, "status": 0xA702}, Verdict.FAILED),
+        ({"completed": 3, "failed": 0, "warning": 0, "status": 0xB000}, Verdict.UNVERIFIED),
+        ({"completed": 3, "failed": 1, "warning": 0}, Verdict.UNVERIFIED),
         ({}, Verdict.UNVERIFIED),
     ],
 )
@@ -234,7 +236,7 @@ class _CountsMany(_Delivers):
     ("peer", "completed", "verdict", "words"),
     [
         (_CountsMany, 4, Verdict.DELIVERED, ""),
-        (_CountsMany, 3, Verdict.PARTIAL, "3 of 65540 instances went to OTHER"),
+        (_CountsMany, 3, Verdict.PARTIAL, "3 of 65,540 instances went to OTHER"),
         (_Delivers, 65_535, Verdict.UNVERIFIED, "counts 65,535 instances sent to OTHER where it"),
         (_Delivers, 4, Verdict.UNVERIFIED, "where it lists 3: its count proves nothing"),
     ],

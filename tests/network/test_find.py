@@ -207,6 +207,15 @@ def test_a_study_that_comes_twice_is_one(tmp_path: Path) -> None:
     assert not _remarks(found)
 
 
+def test_a_list_of_repeated_answers_may_lack_others(tmp_path: Path) -> None:
+    with _Scripted(_study(1), *[_study(2)] * 4) as pacs:
+        found = _find(pacs, tmp_path, Search(patient_id="*"))
+
+    assert [m.uid for m in _matches(found)] == ["1.2.1", "1.2.2"]
+    text = "Of 5 studies that the PACS listed, 3 repeat another one: others may be missing."
+    assert _remarks(found) == [Remark(text=text, incomplete=True)]
+
+
 def test_what_contradicts_a_key_is_left_out_aloud(tmp_path: Path) -> None:
     studies = [_study(1, modalities=b"CT"), _study(2, modalities=b"MR\\SR")]
 
