@@ -263,7 +263,7 @@ class _MindsNoHangUp(MovingPacs):
 def test_a_bug_of_ours_is_told_as_one_and_the_pacs_is_not_blamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down(self: InstanceStore, part: PartFile, values: dict[int, bytes]) -> Placed:
+    def break_down(self: InstanceStore, part: PartFile, *values: object) -> Placed:
         raise ZeroDivisionError
 
     monkeypatch.setattr(InstanceStore, "place", break_down)
