@@ -107,18 +107,9 @@ class OutputFolder:
                     raise
 
     @property
-    def killed(self) -> bool:
-        """True if an earlier run did not end by itself."""
-        return self._lock_file.left_behind
-
-    @property
-    def restarted(self) -> bool:
-        """True if the machine may have stopped during an earlier run."""
-        return self._lock_file.restarted
-
-    def sync_lock(self) -> None:
-        """Have on the disk that a run is here, before it names a file."""
-        self._lock_file.sync()
+    def lock(self) -> FolderLock:
+        """The lock of this run."""
+        return self._lock_file
 
     def close(self, *, finished: bool = True) -> None:
         """Give the folder back; nothing of ours stays in it that holds nothing.

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
@@ -28,7 +29,9 @@ from dicom_retrieve_tui.storage.journal_database import (
     set_aside,
     text,
 )
+from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.syncing import Syncer
 
 _T = TypeVar("_T")
 
@@ -36,6 +39,7 @@ UNFINISHED = "unfinished"
 """Stands where a verdict will stand."""
 _BATCH_S = 0.1
 """What was recorded less than this ago may be asked for again after a kill; it is on disk."""
+_HURRIED_S = 1.0
 DAMAGED_FOLDER = "damaged"
 _REPLACED_MAX = 3
 """A database that is damaged more often than this is not damaged by chance."""
@@ -50,10 +54,10 @@ _ENTRIES = (
     " digest, irregular FROM instances WHERE study_instance_uid = ? AND layout = ?"
 )
 """In the order of the fields of `Entry`."""
-_DOUBTFUL = "doubtful"
-"""In `folder`: the machine stopped during a run, so that what is not recorded may hold zeros."""
-_SET_DOUBTFUL = "INSERT OR REPLACE INTO folder VALUES (?, '1')"
-_IS_DOUBTFUL = "SELECT 1 FROM folder WHERE name = ?"
+_SET_KILLED = "INSERT OR IGNORE INTO folder VALUES (?, 'killed')"
+"""The boot of the machine in which a run was killed."""
+_IS_DOUBTFUL = "SELECT 1 FROM folder WHERE value = 'killed' AND (name = ? OR name <> ?)"
+"""The machine has stopped since a run was killed: what that run did not record may hold zeros."""
 _ENTRY = f"{_ENTRIES} AND sop_instance_uid = ?"
 SET_SYNCED = (
     "UPDATE instances SET synced = 1"
@@ -145,7 +149,9 @@ class Journal:
         planned: Collection[str] = (),
         permissions: Permissions = PRIVATE,
         *,
-        restarted: bool = False,
+        boot: str = UNKNOWN_BOOT,
+        killed_in: str = "",
+        hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Open or create it.
@@ -157,7 +163,10 @@ class Journal:
             planned: Study Instance UIDs that are to be retrieved; those that are never begun stay
                 on record as unfinished.
             permissions: Of the database, if it is made now.
-            restarted: The machine may have stopped during the last run.
+            boot: What tells this boot of the machine from any other.
+            killed_in: The boot in which an earlier run was killed; empty if none was.
+            hurried: True once the user waits for the end: what cannot be synced within a second
+                then is recorded as not synced.
             note: Reports a sentence to the user, from any thread.
 
         Raises:
@@ -167,7 +176,8 @@ class Journal:
         self._root = root
         self._layout = layout
         self._permissions = permissions
-        self._restarted = restarted
+        self._boot = boot
+        self._killed_in = killed_in
         self._note = note
         self._plans = deque((uid, True) for uid in planned)
         self._new_plans: list[tuple[str, bool]] = []
@@ -181,8 +191,10 @@ class Journal:
         self._told = False
         self._wake = threading.Event()
         self._closing = False
-        self._named: set[str] = set()
-        """Folders whose own names are synced."""
+        self._hurried = hurried
+        self._until_s: float | None = None
+        """When to sync no further, once the run is hurried; by the monotonic clock."""
+        self._syncer = Syncer(str(root), self._has_time)
         self._reading = threading.Lock()
         self._replaced = 0
         """How often the database was replaced while it was in use."""
@@ -214,11 +226,11 @@ class Journal:
         return database
 
     def _is_doubtful(self, database: sqlite3.Connection) -> bool:
-        """Record that the machine may have stopped, if so; return if it ever has."""
-        if self._restarted:
+        """Record that a run was killed, if one was; return if the machine has stopped since one."""
+        if self._killed_in:
             with database:
-                database.execute(_SET_DOUBTFUL, (_DOUBTFUL,))
-        return database.execute(_IS_DOUBTFUL, (_DOUBTFUL,)).fetchone() is not None
+                database.execute(_SET_KILLED, (self._killed_in,))
+        return database.execute(_IS_DOUBTFUL, (UNKNOWN_BOOT, self._boot)).fetchone() is not None
 
     def _set_aside(self, damage: JournalDamaged) -> None:
         """Make room for a new database.
@@ -323,6 +335,14 @@ class Journal:
         if not self._told:
             self.raise_failure()
 
+    def _has_time(self) -> bool:
+        """True while files may still be synced: those that are not are proven by their checksum."""
+        if not (self._closing and self._hurried()):
+            return True
+        if self._until_s is None:
+            self._until_s = monotonic() + _HURRIED_S
+        return monotonic() < self._until_s
+
     def _write(self) -> None:
         """Writer thread: commit a batch, sync its files, repeat until closed and empty."""
         try:
@@ -364,8 +384,10 @@ class Journal:
             self._forget_written()
             if last and not self._batch:
                 return True
-            _sync_files(self._root, self._batch.entries, self._named)
-            self._synced, self._batch = self._batch, _Batch()
+            left = self._syncer.sync([entry.path for entry in self._batch.entries])
+            entries = [entry for entry in self._batch.entries if entry.path not in left]
+            self._synced = _Batch(finished=self._batch.finished, entries=entries)
+            self._batch = _Batch()
             if not last:
                 self._wake.wait(_BATCH_S)
 
@@ -484,42 +506,3 @@ def _row(entry: Entry, layout: str) -> tuple[str | int, ...]:
 def _take(queue: deque[_T]) -> list[_T]:
     """All that is in the queue now."""
     return [queue.popleft() for _ in range(len(queue))]
-
-
-def _sync_files(root: Path, entries: list[Entry], named: set[str]) -> None:
-    """Have the operating system write files, and their names, to the disk.
-
-    Args:
-        named: Folders whose own names are there already; those that are synced now are added.
-    """
-    # Texts: making a `Path` of each would hold up the threads that receive.
-    paths = [f"{root}/{entry.path}" for entry in entries]
-    for path in paths:
-        _sync(path)
-    for folder in _folders_of(paths, str(root), named):
-        _sync(folder)
-
-
-def _folders_of(paths: list[str], root: str, named: set[str]) -> set[str]:
-    """The folders to sync, each once: those of `paths`, and those above a new one up to `root`."""
-    folders = set()
-    for path in paths:
-        folder = os.path.dirname(path)  # noqa: PTH120
-        folders.add(folder)
-        while folder != root and folder not in named:
-            named.add(folder)
-            folder = os.path.dirname(folder)  # noqa: PTH120
-            folders.add(folder)
-    return folders
-
-
-def _sync(path: str) -> None:
-    """Have the operating system write a file, or the names in a folder, to the disk."""
-    try:
-        fd = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # somebody took it away since; the next run will notice
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

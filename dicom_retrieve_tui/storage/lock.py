@@ -26,7 +26,7 @@ _NUMBER_S = 0.2
 
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_UNKNOWN = "unknown"
+UNKNOWN_BOOT = "unknown"
 _CONTENT_BYTES_MAX = 128
 
 
@@ -39,14 +39,12 @@ class FolderLock:
     def __init__(self, path: Path, fd: int, left_behind: bytes) -> None:
         self._path = path
         self._fd = fd
-        boot = _boot_id()
-        self.left_behind = bool(left_behind)
-        """True if an earlier run left its lock: it was killed, or the machine stopped."""
-        before = _boot_in(left_behind) if left_behind else boot
-        self.restarted = self.left_behind and (before != boot or boot == _UNKNOWN)
-        """True if the machine may have stopped since: what was not synced may hold zeros."""
+        self.boot = _boot_id()
+        """What tells this boot of the machine from any other."""
+        self.killed_in = _boot_in(left_behind) if left_behind else ""
+        """The boot in which an earlier run left its lock behind; empty if none did."""
         # Until the journal has recorded a restart, a kill must not make it look like none.
-        content = f"{os.getpid()}\n{before}\n".encode()
+        content = f"{os.getpid()}\n{self.killed_in or self.boot}\n".encode()
         os.pwrite(fd, content, 0)
         os.ftruncate(fd, len(content))
 
@@ -81,6 +79,11 @@ class FolderLock:
                 f"--output {path.parent.parent}: {_holder(fd)} is retrieving into this folder. "
                 "Wait for it to end, or choose another folder."
             ) from error
+
+    @property
+    def restarted(self) -> bool:
+        """True if the machine may have stopped during an earlier run."""
+        return bool(self.killed_in) and (self.killed_in != self.boot or self.boot == UNKNOWN_BOOT)
 
     def sync(self) -> None:
         """Write the lock file to the disk, where the file system can: no name goes before it."""
@@ -134,15 +137,14 @@ def _lines_of(content: bytes) -> list[str]:
 
 
 def _boot_in(content: bytes) -> str:
-    return _lines_of(content)[1] or _UNKNOWN
+    return _lines_of(content)[1] or UNKNOWN_BOOT
 
 
 def _boot_id() -> str:
-    """What tells this boot of the machine from any other."""
     try:
-        return _BOOT_ID.read_text("ascii").strip() or _UNKNOWN
+        return _BOOT_ID.read_text("ascii").strip() or UNKNOWN_BOOT
     except (OSError, ValueError):  # it is Linux's
-        return _UNKNOWN
+        return UNKNOWN_BOOT
 
 
 def _still_named(fd: int, path: Path) -> bool:

@@ -40,6 +40,7 @@ class InstanceStore:
         permissions: Permissions = PRIVATE,
         spare: Spare = DEFAULT_SPARE,
         *,
+        hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Take the folder.
@@ -50,6 +51,7 @@ class InstanceStore:
             planned: Study Instance UIDs of this run: what is never begun is recorded as such.
             permissions: Of every file and folder made there.
             spare: What of the disk stays free.
+            hurried: True once the user waits for the end: see `Journal`.
             note: Reports a sentence to the user.
 
         Raises:
@@ -58,6 +60,7 @@ class InstanceStore:
         self._root = root
         self._layout = layout
         self._permissions = permissions
+        self._hurried = hurried
         self._note = note
         self._planned = dict.fromkeys(planned)
         self._folder = OutputFolder(root, parse_layout(layout), permissions, spare)
@@ -67,9 +70,9 @@ class InstanceStore:
         self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
         """Elements that naming and recording an instance takes."""
         try:
-            if self._folder.restarted:
+            if self._folder.lock.restarted:
                 note(_RESTARTED)
-            if self._folder.restarted or self._journal_path.exists():
+            if self._folder.lock.restarted or self._journal_path.exists():
                 self._open_journal()
         except BaseException:
             self._folder.close()
@@ -279,14 +282,16 @@ class InstanceStore:
         """The journal, made with the first instance: a run that keeps nothing leaves nothing."""
         with self._opening:
             if self._journal is None:
-                self._folder.sync_lock()
+                self._folder.lock.sync()
                 self._journal = Journal(
                     self._journal_path,
                     self._root,
                     self._layout,
                     tuple(self._planned),
                     self._permissions,
-                    restarted=self._folder.restarted,
+                    boot=self._folder.lock.boot,
+                    killed_in=self._folder.lock.killed_in,
+                    hurried=self._hurried,
                     note=self._note,
                 )
             return self._journal

@@ -108,8 +108,10 @@ def _missed(looks: list[_Look], whole: frozenset[str]) -> list[Flawed]:
 def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:
     """What is wrong with a file, if anything is."""
     reason = ""
+    # A file that was not synced may be anything after a power cut; its size proves nothing.
+    unproven = bool(entry.digest) and not entry.synced
     try:
-        condition = inspect(root, entry, deep=deep)
+        condition = inspect(root, entry, deep=deep or unproven)
         if deep and condition is Condition.WHOLE and not entry.digest:
             _read_through(root / entry.path)
     except NotADirectoryError:  # a file stands where a folder of its path was

@@ -73,6 +73,7 @@ def open_session(
             planned,
             Permissions(settings.umask),
             settings.keep_free,
+            hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
         unused.callback(store.close)

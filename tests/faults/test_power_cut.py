@@ -166,6 +166,23 @@ def test_a_power_cut_is_not_forgotten_before_the_files_of_its_run_are_proven(
     assert (tmp_path / f"{_ZEROED}.dcm").read_bytes().endswith(_data_of(pacs))
 
 
+def test_what_a_kill_left_unrecorded_is_doubtful_once_the_machine_has_stopped(
+    tmp_path: Path,
+) -> None:
+    with RawPacs([*_sizeable(3), *instances(1, study="1.2.4", series="1.2.4.1")]) as pacs:
+        given = settings(pacs.port, tmp_path)
+        run(get_plan(), given)
+        _in_journal(tmp_path, f"{_FORGET} WHERE sop_instance_uid = '{_ZEROED}'")
+        _leave_lock(tmp_path, _this_boot(tmp_path))
+        run(get_plan("1.2.4"), given)
+        _zero_the_end(tmp_path / f"{_ZEROED}.dcm")
+        _in_journal(tmp_path, "UPDATE folder SET name = 'another boot'")
+        events = run(get_plan(), given)
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert (tmp_path / f"{_ZEROED}.dcm").read_bytes().endswith(_data_of(pacs))
+
+
 def test_a_lock_says_that_the_machine_stopped_until_the_journal_does(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("99999999\nanother boot\n")
     killed = FolderLock.acquire(tmp_path / "lock")
