@@ -71,13 +71,15 @@ class Command:
         """Command Field (0000,0100)."""
 
     def number(self, element: int) -> int | None:
-        """The value of a US element, or None if it is absent or not a number of 2 or 4 bytes."""
+        """The value of a US element; None if it is absent, or not a number of 16 bits.
+
+        Some write it with 32 bits.
+        """
         value = self._values.get(element)
-        if value is None:
+        if value is None or len(value) not in {2, 4}:
             return None
-        if len(value) == 2:
-            return int.from_bytes(value, "little")
-        return int.from_bytes(value, "little") if len(value) == 4 else None
+        number = int.from_bytes(value, "little")
+        return number if number <= 0xFFFF else None
 
     def text(self, element: int) -> str:
         """The value of a text or UID element without its padding; empty if it is absent."""
