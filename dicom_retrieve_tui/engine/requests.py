@@ -32,6 +32,8 @@ class Quirks:
     """It has ended a C-MOVE before everything had come."""
     takes_get: bool = False
     """It has answered a C-GET: if it aborts one, it is not for want of the service."""
+    counts_nothing: bool = False
+    """It does not count, in its answer to a C-GET that can bring nothing, what it would send."""
     aborts_get: bool = False
     """It has aborted a C-GET, and served the C-MOVE that came instead."""
     wider_in_vain: bool = False

@@ -231,7 +231,8 @@ class Study:
         elsewhere = self.plan.method is not Method.C_GET and not self.plan.listening
         workers = self.queue.idle_workers + 1
         listed = work.inventory.listed and not work.inventory.is_short  # the rest comes unlisted
-        if not (work.inventory.counted or self.plan.method is Method.C_GET):
+        countable = self.plan.method is Method.C_GET and not self.quirks.counts_nothing
+        if not (work.inventory.counted or countable):
             return None  # only a request for all of it tells how many there are
         if workers == 1 or elsewhere or not listed or self.quirks.rejects_lists:
             return None

@@ -39,6 +39,7 @@ _LISTS_MAX = 3
 """How often the PACS is asked for its list again, while it has more each time."""
 
 _MORE = frozenset({Doubt.MORE_FAILED, Doubt.MORE_ANNOUNCED})
+_UNASKED = _MORE | {Doubt.UNCORROBORATED}
 _LIST_AGAIN = _MORE | {Doubt.NO_LONGER_LISTED}
 _COUNT = frozenset({Doubt.BROKE_OFF, Doubt.NO_LONGER_LISTED, Doubt.UNCORROBORATED})
 """What helps against which doubt."""
@@ -397,9 +398,10 @@ class Transfer:
                 lists_left = lists_left - 1 if grew else 0
             elif doubt is Doubt.NO_LONGER_LISTED and work.confirmed:
                 work.retire()
-            elif doubt in _COUNT and not counted:
+            elif doubt in _COUNT and not (counted or self._quirks.counts_nothing):
                 counted = True
                 self._count()
+                self._quirks.counts_nothing = work.doubt is doubt is Doubt.UNCORROBORATED
             elif self._may_help_to_ask_again(doubt):
                 work.repeats_left -= 1
                 self._ask_for_selection(self._way)
@@ -410,7 +412,9 @@ class Transfer:
         """True if all of it is worth another request, which brings again what is here."""
         if not self._work.repeats_left:
             return False
-        return doubt is Doubt.BROKE_OFF or (doubt in _MORE and not self._asked_whole)
+        if doubt in _UNASKED:
+            return not self._asked_whole
+        return doubt is Doubt.BROKE_OFF
 
     @property
     def _way(self) -> Ask:
@@ -461,4 +465,4 @@ class Transfer:
             except PeerError as error:
                 if not error.mid_request:
                     raise
-                return
+                self._work.note_break(request, None)

@@ -77,6 +77,8 @@ class StudyWork:
         }
         """In what the data sets of instances depart from the standard, by SOP Instance UID."""
         self._left = len(self.expected - self.present)
+        self._proven_before = recalled.complete and not (self._left or recalled.gone)
+        """An earlier run found the study complete, and the list has not grown since."""
         self.arrivals = 0
         """Instances that were received whole, the same one twice counted twice."""
         self._watched: set[str] = set()
@@ -144,13 +146,14 @@ class StudyWork:
             confirmed = evidence.confirms(known)
             broke_off = evidence.broke_off and not (counted and evidence.answered)
             all_sent = evidence.ended_well >= known.keys() and not self.inventory.looks_capped
+            proven = self._proven_before or counted or confirmed
             doubts = (
                 (Doubt.STILL_ARRIVING, self.still_arriving),
                 (Doubt.MORE_FAILED, failed),
                 (Doubt.MORE_ANNOUNCED, more),
                 (Doubt.BROKE_OFF, broke_off and not confirmed),
                 (Doubt.NO_LONGER_LISTED, self.remembered),
-                (Doubt.UNCORROBORATED, not (counted or confirmed or all_sent)),
+                (Doubt.UNCORROBORATED, not (proven or all_sent)),
             )
             return next((doubt for doubt, holds in doubts if holds), None)
 

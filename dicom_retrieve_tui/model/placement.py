@@ -41,6 +41,8 @@ class Recalled:
     """In what the data sets of present instances depart from the standard, by SOP Instance UID."""
     missing: frozenset[str] = frozenset()
     """SOP Instance UIDs that an earlier run recorded as missing."""
+    complete: bool = False
+    """The last run that ended found the study complete."""
 
 
 NOTHING_RECALLED = Recalled()

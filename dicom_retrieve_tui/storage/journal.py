@@ -308,6 +308,11 @@ class Journal:
         found = self._query(Entry.from_row, _ENTRY, *key)
         return next((each for each in found if each.path == path), None)
 
+    def is_complete(self, study_instance_uid: str) -> bool:
+        """Return True if the last run that ended found the study complete."""
+        verdicts = self._query(lambda row: text(row[0]), _VERDICT, study_instance_uid)
+        return verdicts == [str(Verdict.COMPLETE)]
+
     def missing(self, study_instance_uid: str) -> frozenset[str]:
         """Return the SOP Instance UIDs of a study that earlier runs recorded as missing."""
         return frozenset(self._query(lambda row: text(row[0]), _MISSING, study_instance_uid))

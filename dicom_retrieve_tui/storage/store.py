@@ -175,10 +175,13 @@ class InstanceStore:
             for instance in inventory.instances:
                 if instance.sop_instance_uid not in known:
                     present.update(self._adopted(study_uid, instance))
-            missing = self._journal.missing(study_uid) if self._journal else frozenset()
-            irregular = {uid: phrase for uid, phrase in present.items() if phrase}
+            journal = self._journal
             return Recalled(
-                present=frozenset(present), irregular=irregular, gone=gone, missing=missing
+                present=frozenset(present),
+                irregular={uid: phrase for uid, phrase in present.items() if phrase},
+                gone=gone,
+                missing=journal.missing(study_uid) if journal else frozenset(),
+                complete=journal is not None and journal.is_complete(study_uid),
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()

@@ -1,0 +1,20 @@
+"""Whatever an archive lists, counts, says and breaks, a run ends well only with all on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.archive_soak import violation
+
+_SEEDS = 1_150  # some 2,000 runs
+_AT_ONCE = 50
+
+
+@pytest.mark.parametrize("first", range(0, _SEEDS, _AT_ONCE))
+def test_a_run_ends_well_exactly_if_all_that_can_be_had_is_on_disk(
+    first: int, tmp_path: Path
+) -> None:
+    for seed in range(first, first + _AT_ONCE):
+        wrong = violation(seed, tmp_path / str(seed))
+
+        assert wrong is None, f"seed {seed}: {wrong}"
