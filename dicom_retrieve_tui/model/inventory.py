@@ -104,9 +104,10 @@ class Inventory:
 
     @property
     def classes_known(self) -> bool:
-        """True if the PACS told the SOP class of all that it listed."""
-        told = bool(self.study_classes) or all(i.sop_class_uid for i in self.instances)
-        return self.listed and told
+        """True if the PACS told the SOP class of all that there is, as far as it says."""
+        if self.study_classes:
+            return self.listed
+        return self.listed and not self.is_short and all(i.sop_class_uid for i in self.instances)
 
     @property
     def sop_instance_uids(self) -> frozenset[str]:

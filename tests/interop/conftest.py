@@ -11,10 +11,11 @@ from tests.interop.orthanc import Orthanc
 from tests.interop.peers import MOVE_DESTINATIONS, STORESCP, Peer
 from tests.interop.process import free_port
 from tests.interop.programs import missing_programs, peers_required
+from tests.interop.tiny_pacs import TinyPacs, missing_package
 from tests.interop.tls_orthanc import TlsOrthanc
 from tests.peers.certificates import Authority, Issued
 
-_P = TypeVar("_P", Orthanc, Dcmqrscp)
+_P = TypeVar("_P", Orthanc, Dcmqrscp, TinyPacs)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,10 +30,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end, where it is read, that nothing was tried against a real peer."""
-    if not missing_programs():
+    missing = [*missing_programs(), *(["tiny-pacs"] if missing_package() else [])]
+    if not missing:
         return
     terminalreporter.section("NOT TESTED AGAINST REAL PEERS", sep="!", red=True, bold=True)
-    terminalreporter.write_line(f"missing: {', '.join(missing_programs())}")
+    terminalreporter.write_line(f"missing: {', '.join(missing)}")
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +68,35 @@ def _loaded(running: _P, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def tiny_pacs(
+    tmp_path_factory: pytest.TempPathFactory, move_ports: Mapping[str, int]
+) -> Iterator[TinyPacs]:
+    """A tiny-pacs with the studies of dcmqrscp, and many small ones."""
+    _require_tiny_pacs()
+    running = TinyPacs(tmp_path_factory.mktemp("tiny-pacs"), move_ports)
+    yield from _loaded(running, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def hasty_tiny_pacs(
+    tmp_path_factory: pytest.TempPathFactory, move_ports: Mapping[str, int]
+) -> Iterator[TinyPacs]:
+    """The same, with answers to C-FIND that overwrite each other."""
+    _require_tiny_pacs()
+    folder = tmp_path_factory.mktemp("hasty-tiny-pacs")
+    running = TinyPacs(folder, move_ports, answers_whole=False)
+    yield from _loaded(running, tmp_path_factory)
+
+
+def _require_tiny_pacs() -> None:
+    if not (reason := missing_package()):
+        return
+    if peers_required():
+        pytest.fail(f"DICOM_RETRIEVE_REQUIRE_PEERS=1, and {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,18 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
-from tests.runs import files_in, get_plan, run, settings, verdict_of
+from tests.peers.raw_pacs import (
+    Conversation,
+    Instance,
+    NoContext,
+    RawPacs,
+    Request,
+    instances,
+)
+from tests.runs import STUDY, files_in, get_plan, run, settings, verdict_of
 
 _OF_SERIES = 0x00201209
+_SR = "1.2.840.10008.5.1.4.1.1.88.22"
 
 _Match = dict[int, str]
 
@@ -101,3 +109,25 @@ def test_a_list_that_repeats_itself_is_not_believed(
     finished = verdict_of(events)
     assert finished.stored == 4 - keeps_back
     assert (finished.verdict is Verdict.COMPLETE) is (keeps_back == 0)
+
+
+class _HangsUpWithoutContext(_Repeats):
+    """Lists the last of four instances four times, and hangs up where it cannot send one."""
+
+    def __init__(self) -> None:
+        super().__init__([Instance(STUDY, "1.2.3.2", "1.2.3.2.1", _SR), *instances(3)])
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        try:
+            super().on_get(conversation, request)
+        except NoContext:
+            raise EOFError from None
+
+
+def test_classes_that_a_short_list_does_not_name_are_proposed(tmp_path: Path) -> None:
+    with _HangsUpWithoutContext() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert len(files_in(tmp_path)) == 4
+    assert len(pacs.retrievals) == 1
