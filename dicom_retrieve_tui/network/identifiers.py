@@ -29,6 +29,30 @@ _TEXT_CHARACTERS_MAX = 1024
 """More than any of the texts that we ask for may have; what goes beyond is cut."""
 
 _HEADER = struct.Struct("<HHL")
+_EXPLICIT_HEADER = struct.Struct("<HH2sH")
+_VRS = {
+    tags.SPECIFIC_CHARACTER_SET: b"CS",
+    tags.SOP_CLASS_UID: b"UI",
+    tags.SOP_INSTANCE_UID: b"UI",
+    tags.STUDY_DATE: b"DA",
+    tags.STUDY_TIME: b"TM",
+    tags.ACCESSION_NUMBER: b"SH",
+    tags.QUERY_RETRIEVE_LEVEL: b"CS",
+    tags.FAILED_SOP_INSTANCE_UID_LIST: b"UI",
+    tags.MODALITY: b"CS",
+    tags.MODALITIES_IN_STUDY: b"CS",
+    tags.SOP_CLASSES_IN_STUDY: b"UI",
+    tags.PATIENT_NAME: b"PN",
+    tags.PATIENT_BIRTH_DATE: b"DA",
+    tags.STUDY_INSTANCE_UID: b"UI",
+    tags.SERIES_INSTANCE_UID: b"UI",
+    tags.SERIES_NUMBER: b"IS",
+    tags.INSTANCE_NUMBER: b"IS",
+    tags.NUMBER_OF_STUDY_RELATED_SERIES: b"IS",
+    tags.NUMBER_OF_STUDY_RELATED_INSTANCES: b"IS",
+    tags.NUMBER_OF_SERIES_RELATED_INSTANCES: b"IS",
+}
+"""Of the keys that we send; all others are LO."""
 _ENCODINGS = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG)
 _FAILED_LIST = frozenset({tags.FAILED_SOP_INSTANCE_UID_LIST})
 _UID_TAGS = frozenset(
@@ -36,22 +60,37 @@ _UID_TAGS = frozenset(
 )
 
 
-def encode_identifier(level: Level, keys: Mapping[int, str]) -> bytes:
+def encode_identifier(
+    level: Level, keys: Mapping[int, str], transfer_syntax: str = IMPLICIT_VR_LITTLE_ENDIAN
+) -> bytes:
     """Encode the keys of a request, the level among them, in ascending order of their tags.
 
     An empty value is a return key; a UID with a value is a matching key. Texts are Latin-1 unless
     the keys say UTF-8.
+
+    Args:
+        transfer_syntax: Implicit VR Little Endian, as we propose it, or Explicit VR Little Endian.
     """
     elements = {**keys, tags.QUERY_RETRIEVE_LEVEL: str(level)}
     is_utf_8 = keys.get(tags.SPECIFIC_CHARACTER_SET) == SPECIFIC_CHARACTER_SET_UTF_8
     codec = "utf-8" if is_utf_8 else "latin-1"
-    return b"".join(_element(tag, elements[tag].encode(codec)) for tag in sorted(elements))
+    encode = _element if transfer_syntax == IMPLICIT_VR_LITTLE_ENDIAN else _explicit_element
+    return b"".join(encode(tag, elements[tag].encode(codec)) for tag in sorted(elements))
 
 
 def _element(tag: int, value: bytes) -> bytes:
-    padding = b"\0" if tag in _UID_TAGS else b" "
-    value += padding * (len(value) % 2)
+    value = _padded(tag, value)
     return _HEADER.pack(tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
+def _explicit_element(tag: int, value: bytes) -> bytes:
+    value = _padded(tag, value)
+    vr = _VRS.get(tag, b"LO")
+    return _EXPLICIT_HEADER.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+
+
+def _padded(tag: int, value: bytes) -> bytes:
+    return value + (b"\0" if tag in _UID_TAGS else b" ") * (len(value) % 2)
 
 
 def retrieve_keys(request: RetrieveRequest, patient_id: str | None) -> dict[int, str]:

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.implementation import (
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
+    NATIVE_SYNTAXES,
     TRANSFER_SYNTAXES,
     preferred_syntax,
 )
@@ -162,8 +163,8 @@ def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Con
         f" with transfer syntax {clean_text(syntax, _UID_CHARACTERS_MAX)}, but "
         f"{proposal.transfer_syntax} was proposed"
     )
-    if proposal.as_scp and syntax in TRANSFER_SYNTAXES:
-        return replace(context, transfer_syntax=syntax), f"{what}; instances may come in it."
+    if syntax in (TRANSFER_SYNTAXES if proposal.as_scp else NATIVE_SYNTAXES):
+        return replace(context, transfer_syntax=syntax), f"{what}; that is used."
     return None, f"{what}; it is ignored."
 
 

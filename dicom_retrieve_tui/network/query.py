@@ -77,7 +77,7 @@ def c_find(
     """
     seen: set[int] = set()
     message_id = association.next_message_id()
-    identifier = identifiers.encode_identifier(level, keys)
+    identifier = identifiers.encode_identifier(level, keys, context.transfer_syntax)
     activity = association.connection.activity
 
     def on_cancel() -> None:

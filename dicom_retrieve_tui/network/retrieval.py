@@ -126,7 +126,9 @@ class _Conversation:
             }
         )
         keys = identifiers.retrieve_keys(order.request, self._patient_id)
-        identifier = identifiers.encode_identifier(order.request.level, keys)
+        identifier = identifiers.encode_identifier(
+            order.request.level, keys, context.transfer_syntax
+        )
         association.connection.activity = order.activity
         answered_before = association.stream.received_commands
         try:

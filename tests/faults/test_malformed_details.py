@@ -79,6 +79,40 @@ def test_one_odd_answer_costs_no_other_context(answer: str, noted: str, tmp_path
     return events
 
 
+class _ReadsExplicit(Conversation):
+    """Reads identifiers in Explicit VR, and no others."""
+
+    def read_identifier(self, data: bytes) -> dict[int, bytes]:
+        found, at = {}, 0
+        while at < len(data):
+            group, number, vr, length = struct.unpack_from("<HH2sH", data, at)
+            assert vr.isalpha()
+            found[group << 16 | number] = data[at + 8 : at + 8 + length]
+            at += 8 + length
+        return found
+
+
+class _AcceptsExplicit(RawPacs):
+    """Accepts all contexts in Explicit VR, those of its services included."""
+
+    def on_association(self, conversation: Conversation) -> None:
+        super().on_association(_ReadsExplicit(conversation.sock))
+
+    def on_associate(self, conversation: Conversation) -> None:
+        explicit = _item(0x40, wire.EXPLICIT.encode())
+        proposed = conversation.contexts
+        conversation.accept(instead={each: _answer(each, explicit) for each in proposed})
+
+
+@fault(74, user_reads="with transfer syntax 1.2.840.10008.1.2.1, but")
+def test_a_query_context_in_explicit_vr_is_used(tmp_path: Path) -> Told:
+    with _AcceptsExplicit() as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    return events
+
+
 class _ProposesNoSyntax(MovingPacs):
     """Proposes a context without a transfer syntax beside the one that it sends in."""
 

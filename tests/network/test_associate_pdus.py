@@ -212,11 +212,11 @@ def test_of_a_storage_context_the_syntax_that_the_peer_names_holds() -> None:
     acceptance = decode_acceptance(_acceptance(other), _PROPOSED)
 
     assert acceptance.contexts == (Context(1, "1.2.3", "1.2.840.10008.1.2.1"),)
-    assert "instances may come in it" in acceptance.oddities[0]
+    assert "that is used" in acceptance.oddities[0]
 
 
-def test_of_a_query_context_no_other_syntax_will_do() -> None:
-    other = b"\x21\0\0\x19\3\0\0\0\x40\0\0\x11" + b"1.2.840.10008.1.2"
+def test_of_a_query_context_no_compressed_syntax_will_do() -> None:
+    other = b"\x21\0\0\x1e\3\0\0\0\x40\0\0\x16" + b"1.2.840.10008.1.2.4.50"
 
     acceptance = decode_acceptance(_acceptance(other), _PROPOSED)
 

@@ -156,8 +156,12 @@ class Conversation:
         context_id, command = self._read_part()
         request = Request(context_id, wire.read_elements(command))
         if request.number(0x0800) != 0x0101:
-            request.identifier = wire.read_elements(self._read_part()[1])
+            request.identifier = self.read_identifier(self._read_part()[1])
         return request
+
+    def read_identifier(self, data: bytes) -> dict[int, bytes]:
+        """The keys of a request."""
+        return wire.read_elements(data)
 
     def _read_part(self) -> tuple[int, bytes]:
         """Fragments up to the last one."""

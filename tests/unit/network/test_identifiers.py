@@ -5,7 +5,13 @@ import struct
 import pytest
 
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.network.identifiers import decode_identifier, failed_sop_instance_uids
+from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.sop_classes import EXPLICIT_VR_LITTLE_ENDIAN, NATIVE_SYNTAXES
+from dicom_retrieve_tui.network.identifiers import (
+    decode_identifier,
+    encode_identifier,
+    failed_sop_instance_uids,
+)
 
 _WANTED = frozenset({tags.STUDY_INSTANCE_UID, tags.SERIES_INSTANCE_UID, tags.MODALITY})
 _VALUES = {
@@ -52,6 +58,17 @@ _ODDITIES = {
 @pytest.mark.parametrize("oddity", _ODDITIES)
 def test_what_can_be_read_is_read(oddity: str) -> None:
     assert decode_identifier(_ODDITIES[oddity], _WANTED) == _VALUES
+
+
+@pytest.mark.parametrize("transfer_syntax", NATIVE_SYNTAXES)
+def test_what_we_write_is_what_we_read(transfer_syntax: str) -> None:
+    keys = {tag: value for tag, value in _VALUES.items() if tag in _WANTED}
+
+    data = encode_identifier(Level.SERIES, keys, transfer_syntax)
+
+    read = decode_identifier(data, _WANTED | {tags.QUERY_RETRIEVE_LEVEL})
+    assert read == keys | {tags.QUERY_RETRIEVE_LEVEL: "SERIES"}
+    assert (b"\x20\0\r\0UI" in data) is (transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xff", b"\xff" * 40, b"\0" * 40])
