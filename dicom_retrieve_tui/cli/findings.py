@@ -100,7 +100,7 @@ def _files(of: StudyFindings | Tally) -> str:
 
 def _where(flawed: Flawed) -> str:
     if flawed.path is None:
-        return "never came"
+        return flawed.reason or "never came"
     elsewhere = "whole elsewhere" if flawed.whole_elsewhere else ""
     said = "; ".join(each for each in (flawed.reason, elsewhere) if each)
     return f"{flawed.path} ({said})" if said else flawed.path
@@ -165,6 +165,7 @@ def _file_record(flawed: Flawed) -> dict[str, object]:
         "sop_instance_uid": flawed.sop_instance_uid,
         "path": flawed.path,
         **({"whole_elsewhere": True} if flawed.whole_elsewhere else {}),
+        **({"reason": flawed.reason} if flawed.reason else {}),
     }
 
 

@@ -187,6 +187,9 @@ class _Arrival:
         except DiskFailed as error:
             desk.disk_failure = error
             raise
+        except InstanceUnfit as error:
+            desk.note_refusal(offer, work, str(error), error.status)
+            raise
 
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Pass what came on to the part; see `ports.Incoming`."""
@@ -207,6 +210,9 @@ class _Arrival:
         except DiskFailed as error:
             desk.disk_failure = error
             raise
+        except InstanceUnfit as error:
+            desk.note_refusal(offer, work, str(error), error.status)
+            raise
         finally:
             work.end_naming()
 
@@ -216,7 +222,7 @@ class _Arrival:
         placed = desk.store.place(self._part, identity.values, identity.irregular)
         study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
         if placed.placement is Placement.SET_ASIDE:
-            work.conflicts.add(sop_uid)
+            work.conflicts[sop_uid] = placed.owner if placed.owner != study_uid else ""
             desk.emit(
                 InstanceSetAside(
                     study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.status import (
     describe_status,
     meaning_of,
 )
+from dicom_retrieve_tui.model.text import quoted
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _NOT_THE_DESTINATION = frozenset(
@@ -226,13 +227,23 @@ def _unexplained(work: StudyWork, ending: Ending) -> str:
     if work.conflicts:
         return (
             f"{len(work.conflicts)} came with other content than the file that was there; "
-            "both are kept."
+            f"both are kept.{_rivalry(work)}"
         )
     if ending.final is not None and ending.final.status == SUCCESS:
         return (
             "The PACS reports success (status 0x0000), but did not send everything that it lists."
         )
     return "The PACS did not send everything that it lists."
+
+
+def _rivalry(work: StudyWork) -> str:
+    """That another study has the same SOP Instance UIDs, in a sentence; empty if none has."""
+    if not (owners := set(work.conflicts.values()) - {""}):
+        return ""
+    return (
+        f" The file is of study {quoted(min(owners))}, which has the same SOP Instance UIDs: "
+        "--hierarchical keeps both studies."
+    )
 
 
 def _judge_unlisted(work: StudyWork, ending: Ending) -> StudyFinished:

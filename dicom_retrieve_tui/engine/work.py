@@ -47,7 +47,9 @@ class StudyWork:
         self._narrowed = selection.instances_by_series
         self.expected = inventory.sop_instance_uids
         """SOP Instance UIDs that the PACS lists."""
-        self.conflicts: set[str] = set()
+        self.conflicts: dict[str, str] = {}
+        """SOP Instance UIDs of what was set aside, with the study of the file that has the name;
+        empty if that is this study or unknown."""
         self.unfit: dict[str, list[str]] = {}
         """Why an instance was refused for what it is, each time that it came."""
         self.broke_at: dict[str, int] = {}

@@ -23,7 +23,7 @@ class Flawed:
     path: str | None
     """Where its file should be, relative to the output folder; None if it never came."""
     reason: str = ""
-    """What the operating system says, if it does not let us look."""
+    """Why, if that is known: what the operating system says, or what became of the instance."""
     whole_elsewhere: bool = False
     """True of a copy: the instance itself is there and whole, under another layout."""
 

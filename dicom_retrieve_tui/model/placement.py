@@ -26,6 +26,8 @@ class Placed:
     """Size of the file that stands there now; of what was set aside, nobody asks."""
     checksum: str = ""
     """Checksum of that file; empty for what was set aside."""
+    owner: str = ""
+    """Of what was set aside: Study Instance UID of the file that has the name, if it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

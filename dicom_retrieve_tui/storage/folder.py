@@ -20,15 +20,17 @@ from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.storage.checksum import checksum_of
+from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
-from dicom_retrieve_tui.storage.part_file import PartFile, disk_failed
+from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.reserve import Reserve
-from dicom_retrieve_tui.storage.verification import is_torn
+from dicom_retrieve_tui.storage.verification import is_torn, study_of
 
 PRIVATE_FOLDER = ".dicom-retrieve"
+CONFLICTS = "conflicts"
 _COMPARE_BYTES = 1 << 18
 _DAMAGED_MAX = 100
 """Damaged instances kept in a run, so that a PACS that sends garbage fills no disk."""
@@ -63,7 +65,7 @@ class OutputFolder:
         self._permissions = permissions
         self._reserve = Reserve(root, spare)
         self._parts = root / PRIVATE_FOLDER / "parts"
-        self._conflicts = root / PRIVATE_FOLDER / "conflicts"
+        self._conflicts = root / PRIVATE_FOLDER / CONFLICTS
         self._damaged = root / PRIVATE_FOLDER / DAMAGED_FOLDER
         self._numbers = itertools.count(1)
         self._known: set[str] = set()
@@ -173,7 +175,8 @@ class OutputFolder:
                     checksum = checksum_of(final)  # its file meta may be another program's
                     return Placed(Placement.SAME, relative, size_bytes, checksum)
                 if not self._may_replace(relative, is_doubtful):
-                    return Placed(Placement.SET_ASIDE, self._set_aside(part, Path(final).name))
+                    aside = self._set_aside(part, Path(final).name)
+                    return Placed(Placement.SET_ASIDE, aside, owner=_owner_of(Path(final)))
                 self.set_damaged_aside(relative)
             part.moved = True
             if self._kept_damaged:
@@ -293,6 +296,14 @@ def _remove_emptied(*folders: Path) -> None:
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def _owner_of(path: Path) -> str:
+    """Study Instance UID of the file that has a name; empty if it cannot be told."""
+    try:
+        return study_of(path) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _size_of_same(part: str, other: str) -> int | None:

@@ -16,9 +16,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self, TypeVar
 
-from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.journalled import StudyEntry
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.disk_errors import journal_failed
 from dicom_retrieve_tui.storage.journal_database import (
     JournalDamaged,
     connect,
@@ -212,6 +213,13 @@ class Journal:
         except JournalDamaged as damage:
             self._set_aside(damage)
             self._reader = self._open()
+        try:
+            # Here, because whoever opens the journal can be told that it fails.
+            with explained(self._path):
+                self._writing = connect(self._path)
+        except BaseException:
+            self._reader.close()
+            raise
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
 
@@ -353,22 +361,18 @@ class Journal:
         try:
             self._write_batches()
         except (OSError, sqlite3.Error, ConfigError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self._failure = DiskFailed(
-                f"Cannot keep the journal {self._path}: {reason.lower()}. What is finished is "
-                "kept; make room and run the same command again.",
-                path=str(self._path),
-            )
+            self._failure = journal_failed(error, self._path, "keep")
         except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
             self._failure = error
 
     def _write_batches(self) -> None:
-        finished = False
-        while not finished:
+        replaced, database = 0, self._writing
+        while True:
+            with contextlib.closing(database):
+                if self._write_to(database, replaced):
+                    return
             with self._reading:
                 replaced, database = self._replaced, connect(self._path)
-            with contextlib.closing(database):
-                finished = self._write_to(database, replaced)
 
     def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
         """Write until closed and empty; False if the database has been replaced meanwhile."""

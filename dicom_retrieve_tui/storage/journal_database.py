@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.storage.disk_errors import reason_of
 from dicom_retrieve_tui.storage.permissions import Permissions
 
 SCHEMA_VERSION = 2
@@ -143,14 +144,26 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.ProgrammingError, UnicodeEncodeError):
         raise  # what we write is not damage
-    except (OSError, ValueError, sqlite3.Error) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower()
+    except (OSError, ValueError, sqlite3.Error) as found:
+        error = _cause(found, path)
+        reason = reason_of(error)
         if _is_damage(error):
             raise JournalDamaged(path, reason) from error
         raise ConfigError(
             f"The journal {path} cannot be read ({reason}). Move it away to start without it: what "
             "it lists is then retrieved again and compared."
         ) from error
+
+
+def _cause(error: Exception, path: Path) -> Exception:
+    """Return why SQLite cannot open a file, which it does not say itself."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CANTOPEN:
+        return error
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    except OSError as cause:
+        return cause
+    return error
 
 
 def _is_damage(error: Exception) -> bool:

@@ -8,16 +8,16 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from zlib import crc32
 
-from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.text import quoted
 from dicom_retrieve_tui.model.walked import Walked
 from dicom_retrieve_tui.storage.checksum import checksum_text
+from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.reserve import Reserve
@@ -190,13 +190,3 @@ def _first_bytes(pieces: Sequence[memoryview]) -> bytes:
         if len(first) == WINDOW_BYTES:
             break
     return first
-
-
-def disk_failed(error: OSError, path: str, doing: str) -> DiskFailed:
-    """Name a failure of the disk in words."""
-    reason = (error.strerror or str(error)).lower()
-    return DiskFailed(
-        f"Cannot {doing} in {Path(path).parent}: {reason}. "
-        "Make room or choose another --output; what is finished is kept.",
-        path=path,
-    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.spare import Spare
 from dicom_retrieve_tui.model.wording import size_text
+from dicom_retrieve_tui.storage.disk_errors import disk_failed
 
 _LOOK_EVERY_BYTES = 1 << 26
 """Others write to the disk, too; asking the operating system for each piece would show."""
@@ -37,11 +38,8 @@ class Reserve:
         try:
             disk = shutil.disk_usage(self._root)
         except OSError as error:
-            raise DiskFailed(
-                f"Cannot look how much is free in {self._root}: {(error.strerror or '').lower()}. "
-                "Make room or choose another --output; what is finished is kept.",
-                path=str(self._root),
-            ) from error
+            doing = "look how much is free"
+            raise disk_failed(error, f"{self._root}/parts", doing) from error
         kept = self._spare.of(disk.total)
         if kept and disk.free - kept < size_bytes:
             raise DiskFailed(

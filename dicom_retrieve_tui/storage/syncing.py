@@ -10,9 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+from dicom_retrieve_tui.storage.disk_errors import is_passing
+
 _SLOW_S = 0.005
 """For one file, on average; below it, further threads would only take time from the transfer."""
 _THREADS_MAX = 32
+_DESCRIPTOR_S = 10.0
 
 
 class Syncer:
@@ -105,10 +108,26 @@ def _sync_at_once(left: deque[str], goes_on: Callable[[], bool]) -> None:
 def _sync(path: str) -> None:
     """Have the operating system write a file, or the names in a folder, to the disk."""
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = _open(path)
     except FileNotFoundError:
         return  # somebody took it away since; the next run will notice
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _open(path: str) -> int:
+    """Open a file; wait for a descriptor where other threads have all of them.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
+    while True:
+        try:
+            return os.open(path, os.O_RDONLY)
+        except OSError as error:
+            if not is_passing(error) or monotonic() > until_s:
+                raise
+        pause.wait(_DESCRIPTOR_S / 200)

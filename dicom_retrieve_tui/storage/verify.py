@@ -1,5 +1,6 @@
 """Is everything that was retrieved into a folder still there, and whole? Offline, and read-only."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.journal_reader import JournalReader, Recorded
 from dicom_retrieve_tui.storage.store import JOURNAL
@@ -19,6 +20,9 @@ _FLAWS = {
     Condition.DAMAGED: Flaw.DAMAGED,
     Condition.CHANGED: Flaw.DAMAGED,
 }
+_OTHER_CONTENT = (
+    f"came with other content than the file of that name; kept in {PRIVATE_FOLDER}/{CONFLICTS}"
+)
 _REASONS = {Condition.CHANGED: "its content is not what was received"}
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 
@@ -39,7 +43,17 @@ def verify_folder(root: Path, *, deep: bool) -> Iterator[StudyFindings]:
             damaged.
     """
     reader = JournalReader(_journal_of(root))
-    return (_look_at(root, study, deep=deep) for study in reader.studies())
+    aside = _set_aside(root)
+    return (_look_at(root, study, aside, deep=deep) for study in reader.studies())
+
+
+def _set_aside(root: Path) -> frozenset[str]:
+    """SOP Instance UIDs in the names of files that were kept beside others, where layouts do so."""
+    try:
+        names = os.listdir(root / PRIVATE_FOLDER / CONFLICTS)  # noqa: PTH208 - names alone
+    except OSError:
+        return frozenset()
+    return frozenset(name.rpartition(".")[0].removesuffix(".dcm") for name in names)
 
 
 def _journal_of(root: Path) -> Path:
@@ -59,7 +73,7 @@ def _journal_of(root: Path) -> Path:
     )
 
 
-def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
+def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) -> StudyFindings:
     looks = [
         [(entry, _flaw_of(root, entry, deep=deep)) for entry in entries]
         for entries in study.layouts
@@ -74,7 +88,12 @@ def _look_at(root: Path, study: Recorded, *, deep: bool) -> StudyFindings:
     known = {entry.sop_instance_uid for entry in study.entries}
     # What came after the study's last verdict is no longer missing, although the verdict says so.
     flawed += [
-        Flawed(sop_instance_uid=uid, flaw=Flaw.MISSING, path=None)
+        Flawed(
+            sop_instance_uid=uid,
+            flaw=Flaw.MISSING,
+            path=None,
+            reason=_OTHER_CONTENT if uid in aside else "",
+        )
         for uid in study.missing
         if uid not in known
     ]

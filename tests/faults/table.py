@@ -64,6 +64,8 @@ TITLES = {
     67: "Zeros in a file after a power cut",
     68: "A damaged journal",
     69: "A disk that takes long to sync",
+    71: "The same SOP Instance UIDs in two studies",
+    72: "No file descriptor is left",
     74: "A presentation context that is answered in a way that was not proposed",
     75: "Foreign elements in a command set",
     76: "A match without an identifier, or with one that cannot be read",

@@ -108,7 +108,7 @@ def _on_its_own_disk(options: str, tmp_path: Path) -> tuple[list[str], Path, Pat
 
 @needs_mount
 @pytest.mark.parametrize("options", ["size=1m", "nr_inodes=10"], ids=["bytes", "names"])
-@fault(39, user_reads="no space left on device. Make room or choose another --output; what is")
+@fault(39, user_reads="no space left on device. Make room or choose another --output. What is")
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path: Path, options: str) -> str:
     wrapper, disk, kept = _on_its_own_disk(options, tmp_path)
     with _Records(_sized([200_000] * 10)) as pacs:
@@ -162,7 +162,7 @@ def _files_of_at_most(size_bytes: int) -> list[str]:
     return ["prlimit", f"--fsize={size_bytes}"]
 
 
-@fault(39, user_reads="file too large. Make room or choose another --output")
+@fault(39, user_reads="file too large. Choose an --output whose file system and limits")
 def test_an_instance_that_may_not_be_so_large_ends_the_run(tmp_path: Path) -> str:
     with _Records(_sized([1000, 90_000, 300_000, 1000])) as pacs:
         result = retrieve(*c_get(pacs, tmp_path), wrapper=_files_of_at_most(200_000))
@@ -192,7 +192,7 @@ def test_a_folder_that_is_not_ours_is_told_before_anything_is_sent(tmp_path: Pat
 
 
 @pytest.mark.parametrize("folder", [".", ".dicom-retrieve/parts"], ids=["final", "parts"])
-@fault(39, user_reads="permission denied. Make room or choose another --output; what is finished")
+@fault(39, user_reads="permission denied. Make the folder writable or choose another --output.")
 def test_a_folder_that_is_closed_during_the_run_ends_it(tmp_path: Path, folder: str) -> str:
     closed = tmp_path / "out" / folder
     with _Records(instances(5)) as pacs:
@@ -205,7 +205,9 @@ def test_a_folder_that_is_closed_during_the_run_ends_it(tmp_path: Path, folder: 
     return result.stdout
 
 
-@fault(39, user_reads="no such file or directory. Make room or choose another --output")
+@fault(
+    39, user_reads="no such file or directory. Check that the folder and its disk are still there"
+)
 def test_a_folder_that_is_deleted_during_the_run_ends_it(tmp_path: Path) -> str:
     output = tmp_path / "out"
     with _Records(instances(5)) as pacs:
@@ -236,7 +238,9 @@ class _LosesTheFolder(MovingPacs):
         return self.statuses
 
 
-@fault(39, user_reads="no such file or directory. Make room or choose another --output")
+@fault(
+    39, user_reads="no such file or directory. Check that the folder and its disk are still there"
+)
 def test_a_disk_that_fails_during_a_c_move_ends_the_run_likewise(tmp_path: Path) -> Told:
     with _LosesTheFolder(instances(5)) as pacs:
         pacs.parts = tmp_path / ".dicom-retrieve" / "parts"

@@ -1,0 +1,81 @@
+"""What the operating system refuses, in words, with the next step that fits."""
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, StoreError
+
+_OUT_OF_RESOURCES = 0xA700
+"""Source: PS3.4 Table B.2-1."""
+_NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
+_KEPT = "What is finished is kept."
+
+_FULL = "Make room or choose another --output."
+_FORBIDDEN = "Make the folder writable or choose another --output."
+_LOST = "Check that the folder and its disk are still there, or choose another --output."
+_NEXT_STEPS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: "Make room, have the quota raised, or choose another --output.",
+    errno.EFBIG: "Choose an --output whose file system and limits (ulimit -f) allow larger files.",
+    errno.EROFS: _FORBIDDEN,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EIO: "The disk may be failing: check it, or choose another --output.",
+    errno.ENOENT: _LOST,
+    errno.ENOTDIR: _LOST,
+    errno.ESTALE: _LOST,
+    errno.ENODEV: _LOST,
+    errno.ENXIO: _LOST,
+    errno.ENOTCONN: _LOST,
+    errno.EHOSTDOWN: _LOST,
+    errno.ETIMEDOUT: _LOST,
+    errno.ENAMETOOLONG: "Choose a shorter --layout or --output.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n), or lower --parallel.",
+    errno.ENFILE: "Close other programs or raise the system's limit of open files.",
+}
+_NEXT_STEPS_OF_SQLITE = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: "Make room, check the disk, or choose another --output.",
+    sqlite3.SQLITE_READONLY: _FORBIDDEN,
+    sqlite3.SQLITE_CANTOPEN: _LOST,
+}
+"""By primary result code."""
+_OTHERWISE = "Choose another --output."
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what the operating system, or SQLite, says."""
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def next_step(error: BaseException) -> str:
+    """Return what helps."""
+    if isinstance(error, sqlite3.Error):
+        return _NEXT_STEPS_OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _OTHERWISE)
+    return _NEXT_STEPS.get(getattr(error, "errno", None) or 0, _OTHERWISE)
+
+
+def is_passing(error: BaseException) -> bool:
+    """True of what is over when other work is done: no file descriptor was left."""
+    return getattr(error, "errno", None) in _NO_DESCRIPTOR
+
+
+def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
+    """Return the error of an instance that could not be written.
+
+    Without a file descriptor, that instance alone is refused: others in transfer free theirs.
+    """
+    said = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
+    if is_passing(error):
+        return InstanceUnfit(said, status=_OUT_OF_RESOURCES)
+    return DiskFailed(f"{said} {_KEPT}", path=path)
+
+
+def journal_failed(error: Exception, path: Path, doing: str) -> StoreError:
+    """Return the error of a journal that cannot be made or written."""
+    cause = (error.__cause__ or error) if isinstance(error, ConfigError) else error
+    said = f"Cannot {doing} the journal {path}: {reason_of(cause)}. {next_step(cause)}"
+    if is_passing(cause):
+        return InstanceUnfit(said, status=_OUT_OF_RESOURCES)
+    return DiskFailed(f"{said} {_KEPT}", path=str(path))
