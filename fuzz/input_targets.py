@@ -9,8 +9,11 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import Endpoint, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.list_cells import cell_dates
+from dicom_retrieve_tui.model.list_text import list_text
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_paste import read_paste
+from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _NAME_BYTES_MAX = 255
@@ -25,6 +28,33 @@ def uid_lists(data: bytes) -> None:
         assert str(error)
         return
     _assert_sound(found.uids)
+
+
+def list_files(data: bytes) -> None:
+    """A file, whatever its encoding, gives sound UIDs and numbers, or words that can be printed."""
+    for key in (Column.STUDY, Column.ACCESSION, Column.PATIENT):
+        try:
+            found = parse_uid_list(list_text(data), key=key)
+        except ConfigError as error:
+            assert str(error)
+            continue
+        _assert_sound(found.uids)
+        for lookup in found.lookups:
+            assert lookup.accession_number or lookup.patient_id
+            assert lookup.search.selective
+        for words in (*found.bad, *found.notes):
+            words.encode()
+
+
+def dates(data: bytes) -> None:
+    """A cell is a range of days that ends behind its begin, or is refused in words."""
+    try:
+        found = cell_dates(data.decode("utf-8", "replace"))
+    except ConfigError as error:
+        assert str(error)
+        return
+    assert found.first or found.last
+    assert not (found.first and found.last) or found.first <= found.last
 
 
 def pastes(data: bytes) -> None:

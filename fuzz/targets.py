@@ -17,6 +17,8 @@ TARGETS: Mapping[str, Target] = {
         network_targets.data_sets,
         network_targets.texts,
         input_targets.uid_lists,
+        input_targets.list_files,
+        input_targets.dates,
         input_targets.pastes,
         input_targets.profiles,
         input_targets.addresses,

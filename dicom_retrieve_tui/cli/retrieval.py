@@ -70,4 +70,9 @@ def _opens_application(args: argparse.Namespace) -> bool:
 def _read_stdin(around: Surroundings) -> str:
     if around.stdin.isatty():
         around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
-    return read_at_most(around.stdin, LIST_MAX_BYTES).removeprefix("\ufeff")
+    buffer = getattr(around.stdin, "buffer", None)
+    if buffer is None:
+        return read_at_most(around.stdin, LIST_MAX_BYTES)
+    from dicom_retrieve_tui.model.list_text import list_text  # noqa: PLC0415 - most name UIDs
+
+    return list_text(read_at_most(buffer, LIST_MAX_BYTES))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.bounds import LIST_MAX_BYTES, read_at_most
+from dicom_retrieve_tui.model.list_text import list_text
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
-from dicom_retrieve_tui.model.uid_table import Column
+from dicom_retrieve_tui.model.uid_list import parse_uid_list
+from dicom_retrieve_tui.model.uid_table import Column, NoSuchColumn
 from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
 
 _UID_FLAGS = {
@@ -113,6 +114,9 @@ def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[]
     try:
         text = read_stdin() if name == _STDIN else _read(Path(name))
         found = parse_uid_list(text, column, _LISTS[flag][1])
+    except NoSuchColumn as error:
+        advice = "" if column else "; name one of them by --column"
+        raise ConfigError(f"{flag} {name}: {error}{advice}.") from error
     except ConfigError as error:
         message = str(error)
         ending = "" if "\n" in message or message.endswith(".") else "."

@@ -5,12 +5,14 @@ is meant, and they are named. A patient stands for all studies. Only what is equ
 counts: an archive that finds `p1` for `P1` has found somebody else. No patient ID is shown. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.errors import OperationFailed
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.search import Found, Match, Remark
+from dicom_retrieve_tui.model.search_rules import any_fits
 from dicom_retrieve_tui.model.selection import Owner, Selection
 from dicom_retrieve_tui.model.text import parts_of
 from dicom_retrieve_tui.model.uids import uid_fault
@@ -37,9 +39,10 @@ class LookedUp:
             return
         matches = [each for each in answer if isinstance(each, Match)]
         meant = [each for each in matches if _is_meant(lookup, each)]
-        uids = [each.study_instance_uid for each in meant]
+        uids = list(dict.fromkeys(each.study_instance_uid for each in meant))
         doubts = [each.text for each in answer if isinstance(each, Remark) and each.incomplete]
-        if broken := [uid for uid in uids if uid_fault(uid)]:
+        named = [*uids, *(each.series_instance_uid for each in meant if lookup.series_description)]
+        if broken := [uid for uid in named if uid_fault(uid)]:
             # A PACS that answers * would otherwise be asked for all that it has.
             self._fault(lookup, f"the PACS answers {some_of(broken)!r} where a UID was due")
         elif not uids and doubts:
@@ -58,9 +61,7 @@ class LookedUp:
         elif len(uids) > 1 and lookup.series_instance_uid:
             self._fault(lookup, f"a series is named, and the patient has {len(uids)} studies")
         else:
-            part = (lookup.series_instance_uid, lookup.sop_instance_uid)
-            owner = _owner(lookup, meant)
-            self.selections += [replace(Selection.of(uid, *part), owner=owner) for uid in uids]
+            self.selections += _selected(lookup, meant)
             if doubts:
                 self._fault(lookup, f"there may be more studies with {lookup.subject}")
 
@@ -68,8 +69,26 @@ class LookedUp:
         self.faults.append(f"line {lookup.line}: {text}")
 
 
+def _selected(lookup: Lookup, meant: Sequence[Match]) -> Iterator[Selection]:
+    """Yield what is to be retrieved: studies, or those of their series that fit."""
+    owner = _owner(lookup, meant)
+    if lookup.series_description:
+        for each in meant:
+            part = Selection.of(each.study_instance_uid, each.series_instance_uid)
+            yield replace(part, owner=owner)
+        return
+    for uid in dict.fromkeys(each.study_instance_uid for each in meant):
+        part = Selection.of(uid, lookup.series_instance_uid, lookup.sop_instance_uid)
+        yield replace(part, owner=owner)
+
+
 def _is_meant(lookup: Lookup, found: Match) -> bool:
-    """Return True for a study that returns the keys of the line, to the letter."""
+    """Return True for what returns the keys of the line, to the letter, and fits the others."""
+    description = lookup.series_description
+    if description and not any_fits(description, (found.series_description.strip(),)):
+        return False
+    if found.level is Level.STUDY and not set(lookup.modalities) <= set(found.modalities):
+        return False
     return all(
         not asked or asked in {told.strip(), *parts_of(told)}
         for asked, told in (

@@ -1,31 +1,54 @@
 """Lists of studies as people have them: one a line, or a table with a heading.
 
-A list was made for us, so a bad line in it is a slip, and nothing is retrieved before it is mended.
-A table was made for something else: its bad rows are named, and the rest is retrieved. Pure.
+A bad line or row is named and costs no other. Columns are criteria: what stands in a row is
+combined with AND. Pure.
 """
 
-import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.list_cells import (
+    cell_text,
+    is_sheet_error,
+    spoilt_number,
+    spoilt_uid,
+    uid_text,
+)
+from dicom_retrieve_tui.model.list_text import readable
 from dicom_retrieve_tui.model.lookup import Lookup, key_fault
-from dicom_retrieve_tui.model.selection import Owner, Selection, join
-from dicom_retrieve_tui.model.text import parts_of
-from dicom_retrieve_tui.model.uid_table import Column, TableRow, delimiter_of, rows_of
+from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.uid_table import (
+    Column,
+    Heading,
+    NoSuchColumn,
+    TableRow,
+    columns_of,
+    find_heading,
+    is_comment,
+    plain,
+    rows_of,
+)
 from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
 
 _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
-_ENTRY = re.compile(r"\s*(?:#|[0-9.]+\s*(?:[#,;\t]|$))")
-"""How a line of a list begins; `0020000D` is the name of a column."""
-_LINE_END = re.compile("\r\n|\r|\n")
+_COLUMNS_SHOWN_MAX = 12
+_LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n|$)")
 """Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
 _SEPARATORS = re.compile(r"[,;|\s]+")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]+")
-_KEYS = frozenset({Column.ACCESSION, Column.PATIENT})
-"""What may stand for a study in a row that has no UID of one."""
+_DOTTED = re.compile(r"[0-9]+(?:\.[0-9]*)+")
+_KEY_SEPARATORS = re.compile(r"[;|\t]")
+_RECORDS = re.compile(r"\[?\s*\{\s*(?:$|[\"'][^\"']*[\"']\s*:)")
+_BULLET = re.compile(r"(?:[-*\u2022]|\d{1,6}[.)])\s+(?=\S)")
+_LABEL = re.compile(r"([A-Za-z_ ,()0-9]{3,40}?)\s*[:=]\s*(?=\S)")
+_DUMP = re.compile(r"\(?0020,\s?000[dD]\)?.*?\bUI\b[:\s]\s*\[?([^\]\s]+)\]?")
+"""A line that `dcmdump` or pydicom prints for an element."""
+_DESCRIBING = (Column.DATE, Column.MODALITY, Column.MODALITIES, Column.STUDY_DESCRIPTION)
+_BESIDE_UID = (Column.PATIENT, Column.ACCESSION, *_DESCRIBING)
+"""What describes a study where its UID names it."""
 
 _Wanted = Selection | Lookup
 
@@ -41,8 +64,7 @@ class UidList:
     duplicates: int = 0
     """Lines that asked for the same again."""
     bad: tuple[str, ...] = ()
-    """Rows of a table that cannot be asked for, each as a sentence with its line."""
-
+    """Lines that cannot be asked for, each as a sentence with its number."""
     notes: tuple[str, ...] = ()
     """What to know of what is asked for, each as a sentence without a period."""
 
@@ -52,26 +74,30 @@ class UidList:
         return tuple(each.study_instance_uid for each in self.selections)
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, each with its end."""
+    return _LINE.findall(text)
+
+
 def parse_uid_list(text: str, column: str | None = None, key: Column = Column.STUDY) -> UidList:
     """Read a list, in which blank lines and everything behind a `#` are skipped, or a table.
 
     Args:
+        text: As `list_text` returns it, or as it was typed.
         column: What the column of `key` is called, if it has none of the names that we know.
         key: What the lines are: Study Instance UIDs, accession numbers or patient IDs.
 
     Raises:
-        ConfigError: A list has bad lines, all of which the message names by number; a table has no
-            such column, or bad rows alone; there is nothing in it.
+        NoSuchColumn: A table has no such column.
+        ConfigError: Nothing in it can be asked for; the message names bad lines by number.
     """
-    text = text.removeprefix("\ufeff")
-    first = next((line for line in _LINE_END.split(text) if line.strip()), "")
-    delimiter = delimiter_of(first, column)
-    if delimiter is None or (key is Column.STUDY and _ENTRY.match(first)):
-        if column is not None:
-            raise ConfigError(f"this is no table, and has no column {column!r}")
-        found = _sort_out(_lines(text, key), _from_line)
+    lines = lines_of(readable(text))
+    heading = find_heading(lines, key, column)
+    if heading is not None:
+        found = read_table(lines, heading, key)
     else:
-        found = read_table(text, delimiter, column, key)
+        _check_columns(lines, column, key)
+        found = _sort_out(_list_rows(lines, key))
     if found.bad and not (found.selections or found.lookups):
         raise ConfigError(describe(found.bad))
     if not (found.selections or found.lookups):
@@ -79,23 +105,63 @@ def parse_uid_list(text: str, column: str | None = None, key: Column = Column.ST
     return found
 
 
-def read_table(
-    text: str, delimiter: str, column: str | None = None, key: Column = Column.STUDY
-) -> UidList:
+def _check_columns(lines: Sequence[str], column: str | None, key: Column) -> None:
+    """Refuse a table whose columns are not known.
+
+    Raises:
+        NoSuchColumn: It is one.
+        ConfigError: A column was named, and this is a list; or it is JSON.
+    """
+    first = next((line.strip() for line in lines if not is_comment(line)), "")
+    if _RECORDS.match(first):
+        raise ConfigError("this is JSON: give the UIDs alone, one a line")
+    columns = columns_of(first)
+    if column is not None:
+        if columns is None:
+            raise ConfigError(f"this is not a table, and has no column {column!r}")
+        raise NoSuchColumn(f"no column is named {column!r}; there are {columns}")
+    is_entry = any(_DOTTED.fullmatch(uid_text(word)) for word in _SEPARATORS.split(first))
+    if key is Column.STUDY and columns is not None and not is_entry:
+        raise NoSuchColumn(f"no column is named {key.keyword}; there are {columns}")
+
+
+def read_table(lines: Sequence[str], heading: Heading, key: Column = Column.STUDY) -> UidList:
     """Read a table; its bad rows cost no other.
 
     Args:
-        text: The table, its heading first.
-        delimiter: What `delimiter_of` says of the heading.
-        column: As for `parse_uid_list`.
-        key: Likewise.
+        lines: The text, as `lines_of` returns it.
+        heading: What `find_heading` found in it.
+        key: What the table is a list of.
 
     Raises:
-        ConfigError: There is no such column, or a quote is left open.
+        ConfigError: A quote is left open.
     """
-    others = _KEYS if key is Column.STUDY else frozenset()
-    rows = rows_of(text, delimiter, key, column, others)
-    return _sort_out(rows, _from_row if key is Column.STUDY else _from_keys)
+    rows = list(rows_of(lines, heading))
+    found = _sort_out([*_above(heading, key), *rows], key)
+    notes = [*_unused(heading, rows, key), *found.notes]
+    return replace(found, notes=tuple(notes))
+
+
+def _above(heading: Heading, key: Column) -> Iterator[TableRow]:
+    """Yield what stands above a heading and may be more than a title, as bad rows."""
+    for number, text in heading.above:
+        if key is not Column.STUDY and " " not in text and any(map(str.isdigit, text)):
+            fault = f"{text[:_TEXT_SHOWN_MAX]!r} stands above the heading: put it below"
+            yield TableRow(number, {}, fault)
+
+
+def _unused(heading: Heading, rows: Sequence[TableRow], key: Column) -> Iterator[str]:
+    """Yield a note on the columns that narrow nothing down."""
+    unused = list(heading.unused)
+    by_uid = [row for row in rows if row[Column.STUDY]]
+    describing = _BESIDE_UID if key is Column.STUDY else _DESCRIBING
+    beside = [column.keyword for column in describing if any(row[column] for row in by_uid)]
+    if unused:
+        more = len(unused) - _COLUMNS_SHOWN_MAX
+        shown = [*unused[:_COLUMNS_SHOWN_MAX], *([f"{more} more"] if more > 0 else [])]
+        yield f"columns that are not used: {', '.join(shown)}"
+    if beside:
+        yield f"not used beside a StudyInstanceUID, which names the study: {', '.join(beside)}"
 
 
 def joined(lists: Sequence[UidList]) -> UidList:
@@ -120,35 +186,76 @@ def list_of(selections: Sequence[Selection]) -> str:
     return "".join(",".join(row) + "\n" for row in (heading, *rows))
 
 
-def list_text(content: bytes) -> str:
-    """The text of a file that is a list; a byte order mark says which UTF it is.
-
-    Raises:
-        ConfigError: It is no text.
-    """
-    # Windows programs put a byte order mark first; line ends count, and are left alone.
-    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if utf_16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError("this is no text in UTF-8 or UTF-16") from error
+def _list_rows(lines: Sequence[str], key: Column) -> Iterator[TableRow]:
+    """Yield the entries of a list that has no heading."""
+    in_brackets = _is_bracketed(lines)
+    for number, line in enumerate(lines, start=1):
+        entry = _entry(line, key)
+        if not entry or is_comment(entry):
+            continue
+        for text in _elements(entry) if in_brackets else (entry,):
+            yield _list_row(number, text, key)
 
 
-def _lines(text: str, key: Column) -> Iterator[TableRow]:
-    for number, line in enumerate(_LINE_END.split(text), start=1):
-        # A number may well have a # in it, which no UID has.
-        comment = "#" if key is Column.STUDY else r"(^|\s)#"
-        if entry := re.split(comment, line, maxsplit=1)[0].strip():
-            yield TableRow(number, {key: entry})
+def _entry(line: str, key: Column) -> str:
+    """Return a line without its comment."""
+    text = line.strip()
+    if is_sheet_error(text.strip("\"', ")):
+        return text
+    # A number may well have a # in it, which no UID has.
+    comment = "#" if key is Column.STUDY else r"(^|\s)#"
+    return re.split(comment, text, maxsplit=1)[0].strip()
 
 
-def _sort_out(rows: Iterable[TableRow], judge: Callable[[TableRow], _Wanted]) -> UidList:
+def _is_bracketed(lines: Sequence[str]) -> bool:
+    """Return True for a list as a program writes it: `['1.2', '1.3']`, on one line or on many."""
+    text = "".join(line for line in lines if not line.lstrip().startswith("#")).strip().rstrip(";,")
+    return text[:1] + text[-1:] in {"[]", "()", "{}"}
+
+
+def _elements(entry: str) -> list[str]:
+    texts = (text.strip("[](){}; \t") for text in entry.split(","))
+    return [text for text in texts if text]
+
+
+def _list_row(line: int, text: str, key: Column) -> TableRow:
+    if key is not Column.STUDY:
+        return TableRow(line, {key: cell_text(text.rstrip(",;").strip("|"))})
+    if dumped := _DUMP.match(text):
+        text = dumped[1]
+    text = without_bullet(text)
+    label = _LABEL.match(text)
+    if label and plain(label[1]) in Column.STUDY.value | {"uid"}:
+        text = text[label.end() :]
+    text = text.strip().strip("|,; ")
+    is_quoted = text[:1] in {'"', "'"} and text.count(text[:1]) == 2 and text[-1:] == text[:1]
+    return TableRow(line, {key: uid_text(text)}, "" if is_quoted else line_fault(text) or "")
+
+
+def without_bullet(text: str) -> str:
+    """Return a line without the sign or the number that a list has in front."""
+    return _BULLET.sub("", text, count=1)
+
+
+def line_fault(entry: str) -> str | None:
+    """Return why a line of a list is not one UID, as a sentence; None if it may be one."""
+    words = [word for word in map(uid_text, _SEPARATORS.split(entry)) if word]
+    if len(words) < 2:
+        return None
+    shown = repr(entry[:_TEXT_SHOWN_MAX])
+    if all(map(_DIGITS_AND_PERIODS.fullmatch, words)):
+        uids = f"{shown} has {len(words)} UIDs"
+        return f"{uids}: write one a line, or a heading that names the columns"
+    return f"{shown} has several words: write one UID a line, or a heading that names the columns"
+
+
+def _sort_out(rows: Iterable[TableRow], key: Column = Column.STUDY) -> UidList:
     wanted: dict[object, _Wanted] = {}
     duplicates = 0
     bad: list[str] = []
     for row in rows:
         try:
-            each = judge(row)
+            each = _judged(row, key)
         except _Fault as fault:
             bad.append(f"line {row.line}: {fault}")
             continue
@@ -175,65 +282,100 @@ class _Fault(Exception):
     """Why a line cannot be asked for."""
 
 
-def _from_line(row: TableRow) -> _Wanted:
-    if Column.STUDY not in row.cells:
-        return _from_keys(row)
-    if fault := line_fault(row[Column.STUDY]):
-        raise _Fault(f"{row[Column.STUDY][:_TEXT_SHOWN_MAX]!r} {fault}")
-    return _from_row(row)
+def _judged(row: TableRow, key: Column) -> _Wanted:
+    """Return the study of a row by its UID, or what stands for it.
+
+    Raises:
+        _Fault: It cannot be asked for.
+    """
+    if row.fault:
+        raise _Fault(row.fault)
+    if row[Column.STUDY] and key is Column.STUDY:
+        return _by_uid(row)
+    if row[Column.ACCESSION] or row[Column.PATIENT]:
+        return _by_keys(row)
+    if (
+        key is Column.STUDY
+        and Column.ACCESSION not in row.cells
+        and Column.PATIENT not in row.cells
+    ):
+        raise _Fault("'' is empty")
+    wanted = "a StudyInstanceUID, " if key is Column.STUDY else ""
+    raise _Fault(f"the row has neither {wanted}an accession number nor a patient ID")
 
 
-def line_fault(entry: str) -> str | None:
-    """Return why a line of a list is not one UID, or None if it may be."""
-    words = [word for word in _SEPARATORS.split(entry) if word]
-    if len(words) < 2:
-        return None
-    if all(_DIGITS_AND_PERIODS.fullmatch(word) for word in words):
-        return f"has {len(words)} UIDs; write one a line, or a heading that names the columns"
-    return "has several words; write one UID a line, or a heading that names the columns"
-
-
-def _from_row(row: TableRow) -> _Wanted:
-    """A study by its UID, or by what stands for it where there is none."""
-    study = row[Column.STUDY]
-    if not study and (row[Column.ACCESSION] or row[Column.PATIENT]):
-        return _from_keys(row)
-    if fault := uid_fault(study):
-        raise _Fault(f"{study[:_TEXT_SHOWN_MAX]!r} {fault}")
-    owner = Owner(
-        patient_ids=frozenset({row[Column.PATIENT]} - {""}),
-        accession_numbers=frozenset(parts_of(row[Column.ACCESSION])),
-    )
-    return replace(Selection.of(study, *_narrowed(row)), owner=owner)
-
-
-def _from_keys(row: TableRow) -> Lookup:
-    """A study by its accession number, or all that there are of a patient."""
-    accession, patient = row[Column.ACCESSION], row[Column.PATIENT]
-    if not (accession or patient):
-        raise _Fault("nothing stands there")
-    if fault := key_fault(accession):
-        raise _Fault(f"the accession number {accession[:_TEXT_SHOWN_MAX]!r} {fault}")
-    if fault := key_fault(patient):
-        raise _Fault(f"the patient ID {fault}")
+def _by_uid(row: TableRow) -> _Wanted:
+    study = _uid(row, Column.STUDY)
     series, instance = _narrowed(row)
-    return Lookup(
-        line=row.line,
-        accession_number=accession,
-        patient_id=patient,
-        series_instance_uid=series,
-        sop_instance_uid=instance,
-    )
+    if row[Column.SERIES_DESCRIPTION] and series is None:
+        return _lookup(replace(row, cells=_without(row.cells, _BESIDE_UID)), study)
+    return Selection.of(study, series, instance)
+
+
+def _without(cells: Mapping[Column, str], columns: Sequence[Column]) -> dict[Column, str]:
+    return {column: text for column, text in cells.items() if column not in columns}
+
+
+def _by_keys(row: TableRow) -> Lookup:
+    """Return a study by its accession number, or all that there are of a patient."""
+    if not row[Column.STUDY]:
+        return _lookup(row, "")
+    # A UID names a study better than its date does.
+    return _lookup(replace(row, cells=_without(row.cells, _DESCRIBING)), _uid(row, Column.STUDY))
+
+
+def _lookup(row: TableRow, study: str) -> Lookup:
+    series, instance = _narrowed(row)
+    try:
+        return Lookup.of(
+            line=row.line,
+            study_instance_uid=study,
+            accession_number=_number(row, Column.ACCESSION),
+            patient_id=_number(row, Column.PATIENT),
+            study_date=row[Column.DATE],
+            modality=row[Column.MODALITY],
+            modalities_in_study=row[Column.MODALITIES],
+            study_description=row[Column.STUDY_DESCRIPTION],
+            series_description="" if series else row[Column.SERIES_DESCRIPTION],
+            series_instance_uid=series,
+            sop_instance_uid=instance,
+        )
+    except ConfigError as error:
+        raise _Fault(str(error).rstrip(".")) from error
+
+
+def _number(row: TableRow, column: Column) -> str:
+    text = row[column]
+    several = "has several values: write one a line" if _KEY_SEPARATORS.search(text) else None
+    if fault := spoilt_number(text) or key_fault(text) or several:
+        shown = f"accession number {text[:_TEXT_SHOWN_MAX]!r}"
+        # A patient ID is shown nowhere.
+        raise _Fault(f"the {shown if column is Column.ACCESSION else 'patient ID'} {fault}")
+    return text
+
+
+def _uid(row: TableRow, column: Column) -> str:
+    text = row[column]
+    if fault := line_fault(text) if _SEPARATORS.search(text) and _are_uids(text) else None:
+        raise _Fault(fault)
+    if fault := spoilt_uid(text) or uid_fault(text):
+        name = "" if column is Column.STUDY else f"its {column.keyword} "
+        raise _Fault(f"{name}{text[:_TEXT_SHOWN_MAX]!r} {fault}")
+    return text
+
+
+def _are_uids(text: str) -> bool:
+    return all(_DIGITS_AND_PERIODS.fullmatch(word) for word in _SEPARATORS.split(text) if word)
 
 
 def _narrowed(row: TableRow) -> tuple[str | None, str | None]:
-    """The series, and the instance of it, that a row is about."""
-    for column in (Column.SERIES, Column.INSTANCE):
-        if (uid := row[column]) and (fault := uid_fault(uid)):
-            raise _Fault(f"its {column.keyword} {uid[:_TEXT_SHOWN_MAX]!r} {fault}")
-    if row[Column.INSTANCE] and not row[Column.SERIES]:
-        raise _Fault(f"its SOPInstanceUID {row[Column.INSTANCE]!r} needs the SeriesInstanceUID")
-    return row[Column.SERIES] or None, row[Column.INSTANCE] or None
+    """Return the series, and the instance of it, that a row is about."""
+    series, instance = (
+        _uid(row, column) if row[column] else None for column in (Column.SERIES, Column.INSTANCE)
+    )
+    if instance and not series:
+        raise _Fault(f"its SOPInstanceUID {instance!r} needs the SeriesInstanceUID")
+    return series, instance
 
 
 def describe(bad: Sequence[str]) -> str:

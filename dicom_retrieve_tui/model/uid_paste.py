@@ -8,14 +8,21 @@ import re
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.list_cells import is_sheet_error, spoilt_uid, uid_text
+from dicom_retrieve_tui.model.list_text import readable
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.uid_list import UidList, line_fault, notes_on, read_table
-from dicom_retrieve_tui.model.uid_table import delimiter_of, names_studies
+from dicom_retrieve_tui.model.uid_list import (
+    UidList,
+    line_fault,
+    lines_of,
+    notes_on,
+    read_table,
+    without_bullet,
+)
+from dicom_retrieve_tui.model.uid_table import Column, find_heading, is_comment
 from dicom_retrieve_tui.model.uids import uid_fault
 
-_LINE_END = re.compile("\r\n|\r|\n")
-_SEPARATORS = re.compile(r"[,;|\s]+")
-_QUOTES = "\"'`<>()[]"
+_SEPARATORS = re.compile(r"[,;|:=\s]+")
 _DIGITS_AND_PERIODS = re.compile(r"[0-9.]+")
 _LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]*){3,}")
 """In a table, 1.25 is a thickness and 2026.03.11 a date."""
@@ -23,17 +30,13 @@ _SHOWN_MAX = 40
 
 
 def read_paste(text: str) -> UidList:
-    """What a paste asks for; what is bad is named by its line, and nothing is raised."""
-    lines = _LINE_END.split(text.removeprefix("\ufeff"))
-    first = next((at for at, line in enumerate(lines) if _kept(line)), None)
-    if first is None:
-        return UidList()
-    delimiter = delimiter_of(lines[first])
-    if delimiter is None or not names_studies(lines[first], delimiter):
-        return _read_lines(lines)
+    """Return what a paste asks for; what is bad is named by its line, and nothing is raised."""
+    lines = lines_of(readable(text))
+    heading = find_heading(lines, Column.STUDY, None)
+    if heading is None:
+        return _read_lines([line.rstrip("\r\n") for line in lines])
     try:
-        # Lines above keep their place, so that numbers stay what an editor shows.
-        return read_table("\n" * first + "\n".join(lines[first:]), delimiter)
+        return read_table(lines, heading)
     except ConfigError as error:
         return UidList(bad=(str(error),))
 
@@ -45,7 +48,9 @@ def _read_lines(lines: list[str]) -> UidList:
     for number, line in enumerate(lines, start=1):
         kept = _kept(line)
         for uid in _uids_of(kept) if kept else ():
-            if fault := uid_fault(uid) or line_fault(uid):
+            if fault := line_fault(uid):
+                bad.append(f"line {number}: {fault}")
+            elif fault := spoilt_uid(uid) or uid_fault(uid):
                 bad.append(f"line {number}: {(uid or kept)[:_SHOWN_MAX]!r} {fault}")
             elif uid in seen:
                 duplicates += 1
@@ -61,12 +66,14 @@ def _read_lines(lines: list[str]) -> UidList:
 
 
 def _kept(line: str) -> str:
-    return line.partition("#")[0].strip()
+    text = line.strip()
+    if is_sheet_error(text):
+        return text
+    return "" if is_comment(text) else text.partition("#")[0].strip()
 
 
 def _uids_of(line: str) -> Iterator[str]:
-    words = [word.strip(_QUOTES) for word in _SEPARATORS.split(line)]
-    words = [word for word in words if word]
+    words = [word for word in map(uid_text, _SEPARATORS.split(without_bullet(line))) if word]
     if all(_DIGITS_AND_PERIODS.fullmatch(word) for word in words):
         yield from words
         return

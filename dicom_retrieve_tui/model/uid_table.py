@@ -1,36 +1,60 @@
 """Tables of studies as other programs export them: CSV with a heading, or its relatives.
 
-Only the columns below count; UIDs that stand elsewhere in a row are left alone. Pure.
+Titles above the heading, `sep=;` and the borders that databases draw are passed over. A row with
+more cells than the heading is bad: which of its cells is which cannot be known. Pure.
 """
 
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.formulas import as_said
+from dicom_retrieve_tui.model.list_cells import cell_text, is_sheet_error, spoilt, uid_text
+
+if TYPE_CHECKING:
+    import _csv
 
 _DELIMITERS = "\t;,|"
 """Of two that come equally often the first one counts: `(0020,000D)` is a name, too."""
 _COLUMNS_SHOWN_MAX = 12
+_HEADING_WITHIN = 20
+"""Lines with something on them; a heading that stands below is not looked for."""
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_RULE = re.compile(r"[-+=|:\s\u2500-\u257f]*-{2,}[-+=|:\s\u2500-\u257f]*|[\u2500-\u257f\s]{3,}")
+"""A line that parts or frames a table: `+----+----+`, `|---|:---|`, `---- ----`."""
+_FOOTER = re.compile(r"\(?\d+ rows?(?: affected| in set)?\)?(?: \([\d.]+ sec\))?", re.IGNORECASE)
+_LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
+_DIGITS = re.compile(r"\d+(?:E[+-]?\d+)?", re.IGNORECASE)
 
 
 class Column(Enum):
     """A column that counts; the value is what people call it, made `plain`."""
 
-    STUDY = frozenset({"studyinstanceuid", "studyuid", "0020000d"})
+    STUDY = frozenset({"studyinstanceuid", "studyuid", "studyinstanceuids", "suid", "0020000d"})
     SERIES = frozenset({"seriesinstanceuid", "seriesuid", "0020000e"})
     INSTANCE = frozenset({"sopinstanceuid", "sopuid", "instanceuid", "00080018"})
-    ACCESSION = frozenset({"accessionnumber", "accession", "00080050"})
+    ACCESSION = frozenset({"accessionnumber", "accession", "accessionno", "accno", "00080050"})
     PATIENT = frozenset({"patientid", "00100020"})
+    DATE = frozenset({"studydate", "00080020"})
+    MODALITY = frozenset({"modality", "00080060"})
+    MODALITIES = frozenset({"modalitiesinstudy", "modalities", "00080061"})
+    STUDY_DESCRIPTION = frozenset({"studydescription", "00081030"})
+    SERIES_DESCRIPTION = frozenset({"seriesdescription", "0008103e"})
 
     @property
     def keyword(self) -> str:
         """What the standard calls it."""
         return _KEYWORDS[self]
+
+    @property
+    def holds_uids(self) -> bool:
+        """True if its cells are UIDs."""
+        return self in {Column.STUDY, Column.SERIES, Column.INSTANCE}
 
 
 _KEYWORDS = {
@@ -39,7 +63,18 @@ _KEYWORDS = {
     Column.INSTANCE: "SOPInstanceUID",
     Column.ACCESSION: "AccessionNumber",
     Column.PATIENT: "PatientID",
+    Column.DATE: "StudyDate",
+    Column.MODALITY: "Modality",
+    Column.MODALITIES: "ModalitiesInStudy",
+    Column.STUDY_DESCRIPTION: "StudyDescription",
+    Column.SERIES_DESCRIPTION: "SeriesDescription",
 }
+NAMING = frozenset({Column.STUDY, Column.ACCESSION, Column.PATIENT})
+"""What tells which study a row is about."""
+
+
+class NoSuchColumn(ConfigError):
+    """A table has no column of the name that is looked for; it may be named otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,65 +84,86 @@ class TableRow:
     line: int
     """On which the row ends, from 1, as editors count."""
     cells: Mapping[Column, str]
+    fault: str = ""
+    """Why the row cannot be read."""
 
     def __getitem__(self, column: Column) -> str:
         return self.cells.get(column, "")
 
 
-def delimiter_of(line: str, column: str | None = None) -> str | None:
-    """What parts the columns of a heading; None if this is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """The heading of a table."""
+
+    index: int
+    """Its line, from 0."""
+    delimiter: str
+    names: tuple[str, ...]
+    """As they stand there."""
+    places: Mapping[Column, int]
+    """Where the columns that count are."""
+    above: tuple[tuple[int, str], ...] = ()
+    """Lines above it that have something on them, each by its number, from 1."""
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The names of the columns that do not count."""
+        used = set(self.places.values())
+        return tuple(
+            name if name.isprintable() else f"column {at + 1}"
+            for at, name in enumerate(self.names)
+            if at not in used and name.strip("- ")
+        )
+
+
+def is_comment(line: str) -> bool:
+    """Return True for a line that has nothing to be asked for: a comment, a rule, a blank."""
+    line = line.strip()
+    return not line or bool(_RULE.fullmatch(line)) or bool(_FOOTER.fullmatch(line))
+
+
+def find_heading(lines: Sequence[str], key: Column, column: str | None) -> Heading | None:
+    """Return the heading, or None if this is a list without one.
 
     Args:
-        column: What a column is called, if it has none of the names that we know.
-    """
-    found = max(_DELIMITERS, key=line.count)
-    if found in line:
-        return found
-    # A table of one column has nothing to part, but its heading has a name.
-    names = {name for each in Column for name in each.value} | {plain(column or "")} - {""}
-    return "," if plain(line) in names else None
-
-
-def names_studies(heading: str, delimiter: str) -> bool:
-    """True if a column of this heading tells which study a row is about."""
-    names = Column.STUDY.value | Column.ACCESSION.value | Column.PATIENT.value
-    return any(plain(cell) in names for cell in heading.split(delimiter))
-
-
-def rows_of(
-    text: str, delimiter: str, key: Column, column: str | None, others: frozenset[Column]
-) -> Iterator[TableRow]:
-    """The rows of a table; those that are empty altogether are passed over.
-
-    Args:
-        text: The table, its heading first.
+        lines: The text.
         key: The column that the table is about.
         column: What it is called; None for one of the names that people give it.
-        others: Columns that will do where there is no such column.
-
-    Raises:
-        ConfigError: There is no such column, or a quote is left open.
     """
-    # Universal line ends are left to the reader: a quoted cell may hold some.
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        heading: list[str] = next((row for row in rows if any(cell.strip() for cell in row)), [])
-        places = _places(heading, key, column, others)
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                cells = {c: as_said(row[n].strip()) for c, n in places.items() if n < len(row)}
-                yield TableRow(rows.line_num, cells)
-    except csv.Error as error:  # a cell of 128 KiB: the rest of the table, for want of a quote
-        raise ConfigError(
-            f"line {rows.line_num}: the table cannot be read here: {error}; is a quote left open?"
-        ) from error
+    above: list[tuple[int, str]] = []
+    delimiter: str | None = None
+    for index, line in enumerate(lines):
+        text = line.strip()
+        if is_comment(line) or text.startswith("#"):
+            continue
+        if separator := _SEPARATOR.fullmatch(text.rstrip(",;\t")):
+            delimiter = separator[1]
+            continue
+        heading = _heading(index, line.strip("\r\n "), delimiter, key, column)
+        if heading is not None:
+            return Heading(
+                index=index, delimiter=heading.delimiter, names=heading.names,
+                places=heading.places, above=tuple(above),
+            )  # fmt: skip
+        above.append((index + 1, text))
+        if len(above) >= _HEADING_WITHIN or (key is Column.STUDY and _LIKE_A_UID.search(text)):
+            return None
+    return None
 
 
-def _places(
-    heading: list[str], key: Column, column: str | None, others: frozenset[Column]
-) -> dict[Column, int]:
-    """Where the columns that count are."""
-    names = [plain(name) for name in heading]
+def _heading(
+    index: int, line: str, delimiter: str | None, key: Column, column: str | None
+) -> Heading | None:
+    delimiter = delimiter or delimiter_of(line) or ","
+    names = tuple(cell_text(name) for name in next(_reader([line], delimiter), []))
+    places = _places([plain(name) for name in names], key, column)
+    wanted = {key} if column is not None or key is not Column.STUDY else NAMING
+    if not wanted & places.keys():
+        return None
+    return Heading(index=index, delimiter=delimiter, names=names, places=places)
+
+
+def _places(names: list[str], key: Column, column: str | None) -> dict[Column, int]:
     places: dict[Column, int] = {}
     for number, name in enumerate(names):
         for each in Column:
@@ -117,14 +173,116 @@ def _places(
         places.pop(key, None)
         if plain(column) in names:
             places[key] = names.index(plain(column))
-    if key in places or (column is None and others & set(places)):
-        return places
-    shown = ", ".join(repr(name.strip()) for name in heading[:_COLUMNS_SHOWN_MAX])
-    if column is not None:
-        raise ConfigError(f"no column is named {column!r}; there are {shown}")
-    raise ConfigError(f"no column is named {key.keyword}; name one of {shown} by --column")
+    return places
+
+
+def delimiter_of(line: str) -> str | None:
+    """Return what separates the columns of a line; None if nothing does."""
+    found = max(_DELIMITERS, key=line.count)
+    return found if found in line else None
+
+
+def columns_of(line: str) -> str | None:
+    """Return the names in a line that may be a heading, for a message; None if it has but one."""
+    delimiter = delimiter_of(line)
+    if delimiter is None:
+        return None
+    names = [cell_text(name) for name in line.strip().strip("|").split(delimiter)]
+    return ", ".join(repr(name) for name in names[:_COLUMNS_SHOWN_MAX])
+
+
+def _reader(lines: Sequence[str], delimiter: str) -> "_csv.Reader":
+    # Universal line ends are left to the reader: a quoted cell may hold some.
+    text = io.StringIO("".join(lines), newline="")
+    return csv.reader(text, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+
+
+def rows_of(lines: Sequence[str], heading: Heading) -> Iterator[TableRow]:
+    """Yield the rows of a table; those that are empty altogether are passed over.
+
+    Args:
+        lines: The text, the heading among them, each with its line end.
+        heading: What `find_heading` returned for it.
+
+    Raises:
+        ConfigError: A quote is left open.
+    """
+    first = heading.index + 1
+    rows = _reader(lines[first:], heading.delimiter)
+    names = [name.strip() for name in heading.names]
+    try:
+        for row in rows:
+            cells = [cell_text(cell) for cell in row]
+            if not any(cells) or cells == names or _is_beside_the_point(row, heading):
+                continue
+            yield _row(first + rows.line_num, row, cells, heading)
+    except csv.Error as error:  # a cell of 128 KiB: the rest of the table, for want of a quote
+        raise ConfigError(
+            f"line {first + rows.line_num}: the table cannot be read here: {error}; "
+            "is a quote left open?"
+        ) from error
+
+
+def _is_beside_the_point(row: list[str], heading: Heading) -> bool:
+    """Return True for a rule, a count of rows or a comment between the rows of a table."""
+    first = row[0].strip()
+    if first.startswith("#") and not is_sheet_error(first):
+        # A number may begin with this sign, and a UID never does.
+        study_first = heading.places.get(Column.STUDY) == 0
+        return study_first or first.startswith("# ")
+    return is_comment(heading.delimiter.join(row))
+
+
+def _row(line: int, row: list[str], cells: list[str], heading: Heading) -> TableRow:
+    if any(cells[len(heading.names) :]):
+        return TableRow(line, {}, _too_many(cells, heading))
+    found = {
+        column: uid_text(row[at]) if column.holds_uids else cells[at]
+        for column, at in heading.places.items()
+        if at < len(cells)
+    }
+    return TableRow(line, found, _shifted(found, cells, heading))
+
+
+def _too_many(cells: list[str], heading: Heading) -> str:
+    """Return why a row has more cells than the heading, as far as that can be told."""
+    number = len(cells)
+    uid_columns = sum(column.holds_uids for column in heading.places)
+    text = f"the row has {number} cells, and the heading {len(heading.names)}: "
+    if sum(map(_is_like_a_uid, cells)) > max(uid_columns, 1):
+        return text + "are there two UIDs in it? Write one row for each"
+    if any(spoilt(f"{one},{two}") for one, two in pairwise(cells) if one.isdecimal()):
+        return text + (
+            "a number that a spreadsheet rounded (1,6E+15) is split at its decimal comma, and its "
+            "last digits are lost. Format the column as text, and export it again"
+        )
+    if any(_DIGITS.fullmatch(one) and _DIGITS.fullmatch(two) for one, two in pairwise(cells)):
+        return text + (
+            f"is a {heading.delimiter!r} part of a number (a decimal comma)? "
+            "Export the column as text, in quotes"
+        )
+    return text + f"a cell that has a {heading.delimiter!r} in it needs quotes around it"
+
+
+def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) -> str:
+    """Return a fault if a UID stands beside the column of UIDs, and none in it."""
+    study = found.get(Column.STUDY, "")
+    if not study or _is_like_a_uid(study) or re.fullmatch("[0-9.]+", study):
+        return ""
+    used = {at for column, at in heading.places.items() if column.holds_uids}
+    for at, (name, cell) in enumerate(zip(heading.names, cells, strict=False)):
+        if at not in used and _is_like_a_uid(cell) and "uid" not in name.lower():
+            return (
+                f"its StudyInstanceUID is {study[:80]!r}, and a UID stands below {name!r}: "
+                f"a cell that has a {heading.delimiter!r} in it needs quotes around it"
+            )
+    return ""
+
+
+def _is_like_a_uid(text: str) -> bool:
+    return _LIKE_A_UID.fullmatch(uid_text(text)) is not None
 
 
 def plain(name: str) -> str:
     """`Study Instance UID`, `(0020,000D)` and `study_instance_uid` without what people vary."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.lower())

@@ -1,13 +1,14 @@
 """Tables and lists: what they ask for is what the command would ask for."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dicom_retrieve_tui.errors import OperationFailed, PeerUnreachable
 from dicom_retrieve_tui.model.search import Search
-from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.selection import Owner, Selection, join
 from dicom_retrieve_tui.tui.screens import load_list
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import SIZES, Bench, opened, preset
@@ -24,7 +25,8 @@ KEYS = "StudyInstanceUID;AccessionNumber\n;A1\n" + f"{C};A9\n;A2\n"
 
 
 def asks(bench: Bench) -> tuple[Selection, ...]:
-    return bench.session.plan.selections
+    """What is asked for, whoever it has to belong to."""
+    return tuple(replace(each, owner=Owner()) for each in bench.session.plan.selections)
 
 
 async def test_a_pasted_table_narrows_its_rows() -> None:

@@ -14,7 +14,8 @@ from textual.widgets import DirectoryTree, Input, Static
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.bounds import read_at_most
-from dicom_retrieve_tui.model.uid_list import list_text, parse_uid_list
+from dicom_retrieve_tui.model.list_text import list_text
+from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of

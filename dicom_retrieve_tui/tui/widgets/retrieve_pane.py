@@ -1,6 +1,7 @@
 """What to retrieve, and how: the UID line, the verdict on it, and the form."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -250,4 +251,5 @@ def _narrowed(found: UidList, draft: Draft) -> tuple[Selection, ...]:
     (study,) = found.selections
     if study.series:
         raise FormFault("series", "Series: the table names series of its own")
-    return (Selection.of(study.study_instance_uid, series, instance),)
+    narrowed = Selection.of(study.study_instance_uid, series, instance)
+    return (replace(narrowed, owner=study.owner),)

@@ -84,7 +84,7 @@ CASES = {
     ),
     "list that is no text": (
         (PACS, "--method", "c-get", "--uid-list", "binary.txt"),
-        "no text in UTF-8",
+        "this is not text",
     ),
     "list that is a folder": ((PACS, "--method", "c-get", "--uid-list", "."), "directory"),
     "empty stdin": ((PACS, "--method", "c-get", "--uid-list", "-"), "--uid-list -: "),
@@ -169,7 +169,7 @@ USAGE = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "empty.txt").touch()
     (tmp_path / "bad.txt").write_text("# studies\n1.2.*\n")
-    (tmp_path / "binary.txt").write_bytes(b"\xc3\x281\x00")
+    (tmp_path / "binary.txt").write_bytes(b"\xc3\x281\x00\x01\x02")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

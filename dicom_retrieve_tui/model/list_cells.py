@@ -1,0 +1,164 @@
+"""Cells and lines of a list as spreadsheets, databases and programs leave them. Pure.
+
+What has one meaning is read; what a program has spoilt is explained, for its digits are lost.
+"""
+
+import re
+from datetime import date
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.dates import DateRange, parse_dates
+from dicom_retrieve_tui.model.formulas import as_said
+
+_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb"
+_BRACKETS = "<>[](){}"
+_EXCEL_TEXT = re.compile('=["\u201c\u201d](.*)["\u201c\u201d]')
+_BYTES_AS_BLANKS = " \udca0\udcca"
+"""A non-breaking blank in Windows-1252, and in Mac Roman."""
+_BYTES_AS_QUOTES = "\udc91\udc92\udc93\udc94\udcd2\udcd3\udcd4\udcd5"
+"""Typographic quotes, likewise."""
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+"""Full-width forms of ASCII."""
+
+_SCIENTIFIC = re.compile(r"[+-]?[0-9]+[.,][0-9]+E[+-]?[0-9]+|[+-]?[0-9]+E\+[0-9]+", re.IGNORECASE)
+_FLOAT = re.compile(r"[0-9]+[.,]0+")
+_SHEET_ERROR = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|NUM!|NULL!|DIV/0!|NV|BEZUG!|WERT!|#+)")
+_NOTHING = re.compile(r"<?\(?null\)?>?|nan|none|n/a|\\n|nat|undefined", re.IGNORECASE)
+_ROUNDED = (
+    "is a number that a spreadsheet rounded, and its last digits are lost: "
+    "format the column as text, and export it again"
+)
+_AS_NUMBER = (
+    "ends in .0: a program took it for a number, and zeros at its start may be lost; "
+    "export the column as text"
+)
+
+
+def cell_text(cell: str) -> str:
+    """Return a cell without what spreadsheets and programs put around a text."""
+    text = cell.strip()
+    said = as_said(text)
+    if said != text:
+        return said
+    if excel := _EXCEL_TEXT.fullmatch(text):
+        text = excel[1].strip()
+    stripped = text.strip(_BYTES_AS_BLANKS + _BYTES_AS_QUOTES)
+    if stripped.isascii() and stripped:
+        text = stripped
+    inner = text.strip(_QUOTES + " ")
+    # Excel's apostrophe stands in front alone; a name may well end with one.
+    return inner if text[:1] and text[0] in _QUOTES else text
+
+
+def uid_text(cell: str) -> str:
+    """Return a cell that holds a UID, likewise without brackets and separators around it."""
+    return cell_text(cell_text(cell.translate(_WIDE)).strip(f"{_BRACKETS}{_QUOTES},; "))
+
+
+def spoilt(text: str) -> str | None:
+    """Return how a program spoilt a UID or a number, or None if it seems whole."""
+    if _SHEET_ERROR.fullmatch(text):
+        return "is an error of a spreadsheet, and no value"
+    if _SCIENTIFIC.fullmatch(text):
+        return _ROUNDED
+    if any("\udc80" <= character <= "\udcff" for character in text):
+        return "has characters in an encoding that cannot be told: save the list as UTF-8"
+    if "\ufffd" in text:
+        return "has characters that were lost when the list was written: export it again as UTF-8"
+    return None
+
+
+def spoilt_uid(text: str) -> str | None:
+    """Return the same of a UID."""
+    if _NOTHING.fullmatch(text):
+        return "stands for no value"
+    return spoilt(text)
+
+
+def spoilt_number(text: str) -> str | None:
+    """Return the same of an accession number or a patient ID."""
+    return _AS_NUMBER if _FLOAT.fullmatch(text) else spoilt(text)
+
+
+def is_sheet_error(text: str) -> bool:
+    """Return True for what looks like a comment and is an error of a spreadsheet."""
+    return _SHEET_ERROR.fullmatch(text) is not None
+
+
+_TIME_OF_DAY = re.compile(
+    r"[T ]\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AP]M)?(?:Z|[+-]\d\d:?\d\d)?$"
+)
+_YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})")
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
+_TWO_DIGIT_YEAR = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d\d")
+_WITH_NAME = re.compile(r"(\d{1,2})[-. ]+([A-Za-z]{3})[a-z]*[-. ,]+(\d{4})")
+_NAME_FIRST = re.compile(r"([A-Za-z]{3})[a-z]*[. ]+(\d{1,2})[ ,]+(\d{4})")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY_NUMBER = re.compile(r"\d{5}")
+_RANGE = re.compile(r"\s*(?:\.\.|\s-\s|\s\u2013\s|\sto\s)\s*")
+_DICOM_RANGE = re.compile(r"(\d{8})?-(\d{8})?")
+
+
+def cell_dates(text: str) -> DateRange:
+    """Return the day or the range of days that a cell means.
+
+    Raises:
+        ConfigError: It means none, or may mean several; the message says which.
+    """
+    text = _TIME_OF_DAY.sub("", text.strip())
+    if not re.search("[0-9]", text):
+        raise ConfigError(f"{text!r} is not a date, such as 2024-03-31")
+    if _DICOM_RANGE.fullmatch(text):
+        return _days(text)
+    ends = [_TIME_OF_DAY.sub("", end.strip()) for end in _RANGE.split(text)]
+    if len(ends) > 2 or not any(ends):
+        raise ConfigError(f"{text!r} is not a date")
+    spans = [_days(_iso(end)) if end else DateRange() for end in ends]
+    found = DateRange(spans[0].first, spans[-1].last)
+    if found.first and found.last and found.first > found.last:
+        raise ConfigError(f"{text!r} ends before it begins")
+    return found
+
+
+def _days(text: str) -> DateRange:
+    if not text[:1].isdigit() and not text.startswith("-"):
+        raise ConfigError(f"{text!r} is not a date, such as 2024-03-31")
+    # No form that is left here counts from today.
+    return parse_dates("the date", text, date.min)
+
+
+def _iso(text: str) -> str:
+    """Return a date with the year first.
+
+    Raises:
+        ConfigError: Which part is the month is open, or the year.
+    """
+    if match := _YEAR_FIRST.fullmatch(text):
+        return f"{match[1]}-{match[2]:0>2}-{match[3]:0>2}"
+    if match := _YEAR_LAST.fullmatch(text):
+        return _year_last(text, match)
+    if match := _WITH_NAME.fullmatch(text):
+        return _named(text, match[1], match[2], match[3])
+    if match := _NAME_FIRST.fullmatch(text):
+        return _named(text, match[2], match[1], match[3])
+    if _TWO_DIGIT_YEAR.fullmatch(text):
+        raise ConfigError(f"{text!r} has a year of two digits: write it as 2024-03-31")
+    if _DAY_NUMBER.fullmatch(text):
+        raise ConfigError(f"{text!r} is a spreadsheet's number of a day: format it as 2024-03-31")
+    return text
+
+
+def _year_last(text: str, match: re.Match[str]) -> str:
+    first, separator, second, year = match.groups()
+    # Periods stand in dates with the day first.
+    if separator != "." and first != second and int(first) <= 12 and int(second) <= 12:
+        raise ConfigError(f"{text!r} may be of two months: write it as 2024-03-31")
+    day_first = separator == "." or int(first) > 12
+    day, month = (first, second) if day_first else (second, first)
+    return f"{year}-{month:0>2}-{day:0>2}"
+
+
+def _named(text: str, day: str, month: str, year: str) -> str:
+    if month.lower() not in _MONTHS:
+        raise ConfigError(f"{text!r} is not a date, such as 2024-03-31")
+    return f"{year}-{_MONTHS.index(month.lower()) + 1:02}-{day:0>2}"

@@ -1,0 +1,89 @@
+"""The text of a list, whatever program wrote the file; files that are not text are named. Pure.
+
+UIDs, numbers and headings are ASCII, and the same in every encoding that extends ASCII. Bytes that
+are not UTF-8 are kept as lone surrogates: they cost the cells that they stand in, and no others.
+"""
+
+import codecs
+import re
+
+from dicom_retrieve_tui.errors import ConfigError
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""UTF-32 first: its mark begins like that of UTF-16."""
+
+_SPREADSHEET = "save it as CSV (UTF-8) in the program that made it, and give that file"
+_AS_TEXT = "give a list as text, one UID a line"
+_SIGNATURES = (
+    (rb"PK\x03\x04", "a spreadsheet (.xlsx, .ods, .numbers) or another ZIP file", _SPREADSHEET),
+    (rb"\xd0\xcf\x11\xe0", "a spreadsheet (.xls) or another Office file", _SPREADSHEET),
+    (rb"\s*(?i:<!doctype html|<html|<table|<\?xml|<style|<meta)", "a web page", _SPREADSHEET),
+    (rb"\{\\rtf", "a Word document (.rtf)", _AS_TEXT),
+    (rb"%PDF-", "a PDF", _AS_TEXT),
+    (rb"\x1f\x8b|BZh|7z\xbc\xaf|\xfd7zXZ|Rar!", "a compressed file", "unpack it first"),
+    (rb"SQLite format 3", "a database", "export the table as CSV (UTF-8)"),
+    (rb"PAR1", "a Parquet file", "export the table as CSV (UTF-8)"),
+    (rb"(?s:.{128})DICM", "a DICOM file", _AS_TEXT),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8", "a picture", _AS_TEXT),
+)
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f\x7f]")
+_CONTROLS_SHARE_MAX = 0.05
+_UNITS_OF_16_BITS = re.compile(rb"(?:[^\x00]\x00){4,}")
+_EIGHT_BITS = re.compile(rb"[0-9.]{6}")
+"""A UID or a number of one byte a character."""
+_PADDING = re.compile("\0+(?=[\r\n\t,;|\"']|$)")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Soft hyphens, zero-width blanks, marks of direction and byte order marks, wherever they stand."""
+_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_ASCII_TEXT = re.compile("[\t\n\r -~]*")
+
+
+def list_text(content: bytes) -> str:
+    """Return the text of a file that is a list.
+
+    Raises:
+        ConfigError: It is not text; names what it is, and what to do.
+    """
+    for signature, kind, remedy in _SIGNATURES:
+        if re.match(signature, content):
+            raise ConfigError(f"this is {kind}, and not text: {remedy}")
+    return readable(_decoded(content))
+
+
+def readable(text: str) -> str:
+    """Return a text without invisible characters, with plain blanks; lines keep their numbers."""
+    if _ASCII_TEXT.fullmatch(text):
+        return text
+    text = _PADDING.sub("", text.rstrip("\x1a")).replace("\0", "\n")
+    return _BLANKS.sub(" ", _INVISIBLE.sub("", text))
+
+
+def _decoded(content: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, "replace")
+    if unmarked := _unmarked_utf_16(content):
+        return content.decode(unmarked, "replace")
+    # PowerShell appends UTF-16 to whatever was there.
+    content = _UNITS_OF_16_BITS.sub(lambda found: found[0].replace(b"\0", b""), content)
+    if len(_CONTROLS.findall(content)) > _CONTROLS_SHARE_MAX * len(content):
+        raise ConfigError(f"this is not text: {_AS_TEXT}")
+    return content.decode("utf-8-sig", "surrogateescape")
+
+
+def _unmarked_utf_16(content: bytes) -> str | None:
+    """Return which UTF-16 it is: in a list, every second byte of nearly every character is zero."""
+    high, low = content[1::2].count(0), content[::2].count(0)
+    units = len(content) // 2
+    if not units or _EIGHT_BITS.search(content):
+        return None
+    if high > units * 0.6 and low < units * 0.1:
+        return "utf-16-le"
+    if low > units * 0.6 and high < units * 0.1:
+        return "utf-16-be"
+    return None
