@@ -115,7 +115,7 @@ class _HangsUpWithoutContext(_Repeats):
     """Lists the last of four instances four times, and hangs up where it cannot send one."""
 
     def __init__(self) -> None:
-        super().__init__([Instance(STUDY, "1.2.3.2", "1.2.3.2.1", _SR), *instances(3)])
+        super().__init__([Instance(STUDY, "1.2.3.1", "1.2.3.1.9", _SR), *instances(3)])
 
     def on_get(self, conversation: Conversation, request: Request) -> None:
         try:
