@@ -333,7 +333,10 @@ class PacsPeer:
 def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
     contexts = known_contexts(sorted(inventory.sop_class_uids))
     if not inventory.classes_known:
-        contexts = list(dict.fromkeys(contexts + guessed_contexts(inventory.modalities)))
+        # What a short list leaves out is of other modalities, or in the classes that it names.
+        short = inventory.is_short and contexts
+        guessed = guessed_contexts(frozenset() if short else inventory.modalities)
+        contexts = list(dict.fromkeys(contexts + guessed))
     return contexts
 
 
