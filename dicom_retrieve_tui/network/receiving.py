@@ -85,7 +85,7 @@ def receive_instance(
     failure: StoreError | None = None
     incoming: Incoming | None = None
     try:
-        incoming = receiver.begin(_offer(contexts, context_id, command))
+        incoming = receiver.begin(_offer(stream, contexts, context_id, command))
     except StoreError as error:
         failure = error
     own_activity = stream.connection.activity
@@ -152,8 +152,14 @@ def _drop(_pieces: Sequence[memoryview]) -> None:
     """Nobody keeps it."""
 
 
-def _offer(contexts: Mapping[int, Context], context_id: int, command: Command) -> InstanceOffer:
+def _offer(
+    stream: MessageStream, contexts: Mapping[int, Context], context_id: int, command: Command
+) -> InstanceOffer:
+    sop_class_uid = command.text(AFFECTED_SOP_CLASS_UID)
     context = contexts.get(context_id)
+    if context is None:
+        stream.oddities.note("The PACS sends instances in contexts that were not accepted.")
+        context = _context_of(contexts, sop_class_uid)
     if context is None:
         raise InstanceUnfit(
             f"Instance on presentation context {context_id}, which was not accepted.",
@@ -161,10 +167,18 @@ def _offer(contexts: Mapping[int, Context], context_id: int, command: Command) -
         )
     offer = InstanceOffer(
         # Some leave the class out, and their presentation context says which it is.
-        sop_class_uid=command.text(AFFECTED_SOP_CLASS_UID) or context.abstract_syntax,
+        sop_class_uid=sop_class_uid or context.abstract_syntax,
         sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
         transfer_syntax_uid=context.transfer_syntax,
     )
     if not offer.sop_instance_uid:
         raise InstanceUnfit("C-STORE request without a SOP Instance UID.", status=CANNOT_UNDERSTAND)
     return offer
+
+
+def _context_of(contexts: Mapping[int, Context], sop_class_uid: str) -> Context | None:
+    """A context in which an instance of a class may have been meant to come.
+
+    The data set shows in which transfer syntax it really is.
+    """
+    return next((cx for cx in contexts.values() if cx.abstract_syntax == sop_class_uid), None)

@@ -263,9 +263,11 @@ class _StoresOddly(RawPacs):
             sent = {
                 "one large PDU": wire.p_data(context_id, 2, data + _trailing(300_000)),
                 "another context": wire.p_data(context_id + 2, 2, data),
+                "no context": wire.p_data(context_id, 2, data),
                 "empty values": wire.pdu(4, bytes(8)) + wire.p_data(context_id, 2, data),
             }[self.way]
-            conversation.send(wire.p_data(context_id, 3, command) + sent)
+            command_id = 253 if self.way == "no context" else context_id
+            conversation.send(wire.p_data(command_id, 3, command) + sent)
             assert conversation.read().number(0x0900) == wire.SUCCESS
         self.finish(conversation, request, completed=len(self.holdings))
 
@@ -281,6 +283,7 @@ def _trailing(size: int) -> bytes:
     [
         ("one large PDU", "PDUs larger than the 131,072 bytes that we allowed"),
         ("another context", "data sets in another presentation context than their commands"),
+        ("no context", "instances in contexts that were not accepted"),
         ("empty values", "presentation data values without content"),
     ],
 )
