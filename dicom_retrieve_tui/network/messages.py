@@ -170,9 +170,7 @@ class MessageStream:
         self.received_commands += 1
         command = command_set.decode(data)
         if command.oddity:
-            self.oddities.note(
-                f"The PACS sends command sets with {command.oddity}; that is ignored."
-            )
+            self.oddities.note(f"The PACS sends command sets with {command.oddity}.")
         return context_id, command
 
     def _skip_stray_data_set(self) -> None:
@@ -248,21 +246,16 @@ class MessageStream:
                 self._hand_on()
                 return
 
-    def data_set_follows(self, *, patience_s: float | None = None) -> bool:
-        """True once a fragment of a data set has come, whichever way the command announced it.
+    def data_set_follows(self) -> bool:
+        """Wait for the first fragment of a data set that may not come.
 
-        False if something else comes, or the peer ends the association or keeps silent: for a
-        response that is known to be the last, a data set that does not come costs nothing else.
-
-        Args:
-            patience_s: How long to wait; by default for as long as such a data set may take.
+        False if something else comes, or the peer ends the association or keeps silent for some
+        seconds: for the last response to a request, that costs nothing but the data set.
 
         Raises:
             PeerTimeout, Cancelled: There is nothing more to wait for.
         """
-        if patience_s is None:
-            vain = self.oddities.announces_in_vain
-            patience_s = _UNSENT_AGAIN_S if vain else _UNSENT_S_MAX
+        patience_s = _UNSENT_AGAIN_S if self.oddities.announces_in_vain else _UNSENT_S_MAX
         connection, guard = self.connection, self.connection.guard
         until_s = monotonic() + patience_s
 
