@@ -28,6 +28,8 @@ class Quirks:
 
     rejects_lists: bool = False
     """It does not honour lists of SOP Instance UIDs."""
+    late_in_vain: bool = False
+    """Late instances of a C-MOVE were waited for, and none came."""
     answers_first: bool = False
     """It has ended a C-MOVE before everything had come."""
     takes_get: bool = False
@@ -48,6 +50,7 @@ class Requests:
     desk: Desk
     cancel: CancelToken
     drain_s: float
+    late_s: float
     no_progress_s: float
     quirks: Quirks
     work: StudyWork
@@ -107,7 +110,7 @@ class Requests:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
         before, began_s = self.work.stored_count, monotonic()
-        arrivals_before = self.work.note_begin()
+        arrivals_before, refusals_before = self.work.note_begin(), self.work.refusals
         try:
             with self._watched(request):
                 final = self.peer.c_move(self._order(request), self.plan.move_destination)
@@ -127,8 +130,9 @@ class Requests:
             return
         failed = final.status != SUCCESS or final.failed
         in_vain = failed and self._refused_all(before, began_s)
-        if not in_vain and status_cure(final.status) is not Cure.NONE:
-            self._drain(self._uids_of(request))
+        came = self.work.arrivals - arrivals_before
+        if not (in_vain or _accounts_for(final, came + self.work.refusals - refusals_before)):
+            self._drain(self._uids_of(request), self._patience_s(final, came, began_s))
         self.work.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(before, began_s)
 
@@ -153,7 +157,8 @@ class Requests:
         if final is None or final.status == SUCCESS or status_cure(final.status) is Cure.NONE:
             return False
         counters = (final.completed, final.failed, final.warning)
-        return sum(n or 0 for n in counters) < asked
+        counted = sum(n or 0 for n in counters)
+        return counted < asked and bool(counted or self.work.stored_count)
 
     @property
     def settled(self) -> bool:
@@ -205,35 +210,50 @@ class Requests:
             has_come=partial(self.work.has_any, uids) if uids else None,
         )
 
-    def _drain(self, asked: frozenset[str]) -> None:
+    def _patience_s(self, final: FinalResponse, came: int, began_s: float) -> float:
+        """Seconds of silence until no late instance is expected.
+
+        Longer where the PACS reports success before it has sent anything: it queues what it sends,
+        and asked again it would send everything twice. Once in a run that is in vain.
+        """
+        queues = final.status == SUCCESS and not came and not self.quirks.late_in_vain
+        return self.late_s if queues and not self.desk.turned_away_since(began_s) else self.drain_s
+
+    def _drain(self, asked: frozenset[str], patience_s: float) -> None:
         """Wait for stores that come after the final response, while anything still comes.
 
         Args:
             asked: The UIDs that were asked for; empty for all of the study.
+            patience_s: Seconds until the first of them must have come.
         """
         work = self.work
         started_s = monotonic()
+        arrivals_before = work.arrivals
         while not work.has(asked or work.expected):
             now_s = monotonic()
             silent_s = now_s - max(started_s, work.activity.last_byte_s)
             # What comes may be what came before, over and over.
             barren_s = min(now_s - started_s, work.activity.barren_s(now_s))
-            if silent_s > self.drain_s or barren_s > self.no_progress_s:
+            none_came = work.arrivals == arrivals_before
+            if silent_s > (patience_s if none_came else self.drain_s):
+                self.quirks.late_in_vain = none_came
+                return
+            if barren_s > self.no_progress_s:
                 return
             if self.cancel.requested or self.desk.disk_failure:
                 return
             work.wait_complete(_DRAIN_TICK_S)
             if not work.has(asked or work.expected):
-                self._note_the_wait()
+                self._note_the_wait(patience_s)
 
-    def _note_the_wait(self) -> None:
+    def _note_the_wait(self, patience_s: float) -> None:
         """Tell, once a run, why nothing ends although the PACS says that it is done."""
         if self.quirks.answers_first:
             return
         self.quirks.answers_first = True
         text = (
             "The PACS says that it is done, but instances are missing: waiting for late ones, "
-            f"up to {self.drain_s:.3g} s after the last."
+            f"up to {patience_s:.3g} s for the first and {self.drain_s:.3g} s after the last."
         )
         self.note(text)
 
@@ -253,6 +273,18 @@ class Requests:
                 warning=response.warning,
             )
         )
+
+
+def _accounts_for(final: FinalResponse, came: int) -> bool:
+    """True if nothing late is to be expected: it failed for good, or what was sent has come.
+
+    Args:
+        came: Instances that came, whether they were kept or refused.
+    """
+    if status_cure(final.status) is Cure.NONE:
+        return True
+    claimed = (final.completed or 0) + (final.warning or 0) + (final.failed or 0)
+    return bool(final.failed) and 0 < claimed <= came
 
 
 def _ignore(_response: FinalResponse) -> None:

@@ -71,6 +71,8 @@ class Study:
     desk: Desk
     drain_s: float
     """Seconds of silence after a final C-MOVE response until no late instance is expected."""
+    late_s: float
+    """The same while none has come at all, although the PACS reports success."""
     no_progress_s: float
     """The same without a new instance, whatever else comes."""
     backoff: Backoff
@@ -252,6 +254,7 @@ class Study:
             desk=self.desk,
             cancel=cancel,
             drain_s=self.drain_s,
+            late_s=self.late_s,
             no_progress_s=self.no_progress_s,
             quirks=self.quirks,
             work=work,

@@ -83,6 +83,8 @@ class StudyWork:
         """An earlier run found the study complete, and the list has not grown since."""
         self.arrivals = 0
         """Instances that were received whole, the same one twice counted twice."""
+        self.refusals = 0
+        """Instances that were received, and refused for what they are."""
         self._watched: set[str] = set()
         """Those that came since a request for all of it began."""
         self._repeated = 0
@@ -336,6 +338,7 @@ class StudyWork:
     def note_unfit(self, sop_uid: str, reason: str) -> None:
         """Take in that an instance came, and was refused for what it is."""
         with self._changed:
+            self.refusals += 1
             self.unfit.setdefault(sop_uid, []).append(reason)
 
     def has(self, sop_uids: frozenset[str]) -> bool:

@@ -87,6 +87,7 @@ def open_session(
             plan=plan,
             desk=desk,
             drain_s=clocks.drain_s,
+            late_s=clocks.stall_s,
             no_progress_s=clocks.no_progress_s,
             backoff=backoff,
             queue=run.queue,

@@ -31,7 +31,7 @@ class _AnswersFirst(MovingPacs):
             scu.release()
 
 
-@fault(26, user_reads="instances are missing: waiting for late ones, up to 0.6 s after the last")
+@fault(26, user_reads="instances are missing: waiting for late ones, up to 0.6 s for the first")
 def test_instances_that_come_after_the_final_response_are_waited_for(tmp_path: Path) -> Told:
     with _AnswersFirst(instances(5)) as pacs:
         events = run(move_plan(), pacs.settings(tmp_path, timeout_s=_DRAIN_S))

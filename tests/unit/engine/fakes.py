@@ -165,17 +165,22 @@ class FakePeer:
     def _answer(self, order: Order, receiver: Receiver | None) -> FinalResponse:
         self.orders.append(order)
         sops, answer = self.script(order)
-        for sop in sops:
-            assert receiver is not None
-            offer = InstanceOffer(
-                sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT
-            )
-            receiver.begin(offer).commit()
+        self.deliver(sops, receiver)
         if isinstance(answer, PeerError):
             answer.mid_request = True
         if isinstance(answer, RetrieveError):
             raise answer
         return answer
+
+    def deliver(self, sops: Sequence[str], receiver: Receiver | None = None) -> None:
+        """Have instances arrive, by default where those of a C-MOVE do."""
+        for sop in sops:
+            offer = InstanceOffer(
+                sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT
+            )
+            receiver = receiver or self.receiver
+            assert receiver is not None
+            receiver.begin(offer).commit()
 
     def close(self) -> None:
         self.closed = True

@@ -116,6 +116,7 @@ class _Rig:
             plan=plan,
             desk=desk,
             drain_s=0.0,
+            late_s=0.0,
             no_progress_s=60.0,
             backoff=Backoff(first_s=0.001),
             queue=self.run.queue,

@@ -65,6 +65,7 @@ class _Rig:
         destination: str | None = None,
         retries: int = 0,
         drain_s: float = 0.0,
+        late_s: float = 0.0,
         no_progress_s: float = 60.0,
     ) -> None:
         self.events: list[Event] = []
@@ -85,6 +86,7 @@ class _Rig:
             plan=plan,
             desk=desk,
             drain_s=drain_s,
+            late_s=max(drain_s, late_s),
             no_progress_s=no_progress_s,
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
             queue=self.queue,
@@ -219,6 +221,41 @@ def test_a_list_by_c_move_waits_for_its_own_instances_only() -> None:
     assert finished.verdict is Verdict.COMPLETE
     assert len(peer.orders) == 3
     assert monotonic() - started_s < 60.0
+
+
+def test_an_archive_that_queues_what_it_sends_is_asked_once() -> None:
+    late: list[threading.Timer] = []
+
+    def script(order: Order) -> tuple[Sequence[str], Answer]:
+        late.append(threading.Timer(0.3, rig.peer.deliver, [["1.1", "1.2"]]))
+        late[-1].start()
+        return (), FinalResponse(status=0x0000, completed=2)
+
+    rig = _Rig(
+        FakePeer(inventory_of("1.1", "1.2"), script),
+        method=Method.C_MOVE, destination="DRTUI", drain_s=0.05, late_s=20.0,
+    )  # fmt: skip
+
+    finished = rig.finish()
+
+    for each in late:
+        each.join()
+    assert finished.verdict is Verdict.COMPLETE
+    assert len(rig.peer.orders) == 1
+
+
+def test_the_long_wait_for_the_first_late_instance_is_made_once_in_a_run() -> None:
+    peer = FakePeer(
+        inventory_of("1.1", "1.2"), lambda _order: ((), FinalResponse(status=0, completed=2))
+    )
+    rig = _Rig(peer, method=Method.C_MOVE, destination="DRTUI", drain_s=0.0, late_s=0.3)
+    started_s = monotonic()
+
+    finished = rig.finish()
+
+    assert finished.verdict is Verdict.FAILED
+    assert len(peer.orders) > 1
+    assert 0.3 < monotonic() - started_s < 0.3 * len(peer.orders)
 
 
 def test_the_wait_for_late_instances_ends_while_the_same_one_comes_over_and_over(

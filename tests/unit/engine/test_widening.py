@@ -50,7 +50,7 @@ def _widened(
     work = StudyWork(plan.selections[0], inventory)
     desk.open(work)
     requests = Requests(
-        plan=plan, desk=desk, cancel=CancelToken(), drain_s=0, no_progress_s=0,
+        plan=plan, desk=desk, cancel=CancelToken(), drain_s=0, late_s=0, no_progress_s=0,
         quirks=quirks or Quirks(), work=work, peer=peer, worker=1, final=final,
     )  # fmt: skip
     for ask in Widening(requests).asks():
