@@ -55,7 +55,7 @@ class Isolation:
                 self._give_up(uid)
             elif self._missing([uid]) and not stopped():
                 self._try((uid,))
-                if self._missing([uid]) and self._work.breaks_at(uid) >= BREAKS_MAX:
+                if self._missing([uid]) and self._work.bad.breaks_at(uid) >= BREAKS_MAX:
                     self._give_up(uid)
 
     def _give_up(self, uid: str) -> None:
@@ -63,7 +63,7 @@ class Isolation:
             return
         if not self._work.arrivals:
             raise self._last  # nothing else came either
-        self._work.give_up(uid, self._last.found)
+        self._work.bad.given_up[uid] = self._last.found
 
     def _missing(self, uids: Iterable[str]) -> tuple[str, ...]:
         wanted = {each.sop_instance_uid for each in self._work.to_ask_for()}
@@ -88,7 +88,7 @@ class Isolation:
     def _go_on(self, left: tuple[str, ...], *, came: bool) -> None:
         """Decide what to ask for next, after a request broke off when `left` was due."""
         due, rest = left[0], left[1:]
-        twice = self._work.breaks_at(due) >= BREAKS_MAX
+        twice = self._work.bad.breaks_at(due) >= BREAKS_MAX
         if not rest:
             if twice:
                 self._give_up(due)

@@ -125,19 +125,19 @@ def _judge_listed(work: StudyWork, ending: Ending) -> StudyFinished:
 def _why_missing(work: StudyWork, ending: Ending) -> str:
     """Why listed instances are missing; what we refused is not blamed on the PACS."""
     missing = work.missing()
-    refused = [uid for uid in missing if uid in work.unfit]
-    given_up = [uid for uid in missing if uid in work.given_up and uid not in work.unfit]
+    refused = [uid for uid in missing if uid in work.bad.unfit]
+    given_up = [uid for uid in missing if uid in work.bad.given_up and uid not in work.bad.unfit]
     sentences = []
     if given_up:
         which = f"instance {given_up[0]} is due"
         if len(given_up) > 1:
             which = f"one of {len(given_up)} instances is due, such as {given_up[0]}"
         sentences.append(
-            f"{work.given_up[given_up[0]]} It does so whenever {which}, so the rest was "
+            f"{work.bad.given_up[given_up[0]]} It does so whenever {which}, so the rest was "
             "retrieved without it. The log of the PACS may say what is wrong."
         )
     if refused:
-        first = work.unfit[refused[0]][-1].removesuffix(".")
+        first = work.bad.unfit[refused[0]][-1].removesuffix(".")
         of = "" if len(refused) == 1 else f"{len(refused)} instances were refused here, the first: "
         sentences.append(f"{of}{first}.")
     if len(refused) + len(given_up) < len(missing):

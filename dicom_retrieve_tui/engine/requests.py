@@ -110,7 +110,7 @@ class Requests:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
         before, began_s = self.work.stored_count, monotonic()
-        arrivals_before, refusals_before = self.work.note_begin(), self.work.refusals
+        arrivals_before, refusals_before = self.work.note_begin(), self.work.bad.refusals
         try:
             with self._watched(request):
                 final = self.peer.c_move(self._order(request), self.plan.move_destination)
@@ -131,7 +131,7 @@ class Requests:
         failed = final.status != SUCCESS or final.failed
         in_vain = failed and self._refused_all(before, began_s)
         came = self.work.arrivals - arrivals_before
-        if not (in_vain or _accounts_for(final, came + self.work.refusals - refusals_before)):
+        if not (in_vain or _accounts_for(final, came + self.work.bad.refusals - refusals_before)):
             self._drain(self._uids_of(request), self._patience_s(final, came, began_s))
         self.work.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(before, began_s)

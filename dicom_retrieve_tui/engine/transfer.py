@@ -71,7 +71,7 @@ class Transfer:
         self._shares = shares
         self._asked_whole = False
         """True once this attempt has asked for all of the selection at once."""
-        self._breaks_again = bool(requests.work.broke_at)
+        self._breaks_again = bool(requests.work.bad.broke_at)
         """True if a request of an earlier attempt broke off."""
 
     def run(self) -> Ending:
@@ -379,8 +379,8 @@ class Transfer:
         except PeerError as error:
             if not (error.mid_request and self._breaks_again):
                 raise
-            if self._work.breaks_at(uid) >= BREAKS_MAX:
-                self._work.give_up(uid, error.found)
+            if self._work.bad.breaks_at(uid) >= BREAKS_MAX:
+                self._work.bad.given_up[uid] = error.found
 
     # What follows weighs a list that is satisfied.
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from time import monotonic
 
+from dicom_retrieve_tui.engine.bad_instances import BadInstances
 from dicom_retrieve_tui.engine.evidence import (
     REPEATABLE,
     STUDY,
@@ -22,8 +23,6 @@ from dicom_retrieve_tui.model.text import quoted
 
 _NAMING_S = 2.0
 """A rename takes longer than this only where the disk hangs."""
-_UNFIT_MAX = 2
-"""So often an instance may come damaged in a run until it is not asked for any more."""
 _REPEATS_MAX = 2
 FINISHED = "its study is finished"
 
@@ -50,12 +49,7 @@ class StudyWork:
         self.conflicts: dict[str, str] = {}
         """SOP Instance UIDs of what was set aside, with the study of the file that has the name;
         empty if that is this study or unknown."""
-        self.unfit: dict[str, list[str]] = {}
-        """Why an instance was refused for what it is, each time that it came."""
-        self.broke_at: dict[str, int] = {}
-        """How often a request broke off when this instance was due, most likely."""
-        self.given_up: dict[str, str] = {}
-        """Instances that are not asked for any more: requests for them break off, as is said."""
+        self.bad = BadInstances()
         self.remembered: dict[str, str] = dict(self._not_listed(recalled))
         """SOP Instance UIDs that earlier runs knew and the PACS does not list, and are not here;
         with the Series Instance UID, empty if unknown."""
@@ -83,8 +77,6 @@ class StudyWork:
         """An earlier run found the study complete, and the list has not grown since."""
         self.arrivals = 0
         """Instances that were received whole, the same one twice counted twice."""
-        self.refusals = 0
-        """Instances that were received, and refused for what they are."""
         self._watched: set[str] = set()
         """Those that came since a request for all of it began."""
         self._repeated = 0
@@ -277,15 +269,13 @@ class StudyWork:
                 each
                 for each in self.inventory.instances
                 if each.sop_instance_uid not in self._stored
-                and each.sop_instance_uid not in self.given_up
-                and len(self.unfit.get(each.sop_instance_uid, ())) < _UNFIT_MAX
+                and not self.bad.is_hopeless(each.sop_instance_uid)
             ]
 
     @property
     def nothing_to_ask_for(self) -> bool:
         """True if what is missing of the list was given up, all of it."""
-        tried = self.given_up or self.unfit  # most studies have neither
-        return bool(tried) and self.inventory.listed and not self.to_ask_for()
+        return bool(self.bad) and self.inventory.listed and not self.to_ask_for()
 
     def has_any(self, sop_uids: tuple[str, ...]) -> bool:
         """True if one of these is on disk."""
@@ -324,22 +314,12 @@ class StudyWork:
             asked = frozenset(request.sop_instance_uids)
             due = (i.sop_instance_uid for i in self.to_ask_for())
             if uid := next((uid for uid in due if not asked or uid in asked), None):
-                self.broke_at[uid] = self.broke_at.get(uid, 0) + 1
-
-    def breaks_at(self, sop_uid: str) -> int:
-        """How often a request broke off when this instance was due."""
-        return self.broke_at.get(sop_uid, 0)
-
-    def give_up(self, sop_uid: str, how: str) -> None:
-        """Ask no more for an instance at which requests break off, and how they do."""
-        with self._changed:
-            self.given_up[sop_uid] = how
+                self.bad.note_break(uid)
 
     def note_unfit(self, sop_uid: str, reason: str) -> None:
         """Take in that an instance came, and was refused for what it is."""
         with self._changed:
-            self.refusals += 1
-            self.unfit.setdefault(sop_uid, []).append(reason)
+            self.bad.note_unfit(sop_uid, reason)
 
     def has(self, sop_uids: frozenset[str]) -> bool:
         """True if all of these were listed and are on disk."""
