@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.cli.left_out import left_out_text
 from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.wording import count, folder_text
 
 UIDS_MAX = 10
@@ -34,6 +35,9 @@ class Tally:
     damaged_copies: int = 0
     left_out: int = 0
     """Series that filters left out on purpose."""
+    irregular: int = 0
+    """Whole instances whose data sets depart from the standard."""
+    irregular_example: str = ""
     doubled: bool = False
     """True if an instance has several files, or should have."""
 
@@ -50,6 +54,9 @@ class Tally:
         self.damaged_copies += _copies(study, Flaw.DAMAGED)
         self.left_out += len(study.left_out)
         self.doubled |= study.doubled
+        self.irregular += len(study.irregular)
+        if study.irregular and not self.irregular_example:
+            self.irregular_example = ": ".join(next(iter(study.irregular.items())))
 
     @property
     def instances(self) -> int:
@@ -74,6 +81,8 @@ def study_lines(study: StudyFindings) -> Iterator[str]:
     """A line for the study, and one for each file that is not as it should be."""
     counts = f"{study.whole:,}/{study.instances:,}"
     remarks = [_files(study)] if study.doubled else []
+    if study.irregular:
+        remarks.append(f"{len(study.irregular):,} irregular, kept as sent")
     if study.left_out:
         remarks.append(f"{left_out_text(study.left_out)} left out on purpose")
     told = f"  ({'; '.join(remarks)})" if remarks else ""
@@ -118,6 +127,11 @@ def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
     told = f": {flaws}" if flaws else ""
     which = f"{tally.whole:,} of" if tally.missing + tally.damaged else "all"
     yield f"{which} {of} are there and whole{files} ({how}){told}"
+    if tally.irregular:
+        yield (
+            f"{count(tally.irregular, 'instance')} irregular, and kept as sent: for example "
+            f"{clean_text(tally.irregular_example)}"
+        )
     if tally.left_out:
         yield f"{count(tally.left_out, 'series')} left out on purpose, by a filter"
     if not tally.all_proven:
@@ -152,6 +166,9 @@ def study_record(study: StudyFindings) -> Mapping[str, object]:
             {"series_instance_uid": series_uid, "modality": modality}
             for series_uid, modality in study.left_out
         ],
+        "irregular": [
+            {"sop_instance_uid": uid, "reason": reason} for uid, reason in study.irregular.items()
+        ],
         "missing": [_file_record(each) for each in study.with_flaw(Flaw.MISSING)],
         "damaged": [
             {**_file_record(each), "reason": each.reason} for each in study.with_flaw(Flaw.DAMAGED)
@@ -181,4 +198,5 @@ def tally_record(tally: Tally) -> Mapping[str, object]:
         "files": tally.files,
         "whole_files": tally.whole_files,
         "left_out_series": tally.left_out,
+        "irregular": tally.irregular,
     }

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 
-from dicom_retrieve_tui.model.encoding import DEFLATED_SYNTAXES
 from dicom_retrieve_tui.model.sop_classes import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -20,12 +20,13 @@ HEAD_BYTES = 1 << 14
 """Enough of a codestream to find its headers behind comments and colour profiles."""
 
 _SYNTAX = "1.2.840.10008.1.2."
-_NATIVE = DEFLATED_SYNTAXES | {
+_NATIVE = {
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
 }
-_REFERENCED = frozenset({_SYNTAX + "4.94", _SYNTAX + "4.204"})
+_REFERENCED = frozenset(_SYNTAX + end for end in ("4.94", "4.95", "4.204", "4.205"))
 """JPIP: the pixel data are elsewhere."""
 
 _JPEG = {0xC0: "4.50", 0xC1: "4.51", 0xC2: "4.55"}
@@ -105,20 +106,17 @@ def _jpeg_2000(head: bytes) -> str:
     start = head.find(_J2K) if head.startswith(_J2K_BOX) else 0
     if start < 0 or head[start : start + 4] != _J2K:
         return ""
-    high_throughput, reversible, at = False, False, start + 2
+    high_throughput, at = False, start + 2
     while at + 4 <= len(head):
         marker, length = struct.unpack_from(">HH", head, at)
         if marker == 0xFF50:  # CAP, bit 15 from above: part 15 of the standard
             high_throughput = bool(int.from_bytes(head[at + 4 : at + 8]) & (1 << 17))
         elif marker == 0xFF52:  # COD; the last of its fixed bytes is the transformation
-            reversible = head[at + 13 : at + 14] == b"\1"
-            break
-        elif marker == 0xFF90:  # the first tile: there was no COD
-            return ""
+            transformation = head[at + 13 : at + 14]
+            syntaxes = ("4.201", "4.203") if high_throughput else ("4.90", "4.91")
+            return syntaxes[transformation != b"\1"] if transformation else ""
         at += 2 + length
-    if high_throughput:
-        return "4.201" if reversible else "4.203"
-    return "4.90" if reversible else "4.91"
+    return ""
 
 
 def _jpeg_xl(head: bytes) -> str:

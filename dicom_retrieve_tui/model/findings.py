@@ -42,6 +42,8 @@ class StudyFindings:
     flawed: tuple[Flawed, ...] = ()
     checksums: Mapping[str, str] = field(default_factory=dict)
     """Checksums of the whole files by their paths, where the files were read and compared."""
+    irregular: Mapping[str, str] = field(default_factory=dict)
+    """In what the data sets of whole instances depart from the standard, by SOP Instance UID."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series Instance UID and modality of each series that a filter left out on purpose."""
 

@@ -329,7 +329,9 @@ class _Reader:
         Raises:
             MalformedDataSet: None does.
         """
-        if head[:2] == b"\2\0" and head[4:6] in VRS:  # a file meta is the same in all encodings
+        at_start = self._encoding.little or not self._elements
+        if at_start and head[:2] == b"\2\0" and head[4:6] in VRS:
+            # A file meta is the same in all encodings.
             tag, encoding = EXPLICIT_LITTLE.item(head, 0)[0], EXPLICIT_LITTLE
         else:
             encoding = self._encoding

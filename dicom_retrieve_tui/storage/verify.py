@@ -1,5 +1,6 @@
 """Is everything that was retrieved into a folder still there, and whole? Offline, and read-only."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.journal_reader import JournalReader, Recorded
 from dicom_retrieve_tui.storage.store import JOURNAL
-from dicom_retrieve_tui.storage.verification import Condition, inspect
+from dicom_retrieve_tui.storage.verification import Condition, inspect, irregularity_of
 
 _READ_BYTES = 1 << 20
 _FLAWS = {
@@ -104,8 +105,23 @@ def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) 
         whole_files=len({entry.path for entry in standing} - {each.path for each in flawed}),
         left_out=study.left_out,
         flawed=tuple(dict.fromkeys(flawed)),  # two layouts may give an instance the same path
+        irregular=dict(_irregular(root, standing, deep=deep)),
         checksums={entry.path: entry.digest for entry in standing if deep and entry.digest},
     )
+
+
+def _irregular(root: Path, standing: list[Entry], *, deep: bool) -> Iterator[tuple[str, str]]:
+    """In what data sets depart from the standard, as recorded.
+
+    An entry without a checksum was recorded before anything irregular was kept, or by a repair.
+    """
+    for entry in standing:
+        irregular = entry.irregular
+        if deep and not (irregular or entry.digest):
+            with contextlib.suppress(OSError):
+                irregular = irregularity_of(root / entry.path)
+        if irregular:
+            yield entry.sop_instance_uid, irregular
 
 
 def _missed(looks: list[_Look], whole: frozenset[str]) -> list[Flawed]:

@@ -217,6 +217,19 @@ class Conversation:
         self.send(self.store_message(instance, data))
         return self.read().number(0x0900)
 
+    def store_as(self, instance: Instance, data: bytes, syntax: str) -> int:
+        """Send data in the name of an instance on a context of this transfer syntax."""
+        fitting = [n for n, context in self.contexts.items()
+                   if context == (instance.sop_class, [syntax])]  # fmt: skip
+        if not fitting:
+            raise NoContext
+        command = wire.command(
+            sop_class=instance.sop_class, field=1, message_id=7, priority=0, data_set_type=1,
+            sop_instance=instance.sop,
+        )  # fmt: skip
+        self.send(wire.message(fitting[0], command, data))
+        return self.read().number(0x0900)
+
     def store_message(self, instance: Instance, data: bytes | None = None) -> bytes:
         """A whole C-STORE for `instance`, as `store` sends it."""
         context_id, command = self.store_request(instance)

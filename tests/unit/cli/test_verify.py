@@ -93,6 +93,7 @@ def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path)
         "files": 3,
         "whole_files": 2,
         "left_out_series": [],
+        "irregular": [],
         "missing": [{"sop_instance_uid": f"{STUDY}.1.4", "path": None}],
         "damaged": [{"sop_instance_uid": f"{STUDY}.1.2", "path": path_of(2), "reason": ""}],
     }
@@ -107,6 +108,7 @@ def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr(tmp_path: Path)
         "files": 3,
         "whole_files": 2,
         "left_out_series": 0,
+        "irregular": 0,
         "exit_code": 1,
     }
     assert (result.code, len(result.err.splitlines())) == (1, 2)

@@ -71,25 +71,25 @@ def _read(data: bytes, syntax: str) -> Walked:
 _PADDED = "bytes of padding behind the last element"
 
 
-@pytest.mark.parametrize(
-    ("syntax", "data", "why"),
-    [
-        (EXPLICIT, UID + ID + PIXELS + bytes(126), f"126 {_PADDED}"),
-        (EXPLICIT, UID + ID + PIXELS + b"\0", "1 byte of padding behind the last element"),
-        (EXPLICIT, UID + ID + PIXELS + b"\xff" * 7, f"7 {_PADDED}"),
-        (EXPLICIT, UID + ID + PIXELS + b"\0\0\xff\xff\0", f"5 {_PADDED}"),
-        (EXPLICIT, UID + ID + PIXELS + b"  ", f"2 {_PADDED}"),
-        (EXPLICIT, UID + ID + PIXELS + bytes(1 << 20), f"1,048,576 {_PADDED}"),
-        (EXPLICIT, UID + ID + bytes(8), f"8 {_PADDED}"),
-        (IMPLICIT, IMPLICIT_UID + IMPLICIT_ID + bytes(9), f"9 {_PADDED}"),
-        (IMPLICIT, IMPLICIT_UID + IMPLICIT_ID + IMPLICIT_PIXELS + b"\0", "1 byte of padding"),
-        (BIG_ENDIAN, BIG + bytes(50), f"50 {_PADDED}"),
-        (JPEG_BASELINE, UID + ID + FRAGMENTS + bytes(3), f"3 {_PADDED}"),
-        (DEFLATED, _deflated(UID + ID + bytes(33)), f"33 {_PADDED}"),
-        (DEFLATED, _deflated(UID + ID) + bytes(50), "50 bytes of padding behind the deflated"),
-        (DEFLATED, _deflated(UID + ID) + b"12345678", "8 bytes of trailer behind the deflated"),
-    ],
-)
+PADDED = [
+    (EXPLICIT, UID + ID + PIXELS + bytes(126), f"126 {_PADDED}"),
+    (EXPLICIT, UID + ID + PIXELS + b"\0", "1 byte of padding behind the last element"),
+    (EXPLICIT, UID + ID + PIXELS + b"\xff" * 7, f"7 {_PADDED}"),
+    (EXPLICIT, UID + ID + PIXELS + b"\0\0\xff\xff\0", f"5 {_PADDED}"),
+    (EXPLICIT, UID + ID + PIXELS + b"  ", f"2 {_PADDED}"),
+    (EXPLICIT, UID + ID + PIXELS + bytes(1 << 20), f"1,048,576 {_PADDED}"),
+    (EXPLICIT, UID + ID + bytes(8), f"8 {_PADDED}"),
+    (IMPLICIT, IMPLICIT_UID + IMPLICIT_ID + bytes(9), f"9 {_PADDED}"),
+    (IMPLICIT, IMPLICIT_UID + IMPLICIT_ID + IMPLICIT_PIXELS + b"\0", "1 byte of padding"),
+    (BIG_ENDIAN, BIG + bytes(50), f"50 {_PADDED}"),
+    (JPEG_BASELINE, UID + ID + FRAGMENTS + bytes(3), f"3 {_PADDED}"),
+    (DEFLATED, _deflated(UID + ID + bytes(33)), f"33 {_PADDED}"),
+    (DEFLATED, _deflated(UID + ID) + bytes(50), "50 bytes of padding behind the deflated"),
+    (DEFLATED, _deflated(UID + ID) + b"12345678", "8 bytes of trailer behind the deflated"),
+]
+
+
+@pytest.mark.parametrize(("syntax", "data", "why"), PADDED)
 def test_padding_is_kept(syntax: str, data: bytes, why: str) -> None:
     walked = _read(data, syntax)
 
@@ -97,34 +97,34 @@ def test_padding_is_kept(syntax: str, data: bytes, why: str) -> None:
     assert (walked.values, walked.transfer_syntax_uid) == (VALUES, syntax)
 
 
-@pytest.mark.parametrize(
-    ("middle", "why"),
-    [
-        (_sequence(OPEN_ITEM + SEQUENCE_END), "a sequence end in place of an item end"),
-        (
-            _sequence(OPEN_ITEM + SEQUENCE_END + SEQUENCE_END),
-            "a sequence end in place of an item end",
-        ),
-        (_sequence(item(CODE) + ITEM_END), "an item end in place of a sequence end"),
-        (_sequence(OPEN_ITEM + item(CODE) + SEQUENCE_END), "an item without its end"),
-        (_sequence(item(CODE)), "no sequence end behind (0008,1140)"),
-        (_sequence(item(CODE) + SEQUENCE_END[:4] + b"\xff" * 4), "a sequence end with a length"),
-        (
-            _sequence(OPEN_ITEM + ITEM_END[:4] + b"\7\0\0\0" + SEQUENCE_END),
-            "an item end with a length",
-        ),
-        (ITEM_END, "a stray delimiter, (FFFE,E00D)"),
-        (SEQUENCE_END, "a stray delimiter, (FFFE,E0DD)"),
-        (item(b"")[:8], "a stray item, (FFFE,E000)"),
-        (implicit(0xFFFEE000, CODE), "a stray item, (FFFE,E000)"),
-        (_sequence(item(CODE, defined=True) * 2, length=60), "(0008,1140) has a wrong length"),
-        (
-            _sequence(implicit(0xFFFEE000, CODE, length=20) + SEQUENCE_END),
-            "an item of a wrong length",
-        ),
-        (_sequence(item(CODE) + SEQUENCE_END, vr="OB"), "(0008,1140) is a sequence of VR 'OB'"),
-    ],
-)
+MIDDLES = [
+    (_sequence(OPEN_ITEM + SEQUENCE_END), "a sequence end in place of an item end"),
+    (
+        _sequence(OPEN_ITEM + SEQUENCE_END + SEQUENCE_END),
+        "a sequence end in place of an item end",
+    ),
+    (_sequence(item(CODE) + ITEM_END), "an item end in place of a sequence end"),
+    (_sequence(OPEN_ITEM + item(CODE) + SEQUENCE_END), "an item without its end"),
+    (_sequence(item(CODE)), "no sequence end behind (0008,1140)"),
+    (_sequence(item(CODE) + SEQUENCE_END[:4] + b"\xff" * 4), "a sequence end with a length"),
+    (
+        _sequence(OPEN_ITEM + ITEM_END[:4] + b"\7\0\0\0" + SEQUENCE_END),
+        "an item end with a length",
+    ),
+    (ITEM_END, "a stray delimiter, (FFFE,E00D)"),
+    (SEQUENCE_END, "a stray delimiter, (FFFE,E0DD)"),
+    (item(b"")[:8], "a stray item, (FFFE,E000)"),
+    (implicit(0xFFFEE000, CODE), "a stray item, (FFFE,E000)"),
+    (_sequence(item(CODE, defined=True) * 2, length=60), "(0008,1140) has a wrong length"),
+    (
+        _sequence(implicit(0xFFFEE000, CODE, length=20) + SEQUENCE_END),
+        "an item of a wrong length",
+    ),
+    (_sequence(item(CODE) + SEQUENCE_END, vr="OB"), "(0008,1140) is a sequence of VR 'OB'"),
+]
+
+
+@pytest.mark.parametrize(("middle", "why"), MIDDLES)
 def test_stray_missing_and_wrong_delimiters_are_kept(middle: bytes, why: str) -> None:
     walked = _read(UID + middle + ID + PIXELS, EXPLICIT)
 
@@ -132,17 +132,17 @@ def test_stray_missing_and_wrong_delimiters_are_kept(middle: bytes, why: str) ->
     assert walked.values == VALUES
 
 
-@pytest.mark.parametrize(
-    ("syntax", "end", "why"),
-    [
-        (EXPLICIT, ITEM_END, "a stray delimiter, (FFFE,E00D)"),
-        (EXPLICIT, SEQUENCE_END, "a stray delimiter, (FFFE,E0DD)"),
-        (EXPLICIT, sequence(0x00400260, item(CODE))[:-8], "no sequence end behind the last item"),
-        (JPEG_BASELINE, FRAGMENTS[:-8], "no sequence end behind the last item"),
-        (JPEG_BASELINE, FRAGMENTS[:-8] + bytes(40), "no sequence end behind the last item"),
-        (JPEG_BASELINE, FRAGMENTS[:-4] + b"\xff" * 4, "a sequence end with a length"),
-    ],
-)
+ENDS = [
+    (EXPLICIT, ITEM_END, "a stray delimiter, (FFFE,E00D)"),
+    (EXPLICIT, SEQUENCE_END, "a stray delimiter, (FFFE,E0DD)"),
+    (EXPLICIT, sequence(0x00400260, item(CODE))[:-8], "no sequence end behind the last item"),
+    (JPEG_BASELINE, FRAGMENTS[:-8], "no sequence end behind the last item"),
+    (JPEG_BASELINE, FRAGMENTS[:-8] + bytes(40), "no sequence end behind the last item"),
+    (JPEG_BASELINE, FRAGMENTS[:-4] + b"\xff" * 4, "a sequence end with a length"),
+]
+
+
+@pytest.mark.parametrize(("syntax", "end", "why"), ENDS)
 def test_delimiters_at_the_end_are_kept(syntax: str, end: bytes, why: str) -> None:
     walked = _read(UID + ID + end, syntax)
 
@@ -158,22 +158,22 @@ def test_fragments_without_an_end_are_cut_short_where_frames_are_missing() -> No
     assert not accepts(UID + ID + FRAGMENTS[:-9], JPEG_BASELINE)
 
 
-@pytest.mark.parametrize(
-    ("odd", "shown"),
-    [
-        (_odd(b"\0\0", b"x" * 42), "00 00"),
-        (_odd(b"--", b"ab"), "'--'"),
-        (_odd(b"lt", b"ab"), "'lt'"),
-        (_odd(b"??", b""), "'??'"),
-        (_odd(b"  ", b"ab"), "'  '"),
-        (_odd(b"RE", b""), "'RE'"),
-        (_odd(b"OX", b"ab"), "'OX'"),
-        (_odd(b"OX", b"ab", long=True), "'OX'"),
-        (_odd(b"\0\0", b"ab", long=True), "00 00"),
-        (_odd(b"--", b"ab") * 20, "'--'"),
-        (_odd(b"\0\0", b"ab") * 20, "00 00"),
-    ],
-)
+ODD_VRS = [
+    (_odd(b"\0\0", b"x" * 42), "00 00"),
+    (_odd(b"--", b"ab"), "'--'"),
+    (_odd(b"lt", b"ab"), "'lt'"),
+    (_odd(b"??", b""), "'??'"),
+    (_odd(b"  ", b"ab"), "'  '"),
+    (_odd(b"RE", b""), "'RE'"),
+    (_odd(b"OX", b"ab"), "'OX'"),
+    (_odd(b"OX", b"ab", long=True), "'OX'"),
+    (_odd(b"\0\0", b"ab", long=True), "00 00"),
+    (_odd(b"--", b"ab") * 20, "'--'"),
+    (_odd(b"\0\0", b"ab") * 20, "00 00"),
+]
+
+
+@pytest.mark.parametrize(("odd", "shown"), ODD_VRS)
 def test_odd_vrs_are_kept(odd: bytes, shown: str) -> None:
     large = explicit(PIXEL_DATA, "OW", bytes(1 << 22))
 
@@ -198,39 +198,39 @@ def test_a_short_length_where_a_long_one_is_due_is_kept(vr: bytes, value: bytes)
 _META = explicit(0x00020002, "UI", b"1.2.840\0") + explicit(0x00020010, "UI", b"1.2.840\0")
 
 
-@pytest.mark.parametrize(
-    ("syntax", "data", "why"),
-    [
-        (EXPLICIT, _META + UID + ID, "(0002,0002) in a data set"),
-        (IMPLICIT, _META + IMPLICIT_UID + IMPLICIT_ID, "(0002,0002) in a data set"),
-        (IMPLICIT, implicit(0x00020010, b"1.2\0") + IMPLICIT_UID + IMPLICIT_ID,
-         "(0002,0010) in a data set"),
-        (EXPLICIT, UID + sequence(0x00082112, item(_META + CODE)) + ID,
-         "(0002,0002) in a data set"),
-        (EXPLICIT, explicit(0, "UL", b"\4\0\0\0") + UID + ID, "(0000,0000) in a data set"),
-        (IMPLICIT, implicit(0, b"\4\0\0\0") + IMPLICIT_UID + IMPLICIT_ID,
-         "(0000,0000) in a data set"),
-        (EXPLICIT, UID + bytes(8) + ID, "(0000,0000) has VR 00 00"),
-        (EXPLICIT, ID + UID, "(0008,0018) is out of order"),
-        (EXPLICIT, UID + UID + ID, "(0008,0018) twice"),
-        (EXPLICIT, UID + explicit(0x00090010, "LO", b"odd") + ID, "(0009,0010) has an odd length"),
-        (IMPLICIT, IMPLICIT_UID + implicit(0x00090010, b"odd") + IMPLICIT_ID,
-         "(0009,0010) has an odd length"),
-        (JPEG_BASELINE, UID + ID + sequence(PIXEL_DATA, item(b"", defined=True),
-         item(FRAME[:-1], defined=True), vr="OB"), "a fragment of odd length"),
-        (EXPLICIT, UID + ID + explicit(PIXEL_DATA, "OW", FRAME, length=UNDEFINED) + SEQUENCE_END,
-         "(7FE0,0010) has no items"),
-        (EXPLICIT, UID + implicit(0x00091001, b"ab") + ID, "(0009,1001) in Implicit VR"),
-        (EXPLICIT, UID + sequence(0x00081140, item(IMPLICIT_UID + IMPLICIT_ID)) + ID,
-         "items in Implicit VR within Explicit VR"),
-        (EXPLICIT, UID + sequence(0x00091001, item(CODE), vr="UN") + ID,
-         "items in Explicit VR within Implicit VR"),
-        (IMPLICIT, IMPLICIT_UID + sequence(0x00091001, item(CODE), vr="") + IMPLICIT_ID,
-         "items in Explicit VR within Implicit VR"),
-        (IMPLICIT, IMPLICIT_UID + explicit(0x00090010, "LO", b"ab") + IMPLICIT_ID
-         + IMPLICIT_PIXELS, "(0009,0010) in Explicit VR"),
-    ],
-)  # fmt: skip
+OTHERS = [
+    (EXPLICIT, _META + UID + ID, "(0002,0002) in a data set"),
+    (IMPLICIT, _META + IMPLICIT_UID + IMPLICIT_ID, "(0002,0002) in a data set"),
+    (IMPLICIT, implicit(0x00020010, b"1.2\0") + IMPLICIT_UID + IMPLICIT_ID,
+     "(0002,0010) in a data set"),
+    (EXPLICIT, UID + sequence(0x00082112, item(_META + CODE)) + ID,
+     "(0002,0002) in a data set"),
+    (EXPLICIT, explicit(0, "UL", b"\4\0\0\0") + UID + ID, "(0000,0000) in a data set"),
+    (IMPLICIT, implicit(0, b"\4\0\0\0") + IMPLICIT_UID + IMPLICIT_ID,
+     "(0000,0000) in a data set"),
+    (EXPLICIT, UID + bytes(8) + ID, "(0000,0000) has VR 00 00"),
+    (EXPLICIT, ID + UID, "(0008,0018) is out of order"),
+    (EXPLICIT, UID + UID + ID, "(0008,0018) twice"),
+    (EXPLICIT, UID + explicit(0x00090010, "LO", b"odd") + ID, "(0009,0010) has an odd length"),
+    (IMPLICIT, IMPLICIT_UID + implicit(0x00090010, b"odd") + IMPLICIT_ID,
+     "(0009,0010) has an odd length"),
+    (JPEG_BASELINE, UID + ID + sequence(PIXEL_DATA, item(b"", defined=True),
+     item(FRAME[:-1], defined=True), vr="OB"), "a fragment of odd length"),
+    (EXPLICIT, UID + ID + explicit(PIXEL_DATA, "OW", FRAME, length=UNDEFINED) + SEQUENCE_END,
+     "(7FE0,0010) has no items"),
+    (EXPLICIT, UID + implicit(0x00091001, b"ab") + ID, "(0009,1001) in Implicit VR"),
+    (EXPLICIT, UID + sequence(0x00081140, item(IMPLICIT_UID + IMPLICIT_ID)) + ID,
+     "items in Implicit VR within Explicit VR"),
+    (EXPLICIT, UID + sequence(0x00091001, item(CODE), vr="UN") + ID,
+     "items in Explicit VR within Implicit VR"),
+    (IMPLICIT, IMPLICIT_UID + sequence(0x00091001, item(CODE), vr="") + IMPLICIT_ID,
+     "items in Explicit VR within Implicit VR"),
+    (IMPLICIT, IMPLICIT_UID + explicit(0x00090010, "LO", b"ab") + IMPLICIT_ID
+     + IMPLICIT_PIXELS, "(0009,0010) in Explicit VR"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("syntax", "data", "why"), OTHERS)
 def test_whatever_else_can_be_read_is_kept(syntax: str, data: bytes, why: str) -> None:
     walked = _read(data, syntax)
 
@@ -335,3 +335,13 @@ def test_black_pixels_that_are_cut_short_are_never_padding(context: str, missing
 def test_a_fragment_of_unknown_compression_is_refused_with_the_reason() -> None:
     with pytest.raises(MalformedDataSet, match="pixel data in fragments, of unknown compression"):
         walk_bytes(UID + ID + FRAGMENTS, EXPLICIT, UID_AND_ID)
+
+
+READABLE: list[tuple[str, bytes, str]] = [
+    *PADDED,
+    *((EXPLICIT, UID + middle + ID + PIXELS, why) for middle, why in MIDDLES),
+    *((syntax, UID + ID + end, why) for syntax, end, why in ENDS),
+    *((EXPLICIT, UID + odd + ID + PIXELS, f"VR {shown}") for odd, shown in ODD_VRS),
+    *OTHERS,
+]
+"""All of the above: transfer syntax, data set, and why it is irregular."""
