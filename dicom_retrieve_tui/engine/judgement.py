@@ -4,6 +4,7 @@ The peer's final status and counters give reasons and next steps; they decide on
 nothing else to go by: for instances that went to somebody else's SCP.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.evidence import Doubt
@@ -124,25 +125,46 @@ def _judge_listed(work: StudyWork, ending: Ending) -> StudyFinished:
 
 def _why_missing(work: StudyWork, ending: Ending) -> str:
     """Why listed instances are missing; what we refused is not blamed on the PACS."""
-    missing = work.missing()
-    refused = [uid for uid in missing if uid in work.bad.unfit]
-    given_up = [uid for uid in missing if uid in work.bad.given_up and uid not in work.bad.unfit]
+    causes = Counter(_cause(work, uid) for uid in work.missing())
     sentences = []
-    if given_up:
-        which = f"instance {given_up[0]} is due"
-        if len(given_up) > 1:
-            which = f"one of {len(given_up)} instances is due, such as {given_up[0]}"
-        sentences.append(
-            f"{work.bad.given_up[given_up[0]]} It does so whenever {which}, so the rest was "
-            "retrieved without it. The log of the PACS may say what is wrong."
-        )
-    if refused:
-        first = work.bad.unfit[refused[0]][-1].removesuffix(".")
-        of = "" if len(refused) == 1 else f"{len(refused)} instances were refused here, the first: "
-        sentences.append(f"{of}{first}.")
-    if len(refused) + len(given_up) < len(missing):
-        sentences.append(ending.reason or _unexplained(work, ending))
+    if causes["conflict"]:
+        sentences.append(_conflicts(work))
+    if causes["given up"]:
+        sentences.append(_given_up(work))
+    if causes["refused"]:
+        sentences.append(_refused(work))
+    if causes[""]:
+        sentences.append(ending.reason or _unexplained(ending))
     return " ".join(sentences)
+
+
+def _cause(work: StudyWork, uid: str) -> str:
+    if uid in work.conflicts:
+        return "conflict"
+    if uid in work.bad.unfit:
+        return "refused"
+    return "given up" if uid in work.bad.given_up else ""
+
+
+def _given_up(work: StudyWork) -> str:
+    """The instances at which the PACS always breaks off, in a sentence."""
+    first, how = next(iter(work.bad.given_up.items()))
+    which = f"instance {first} is due"
+    if (count := len(work.bad.given_up)) > 1:
+        which = f"one of {count} instances is due, such as {first}"
+    return (
+        f"{how} It does so whenever {which}, so the rest was retrieved without it. The log of the "
+        "PACS may say what is wrong."
+    )
+
+
+def _refused(work: StudyWork) -> str:
+    """The instances that came and were not kept, in a sentence."""
+    refused = [uid for uid in work.missing() if uid in work.bad.unfit]
+    first = work.bad.unfit[refused[0]][-1].removesuffix(".")
+    if len(refused) == 1:
+        return f"1 instance was refused here: {first}."
+    return f"{len(refused)} instances were refused here, the first: {first}."
 
 
 def _judge_doubtful(work: StudyWork, ending: Ending, doubt: Doubt) -> StudyFinished:
@@ -222,13 +244,16 @@ def no_match(inventory: Inventory) -> str:
     return f"No series matches the filter; {len(inventory.left_out)} left out on purpose."
 
 
-def _unexplained(work: StudyWork, ending: Ending) -> str:
+def _conflicts(work: StudyWork) -> str:
+    """The instances that came with other content than their files have, in a sentence or two."""
+    return (
+        f"{len(work.conflicts)} came with other content than the file that was there; "
+        f"both are kept.{_rivalry(work)}"
+    )
+
+
+def _unexplained(ending: Ending) -> str:
     """Instances are missing although the PACS names no failure."""
-    if work.conflicts:
-        return (
-            f"{len(work.conflicts)} came with other content than the file that was there; "
-            f"both are kept.{_rivalry(work)}"
-        )
     if ending.final is not None and ending.final.status == SUCCESS:
         return (
             "The PACS reports success (status 0x0000), but did not send everything that it lists."

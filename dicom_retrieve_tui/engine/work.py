@@ -269,13 +269,15 @@ class StudyWork:
                 each
                 for each in self.inventory.instances
                 if each.sop_instance_uid not in self._stored
+                and each.sop_instance_uid not in self.conflicts
                 and not self.bad.is_hopeless(each.sop_instance_uid)
             ]
 
     @property
     def nothing_to_ask_for(self) -> bool:
         """True if what is missing of the list was given up, all of it."""
-        return bool(self.bad) and self.inventory.listed and not self.to_ask_for()
+        tried = self.bad or self.conflicts  # most studies have neither
+        return bool(tried) and self.inventory.listed and not self.to_ask_for()
 
     def has_any(self, sop_uids: tuple[str, ...]) -> bool:
         """True if one of these is on disk."""

@@ -37,7 +37,10 @@ class Owner:
             accession_number: Likewise.
         """
         if self.patient_ids and patient_id and patient_id not in self.patient_ids:
-            return "its data set is of another patient than it was looked up by"
+            return (
+                "its data set is of another patient than it was looked up by (if it is meant, "
+                "retrieve it by its Study Instance UID)"
+            )
         numbers = set(parts_of(accession_number))
         if self.accession_numbers and numbers and not numbers & self.accession_numbers:
             return f"its data set has another accession number, {quoted(accession_number)}"

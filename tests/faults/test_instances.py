@@ -147,7 +147,7 @@ def test_an_instance_that_is_always_damaged_ends_partial(tmp_path: Path, damaged
     assert [r.key(0x00080018) for r in pacs.retrievals] == ["", "1.2.3.1.2"]
     finished = verdict_of(events)
     assert (finished.verdict, finished.missing) == (Verdict.PARTIAL, ("1.2.3.1.2",))
-    assert finished.reason.startswith("Instance '1.2.3.1.2' is damaged: ")
+    assert "was refused here: Instance '1.2.3.1.2' is damaged: " in finished.reason
     kept = [".dicom-retrieve/damaged/1.2.3.1.2.dcm"] if damaged else []
     assert files_in(tmp_path) == [*kept, "1.2.3.1.1.dcm", "1.2.3.1.3.dcm"]
     assert all((tmp_path / each).read_bytes().endswith(damaged) for each in kept)
