@@ -115,7 +115,10 @@ class InstanceStore:
         sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
 
         def is_doubtful(path: str) -> bool:
-            return self._is_doubtful(journal, study, sop, path)
+            try:
+                return self._is_doubtful(journal, study, sop, path)
+            except ConfigError:  # what cannot be read proves nothing against the file
+                return False
 
         placed = self._folder.place(part, values, is_doubtful)
         if placed.placement is not Placement.SET_ASIDE:
