@@ -30,7 +30,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
         ("--instance-uid", "UID", "one instance of that series"),
         ("--uid-list", "FILE", "one UID per line, or a table with a heading; - is stdin"),
         ("--accession-list", "FILE", "the same with accession numbers, looked up first"),
-        ("--patient-list", "FILE", "the same with patient IDs: all their studies"),
+        ("--patient-list", "FILE", "the same with patient IDs; further columns narrow"),
         ("--column", "NAME", "the table's column, if not StudyInstanceUID or the like"),
     )
 

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.looked_up import Answer, LookedUp
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import join
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.model.uid_list import describe
+from dicom_retrieve_tui.model.uid_list import describe, notes_on
 from dicom_retrieve_tui.model.wording import count
 
 Ask = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
@@ -114,6 +114,7 @@ def _by_uids(options: Options, found: LookedUp) -> Options:
         plan=replace(options.plan, selections=selections),
         lookups=(),
         left_out=(*options.left_out, *faults),
+        notes=(*options.notes, *notes_on(found.selections)),
     )
 
 

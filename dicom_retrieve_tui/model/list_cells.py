@@ -12,6 +12,8 @@ from dicom_retrieve_tui.model.formulas import as_said
 
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb"
 _BRACKETS = "<>[](){}"
+_PLAIN = re.compile(r"[\w.^]*", re.ASCII)
+_DIGITS_AND_PERIODS = re.compile("[0-9.]+")
 _EXCEL_TEXT = re.compile('=["\u201c\u201d](.*)["\u201c\u201d]')
 _BYTES_AS_BLANKS = " \udca0\udcca"
 """A non-breaking blank in Windows-1252, and in Mac Roman."""
@@ -37,6 +39,8 @@ _AS_NUMBER = (
 def cell_text(cell: str) -> str:
     """Return a cell without what spreadsheets and programs put around a text."""
     text = cell.strip()
+    if _PLAIN.fullmatch(text):
+        return text
     said = as_said(text)
     if said != text:
         return said
@@ -52,6 +56,8 @@ def cell_text(cell: str) -> str:
 
 def uid_text(cell: str) -> str:
     """Return a cell that holds a UID, likewise without brackets and separators around it."""
+    if _DIGITS_AND_PERIODS.fullmatch(cell):
+        return cell
     return cell_text(cell_text(cell.translate(_WIDE)).strip(f"{_BRACKETS}{_QUOTES},; "))
 
 
@@ -70,6 +76,8 @@ def spoilt(text: str) -> str | None:
 
 def spoilt_uid(text: str) -> str | None:
     """Return the same of a UID."""
+    if _DIGITS_AND_PERIODS.fullmatch(text):
+        return None
     if _NOTHING.fullmatch(text):
         return "stands for no value"
     return spoilt(text)

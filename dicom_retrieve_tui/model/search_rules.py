@@ -65,13 +65,18 @@ def study_keys(search: Search) -> dict[int, str]:
 def fewest_study_keys(search: Search) -> dict[int, str]:
     """Return what names a study and proves that it is meant; no other return key."""
     keys = study_keys(search)
-    return {tag: text for tag, text in keys.items() if text or tag in _FEWEST_STUDY_KEYS}
+    fewest = {tag: text for tag, text in keys.items() if text or tag in _FEWEST_STUDY_KEYS}
+    # An archive that looks for modalities may fold its matches, which this number shows.
+    return fewest | ({tags.NUMBER_OF_STUDY_RELATED_SERIES: ""} if search.modality else {})
 
 
 def uncounted(keys: dict[int, str]) -> dict[int, str]:
-    """Return the same question without return keys that an archive has to count for."""
+    """Return the same question without keys that an archive has to look into studies for.
+
+    Modalities are among them, also as a criterion: the series of a study tell them as well.
+    """
     counted = _COUNTED_AT_STUDY | {tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
-    return {tag: text for tag, text in keys.items() if text or tag not in counted}
+    return {tag: text for tag, text in keys.items() if tag not in counted}
 
 
 def series_keys(search: Search, study: Match) -> dict[int, str]:

@@ -122,7 +122,9 @@ def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
     owners: dict[str, Owner] = {}
     for selection in selections:
         study_uid = selection.study_instance_uid
-        owners[study_uid] = owners.get(study_uid, selection.owner) | selection.owner
+        known = owners.setdefault(study_uid, selection.owner)
+        if known is not selection.owner:
+            owners[study_uid] = known | selection.owner
         studies.setdefault(study_uid, {})
         if not selection.series:
             whole.add((study_uid,))

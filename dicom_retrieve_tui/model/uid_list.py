@@ -38,7 +38,7 @@ _COLUMNS_SHOWN_MAX = 12
 _LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n|$)")
 """Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
 _SEPARATORS = re.compile(r"[,;|\s]+")
-_DIGITS_AND_PERIODS = re.compile("[0-9.]+")
+_DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 _DOTTED = re.compile(r"[0-9]+(?:\.[0-9]*)+")
 _KEY_SEPARATORS = re.compile(r"[;|\t]")
 _RECORDS = re.compile(r"\[?\s*\{\s*(?:$|[\"'][^\"']*[\"']\s*:)")
@@ -190,16 +190,19 @@ def _list_rows(lines: Sequence[str], key: Column) -> Iterator[TableRow]:
     """Yield the entries of a list that has no heading."""
     in_brackets = _is_bracketed(lines)
     for number, line in enumerate(lines, start=1):
-        entry = _entry(line, key)
+        entry = line.strip()
+        if key is Column.STUDY and _DIGITS_AND_PERIODS.fullmatch(entry):
+            yield TableRow(number, {key: entry})
+            continue
+        entry = _entry(entry, key)
         if not entry or is_comment(entry):
             continue
         for text in _elements(entry) if in_brackets else (entry,):
             yield _list_row(number, text, key)
 
 
-def _entry(line: str, key: Column) -> str:
+def _entry(text: str, key: Column) -> str:
     """Return a line without its comment."""
-    text = line.strip()
     if is_sheet_error(text.strip("\"', ")):
         return text
     # A number may well have a # in it, which no UID has.
@@ -356,6 +359,8 @@ def _number(row: TableRow, column: Column) -> str:
 
 def _uid(row: TableRow, column: Column) -> str:
     text = row[column]
+    if _DIGITS_AND_PERIODS.fullmatch(text):
+        return text
     if fault := line_fault(text) if _SEPARATORS.search(text) and _are_uids(text) else None:
         raise _Fault(fault)
     if fault := spoilt_uid(text) or uid_fault(text):

@@ -29,6 +29,7 @@ _RULE = re.compile(r"[-+=|:\s\u2500-\u257f]*-{2,}[-+=|:\s\u2500-\u257f]*|[\u2500
 """A line that parts or frames a table: `+----+----+`, `|---|:---|`, `---- ----`."""
 _FOOTER = re.compile(r"\(?\d+ rows?(?: affected| in set)?\)?(?: \([\d.]+ sec\))?", re.IGNORECASE)
 _LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
+_DIGITS_AND_PERIODS = re.compile("[0-9.]+")
 _DIGITS = re.compile(r"\d+(?:E[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -54,7 +55,7 @@ class Column(Enum):
     @property
     def holds_uids(self) -> bool:
         """True if its cells are UIDs."""
-        return self in {Column.STUDY, Column.SERIES, Column.INSTANCE}
+        return self is Column.STUDY or self is Column.SERIES or self is Column.INSTANCE
 
 
 _KEYWORDS = {
@@ -230,7 +231,8 @@ def _is_beside_the_point(row: list[str], heading: Heading) -> bool:
         # A number may begin with this sign, and a UID never does.
         study_first = heading.places.get(Column.STUDY) == 0
         return study_first or first.startswith("# ")
-    return is_comment(heading.delimiter.join(row))
+    # A rule begins with a sign, and a count of rows with a bracket or a digit.
+    return not first[:1].isalpha() and is_comment(heading.delimiter.join(row))
 
 
 def _row(line: int, row: list[str], cells: list[str], heading: Heading) -> TableRow:
@@ -267,7 +269,7 @@ def _too_many(cells: list[str], heading: Heading) -> str:
 def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) -> str:
     """Return a fault if a UID stands beside the column of UIDs, and none in it."""
     study = found.get(Column.STUDY, "")
-    if not study or _is_like_a_uid(study) or re.fullmatch("[0-9.]+", study):
+    if not study or _DIGITS_AND_PERIODS.fullmatch(study):
         return ""
     used = {at for column, at in heading.places.items() if column.holds_uids}
     for at, (name, cell) in enumerate(zip(heading.names, cells, strict=False)):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64
+_DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 _UID_LENGTH_SENT_MAX = 1024
 """Longer than a column of any archive; an identifier could carry more."""
 _WILDCARD = "has a wildcard, and would match more than one"
@@ -47,7 +48,7 @@ def uid_note(text: str) -> str | None:
         return f"has {len(text)} characters; a UID has at most {_UID_LENGTH_MAX}"
     if _UID.fullmatch(text):
         return None
-    if not re.fullmatch(r"[0-9.]+", text):
+    if not _DIGITS_AND_PERIODS.fullmatch(text):
         return "has characters other than digits and periods"
     if ".." in text or text.startswith(".") or text.endswith("."):
         return "has an empty component (a period at an end, or two in a row)"

@@ -208,7 +208,7 @@ class _Finder:
         single, doubt = yield from _all_but_single(query(keys))
         if single is None:
             return doubt
-        if self._answers == 1 and not unique and single.counted:
+        if self._answers == 1 and not unique and single.counted and not self._is_one(single):
             seen.discard(single.uid)
             several = self._several(query, rules.uncounted(keys))
             if several is not None:
@@ -216,6 +216,20 @@ class _Finder:
                 return several[1]
         yield single
         return doubt
+
+    def _is_one(self, single: Match) -> bool:
+        """Return True for a study that has as many series as the PACS counts.
+
+        Asked only where the modality is a key: without it, far more than was asked for may come.
+        """
+        if single.level is not Level.STUDY or not self._search.modality:
+            return False
+        keys = rules.uncounted(rules.series_keys(Search(), single))
+        answers = self._ask(Level.SERIES, keys, single)
+        listed = {
+            values.get(tags.SERIES_INSTANCE_UID) for values in answers if _is_of(values, single)
+        }
+        return len(listed) >= (single.number_of_series or 0)
 
     def _several(
         self, query: Callable[[_Keys], _Listing], keys: _Keys

@@ -14,7 +14,8 @@ from tests.runs import files_in
 _ACCESSION, _PATIENT, _STUDY, _SERIES = 0x00080050, 0x00100020, 0x0020000D, 0x0020000E
 _STUDY_COUNTS = (0x00201206, 0x00201208)
 _SERIES_COUNT = 0x00201209
-_COUNTS = {*_STUDY_COUNTS, _SERIES_COUNT}
+_MODALITIES = 0x00080061
+_COUNTS = {*_STUDY_COUNTS, _SERIES_COUNT, _MODALITIES}
 _STUDIES = ("1.2.3", "1.2.4", "1.2.5")
 _FLAGS = {"--accession-list": "A1", "--patient-list": "P1"}
 
@@ -44,9 +45,12 @@ class _Folds(RawPacs):
 
     def find(self, request: Request) -> list[dict[int, str]]:
         rows = super().find(request)
-        for row in rows:
-            row |= {tag: str(len(rows)) for tag in _COUNTS & request.identifier.keys()}
-        return rows[:1] if _COUNTS & request.identifier.keys() else rows
+        counts = {tag: str(len(rows) * 2) for tag in _COUNTS & request.identifier.keys()}
+        if not counts:
+            return rows
+        if _MODALITIES in counts:
+            counts[_MODALITIES] = "CT\\MR"
+        return [row | counts for row in rows[:1]]
 
 
 def _look_up(pacs: RawPacs, folder: Path, flag: str, text: str) -> CommandResult:
@@ -134,6 +138,16 @@ def test_one_row_for_all_studies_is_not_all_that_find_lists() -> str:
     first, again = pacs.requests
     assert first.identifier.keys() - again.identifier.keys() >= set(_STUDY_COUNTS)
     return result.stderr
+
+
+@pytest.mark.parametrize(("modality", "listed"), [("CT", list(_STUDIES)), ("MR", [])])
+def test_one_row_for_all_studies_of_a_modality_is_taken_apart(
+    modality: str, listed: list[str]
+) -> None:
+    with _Folds(_holdings()) as pacs:
+        result = _find(pacs, "--modality", modality, "--uids")
+
+    assert result.stdout.split() == listed
 
 
 @fault(83, user_reads="6 series")

@@ -44,7 +44,8 @@ class UidLine(Input):
 
     HELP = """\
 Study Instance UIDs. Type one, or paste: one, many lines, commas, a table. In a table with a
-heading, series and instances narrow a row, and accession numbers and patient IDs are looked up.
+heading, series and instances narrow a row. Accession numbers and patient IDs are looked up; date,
+modality and descriptions beside them count as well.
 `enter` adds them to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
