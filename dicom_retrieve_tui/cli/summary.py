@@ -139,8 +139,7 @@ def _where(options: Options) -> str:
 def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[str]:
     progress = account.progress
     if progress.refused:
-        more = "" if options.verbose else f" {_which(options)}"
-        yield f"{count(progress.refused, 'instance')} refused: damaged, or not asked for{more}"
+        yield _refused(account, options)
     yield from _irregular(account, options)
     if progress.set_aside:
         yield (
@@ -174,6 +173,19 @@ def _irregular(account: Account, options: Options) -> Iterator[str]:
         yield f"  {study.study_instance_uid}  {irregular_text(study)}"
     if len(studies) > UIDS_MAX:
         yield f"  ... and {count(len(studies) - UIDS_MAX, 'study')} more {_where(options)}"
+
+
+def _refused(account: Account, options: Options) -> str:
+    """What our side did not keep, and the reason that most of it has."""
+    refusals = [each for several in account.refusals.values() for each in several]
+    instances = len({each.sop_instance_uid for each in refusals})
+    times = f" ({len(refusals):,} times)" if len(refusals) > instances else ""
+    # Its first sentence: what to try stands beside the study.
+    reasons = Counter(each.reason.partition(". ")[0].removesuffix(".") for each in refusals)
+    ((reason, _),) = reasons.most_common(1)
+    others = ", and for other reasons" if len(reasons) > 1 else ""
+    more = "" if options.verbose else f" {_which(options)}"
+    return f"{count(instances, 'instance')} refused{times}: {reason}{others}{more}"
 
 
 def _which(options: Options) -> str:

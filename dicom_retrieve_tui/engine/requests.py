@@ -132,7 +132,7 @@ class Requests:
         in_vain = failed and self._refused_all(before, began_s)
         came = self.work.arrivals - arrivals_before
         if not (in_vain or _accounts_for(final, came + self.work.bad.refusals - refusals_before)):
-            self._drain(self._uids_of(request), self._patience_s(final, came, began_s))
+            self._drain(self._uids_of(request), final, self._patience_s(final, came, began_s))
         self.work.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(before, began_s)
 
@@ -219,7 +219,7 @@ class Requests:
         queues = final.status == SUCCESS and not came and not self.quirks.late_in_vain
         return self.late_s if queues and not self.desk.turned_away_since(began_s) else self.drain_s
 
-    def _drain(self, asked: frozenset[str], patience_s: float) -> None:
+    def _drain(self, asked: frozenset[str], final: FinalResponse, patience_s: float) -> None:
         """Wait for stores that come after the final response, while anything still comes.
 
         Args:
@@ -244,18 +244,22 @@ class Requests:
                 return
             work.wait_complete(_DRAIN_TICK_S)
             if not work.has(asked or work.expected):
-                self._note_the_wait(patience_s)
+                self._note_the_wait(final, patience_s)
 
-    def _note_the_wait(self, patience_s: float) -> None:
-        """Tell, once a run, why nothing ends although the PACS says that it is done."""
+    def _note_the_wait(self, final: FinalResponse, patience_s: float) -> None:
+        """Note, once a run, why nothing ends although the PACS has answered."""
         if self.quirks.answers_first:
             return
         self.quirks.answers_first = True
-        text = (
-            "The PACS says that it is done, but instances are missing: waiting for late ones, "
-            f"up to {patience_s:.3g} s for the first and {self.drain_s:.3g} s after the last."
+        answered = (
+            "The PACS says that it is done"
+            if final.status == SUCCESS
+            else f"The PACS has ended the C-MOVE with status 0x{final.status:04X}"
         )
-        self.note(text)
+        self.note(
+            f"{answered}, but instances are missing: waiting for late ones, up to "
+            f"{patience_s:.3g} s for the first and {self.drain_s:.3g} s after the last."
+        )
 
     def _on_response(self, response: FinalResponse) -> None:
         self._pending = response
@@ -282,6 +286,9 @@ def _accounts_for(final: FinalResponse, came: int) -> bool:
         came: Instances that came, whether they were kept or refused.
     """
     if status_cure(final.status) is Cure.NONE:
+        return True
+    served = final.status in {SUCCESS, SUB_OPERATIONS_FAILED}
+    if not (served or final.completed or came):
         return True
     claimed = (final.completed or 0) + (final.warning or 0) + (final.failed or 0)
     return bool(final.failed) and 0 < claimed <= came

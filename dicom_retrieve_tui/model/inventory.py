@@ -168,7 +168,7 @@ def reckon(
     counted = max(distinct + short, study_count or 0)
     if silent:
         doubt = f"C-FIND listed no instance of series {_named(silent)}"
-    elif counted > distinct:
+    elif counted > distinct and not (counted <= summed and _shared(instances)):
         doubt = (
             f"C-FIND listed {distinct} instances where the PACS counts {max(counted, summed)}: "
             "it seems to cap its answers"

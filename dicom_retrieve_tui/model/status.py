@@ -56,7 +56,8 @@ _WORDS = {
     0x0110: StatusWords(meaning="processing failure", next_step=_PACS_LOG),
     0x0120: StatusWords(
         meaning="missing attribute",
-        next_step="The PACS wants a key that we did not send; its log says which.",
+        next_step="The PACS wants a key that we did not send, perhaps the Patient ID: try another "
+        "--query-model. Its log says which.",
     ),
     0x0122: StatusWords(meaning="SOP class not supported", next_step=_NOT_OFFERED, other_way=True),
     0x0124: StatusWords(

@@ -31,7 +31,7 @@ _NEXT_STEPS = {
     errno.EHOSTDOWN: _LOST,
     errno.ETIMEDOUT: _LOST,
     errno.ENAMETOOLONG: "Choose a shorter --layout or --output.",
-    errno.EMFILE: "Raise the limit of open files (ulimit -n), or lower --parallel.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n).",
     errno.ENFILE: "Close other programs or raise the system's limit of open files.",
 }
 _NEXT_STEPS_OF_SQLITE = {

@@ -1,10 +1,11 @@
 """Rows 26, 27, 28 and 44: instances of a C-MOVE, which come when and how the PACS likes."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from dicom_retrieve_tui.model.events import InstanceRefused, InstanceStored
+from dicom_retrieve_tui.model.events import InstanceRefused, InstanceStored, Noted
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
@@ -39,6 +40,57 @@ def test_instances_that_come_after_the_final_response_are_waited_for(tmp_path: P
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert len(pacs.retrievals) == 1
     return events
+
+
+class _Fails(MovingPacs):
+    """Sends nothing, and says so."""
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        conversation.respond(request, 0xA700, completed=0, failed=3)
+
+
+@fault(26, user_reads="failed: The PACS ended the retrieval with status 0xA700")
+def test_after_a_failure_by_which_nothing_came_nothing_is_waited_for(tmp_path: Path) -> Told:
+    began_s = monotonic()
+    with _Fails() as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=5.0))
+
+    assert monotonic() - began_s < 4.0
+    assert not of_kind(Noted, events)
+    return events
+
+
+class _SendsAnother(MovingPacs):
+    """Sends instances whose data sets name another study than it lists them in."""
+
+    def send_to_scp(self, wanted: list[Instance]) -> list[int]:
+        with self.call_scp(wanted) as scu:
+            moved = [replace(instance, study="1.2.999") for instance in wanted]
+            statuses = [scu.store(instance) for instance in moved]
+            scu.release()
+            return statuses
+
+    def finish(
+        self, conversation: Conversation, request: Request, *, completed: int, failed: int = 0
+    ) -> None:
+        super().finish(conversation, request, completed=0, failed=completed + failed)
+
+
+@fault(89, user_reads="refused here")
+def test_what_was_refused_is_not_waited_for_and_not_told_as_a_failure_of_the_pacs(
+    tmp_path: Path,
+) -> Told:
+    began_s = monotonic()
+    with _SendsAnother() as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=5.0))
+
+    finished = verdict_of(events)
+    assert monotonic() - began_s < 4.0
+    assert not of_kind(Noted, events)
+    assert "it belongs to study '1.2.999'" in finished.reason
+    assert "did not send" not in finished.reason
+    assert "log of the PACS" not in finished.reason
+    return [finished]
 
 
 class _AnswersAndIsGone(MovingPacs):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.inventory import ListedInstance, reckon
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.wiring.retrieval import survey
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
@@ -88,6 +89,16 @@ def test_an_instance_that_two_series_list_is_never_called_complete(
     finished = verdict_of(events)
     assert finished.verdict is Verdict.UNVERIFIED
     assert f"{_SHARED} in more than one series" in finished.reason
+
+
+def test_a_count_that_the_shared_instance_explains_is_no_cap() -> None:
+    listed = [
+        ListedInstance(series_instance_uid=series, sop_instance_uid=sop, sop_class_uid=None)
+        for series, sop in [("1", "1.1"), ("1", _SHARED), ("2", "2.1"), ("2", _SHARED)]
+    ]
+
+    assert f"{_SHARED} in more than one series" in reckon(listed, {"1": 2, "2": 2}, 4)[1]
+    assert "seems to cap" in reckon(listed, {"1": 2, "2": 2}, 5)[1]
 
 
 @pytest.mark.parametrize(

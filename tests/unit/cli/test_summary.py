@@ -222,10 +222,23 @@ def test_what_was_refused_and_set_aside_is_counted() -> None:
 
     lines = summary(order(), *events)
 
-    assert "2 instances refused: damaged, or not asked for (--verbose says which and why)" in lines
+    refused = "2 instances refused: cut short, and for other reasons (--verbose says which and why)"
+    assert refused in lines
     assert (
         "1 instance set aside: a file with other content was there, and both are kept in study_dir/"
     ) in lines
+
+
+def test_an_instance_that_was_refused_again_and_again_is_one() -> None:
+    refusal = InstanceRefused(
+        study_instance_uid=STUDY, sop_instance_uid="1.5", status=0xC000, reason="It is cut short."
+    )
+    events = study_of(Verdict.PARTIAL, came=1)
+    events[-1:-1] = [refusal] * 3
+
+    lines = summary(order(), *events)
+
+    assert "1 instance refused (3 times): It is cut short (--verbose says which and why)" in lines
 
 
 def test_a_dry_run_lists_what_there_is() -> None:
