@@ -47,6 +47,9 @@ from dicom_retrieve_tui.model.walked import Read, Walked
 IRREGULAR_INFLATED_BYTES_MAX = 1 << 26
 """A deflated data set that is irregular as well is read in memory; real ones are reports."""
 
+STEPS_MAX = 5_000_000
+"""Elements, items and fragments: what is irregular takes longer, and must come to an end."""
+
 _WINDOW_BYTES = 1 << 14
 _SCAN_BYTES = 1 << 20
 _PREAMBLE_BYTES = 128
@@ -58,7 +61,7 @@ _DIGITS_MAX = 12
 _FOREIGN_GROUPS = frozenset({0x0000, FILE_META_GROUP})
 _FORBIDDEN_GROUPS = frozenset({0x0001, 0x0003, 0x0005, 0x0007})
 """Source: PS3.5 section 7.1."""
-_ODD_IN_A_ROW_MAX = 100
+_ODD_IN_A_ROW_MAX = 10_000
 """Elements with odd VRs, one behind the other."""
 _LIKELY_GROUP_MAX = 0x0028
 _LIKELY_LENGTH_MAX = 1 << 16
@@ -223,13 +226,15 @@ class _Source:
         return self._window[offset : offset + length]
 
     def pieces(self, at: int) -> Iterator[bytes]:
-        """All bytes from `at` on."""
+        """All bytes from `at` on, in pieces that grow."""
+        length = _WINDOW_BYTES
         while at < self.size_bytes:
-            piece = bytes(self.read(at, min(_SCAN_BYTES, self.size_bytes - at)))
+            piece = bytes(self.read(at, min(length, self.size_bytes - at)))
             if not piece:
                 return
             yield piece
             at += len(piece)
+            length = min(2 * length, _SCAN_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +295,10 @@ class _Reader:
         self._pixels: bool | None = None
         """True if there are pixel data in fragments, False if there are native ones."""
         self._codestream = b""
+        self._padded = False
         self._odd: dict[int, bool] = {}
-        """By position: if a header with an odd VR can be read there."""
+        """By position: if elements with odd VRs from there on lead to a regular one."""
+        self._steps = 0
 
     def read(self, context: str) -> Walked:
         """Read to the end.
@@ -305,10 +312,14 @@ class _Reader:
             if sequence and sequence.end is not None and at >= sequence.end:
                 sequence.in_item = False  # an item of a wrong length ends with its sequence
             in_item = sequence is None or sequence.in_item
+            self._steps += 1
+            if self._steps > STEPS_MAX:
+                raise MalformedDataSet(f"irregular data set of more than {STEPS_MAX} elements", at)
             at = self._element_due(at) if in_item else self._item_due(at)
         if not self._elements:
             raise self._cut_short(0)
-        return Walked(self._values, self._syntax(context), self._why, 0, self._others)
+        syntax = self._syntax(context)
+        return Walked(self._values, syntax, self._why, 0, self._others, padded=self._padded)
 
     # Elements
 
@@ -449,7 +460,7 @@ class _Reader:
         begins = self._source.get(element.value_at, 4)
         return begins in {_encoded(ITEM, element), _encoded(SEQUENCE_END, element)}
 
-    def _fits(self, element: _Element, depth: int = 0) -> bool:
+    def _fits(self, element: _Element) -> bool:
         """True if something regular follows an element, or the end."""
         if element.length == UNDEFINED_LENGTH or self._has_vr_behind(element):
             return True
@@ -465,7 +476,7 @@ class _Reader:
         if tag >> 16 in _FOREIGN_GROUPS:
             return False
         if self._encoding.explicit and element.vr:
-            return depth < _ODD_IN_A_ROW_MAX and self._is_odd(at, head, tag, depth + 1)
+            return self._goes_on_oddly(at)
         in_bounds = length == UNDEFINED_LENGTH or at + 8 + length <= self._size
         return tag > element.tag and in_bounds and tag >> 16 < DELIMITER_GROUP
 
@@ -483,16 +494,37 @@ class _Reader:
         known = vr in SHORT_VRS or (vr in LONG_VRS and reserved == bytes(2))
         return known and (tag >> 16 not in _FOREIGN_GROUPS or head[:2] == b"\2\0")
 
-    def _is_odd(self, at: int, head: bytes, tag: int, depth: int) -> bool:
-        """True if another header with an odd VR can be read, and something regular behind it."""
-        if (known := self._odd.get(at)) is None:
-            known = head[4:6] not in VRS and any(
-                self._begins(reading) and self._fits(reading, depth)
-                for reading in self._irregular(at, head, tag)
-                if reading.vr
-            )
-            self._odd[at] = known
-        return known
+    def _goes_on_oddly(self, at: int) -> bool:
+        """True if elements with odd VRs stand from `at` on, and something regular behind them."""
+        came_from: dict[int, int | None] = {at: None}
+        ways = [at]
+        while ways and len(came_from) < _ODD_IN_A_ROW_MAX:
+            here = ways.pop()
+            for end in () if self._odd.get(here) is False else self._odd_ends(here):
+                came_from.setdefault(end, here)
+                if end < 0 or self._odd.get(end):
+                    step: int | None = here
+                    while step is not None:
+                        self._odd[step] = True
+                        step = came_from[step]
+                    return True
+                ways.append(end)
+        self._odd |= {each: False for each in came_from if not self._odd.get(each)}
+        return False
+
+    def _odd_ends(self, at: int) -> list[int]:
+        """Where an element with an odd VR may end; -1 if something regular follows it there."""
+        head = self._source.get(at, LONGEST_HEADER_BYTES)
+        if len(head) < 8 or head[4:6] in VRS:
+            return []
+        tag, _ = self._encoding.item(head, 0)
+        if tag >> 16 in _FOREIGN_GROUPS:
+            return []
+        readings = [each for each in self._irregular(at, head, tag) if each.vr]
+        begun = [each for each in readings if self._begins(each)]
+        if any(self._has_vr_behind(each) for each in begun):
+            return [-1]
+        return [each.end for each in reversed(begun) if each.length != UNDEFINED_LENGTH]
 
     def _take(self, element: _Element) -> int:
         """Account for an element; returns what comes next."""
@@ -568,6 +600,7 @@ class _Reader:
         length = self._size - at
         plural = "" if length == 1 else "s"
         self._note(f"{length:,} byte{plural} of padding behind the last element")
+        self._padded = True
         return self._size
 
     def _delimiter(self, at: int, tag: int, length: int) -> int:

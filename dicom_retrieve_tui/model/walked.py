@@ -26,6 +26,9 @@ class Walked(NamedTuple):
     others: Mapping[int, tuple[bytes, ...]] = _NO_OTHERS
     """Further values of wanted elements that stand there more than once."""
 
+    padded: bool = False
+    """True if padding follows its last element."""
+
     def candidates(self, tag: int) -> tuple[bytes, ...]:
         """Every value of a wanted element, in the order in which they stand."""
         first = (self.values[tag],) if tag in self.values else ()

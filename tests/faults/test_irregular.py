@@ -166,6 +166,17 @@ def test_an_instance_without_its_uids_stands_in_the_folders_of_its_study_and_ser
     return events
 
 
+@fault(62, user_reads="its data set is of SOP class '1.2.840.10008.5.1.4.1.1.2.1', unlike its")
+def test_a_layout_uses_the_class_of_the_command(tmp_path: Path) -> Told:
+    data = _head(sop_class="1.2.840.10008.5.1.4.1.1.2.1") + _PIXELS
+    with SendingPacs.of(data) as pacs:
+        layout = "{SOPClassUID}/{SOPInstanceUID}.dcm"
+        events = run(get_plan(), replace(settings(pacs.port, tmp_path), layout=layout))
+
+    assert files_in(tmp_path) == [f"{_CT}/1.2.3.1.{n}.dcm" for n in (1, 2, 3)]
+    return events
+
+
 @pytest.mark.parametrize(
     ("data", "syntax", "named"),
     [

@@ -4,6 +4,7 @@ import zlib
 
 import pytest
 
+from dicom_retrieve_tui.model import irregular
 from dicom_retrieve_tui.model.elements import walk, walk_bytes
 from dicom_retrieve_tui.model.malformed import MalformedDataSet
 from dicom_retrieve_tui.model.walked import Walked
@@ -170,6 +171,7 @@ ODD_VRS = [
     (_odd(b"\0\0", b"ab", long=True), "00 00"),
     (_odd(b"--", b"ab") * 20, "'--'"),
     (_odd(b"\0\0", b"ab") * 20, "00 00"),
+    (_odd(b"--", b"ab") * 3000, "'--'"),
 ]
 
 
@@ -330,6 +332,33 @@ def test_black_pixels_that_are_cut_short_are_never_padding(context: str, missing
     assert not accepts((IMPLICIT_UID + implicit(PIXEL_DATA, pixels))[:-missing], context)
     assert not accepts((BIG[:-112] + explicit(PIXEL_DATA, "OW", pixels, order=">"))[:-missing],
                        context)  # fmt: skip
+
+
+def test_what_has_no_end_of_elements_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(irregular, "STEPS_MAX", 20)
+    texts = b"".join(explicit(0x00090011 + n, "LO", b"") for n in range(30))
+
+    assert accepts(UID + texts + ID, EXPLICIT)
+    with pytest.raises(MalformedDataSet, match="irregular data set of more than 20 elements"):
+        walk_bytes(UID + texts + ID + bytes(2), EXPLICIT, UID_AND_ID)
+
+
+def test_a_deflated_data_set_that_is_irregular_is_read_up_to_a_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(irregular, "IRREGULAR_INFLATED_BYTES_MAX", 5000)
+    large = UID + ID + explicit(PIXEL_DATA, "OW", bytes(6000))
+
+    assert accepts(_deflated(large), DEFLATED)
+    with pytest.raises(MalformedDataSet, match="irregular data set inflates beyond 5000 bytes"):
+        walk_bytes(_deflated(large + bytes(2)), DEFLATED, UID_AND_ID)
+
+
+def test_an_implicit_length_that_looks_like_a_vr_hides_no_cut() -> None:
+    pixels = implicit(PIXEL_DATA, bytes(0x80000))  # its length begins with two zeros
+
+    assert accepts(UID + ID + pixels, EXPLICIT)
+    assert not any(accepts((UID + ID + pixels)[:-missing], EXPLICIT) for missing in (1, 2, 5000))
 
 
 def test_a_fragment_of_unknown_compression_is_refused_with_the_reason() -> None:
