@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fuzz import input_targets, network_targets
+from fuzz import input_targets, network_targets, storage_targets
 
 Target = Callable[[bytes], None]
 
@@ -23,6 +23,7 @@ TARGETS: Mapping[str, Target] = {
         input_targets.profiles,
         input_targets.addresses,
         input_targets.layouts,
+        storage_targets.journals,
     )
 }
 
