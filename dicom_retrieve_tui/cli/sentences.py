@@ -23,6 +23,7 @@ _UNLISTED = _RETRIEVED | {
     Verdict.PARTIAL: _SOME,
     Verdict.CANCELLED: "{came} of {what} {are} in {folder}",
 }
+_FAILED_AGAIN = "nothing more of {what} was retrieved; {came} of an earlier run {are} in {folder}"
 """Where it did not, or was not asked any more."""
 
 _SENT = {
@@ -79,4 +80,6 @@ def _template(order: Selection, study: StudyProgress, verdict: Verdict, options:
         return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
     if verdict is Verdict.COMPLETE and order.level is Level.IMAGE and len([*order.rows()]) == 1:
         return "{what} is in {folder}"
+    if verdict is Verdict.FAILED and study.stored:
+        return _FAILED_AGAIN
     return (_UNLISTED if study.expected is None else _RETRIEVED)[verdict]

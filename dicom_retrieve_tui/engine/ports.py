@@ -128,6 +128,9 @@ class Store(Protocol):
     def recall(self, inventory: Inventory) -> Recalled:
         """Return what earlier runs recorded of a study, proven again. Raises `DiskFailed`."""
 
+    def kept_count(self, study_instance_uid: str) -> int:
+        """Return how many instances of a study earlier runs left, by their files' sizes."""
+
     def plan(self, uids: Iterable[str]) -> None:
         """Remember that these studies are to be retrieved."""
 

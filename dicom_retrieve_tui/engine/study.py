@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.desk import Desk
@@ -108,15 +108,22 @@ class Study:
         """Close the account of a study that waited for another attempt when the user stopped."""
         if task.work is not None:
             return self._finish(task, judge(task.work, Ending(cancelled=True)))
-        uid = task.selection.study_instance_uid
-        return self._finish(task, unworked(uid, Verdict.CANCELLED, ""))
+        return self._finish(task, self._unworked(task, Verdict.CANCELLED, ""))
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
         """Close the account of a study that a bug of ours has ended."""
         reason = bug_reason(bug)
         if task.work is not None:
             return self._finish(task, judge(task.work, Ending(error=RetrieveError(reason))))
-        return self._finish(task, unworked(task.uid, Verdict.FAILED, reason))
+        return self._finish(task, self._unworked(task, Verdict.FAILED, reason))
+
+    def _unworked(self, task: StudyTask, verdict: Verdict, reason: str) -> StudyFinished:
+        """The verdict on a study that nothing is known of; what earlier runs left of it counts."""
+        finished = unworked(task.uid, verdict, reason)
+        elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
+        if elsewhere or task.selection.series:
+            return finished
+        return replace(finished, stored=self.desk.store.kept_count(task.uid))
 
     def expect(self, uids: Iterable[str]) -> None:
         """These studies were added to the queue."""
@@ -163,17 +170,16 @@ class Study:
         return self.backoff.wait_s(task.failed_attempts)
 
     def _attempt(self, task: StudyTask, peer: Peer, worker: int) -> _Result:
-        uid = task.selection.study_instance_uid
         if (broken := self.desk.disk_failure) is not None:
             if task.work is not None:
                 return _Result(judge(task.work, Ending(error=broken)))
-            return _Result(unworked(uid, Verdict.FAILED, str(broken)))
+            return _Result(self._unworked(task, Verdict.FAILED, str(broken)))
         try:
             work = self._prepare(task, peer)
         except Cancelled:
-            return _Result(unworked(uid, Verdict.CANCELLED, ""))
+            return _Result(self._unworked(task, Verdict.CANCELLED, ""))
         except RetrieveError as error:
-            failed = unworked(uid, Verdict.FAILED, str(error))
+            failed = self._unworked(task, Verdict.FAILED, str(error))
             return _Result(failed, error_cure(error), error)
         if not work.inventory.has_match:
             return _Result(judge(work, Ending()))

@@ -241,6 +241,10 @@ class Progress:
     def _finish(self, study: StudyProgress, event: events.StudyFinished) -> None:
         study.verdict, study.missing, study.reason = event.verdict, event.missing, event.reason
         self.expected += (event.expected or 0) - (study.expected or 0)
+        if not study.inventoried:  # an earlier run may have left some
+            study.present = event.stored
+            self.present += event.stored
+            self.stored += event.stored
         study.stored, study.expected = event.stored, event.expected
         study.irregular, study.irregular_example = event.irregular, event.irregular_example
         self.irregular += event.irregular

@@ -193,6 +193,19 @@ class InstanceStore:
                 f"Cannot look at what is in {self._root}: {reason}.", path=str(self._root)
             ) from error
 
+    def kept_count(self, study_instance_uid: str) -> int:
+        """Return how many recorded instances of a study are under their names.
+
+        For the account of a study that was not asked for: no file is read or moved, so that a run
+        ends at once.
+        """
+        entries = self._journal.entries(study_instance_uid) if self._journal else ()
+        try:
+            whole = [inspect(self._root, each, deep=False) for each in entries]
+        except OSError:
+            return 0
+        return whole.count(Condition.WHOLE)
+
     def _recorded(self, study_instance_uid: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return the recorded instances, by their UIDs.
 

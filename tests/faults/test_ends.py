@@ -102,6 +102,63 @@ def test_a_signal_at_a_random_moment_leaves_true_accounts(tmp_path: Path, seed: 
     return report.read_text()
 
 
+class _Begun(_Unhurried):
+    """Keeps some back, and later does not answer a query."""
+
+    silent = False
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        held, self.holdings = self.holdings, self.holdings[:5]
+        super().on_get(conversation, request)
+        self.holdings = held
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        if self.silent:
+            self.stopping.wait()
+            raise EOFError
+        super().on_find(conversation, request)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@fault(86, user_reads='"verdict": "cancelled"')
+def test_a_signal_during_the_query_of_a_later_run_counts_what_the_first_one_left(
+    tmp_path: Path, number: signal.Signals
+) -> str:
+    output, report = tmp_path / "out", tmp_path / "report.json"
+    with _Begun(1) as pacs:
+        order = [*_order(pacs, output, report, moves=False), "--retries", 0]
+        with Command(*order) as command:
+            assert command.finish().exit_code == 1
+        pacs.silent = True
+        pacs.requests.clear()
+        with Command(*order) as command:
+            until(lambda: bool(pacs.requests))
+            command.send(number)
+            result = command.finish()
+    assert result.exit_code == _INTERRUPTED
+    told = json.loads(report.read_text())
+    assert told["totals"]["stored"] == told["totals"]["present"] == 5
+    assert told["studies"][0]["stored"] == len(assert_whole(output, pacs.holdings)) == 5
+    assert "5 instances of study 1.2.3 are in" in result.stderr
+    return report.read_text()
+
+
+@fault(
+    86, user_reads="nothing more of study 1.2.3 was retrieved; 5 instances of an earlier run are"
+)
+def test_a_later_run_without_its_pacs_counts_what_the_first_one_left(tmp_path: Path) -> str:
+    output, report = tmp_path / "out", tmp_path / "report.json"
+    with _Begun(1) as pacs:
+        order = [*_order(pacs, output, report, moves=False), "--retries", 0]
+        with Command(*order) as command:
+            assert command.finish().exit_code == 1
+    with Command(*order) as command:
+        result = command.finish()
+    assert result.exit_code == 1
+    assert json.loads(report.read_text())["totals"]["stored"] == 5
+    return result.stderr
+
+
 _FAILS = """
 import os, sys
 event, what, left, error = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]

@@ -97,6 +97,10 @@ class FakeStore:
         del inventory
         return Recalled(present=frozenset(self.here), gone=self.gone, missing=self.missing)
 
+    def kept_count(self, study_instance_uid: str) -> int:
+        del study_instance_uid
+        return len(self.here)
+
     def plan(self, uids: Iterable[str]) -> None:
         self.planned.update(uids)
 
