@@ -72,10 +72,19 @@ def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
     return DiskFailed(f"{said} {_KEPT}", path=path)
 
 
-def journal_failed(error: Exception, path: Path, doing: str) -> StoreError:
-    """Return the error of a journal that cannot be made or written."""
-    cause = (error.__cause__ or error) if isinstance(error, ConfigError) else error
-    said = f"Cannot {doing} the journal {path}: {reason_of(cause)}. {next_step(cause)}"
-    if is_passing(cause):
+def journal_not_made(error: ConfigError, path: Path) -> StoreError:
+    """Return the error of a journal that cannot be made; without a descriptor, it can be later."""
+    said = _of_journal(error, path, "make")
+    if is_passing(error.__cause__ or error):
         return InstanceUnfit(said, status=_OUT_OF_RESOURCES)
     return DiskFailed(f"{said} {_KEPT}", path=str(path))
+
+
+def journal_failed(error: Exception, path: Path) -> DiskFailed:
+    """Return the error of a journal that can no longer be written, whatever the reason."""
+    return DiskFailed(f"{_of_journal(error, path, 'keep')} {_KEPT}", path=str(path))
+
+
+def _of_journal(error: Exception, path: Path, doing: str) -> str:
+    cause = (error.__cause__ or error) if isinstance(error, ConfigError) else error
+    return f"Cannot {doing} the journal {path}: {reason_of(cause)}. {next_step(cause)}"

@@ -361,7 +361,7 @@ class Journal:
         try:
             self._write_batches()
         except (OSError, sqlite3.Error, ConfigError) as error:
-            self._failure = journal_failed(error, self._path, "keep")
+            self._failure = journal_failed(error, self._path)
         except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
             self._failure = error
 

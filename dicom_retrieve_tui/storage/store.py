@@ -16,7 +16,7 @@ from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
 from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.storage.checksum import checksum_of
-from dicom_retrieve_tui.storage.disk_errors import journal_failed
+from dicom_retrieve_tui.storage.disk_errors import journal_not_made
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.part_file import PartFile
@@ -290,7 +290,7 @@ class InstanceStore:
         try:
             journal = self._journal or self._open_journal()
         except ConfigError as error:
-            raise journal_failed(error, self._journal_path, "make") from error
+            raise journal_not_made(error, self._journal_path) from error
         journal.raise_failure()
         return journal
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
-from dicom_retrieve_tui.storage.disk_errors import disk_failed, journal_failed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.storage.disk_errors import disk_failed, journal_failed, journal_not_made
 
 _STEPS = {
     errno.ENOSPC: "Make room",
@@ -41,7 +41,18 @@ def test_without_a_descriptor_one_instance_is_refused_and_not_the_run(number: in
     kind = InstanceUnfit if number in {errno.EMFILE, errno.ENFILE} else DiskFailed
 
     assert isinstance(disk_failed(OSError(number, "x"), "/out/1.part", "write"), kind)
-    assert isinstance(journal_failed(OSError(number, "x"), Path("/out"), "make"), kind)
+
+    refusal = ConfigError("it cannot be opened")
+    refusal.__cause__ = OSError(number, "x")
+    assert isinstance(journal_not_made(refusal, Path("/out")), kind)
+
+
+@pytest.mark.parametrize("number", _STEPS)
+def test_a_journal_that_can_no_longer_be_written_ends_the_run(number: int) -> None:
+    error = journal_failed(OSError(number, os.strerror(number)), Path("/out/journal.db"))
+
+    assert isinstance(error, DiskFailed)
+    assert _STEPS[number] in str(error)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +62,4 @@ def test_a_journal_that_cannot_be_written_has_the_step_that_fits(code: int, step
     error = sqlite3.OperationalError("it says")
     error.sqlite_errorcode = code
 
-    assert step in str(journal_failed(error, Path("/out/journal.db"), "keep"))
+    assert step in str(journal_failed(error, Path("/out/journal.db")))
