@@ -23,6 +23,7 @@ _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 """Full-width forms of ASCII."""
 
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+[.,][0-9]+E[+-]?[0-9]+|[+-]?[0-9]+E\+[0-9]+", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:[,'\u2019][0-9]{3})+")
 _FLOAT = re.compile(r"[0-9]+[.,]0+")
 _SHEET_ERROR = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|NUM!|NULL!|DIV/0!|NV|BEZUG!|WERT!|#+)")
 _NOTHING = re.compile(r"<?\(?null\)?>?|nan|none|n/a|\\n|nat|undefined", re.IGNORECASE)
@@ -85,6 +86,8 @@ def spoilt_uid(text: str) -> str | None:
 
 def spoilt_number(text: str) -> str | None:
     """Return the same of an accession number or a patient ID."""
+    if _THOUSANDS.fullmatch(text):
+        return "is a number with separators of thousands: export the column as text"
     return _AS_NUMBER if _FLOAT.fullmatch(text) else spoilt(text)
 
 

@@ -39,6 +39,8 @@ _EIGHT_BITS = re.compile(rb"[0-9.]{6}")
 _PADDING = re.compile("\0+(?=[\r\n\t,;|\"']|$)")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """Soft hyphens, zero-width blanks, marks of direction and byte order marks, wherever they stand."""
+_MARK_MISREAD = "\u00ef\u00bb\u00bf"
+"""The mark of UTF-8, read as Windows-1252 and written again."""
 _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _ASCII_TEXT = re.compile("[\t\n\r -~]*")
 
@@ -59,6 +61,7 @@ def readable(text: str) -> str:
     """Return a text without invisible characters, with plain blanks; lines keep their numbers."""
     if _ASCII_TEXT.fullmatch(text):
         return text
+    text = text.removeprefix(_MARK_MISREAD)
     text = _PADDING.sub("", text.rstrip("\x1a")).replace("\0", "\n")
     return _BLANKS.sub(" ", _INVISIBLE.sub("", text))
 

@@ -41,6 +41,7 @@ _SEPARATORS = re.compile(r"[,;|\s]+")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 _DOTTED = re.compile(r"[0-9]+(?:\.[0-9]*)+")
 _KEY_SEPARATORS = re.compile(r"[;|\t]")
+_TAG = re.compile("</?[A-Za-z][^<>]*>")
 _RECORDS = re.compile(r"\[?\s*\{\s*(?:$|[\"'][^\"']*[\"']\s*:)")
 _BULLET = re.compile(r"(?:[-*\u2022]|\d{1,6}[.)])\s+(?=\S)")
 _LABEL = re.compile(r"([A-Za-z_ ,()0-9]{3,40}?)\s*[:=]\s*(?=\S)")
@@ -223,21 +224,26 @@ def _elements(entry: str) -> list[str]:
 
 def _list_row(line: int, text: str, key: Column) -> TableRow:
     if key is not Column.STUDY:
-        return TableRow(line, {key: cell_text(text.rstrip(",;").strip("|"))})
+        text = without_label(_TAG.sub(" ", text).strip(), key).strip("| ").rstrip(",; ")
+        return TableRow(line, {key: cell_text(text)})
     if dumped := _DUMP.match(text):
         text = dumped[1]
-    text = without_bullet(text)
-    label = _LABEL.match(text)
-    if label and plain(label[1]) in Column.STUDY.value | {"uid"}:
-        text = text[label.end() :]
-    text = text.strip().strip("|,; ")
+    text = undecorated(text)
+    text = without_label(text, key).strip("|,; \t")
     is_quoted = text[:1] in {'"', "'"} and text.count(text[:1]) == 2 and text[-1:] == text[:1]
     return TableRow(line, {key: uid_text(text)}, "" if is_quoted else line_fault(text) or "")
 
 
-def without_bullet(text: str) -> str:
-    """Return a line without the sign or the number that a list has in front."""
-    return _BULLET.sub("", text, count=1)
+def undecorated(text: str) -> str:
+    """Return a line without the tags of a web page, and the sign or number of a list."""
+    return _BULLET.sub("", _TAG.sub(" ", text).strip(), count=1)
+
+
+def without_label(text: str, key: Column) -> str:
+    """Return a line without the name of what it holds: `Study Instance UID: 1.2.3`."""
+    label = _LABEL.match(text)
+    is_name = label and plain(label[1]) in key.value | ({"uid"} if key is Column.STUDY else set())
+    return text[label.end() :] if label and is_name else text
 
 
 def line_fault(entry: str) -> str | None:

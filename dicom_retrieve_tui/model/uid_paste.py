@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.uid_list import (
     lines_of,
     notes_on,
     read_table,
-    without_bullet,
+    undecorated,
 )
 from dicom_retrieve_tui.model.uid_table import Column, find_heading, is_comment
 from dicom_retrieve_tui.model.uids import uid_fault
@@ -73,7 +73,7 @@ def _kept(line: str) -> str:
 
 
 def _uids_of(line: str) -> Iterator[str]:
-    words = [word for word in map(uid_text, _SEPARATORS.split(without_bullet(line))) if word]
+    words = [word for word in map(uid_text, _SEPARATORS.split(undecorated(line))) if word]
     if all(_DIGITS_AND_PERIODS.fullmatch(word) for word in words):
         yield from words
         return

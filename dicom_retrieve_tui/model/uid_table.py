@@ -155,13 +155,15 @@ def find_heading(lines: Sequence[str], key: Column, column: str | None) -> Headi
 def _heading(
     index: int, line: str, delimiter: str | None, key: Column, column: str | None
 ) -> Heading | None:
-    delimiter = delimiter or delimiter_of(line) or ","
-    names = tuple(cell_text(name) for name in next(_reader([line], delimiter), []))
-    places = _places([plain(name) for name in names], key, column)
     wanted = {key} if column is not None or key is not Column.STUDY else NAMING
-    if not wanted & places.keys():
-        return None
-    return Heading(index=index, delimiter=delimiter, names=names, places=places)
+    # A name in quotes may have more of another separator in it.
+    found = [each for each in sorted(_DELIMITERS, key=line.count, reverse=True) if each in line]
+    for each in [delimiter] if delimiter else found or [","]:
+        names = tuple(cell_text(name) for name in next(_reader([line], each), []))
+        places = _places([plain(name) for name in names], key, column)
+        if wanted & places.keys():
+            return Heading(index=index, delimiter=each, names=names, places=places)
+    return None
 
 
 def _places(names: list[str], key: Column, column: str | None) -> dict[Column, int]:

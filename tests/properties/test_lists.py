@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_text import list_text
+from dicom_retrieve_tui.model.list_text import list_text, readable
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
 from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.uid_table import Column
@@ -87,4 +87,4 @@ def test_a_number_is_looked_up_as_it_stands_or_refused(lines: list[str], key: Co
     except ConfigError:
         return
     for lookup in found.lookups:
-        assert (lookup.accession_number or lookup.patient_id) in text
+        assert (lookup.accession_number or lookup.patient_id) in readable(text)

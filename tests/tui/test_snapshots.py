@@ -112,7 +112,7 @@ async def empty(_: Scene) -> None:
 
 
 async def bad_line(scene: Scene) -> None:
-    await scene.bench.paste(f"{RUNNING}\n1.2.840.\n{RUNNING}\n{DONE}")
+    await scene.bench.paste(f"{RUNNING}\n1.2.840.*\n{RUNNING}\n{DONE}")
 
 
 SNAPSHOTS: dict[str, tuple[str, Callable[[Scene], Awaitable[None]]]] = {

@@ -29,6 +29,7 @@ def test_what_programs_put_around_a_uid_is_taken_off(cell: str) -> None:
         ("-1.5E-3", "rounded"),
         ("12345.0", "ends in .0"),
         ("12345,00", "ends in .0"),
+        ("1,676,830", "separators of thousands"),
         ("#N/A", "error of a spreadsheet"),
         ("#NAME?", "error of a spreadsheet"),
         ("########", "error of a spreadsheet"),

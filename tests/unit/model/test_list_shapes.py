@@ -42,6 +42,9 @@ LISTS = {
     "drawn": f"│ Study UID │\n├───┤\n{A}\n{B}\n".replace("│ Study UID │", "Study UID"),
     "a comment above": f"# from the ward\nStudyInstanceUID,n\n# first\n{A},1\n{B},2\n",
     "the heading again": f"StudyInstanceUID,n\n{A},1\nStudyInstanceUID,n\n{B},2\n",
+    "cells of a web page": f"<td>{A}</td>\n<td class='x'>{B}</td>\n",
+    "a mark that was misread": f"\u00ef\u00bb\u00bf{A}\n{B}\n",
+    "separators in a name": f'"Name, first, last";StudyInstanceUID\nx;{A}\ny;{B}\n',
     "blank lines": f"\n\n{A}\n\n\n{B}\n\n",
     "a blank behind commas": f'StudyInstanceUID, Name\n{A}, "Example, Ada"\n{B}, x\n',
 }  # fmt: skip
@@ -109,6 +112,7 @@ def test_a_number_with_a_comma_is_not_the_number_before_it(text: str) -> None:
         "'A1',\n'A 2',\n",
         "Exported by the RIS\nAccession Number\nA1\nA 2\n",
         "sep=,\nAccession No.\nA1\nA 2\n",
+        "Accession Number: A1\nAccession: A 2\n",
     ],
 )
 def test_accession_numbers_in_the_same_shapes(text: str) -> None:
