@@ -9,7 +9,12 @@ import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from dicom_retrieve_tui.engine.identity import Identity, identity_of, stated_uid
+from dicom_retrieve_tui.engine.identity import (
+    Identity,
+    agreed_identity,
+    identity_of,
+    stated_uid,
+)
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
 from dicom_retrieve_tui.engine.work import FINISHED, StudyWork
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
@@ -277,6 +282,24 @@ class _Arrival:
         """Find whose instance this is."""
         desk, offer = self._desk, self._offer
         work = self._work_for(walked)
+        identity = agreed_identity(walked, offer, work) if work is not None else None
+        if work is None or identity is None:
+            work, identity = self._weigh(walked, work)
+        study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
+        if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
+            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+        owner = work.selection.owner
+        if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
+            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+        return work, identity
+
+    def _weigh(self, walked: Walked, work: StudyWork | None) -> tuple[StudyWork, Identity]:
+        """Identify an instance whose data set does not agree with command and request.
+
+        Raises:
+            InstanceUnfit: It is another instance, or belongs to no study that is retrieved.
+        """
+        desk, offer = self._desk, self._offer
         sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, offer.sop_instance_uid)
         if sop_uid not in {offer.sop_instance_uid, ""}:
             reason = f"its data set is instance {quoted(sop_uid)}"
@@ -285,15 +308,7 @@ class _Arrival:
             study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
             reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
             raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
-        identity = identity_of(walked, offer, work)
-        study_uid = tags.uid_text(identity.values[tags.STUDY_INSTANCE_UID])
-        series_uid = identity.series_instance_uid
-        if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
-            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
-        owner = work.selection.owner
-        if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
-            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
-        return work, identity
+        return work, identity_of(walked, offer, work)
 
     def _work_for(self, walked: Walked) -> StudyWork | None:
         """The study that an instance belongs to, as far as it or its association says.

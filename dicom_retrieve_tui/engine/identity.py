@@ -24,6 +24,7 @@ _NAMES = {
 class Identity(NamedTuple):
     """The UIDs of an instance, and the values that its name is made of."""
 
+    study_instance_uid: str
     series_instance_uid: str
     """Empty if neither the data set nor the listing says."""
     values: dict[int, bytes]
@@ -41,17 +42,32 @@ def stated_uid(walked: Walked, tag: int, expected: str) -> str:
     return text
 
 
+def agreed_identity(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Identity | None:
+    """The identity of an instance whose data set agrees with command and request, as most do."""
+    values = walked.values
+    try:
+        agrees = (
+            tags.uid_text(values[tags.SOP_INSTANCE_UID]) == offer.sop_instance_uid
+            and tags.uid_text(values[tags.SOP_CLASS_UID]) == offer.sop_class_uid
+            and tags.uid_text(values[tags.STUDY_INSTANCE_UID]) == work.study_instance_uid
+            and not walked.others
+        )
+        series = tags.uid_text(values[tags.SERIES_INSTANCE_UID])
+    except KeyError:
+        return None
+    if not (agrees and series):
+        return None
+    return Identity(work.study_instance_uid, series, values, walked.irregular)
+
+
 def identity_of(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Identity:
-    """The identity of an instance that may belong to `work`."""
+    """The identity of any other instance that may belong to `work`."""
     known = {
         tags.SOP_CLASS_UID: offer.sop_class_uid,
         tags.SOP_INSTANCE_UID: offer.sop_instance_uid,
         tags.STUDY_INSTANCE_UID: work.study_instance_uid,
     }
     stated = {tag: stated_uid(walked, tag, uid) for tag, uid in known.items()}
-    series = stated_uid(walked, tags.SERIES_INSTANCE_UID, "")
-    if stated == known and series and not walked.others:
-        return Identity(series, walked.values, walked.irregular)
     listed = work.series_of(offer.sop_instance_uid)
     series = stated_uid(walked, tags.SERIES_INSTANCE_UID, listed) or listed
     uids = {**stated, **{tag: uid for tag, uid in known.items() if not stated[tag]}}
@@ -61,7 +77,8 @@ def identity_of(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Identi
         **walked.values,
         **{tag: uid.encode("latin-1", "replace") for tag, uid in uids.items()},
     }
-    return Identity(series, values, walked.irregular or _fault(walked, offer))
+    study = uids[tags.STUDY_INSTANCE_UID]
+    return Identity(study, series, values, walked.irregular or _fault(walked, offer))
 
 
 def _fault(walked: Walked, offer: InstanceOffer) -> str:

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 from dicom_retrieve_tui.cli.account import Account
 from dicom_retrieve_tui.cli.options import read_options
@@ -14,6 +15,7 @@ from dicom_retrieve_tui.model.events import (
     Noted,
     PeerCounted,
     RetrieveFinished,
+    StudyFinished,
     StudyInventoried,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -47,6 +49,23 @@ def test_each_finished_study_of_several_is_one_line() -> None:
         f"1/2  complete            3/3    1.5 MB  {STUDY}",
         f"2/2  failed                -       0 B  {OTHER}: Refused.",
     ]
+
+
+def test_irregular_instances_are_reported_once_a_study_with_an_example() -> None:
+    odd = "1.2.3.4: 126 bytes of padding behind the last element"
+    *before, end = study_of(Verdict.COMPLETE, came=3)
+    assert isinstance(end, StudyFinished)
+    engine = whole_run(
+        [*before, replace(end, irregular=2, irregular_example=odd)],
+        study_of(Verdict.COMPLETE, uid=OTHER, came=3),
+    )
+
+    result = run(*LIST, engine=engine, stdin=f"{STUDY}\n{OTHER}\n")
+
+    told = f"2 instances, for example {odd}"
+    assert result.code == 0
+    assert result.err.splitlines()[1].endswith(f"{STUDY}: irregular: {told}")
+    assert f"2 instances of 1 study irregular, and kept as sent:\n  {STUDY}  {told}" in result.out
 
 
 def test_a_delivery_is_announced_as_one() -> None:
