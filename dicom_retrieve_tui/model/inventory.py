@@ -1,11 +1,14 @@
 """What the PACS says it holds of a study, as C-FIND told us."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dicom_retrieve_tui.model.search_rules import looks_capped
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
+
+_ROUND = re.compile(r"(1|2|25|5|75)0+|[1-9]\d*000|128|256|512|1024|2048|4096")
+_CAP_MIN = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,3 +191,8 @@ def _shared(instances: Sequence[ListedInstance]) -> list[str]:
 
 def _named(uids: Sequence[str]) -> str:
     return uids[0] if len(uids) == 1 else f"{uids[0]} and {len(uids) - 1} more"
+
+
+def looks_capped(count: int) -> bool:
+    """True if that many answers are likelier a limit of the PACS than all there is."""
+    return count >= _CAP_MIN and _ROUND.fullmatch(str(count)) is not None

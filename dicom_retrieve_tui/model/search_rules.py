@@ -5,7 +5,6 @@ Source: PS3.4 sections C.2.2.2 and C.6.2.1.
 """
 
 import fnmatch
-import re
 from dataclasses import replace
 
 from dicom_retrieve_tui.model import tags
@@ -208,12 +207,3 @@ def any_fits(pattern: str, told: tuple[str, ...]) -> bool:
     # In fnmatch a bracket opens a set; in DICOM it is a bracket.
     glob = pattern.lower().replace("[", "[[]")
     return any(fnmatch.fnmatchcase(each.lower(), glob) for each in told)
-
-
-_ROUND = re.compile(r"(1|2|25|5|75)0+|[1-9]\d*000|128|256|512|1024|2048|4096")
-_CAP_MIN = 100
-
-
-def looks_capped(count: int) -> bool:
-    """True if that many answers are likelier a limit of the PACS than all there is."""
-    return count >= _CAP_MIN and _ROUND.fullmatch(str(count)) is not None

@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
+from dicom_retrieve_tui.model.inventory import looks_capped
 from dicom_retrieve_tui.model.search import ASK_BY_UID, Found, Match, Remark, Search
 from dicom_retrieve_tui.model.status import CANCELLED
 from dicom_retrieve_tui.model.wording import count
@@ -348,7 +349,7 @@ def _doubt_about(level: Level, answers: int, announced: int | None) -> str:
     if announced is not None:
         short = answers < announced
         return f"The PACS listed {listed} where it counts {announced:,}." if short else ""
-    if level is Level.IMAGE or not rules.looks_capped(answers):
+    if level is Level.IMAGE or not looks_capped(answers):
         return ""
     return f"The PACS listed exactly {listed}: it may cap its answers, and have more."
 

@@ -54,7 +54,7 @@ sys.exit(code)
 """
 NEVER = {
     *("textual", "rich", "pynetdicom", "pydicom", "platformdirs", "ssl", "hashlib"),
-    *("calendar", "platform", "random"),
+    *("platform", "random"),
     "dicom_retrieve_tui.cli.live",
     "dicom_retrieve_tui.engine.trial",
     "dicom_retrieve_tui.model.search",

@@ -116,11 +116,3 @@ def test_what_a_pacs_leaves_out_contradicts_nothing() -> None:
     search = Search(modality="MR", patient_id="P2", study_date=DateRange(date(2024, 2, 1), None))
 
     assert rules.ignored_key(search, _STUDY) is None
-
-
-def test_round_numbers_look_like_a_cap() -> None:
-    capped = [n for n in range(1300) if rules.looks_capped(n)]
-
-    assert capped == [100, 128, 200, 250, 256, 500, 512, 750, 1000, 1024]
-    assert rules.looks_capped(3000)
-    assert rules.looks_capped(10000)
