@@ -66,6 +66,7 @@ _ODD_IN_A_ROW_MAX = 10_000
 _LIKELY_GROUP_MAX = 0x0028
 _LIKELY_LENGTH_MAX = 1 << 16
 _PADDING, _BLANK = b"\0\xff", b" "
+_ELSEWISE = "its elements are not encoded as its transfer syntax has them"
 _CUT_SHORT = "data set is cut short, or no data set"
 _OTHER_VALUES = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"UN"})
 _SYNTAX_NAMES = {
@@ -196,7 +197,11 @@ def _read_deflated(source: "_Source", context: str, wanted: frozenset[int], most
     walked = reader.read(EXPLICIT_VR_LITTLE_ENDIAN)
     if walked.transfer_syntax_uid != EXPLICIT_VR_LITTLE_ENDIAN:
         raise MalformedDataSet("deflated data set is not in Explicit VR Little Endian", 0)
-    why = _not_as_negotiated(named) if named != context else walked.irregular or inflater.irregular
+    why = _not_as_negotiated(named)
+    if named == context:
+        why = walked.irregular
+        if inflater.irregular and why == _ELSEWISE:
+            why = inflater.irregular
     return walked._replace(transfer_syntax_uid=named, irregular=why)
 
 
@@ -319,7 +324,8 @@ class _Reader:
         if not self._elements:
             raise self._cut_short(0)
         syntax = self._syntax(context)
-        return Walked(self._values, syntax, self._why, 0, self._others, padded=self._padded)
+        why = self._why or _ELSEWISE
+        return Walked(self._values, syntax, why, 0, self._others, padded=self._padded)
 
     # Elements
 

@@ -247,10 +247,48 @@ def test_all_values_of_an_element_that_stands_there_twice_are_given() -> None:
     assert walked.values == VALUES
 
 
-def test_a_regular_data_set_is_not_irregular() -> None:
-    regular = UID + sequence(0x00091001, item(IMPLICIT_ID), vr="UN") + ID + PIXELS
+_ICON = explicit(0x00280010, "US", b"\1\0") + explicit(PIXEL_DATA, "OB", b"ab")
+_FRAGMENTED_ICON = explicit(0x00280010, "US", b"\1\0") + FRAGMENTS
 
-    assert _read(regular, EXPLICIT) == Walked(VALUES, EXPLICIT)
+
+@pytest.mark.parametrize(
+    ("syntax", "data"),
+    [
+        (EXPLICIT, UID + sequence(0x00091001, item(IMPLICIT_ID), vr="UN") + ID + PIXELS),
+        (EXPLICIT, UID + ID + PIXELS + explicit(0xFFFCFFFC, "OB", bytes(100))),
+        (IMPLICIT, IMPLICIT_UID + IMPLICIT_ID + implicit(0xFFFCFFFC, bytes(100))),
+        (EXPLICIT, UID + ID + sequence(0xFFFAFFFA, item(CODE))),
+        (EXPLICIT, explicit(0x00041130, "CS", b"A ") + UID + ID),
+        (EXPLICIT, explicit(0x00080000, "UL", b"\1\0\0\0") + UID + ID),
+        (EXPLICIT, UID + sequence(0x00081140) + sequence(0x00081141, item(b"")) + ID),
+        (EXPLICIT, UID + explicit(0x00081140, "SQ", item(CODE, defined=True)) + ID),
+        (
+            EXPLICIT,
+            UID + ID + explicit(0x7FE00001, "OV", bytes(8)) + explicit(0x7FE00008, "OF", b""),
+        ),
+        (JPEG_BASELINE, UID + ID + FRAGMENTS),
+        (JPEG_BASELINE, UID + ID + sequence(0x00880200, item(_ICON)) + FRAGMENTS),
+        (JPEG_BASELINE, UID + ID + sequence(0x00880200, item(_FRAGMENTED_ICON)) + FRAGMENTS),
+        (JPEG_BASELINE, UID + ID + explicit(PIXEL_DATA, "OB", b"")),
+        (EXPLICIT, UID + ID + sequence(0x00880200, item(_FRAGMENTED_ICON)) + PIXELS),
+        ("1.2.840.10008.1.2.4.94", UID + ID + explicit(0x00287FE0, "UR", b"http://pacs.test")),
+        ("1.2.3.4.5", UID + ID + PIXELS),
+        ("1.2.3.4.5", UID + ID + FRAGMENTS),
+        (BIG_ENDIAN, BIG),
+        (DEFLATED, _deflated(UID + ID + PIXELS)),
+    ],
+)
+def test_a_regular_data_set_is_not_irregular(syntax: str, data: bytes) -> None:
+    assert _read(data, syntax) == Walked(VALUES, syntax)
+
+
+def test_compressed_pixel_data_among_implicit_elements_are_kept_in_their_syntax() -> None:
+    data = IMPLICIT_UID + IMPLICIT_ID + implicit(PIXEL_DATA, FRAGMENTS[12:], length=UNDEFINED)
+
+    walked = _read(data, JPEG_BASELINE)
+
+    assert walked.transfer_syntax_uid == JPEG_BASELINE
+    assert walked.irregular == "its elements are not encoded as its transfer syntax has them"
 
 
 # Other syntaxes than the presentation context's
