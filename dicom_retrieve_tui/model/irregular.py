@@ -354,7 +354,7 @@ class _Reader:
             encoding = self._encoding
         if (regular := self._regular(at, head, tag, encoding)) is not None:
             return self._best_of_regular(regular)
-        # Whatever begins with another group is something else, or shifted.
+        # A first element of a higher group belongs to something else, or is shifted by a byte.
         plausible = self._open or self._elements or tag >> 16 <= _LIKELY_GROUP_MAX
         readings = [*self._irregular(at, head, tag)] if plausible else []
         for is_good in (self._has_vr_behind, self._fits):
