@@ -223,8 +223,8 @@ _REJECTION_HINTS = {
     (1, 7): "It does not answer to the AE title {called}: set --called-aet (case matters). Some, "
     "as DCMTK's dcmqrscp, say the same to a calling AE title that they do not know: does it know "
     "{calling} (--aet)?",
-    (3, 1): "It is busy: try again later, with a lower --parallel.",
-    (3, 2): "It has no association left for us: try again later, with a lower --parallel.",
+    (3, 1): "It is busy: try again later.",
+    (3, 2): "It has no association left for us: try again later.",
 }
 
 

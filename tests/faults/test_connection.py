@@ -279,7 +279,7 @@ def _associations_at_once(events: Sequence[Event]) -> int:
     return max(itertools.accumulate(steps))
 
 
-@fault(6, user_reads="It has no association left for us: try again later, with a lower --parallel")
+@fault(6, user_reads="It has no association left for us: try again later.")
 def test_a_pacs_that_stays_busy_is_named_after_the_last_attempt(tmp_path: Path) -> Told:
     with _Rejects(2, 3, 2) as pacs:
         events = run(get_plan("1", retries=2), settings(pacs.port, tmp_path))
