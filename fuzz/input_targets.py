@@ -10,7 +10,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import Endpoint, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.list_cells import cell_dates
-from dicom_retrieve_tui.model.list_text import list_text
+from dicom_retrieve_tui.model.list_text import list_text, readable
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.uid_table import Column
@@ -40,7 +40,7 @@ def list_files(data: bytes) -> None:
             continue
         _assert_sound(found.uids)
         for lookup in found.lookups:
-            assert lookup.accession_number or lookup.patient_id
+            assert lookup.accession_number or lookup.patient_id or lookup.study_instance_uid
             assert lookup.search.selective
         for words in (*found.bad, *found.notes):
             words.encode()
@@ -62,7 +62,7 @@ def pastes(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     found = read_paste(text)
     _assert_sound(found.uids)
-    lines = len(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    lines = len(readable(text).replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     for bad in found.bad:
         named = re.match("line ([0-9]+): .", bad)
         assert named

@@ -42,6 +42,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u
 _MARK_MISREAD = "\u00ef\u00bb\u00bf"
 """The mark of UTF-8, read as Windows-1252 and written again."""
 _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LINE_END = re.compile("[\r\n]")
 _ASCII_TEXT = re.compile("[\t\n\r -~]*")
 
 
@@ -62,7 +63,9 @@ def readable(text: str) -> str:
     if _ASCII_TEXT.fullmatch(text):
         return text
     text = text.removeprefix(_MARK_MISREAD)
-    text = _PADDING.sub("", text.rstrip("\x1a")).replace("\0", "\n")
+    text = _PADDING.sub("", text.rstrip("\x1a"))
+    # Between lines, a zero does not end one: lines keep the numbers that an editor shows.
+    text = text.replace("\0", " " if _LINE_END.search(text) else "\n")
     return _BLANKS.sub(" ", _INVISIBLE.sub("", text))
 
 
