@@ -147,7 +147,9 @@ def _above(heading: Heading, key: Column) -> Iterator[TableRow]:
     """Yield what stands above a heading and may be more than a title, as bad rows."""
     for number, text in heading.above:
         if key is not Column.STUDY and " " not in text and any(map(str.isdigit, text)):
-            fault = f"{text[:_TEXT_SHOWN_MAX]!r} stands above the heading: put it below"
+            # A patient ID is shown nowhere.
+            shown = "this" if key is Column.PATIENT else repr(text[:_TEXT_SHOWN_MAX])
+            fault = f"{shown} stands above the heading: put it below"
             yield TableRow(number, {}, fault)
 
 
@@ -251,11 +253,11 @@ def line_fault(entry: str) -> str | None:
     words = [word for word in map(uid_text, _SEPARATORS.split(entry)) if word]
     if len(words) < 2:
         return None
-    shown = repr(entry[:_TEXT_SHOWN_MAX])
     if all(map(_DIGITS_AND_PERIODS.fullmatch, words)):
-        uids = f"{shown} has {len(words)} UIDs"
+        uids = f"{entry[:_TEXT_SHOWN_MAX]!r} has {len(words)} UIDs"
         return f"{uids}: write one a line, or a heading that names the columns"
-    return f"{shown} has several words: write one UID a line, or a heading that names the columns"
+    # They may be the name of a patient.
+    return "it has several words: write one UID a line, or a heading that names the columns"
 
 
 def _sort_out(rows: Iterable[TableRow], key: Column = Column.STUDY) -> UidList:

@@ -277,7 +277,7 @@ def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) ->
     for at, (name, cell) in enumerate(zip(heading.names, cells, strict=False)):
         if at not in used and _is_like_a_uid(cell) and "uid" not in name.lower():
             return (
-                f"its StudyInstanceUID is {study[:80]!r}, and a UID stands below {name!r}: "
+                f"there is no UID below StudyInstanceUID, but a UID stands below {name!r}: "
                 f"a cell that has a {heading.delimiter!r} in it needs quotes around it"
             )
     return ""

@@ -74,7 +74,7 @@ def test_a_heading_alone_asks_for_nothing() -> None:
 def test_words_are_bad_as_a_whole() -> None:
     (bad,) = read_paste("the wrong clipboard").bad
 
-    assert bad.startswith("line 1: 'the wrong clipboard' has several words: write one UID a line")
+    assert bad.startswith("line 1: it has several words: write one UID a line")
 
 
 def test_a_short_uid_on_a_line_of_its_own_counts() -> None:
