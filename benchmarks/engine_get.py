@@ -26,7 +26,7 @@ from dicom_retrieve_tui.model.events import InstanceStored, StudyFinished
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network.pacs import PacsPeer
+from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.storage import store
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.wiring import retrieval

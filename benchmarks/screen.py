@@ -26,9 +26,9 @@ from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui import app as application
-from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.form import defaults
 from dicom_retrieve_tui.tui.ports import Session
+from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.retrieve_form import defaults
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from dicom_retrieve_tui.wiring import lookup, retrieval
 

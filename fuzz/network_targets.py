@@ -7,21 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walked import Read, Walked
+from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from dicom_retrieve_tui.errors import AssociationRejected, PeerError, PeerTimeout, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.elements import walk, walk_bytes
-from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.sop_classes import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
-from dicom_retrieve_tui.model.text import clean_text
-from dicom_retrieve_tui.model.walked import Read, Walked
-from dicom_retrieve_tui.network import associate_pdus, command_set
-from dicom_retrieve_tui.network.clocks import within
+from dicom_retrieve_tui.network import associate_pdu as associate_pdus
+from dicom_retrieve_tui.network import command_set
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.identifiers import decode_identifier, failed_sop_instance_uids
 from dicom_retrieve_tui.network.messages import MessageStream
@@ -31,6 +31,7 @@ from dicom_retrieve_tui.network.negotiation import (
     decode_rejection,
     decode_request,
 )
+from dicom_retrieve_tui.network.timeouts import within
 
 _PATIENCE_S = 20.0
 _CLEANED_CHARACTERS_MAX = 100

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
 

@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 from textual.pilot import Pilot
 
-from dicom_retrieve_tui.cli.demo_screen import save_demo_profiles
-from dicom_retrieve_tui.cli.interactive import open_shelf
+from dicom_retrieve_tui.cli.commands.application import open_shelf
+from dicom_retrieve_tui.cli.commands.demo_application import save_demo_profiles
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.doctor_job import Contact
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen

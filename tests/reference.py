@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.cli.flags import Flag, groups_of
 from dicom_retrieve_tui.cli.parser import command_names, parser_of
-from dicom_retrieve_tui.cli.usage import PROGRAM
+from dicom_retrieve_tui.cli.parser_base import PROGRAM
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "cli.md"
 COMMAND = "python -m tests.reference"

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.session import Session
     from dicom_retrieve_tui.model.cancel import CancelToken
-    from dicom_retrieve_tui.model.diagnosis import Finding
-    from dicom_retrieve_tui.model.looked_up import Answer
+    from dicom_retrieve_tui.model.lookup_result import Answer
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.model.selection import Plan
     from dicom_retrieve_tui.model.settings import Settings

@@ -23,7 +23,7 @@ from dicom_retrieve_tui.cli.flag_groups import (
     add_where,
     add_which,
 )
-from dicom_retrieve_tui.cli.usage import PROGRAM, add_values, make_parser
+from dicom_retrieve_tui.cli.parser_base import PROGRAM, add_values, make_parser
 from dicom_retrieve_tui.model.choices import Level
 
 

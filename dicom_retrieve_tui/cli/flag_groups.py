@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from dicom_retrieve_tui.cli.usage import add_switch, add_values
+from dicom_retrieve_tui.cli.parser_base import add_switch, add_values
 from dicom_retrieve_tui.model.choices import Method, QueryModel
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dicom_retrieve_tui.cli.usage import Once
+from dicom_retrieve_tui.cli.parser_base import Once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What `--help` says of each command beside its flags."""
 
-from dicom_retrieve_tui.cli.usage import PROGRAM
+from dicom_retrieve_tui.cli.parser_base import PROGRAM
 
 RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]

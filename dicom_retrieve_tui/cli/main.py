@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
-from dicom_retrieve_tui.cli.surroundings import DataStream, Narration, Surroundings
-from dicom_retrieve_tui.cli.usage import PROGRAM, UsageError
+from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 
 if TYPE_CHECKING:
     import argparse
 
-    from dicom_retrieve_tui.cli.command import Engine
+    from dicom_retrieve_tui.cli.commands.retrieve import Engine
 
 
 def run() -> NoReturn:
@@ -101,10 +101,10 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
     if args.command in _COMMANDS:
         return _COMMANDS[args.command](args, around)
     if args.command == "demo":
-        from dicom_retrieve_tui.cli.demo import run_demo  # noqa: PLC0415
+        from dicom_retrieve_tui.cli.commands.demo import run_demo  # noqa: PLC0415
 
         return run_demo(args, around, retrieve)
-    from dicom_retrieve_tui.cli.retrieval import run_retrieval  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.commands.default import run_retrieval  # noqa: PLC0415
 
     return run_retrieval(args, around, retrieve)
 
@@ -119,25 +119,25 @@ def _completion(args: "argparse.Namespace", around: Surroundings) -> int:
 
 
 def _find(args: "argparse.Namespace", around: Surroundings) -> int:
-    from dicom_retrieve_tui.cli.find import run_find  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.commands.find import run_find  # noqa: PLC0415
 
     return run_find(args, around)
 
 
 def _doctor(args: "argparse.Namespace", around: Surroundings) -> int:
-    from dicom_retrieve_tui.cli.doctor import run_doctor  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.commands.doctor import run_doctor  # noqa: PLC0415
 
     return run_doctor(args, around)
 
 
 def _profiles(args: "argparse.Namespace", around: Surroundings) -> int:
-    from dicom_retrieve_tui.cli.profiles import run_profiles  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.commands.profiles import run_profiles  # noqa: PLC0415
 
     return run_profiles(args, around)
 
 
 def _verify(args: "argparse.Namespace", around: Surroundings) -> int:
-    from dicom_retrieve_tui.cli.verify import run_verify  # noqa: PLC0415
+    from dicom_retrieve_tui.cli.commands.verify import run_verify  # noqa: PLC0415
 
     return run_verify(args, around)
 

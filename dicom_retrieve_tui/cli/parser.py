@@ -10,7 +10,7 @@ from functools import cache
 from typing import NoReturn
 
 from dicom_retrieve_tui.cli.command_flags import COMMANDS, retrieve_parser
-from dicom_retrieve_tui.cli.usage import UsageError
+from dicom_retrieve_tui.cli.parser_base import UsageError
 
 _RETRIEVE = "retrieve"
 _DOCTOR = "doctor"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import pem
-from dicom_retrieve_tui.model.bounds import SETTINGS_MAX_BYTES, read_at_most
+from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.values import USER_BYTES_MAX

@@ -12,7 +12,7 @@ from tempfile import mkstemp
 from typing import Any
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.bounds import SETTINGS_MAX_BYTES, read_at_most
+from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Selection
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.offer import FinalResponse
+from dicom_retrieve_tui.model.dimse import FinalResponse
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUCCESS
 

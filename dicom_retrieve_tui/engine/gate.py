@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicom_retrieve_tui.engine.ports import Peer, Receiver
-from dicom_retrieve_tui.engine.tasks import TaskQueue
+from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.errors import Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dimse import FinalResponse
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.offer import FinalResponse
-from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
 
 

@@ -7,11 +7,11 @@ command and the request say.
 
 from typing import NamedTuple
 
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.text import quoted
-from dicom_retrieve_tui.model.walked import Walked
+from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.sanitize import quoted
 
 _NAMES = {
     tags.SOP_CLASS_UID: "SOP Class UID",

@@ -8,8 +8,8 @@ without the instance that was due both times, and otherwise by halves.
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from dicom_retrieve_tui.engine.shares import image_request
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.engine.split_study import image_request
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.errors import PeerError
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
-from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.placement import Placed, Recalled
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.walked import Walked
+from dicom_retrieve_tui.model.stored import Placed, Recalled
+from dicom_retrieve_tui.model.study_record import StudyEntry
 
 
 class Incoming(Protocol):

@@ -7,14 +7,14 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from dicom_retrieve_tui.engine.desk import Desk
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.engine.receiver import Desk
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.errors import ContextNotAccepted, PeerError, RequestAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dimse import FinalResponse
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
-from dicom_retrieve_tui.model.offer import FinalResponse
-from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.retriever import Jobs, Run
+from dicom_retrieve_tui.engine.run import Jobs, Run
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Selection

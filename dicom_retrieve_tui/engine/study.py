@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.desk import Desk
-from dicom_retrieve_tui.engine.judgement import Ending, judge, judge_delivery
+from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, unworked
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.queue import HelpTask, TaskQueue
+from dicom_retrieve_tui.engine.receiver import Desk
 from dicom_retrieve_tui.engine.requests import Quirks, Requests
-from dicom_retrieve_tui.engine.shares import Shares
-from dicom_retrieve_tui.engine.survey import bug_reason, inventoried, unworked
-from dicom_retrieve_tui.engine.tasks import HelpTask, TaskQueue
+from dicom_retrieve_tui.engine.split_study import Shares
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.engine.transfer import Transfer
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.engine.verdicts import Ending, judge, judge_delivery
 from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
@@ -26,10 +26,10 @@ from dicom_retrieve_tui.model.events import (
     StudyRemoved,
     StudyStarted,
 )
-from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.model.placement import NOTHING_RECALLED
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
 from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.stored import NOTHING_RECALLED
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _LOG = logging.getLogger(__name__)

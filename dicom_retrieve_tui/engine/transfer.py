@@ -7,14 +7,14 @@ from time import monotonic
 
 from dicom_retrieve_tui.engine.evidence import Doubt, scope_of
 from dicom_retrieve_tui.engine.isolate import BREAKS_MAX, Ask, Isolation
-from dicom_retrieve_tui.engine.judgement import Ending
 from dicom_retrieve_tui.engine.requests import Requests
-from dicom_retrieve_tui.engine.shares import (
+from dicom_retrieve_tui.engine.split_study import (
     UIDS_A_REQUEST_MAX,
     Shares,
     image_request,
     image_requests,
 )
+from dicom_retrieve_tui.engine.verdicts import Ending
 from dicom_retrieve_tui.engine.widening import Widening
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -25,7 +25,7 @@ from dicom_retrieve_tui.errors import (
     RetrieveError,
 )
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.offer import FinalResponse, combined
+from dicom_retrieve_tui.model.dimse import FinalResponse, combined
 from dicom_retrieve_tui.model.selection import RetrieveRequest, requests_for
 from dicom_retrieve_tui.model.status import TRY_C_GET, Asked
 

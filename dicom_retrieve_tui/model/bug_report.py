@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.model.events import Noted
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 
 _BEGINNING = "Traceback (most recent call last):"
 _BETWEEN = "The above was followed by:"

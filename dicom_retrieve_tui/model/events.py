@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from dicom_retrieve_tui.model.text import clean_values
+from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.verdict import Verdict
 
 SCHEMA_VERSION = 1

@@ -8,7 +8,7 @@ from datetime import date
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates
-from dicom_retrieve_tui.model.formulas import as_said
+from dicom_retrieve_tui.model.spreadsheet import as_said
 
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb"
 _BRACKETS = "<>[](){}"

@@ -12,8 +12,9 @@ from enum import StrEnum
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
-from dicom_retrieve_tui.model.callers import parse_callers
+from dicom_retrieve_tui.model.allowed_callers import parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
+from dicom_retrieve_tui.model.keep_free import parse_spare
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.series_filter import parse_descriptions, parse_modalities
 from dicom_retrieve_tui.model.settings import (
@@ -22,7 +23,6 @@ from dicom_retrieve_tui.model.settings import (
     DEFAULT_TIMEOUT_S,
     PRIVATE_UMASK,
 )
-from dicom_retrieve_tui.model.spare import parse_spare
 
 FLAT, HIERARCHICAL = "flat", "hierarchical"
 """The layouts that have a name; anything else is a template."""

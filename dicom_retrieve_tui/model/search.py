@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
-from dicom_retrieve_tui.model.text import check_text
+from dicom_retrieve_tui.model.sanitize import check_text
 from dicom_retrieve_tui.model.uids import uid_fault
 
 

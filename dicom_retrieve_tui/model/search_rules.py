@@ -10,8 +10,8 @@ from dataclasses import replace
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, dicom_date
+from dicom_retrieve_tui.model.sanitize import parts_of
 from dicom_retrieve_tui.model.search import Match, Search
-from dicom_retrieve_tui.model.text import parts_of
 
 _COUNT_DIGITS_MAX = 12
 

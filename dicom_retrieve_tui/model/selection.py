@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.choices import Level, Method
+from dicom_retrieve_tui.model.sanitize import parts_of, quoted
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
-from dicom_retrieve_tui.model.text import parts_of, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.model.address import PeerAE
-from dicom_retrieve_tui.model.callers import AllowedCaller
+from dicom_retrieve_tui.model.allowed_callers import AllowedCaller
 from dicom_retrieve_tui.model.choices import QueryModel
+from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 
 DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dicom_retrieve_tui.model.offer import COUNTER_MAX
+from dicom_retrieve_tui.model.dimse import COUNTER_MAX
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 
 WINDOW_S = 10.0

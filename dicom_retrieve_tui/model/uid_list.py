@@ -17,8 +17,8 @@ from dicom_retrieve_tui.model.list_cells import (
     uid_text,
 )
 from dicom_retrieve_tui.model.list_text import readable
-from dicom_retrieve_tui.model.lookup import Lookup, key_fault
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_lookup import Lookup, key_fault
 from dicom_retrieve_tui.model.uid_table import (
     Column,
     Heading,

@@ -7,7 +7,7 @@ import re
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.text import check_text
+from dicom_retrieve_tui.model.sanitize import check_text
 from dicom_retrieve_tui.model.uids import ae_title_fault
 
 DEFAULT_PARALLEL = 1

@@ -24,8 +24,8 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
-from dicom_retrieve_tui.network import associate_pdus, messages
-from dicom_retrieve_tui.network.clocks import Clocks, Guard, within
+from dicom_retrieve_tui.network import associate_pdu as associate_pdus
+from dicom_retrieve_tui.network import messages
 from dicom_retrieve_tui.network.connection import Connection, connect
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import (
@@ -37,11 +37,12 @@ from dicom_retrieve_tui.network.negotiation import (
     encode_request,
 )
 from dicom_retrieve_tui.network.oddities import Oddities
-from dicom_retrieve_tui.network.services import SERVICES
+from dicom_retrieve_tui.network.query_retrieve_classes import SERVICES
+from dicom_retrieve_tui.network.timeouts import Clocks, Guard, within
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsClient
-    from dicom_retrieve_tui.network.tls_socket import TlsSocket
+    from dicom_retrieve_tui.network.tls.client_server import TlsClient
+    from dicom_retrieve_tui.network.tls.secure_socket import TlsSocket
 
 _LOG = logging.getLogger(__name__)
 _PDU_HEADER = struct.Struct(">BBL")

@@ -7,9 +7,9 @@ PS3.7 section 6.3.1; the elements and command field values are those of PS3.7 an
 import struct
 from collections.abc import Mapping
 
+from dicom_retrieve_tui.dataset.encoding import EXPLICIT_LITTLE, LONGEST_HEADER_BYTES
 from dicom_retrieve_tui.errors import ProtocolError
-from dicom_retrieve_tui.model.encoding import EXPLICIT_LITTLE, LONGEST_HEADER_BYTES
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 
 C_STORE_RQ = 0x0001
 C_STORE_RSP = 0x8001

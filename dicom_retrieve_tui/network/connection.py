@@ -15,8 +15,8 @@ from time import monotonic
 from dicom_retrieve_tui.errors import AssociationAborted, PeerUnreachable
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
-from dicom_retrieve_tui.network.clocks import TICK_S, Guard, Limit
-from dicom_retrieve_tui.network.host_names import SocketAddress, reason_of, resolve
+from dicom_retrieve_tui.network.dns import SocketAddress, reason_of, resolve
+from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
 from dicom_retrieve_tui.network.transport import Transport
 
 BUFFER_BYTES = 1 << 19

@@ -6,11 +6,7 @@ Source: PS3.4 sections C.1.1.3 and C.2.2.2, PS3.5 annex A.1.
 import struct
 from collections.abc import Mapping
 
-from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8, decode_text
-from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.elements import walk_bytes
-from dicom_retrieve_tui.model.encoding import (
+from dicom_retrieve_tui.dataset.encoding import (
     DELIMITER_GROUP,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -20,10 +16,14 @@ from dicom_retrieve_tui.model.encoding import (
     UNDEFINED_LENGTH,
     Encoding,
 )
-from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walker import walk_bytes
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8, decode_text
+from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
-from dicom_retrieve_tui.model.text import clean_text
 
 _TEXT_CHARACTERS_MAX = 1024
 """More than any of the texts that we ask for may have; what goes beyond is cut."""

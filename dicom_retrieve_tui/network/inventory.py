@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed, PeerError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level, QueryModel
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.inventory import Inventory, LeftOutSeries, ListedInstance, reckon
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
-from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier, decode_texts
 from dicom_retrieve_tui.network.negotiation import Context
-from dicom_retrieve_tui.network.query import c_find, find_context
-from dicom_retrieve_tui.network.services import PATIENT_ROOT
+from dicom_retrieve_tui.network.query_retrieve_classes import PATIENT_ROOT
 
 _SERIES_ANSWER = frozenset(
     {tags.SERIES_INSTANCE_UID, tags.MODALITY, tags.NUMBER_OF_SERIES_RELATED_INSTANCES}

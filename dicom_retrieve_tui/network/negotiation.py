@@ -8,6 +8,7 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -15,10 +16,9 @@ from dicom_retrieve_tui.model.sop_classes import (
     TRANSFER_SYNTAXES,
     preferred_syntax,
 )
-from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
-from dicom_retrieve_tui.network import associate_pdus as pdus
-from dicom_retrieve_tui.network.associate_pdus import Associate, UserInformation, WireContext
+from dicom_retrieve_tui.network import associate_pdu as pdus
+from dicom_retrieve_tui.network.associate_pdu import Associate, UserInformation, WireContext
 
 CONTEXTS_MAX = 128
 """Presentation context IDs are the odd numbers from 1 to 255. Source: PS3.8 section 9.3.2.2."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level, QueryModel
-from dicom_retrieve_tui.model.offer import FinalResponse
-from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.status import meaning_of
 from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier
 from dicom_retrieve_tui.network.negotiation import Context
-from dicom_retrieve_tui.network.query import c_find, find_context
-from dicom_retrieve_tui.network.services import PATIENT_ROOT, STUDY_ROOT_FIND
+from dicom_retrieve_tui.network.query_retrieve_classes import PATIENT_ROOT, STUDY_ROOT_FIND
 
 _OF_THE_MODEL = frozenset({0x0120, 0x0122, 0xA900})
 """Missing attribute, SOP class not supported, identifier does not match the SOP class."""

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Self
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
-from dicom_retrieve_tui.network.admission import Admission, Reception
-from dicom_retrieve_tui.network.callers import Callers
-from dicom_retrieve_tui.network.clocks import TICK_S, Clocks
+from dicom_retrieve_tui.network.access_control import Admission, Reception
+from dicom_retrieve_tui.network.access_rules import Callers
+from dicom_retrieve_tui.network.connection_limits import Visitor, Visitors
 from dicom_retrieve_tui.network.oddities import Oddities
-from dicom_retrieve_tui.network.refusals import Refusals
+from dicom_retrieve_tui.network.refused_calls import Refusals
 from dicom_retrieve_tui.network.storage_service import StorageService
-from dicom_retrieve_tui.network.visitors import Visitor, Visitors
+from dicom_retrieve_tui.network.timeouts import TICK_S, Clocks
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsServer
+    from dicom_retrieve_tui.network.tls.client_server import TlsServer
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 64

@@ -17,24 +17,25 @@ from dicom_retrieve_tui.errors import (
     ProtocolError,
     StoreError,
 )
-from dicom_retrieve_tui.model.callers import RefusedCaller
+from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.text import clean_text
-from dicom_retrieve_tui.network import associate_pdus, messages
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.network import associate_pdu as associate_pdus
 from dicom_retrieve_tui.network import command_set as cs
-from dicom_retrieve_tui.network.admission import Admission, Reception, Refused
+from dicom_retrieve_tui.network import messages
+from dicom_retrieve_tui.network.access_control import Admission, Reception, Refused
 from dicom_retrieve_tui.network.association import receive_associate_pdu
-from dicom_retrieve_tui.network.clocks import TICK_S, Clocks, Guard, within
+from dicom_retrieve_tui.network.c_store import receive_instance
 from dicom_retrieve_tui.network.connection import Connection
+from dicom_retrieve_tui.network.connection_limits import Visitor
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
 from dicom_retrieve_tui.network.oddities import Oddities
-from dicom_retrieve_tui.network.receiving import receive_instance
-from dicom_retrieve_tui.network.refusals import Refusals
-from dicom_retrieve_tui.network.visitors import Visitor
+from dicom_retrieve_tui.network.refused_calls import Refusals
+from dicom_retrieve_tui.network.timeouts import TICK_S, Clocks, Guard, within
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsServer
+    from dicom_retrieve_tui.network.tls.client_server import TlsServer
 
 _LOG = logging.getLogger(__name__)
 _ASSOCIATE_S_MAX = 10.0

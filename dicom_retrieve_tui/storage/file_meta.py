@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import IO
 
 from dicom_retrieve_tui.errors import InstanceUnfit
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
-from dicom_retrieve_tui.model.offer import InstanceOffer
 
 PREAMBLE = b"\0" * 128 + b"DICM"
 

@@ -15,19 +15,19 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.placement import Placed, Placement
-from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
+from dicom_retrieve_tui.model.stored import Placed, Placement
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
+from dicom_retrieve_tui.storage.file_check import is_torn, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
+from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.reserve import Reserve
-from dicom_retrieve_tui.storage.verification import is_torn, study_of
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 CONFLICTS = "conflicts"

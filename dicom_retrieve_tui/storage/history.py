@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
-from dicom_retrieve_tui.model.jobs import Job, JobStudy, StudyEnd
+from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER

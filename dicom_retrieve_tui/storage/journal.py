@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Self, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
 from dicom_retrieve_tui.storage.journal_database import (

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from zlib import crc32
 
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES, walk
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.elements import WINDOW_BYTES, walk
-from dicom_retrieve_tui.model.malformed import MalformedDataSet
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.text import quoted
-from dicom_retrieve_tui.model.walked import Walked
+from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.storage.checksum import checksum_text
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_meta import file_header
+from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.permissions import Permissions
-from dicom_retrieve_tui.storage.reserve import Reserve
 
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900

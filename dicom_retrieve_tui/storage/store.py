@@ -9,19 +9,19 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
-from dicom_retrieve_tui.model.spare import DEFAULT_SPARE, Spare
+from dicom_retrieve_tui.model.stored import Placed, Placement, Recalled
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import journal_not_made
+from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of, study_of
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.verification import Condition, inspect, irregularity_of, study_of
 
 JOURNAL = "journal.db"
 _RESTARTED = (

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of
 from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.journal_reader import JournalReader, Recorded
 from dicom_retrieve_tui.storage.store import JOURNAL
-from dicom_retrieve_tui.storage.verification import Condition, inspect, irregularity_of
 
 _READ_BYTES = 1 << 20
 _FLAWS = {

@@ -3,7 +3,7 @@
 No screen is known here; the thread of the session writes, and the application tells.
 """
 
-from dicom_retrieve_tui.model.wording import count
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.jobs import JobEnded
 

@@ -23,31 +23,31 @@ from textual.screen import Screen
 from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.model.text import clean_text
-from dicom_retrieve_tui.model.wording import count
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.aftermath import list_failed, told_of
-from dicom_retrieve_tui.tui.commands import KeyCommands
+from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
-from dicom_retrieve_tui.tui.finding import Find, FindEach, Finder
-from dicom_retrieve_tui.tui.hang_up import INTERRUPTED, HangUp
+from dicom_retrieve_tui.tui.history import Memory
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
-from dicom_retrieve_tui.tui.keymap import judge_keys
-from dicom_retrieve_tui.tui.keyring import Keyring
-from dicom_retrieve_tui.tui.keys_in_turn import KeysInTurn
-from dicom_retrieve_tui.tui.likes import Likes
-from dicom_retrieve_tui.tui.memory import Memory
+from dicom_retrieve_tui.tui.key_overrides import judge_keys
+from dicom_retrieve_tui.tui.key_queue import KeysInTurn
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
+from dicom_retrieve_tui.tui.preferences import Likes
 from dicom_retrieve_tui.tui.profile_choice import Copyable, ProfileChoice
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
+from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.sighup import INTERRUPTED, HangUp
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.inquiry import Contact
+    from dicom_retrieve_tui.tui.doctor_job import Contact
+    from dicom_retrieve_tui.tui.profile_store import ProfileShelf
     from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked
-    from dicom_retrieve_tui.tui.shelf import ProfileShelf
 
 _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.storage.permissions import PRIVATE
 
 NAME = "failed-studies.txt"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from dicom_retrieve_tui.tui.rows import RowKey
+from dicom_retrieve_tui.tui.snapshot import RowKey
 from dicom_retrieve_tui.tui.terms import Terms
 
 

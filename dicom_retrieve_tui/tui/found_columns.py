@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.person_name import name_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.tui.cells import cut, tail_of
-from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.patients import shown_patient
+from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.queue_entry import Wanted
 
 MARK = "mark"
 DATE = "date"

@@ -16,12 +16,12 @@ from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.handle import Handle
-from dicom_retrieve_tui.tui.memory import Memory
+from dicom_retrieve_tui.tui.history import Memory
 from dicom_retrieve_tui.tui.ports import OpenSession
-from dicom_retrieve_tui.tui.rows import RowKey, State
-from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.snapshot import RowKey, State
 from dicom_retrieve_tui.tui.terms import Terms
 
 QUIT_S = 3.0

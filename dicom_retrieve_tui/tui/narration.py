@@ -4,9 +4,9 @@ Instances that come as they should get none.
 """
 
 from dicom_retrieve_tui.model import events
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.humanize import count, shortened
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import GOOD
-from dicom_retrieve_tui.model.wording import count, shortened
 
 _UID_WIDTH = 24
 

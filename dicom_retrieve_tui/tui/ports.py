@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from dicom_retrieve_tui.doctor.result import Finding
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.diagnosis import Finding
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.jobs import Job, StudyEnd
+from dicom_retrieve_tui.model.history_records import Job, StudyEnd
 from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings

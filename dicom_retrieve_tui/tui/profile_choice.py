@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.message import Message
 
-from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.doctor_job import Contact
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.header_line import echo_text
 

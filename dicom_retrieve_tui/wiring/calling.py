@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.association import Caller
-from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.timeouts import Clocks
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsClient
+    from dicom_retrieve_tui.network.tls.client_server import TlsClient
 
 
 def caller_for(
@@ -37,6 +37,6 @@ def tls_client(settings: Settings) -> "TlsClient | None":
     """What we show to the PACS, and whether we believe it; None where we do not encrypt."""
     if settings.tls is None:
         return None
-    from dicom_retrieve_tui.network.tls import TlsClient  # noqa: PLC0415 - it loads ssl, 60 ms
+    from dicom_retrieve_tui.network.tls.client_server import TlsClient  # noqa: PLC0415 - it loads ssl, 60 ms
 
     return TlsClient(settings.tls)

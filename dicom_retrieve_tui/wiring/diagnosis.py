@@ -5,11 +5,9 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 
-from dicom_retrieve_tui.engine.trial import an_instance_of, try_one
-from dicom_retrieve_tui.errors import Cancelled, ConfigError
-from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.diagnosis import (
+from dicom_retrieve_tui.doctor.checks import Examination
+from dicom_retrieve_tui.doctor.requests import Listening
+from dicom_retrieve_tui.doctor.result import (
     INSTANCE_BY,
     Check,
     Finding,
@@ -20,11 +18,13 @@ from dicom_retrieve_tui.model.diagnosis import (
     conclude,
     weighed,
 )
+from dicom_retrieve_tui.doctor.sample import an_instance_of, try_one
+from dicom_retrieve_tui.errors import Cancelled, ConfigError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.network.clocks import Clocks
-from dicom_retrieve_tui.network.examination import Examination
-from dicom_retrieve_tui.network.questions import Listening
+from dicom_retrieve_tui.network.timeouts import Clocks
 from dicom_retrieve_tui.wiring.calling import caller_for
 from dicom_retrieve_tui.wiring.listening import listen, our_address
 from dicom_retrieve_tui.wiring.retrieval import retrieve

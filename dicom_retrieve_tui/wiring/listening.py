@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.network.admission import Reception
-from dicom_retrieve_tui.network.callers import Callers
-from dicom_retrieve_tui.network.clocks import Clocks, within
-from dicom_retrieve_tui.network.host_names import address_towards
+from dicom_retrieve_tui.network.access_control import Reception
+from dicom_retrieve_tui.network.access_rules import Callers
+from dicom_retrieve_tui.network.dns import address_towards
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.timeouts import Clocks, within
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls import TlsServer
+    from dicom_retrieve_tui.network.tls.client_server import TlsServer
 
 
 def listen(
@@ -72,6 +72,6 @@ def tls_server(settings: Settings) -> "TlsServer | None":
     """What our Storage SCP shows, and whom it believes; None where it does not encrypt."""
     if settings.tls is None:
         return None
-    from dicom_retrieve_tui.network.tls import TlsServer  # noqa: PLC0415 - as above
+    from dicom_retrieve_tui.network.tls.client_server import TlsServer  # noqa: PLC0415 - as above
 
     return TlsServer(settings.tls)

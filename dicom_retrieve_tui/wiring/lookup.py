@@ -9,11 +9,11 @@ from dicom_retrieve_tui.model.search import Found, Search
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.network.association import Association
-from dicom_retrieve_tui.network.clocks import Clocks
-from dicom_retrieve_tui.network.find import find as search_peer
+from dicom_retrieve_tui.network.c_find import c_echo
 from dicom_retrieve_tui.network.negotiation import Proposal
-from dicom_retrieve_tui.network.query import c_echo
-from dicom_retrieve_tui.network.services import FIND, VERIFICATION, in_model
+from dicom_retrieve_tui.network.query_retrieve_classes import FIND, VERIFICATION, in_model
+from dicom_retrieve_tui.network.study_search import find as search_peer
+from dicom_retrieve_tui.network.timeouts import Clocks
 from dicom_retrieve_tui.wiring.calling import caller_for
 
 

@@ -4,21 +4,21 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, nullcontext
 
-from dicom_retrieve_tui.engine.desk import Desk
-from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.dry_run import Survey
+from dicom_retrieve_tui.engine.receiver import Desk
+from dicom_retrieve_tui.engine.run import Run
 from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
-from dicom_retrieve_tui.engine.survey import Survey
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.status import try_c_move
-from dicom_retrieve_tui.network.clocks import Clocks
 from dicom_retrieve_tui.network.oddities import Oddities
-from dicom_retrieve_tui.network.pacs import PacsPeer
+from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.timeouts import Clocks
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.wiring.calling import caller_for

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from dicom_retrieve_tui.model.callers import parse_callers
+from dicom_retrieve_tui.model.allowed_callers import parse_callers
 from dicom_retrieve_tui.model.events import InstanceRefused, Noted, RetrieveStarted
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault

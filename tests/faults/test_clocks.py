@@ -11,7 +11,7 @@ import pytest
 
 from dicom_retrieve_tui.model.events import AttemptFailed
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import query
+from dicom_retrieve_tui.network import c_find as query
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import receiving
+from dicom_retrieve_tui.network import c_store as receiving
 from tests.faults.catalogue import Told, fault
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, run, settings, verdict_of

@@ -8,7 +8,8 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import connection, storage_scp, storage_service, visitors
+from dicom_retrieve_tui.network import connection, storage_scp, storage_service
+from dicom_retrieve_tui.network import connection_limits as visitors
 from tests.faults.catalogue import fault
 from tests.peers import wire
 from tests.peers.besieged_pacs import HELLO, BesiegedPacs, read_to_end

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.elements import walk_bytes
+from dicom_retrieve_tui.dataset.walker import walk_bytes
 from dicom_retrieve_tui.model.events import InstanceRefused, InstanceStored
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.interop.programs import program
@@ -17,8 +17,8 @@ from tests.peers import wire
 from tests.peers.sending_pacs import SendingPacs, Sent
 from tests.properties.samples import Sample, samples
 from tests.runs import get_plan, of_kind, run, settings, verdict_of
+from tests.unit.dataset import test_irregular as irregular
 from tests.unit.encoded import EXPLICIT, explicit
-from tests.unit.model import test_irregular as irregular
 
 _ALL = samples()
 _UIDS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)

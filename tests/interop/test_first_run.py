@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.inquiry import Contact
-from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.doctor_job import Contact
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
 from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session

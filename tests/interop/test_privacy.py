@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
-from dicom_retrieve_tui.config.settings_file import SettingsFile
-from dicom_retrieve_tui.model.placement import Placed
+from dicom_retrieve_tui.config.preferences_file import SettingsFile
+from dicom_retrieve_tui.model.stored import Placed
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.inquiry import Contact
-from dicom_retrieve_tui.tui.memory import Memory
-from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.doctor_job import Contact
+from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.find import FindScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
 from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session

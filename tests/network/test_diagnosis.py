@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.diagnosis import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.wiring import diagnosis

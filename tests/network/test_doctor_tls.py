@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.diagnosis import Check, Outcome, Step
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.wiring import diagnosis
 from tests.peers.certificates import Authority

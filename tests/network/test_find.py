@@ -20,7 +20,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
-from dicom_retrieve_tui.network import query
+from dicom_retrieve_tui.network import c_find as query
 from dicom_retrieve_tui.wiring import lookup
 from tests.peers import wire
 from tests.peers.held_pacs import spoke

@@ -18,7 +18,6 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set, messages
 from dicom_retrieve_tui.network.association import receive_associate_pdu
-from dicom_retrieve_tui.network.clocks import within
 from dicom_retrieve_tui.network.connection import BUFFER_BYTES, Connection
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import (
@@ -29,6 +28,7 @@ from dicom_retrieve_tui.network.negotiation import (
     encode_request,
 )
 from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.timeouts import within
 from tests.peers import wire
 
 _PATIENCE_S = 10.0

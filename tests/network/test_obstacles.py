@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.findings import Flaw
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verify_result import Flaw
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.peers.raw_pacs import RawPacs, instances

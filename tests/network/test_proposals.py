@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
 from dicom_retrieve_tui.errors import ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
-from dicom_retrieve_tui.model.diagnosis import Check, Outcome, Step
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.wiring import diagnosis, lookup

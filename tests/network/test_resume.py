@@ -11,11 +11,11 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
-from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network.services import GET
+from dicom_retrieve_tui.network.query_retrieve_classes import GET
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock

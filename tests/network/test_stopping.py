@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.workers import WorkerState
-from dicom_retrieve_tui.network.clocks import TICK_S
+from dicom_retrieve_tui.network.timeouts import TICK_S
 from dicom_retrieve_tui.wiring import retrieval
 from tests.peers.held_pacs import A, B, C, HeldPacs, holdings, session_of, spoke
 from tests.peers.moving_pacs import MovingPacs

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from dicom_retrieve_tui.doctor.result import Conclusion
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.diagnosis import Conclusion
 from dicom_retrieve_tui.model.events import AttemptFailed, Noted
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict

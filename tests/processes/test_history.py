@@ -13,7 +13,7 @@ _WRITES_UNTIL_KILLED = """
 import itertools, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from dicom_retrieve_tui.model.jobs import StudyEnd
+from dicom_retrieve_tui.model.history_records import StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History

@@ -55,16 +55,16 @@ sys.exit(code)
 NEVER = {
     *("textual", "rich", "pynetdicom", "pydicom", "platformdirs", "ssl", "hashlib"),
     *("platform", "random"),
-    "dicom_retrieve_tui.cli.live",
-    "dicom_retrieve_tui.engine.trial",
+    "dicom_retrieve_tui.cli.output.live",
+    "dicom_retrieve_tui.doctor.sample",
     "dicom_retrieve_tui.model.search",
-    "dicom_retrieve_tui.network.examination",
-    "dicom_retrieve_tui.network.find",
+    "dicom_retrieve_tui.doctor.checks",
+    "dicom_retrieve_tui.network.study_search",
     "dicom_retrieve_tui.storage.history",
 }
 ONLY_TO_WORK = {
     *("dataclasses", "inspect", "json", "logging", "pathlib", "socket", "sqlite3", "threading"),
-    *("difflib", "dicom_retrieve_tui.cli.flags", "dicom_retrieve_tui.cli.retrieval"),
+    *("difflib", "dicom_retrieve_tui.cli.flags", "dicom_retrieve_tui.cli.commands.default"),
     *("dicom_retrieve_tui.model.selection", "dicom_retrieve_tui.model.values"),
 }
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.events import InstanceRefused, event_fields
-from dicom_retrieve_tui.model.text import clean_text, clean_values, quoted
+from dicom_retrieve_tui.model.sanitize import clean_text, clean_values, quoted
 
 _TEXT = st.text() | st.text(alphabet="\x1b[]\u202e\u2066\x9b\r\n\ud800/.a")
 

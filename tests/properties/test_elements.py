@@ -11,9 +11,9 @@ from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from dicom_retrieve_tui.model.elements import walk, walk_bytes
-from dicom_retrieve_tui.model.malformed import MalformedDataSet
-from dicom_retrieve_tui.model.walked import Read
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walked import Read
+from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from tests.properties.samples import Sample, samples
 from tests.unit.encoded import (
     BIG_ENDIAN,

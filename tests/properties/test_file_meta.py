@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
-from dicom_retrieve_tui.model.offer import InstanceOffer
 from dicom_retrieve_tui.storage.file_meta import FileHeader, file_header, read_header
 from tests.properties.samples import samples
 from tests.unit.encoded import EXPLICIT, explicit

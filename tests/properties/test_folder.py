@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.placement import Placement
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
+from dicom_retrieve_tui.model.stored import Placement
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from tests.unit.encoded import EXPLICIT, explicit
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.model.formulas import as_said, as_text
+from dicom_retrieve_tui.model.spreadsheet import as_said, as_text
 
 
 @given(st.text(alphabet="'=+-@ ab1"))

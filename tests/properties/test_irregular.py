@@ -6,9 +6,9 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.model.elements import walk, walk_bytes
-from dicom_retrieve_tui.model.malformed import MalformedDataSet
-from dicom_retrieve_tui.model.walked import Walked
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from tests.unit.encoded import (
     BIG_ENDIAN,
     EXPLICIT,

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.engine.shares import UIDS_A_REQUEST_MAX, Shares
-from dicom_retrieve_tui.engine.work import StudyWork
+from dicom_retrieve_tui.engine.split_study import UIDS_A_REQUEST_MAX, Shares
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection

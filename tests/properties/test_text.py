@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 
 
 @given(st.text(), st.integers(min_value=0, max_value=50))

@@ -14,15 +14,15 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.form import defaults
-from dicom_retrieve_tui.tui.inquiry import Contact
-from dicom_retrieve_tui.tui.keyring import Keyring
-from dicom_retrieve_tui.tui.memory import Memory
+from dicom_retrieve_tui.tui.doctor_job import Contact
+from dicom_retrieve_tui.tui.history import Memory
 from dicom_retrieve_tui.tui.ports import SettingsStore
-from dicom_retrieve_tui.tui.rows import Row, RowKey
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.retrieve_form import defaults
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
-from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from tests.tui.running import running, settled
 from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions

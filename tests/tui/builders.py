@@ -6,7 +6,7 @@ from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.tui.entries import Wanted
+from dicom_retrieve_tui.tui.queue_entry import Wanted
 from dicom_retrieve_tui.tui.terms import Terms
 
 

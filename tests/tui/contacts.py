@@ -3,11 +3,11 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.diagnosis import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.tui.inquiry import Contact
+from dicom_retrieve_tui.tui.doctor_job import Contact
 
 ASSOCIATED = Step(check=Check.ASSOCIATION, outcome=Outcome.OK, found="It accepts us.")
 ECHOED = Step(

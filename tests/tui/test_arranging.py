@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from textual.screen import Screen
 from textual.widgets._footer import FooterKey
 
-from dicom_retrieve_tui.tui.rows import Line
+from dicom_retrieve_tui.tui.snapshot import Line
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids

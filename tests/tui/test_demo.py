@@ -4,12 +4,12 @@ from pathlib import Path
 
 from textual.content import Content
 
-from dicom_retrieve_tui.cli.demo_screen import save_demo_profiles
-from dicom_retrieve_tui.cli.interactive import open_shelf
+from dicom_retrieve_tui.cli.commands.application import open_shelf
+from dicom_retrieve_tui.cli.commands.demo_application import save_demo_profiles
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring.lookup import find, find_each
 from dicom_retrieve_tui.wiring.retrieval import open_session
 from tests.tui.application import SIZES, Bench

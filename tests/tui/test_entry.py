@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dicom_retrieve_tui.cli import demo_screen, interactive
+from dicom_retrieve_tui.cli.commands import application as interactive
+from dicom_retrieve_tui.cli.commands import demo_application as demo_screen
 from dicom_retrieve_tui.cli.main import main
-from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.tui.form import read_terms
+from dicom_retrieve_tui.tui.retrieve_form import read_terms
 from tests.unit.cli.scripted import Stream
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.shelf import ProfileShelf
+    from dicom_retrieve_tui.tui.profile_store import ProfileShelf
     from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 HEADLESS = """

@@ -9,7 +9,7 @@ from textual.widgets._footer import FooterKey
 from dicom_retrieve_tui.errors import PeerUnreachable
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match, Remark
-from dicom_retrieve_tui.tui import finding
+from dicom_retrieve_tui.tui import search_job as finding
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable

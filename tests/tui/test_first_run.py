@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.config.settings_file import SettingsFile
-from dicom_retrieve_tui.model.diagnosis import Check
+from dicom_retrieve_tui.config.preferences_file import SettingsFile
+from dicom_retrieve_tui.doctor.result import Check
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
 from tests.tui.contacts import ASSOCIATED, ECHOED, answers, fails

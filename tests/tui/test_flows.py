@@ -5,13 +5,13 @@ from rich.segment import Segments
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
 from tests.tui.contacts import answers

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.tui.folders import open_folder, opener, study_folder
-from dicom_retrieve_tui.tui.rows import RowKey
+from dicom_retrieve_tui.tui.snapshot import RowKey
 from tests.tui.application import opened
 from tests.tui.builders import terms, uids
 

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
+from dicom_retrieve_tui.doctor.result import Check, Conclusion
 from dicom_retrieve_tui.errors import PeerUnreachable
-from dicom_retrieve_tui.model.diagnosis import Check, Conclusion
 from dicom_retrieve_tui.model.person_name import name_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Remark
-from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from tests.hostile import HOSTILE, odd_characters, saying, story

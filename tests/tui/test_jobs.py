@@ -17,8 +17,8 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.aftermath import told_of
 from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
-from dicom_retrieve_tui.tui.rows import RowKey, State
-from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.snapshot import RowKey, State
 from dicom_retrieve_tui.wiring import retrieval
 from tests.tui.builders import terms, uids, wanted
 from tests.tui.scripted import WAIT_S, Sessions, begins, ends, whole

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui import theme
-from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.form import read_terms
-from dicom_retrieve_tui.tui.keymap import judge_keys
+from dicom_retrieve_tui.tui.key_overrides import judge_keys
+from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.retrieve_form import read_terms
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids

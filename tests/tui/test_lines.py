@@ -5,8 +5,8 @@ from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.workers import WorkerState
 from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
-from dicom_retrieve_tui.tui.form import defaults, draft_of, faults, read_terms
-from dicom_retrieve_tui.tui.rows import Line, Sample, Totals, WorkerRow
+from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, faults, read_terms
+from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import Peering, echo_text, header_texts

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from dicom_retrieve_tui.tui.memory import Memory
+from dicom_retrieve_tui.tui.history import Memory
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
 from tests.tui.scripted import begins, ends, whole

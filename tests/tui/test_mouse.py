@@ -6,7 +6,7 @@ import pytest
 from textual.widgets._toast import Toast
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.listing import Tab
+from dicom_retrieve_tui.tui.queue_view import Tab
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from tests.tui.application import Bench, opened

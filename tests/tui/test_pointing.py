@@ -1,6 +1,6 @@
-from dicom_retrieve_tui.tui.listing import Listing, Tab, View
-from dicom_retrieve_tui.tui.pointing import Pointing
-from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+from dicom_retrieve_tui.tui.cursor import Pointing
+from dicom_retrieve_tui.tui.queue_view import Listing, Tab, View
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 
 
 def row(number: int, state: State = State.QUEUED) -> Row:

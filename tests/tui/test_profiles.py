@@ -8,24 +8,24 @@ from textual.containers import VerticalScroll
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
-from dicom_retrieve_tui.cli.by_profile import fill_in, open_book
-from dicom_retrieve_tui.cli.options import read_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.config.settings_file import SettingsFile
+from dicom_retrieve_tui.cli.profile_args import fill_in, open_book
+from dicom_retrieve_tui.cli.read_options import read_options
+from dicom_retrieve_tui.config.preferences_file import SettingsFile
+from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.diagnosis import Check
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.tui.form import CARRIED, draft_of, read_terms
-from dicom_retrieve_tui.tui.inquiry import finding_lines
+from dicom_retrieve_tui.tui.doctor_job import finding_lines
 from dicom_retrieve_tui.tui.presets import FIELDS
 from dicom_retrieve_tui.tui.profile_form import profile_fields
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.retrieve_form import CARRIED, draft_of, read_terms
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.contacts import ASSOCIATED, ECHOED, WORKS, Answers, answers, fails
 

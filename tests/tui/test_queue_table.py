@@ -4,8 +4,8 @@ from textual.app import App, ComposeResult
 from textual.strip import Strip
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.listing import Tab, View
-from dicom_retrieve_tui.tui.rows import Row, RowKey, State
+from dicom_retrieve_tui.tui.queue_view import Tab, View
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from tests.tui.running import running
 

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.errors import AssociationRejected, ConfigError
-from dicom_retrieve_tui.model.diagnosis import Check
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from dicom_retrieve_tui.tui.keyring import Keyring
-from dicom_retrieve_tui.tui.memory import Memory
-from dicom_retrieve_tui.tui.rows import State
+from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
-from dicom_retrieve_tui.tui.shelf import ProfileShelf
+from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring.protection import check_protection
 from tests.peers.certificates import Authority
 from tests.tui.application import SIZES, Bench, opened

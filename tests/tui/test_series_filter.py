@@ -10,10 +10,10 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.model.events import Event, StudyInventoried
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
-from dicom_retrieve_tui.tui.form import defaults, draft_of, fault_of, read_terms
 from dicom_retrieve_tui.tui.narration import narrate
 from dicom_retrieve_tui.tui.presets import preset_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, profile_fields
+from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, fault_of, read_terms
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted import begins, ends

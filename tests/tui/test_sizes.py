@@ -11,14 +11,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.widgets._footer import FooterKey
 
-from dicom_retrieve_tui.model.diagnosis import Check
+from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
-from dicom_retrieve_tui.tui.screens.looking_up import LookingUpScreen
+from dicom_retrieve_tui.tui.screens.lookup import LookingUpScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen

@@ -12,8 +12,8 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens import details, main
-from dicom_retrieve_tui.tui.store import ProgressStore
 from screenshots.svg import slim
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.scripted import begins, comes, ends, whole

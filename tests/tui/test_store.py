@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.rows import Row, RowKey, State
-from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from tests.tui.builders import uids, wanted
 from tests.tui.scripted import begins, comes, ends, whole
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from dicom_retrieve_tui.tui import keys_in_turn
-from dicom_retrieve_tui.tui.keyring import Keyring
+from dicom_retrieve_tui.tui import key_queue as keys_in_turn
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
+from dicom_retrieve_tui.tui.secret_store import Keyring
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
 from tests.tui.contacts import answers

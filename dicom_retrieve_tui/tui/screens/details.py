@@ -10,11 +10,11 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from dicom_retrieve_tui.model.humanize import count, duration_text, folder_text, size_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.text import clean_text
-from dicom_retrieve_tui.model.wording import count, duration_text, folder_text, size_text
-from dicom_retrieve_tui.tui.patients import shown_patient
-from dicom_retrieve_tui.tui.rows import Details, State
+from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.snapshot import Details, State
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 

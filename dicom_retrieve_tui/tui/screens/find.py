@@ -12,19 +12,19 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.person_name import name_text
+from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.text import quoted
 from dicom_retrieve_tui.model.uids import uid_fault
-from dicom_retrieve_tui.model.wording import count
-from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.finding import Finder, FoundNow
+from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.found_columns import wanted_of
-from dicom_retrieve_tui.tui.keyring import Keyring
-from dicom_retrieve_tui.tui.patients import shown_patient
+from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.queue_entry import Wanted
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
+from dicom_retrieve_tui.tui.search_job import Finder, FoundNow
+from dicom_retrieve_tui.tui.secret_store import Keyring
 from dicom_retrieve_tui.tui.terms import Terms
-from dicom_retrieve_tui.tui.unlocking import unlock
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane

@@ -13,7 +13,7 @@ from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Input, Static
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.bounds import read_at_most
+from dicom_retrieve_tui.model.limited_read import read_at_most
 from dicom_retrieve_tui.model.list_text import list_text
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column

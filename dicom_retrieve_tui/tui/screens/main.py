@@ -15,15 +15,15 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import Screen
 
-from dicom_retrieve_tui.tui.entries import Wanted
 from dicom_retrieve_tui.tui.failed_list import FailedLists
-from dicom_retrieve_tui.tui.finding import FindEach, Finder
-from dicom_retrieve_tui.tui.form import FormFault, unverified
+from dicom_retrieve_tui.tui.history import Memory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.keyring import Keyring
-from dicom_retrieve_tui.tui.memory import Memory
-from dicom_retrieve_tui.tui.steering import Steering
-from dicom_retrieve_tui.tui.store import ProgressStore
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.queue_actions import Steering
+from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.retrieve_form import FormFault, unverified
+from dicom_retrieve_tui.tui.search_job import FindEach, Finder
+from dicom_retrieve_tui.tui.secret_store import Keyring
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
@@ -38,7 +38,7 @@ from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
 from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.listing import Tab
+    from dicom_retrieve_tui.tui.queue_view import Tab
 
 PERIOD_S = 0.25
 WIDE = 100

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from dicom_retrieve_tui.tui.form import Draft, faults
+from dicom_retrieve_tui.tui.retrieve_form import Draft, faults
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 

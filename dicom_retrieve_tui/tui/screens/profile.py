@@ -12,15 +12,15 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from dicom_retrieve_tui.doctor.result import Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.diagnosis import Finding, Looking, Outcome, Step
-from dicom_retrieve_tui.model.text import clean_text
-from dicom_retrieve_tui.tui.inquiry import Contact, step_of
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.tui.ask_secrets import unlock
+from dicom_retrieve_tui.tui.doctor_job import Contact, step_of
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
-from dicom_retrieve_tui.tui.shelf import Changed, Draft, ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import Changed, Draft, ProfileShelf
 from dicom_retrieve_tui.tui.terms import Terms
-from dicom_retrieve_tui.tui.unlocking import unlock
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 

@@ -13,18 +13,18 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from dicom_retrieve_tui.doctor.result import Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.diagnosis import Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.cells import cut
-from dicom_retrieve_tui.tui.inquiry import Contact, finding_lines, step_of
+from dicom_retrieve_tui.tui.doctor_job import Contact, finding_lines, step_of
+from dicom_retrieve_tui.tui.profile_store import Draft, ProfileShelf, Saved
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen, Tried
-from dicom_retrieve_tui.tui.shelf import Draft, ProfileShelf, Saved
 from dicom_retrieve_tui.tui.terms import Terms
-from dicom_retrieve_tui.tui.unlocking import unlock
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _NONE = "No profile is saved yet; n adds your PACS."

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from dicom_retrieve_tui.model.wording import rate_text
+from dicom_retrieve_tui.model.humanize import rate_text
 from dicom_retrieve_tui.model.workers import WorkerState
 from dicom_retrieve_tui.tui.cells import cut, fit, tail_of
-from dicom_retrieve_tui.tui.rows import WorkerRow
+from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 _GLYPHS = {
     WorkerState.IDLE: "·",

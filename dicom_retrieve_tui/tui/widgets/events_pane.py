@@ -6,8 +6,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Log
 
-from dicom_retrieve_tui.tui.rows import Line
-from dicom_retrieve_tui.tui.widgets.growing import Growing
+from dicom_retrieve_tui.tui.snapshot import Line
+from dicom_retrieve_tui.tui.widgets.growing_lines import Growing
 
 _LINES_MAX = 2000
 

@@ -11,7 +11,6 @@ from textual.widgets import DataTable
 
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.tui.columns import MARK as MARKED
 from dicom_retrieve_tui.tui.found_columns import (
     DATE,
     MARK,
@@ -20,6 +19,7 @@ from dicom_retrieve_tui.tui.found_columns import (
     found_columns,
     found_text,
 )
+from dicom_retrieve_tui.tui.queue_columns import MARK as MARKED
 
 
 class FoundTable(DataTable[Text]):

@@ -7,8 +7,8 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
-from dicom_retrieve_tui.model.wording import byte_rate_text, clock_text
-from dicom_retrieve_tui.tui.rows import Totals
+from dicom_retrieve_tui.model.humanize import byte_rate_text, clock_text
+from dicom_retrieve_tui.tui.snapshot import Totals
 
 _NAME = "dicom-retrieve"
 _GAP = 2

@@ -9,7 +9,14 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Input, Select, Static
 
-from dicom_retrieve_tui.tui.form import CARRIED, FIELDS, Draft, carried_text, defaults, faults
+from dicom_retrieve_tui.tui.retrieve_form import (
+    CARRIED,
+    FIELDS,
+    Draft,
+    carried_text,
+    defaults,
+    faults,
+)
 from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
 from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
 

@@ -8,9 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from dicom_retrieve_tui.tui.listing import Tab, View
-from dicom_retrieve_tui.tui.rows import Row, Totals
-from dicom_retrieve_tui.tui.widgets.framed import Framed
+from dicom_retrieve_tui.tui.queue_view import Tab, View
+from dicom_retrieve_tui.tui.snapshot import Row, Totals
+from dicom_retrieve_tui.tui.widgets.framed_pane import Framed
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
 

@@ -16,12 +16,12 @@ from textual.message import Message
 from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
-from dicom_retrieve_tui.tui.columns import Columns
+from dicom_retrieve_tui.tui.cursor import Pointing
 from dicom_retrieve_tui.tui.hints import hint
-from dicom_retrieve_tui.tui.listing import Listing, View
-from dicom_retrieve_tui.tui.pointing import Pointing
-from dicom_retrieve_tui.tui.rows import Row, RowKey, State
-from dicom_retrieve_tui.tui.widgets.growing import Growing
+from dicom_retrieve_tui.tui.queue_columns import Columns
+from dicom_retrieve_tui.tui.queue_view import Listing, View
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
+from dicom_retrieve_tui.tui.widgets.growing_lines import Growing
 
 NO_STUDY = "No study is under the cursor."
 """What a key answers that needs one."""

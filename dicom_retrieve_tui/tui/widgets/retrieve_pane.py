@@ -10,14 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from dicom_retrieve_tui.model.lookup import Lookup
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList
-from dicom_retrieve_tui.model.wording import count
-from dicom_retrieve_tui.tui.entries import Wanted
-from dicom_retrieve_tui.tui.form import Draft, FormFault, read_terms, summary
+from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_terms, summary
 from dicom_retrieve_tui.tui.terms import Terms
-from dicom_retrieve_tui.tui.widgets.framed import Framed
+from dicom_retrieve_tui.tui.widgets.framed_pane import Framed
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 

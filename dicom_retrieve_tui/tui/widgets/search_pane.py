@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
-from dicom_retrieve_tui.tui.widgets.framed import Framed
+from dicom_retrieve_tui.tui.widgets.framed_pane import Framed
 
 _A_LINE = 2
 

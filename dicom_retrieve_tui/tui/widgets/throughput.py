@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from dicom_retrieve_tui.model.wording import byte_rate_text
-from dicom_retrieve_tui.tui.rows import Sample
+from dicom_retrieve_tui.model.humanize import byte_rate_text
+from dicom_retrieve_tui.tui.snapshot import Sample
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _LABEL, _NOW, _PEAK = 6, 9, 15

@@ -13,10 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import UidList, joined, list_of
 from dicom_retrieve_tui.model.uid_paste import read_paste
-from dicom_retrieve_tui.model.wording import count
 
 _PROMPT = "paste Study Instance UIDs, one or many"
 

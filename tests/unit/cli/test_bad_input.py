@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli import retrieval
+from dicom_retrieve_tui.cli.commands import default as retrieval
 from tests.unit.cli.scripted import C_GET, PACS, STUDY, run
 
 UID_1025 = "1." + "2" * 1023

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.model.events import RetrieveFinished
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Remark
-from dicom_retrieve_tui.model.text import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.hostile import HOSTILE, odd_characters, saying, story
+from tests.unit.cli.commands.test_find import HONG, SERIES, find
 from tests.unit.cli.scripted import C_GET, OTHER, STUDY, Engine, Stream, run, started
-from tests.unit.cli.test_find import HONG, SERIES, find
 from tests.unit.storage.kept import journal_of, keep
 
 _TWO = (*C_GET[:-2], "--uid-list", "-")

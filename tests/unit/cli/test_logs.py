@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.cli.logs import logging_to
-from dicom_retrieve_tui.model.text import clean_text
+from dicom_retrieve_tui.model.sanitize import clean_text
 from tests.hostile import HOSTILE, odd_characters
 
 _logger = logging.getLogger("dicom_retrieve_tui.somewhere")

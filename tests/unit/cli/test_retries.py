@@ -12,6 +12,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.unit.cli.output.test_live import LONG, begun, drawn, picture_of
 from tests.unit.cli.scripted import (
     C_GET,
     OTHER,
@@ -24,7 +25,6 @@ from tests.unit.cli.scripted import (
     study_of,
     whole_run,
 )
-from tests.unit.cli.test_live import LONG, begun, drawn, picture_of
 
 LOST = "The connection was lost. Is the PACS still up?"
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
-from dicom_retrieve_tui.model.order import Order
-from dicom_retrieve_tui.model.placement import Placed, Placement, Recalled
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.walked import Walked
+from dicom_retrieve_tui.model.stored import Placed, Placement, Recalled
+from dicom_retrieve_tui.model.study_record import StudyEntry
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = "1.2.840.10008.1.2"

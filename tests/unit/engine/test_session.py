@@ -8,14 +8,16 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.desk import Desk
-from dicom_retrieve_tui.engine.retriever import Run
+from dicom_retrieve_tui.engine.receiver import Desk
+from dicom_retrieve_tui.engine.run import Run
 from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.events import (
     Event,
     HelpFinished,
@@ -28,13 +30,11 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.offer import FinalResponse, InstanceOffer
-from dicom_retrieve_tui.model.order import Order
 from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.walked import Walked
 from dicom_retrieve_tui.model.workers import WorkerState
 from tests.sessions import PATIENCE_S, Watched, selections
 from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore

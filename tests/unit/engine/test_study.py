@@ -9,9 +9,9 @@ import pytest
 
 from dicom_retrieve_tui.engine import requests
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.desk import Desk
+from dicom_retrieve_tui.engine.queue import TaskQueue
+from dicom_retrieve_tui.engine.receiver import Desk
 from dicom_retrieve_tui.engine.study import Postponed, Study
-from dicom_retrieve_tui.engine.tasks import TaskQueue
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -21,6 +21,7 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method
+from dicom_retrieve_tui.model.dimse import FinalResponse
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
@@ -31,11 +32,10 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.model.offer import FinalResponse
-from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from dicom_retrieve_tui.engine.desk import Desk
+from dicom_retrieve_tui.engine.receiver import Desk
 from dicom_retrieve_tui.engine.requests import Quirks, Requests
+from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.engine.widening import Widening
-from dicom_retrieve_tui.engine.work import StudyWork
 from dicom_retrieve_tui.errors import AssociationAborted, ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method
-from dicom_retrieve_tui.model.offer import FinalResponse
-from dicom_retrieve_tui.model.order import Order
+from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
 

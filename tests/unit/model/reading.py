@@ -1,7 +1,7 @@
 """What the tests of the walk over a data set have in common."""
 
-from dicom_retrieve_tui.model.elements import walk_bytes
-from dicom_retrieve_tui.model.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walker import walk_bytes
 from tests.unit.encoded import explicit
 
 SOP_INSTANCE_UID = 0x00080018

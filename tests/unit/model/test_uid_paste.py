@@ -1,5 +1,5 @@
-from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_paste import read_paste
 
 A, B, C = "1.2.840.1.1", "1.2.840.1.2", "1.2.840.1.3"

@@ -3,8 +3,8 @@
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.lookup import Lookup
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
 from tests.sessions import selections

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from dicom_retrieve_tui.model.journalled import StudyEntry
-from dicom_retrieve_tui.model.offer import InstanceOffer
+from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Entry, Journal

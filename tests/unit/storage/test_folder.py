@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.placement import Placement
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.stored import Placement
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from dicom_retrieve_tui.storage.lock import FolderLock
 from tests.unit.encoded import EXPLICIT, explicit

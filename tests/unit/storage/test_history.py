@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
-from dicom_retrieve_tui.model.jobs import JobStudy, StudyEnd
+from dicom_retrieve_tui.model.history_records import JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
-from dicom_retrieve_tui.model.journalled import StudyEntry
+from dicom_retrieve_tui.model.study_record import StudyEntry
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
 from tests.unit.storage.kept import make_newer

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.elements import WINDOW_BYTES
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.spare import DEFAULT_SPARE
+from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE
+from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE
-from dicom_retrieve_tui.storage.reserve import Reserve
 from tests.unit.encoded import EXPLICIT, explicit
 
 _SOP, _PATIENT, _PIXEL_DATA, _PADDING = 0x00080018, 0x00100020, 0x7FE00010, 0xFFFCFFFC

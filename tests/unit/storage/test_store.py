@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.offer import InstanceOffer
-from dicom_retrieve_tui.model.placement import Recalled
+from dicom_retrieve_tui.model.stored import Recalled
 from dicom_retrieve_tui.storage.store import InstanceStore
 from tests.unit.encoded import EXPLICIT
 from tests.unit.storage.kept import CT, FLAT, OTHER, STUDY, data_set_of, keep, path_of

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.findings import Flaw, Flawed, StudyFindings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage import verification
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.storage import file_check as verification
 from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.unit.storage.kept import DEEP, OTHER, STUDY, files_below, keep, path_of

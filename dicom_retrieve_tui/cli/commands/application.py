@@ -1,0 +1,84 @@
+"""Opens the terminal application; nothing else in the command loads it."""
+
+import gc
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.cli import at_first_use
+from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM
+from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
+from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from dicom_retrieve_tui.cli.console import Surroundings
+    from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+
+
+def run_interactive(
+    shelf: "ProfileShelf",
+    *,
+    around: "Surroundings",
+    settings: SettingsFile,
+    preset: str = "",
+    text: str = "",
+    remember: bool = True,
+) -> int:
+    """Be the application until the user leaves it; returns the exit code.
+
+    Args:
+        shelf: The profiles.
+        around: Where secrets may be; what is not there is asked for on the screen.
+        settings: Where preferences are remembered.
+        preset: The profile to begin with; the remembered one if empty.
+        text: What stands in the UID line at first.
+        remember: Keep what is asked for in the user's history, and offer what is left in it.
+    """
+    from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - it loads textual
+    from dicom_retrieve_tui.tui.doctor_job import Contact  # noqa: PLC0415 - with the application
+    from dicom_retrieve_tui.tui.history import Memory  # noqa: PLC0415 - likewise
+    from dicom_retrieve_tui.tui.secret_store import Keyring  # noqa: PLC0415 - likewise
+
+    with closing(Memory(at_first_use.open_history if remember else None)) as memory:
+        app = RetrieveApp(
+            at_first_use.open_session,
+            shelf.presets()[0],
+            find=at_first_use.find,
+            find_each=at_first_use.find_each,
+            preset=preset,
+            text=text,
+            memory=memory,
+            settings=settings,
+            shelf=shelf,
+            contact=Contact(at_first_use.diagnose, at_first_use.tell_administrator),
+            keyring=Keyring(around.environ, at_first_use.check_protection),
+        )
+        return run_app(app)
+
+
+def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
+    """Be the application, with the profile that was named chosen, or else the one used last.
+
+    Raises:
+        ConfigError: The profile that was named cannot be used.
+    """
+    gc.disable()  # a fifth of the start; the application enables it again after its first frame
+    path = profiles_path(args.config, around.environ)
+    named = (args.target or "").removeprefix(PROFILE_SIGN)
+    if named:
+        ProfileBook.load(path).profile(named)
+    shelf = open_shelf(path)
+    for fault in shelf.presets()[1]:
+        around.stderr.say(f"{PROGRAM}: {fault}")
+    settings = SettingsFile(settings_path(path))
+    return run_interactive(shelf, around=around, preset=named, settings=settings)
+
+
+def open_shelf(path: "Path") -> "ProfileShelf":
+    """The profiles of a file, for the application."""
+    from dicom_retrieve_tui.network.this_machine import this_machine  # noqa: PLC0415
+    from dicom_retrieve_tui.tui.profile_store import ProfileShelf  # noqa: PLC0415 - it loads textual
+
+    return ProfileShelf(path, this_machine)

@@ -1,0 +1,145 @@
+"""`dicom-retrieve find TARGET`: what a PACS has, as a table, as UIDs or as JSON."""
+
+import argparse
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.commands.retrieve import NOT_OK, OK
+from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.find_args import FindOptions, read_find_options
+from dicom_retrieve_tui.cli.logs import logging_to
+from dicom_retrieve_tui.cli.output import find_lines
+from dicom_retrieve_tui.cli.output.command_output import Output
+from dicom_retrieve_tui.cli.output.find_writers import (
+    JsonWriter,
+    TableWriter,
+    Writer,
+    rows_writer,
+    uids_writer,
+)
+from dicom_retrieve_tui.cli.parser_base import PROGRAM
+from dicom_retrieve_tui.cli.security_args import unlocked
+from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
+from dicom_retrieve_tui.errors import Cancelled, PeerError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+from dicom_retrieve_tui.model.humanize import count, plural
+from dicom_retrieve_tui.model.search import Found, Remark, Search
+from dicom_retrieve_tui.model.settings import Settings
+
+Finder = Callable[[Search, Settings, CancelToken, date | None], Generator[Found, None, None]]
+"""`wiring.lookup.find`, or a script in a test."""
+
+
+def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | None = None) -> int:
+    """List what matches; returns the exit code.
+
+    0 only if something matches and, as far as anybody can tell, all of it was listed.
+
+    Raises:
+        ConfigError: The flags or the profile cannot be meant.
+    """
+    today = around.utc_now().astimezone().date()
+    options = read_find_options(args, around.environ, today)
+    options = replace(options, settings=unlocked(options.settings, around))
+    for words in options.settings.dangers:
+        around.stderr.say(words)
+    if finder is None:
+        from dicom_retrieve_tui.wiring import lookup  # noqa: PLC0415 - it loads the engine
+
+        finder = lookup.find
+    with logging_to(options.log_file, around.stderr.say):
+        return _Listing(options, around).run(finder)
+
+
+class _Listing:
+    """One search while it goes on."""
+
+    def __init__(self, options: FindOptions, around: Surroundings) -> None:
+        self._options = options
+        self._around = around
+        self._noun = options.search.level.noun
+        self._cancel = CancelToken()
+        self._out = Output(around, as_json=options.json)
+        self._writer = self._choose_writer()
+        self._found = 0
+        self._fault = ""
+        """Why the list ends where it does, if not because that is all."""
+        self._complete = True
+
+    def run(self, finder: Finder) -> int:
+        self._tell_start()
+        code = NOT_OK
+        with Interruption(on_first=self._cancel.request, on_second=lambda: None):
+            try:
+                self._take_all(finder)
+                code = OK if self._found and self._complete else NOT_OK
+            except PeerError as error:
+                self._fault = str(error)
+            except Cancelled:
+                self._fault, code = "interrupted", INTERRUPTED
+        self._writer.finish()
+        return self._tell_end(code)
+
+    def _choose_writer(self) -> Writer:
+        options, stdout, level = self._options, self._around.stdout, self._options.search.level
+        if options.json:
+            return JsonWriter(self._out, self._noun)
+        if options.uids:
+            return uids_writer(stdout, level)
+        return TableWriter(stdout, level) if stdout.is_terminal else rows_writer(stdout, level)
+
+    def _take_all(self, finder: Finder) -> None:
+        options = self._options
+        with closing(
+            finder(options.search, options.settings, self._cancel, options.split_until)
+        ) as everything:
+            for found in everything:
+                if isinstance(found, Remark):
+                    self._remark(found)
+                else:
+                    self._found += 1
+                    self._writer.write(found)
+                if self._around.stdout.lost:
+                    return  # nobody reads what was asked for
+
+    def _remark(self, remark: Remark) -> None:
+        self._out.record("remark", {"text": remark.text, "incomplete": remark.incomplete})
+        self._around.stderr.say(find_lines.with_flag(remark.text))
+        self._complete = self._complete and not remark.incomplete
+
+    def _tell_start(self) -> None:
+        search, peer = self._options.search, self._options.settings.peer
+        level = search.level.lower()
+        start = {"schema": SCHEMA_VERSION, "version": __version__, "peer": str(peer)}
+        self._out.record("find_started", {**start, "level": level})
+        things = plural(self._noun)
+        self._around.stderr.say(f"looking for {things} in {peer}: {find_lines.said_of(search)}")
+
+    def _tell_end(self, code: int) -> int:
+        around = self._around
+        if self._fault:
+            self._complete = False
+            around.stderr.say(f"{PROGRAM}: {self._fault}")
+        if not around.stdout.lost:
+            ending = {"found": self._found, "complete": self._complete, "exit_code": code}
+            self._out.record("find_finished", {**ending, "reason": self._fault})
+        if around.stdout.lost:
+            around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+            return code or NOT_OK
+        if self._found or not self._fault:
+            around.stderr.say(self._total())
+        return code
+
+    def _total(self) -> str:
+        if not self._found:
+            return f"no {self._noun} matches" if self._complete else "nothing was listed"
+        listed = count(self._found, self._noun)
+        if self._complete:
+            return listed
+        split = not self._fault and self._options.split_until is None
+        hint = " (--split divides the dates of a search)" if split else ""
+        return f"{listed}, and there may be more{hint}"

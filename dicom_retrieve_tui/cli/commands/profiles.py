@@ -1,0 +1,141 @@
+"""`dicom-retrieve profiles`: list, show, path, add, remove and test saved profiles."""
+
+import argparse
+from pathlib import Path
+
+from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM, UsageError
+from dicom_retrieve_tui.cli.profile_args import fill_in, flags_given, open_book, url_of
+from dicom_retrieve_tui.cli.read_options import read_settings
+from dicom_retrieve_tui.cli.security_args import unlocked
+from dicom_retrieve_tui.config.precedence import resolve
+from dicom_retrieve_tui.config.profiles_file import ProfileBook
+from dicom_retrieve_tui.errors import ConfigError, PeerError
+from dicom_retrieve_tui.model.address import parse_pacs_url
+from dicom_retrieve_tui.model.profile import KEYS, SECURITY_FILES
+from dicom_retrieve_tui.model.sanitize import check_text, clean_text
+
+_NO_FLAGS: dict[str, str | None] = {}
+
+
+def run_profiles(args: argparse.Namespace, around: Surroundings) -> int:
+    """Do what is asked of the profiles; returns the exit code.
+
+    Raises:
+        ConfigError: It cannot be done; the message says why.
+    """
+    action = args.action or "list"
+    if action not in _ACTIONS:
+        raise UsageError(f"There is no 'profiles {action}'; there are {', '.join(_ACTIONS)}.")
+    run, needs_name = _ACTIONS[action]
+    name = (args.name or "").removeprefix(PROFILE_SIGN)
+    if needs_name and not name:
+        raise UsageError(f"'profiles {action}' needs the name of a profile.")
+    return run(args, around, open_book(args, around.environ), name)
+
+
+def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _name: str) -> int:
+    """One line a profile; mistakes in the file are told, and are a failure."""
+    if not book.names:
+        around.stderr.say(f"no profiles yet in {book.path}; add one:")
+        around.stderr.say(f"  {PROGRAM} profiles add hospital pacs://HOST:PORT --method c-get")
+    faults = book.faults()
+    lines = []
+    for name in book.names:
+        try:
+            held = resolve(book, name, _NO_FLAGS)
+        except ConfigError:
+            lines.append((PROFILE_SIGN + name, "has mistakes", ""))
+            continue
+        where = f"{held['called_aet'].text}@{url_of(held).removeprefix('pacs://')}"
+        lines.append(
+            (PROFILE_SIGN + name, where, f"{held['method'].text} into {held['output'].text}")
+        )
+    widths = [max((len(line[n]) for line in lines), default=0) for n in range(2)]
+    around.stdout.write_lines(
+        [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {clean_text(c)}".rstrip() for a, b, c in lines]
+    )
+    for fault in faults:
+        around.stderr.say(f"{book.path}: {clean_text(fault)}")
+    return 1 if faults else 0
+
+
+def _show(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+    """What holds, and where each value came from."""
+    held = resolve(book, name, flags_given(args))
+    wide = max(map(len, held))
+    most = max(len(value.text) for value in held.values())
+    around.stdout.write_lines(
+        f"{key:<{wide}}  {clean_text(value.text):<{most}}  {value.origin}".rstrip()
+        for key, value in held.items()
+    )
+    return 0
+
+
+def _path(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _name: str) -> int:
+    around.stdout.write_lines([str(book.path)])
+    return 0
+
+
+def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+    """Save a profile, or say more in one that is there."""
+    texts = {key: text for key, text in flags_given(args).items() if text is not None}
+    if args.target is not None:
+        endpoint = parse_pacs_url(args.target)
+        texts |= {"host": endpoint.host, "port": str(endpoint.port)}
+    elif name not in book.names:
+        raise UsageError("A new profile needs the address of its PACS: pacs://HOST[:PORT].")
+    for key in SECURITY_FILES & texts.keys():
+        texts[key] = str(Path(texts[key]).absolute())  # it shall be found from everywhere
+    for key, text in texts.items():
+        flag = f"--{key.replace('_', '-')}"
+        check_text(flag, text)
+        KEYS[key].check(flag, text)
+    book.put(name, texts)
+    book.save()
+    around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it by")
+    around.stderr.say(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
+    return 0
+
+
+def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+    """Forget a profile; a terminal is asked first."""
+    if name in book.names and not args.yes:
+        if not around.stdin.isatty():
+            raise UsageError("Without a terminal to ask at, 'profiles remove' needs --yes.")
+        around.stderr.say(f"remove {PROFILE_SIGN}{name} from {book.path}? y or n")
+        if around.stdin.readline().strip().lower() not in {"y", "yes"}:
+            around.stderr.say("nothing was removed")
+            return 1
+    book.remove(name)
+    book.save()
+    around.stderr.say(f"removed {PROFILE_SIGN}{name} from {book.path}")
+    return 0
+
+
+def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+    """C-ECHO: is a PACS there, and does it know us?"""
+    from dicom_retrieve_tui.wiring.lookup import echo  # noqa: PLC0415 - it loads the engine
+
+    args.target = PROFILE_SIGN + name
+    fill_in(args, book)
+    settings = unlocked(read_settings(args), around)
+    for words in settings.dangers:
+        around.stderr.say(words)
+    try:
+        round_trip_s = echo(settings)
+    except PeerError as error:
+        around.stderr.say(f"{PROGRAM}: {error}")
+        return 1
+    around.stdout.write_lines([f"{settings.peer} answered C-ECHO in {round_trip_s * 1000:.1f} ms"])
+    return 0
+
+
+_ACTIONS = {
+    "list": (_list, False),
+    "show": (_show, True),
+    "path": (_path, False),
+    "add": (_add, True),
+    "remove": (_remove, True),
+    "test": (_test, True),
+}

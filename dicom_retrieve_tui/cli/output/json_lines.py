@@ -1,0 +1,78 @@
+"""`--json`: events on stdout, one JSON object a line, the time stamped as it is written.
+
+The first line, `retrieve_started`, says the schema's version. What came in over the network is
+told once a second and study at most; everything else is told as it happens.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.console import DataStream, utc_text
+from dicom_retrieve_tui.cli.output.narration import verdict_word
+from dicom_retrieve_tui.model.events import (
+    SCHEMA_VERSION,
+    BytesReceived,
+    Event,
+    RetrieveFinished,
+    RetrieveStarted,
+    StudyFinished,
+    event_fields,
+)
+
+BYTES_EVERY_S = 1.0
+
+
+class JsonLines:
+    """Writes events; a reader that went away is noted by the stream."""
+
+    def __init__(
+        self,
+        stdout: DataStream,
+        utc_now: Callable[[], datetime],
+        *,
+        dry_run: bool,
+    ) -> None:
+        self._stdout = stdout
+        self._utc_now = utc_now
+        self._dry_run = dry_run
+        self._unsaid: dict[str, int] = {}
+        self._said: dict[str, datetime] = {}
+
+    def write(self, event: Event) -> None:
+        """Write one event, or put its bytes to those that are told later."""
+        now = self._utc_now()
+        if isinstance(event, BytesReceived):
+            self._collect(event, now)
+            return
+        if isinstance(event, StudyFinished):
+            self._flush(event.study_instance_uid, now)
+            self._said.pop(event.study_instance_uid, None)
+        self._write(event, now)
+
+    def _collect(self, event: BytesReceived, now: datetime) -> None:
+        uid = event.study_instance_uid
+        self._unsaid[uid] = self._unsaid.get(uid, 0) + event.size_bytes
+        said = self._said.setdefault(uid, now)
+        if (now - said).total_seconds() >= BYTES_EVERY_S:
+            self._said[uid] = now
+            self._flush(uid, now)
+
+    def _flush(self, uid: str, now: datetime) -> None:
+        if size_bytes := self._unsaid.pop(uid, 0):
+            self._write(BytesReceived(study_instance_uid=uid, size_bytes=size_bytes), now)
+
+    def _write(self, event: Event, now: datetime) -> None:
+        fields = dict(event_fields(event))
+        record: dict[str, object] = {"event": fields.pop("event"), "time": utc_text(now)}
+        if isinstance(event, RetrieveStarted):
+            record |= {
+                "schema": SCHEMA_VERSION,
+                "version": __version__,
+                "dry_run": self._dry_run,
+            }
+        record |= fields
+        if isinstance(event, StudyFinished | RetrieveFinished):
+            record["verdict"] = verdict_word(event.verdict, dry_run=self._dry_run)
+        self._stdout.write_lines([json.dumps(record)])

@@ -1,0 +1,60 @@
+"""Plain lines on stderr: for pipes, log files and terminals that cannot do more."""
+
+from dicom_retrieve_tui.cli.output.narration import narrate
+from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
+from dicom_retrieve_tui.model.events import Event, RetrieveFinished
+from dicom_retrieve_tui.model.humanize import byte_rate_text, rate_text, size_text
+from dicom_retrieve_tui.model.throughput import Throughput
+
+PROGRESS_EVERY_S = 5.0
+
+
+class PlainRenderer:
+    """A line for each finished study; with `--verbose`, a progress line now and then as well."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._stderr = scene.stderr
+        self._account = scene.account
+        self._options = scene.options
+        self._monotonic_s = scene.monotonic_s
+        self._told_s = scene.monotonic_s()
+        self._instances = Throughput()
+        self._bytes = Throughput()
+        self._sample(self._told_s)
+
+    def show(self, event: Event) -> None:
+        """Print the event's line, if it has one."""
+        if (line := narrate(event, self._account, self._options)) is not None:
+            self._stderr.say(line)
+        if self._options.verbose and not isinstance(event, RetrieveFinished):
+            self._tell_progress()
+
+    def stopping(self) -> None:
+        """Say that the user was heard."""
+        self._stderr.say(STOPPING)
+
+    def close(self) -> None:
+        """Nothing to tidy: lines stay where they are."""
+
+    def abandon(self) -> None:
+        """Nothing to tidy: lines stay where they are."""
+
+    def _tell_progress(self) -> None:
+        now_s = self._monotonic_s()
+        if now_s - self._told_s < PROGRESS_EVERY_S:
+            return
+        self._told_s = now_s
+        self._sample(now_s)
+        progress = self._account.progress
+        studies = f"{progress.finished:,}/{progress.studies_total:,} studies, "
+        self._stderr.say(
+            f"{studies if progress.studies_total > 1 else ''}"
+            f"{progress.stored:,}/{progress.expected:,} instances, "
+            f"{size_text(progress.received_bytes)} received, "
+            f"{rate_text(self._instances.rate)}, {byte_rate_text(self._bytes.rate)}"
+        )
+
+    def _sample(self, now_s: float) -> None:
+        progress = self._account.progress
+        self._instances.add(now_s, progress.came)
+        self._bytes.add(now_s, progress.received_bytes)

@@ -1,0 +1,144 @@
+"""What `--report` holds: the final account of a run, as plain values. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui.cli.console import utc_text
+from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.left_out import all_left_out, count_modalities
+from dicom_retrieve_tui.cli.output.narration import verdict_word
+from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
+from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import SeriesFilter
+from dicom_retrieve_tui.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """When the run was, and what the command says of it to its caller."""
+
+    started: datetime
+    finished: datetime
+    elapsed_s: float
+    exit_code: int
+
+
+def build_report(account: Account, options: Options, ending: Ending) -> Mapping[str, object]:
+    """The report as plain values; the names in it are public, as those of the events are."""
+    progress, settings, plan = account.progress, options.settings, options.plan
+    verdict = progress.verdict or Verdict.CANCELLED
+    return {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "dicom-retrieve", "version": __version__},
+        "dry_run": options.dry_run,
+        "peer": str(settings.peer),
+        "calling_ae_title": settings.calling_ae_title,
+        "method": str(plan.method),
+        "move_destination": plan.move_destination,
+        "listening": plan.listening,
+        "series_filter": _filter(plan.series_filter),
+        "output": str(settings.output),
+        "started": utc_text(ending.started),
+        "finished": utc_text(ending.finished),
+        "seconds": round(ending.elapsed_s, 3),
+        "verdict": verdict_word(verdict, dry_run=options.dry_run),
+        "exit_code": ending.exit_code,
+        "totals": _totals(account, options),
+        "notes": account.notes.get(None, []),
+        "refused": [_refusal(each) for each in account.refusals.get(None, [])],
+        "studies": [_study(order, study, account, options) for order, study in account.studies()],
+    }
+
+
+def _totals(account: Account, options: Options) -> dict[str, object]:
+    progress = account.progress
+    tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
+    left_out = count_modalities(all_left_out(account))
+    return {
+        "studies": len(account.plan.selections),
+        "duplicates_merged": options.duplicates,
+        "left_out": list(options.left_out),
+        "verdicts": {
+            verdict_word(verdict, dry_run=options.dry_run): tally[verdict]
+            for verdict in Verdict
+            if tally[verdict]
+        },
+        "expected": progress.expected,
+        "stored": progress.stored,
+        "present": progress.present,
+        "stored_bytes": progress.stored_bytes,
+        "received_bytes": progress.received_bytes,
+        "refused": progress.refused,
+        "set_aside": progress.set_aside,
+        "irregular": progress.irregular,
+        "left_out_series": sum(left_out.values()),
+        "left_out_modalities": dict(left_out.most_common()),
+    }
+
+
+def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
+    """The filter by the keys of a profile; None without one."""
+    if not chosen:
+        return None
+    return {
+        "modality": list(chosen.modalities),
+        "exclude_modality": list(chosen.excluded_modalities),
+        "series_description": list(chosen.descriptions),
+    }
+
+
+def _study(
+    order: Selection, study: StudyProgress, account: Account, options: Options
+) -> dict[str, object]:
+    uid = order.study_instance_uid
+    return {
+        "study_instance_uid": uid,
+        "narrowed_to": [
+            {
+                "series_instance_uid": each.series_instance_uid,
+                "sop_instance_uids": list(each.sop_instance_uids),
+            }
+            for each in order.series
+        ],
+        "verdict": verdict_word(study.verdict or Verdict.CANCELLED, dry_run=options.dry_run),
+        "reason": study.reason,
+        "series": account.series.get(uid),
+        "expected": study.expected,
+        "stored": study.stored,
+        "present": study.present,
+        "received_bytes": study.received_bytes,
+        # What is not on our disk may well be on somebody else's: of a delivery we know nothing.
+        "missing": [] if options.delivering else list(study.missing),
+        "absent": list(account.absent.get(uid, ())),
+        "left_out_series": [
+            {"series_instance_uid": series_uid, "modality": modality}
+            for series_uid, modality in study.left_out
+        ],
+        "undecided_series": list(study.undecided),
+        "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
+        "irregular": study.irregular,
+        "irregular_example": study.irregular_example,
+        "set_aside": [
+            {
+                "sop_instance_uid": each.sop_instance_uid,
+                "path": each.path if options.paths_reported else None,
+            }
+            for each in account.set_aside.get(uid, [])
+        ],
+        "notes": account.notes.get(uid, []),
+        **({"failed_attempts": study.failed_attempts} if study.failed_attempts else {}),
+    }
+
+
+def _refusal(refused: InstanceRefused) -> dict[str, str]:
+    return {
+        "sop_instance_uid": refused.sop_instance_uid,
+        "status": f"0x{refused.status:04X}",
+        "reason": refused.reason,
+        **({"path": refused.path} if refused.path else {}),
+    }

@@ -1,0 +1,140 @@
+"""What to retrieve: the UID flags and the UID list, judged before anything is sent."""
+
+import argparse
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
+from dicom_retrieve_tui.model.list_text import list_text
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_lookup import Lookup
+from dicom_retrieve_tui.model.uid_list import parse_uid_list
+from dicom_retrieve_tui.model.uid_table import Column, NoSuchColumn
+from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
+
+_UID_FLAGS = {
+    "--study-uid": "study_uid",
+    "--series-uid": "series_uid",
+    "--instance-uid": "instance_uid",
+}
+_LISTS = {
+    "--uid-list": ("uid_list", Column.STUDY),
+    "--accession-list": ("accession_list", Column.ACCESSION),
+    "--patient-list": ("patient_list", Column.PATIENT),
+}
+_STDIN = "-"
+_DIGIT = re.compile("[0-9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """What the flags select."""
+
+    selections: tuple[Selection, ...]
+    lookups: tuple[Lookup, ...] = ()
+    """Lines of the list whose studies only the PACS can name."""
+    duplicates: int = 0
+    """Lines that the list has more than once; each is retrieved once."""
+    left_out: tuple[str, ...] = ()
+    """Lines that cannot be asked for, each as a sentence."""
+    list_flag: str = "--uid-list"
+    """The flag that named the list."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of what is asked for, each as a sentence without a period."""
+
+
+def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
+    """Read the UID flags, and the list if there is one.
+
+    Raises:
+        ConfigError: They select nothing, contradict each other, or a UID breaks the rules.
+    """
+    given = {flag: getattr(args, dest) for flag, dest in _UID_FLAGS.items()}
+    lists = {flag: getattr(args, dest) for flag, (dest, _) in _LISTS.items()}
+    if args.uids:
+        return _by_position(args.uids, given | lists)
+    for flag, name in lists.items():
+        if name is not None:
+            _refuse_others(flag, given | lists)
+            return _from_list(flag, name, args.column, read_stdin)
+    if args.column is not None:
+        raise ConfigError("--column needs --uid-list, the table that has it.")
+    _check_levels(given)
+    for flag, uid in given.items():
+        if uid is not None and (fault := uid_fault(uid)) is not None:
+            raise ConfigError(f"{flag} {uid!r} {fault}.")
+    selection = Selection.of(args.study_uid, args.series_uid, args.instance_uid)
+    return Selected(selections=(selection,), notes=_notes(filter(None, given.values())))
+
+
+def _by_position(uids: list[str], flags: dict[str, str | None]) -> Selected:
+    """Study Instance UIDs that stand behind the PACS."""
+    _refuse_others(repr(uids[0]), flags)
+    for uid in uids:
+        fault = uid_fault(uid) or (None if _DIGIT.search(uid) else "has no digit")
+        if fault:
+            raise ConfigError(f"{uid!r} {fault}; expected a Study Instance UID.")
+    once = dict.fromkeys(uids)
+    return Selected(
+        selections=tuple(Selection(study_instance_uid=uid) for uid in once),
+        duplicates=len(uids) - len(once),
+        notes=_notes(once),
+    )
+
+
+def _notes(uids: Iterable[str]) -> tuple[str, ...]:
+    note = irregular_uids(uids)
+    return (note,) if note else ()
+
+
+def _refuse_others(one: str, flags: dict[str, str | None]) -> None:
+    """What is to be retrieved is said in one way."""
+    for flag, text in flags.items():
+        if text is not None and flag != one:
+            raise ConfigError(f"{one} and {flag} exclude each other; give one of them.")
+
+
+def _check_levels(given: dict[str, str | None]) -> None:
+    study, series, instance = given.values()
+    if instance is not None and (series is None or study is None):
+        missing = " and ".join(f for f in ("--study-uid", "--series-uid") if given[f] is None)
+        raise ConfigError(f"--instance-uid needs {missing} as well.")
+    if series is not None and study is None:
+        raise ConfigError("--series-uid needs --study-uid as well.")
+    if study is None:
+        raise ConfigError(
+            "Nothing to retrieve was named: give Study Instance UIDs, --study-uid or --uid-list."
+        )
+
+
+def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
+    try:
+        text = read_stdin() if name == _STDIN else _read(Path(name))
+        found = parse_uid_list(text, column, _LISTS[flag][1])
+    except NoSuchColumn as error:
+        advice = "" if column else "; name one of them by --column"
+        raise ConfigError(f"{flag} {name}: {error}{advice}.") from error
+    except ConfigError as error:
+        message = str(error)
+        ending = "" if "\n" in message or message.endswith(".") else "."
+        raise ConfigError(f"{flag} {name}: {message}{ending}") from error
+    return Selected(
+        selections=found.selections,
+        lookups=found.lookups,
+        duplicates=found.duplicates,
+        left_out=found.bad,
+        notes=found.notes,
+        list_flag=flag,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return list_text(read_at_most(file, LIST_MAX_BYTES))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot be read: {reason}") from error

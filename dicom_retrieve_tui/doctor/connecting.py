@@ -1,0 +1,125 @@
+"""The way to a PACS, step by step: its name, its port, TLS, the association, an answer."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
+from dicom_retrieve_tui.errors import ConfigError, ContextNotAccepted, OperationFailed
+from dicom_retrieve_tui.model.address import Endpoint
+from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.network.association import Association, Caller, open_tls
+from dicom_retrieve_tui.network.c_find import c_echo
+from dicom_retrieve_tui.network.connection import connect
+from dicom_retrieve_tui.network.dns import address_towards, resolve
+from dicom_retrieve_tui.network.negotiation import Proposal
+from dicom_retrieve_tui.network.peer import query_retrieve
+from dicom_retrieve_tui.network.query_retrieve_classes import VERIFICATION
+from dicom_retrieve_tui.network.timeouts import Limit, within
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.tls.client_server import TlsClient
+
+_ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
+
+
+class Approach:
+    """Goes there; each method takes one step, and says how it went.
+
+    Each raises `PeerError` or `ConfigError` where it leads nowhere, and `Cancelled`.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self.own_address = ""
+        """Ours towards the PACS; empty while nobody can tell."""
+        self.offered: frozenset[str] = frozenset()
+        """The services that it accepts, as abstract syntaxes; none while it was not asked."""
+
+    def name(self) -> Step:
+        """What the host's name stands for."""
+        endpoint = self._caller.peer.endpoint
+        found = resolve(endpoint, self._patience(f"the address of {endpoint.host}"))
+        hosts = list(dict.fromkeys(str(address[0]) for _, address in found))
+        self.own_address = self._own_address(Endpoint(host=hosts[0], port=endpoint.port))
+        if hosts == [endpoint.host]:
+            return Step.ok(Check.HOST, f"{endpoint.host} is an address.")
+        return Step.ok(Check.HOST, f"{endpoint.host} is {', '.join(hosts)}.")
+
+    def connection(self) -> Step:
+        """Whether somebody listens."""
+        endpoint = self._caller.peer.endpoint
+        started_s = monotonic()
+        with connect(endpoint, self._patience(f"a TCP connection to {endpoint}")) as sock:
+            elapsed_s = monotonic() - started_s
+            self.own_address = str(sock.getsockname()[0])
+        return Step.ok(Check.CONNECTION, f"{endpoint} accepts it within {_ms(elapsed_s)}.")
+
+    def tls(self, client: "TlsClient") -> Step:
+        """Whether TLS comes about on it, and with whom."""
+        started_s = monotonic()
+        with closing(open_tls(self._caller, client)) as secured:
+            elapsed_s = monotonic() - started_s
+            secured.hear_verdict(self._patience(f"the verdict of {self._caller.peer}"))
+            agreement = secured.agreement()
+        how = f"{agreement} within {_ms(elapsed_s)}"
+        if agreement.certificate is None:
+            return Step(
+                check=Check.TLS,
+                outcome=Outcome.WARNING,
+                found=f"{how}; whose certificate it shows is not looked at (--tls-insecure).",
+                next_step="Whoever sits in between can read it all: trust the PACS by --tls-ca.",
+                keys=("tls_insecure", "tls_ca"),
+            )
+        soon = agreement.certificate.runs_out(datetime.now(UTC))
+        return Step(
+            check=Check.TLS,
+            outcome=Outcome.WARNING if soon else Outcome.OK,
+            found=f"{how}; its certificate is {agreement.certificate}.",
+            next_step=soon,
+        )
+
+    def association(self) -> Step:
+        """Whether the PACS accepts our AE title, and us its own."""
+        with Association.request(
+            self._caller, query_retrieve(self._caller.query_model)
+        ) as association:
+            self.offered = frozenset(cx.abstract_syntax for cx in association.contexts.values())
+            acceptance = association.acceptance
+        limit_bytes = acceptance.peer_max_pdu_bytes
+        limit = f"PDUs up to {limit_bytes:,} bytes" if limit_bytes else "PDUs of any length"
+        software = f"{acceptance.implementation}, " if acceptance.implementation else ""
+        calling = self._caller.calling_ae_title
+        return Step.ok(
+            Check.ASSOCIATION, f"{self._caller.peer} accepts {calling} ({software}{limit})."
+        )
+
+    def echo(self) -> Step:
+        """Whether it answers at all; a retrieval does without."""
+        try:
+            with Association.request(self._caller, _ECHO) as association:
+                round_trip_s = c_echo(association)
+        except (ContextNotAccepted, OperationFailed) as error:
+            return Step(
+                check=Check.ECHO,
+                outcome=Outcome.WARNING,
+                found=error.found,
+                next_step="A retrieval does without it.",
+            )
+        answered = Step.ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
+        return replace(answered, round_trip_s=round_trip_s)
+
+    def _own_address(self, towards: Endpoint) -> str:
+        try:
+            return address_towards(towards, self._patience(f"the address of {towards.host}"))
+        except ConfigError:
+            return ""
+
+    def _patience(self, waiting_for: str) -> Limit:
+        return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"

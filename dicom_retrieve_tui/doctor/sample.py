@@ -1,0 +1,84 @@
+"""One real instance, as a retrieval would bring it, into a folder that is removed."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from dicom_retrieve_tui.doctor.result import INSTANCE_BY, Check, Outcome, Step
+from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.events import Event, InstanceStored, StudyFinished
+from dicom_retrieve_tui.model.humanize import duration_text, size_text
+from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
+from dicom_retrieve_tui.model.verdict import Verdict
+
+Retrieve = Callable[[Plan, Settings, CancelToken], Generator[Event, None, None]]
+
+
+def try_one(
+    retrieve: Retrieve, method: Method, plan: Plan, settings: Settings, cancel: CancelToken
+) -> Step:
+    """Retrieve what `plan` names by `method`, and say what came.
+
+    Args:
+        plan: Names one instance.
+        settings: For C-MOVE, they say where to listen.
+
+    Raises:
+        Cancelled: The user stops.
+    """
+    moving = method is Method.C_MOVE
+    one = replace(plan, method=method, listening=moving, parallel=1, retries=0)
+    with TemporaryDirectory(prefix="dicom-retrieve-") as folder:
+        where = replace(
+            settings,
+            output=Path(folder),
+            layout=FLAT_LAYOUT,
+            listen=settings.listen if moving else None,
+        )
+        return _told(INSTANCE_BY[method], retrieve(one, where, cancel))
+
+
+def an_instance_of(inventory: Inventory) -> Selection:
+    """The first instance that is listed."""
+    first = inventory.instances[0]
+    return Selection.of(
+        inventory.study_instance_uid, first.series_instance_uid, first.sop_instance_uid
+    )
+
+
+def _told(check: Check, events: Generator[Event, None, None]) -> Step:
+    """How the retrieval of the one instance went."""
+    started_s = monotonic()
+    stored: InstanceStored | None = None
+    finished: StudyFinished | None = None
+    try:
+        with closing(events):
+            for event in events:
+                if isinstance(event, InstanceStored):
+                    stored = event
+                elif isinstance(event, StudyFinished):
+                    finished = event
+    except RetrieveError as error:
+        return _failed(check, error.found, error.next_step)
+    if finished is None or finished.verdict is Verdict.CANCELLED:
+        raise Cancelled
+    if stored is None or finished.verdict is not Verdict.COMPLETE:
+        return _failed(check, finished.reason or f"It ended {finished.verdict}.", "")
+    took = duration_text(monotonic() - started_s)
+    return Step(
+        check=check,
+        outcome=Outcome.OK,
+        found=f"{size_text(stored.size_bytes)} came whole, in {took}, in transfer syntax "
+        f"{stored.transfer_syntax_uid}.",
+    )
+
+
+def _failed(check: Check, found: str, next_step: str) -> Step:
+    return Step(check=check, outcome=Outcome.FAILED, found=found, next_step=next_step)

@@ -1,0 +1,337 @@
+"""Where instances arrive: each is matched to the study that asked for it, checked, and named.
+
+The same desk serves C-GET, where the association tells whose instance it is, and our Storage SCP,
+where only the UIDs do: a PACS may use several associations for one study, and say nothing of the
+C-MOVE that caused them.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.engine.identity import (
+    Identity,
+    agreed_identity,
+    identity_of,
+    stated_uid,
+)
+from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
+from dicom_retrieve_tui.engine.study_state import FINISHED, StudyWork
+from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
+from dicom_retrieve_tui.model.character_sets import decode_text
+from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.events import (
+    BytesReceived,
+    Event,
+    InstanceRefused,
+    InstanceSetAside,
+    InstanceStored,
+    Noted,
+)
+from dicom_retrieve_tui.model.sanitize import clean_text, quoted
+from dicom_retrieve_tui.model.selection import Owner
+from dicom_retrieve_tui.model.stored import Placement
+
+_SUCCESS = 0x0000
+_ANYONE = Owner()
+_OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
+"""What tells whose an instance is."""
+_NOBODY_ASKED = 0xA700
+_DOES_NOT_MATCH = 0xA900
+_UID_CHARACTERS_MAX = 64
+_TURNED_AWAY_MAX = 16
+"""Whoever tries every address of a network need not fill the screen."""
+
+
+class Desk:
+    """Knows which studies are being retrieved; safe to use from several threads."""
+
+    def __init__(self, store: Store, emit: Callable[[Event], None]) -> None:
+        self.store = store
+        self.emit = emit
+        self.disk_failure: DiskFailed | None = None
+        """Set once the disk refused; nothing more can be kept in this run."""
+        self.wanted_tags = store.wanted_tags | tags.IDENTITY
+        self._works: dict[str, StudyWork] = {}
+        self._turned_away: dict[RefusedCaller, float] = {}
+        """When each was last refused, by the monotonic clock."""
+        self._lock = threading.Lock()
+
+    def open(self, work: StudyWork) -> None:
+        """Expect instances of a study."""
+        with self._lock:
+            self._works[work.study_instance_uid] = work
+            if work.selection.owner != _ANYONE:
+                self.wanted_tags |= _OWNER
+            work.open()
+
+    def close(self, work: StudyWork) -> None:
+        """Expect no more of them; what is getting its name just now is counted first."""
+        with self._lock:
+            self._works.pop(work.study_instance_uid, None)
+            work.close()
+        work.wait_named()
+        with self._lock:
+            self._report_bytes(work)
+
+    def report_bytes(self) -> None:
+        """Emit what came in since the last call, so that a large object shows its progress."""
+        with self._lock:
+            for work in self._works.values():
+                self._report_bytes(work)
+
+    def _report_bytes(self, work: StudyWork) -> None:
+        if size := work.take_unreported_bytes():
+            uid = work.study_instance_uid
+            self.emit(BytesReceived(study_instance_uid=uid, size_bytes=size))
+
+    def receiver(self, work: StudyWork, worker: int) -> Receiver:
+        """The receiver of a worker's association, on which only instances of `work` can come."""
+        return _Reserved(self, work, worker)
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        """Make room for an instance that came on an association of the PACS's own.
+
+        Raises:
+            StoreError: No study is being retrieved that it could belong to, or the disk refuses.
+        """
+        with self._lock:
+            works = list(self._works.values())
+        for work in works:
+            if offer.sop_instance_uid in work.expected:
+                return _Arrival(self, offer, work)
+        if not works:
+            raise self.refusal(offer, None, "nobody asked for it", _NOBODY_ASKED)
+        return _Arrival(self, offer, works[0] if len(works) == 1 else None)
+
+    @property
+    def expecting(self) -> bool:
+        """True while a study is open: whoever has an instance for it may call."""
+        return bool(self._works)
+
+    def turn_away(self, caller: RefusedCaller) -> None:
+        """Note somebody whom our Storage SCP refused, and tell of him the first time."""
+        with self._lock:
+            known = caller in self._turned_away
+            if not known and len(self._turned_away) >= _TURNED_AWAY_MAX:
+                return
+            self._turned_away[caller] = monotonic()
+        if not known:
+            self.emit(Noted(study_instance_uid=None, text=str(caller)))
+
+    def turned_away_since(self, start_s: float) -> tuple[RefusedCaller, ...]:
+        """Whom it refused since then."""
+        with self._lock:
+            return tuple(each for each, at_s in self._turned_away.items() if at_s >= start_s)
+
+    def work_of(self, study_uid: str) -> StudyWork | None:
+        """The running work for a study."""
+        with self._lock:
+            return self._works.get(study_uid)
+
+    def refusal(
+        self, offer: InstanceOffer, work: StudyWork | None, reason: str, status: int
+    ) -> InstanceUnfit:
+        """The error that refuses an instance."""
+        self.note_refusal(offer, work, reason, status)
+        return InstanceUnfit(
+            f"Instance {quoted(offer.sop_instance_uid)} was refused: {reason}.", status=status
+        )
+
+    def note_refusal(
+        self,
+        offer: InstanceOffer,
+        work: StudyWork | None,
+        reason: str,
+        status: int,
+        path: str = "",
+    ) -> None:
+        """Tell that an instance was not kept."""
+        if work is not None:
+            work.note_unfit(offer.sop_instance_uid, reason)
+        self.emit(
+            InstanceRefused(
+                study_instance_uid=work.study_instance_uid if work else None,
+                sop_instance_uid=clean_text(offer.sop_instance_uid, _UID_CHARACTERS_MAX),
+                status=status,
+                reason=reason,
+                path=path,
+            )
+        )
+
+
+class _Reserved:
+    """A desk for one study's own association."""
+
+    def __init__(self, desk: Desk, work: StudyWork, worker: int) -> None:
+        self._desk = desk
+        self._work = work
+        self._worker = worker
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        return _Arrival(self._desk, offer, self._work, self._worker)
+
+
+class _Arrival:
+    """One instance on its way in."""
+
+    def __init__(
+        self, desk: Desk, offer: InstanceOffer, work: StudyWork | None, worker: int | None = None
+    ) -> None:
+        self._desk = desk
+        self._offer = offer
+        self._work = work
+        self._worker = worker
+        self.activity = work.activity if work else Activity(last_byte_s=0.0, last_instance_s=0.0)
+        try:
+            self._part: Part = desk.store.begin(offer)
+        except DiskFailed as error:
+            desk.disk_failure = error
+            raise
+        except InstanceUnfit as error:
+            desk.note_refusal(offer, work, str(error), error.status)
+            raise
+
+    def write(self, pieces: Sequence[memoryview]) -> None:
+        """Pass what came on to the part; see `ports.Incoming`."""
+        try:
+            self._part.write(pieces)
+        except DiskFailed as error:
+            self._desk.disk_failure = error
+            raise
+
+    def commit(self) -> int:
+        """Check, match and name; see `ports.Incoming`."""
+        desk, offer = self._desk, self._offer
+        work, identity = self._match(self._check())
+        if not work.begin_naming():
+            raise desk.refusal(offer, work, FINISHED, _NOBODY_ASKED)
+        try:
+            return self._name(work, identity)
+        except DiskFailed as error:
+            desk.disk_failure = error
+            raise
+        except InstanceUnfit as error:
+            desk.note_refusal(offer, work, str(error), error.status)
+            raise
+        finally:
+            work.end_naming()
+
+    def _name(self, work: StudyWork, identity: Identity) -> int:
+        """Give the instance its final name, count it and emit it."""
+        desk, offer = self._desk, self._offer
+        placed = desk.store.place(self._part, identity.values, identity.irregular)
+        study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
+        if placed.placement is Placement.SET_ASIDE:
+            work.conflicts[sop_uid] = placed.owner if placed.owner != study_uid else ""
+            desk.emit(
+                InstanceSetAside(
+                    study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path
+                )
+            )
+            return _SUCCESS
+        with work.account:  # told before anybody can close the study and judge it
+            if work.add(sop_uid, identity.series_instance_uid, identity.irregular):
+                desk.emit(
+                    InstanceStored(
+                        study_instance_uid=study_uid,
+                        series_instance_uid=identity.series_instance_uid,
+                        sop_instance_uid=sop_uid,
+                        sop_class_uid=offer.sop_class_uid,
+                        transfer_syntax_uid=self._part.transfer_syntax_uid,
+                        path=placed.path,
+                        size_bytes=self._part.size_bytes,
+                        worker=self._worker,
+                        checksum=placed.checksum,
+                        irregular=identity.irregular,
+                    )
+                )
+        return _SUCCESS
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._part.discard()
+
+    def _check(self) -> Walked:
+        try:
+            return self._part.check(self._desk.wanted_tags)
+        except DiskFailed as error:
+            self._desk.disk_failure = error
+            raise
+        except InstanceUnfit as error:
+            path = self._keep_damaged()
+            reason = f"{error} What came is kept as {path}." if path else str(error)
+            self._desk.note_refusal(self._offer, self._work, reason, error.status, path)
+            raise
+
+    def _keep_damaged(self) -> str:
+        """Keep the bytes of a damaged instance that was asked for; nobody else's."""
+        work = self._work
+        if work is None:
+            return ""
+        listed = work.inventory.listed and self._worker is None
+        if listed and self._offer.sop_instance_uid not in work.expected:
+            return ""
+        return self._desk.store.keep_damaged(self._part)
+
+    def _match(self, walked: Walked) -> tuple[StudyWork, Identity]:
+        """Find whose instance this is."""
+        desk, offer = self._desk, self._offer
+        work = self._work_for(walked)
+        identity = agreed_identity(walked, offer, work) if work is not None else None
+        if work is None or identity is None:
+            work, identity = self._weigh(walked, work)
+        study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
+        if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
+            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+        owner = work.selection.owner
+        if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
+            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+        return work, identity
+
+    def _weigh(self, walked: Walked, work: StudyWork | None) -> tuple[StudyWork, Identity]:
+        """Identify an instance whose data set does not agree with command and request.
+
+        Raises:
+            InstanceUnfit: It is another instance, or belongs to no study that is retrieved.
+        """
+        desk, offer = self._desk, self._offer
+        sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, offer.sop_instance_uid)
+        if sop_uid not in {offer.sop_instance_uid, ""}:
+            reason = f"its data set is instance {quoted(sop_uid)}"
+            raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
+        if work is None:
+            study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
+            reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
+            raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
+        return work, identity_of(walked, offer, work)
+
+    def _work_for(self, walked: Walked) -> StudyWork | None:
+        """The study that an instance belongs to, as far as it or its association says.
+
+        On an association of the PACS's own, one that names no study must at least be listed.
+        """
+        if self._worker is not None:
+            return self._work
+        expected = self._work.study_instance_uid if self._work else ""
+        study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, expected)
+        if study_uid and study_uid == expected:
+            return self._work
+        if study_uid:
+            return self._desk.work_of(study_uid) or self._work
+        listed = self._work and self._offer.sop_instance_uid in self._work.expected
+        return self._work if listed else None
+
+
+def _owner_of(values: dict[int, bytes]) -> tuple[str, str]:
+    """Return the Patient ID and the Accession Number of a data set, empty where it has none."""
+    character_set = tags.uid_text(values.get(tags.SPECIFIC_CHARACTER_SET, b""))
+    patient_id, accession_number = (
+        decode_text(values.get(tag, b""), character_set).strip()
+        for tag in (tags.PATIENT_ID, tags.ACCESSION_NUMBER)
+    )
+    return patient_id, accession_number

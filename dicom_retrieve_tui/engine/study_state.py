@@ -1,0 +1,372 @@
+"""The account of one study while it is retrieved: what is expected, what is proven on disk."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from time import monotonic
+
+from dicom_retrieve_tui.engine.bad_instances import BadInstances
+from dicom_retrieve_tui.engine.evidence import (
+    REPEATABLE,
+    STUDY,
+    Arrived,
+    Doubt,
+    Evidence,
+    scope_of,
+)
+from dicom_retrieve_tui.model.activity import Activity
+from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.sanitize import quoted
+from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
+from dicom_retrieve_tui.model.stored import NOTHING_RECALLED, Recalled
+
+_NAMING_S = 2.0
+"""A rename takes longer than this only where the disk hangs."""
+_REPEATS_MAX = 2
+FINISHED = "its study is finished"
+
+
+class StudyWork:
+    """One study in the hands of one worker; instances for it may come on any thread."""
+
+    def __init__(
+        self, selection: Selection, inventory: Inventory, recalled: Recalled = NOTHING_RECALLED
+    ) -> None:
+        """Begin the account.
+
+        Args:
+            recalled: What earlier runs recorded of the study.
+        """
+        now_s = monotonic()
+        self.selection = selection
+        self.inventory = inventory
+        self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
+        self.evidence = Evidence()
+        self._narrowed = selection.instances_by_series
+        self.expected = inventory.sop_instance_uids
+        """SOP Instance UIDs that the PACS lists."""
+        self.conflicts: dict[str, str] = {}
+        """SOP Instance UIDs of what was set aside, with the study of the file that has the name;
+        empty if that is this study or unknown."""
+        self.bad = BadInstances()
+        self.remembered: dict[str, str] = dict(self._not_listed(recalled))
+        """SOP Instance UIDs that earlier runs knew and the PACS does not list, and are not here;
+        with the Series Instance UID, empty if unknown."""
+        self.retired: frozenset[str] = frozenset()
+        """Those of them that the PACS has no longer, as corroborated."""
+        self.listed_first = len(self.expected)
+        """How many the PACS listed at first; it may list more at the end."""
+        self.still_arriving = False
+        """True if it listed more each time."""
+        self.repeats_left = _REPEATS_MAX
+        """How often all of it may still be asked for again, although the list is satisfied."""
+        # Of a study whose list is short, what is not listed may be what is missing in it.
+        all_count = inventory.listed and not inventory.counted and not selection.series
+        self.present = recalled.present if all_count else recalled.present & self.expected
+        """What an earlier run left; none of it is asked for again."""
+        self._stored = dict.fromkeys(self.present, "")
+        """SOP Instance UIDs on disk, with the Series Instance UID where it is known."""
+        self._stored.update(self._series_of(self.present & self.expected))
+        self.irregular = {
+            uid: recalled.irregular[uid] for uid in sorted(recalled.irregular.keys() & self.present)
+        }
+        """In what the data sets of instances depart from the standard, by SOP Instance UID."""
+        self._left = len(self.expected - self.present)
+        self._proven_before = recalled.complete and not (self._left or recalled.gone)
+        """An earlier run found the study complete, and the list has not grown since."""
+        self.arrivals = 0
+        """Instances that were received whole, the same one twice counted twice."""
+        self._watched: set[str] = set()
+        """Those that came since a request for all of it began."""
+        self._repeated = 0
+        self._closed = False
+        self._naming = 0
+        """Instances that are getting their final names just now."""
+        self._reported_bytes = 0
+        self._changed = threading.Condition()
+        self.account = self._changed
+        """Held while an instance is counted and told of; reentrant."""
+
+    def _not_listed(self, recalled: Recalled) -> Iterator[tuple[str, str]]:
+        """What earlier runs knew of the selection, and the PACS does not list."""
+        narrowed = self._narrowed
+        for uid, series in {**dict.fromkeys(recalled.missing, ""), **recalled.gone}.items():
+            wanted = not narrowed or (series in narrowed and not narrowed[series])
+            if wanted and uid not in self.expected and uid not in recalled.present:
+                yield uid, series
+
+    def _series_of(self, sop_uids: frozenset[str]) -> Iterator[tuple[str, str]]:
+        listed = self.inventory.instances
+        return (
+            (i.sop_instance_uid, i.series_instance_uid)
+            for i in listed
+            if i.sop_instance_uid in sop_uids
+        )
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Study Instance UID (0020,000D)."""
+        return self.selection.study_instance_uid
+
+    @property
+    def stored_count(self) -> int:
+        """Instances proven on disk."""
+        return len(self._stored)
+
+    @property
+    def satisfied(self) -> bool:
+        """True if every instance that the PACS listed is proven on disk."""
+        return self.inventory.listed and self._left == 0
+
+    @property
+    def complete(self) -> bool:
+        """True if it is, and no witness speaks of more."""
+        return self.satisfied and self.doubt is None
+
+    @property
+    def hopeless(self) -> bool:
+        """True if no further attempt can bring anything, or prove more."""
+        if self.satisfied:
+            return not self.repeats_left or self.doubt not in REPEATABLE
+        return self.nothing_to_ask_for
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """The gravest reason not to believe a list that is satisfied."""
+        with self._changed:
+            known, evidence = self._known_by_scope(), self.evidence
+            more = bool(evidence.excess(known))
+            failed = self._named_as_failed() or (more and evidence.failures_in_excess(known))
+            counted = self.inventory.counted or self._counted_on_disk
+            confirmed = evidence.confirms(known)
+            broke_off = evidence.broke_off and not (counted and evidence.answered)
+            all_sent = evidence.ended_well >= known.keys() and not self.inventory.looks_capped
+            proven = self._proven_before or counted or confirmed
+            doubts = (
+                (Doubt.STILL_ARRIVING, self.still_arriving),
+                (Doubt.MORE_FAILED, failed),
+                (Doubt.MORE_ANNOUNCED, more),
+                (Doubt.BROKE_OFF, broke_off and not confirmed),
+                (Doubt.NO_LONGER_LISTED, self.remembered),
+                (Doubt.UNCORROBORATED, not (proven or all_sent)),
+            )
+            return next((doubt for doubt, holds in doubts if holds), None)
+
+    @property
+    def _counted_on_disk(self) -> bool:
+        """True if a list is short of C-FIND's own counts, and what is on disk is not."""
+        return self.inventory.is_short and len(self._stored) == self.inventory.announced_count
+
+    def _named_as_failed(self) -> list[str]:
+        """SOP Instance UIDs that the PACS named as failed, does not list, and that did not come."""
+        named = (uid for uids in self.evidence.named.values() for uid in sorted(uids))
+        return [uid for uid in named if uid not in self._stored and uid not in self.expected]
+
+    def _known_by_scope(self) -> dict[str, int]:
+        """How many instances are listed, on disk or named as failed, by scope of whole requests."""
+        known = self.expected | self._stored.keys() | set(self._named_as_failed())
+        if not self._narrowed:
+            return {STUDY: len(known)}
+        series = dict(self._series_of(self.expected)) | self._stored
+        by_series = Counter(series.values())
+        for uid, named in self.evidence.named.items():
+            by_series[uid] += len(named - self._stored.keys() - self.expected)
+        return {uid: by_series[uid] for uid, sops in self._narrowed.items() if not sops}
+
+    @property
+    def known_count(self) -> int:
+        """How many instances there are, by all that is known."""
+        with self._changed:
+            known = self._known_by_scope()
+            named = len(self.expected | self._stored.keys() | set(self._named_as_failed()))
+            return named + self.evidence.excess(known)
+
+    @property
+    def confirmed(self) -> bool:
+        """True if a count says that what is known is all: of a request, or of C-FIND."""
+        with self._changed:
+            counted = self.inventory.counted if self._narrowed else self.inventory.study_counted
+            return counted or self.evidence.confirms(self._known_by_scope())
+
+    @property
+    def grew(self) -> bool:
+        """True if more came than was listed, which earlier runs did not know."""
+        return bool(self._stored.keys() - self.expected - self.present - self.retired)
+
+    def list_again(self, inventory: Inventory) -> bool:
+        """Take in a later list of the same selection; True if it has more."""
+        with self._changed:
+            before = len(self.expected)
+            self.inventory = inventory
+            self.expected = inventory.sop_instance_uids
+            self._left = len(self.expected - self._stored.keys())
+            for uid in self.expected:
+                self.remembered.pop(uid, None)
+            return len(self.expected) > before
+
+    def retire(self) -> None:
+        """Miss no longer what earlier runs knew: the PACS does not have it, as corroborated."""
+        with self._changed:
+            named = frozenset(self._named_as_failed())
+            self.retired |= self.remembered.keys() - named
+            self.remembered = {uid: s for uid, s in self.remembered.items() if uid in named}
+
+    def objection(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
+        """Say why an instance is none that this work asked for, or None if it is.
+
+        An instance of the right study that C-FIND did not list is welcome: it may have reached the
+        PACS since.
+        """
+        if study_uid != self.study_instance_uid:
+            return f"it belongs to study {quoted(study_uid)}"
+        if self._narrowed and series_uid not in self._narrowed:
+            return f"it belongs to series {quoted(series_uid)}"
+        if (instances := self._narrowed.get(series_uid)) and sop_uid not in instances:
+            return "another instance was asked for"
+        return FINISHED if self._closed else None
+
+    def series_of(self, sop_uid: str) -> str:
+        """The series of an instance by the listing, or by what was asked for; empty if unknown."""
+        listed = dict(self._series_of(frozenset({sop_uid}))).get(sop_uid, "")
+        return listed or (next(iter(self._narrowed)) if len(self._narrowed) == 1 else "")
+
+    def add(self, sop_uid: str, series_uid: str = "", irregular: str = "") -> bool:
+        """Count an instance that stands under its final name; True if it is news.
+
+        Args:
+            irregular: In what its data set departs from the standard.
+        """
+        with self._changed:
+            self.arrivals += 1
+            self._repeated += sop_uid in self._watched
+            self._watched.add(sop_uid)
+            if sop_uid in self._stored:
+                return False
+            self._stored[sop_uid] = series_uid
+            if irregular:
+                self.irregular[sop_uid] = irregular
+            self._left -= sop_uid in self.expected
+            if self.remembered:
+                self.remembered.pop(sop_uid, None)
+            # The bytes of an instance whose study was unknown at first were noted elsewhere.
+            self.activity.last_byte_s = self.activity.last_instance_s = monotonic()
+            if not self._left and self.inventory.listed:
+                self._changed.notify_all()
+            return True
+
+    def missing(self) -> tuple[str, ...]:
+        """SOP Instance UIDs that are known and not on disk: those listed first, in their order."""
+        with self._changed:
+            listed = (i.sop_instance_uid for i in self.inventory.instances)
+            known = [*listed, *self._named_as_failed(), *self.remembered]
+            return tuple(dict.fromkeys(uid for uid in known if uid not in self._stored))
+
+    def to_ask_for(self) -> list[ListedInstance]:
+        """What was listed, is missing, and may come if it is asked for."""
+        with self._changed:
+            return [
+                each
+                for each in self.inventory.instances
+                if each.sop_instance_uid not in self._stored
+                and each.sop_instance_uid not in self.conflicts
+                and not self.bad.is_hopeless(each.sop_instance_uid)
+            ]
+
+    @property
+    def nothing_to_ask_for(self) -> bool:
+        """True if what is missing of the list was given up, all of it."""
+        tried = self.bad or self.conflicts  # most studies have neither
+        return bool(tried) and self.inventory.listed and not self.to_ask_for()
+
+    def has_any(self, sop_uids: tuple[str, ...]) -> bool:
+        """True if one of these is on disk."""
+        with self._changed:
+            return any(uid in self._stored for uid in sop_uids)
+
+    def note_begin(self) -> int:
+        """Take in that a request begins; returns how many instances have been received so far."""
+        with self._changed:
+            self._watched, self._repeated = set(), 0
+            return self.arrivals
+
+    def note_end(self, request: RetrieveRequest, final: FinalResponse, before: int) -> None:
+        """Take in how a request ended that began after `before` instances had been received."""
+        with self._changed:
+            self.evidence.answered = True
+            if (scope := scope_of(request)) is not None:
+                came = Arrived(self.arrivals - before, self._repeated)
+                self.evidence.note_end(scope, final, came, counted=self.inventory.counted)
+
+    def note_count(self, request: RetrieveRequest, final: FinalResponse) -> None:
+        """Take in what a request counted that could bring nothing."""
+        if (scope := scope_of(request)) is not None:
+            with self._changed:
+                self.evidence.note_count(scope, final, self._known_by_scope().get(scope, 0))
+
+    def note_break(self, request: RetrieveRequest, last: FinalResponse | None) -> None:
+        """Take in that a request broke off, after `last` as the last pending response.
+
+        Archives mostly send in the order of their lists, so it was the first missing instance of
+        the request that was due.
+        """
+        with self._changed:
+            if (scope := scope_of(request)) is not None:
+                self.evidence.note_break(scope, last)
+            asked = frozenset(request.sop_instance_uids)
+            due = (i.sop_instance_uid for i in self.to_ask_for())
+            if uid := next((uid for uid in due if not asked or uid in asked), None):
+                self.bad.note_break(uid)
+
+    def note_unfit(self, sop_uid: str, reason: str) -> None:
+        """Take in that an instance came, and was refused for what it is."""
+        with self._changed:
+            self.bad.note_unfit(sop_uid, reason)
+
+    def has(self, sop_uids: frozenset[str]) -> bool:
+        """True if all of these were listed and are on disk."""
+        with self._changed:
+            return self.inventory.listed and sop_uids <= self._stored.keys()
+
+    def wait_complete(self, timeout_s: float) -> None:
+        """Wait until everything expected is there, `timeout_s` at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.satisfied, timeout_s)
+
+    def open(self) -> None:
+        """Count what comes, from now on; an earlier attempt may have closed it."""
+        with self._changed:
+            self._closed = False
+
+    def begin_naming(self) -> bool:
+        """Let an instance get its final name, until `end_naming`; False once the study is closed.
+
+        A file under its final name is counted, so the study waits for it before it is judged.
+        """
+        with self._changed:
+            if self._closed:
+                return False
+            self._naming += 1
+            return True
+
+    def end_naming(self) -> None:
+        """The instance has its name and is counted, or has none."""
+        with self._changed:
+            self._naming -= 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let no further instance in."""
+        with self._changed:
+            self._closed = True
+
+    def wait_named(self) -> None:
+        """Wait until no instance is getting its name; a disk that hangs holds up no end."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._naming, _NAMING_S)
+
+    def take_unreported_bytes(self) -> int:
+        """Data set bytes that came since the last call."""
+        received = self.activity.received_bytes
+        news, self._reported_bytes = received - self._reported_bytes, received
+        return news

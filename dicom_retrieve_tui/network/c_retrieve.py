@@ -1,0 +1,227 @@
+"""C-GET and C-MOVE as SCU. Source: PS3.4 sections C.4.2, C.4.3, PS3.7 sections 9.1.3, 9.1.4."""
+
+from time import monotonic
+
+from dicom_retrieve_tui.errors import (
+    InstanceUnfit,
+    PeerError,
+    PeerTimeout,
+    ProtocolError,
+    RequestAborted,
+)
+from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.sanitize import quoted
+from dicom_retrieve_tui.network import command_set as cs
+from dicom_retrieve_tui.network import identifiers
+from dicom_retrieve_tui.network.association import Association
+from dicom_retrieve_tui.network.c_find import receive_identifier
+from dicom_retrieve_tui.network.c_store import (
+    SOP_CLASS_NOT_SUPPORTED,
+    Incoming,
+    InstanceReceiver,
+    receive_instance,
+)
+from dicom_retrieve_tui.network.command_set import Command
+from dicom_retrieve_tui.network.messages import PeerAborted
+from dicom_retrieve_tui.network.negotiation import Context
+from dicom_retrieve_tui.network.timeouts import AnswerGuard
+
+_PENDING = frozenset({0xFF00, 0xFF01})
+
+
+def c_get(
+    association: Association,
+    context: Context,
+    order: Order,
+    receiver: InstanceReceiver,
+    *,
+    patient_id: str | None,
+) -> FinalResponse:
+    """Retrieve over this very association; the instances go to `receiver`.
+
+    Args:
+        context: Of C-GET; see `query_models`.
+        patient_id: To send as a key; None sends none.
+
+    Raises:
+        RequestAborted: The peer accepted the context, and aborts at the request.
+        DiskFailed: There is no room for instances; the association is of no more use.
+        PeerError, Cancelled: It ended without a final response.
+    """
+    conversation = _Conversation(association, order, context, receiver, patient_id)
+    return conversation.hold(cs.C_GET_RQ, cs.C_GET_RSP, {})
+
+
+def c_move(
+    association: Association,
+    context: Context,
+    order: Order,
+    move_destination: str,
+    *,
+    patient_id: str | None,
+) -> FinalResponse:
+    """Have the peer send to `move_destination`, an AE title that it knows the address of.
+
+    Args:
+        context: Of C-MOVE; see `query_models`.
+        patient_id: To send as a key; None sends none.
+
+    Raises:
+        PeerError, Cancelled: It ended without a final response.
+    """
+    destination: dict[int, bytes | str | int] = {
+        cs.MOVE_DESTINATION: cs.padded_text(move_destination)
+    }
+    conversation = _Conversation(association, order, context, NOTHING_HERE, patient_id)
+    return conversation.hold(cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination)
+
+
+class _NothingHere:
+    """Where no instance may come: those of a C-MOVE do not come where it was asked for."""
+
+    def begin(self, offer: InstanceOffer) -> Incoming:
+        raise InstanceUnfit(
+            f"Instance {quoted(offer.sop_instance_uid)} came on an association that has no "
+            "context for it.",
+            status=SOP_CLASS_NOT_SUPPORTED,
+        )
+
+
+NOTHING_HERE: InstanceReceiver = _NothingHere()
+
+
+class _Conversation:
+    """One request, its pending responses and sub-operations, until the final response."""
+
+    def __init__(
+        self,
+        association: Association,
+        order: Order,
+        context: Context,
+        receiver: InstanceReceiver,
+        patient_id: str | None,
+    ) -> None:
+        self._association = association
+        self._order = order
+        self._context = context
+        self._receiver = receiver
+        self._patient_id = patient_id
+        self._message_id = association.next_message_id()
+        self._stray_final: FinalResponse | None = None
+        """A final response to a request that was not made."""
+
+    def hold(
+        self, request_field: int, response_field: int, extra: dict[int, bytes | str | int]
+    ) -> FinalResponse:
+        association, order, context = self._association, self._order, self._context
+        command = cs.encode(
+            {
+                cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
+                cs.COMMAND_FIELD: request_field,
+                cs.MESSAGE_ID: self._message_id,
+                **extra,
+                cs.PRIORITY: cs.MEDIUM,
+                cs.COMMAND_DATA_SET_TYPE: cs.WITH_DATA_SET,
+            }
+        )
+        keys = identifiers.retrieve_keys(order.request, self._patient_id)
+        identifier = identifiers.encode_identifier(
+            order.request.level, keys, context.transfer_syntax
+        )
+        association.connection.activity = order.activity
+        answered_before = association.stream.received_commands
+        try:
+            with order.activity.request(monotonic()):
+                association.guard_with(self._guard(request_field))
+                association.stream.send(context.context_id, command, identifier)
+                while True:
+                    if (final := self._next(response_field)) is not None:
+                        return final
+        except PeerAborted as error:
+            answered = association.stream.received_commands > answered_before
+            told = error if answered else RequestAborted(error.found)
+            told.mid_request = True
+            raise told from error
+        except PeerTimeout as error:
+            if self._stray_final is not None:
+                return self._stray_final  # nothing followed it: it was meant for us
+            error.mid_request = True
+            raise
+        except PeerError as error:
+            error.mid_request = True
+            raise
+
+    def _guard(self, request_field: int) -> AnswerGuard:
+        association, order = self._association, self._order
+        return AnswerGuard(
+            association.caller.clocks,
+            association.cancel,
+            order.activity,
+            waiting_for=f"the answer of {association.peer}",
+            on_cancel=self._send_cancel,
+            heard_s=self._heard_s if request_field == cs.C_GET_RQ else self._heard_of_move_s,
+        )
+
+    def _next(self, response_field: int) -> FinalResponse | None:
+        """Deal with one message; return the final response if it was that."""
+        stream = self._association.stream
+        context_id, command = stream.receive_command()
+        if command.field == cs.C_STORE_RQ:
+            receive_instance(
+                stream, self._association.contexts, context_id, command, self._receiver
+            )
+            return None
+        pending = command.number(cs.STATUS) in _PENDING
+        identifier = receive_identifier(stream, context_id, command, pending=pending)
+        if command.field != response_field:
+            raise ProtocolError(
+                f"{self._association.peer} sent a message with command field "
+                f"{_hex(command.field)} where {_hex(response_field)} was due."
+            )
+        response = self._response(command, identifier)
+        if command.number(cs.MESSAGE_ID_RESPONDED_TO) not in {self._message_id, None}:
+            if response.status not in _PENDING:
+                self._stray_final = response
+            return None  # the real one may follow
+        if response.status in _PENDING:
+            self._order.on_response(response)
+            return None
+        return response
+
+    def _response(self, command: Command, identifier: bytes) -> FinalResponse:
+        status = command.number(cs.STATUS)
+        if status is None:
+            raise ProtocolError(f"{self._association.peer} sent a response without a status.")
+        failed = identifiers.failed_sop_instance_uids(identifier)
+        if identifier and not failed and status not in _PENDING:
+            self._association.caller.oddities.note(
+                "The PACS sends a list of failed instances that cannot be read."
+            )
+        return FinalResponse(
+            status=status,
+            remaining=command.number(cs.REMAINING),
+            completed=command.number(cs.COMPLETED),
+            failed=command.number(cs.FAILED),
+            warning=command.number(cs.WARNING),
+            failed_sop_instance_uids=failed,
+            comment=command.comment,
+        )
+
+    def _heard_s(self) -> float:
+        return self._association.connection.last_byte_s
+
+    def _heard_of_move_s(self) -> float:
+        """The answers to a C-MOVE may be silent while the instances come elsewhere."""
+        has_come = self._order.has_come
+        if has_come is None or has_come():
+            return self._order.activity.last_byte_s
+        return self._association.connection.last_byte_s
+
+    def _send_cancel(self) -> None:
+        command = cs.encode_cancel(self._message_id)
+        self._association.stream.send(self._context.context_id, command)
+
+
+def _hex(number: int | None) -> str:
+    return "none" if number is None else f"0x{number:04X}"

@@ -1,0 +1,344 @@
+"""One worker's way to the PACS: at most one association, opened when needed and kept for the next.
+
+The engine's `Peer` port. Every association proposes C-FIND, C-GET and C-MOVE, and beside them the
+storage classes of the C-GET at hand, so that the next study can often use it, too. A PACS that
+takes no association with so many contexts gets fewer.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
+
+from dicom_retrieve_tui.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    ContextNotAccepted,
+)
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import QueryModel
+from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
+from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
+from dicom_retrieve_tui.model.sop_classes import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    NATIVE_SYNTAXES,
+    all_contexts,
+    all_syntaxes,
+    classes_of,
+    guessed_contexts,
+    known_contexts,
+)
+from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.c_retrieve import NOTHING_HERE, c_get, c_move
+from dicom_retrieve_tui.network.c_store import InstanceReceiver
+from dicom_retrieve_tui.network.inventory import take_inventory
+from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
+from dicom_retrieve_tui.network.query_models import QueryModels
+from dicom_retrieve_tui.network.query_retrieve_classes import FIND, GET, MOVE, in_model
+
+_SERVICES = (*FIND, *GET, *MOVE)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """The storage contexts that a C-GET needs."""
+
+    proposals: tuple[Proposal, ...] = ()
+    exact: bool = False
+    """These and no others: an association that has more will not do."""
+    wider: bool = False
+    """Beyond what the inventory says: without any of these accepted, there is nothing to ask."""
+
+    def cut_to(self, limit: int) -> "Negotiation":
+        """The same with the first so many contexts."""
+        return (
+            self
+            if len(self.proposals) <= limit
+            else replace(self, proposals=self.proposals[:limit])
+        )
+
+    def met_by(self, proposed: frozenset[Proposal]) -> bool:
+        """True if an association on which `proposed` was proposed will do."""
+        if self.exact:
+            return frozenset(each for each in proposed if each.as_scp) == frozenset(self.proposals)
+        return proposed.issuperset(self.proposals)
+
+
+def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
+    """What every association proposes."""
+    return tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(_SERVICES, model))
+
+
+_NO_STORAGE = Negotiation()
+_NO_CONTEXT_FOR_STORAGE = Negotiation(exact=True)
+_CONTEXTS_FEW = 16
+"""Nothing refuses an association because of so few."""
+
+
+class PacsPeer:
+    """Asks one PACS, from one thread."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        worker: int,
+        emit: Callable[[Event], None],
+        series_filter: SeriesFilter = NO_FILTER,
+    ) -> None:
+        self._series_filter = series_filter
+        self._caller = caller
+        self._worker = worker
+        self._emit = emit
+        self._association: Association | None = None
+        self._proposed: frozenset[Proposal] = frozenset()
+        self._contexts_max = CONTEXTS_MAX - len(_SERVICES)
+        """Storage contexts of one association; fewer once the PACS has refused as many."""
+        self._was_accepted = False
+        """The PACS has accepted an association: what it refuses then is not our AE title."""
+        self._unanswered: set[Proposal] = set()
+        """Proposed, or left out for being too many, and neither accepted nor refused."""
+        self._refused: set[Proposal] = set()
+        self._models = QueryModels()
+
+    def take_inventory(
+        self, selection: Selection, cancel: CancelToken, *, count_study: bool = False
+    ) -> Inventory:
+        """See `engine.ports.Peer`."""
+        return self._use(
+            _NO_STORAGE,
+            cancel,
+            lambda association: take_inventory(
+                association, selection, self._series_filter, count_study=count_study
+            ),
+        )
+
+    def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
+        """The storage contexts for an inventory, cut to what fits beside C-FIND, C-GET and C-MOVE.
+
+        Exactly the classes that were listed, or the likeliest for the modalities where the PACS
+        does not return SOP Class UIDs.
+        """
+        return tuple(self._cut(_contexts(inventory)))
+
+    def narrow_negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
+        """The same without the uncompressed syntaxes, and with Implicit VR alone.
+
+        dcmqrscp sends every instance of a class in the first context that it accepted for the
+        class, and fails those that are stored otherwise.
+        """
+        contexts = _contexts(inventory)
+        compressed = [cx for cx in contexts if cx[1] not in NATIVE_SYNTAXES]
+        implicit = [cx for cx in contexts if cx[1] == IMPLICIT_VR_LITTLE_ENDIAN]
+        narrow = (*self._cut(compressed, exact=True)[:1], *self._cut(implicit, exact=True)[:1])
+        # What the PACS says of a whole study may leave a class out, and nobody would know.
+        guessed = guessed_contexts(inventory.modalities) if inventory.study_classes else []
+        return (*narrow, *self._cut([cx for cx in guessed if cx not in contexts])[:1])
+
+    def wider_negotiations(self, inventory: Inventory, *, unlisted: bool) -> Iterator[Negotiation]:
+        """See `engine.ports.Peer`: everything else that the standard has, the likeliest first.
+
+        What the PACS left without an answer comes first; what it has refused does not come again.
+        """
+        usual = _proposals(_contexts(inventory))
+        for negotiation in self.narrow_negotiations(inventory):
+            usual += negotiation.proposals
+        classes = sorted(inventory.sop_class_uids)
+        if not inventory.classes_known:
+            classes += classes_of(inventory.modalities)
+        listed = _proposals(all_syntaxes(dict.fromkeys(classes)))
+        seen = self._refused.union(usual)
+        if unlisted:
+            return self._in_batches(iter(_proposals(all_contexts())), seen.union(listed))
+        unanswered = [each for each in usual if each in self._unanswered]
+        return self._in_batches(chain(unanswered, listed), seen.difference(unanswered))
+
+    def _in_batches(
+        self, proposals: Iterator[Proposal], seen: set[Proposal]
+    ) -> Iterator[Negotiation]:
+        """Negotiations for proposals not in `seen`; those left unanswered come once more."""
+        pending: deque[Proposal] = deque()
+        repeated: set[Proposal] = set()
+        while True:
+            while len(pending) < self._contexts_max and (proposal := next(proposals, None)):
+                if proposal not in seen:
+                    seen.add(proposal)
+                    pending.append(proposal)
+            batch = [pending.popleft() for _ in range(min(len(pending), self._contexts_max))]
+            if not batch:
+                return
+            yield Negotiation(tuple(batch), wider=True)
+            again = [each for each in batch if each in self._unanswered - repeated]
+            repeated.update(again)
+            pending.extendleft(reversed(again))
+
+    def c_get(
+        self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
+    ) -> FinalResponse:
+        """See `engine.ports.Peer`."""
+
+        def ask(association: Association) -> FinalResponse:
+            if negotiation.wider and not association.offers_storage:
+                raise ContextNotAccepted(f"{association.peer} accepts none of the wider contexts.")
+            return self._c_get(association, order, receiver)
+
+        return self._use(negotiation, order.cancel, ask)
+
+    def c_get_nothing(self, order: Order) -> FinalResponse:
+        """See `engine.ports.Peer`."""
+        return self._use(
+            _NO_CONTEXT_FOR_STORAGE,
+            order.cancel,
+            lambda association: self._c_get(association, order, NOTHING_HERE),
+        )
+
+    def _c_get(
+        self, association: Association, order: Order, receiver: InstanceReceiver
+    ) -> FinalResponse:
+        return self._models.ask(
+            association,
+            order,
+            GET,
+            "C-GET",
+            lambda context, patient_id: c_get(
+                association, context, order, receiver, patient_id=patient_id
+            ),
+        )
+
+    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+        """See `engine.ports.Peer`."""
+        return self._use(
+            _NO_STORAGE,
+            order.cancel,
+            lambda association: self._models.ask(
+                association,
+                order,
+                MOVE,
+                "C-MOVE",
+                lambda context, patient_id: c_move(
+                    association, context, order, move_destination, patient_id=patient_id
+                ),
+            ),
+        )
+
+    def close(self) -> None:
+        """Release the association, if one is open. Never raises."""
+        if self._association is not None:
+            self._association.release()
+            self._forget()
+
+    def _cut(self, contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
+        """As many negotiations as it takes for all of `contexts`."""
+        step = self._contexts_max
+        proposals = _proposals(contexts)
+        cuts = range(0, len(proposals), step)
+        return [Negotiation(proposals[at : at + step], exact) for at in cuts]
+
+    def _use(
+        self, needed: Negotiation, cancel: CancelToken, ask: Callable[[Association], _T]
+    ) -> _T:
+        """Ask on an association that has the contexts needed: the open one, or else a new one.
+
+        A request that `cancel` ends before its answer costs the association, and nothing else.
+
+        A kept association may have died of boredom. That shows before any answer, and then the
+        question is put again on a new one.
+        """
+        if len(needed.proposals) > self._contexts_max:
+            self._unanswered.update(needed.proposals[self._contexts_max :])
+            needed = needed.cut_to(self._contexts_max)
+        kept = self._association
+        if kept is not None and needed.met_by(self._proposed):
+            kept.cancel = cancel
+            answered_before = kept.stream.received_commands
+            try:
+                return self._ask(kept, ask)
+            except AssociationAborted:
+                if kept.stream.received_commands > answered_before:
+                    raise
+        self.close()
+        return self._ask(self._open(needed, cancel), ask)
+
+    def _ask(self, association: Association, ask: Callable[[Association], _T]) -> _T:
+        try:
+            return ask(association)
+        except BaseException as error:
+            if not association.usable_after(error):
+                association.abort()
+                self._forget()
+            raise
+
+    def _open(self, needed: Negotiation, cancel: CancelToken) -> Association:
+        services = query_retrieve(self._caller.query_model)
+        caller = replace(self._caller, cancel=cancel)
+        while True:
+            proposals = services + needed.proposals
+            try:
+                association = Association.request(caller, proposals)
+                break
+            except (AssociationAborted, AssociationRejected) as refusal:
+                if not self._are_too_many(needed, refusal):
+                    raise
+            self._contexts_max = len(needed.proposals) // 2
+            self._unanswered.update(needed.proposals[self._contexts_max :])
+            needed = needed.cut_to(self._contexts_max)
+        self._association = association
+        self._proposed = frozenset(proposals)
+        self._note_answers(association, needed)
+        self._emit(
+            AssociationOpened(
+                worker=self._worker,
+                accepted_contexts=len(association.contexts),
+                proposed_contexts=association.proposed_count,
+                peer_max_pdu_bytes=association.peer_max_pdu_bytes,
+            )
+        )
+        return association
+
+    def _are_too_many(
+        self, needed: Negotiation, refusal: AssociationAborted | AssociationRejected
+    ) -> bool:
+        """True if a refusal may be for the number of contexts: all else was accepted before."""
+        if not self._was_accepted or len(needed.proposals) < _CONTEXTS_FEW:
+            return False
+        return isinstance(refusal, AssociationAborted) or not refusal.names_a_cause
+
+    def _note_answers(self, association: Association, needed: Negotiation) -> None:
+        """Remember what was refused, and what got no answer: some answer only so many contexts."""
+        self._was_accepted = True
+        answered = association.acceptance.answered
+        first_id = 2 * (association.proposed_count - len(needed.proposals)) + 1
+        ids = dict(zip(needed.proposals, range(first_id, 256, 2), strict=False))
+        unanswered = {each for each, number in ids.items() if number not in answered}
+        self._refused.update(
+            each for each, number in ids.items()
+            if each not in unanswered and number not in association.contexts
+        )  # fmt: skip
+        self._unanswered = self._unanswered.difference(ids).union(unanswered)
+        if unanswered and len(ids) - len(unanswered) >= _CONTEXTS_FEW:
+            self._contexts_max = len(ids) - len(unanswered)
+
+    def _forget(self) -> None:
+        self._association = None
+        self._proposed = frozenset()
+        self._emit(AssociationClosed(worker=self._worker))
+
+
+def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
+    contexts = known_contexts(sorted(inventory.sop_class_uids))
+    if not inventory.classes_known:
+        # What a short list leaves out is of other modalities, or in the classes that it names.
+        short = inventory.is_short and contexts
+        guessed = guessed_contexts(frozenset() if short else inventory.modalities)
+        contexts = list(dict.fromkeys(contexts + guessed))
+    return contexts
+
+
+def _proposals(contexts: Iterable[tuple[str, str]]) -> tuple[Proposal, ...]:
+    return tuple(Proposal(uid, syntax, as_scp=True) for uid, syntax in contexts)

@@ -1,0 +1,1 @@
+"""TLS on the associations that we request, and on those that call our Storage SCP."""

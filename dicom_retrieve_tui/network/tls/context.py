@@ -1,0 +1,117 @@
+"""The rules and certificates of TLS, from the user's settings. Source: PS3.15 annex B.12, RFC 9325.
+
+Every file is read here, before anything is sent.
+"""
+
+import ssl
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
+from dicom_retrieve_tui.model import pem
+from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
+from dicom_retrieve_tui.model.security import TlsSettings
+
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For TLS 1.2: forward secrecy and authenticated encryption. TLS 1.3 has no others."""
+_CA, _CERTIFICATE, _KEY = "--tls-ca", "--tls-cert", "--tls-key"
+
+
+def client_context(settings: TlsSettings) -> ssl.SSLContext:
+    """For associations that we request.
+
+    Raises:
+        ConfigError: A file cannot be used.
+    """
+    context = _context(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = settings.verify
+    context.verify_mode = ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE
+    if settings.ca is not None:
+        _trust(context, settings.ca)
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if settings.certificate is not None:
+        _show(context, settings.certificate, settings)
+    return context
+
+
+def server_context(settings: TlsSettings) -> ssl.SSLContext:
+    """For associations that come to our Storage SCP.
+
+    Raises:
+        ConfigError: A file cannot be used, or there is no certificate to show.
+    """
+    if settings.certificate is None:
+        raise ConfigError(
+            f"To listen with TLS needs {_CERTIFICATE} and {_KEY}: the certificate that our Storage "
+            "SCP shows to the PACS."
+        )
+    context = _context(ssl.PROTOCOL_TLS_SERVER)
+    _show(context, settings.certificate, settings)
+    if settings.verify and settings.ca is not None:
+        _trust(context, settings.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _context(protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    return context
+
+
+def _trust(context: ssl.SSLContext, path: Path) -> None:
+    if not pem.holds_certificate(_read(_CA, path)):
+        raise ConfigError(f"{_CA} {path}: there is no certificate in it; expected a PEM file.")
+    try:
+        context.load_verify_locations(cafile=path)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{_CA} {path}: {_words(error)}.") from error
+    # The PACS's own certificate may be named as well as its authority's.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+def _show(context: ssl.SSLContext, certificate: Path, settings: TlsSettings) -> None:
+    if not pem.holds_certificate(_read(_CERTIFICATE, certificate)):
+        raise ConfigError(
+            f"{_CERTIFICATE} {certificate}: there is no certificate in it; expected a PEM file."
+        )
+    where = f"{_CERTIFICATE} {certificate}" if settings.key is None else f"{_KEY} {settings.key}"
+    key = _read(_KEY, settings.key or certificate)
+    if not pem.holds_key(key):
+        hint = f"; name its file by {_KEY}" if settings.key is None else "; expected a PEM file"
+        raise ConfigError(f"{where}: there is no private key in it{hint}.")
+    encrypted = pem.holds_encrypted_key(key)
+    passphrase = settings.key_passphrase
+    if encrypted and passphrase is None:
+        raise ConfigError(f"{where}: the private key needs its passphrase.")
+    try:
+        # Without a password of ours, OpenSSL would ask at the terminal.
+        context.load_cert_chain(
+            certificate, settings.key, lambda: passphrase.reveal() if passphrase else ""
+        )
+    except (ssl.SSLError, ValueError) as error:
+        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+            raise ConfigError(
+                f"{where}: this is not the private key of the certificate in {certificate}."
+            ) from error
+        if encrypted:
+            raise WrongPassphrase(f"{where}: the passphrase is wrong.") from error
+        raise ConfigError(f"{where}: {_words(error)}.") from error
+
+
+def _read(flag: str, path: Path) -> str:
+    try:
+        with path.open(encoding="latin-1") as file:
+            return read_at_most(file, SETTINGS_MAX_BYTES)
+    except ConfigError as error:
+        raise ConfigError(f"{flag} {path}: {error}.") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error
+
+
+def _words(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or str(error)
+    return f"it cannot be used: {reason.replace('_', ' ').lower()}"

@@ -1,0 +1,273 @@
+"""TLS between a TCP socket and a connection.
+
+OpenSSL works on memory here and never on the socket: the socket keeps its short timeouts, so that
+every wait looks at its guard, and one `recv` brings many records.
+"""
+
+import contextlib
+import socket
+import ssl
+from time import monotonic
+from typing import Any
+
+from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerUnreachable
+from dicom_retrieve_tui.network.connection import untouched
+from dicom_retrieve_tui.network.timeouts import TICK_S, Guard
+from dicom_retrieve_tui.network.tls.certificate import Agreement, read_certificate
+from dicom_retrieve_tui.network.tls.failures import Circumstances, Failure, explain
+
+_RECEIVE_BYTES = 1 << 17
+"""Eight of the largest records."""
+_VERDICT_S = 1.0
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class TlsSocket:
+    """A TCP socket under TLS; satisfies `transport.Transport`. One thread uses it."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        peer: str,
+        *,
+        host: str | None,
+        our_certificate: bool,
+    ) -> None:
+        """Prepare; nothing is sent before `shake_hands`.
+
+        Args:
+            peer: Names it in messages.
+            host: Whom its certificate must be for; None if the peer called us.
+            our_certificate: We have one to show.
+        """
+        self._sock = sock
+        self._peer = peer
+        self._as_server = host is None
+        self._our_certificate = our_certificate
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=host is None, server_hostname=host or None
+        )
+        self._received = untouched(_RECEIVE_BYTES)
+        self._unsent = memoryview(b"")
+        self._over = False
+        self._first_byte: int | None = None
+        sock.settimeout(TICK_S)
+
+    @property
+    def version(self) -> str:
+        """`TLSv1.3`, for logs."""
+        return self._tls.version() or "no TLS"
+
+    def shake_hands(self, guard: Guard) -> None:
+        """Come to terms with the peer.
+
+        Raises:
+            OSError: There are none (`ssl.SSLError`), or the TCP connection was lost.
+            EOFError: The peer closed the connection.
+            PeerTimeout, Cancelled: The guard says that waiting is over.
+        """
+        while True:
+            guard(monotonic())
+            with contextlib.suppress(TimeoutError):
+                self._flush()
+                if self._step():
+                    return
+                if not self._receive():
+                    raise EOFError
+
+    def failure(self, error: BaseException) -> Failure:
+        """Why `shake_hands` raised `error`."""
+        return explain(error, self._circumstances)
+
+    def hear_verdict(self, guard: Guard) -> None:
+        """Wait a moment for what the peer says of our certificate: of 1.3, after the handshake.
+
+        A peer that is content need not say so; most send a ticket for the next session.
+
+        Raises:
+            PeerError: It does not accept us.
+            Cancelled: The user stops.
+        """
+        until_s = monotonic() + _VERDICT_S
+        while self.version == "TLSv1.3" and (now_s := monotonic()) < until_s:
+            guard(now_s)
+            with contextlib.suppress(TimeoutError):
+                try:
+                    came = self._receive()
+                except TimeoutError:
+                    raise
+                except OSError as error:
+                    raise unreachable(self._peer, self.failure(error)) from error
+                self._decrypt(memoryview(bytearray(1)))
+                if not came:
+                    raise unreachable(self._peer, self.failure(EOFError()))
+                return
+
+    def agreement(self) -> Agreement:
+        """What the handshake came to."""
+        cipher = self._tls.cipher()
+        decoded: dict[str, Any] = self._tls.getpeercert() or {}
+        certificate = None
+        if decoded:
+            expires_s = ssl.cert_time_to_seconds(decoded["notAfter"])
+            certificate = read_certificate(decoded, expires_s)
+        return Agreement(
+            version=self.version, cipher=cipher[0] if cipher else "", certificate=certificate
+        )
+
+    def peer_names(self) -> list[str]:
+        """The hosts that the peer's certificate is for, as far as it was verified."""
+        certificate = self.agreement().certificate
+        return list(certificate.hosts) if certificate else []
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """See `Transport`. A byte counts when its whole record is there.
+
+        Raises:
+            PeerError: The peer wants no TLS with us, or what came is none.
+        """
+        self._flush()
+        got = self._decrypt(buffer)
+        if not got and not self._over:
+            self._receive()
+            got = self._decrypt(buffer)
+            if not got and not self._over:
+                self._flush()
+                raise TimeoutError  # a part of a record: time to look at the guard
+        if not got and not self._established:
+            raise unreachable(self._peer, self.failure(EOFError()))
+        return got
+
+    def send(self, data: memoryview, /) -> int:
+        """See `Transport`. What is taken may leave only with the next call, of whichever kind."""
+        self._flush()
+        taken = self._tls.write(data)
+        with contextlib.suppress(TimeoutError):
+            self._flush()
+        return taken
+
+    def settimeout(self, value: float | None, /) -> None:
+        """See `Transport`."""
+        self._sock.settimeout(value)
+
+    def setsockopt(self, level: int, name: int, value: int, /) -> None:
+        """See `Transport`."""
+        self._sock.setsockopt(level, name, value)
+
+    def shutdown(self, how: int, /) -> None:
+        """Say good-bye, if there is room for it, and end both directions."""
+        with contextlib.suppress(OSError):
+            self._tls.unwrap()
+        with contextlib.suppress(OSError):
+            self._flush()
+        self._sock.shutdown(how)
+
+    def close(self) -> None:
+        """See `Transport`."""
+        self._sock.close()
+
+    @property
+    def _established(self) -> bool:
+        return self._tls.version() is not None
+
+    @property
+    def _circumstances(self) -> Circumstances:
+        return Circumstances(
+            as_server=self._as_server,
+            our_certificate=self._our_certificate,
+            first_byte=self._first_byte,
+        )
+
+    def _step(self) -> bool:
+        """Go on with the handshake as far as what has come allows; True if it is done."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                self._flush()  # the alert, by which the peer learns why
+            raise
+        with contextlib.suppress(TimeoutError):
+            self._flush()
+        return True
+
+    def _decrypt(self, buffer: memoryview) -> int:
+        """Decrypt into `buffer` what has come; 0 if that makes no whole record."""
+        read, got, size = self._tls.read, 0, len(buffer)
+        try:
+            while got < size:
+                # With a buffer it returns a count, whatever typeshed says.
+                count: int = read(size - got, buffer[got:])  # type: ignore[assignment]
+                if not count:
+                    self._over = True
+                    break
+                got += count
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLEOFError:
+            self._over = True
+        except ssl.SSLError as error:
+            self._over = True
+            with contextlib.suppress(OSError):
+                self._flush()  # the alert, by which the peer learns why
+            if not got:
+                raise self._ended(error) from error
+        return got
+
+    def _ended(self, error: ssl.SSLError) -> PeerError:
+        """TLS has ended; of 1.3, a peer judges our certificate only after the handshake."""
+        failure = explain(error, self._circumstances)
+        if failure.retryable and self._established:
+            return AssociationAborted(f"Lost the TLS connection to {self._peer}: {failure.what}.")
+        return unreachable(self._peer, failure)
+
+    def _receive(self) -> int:
+        """Wait for bytes from the network, a tick at most."""
+        count = self._sock.recv_into(self._received)
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):  # as in `Connection`
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        if not count:
+            self._incoming.write_eof()
+            return 0
+        if self._first_byte is None:
+            self._first_byte = self._received[0]
+        return self._incoming.write(self._received[:count])
+
+    def _flush(self) -> None:
+        """Send everything that is encrypted."""
+        while True:
+            while self._unsent:
+                self._unsent = self._unsent[self._send() :]
+            if not self._outgoing.pending:
+                return
+            self._unsent = memoryview(self._outgoing.read())
+
+    def _send(self) -> int:
+        try:
+            return self._sock.send(self._unsent)
+        except TimeoutError:
+            raise
+        except OSError:
+            self._hear_last_words()
+            raise
+
+    def _hear_last_words(self) -> None:
+        """Raise `PeerError` if the peer said why before it broke the connection."""
+        if not self._over:
+            with contextlib.suppress(OSError):
+                self._receive()
+            self._decrypt(memoryview(bytearray(1)))
+
+
+def unreachable(peer: str, failure: Failure) -> PeerUnreachable:
+    """The error for a peer with whom there is no agreement on TLS, or none any more."""
+    return PeerUnreachable(
+        f"The TLS handshake with {peer} failed: {failure.what}.",
+        next_step=failure.advice,
+        retryable=failure.retryable,
+    )

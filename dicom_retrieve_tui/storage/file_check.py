@@ -1,0 +1,123 @@
+"""Are the files that the journal names there, and whole?"""
+
+import os
+from enum import Enum
+from pathlib import Path
+
+from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walker import walk
+from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.storage.checksum import checksum_of
+from dicom_retrieve_tui.storage.file_meta import PREAMBLE, read_header
+from dicom_retrieve_tui.storage.journal import Entry
+
+
+class Condition(Enum):
+    """How a file was found."""
+
+    WHOLE = "whole"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    CHANGED = "changed"
+    """Of the right size, and not what was received."""
+
+
+def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
+    """Look at one file.
+
+    Args:
+        root: The output folder.
+        entry: What the journal says of it.
+        deep: Read it to its end and compare it with its checksum, or look at its structure if none
+            is recorded; otherwise its presence and its size are all that is looked at.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    path = root / entry.path
+    try:
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        return Condition.MISSING
+    if size_bytes != entry.size_bytes:
+        return Condition.DAMAGED
+    if not deep:
+        return Condition.WHOLE
+    if entry.digest:
+        return Condition.WHOLE if checksum_of(path) == entry.digest else Condition.CHANGED
+    return Condition.WHOLE if _is_whole(path, entry) else Condition.DAMAGED
+
+
+def is_torn(path: Path) -> bool:
+    """True if a file begins as those of ours do, or with nothing, and does not come to its end.
+
+    A power cut leaves such a file under its name where neither it nor its record was synced.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(PREAMBLE))
+    if head.strip(b"\0") and head != PREAMBLE:
+        return False
+    found = _walk(path)
+    return found is None or found[1].padded  # zeros may be what the power cut left
+
+
+def study_of(path: Path) -> str:
+    """Return the Study Instance UID of a DICOM file; empty if the file is not whole.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    found = _walk(path)
+    return tags.uid_text(found[1].values.get(tags.STUDY_INSTANCE_UID, b"")) if found else ""
+
+
+def irregularity_of(path: Path) -> str:
+    """Return in what the data set of a DICOM file departs from the standard; empty if in nothing.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    found = _walk(path)
+    return found[1].irregular if found else ""
+
+
+def _is_whole(path: Path, entry: Entry) -> bool:
+    """True if the file is one DICOM instance from beginning to end, and the one recorded.
+
+    A data set that names no study or instance was identified by the request that brought it.
+    """
+    if (found := _walk(path)) is None:
+        return False
+    meta_uid, walked = found
+    sop_uids = _uids(walked, tags.SOP_INSTANCE_UID) or {meta_uid}
+    study_uids = _uids(walked, tags.STUDY_INSTANCE_UID) or {entry.study_instance_uid}
+    return entry.sop_instance_uid in sop_uids and entry.study_instance_uid in study_uids
+
+
+def _uids(walked: Walked, tag: int) -> set[str]:
+    return {uid for value in walked.candidates(tag) if (uid := tags.uid_text(value))}
+
+
+def _walk(path: Path) -> tuple[str, Walked] | None:
+    """The file meta's SOP Instance UID and the data set of a DICOM file; None if it is not whole.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    with path.open("rb") as file:
+        try:
+            header = read_header(file)
+            start, fd = header.data_set_offset, file.fileno()
+            walked = walk(
+                lambda offset, length: os.pread(fd, length, start + offset),
+                os.fstat(fd).st_size - start,
+                header.transfer_syntax_uid,
+                tags.IDENTITY,
+            )
+        except (ValueError, MalformedDataSet):
+            return None
+    return header.sop_instance_uid, walked

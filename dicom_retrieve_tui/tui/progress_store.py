@@ -1,0 +1,351 @@
+"""The one account of everything that is queued: threads put events in, the screen takes snapshots.
+
+A thread for each session folds its events here, under a lock, at some microseconds each. The screen
+looks four times a second and gets frozen values: what changed, and the sums. No widget counts, and
+no event becomes a message of the user interface.
+"""
+
+import itertools
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.throughput import Throughput
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.narration import narrate
+from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, Wanted
+from dicom_retrieve_tui.tui.snapshot import (
+    BAD,
+    Details,
+    Line,
+    Row,
+    RowKey,
+    Sample,
+    Snapshot,
+    State,
+    Totals,
+)
+from dicom_retrieve_tui.tui.totals import Tally
+from dicom_retrieve_tui.tui.worker_rates import Lanes
+
+_HISTORY_MAX = 240
+_HISTORY_STEP_S = 0.5
+_LINES_MAX = 1000
+
+
+class ProgressStore:
+    """Safe from any thread; `snapshot` has one reader."""
+
+    def __init__(
+        self,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
+    ) -> None:
+        self._monotonic_s = monotonic_s
+        self._now = now
+        self._lock = threading.Lock()
+        self._entries: dict[RowKey, Entry] = {}
+        self._numbers = itertools.count(1)
+        self._groups: dict[int, set[RowKey]] = {}
+        self._pending: Counter[int] = Counter()
+        """Entries of each group that have no verdict yet."""
+        self._runs: dict[int, Progress] = {}
+        self._delivering: dict[int, bool] = {}
+        self._dirty: dict[RowKey, None] = {}
+        self._live: set[RowKey] = set()
+        self._removed: list[RowKey] = []
+        self._lines: deque[Line] = deque(maxlen=_LINES_MAX)
+        self._lanes = Lanes()
+        self._tally = Tally()
+        self._instances, self._bytes = Throughput(), Throughput()
+        self._came = self._came_bytes = 0
+        self._history: deque[Sample] = deque(maxlen=_HISTORY_MAX)
+        self._sampled: tuple[float, int, int] | None = None
+        self._busy_since_s: float | None = None
+        self._busy_s = 0.0
+        self._changed = True
+
+    @property
+    def stale(self) -> bool:
+        """True if a snapshot would differ from the last one."""
+        return self._changed or bool(self._live) or bool(self._runs)
+
+    def queue(self, group: int, wanted: Iterable[Wanted]) -> list[Wanted]:
+        """Note what is asked for; returns what was not queued or running already."""
+        taken: list[Wanted] = []
+        with self._lock:
+            for each in wanted:
+                key = RowKey(group, each.selection.study_instance_uid)
+                entry = self._entries.get(key)
+                if entry is None:
+                    self._entries[key] = Entry(key, next(self._numbers), each)
+                    self._groups.setdefault(group, set()).add(key)
+                elif entry.final is None:
+                    continue
+                else:
+                    entry.renew(each)
+                self._pending[group] += 1
+                self._touch(key)
+                taken.append(each)
+        return taken
+
+    def begin(
+        self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
+    ) -> None:
+        """A session on these terms is about to tell its story."""
+        with self._lock:
+            self._delivering[group] = delivering
+            self._runs[group] = Progress()
+            self._lanes.begin(group, associations=associations, timeout_s=timeout_s)
+            if self._busy_since_s is None:
+                self._busy_since_s = self._monotonic_s()
+            self._changed = True
+
+    def apply(self, group: int, event: events.Event) -> None:
+        """Take in one event of the session on these terms."""
+        with self._lock:
+            progress = self._runs[group]
+            progress.apply(event)
+            match event:
+                case events.InstanceStored():
+                    self._came += 1
+                    self._entries[RowKey(group, event.study_instance_uid)].series[
+                        event.series_instance_uid
+                    ] += 1
+                case events.BytesReceived():
+                    self._came_bytes += event.size_bytes
+                case events.RunPaused() | events.RunResumed():
+                    pass
+                case _:
+                    self._follow(group, event, progress)
+            if (uid := getattr(event, "study_instance_uid", None)) is not None:
+                self._dirty[RowKey(group, uid)] = None
+            self._changed = True
+
+    def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
+        """The session on these terms is over; what it did not begin will not be begun.
+
+        Args:
+            group: The terms.
+            reason: Why it came to nothing; empty if it told its story to the end.
+            waiting: Study Instance UIDs that the next session on these terms begins.
+        """
+        kept = {RowKey(group, uid) for uid in waiting}
+        with self._lock:
+            self._runs.pop(group, None)
+            self._lanes.end(group)
+            verdict = Verdict.FAILED if reason else Verdict.CANCELLED
+            self._pending[group] = len(kept)
+            for key in self._groups.get(group, set()) - kept:
+                entry = self._entries[key]
+                if entry.final is None:
+                    entry.give_up(verdict, reason or NOT_BEGUN)
+                    self._touch(key)
+            if reason:
+                self._lines.append(Line(self._now(), reason, grave=True))
+            if not self._runs and self._busy_since_s is not None:
+                self._busy_s += self._monotonic_s() - self._busy_since_s
+                self._busy_since_s = None
+            self._changed = True
+
+    def note(self, text: str, *, grave: bool = False) -> None:
+        """Put a line among the events that no session tells."""
+        with self._lock:
+            self._lines.append(Line(self._now(), text, grave))
+            self._changed = True
+
+    def stop(self, key: RowKey) -> None:
+        """Note that an entry will not be begun."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.final is None:
+                self._pending[key.group] -= 1
+                entry.give_up(Verdict.CANCELLED, NOT_BEGUN)
+                self._touch(key)
+
+    def forget(self, keys: Iterable[RowKey]) -> None:
+        """Take rows off the screen."""
+        with self._lock:
+            for key in keys:
+                self._forget(key)
+
+    def state_of(self, key: RowKey) -> State | None:
+        """Where an entry stands now; None if there is none."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return None if entry is None else entry.state
+
+    def unfinished(self, group: int) -> bool:
+        """True if an entry on these terms has no verdict yet."""
+        with self._lock:
+            return self._pending[group] > 0
+
+    def entry(self, key: RowKey) -> tuple[Row, Wanted] | None:
+        """An entry now, and what was asked for."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return None if entry is None else (entry.row(self._monotonic_s()), entry.wanted)
+
+    def failed(self, groups: Iterable[int]) -> tuple[tuple[str, str], ...]:
+        """Study Instance UIDs that ended badly on these terms, and why."""
+        with self._lock:
+            entries = [
+                self._entries[key] for group in groups for key in self._groups.get(group, ())
+            ]
+            bad = sorted(
+                (each for each in entries if each.state in BAD), key=lambda each: each.number
+            )
+            return tuple((each.key.study_instance_uid, each.told) for each in bad)
+
+    def details(self, key: RowKey) -> Details | None:
+        """Everything that is known of an entry."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            study = entry.study
+            return Details(
+                row=entry.row(self._monotonic_s()),
+                selection=entry.wanted.selection,
+                present=study.present if study else 0,
+                listed=study.listed if study else False,
+                failed_attempts=study.failed_attempts if study else 0,
+                refused=study.refused if study else 0,
+                set_aside=study.set_aside if study else 0,
+                missing=study.missing if study else (),
+                series=tuple(entry.series.items()),
+                left_out=study.left_out if study else (),
+                irregular=study.irregular if study else 0,
+                irregular_example=study.irregular_example if study else "",
+            )
+
+    @property
+    def begun(self) -> bool:
+        """True once anything was asked for."""
+        with self._lock:
+            return bool(self._groups)
+
+    @property
+    def unfinished_studies(self) -> int:
+        """How many entries have no verdict yet."""
+        with self._lock:
+            return sum(self._pending.values())
+
+    def snapshot(self) -> Snapshot:
+        """What changed since the last snapshot, and the state of the whole."""
+        with self._lock:
+            now_s = self._monotonic_s()
+            self._changed = False
+            for key in self._live:
+                self._entries[key].sample(now_s)
+                self._dirty[key] = None
+            rows = tuple(
+                self._entries[key].row(now_s) for key in self._dirty if key in self._entries
+            )
+            removed, lines = tuple(self._removed), tuple(self._lines)
+            self._dirty.clear()
+            self._removed.clear()
+            self._lines.clear()
+            for row in rows:
+                self._tally.put(row)
+            self._live = {key for key in self._live if self._is_live(key)}
+            self._sample(now_s)
+            return Snapshot(
+                rows=rows,
+                removed=removed,
+                totals=self._totals(now_s),
+                workers=self._lanes.rows(now_s, self._runs),
+                history=tuple(self._history),
+                lines=lines,
+                paused=any(run.paused for run in self._runs.values()),
+            )
+
+    def _follow(self, group: int, event: events.Event, progress: Progress) -> None:
+        """Take in an event of those that are few."""
+        if (told := narrate(event)) is not None:
+            self._lines.append(Line(self._now(), *told))
+        uid = getattr(event, "study_instance_uid", None)
+        entry = self._entries.get(RowKey(group, uid)) if uid is not None else None
+        if entry is None:
+            return
+        now_s = self._monotonic_s()
+        match event:
+            case events.StudyStarted():
+                entry.delivering = self._delivering[group]
+                entry.start(progress.studies[event.study_instance_uid], now_s)
+                self._live.add(entry.key)
+            case events.AttemptFailed():
+                entry.due_s = now_s + event.wait_s
+            case events.StudyFinished():
+                entry.ended_s = now_s
+                self._pending[group] -= 1
+            case events.StudyRemoved():
+                self._forget(entry.key)
+            case _:
+                pass
+
+    def _touch(self, key: RowKey) -> None:
+        self._dirty[key] = None
+        self._changed = True
+
+    def _forget(self, key: RowKey) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._pending[key.group] -= entry.final is None
+            self._groups[key.group].discard(key)
+            self._dirty.pop(key, None)
+            self._live.discard(key)
+            self._tally.drop(key)
+            self._removed.append(key)
+            self._changed = True
+
+    def _is_live(self, key: RowKey) -> bool:
+        return self._entries[key].state in {State.RUNNING, State.RETRYING}
+
+    def _sample(self, now_s: float) -> None:
+        if not self._runs:
+            self._sampled = None
+            self._instances, self._bytes = Throughput(), Throughput()
+            return
+        self._instances.add(now_s, self._came)
+        self._bytes.add(now_s, self._came_bytes)
+        if self._sampled is None:
+            self._sampled = (now_s, self._came, self._came_bytes)
+            return
+        then_s, came, came_bytes = self._sampled
+        span_s = now_s - then_s
+        if span_s >= _HISTORY_STEP_S:
+            self._history.append(
+                Sample((self._came - came) / span_s, (self._came_bytes - came_bytes) / span_s)
+            )
+            self._sampled = (now_s, self._came, self._came_bytes)
+
+    def _totals(self, now_s: float) -> Totals:
+        counts, left = self._tally.counts, self._tally.left()
+        rate = self._instances.rate
+        busy_s = self._busy_s
+        if self._busy_since_s is not None:
+            busy_s += now_s - self._busy_since_s
+        return Totals(
+            studies=counts.studies,
+            active=counts.active,
+            running=counts.running,
+            failed=counts.failed,
+            good=counts.good,
+            stored=counts.stored,
+            expected=counts.expected,
+            missing=counts.missing,
+            received_bytes=counts.received_bytes,
+            instances_per_s=rate,
+            bytes_per_s=self._bytes.rate,
+            left=left[0] if left else 0,
+            exact=left is not None and left[1],
+            eta_s=left[0] / rate if left and rate and counts.active else None,
+            elapsed_s=busy_s,
+            associations=sum(run.associations for run in self._runs.values()),
+            associations_max=self._lanes.most,
+        )

@@ -1,0 +1,239 @@
+"""The columns of the queue: which there is room for, and what stands in them. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.model.humanize import clock_text, count, duration_text, rate_text, size_text
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
+from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.queue_view import View
+from dicom_retrieve_tui.tui.snapshot import Row, State
+
+BLANK = "·"
+"""Where there is nothing to say: a 0 would be a claim."""
+MARK = "●"
+GLYPHS = {
+    State.RUNNING: "▶",
+    State.RETRYING: "↻",
+    State.QUEUED: "·",
+    State.FAILED: "!",
+    State.STOPPED: "■",
+    State.DONE: "✓",
+}
+_QUIET_S = 3
+"""From here on, silence is told in the place of the bar."""
+_UID_MIN, _UID_ENOUGH, _UID_MAX = 12, 22, 64
+_PROGRESS_MIN, _PROGRESS_MAX = 14, 34
+_GAP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    name: str
+    title: str
+    width: int
+    """Cells; of the two that grow, the least."""
+    right: bool = False
+    sort: str = ""
+    """The order that a click on its title sets; empty if there is none."""
+
+
+_MARK = Column("mark", "", 1)
+_STATE = Column("state", "", 1, sort="state")
+_UID = Column("uid", "STUDY", _UID_MIN, sort="uid")
+_IMAGES = Column("images", "IMAGES", 11, right=True, sort="images")
+_PROGRESS = Column("progress", "PROGRESS", _PROGRESS_MIN, sort="state")
+_REQUIRED = (_MARK, _STATE, _UID, _IMAGES, _PROGRESS)
+_ETA = Column("eta", "ETA", 7, right=True, sort="eta")
+_RATE = Column("rate", "RATE", 7, right=True, sort="rate")
+_PATIENT = Column("patient", "PATIENT", 12, sort="patient")
+_SIZE = Column("size", "SIZE", 8, right=True, sort="size")
+_MODALITY = Column("modality", "MOD", 4)
+_ORDER = (_MARK, _STATE, _UID, _PATIENT, _MODALITY, _IMAGES, _PROGRESS, _RATE, _SIZE, _ETA)
+
+
+def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column, ...]:
+    """The columns that fit into `width` cells, the two that grow at their width.
+
+    Args:
+        width: Of the table.
+        patients: There is a patient to show, in any row.
+        modalities: Likewise.
+    """
+    needed = [_RATE, _ETA, *([_PATIENT] if patients else ())]
+    welcome = [_SIZE, *([_MODALITY] if modalities else ())]
+    chosen = list(_REQUIRED)
+    spare = width - sum(column.width + _GAP for column in chosen) + _GAP
+    for column in (*needed, *welcome):
+        # What is only welcome leaves the UIDs the room to be told apart.
+        kept = _UID_ENOUGH - _UID_MIN if column in welcome else 0
+        if spare - kept >= column.width + _GAP:
+            chosen.append(column)
+            spare -= column.width + _GAP
+    spare = max(spare, 0)
+    # UIDs first, up to what the usual ones need; then the bars.
+    uid = min(_UID_MIN + spare, 46)
+    spare -= uid - _UID_MIN
+    progress = min(_PROGRESS_MIN + spare, _PROGRESS_MAX)
+    spare -= progress - _PROGRESS_MIN
+    uid = min(uid + spare, _UID_MAX)
+    widths = {"uid": uid, "progress": progress}
+    return tuple(
+        Column(
+            column.name,
+            column.title,
+            widths.get(column.name, column.width),
+            right=column.right,
+            sort=column.sort,
+        )
+        for column in _ORDER
+        if column in chosen
+    )
+
+
+class Columns:
+    """The columns of a table: those that there is room for, and something to say in."""
+
+    def __init__(self) -> None:
+        self._columns: tuple[Column, ...] = ()
+        self._width = -1
+        self._patients = self._modalities = False
+
+    def fit(self, width: int) -> None:
+        """Choose those that fit into `width` cells."""
+        if width != self._width:
+            self._width = width
+            self._choose()
+
+    def heed(self, rows: Sequence[Row]) -> bool:
+        """Have a column for what these are the first to tell; True if there is something."""
+        patients = self._patients or any(row.patient for row in rows)
+        modalities = self._modalities or any(row.modality for row in rows)
+        new = (patients, modalities) != (self._patients, self._modalities)
+        if new:
+            self._patients, self._modalities = patients, modalities
+            self._choose()
+        return new
+
+    def at(self, x: int) -> Column | None:
+        """The column at a cell of the line."""
+        left = 0
+        for column in self._columns:
+            if left <= x <= left + column.width:
+                return column
+            left += column.width + _GAP
+        return None
+
+    def titles(self, view: View) -> str:
+        """The line above the rows."""
+        return _line(header_text(self._columns, view.sort, descending=view.descending))
+
+    def text(self, row: Row, *, marked: bool, hide_patients: bool) -> str:
+        """The line of a row."""
+        return _line(
+            cell_text(column, row, marked=marked, hide_patients=hide_patients)
+            for column in self._columns
+        )
+
+    def _choose(self) -> None:
+        self._columns = columns_for(
+            self._width, patients=self._patients, modalities=self._modalities
+        )
+
+
+def _line(texts: Iterable[str]) -> str:
+    return (" " * _GAP).join(texts)
+
+
+def header_text(columns: Sequence[Column], sort: str, *, descending: bool) -> list[str]:
+    """The titles, an arrow at the one that the rows are in the order of."""
+    texts = []
+    sorted_by = next((column.name for column in columns if column.sort == sort), None)
+    for column in columns:
+        arrow = ("↓" if descending else "↑") if column.name == sorted_by and column.title else ""
+        title = f"{column.title} {arrow}" if arrow else column.title
+        texts.append(fit(title, column.width, right=column.right))
+    return texts
+
+
+def cell_text(column: Column, row: Row, *, marked: bool, hide_patients: bool) -> str:
+    """What stands in a cell, at exactly the column's width."""
+    if column.name == "mark":
+        return MARK if marked else " "
+    if column.name == "patient":
+        text = shown_patient(row.patient, hide=hide_patients) or "—"
+    else:
+        text = _TEXTS[column.name](row, column.width)
+    return fit(text, column.width, right=column.right)
+
+
+def _images(row: Row, width: int) -> str:
+    if not row.expected and not row.done:
+        return BLANK if row.state not in {State.RUNNING, State.RETRYING} else "?"
+    if row.expected is None:
+        return f"{row.done:,}"
+    text = f"{row.done:,}/{row.expected:,}"
+    return text if len(text) <= width else f"{row.done}/{row.expected}"
+
+
+def progress_text(row: Row, width: int) -> str:
+    """What an entry does, or how it ended, in `width` cells."""
+    match row.state:
+        case State.QUEUED:
+            return "queued"
+        case State.RETRYING:
+            return f"again in {row.retry_in_s} s"
+        case State.RUNNING:
+            return _running(row, width)
+        case State.DONE:
+            return _done(row, width)
+        case State.STOPPED:
+            return "stopped" if row.done else "stopped, none"
+        case State.FAILED:
+            return _failed(row, width)
+
+
+def _running(row: Row, width: int) -> str:
+    if row.expected is None and not row.done:
+        asks = f"asks the PACS {row.quiet_s} s"
+        return asks if len(asks) <= width else f"asks {row.quiet_s} s"
+    if row.quiet_s >= _QUIET_S:
+        waits = f"waits on PACS {row.quiet_s} s"
+        return waits if len(waits) <= width else f"waits {row.quiet_s} s"
+    if row.expected is None:
+        return "receives"
+    return bar(row.done, row.expected, width)
+
+
+def _done(row: Row, width: int) -> str:
+    if row.verdict is Verdict.DELIVERED:
+        return "delivered"
+    if not row.received_bytes:
+        return "here already"
+    texts = (
+        f"{size_text(row.received_bytes)} in {duration_text(row.elapsed_s)}",
+        f"in {duration_text(row.elapsed_s)}",
+    )
+    return next((text for text in texts if len(text) <= width), "complete")
+
+
+def _failed(row: Row, width: int) -> str:
+    if row.verdict is Verdict.PARTIAL:
+        texts = (f"{count(row.failed, 'instance')} missing", f"{row.failed:,} missing")
+        return next((text for text in texts if len(text) <= width), texts[-1])
+    return str(row.verdict or "failed")
+
+
+_TEXTS: dict[str, Callable[[Row, int], str]] = {
+    "state": lambda row, _: GLYPHS[row.state],
+    "uid": lambda row, width: tail_of(row.key.study_instance_uid, width),
+    "modality": lambda row, _: row.modality,
+    "images": _images,
+    "progress": progress_text,
+    "rate": lambda row, _: rate_text(row.instances_per_s) if row.instances_per_s else BLANK,
+    "size": lambda row, _: size_text(row.received_bytes) if row.received_bytes else BLANK,
+    "eta": lambda row, _: clock_text(row.eta_s) if row.eta_s is not None else BLANK,
+}

@@ -1,0 +1,152 @@
+"""One entry of the queue while it lives: what the events say of it, and when. Reads no clock."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.throughput import Throughput
+from dicom_retrieve_tui.model.throughput import done as done_by_any_account
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
+
+NOT_BEGUN = "not begun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A study that somebody asks for, and what is known of it without asking."""
+
+    selection: Selection
+    patient: str = ""
+    """Patient ID, where a C-FIND told it."""
+    modality: str = ""
+
+
+@dataclass(slots=True)
+class Entry:
+    """The state behind one row."""
+
+    key: RowKey
+    number: int
+    wanted: Wanted
+    delivering: bool = False
+    """The instances go to somebody else's SCP: only the PACS knows how many have."""
+    study: StudyProgress | None = None
+    """None until a worker takes it up."""
+    verdict: Verdict | None = None
+    """Ours, where no worker will give one."""
+    reason: str = ""
+    started_s: float = 0.0
+    ended_s: float | None = None
+    due_s: float = 0.0
+    """When the next attempt comes, if one is waited for."""
+    heard_s: float = 0.0
+    """When something last came in."""
+    heard_bytes: int = -1
+    instances: Throughput = field(default_factory=Throughput)
+    series: Counter[str] = field(default_factory=Counter)
+    """Instances that came in this try, by Series Instance UID."""
+
+    def renew(self, wanted: Wanted) -> None:
+        """Queue it again."""
+        self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
+        self.ended_s = None
+
+    def start(self, study: StudyProgress, now_s: float) -> None:
+        """A worker took it up."""
+        self.study, self.started_s, self.ended_s = study, now_s, None
+        self.verdict, self.reason = None, ""
+        self.heard_s, self.heard_bytes, self.instances = now_s, -1, Throughput()
+        self.series = Counter()
+
+    def give_up(self, verdict: Verdict, reason: str) -> None:
+        """No worker will take it up any more."""
+        self.verdict, self.reason = verdict, reason
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        verdict = self.final
+        if verdict is not None:
+            if verdict in GOOD:
+                return State.DONE
+            return State.STOPPED if verdict is Verdict.CANCELLED else State.FAILED
+        if self.study is None:
+            return State.QUEUED
+        return State.RETRYING if self.study.waiting else State.RUNNING
+
+    @property
+    def done(self) -> int:
+        """Instances proven on disk or, where we see none of them, sent by the PACS's account."""
+        if self.study is None:
+            return 0
+        return done_by_any_account(self.study) if self.delivering else self.study.stored
+
+    @property
+    def told(self) -> str:
+        """How it ended, and why, in one line."""
+        reason = self.reason or (self.study.reason if self.study else "")
+        return f"{self.final}: {reason}" if reason else str(self.final)
+
+    @property
+    def final(self) -> Verdict | None:
+        """How it ended; None if it has not."""
+        if self.verdict is not None or self.study is None:
+            return self.verdict
+        return self.study.verdict
+
+    def sample(self, now_s: float) -> None:
+        """Note how far it has come, many times a second while it runs."""
+        study = self.study
+        if study is None:
+            return
+        self.instances.add(now_s, self.done - study.present)
+        came = study.received_bytes + study.stored
+        if came != self.heard_bytes:
+            self.heard_s, self.heard_bytes = now_s, came
+
+    def row(self, now_s: float) -> Row:
+        """What the screen shows of it."""
+        study, state, wanted = self.study, self.state, self.wanted
+        common = Row(
+            key=self.key,
+            number=self.number,
+            state=state,
+            level=wanted.selection.level,
+            patient=wanted.patient,
+            modality=wanted.modality,
+            verdict=self.final,
+            reason=self.reason,
+        )
+        if study is None:
+            return common
+        running = state is State.RUNNING
+        rate = self.instances.rate if running else None
+        left = None if study.expected is None else max(study.expected - self.done, 0)
+        return Row(
+            key=common.key,
+            number=common.number,
+            state=state,
+            level=common.level,
+            patient=common.patient,
+            modality=common.modality,
+            done=self.done,
+            expected=study.expected,
+            failed=self._failed(study),
+            received_bytes=study.received_bytes,
+            instances_per_s=rate,
+            eta_s=left / rate if rate and left else None,
+            quiet_s=int(now_s - self.heard_s) if running else 0,
+            retry_in_s=max(round(self.due_s - now_s), 0) if state is State.RETRYING else 0,
+            elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),
+            verdict=common.verdict,
+            reason=self.reason or study.reason,
+        )
+
+    def _failed(self, study: StudyProgress) -> int:
+        if study.verdict is None:
+            return study.refused
+        if study.verdict in GOOD:
+            return 0
+        return len(study.missing) or max((study.expected or 0) - self.done, 0)

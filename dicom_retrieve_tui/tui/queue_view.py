@@ -1,0 +1,160 @@
+"""The rows in the order in which they are shown: sorted and filtered, by what changes. Pure.
+
+A change of one row costs a search by halves, however many rows there are; only another order or
+another filter looks at all of them.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
+
+_Rank = tuple[object, int]
+
+
+class Tab(Enum):
+    """Which rows are shown, by state."""
+
+    ALL = "all"
+    ACTIVE = "active"
+    FAILED = "failed"
+    DONE = "done"
+
+
+_STATES = {
+    Tab.ALL: frozenset(State),
+    Tab.ACTIVE: ACTIVE,
+    Tab.FAILED: BAD,
+    Tab.DONE: frozenset({State.DONE}),
+}
+_STATE_RANK = {state: rank for rank, state in enumerate(State)}
+
+SORTS: dict[str, Callable[[Row], object]] = {
+    "added": lambda row: row.number,
+    "state": lambda row: _STATE_RANK[row.state],
+    "uid": lambda row: row.key.study_instance_uid,
+    "images": lambda row: row.expected or row.done,
+    "rate": lambda row: row.instances_per_s or 0.0,
+    "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
+    "size": lambda row: row.received_bytes,
+    "patient": lambda row: row.patient,
+}
+"""The orders that there are, by name; equal rows stay in the order in which they came."""
+CYCLE = ("added", "state", "images", "uid")
+"""The orders that the key goes through."""
+_DESCENDING = frozenset({"images", "rate", "size"})
+_REBUILD_SHARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the user wants to see."""
+
+    tab: Tab = Tab.ALL
+    needle: str = ""
+    """Rows that have this in their UID, patient or modality."""
+    sort: str = "added"
+    descending: bool = False
+
+    def sorted_by(self, sort: str) -> "View":
+        """Another order; the same one again turns it round."""
+        usual = sort in _DESCENDING
+        descending = not self.descending if sort == self.sort else usual
+        return View(self.tab, self.needle, sort, descending)
+
+    def in_next_order(self) -> "View":
+        """The order that the key goes on to."""
+        at = CYCLE.index(self.sort) if self.sort in CYCLE else -1
+        return self.sorted_by(CYCLE[(at + 1) % len(CYCLE)])
+
+
+class Listing:
+    """All rows, and those that the view shows, in its order."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self._rows: dict[RowKey, Row] = {}
+        self._ranks: dict[RowKey, _Rank] = {}
+        self._order: list[tuple[_Rank, RowKey]] = []
+
+    def __len__(self) -> int:
+        """How many are shown."""
+        return len(self._order)
+
+    @property
+    def rows(self) -> Mapping[RowKey, Row]:
+        """Every row, shown or not."""
+        return self._rows
+
+    def at(self, index: int) -> Row:
+        """The row that is shown at this place, from 0."""
+        if self.view.descending:
+            index = len(self._order) - 1 - index
+        return self._rows[self._order[index][1]]
+
+    def keys(self, top: int, count: int) -> list[RowKey]:
+        """Whose rows are shown from there on, `count` at most."""
+        return [self.at(index).key for index in range(top, min(top + count, len(self)))]
+
+    def index_of(self, key: RowKey) -> int | None:
+        """Where a row is shown; None if it is not."""
+        rank = self._ranks.get(key)
+        if rank is None:
+            return None
+        index = bisect_left(self._order, (rank, key))
+        return len(self._order) - 1 - index if self.view.descending else index
+
+    def shown(self) -> Iterator[Row]:
+        """Every row that is shown, in no order."""
+        return (self._rows[key] for key in self._ranks)
+
+    def show(self, view: View) -> None:
+        """Change what is shown, or its order."""
+        self.view = view
+        self._rebuild()
+
+    def update(self, changed: Iterable[Row], removed: Iterable[RowKey] = ()) -> None:
+        """Take in what a snapshot says."""
+        rows = list(changed)
+        for key in removed:
+            self._take_out(key)
+            self._rows.pop(key, None)
+        for row in rows:
+            self._rows[row.key] = row
+        if len(rows) * _REBUILD_SHARE > len(self._rows):
+            self._rebuild()
+            return
+        for row in rows:
+            rank = self._rank(row)
+            if rank == self._ranks.get(row.key):
+                continue
+            self._take_out(row.key)
+            if rank is not None:
+                self._ranks[row.key] = rank
+                insort(self._order, (rank, row.key))
+
+    def _rebuild(self) -> None:
+        ranked = ((self._rank(row), row.key) for row in self._rows.values())
+        self._order = sorted((rank, key) for rank, key in ranked if rank is not None)
+        self._ranks = {key: rank for rank, key in self._order}
+
+    def _take_out(self, key: RowKey) -> None:
+        rank = self._ranks.pop(key, None)
+        if rank is not None:
+            del self._order[bisect_left(self._order, (rank, key))]
+
+    def _rank(self, row: Row) -> _Rank | None:
+        """Its place among the others; None if it is not shown."""
+        view = self.view
+        if row.state not in _STATES[view.tab]:
+            return None
+        if view.needle and view.needle.lower() not in _haystack(row):
+            return None
+        # Equal rows stay in the order in which they came, whichever way they are shown.
+        return SORTS[view.sort](row), -row.number if view.descending else row.number
+
+
+def _haystack(row: Row) -> str:
+    return f"{row.key.study_instance_uid}\n{row.patient}\n{row.modality}\n{row.reason}".lower()

@@ -1,0 +1,160 @@
+"""Searches under way: a thread of ours reads the answers, and the screen looks when it likes."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.lookup_result import Answer
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.search import Found, Match, Search
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.tui.search_form import empty_search
+
+Find = Callable[[Search, Settings, CancelToken], Generator[Found, None, None]]
+"""`wiring.lookup.find`, or a script in a test."""
+
+FindEach = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
+"""`wiring.lookup.find_each`, likewise."""
+
+MATCHES_MAX = 10_000
+"""More than anybody reads; a search that finds more is too wide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNow:
+    """What a search has found at one moment."""
+
+    news: Sequence[Match] = ()
+    """What came since the last look."""
+    total: int = 0
+    running: bool = False
+    remarks: tuple[str, ...] = ()
+    fault: str = ""
+    """Why it came to nothing, or to a part; empty if it did not."""
+
+
+class Finding:
+    """One search; its thread ends with it, or soon after `stop`."""
+
+    def __init__(self, find: Find, search: Search, settings: Settings) -> None:
+        """Begin to search."""
+        self.search = search
+        self._find, self._settings = find, settings
+        self._cancel = CancelToken()
+        self._lock = threading.Lock()
+        self._matches: list[Match] = []
+        self._remarks: list[str] = []
+        self._fault = ""
+        self._running = True
+        self._thread = threading.Thread(target=self._read, name="find", daemon=True)
+        self._thread.start()
+
+    def look(self, known: int = 0) -> FoundNow:
+        """What there is, the first `known` matches left out of the news."""
+        with self._lock:
+            return FoundNow(
+                news=tuple(self._matches[known:]),
+                total=len(self._matches),
+                running=self._running,
+                remarks=tuple(self._remarks),
+                fault=self._fault,
+            )
+
+    def stop(self) -> None:
+        """Search no further; what came stays."""
+        self._cancel.request()
+
+    def join(self, within_s: float) -> None:
+        """Wait for the thread to end."""
+        self._thread.join(within_s)
+
+    def _read(self) -> None:
+        fault = ""
+        try:
+            with closing(self._find(self.search, self._settings, self._cancel)) as answers:
+                self._take_all(answers)
+        except Cancelled:
+            fault = "stopped; there may be more"
+        except RetrieveError as error:
+            fault = clean_text(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug costs this search, and is shown
+            fault = f"a bug: {type(error).__name__}; please report it"
+        with self._lock:
+            self._fault, self._running = fault, False
+
+    def _take_all(self, answers: Generator[Found, None, None]) -> None:
+        for found in answers:
+            with self._lock:
+                if not isinstance(found, Match):
+                    self._remarks.append(clean_text(found.text))
+                    continue
+                self._matches.append(found)
+                if len(self._matches) == MATCHES_MAX:
+                    self._remarks.append(
+                        f"Stopped at {MATCHES_MAX:,}: search for less, or use dicom-retrieve find."
+                    )
+                    return
+
+
+class Finder:
+    """What was searched for, outside the screen that shows it: it is there when one comes back."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self.draft = empty_search()
+        self._path: list[Finding] = []
+        """The search for studies, and in it that for the series of one of them."""
+        self._settings: Settings | None = None
+
+    @property
+    def current(self) -> Finding | None:
+        """The search whose answers are shown."""
+        return self._path[-1] if self._path else None
+
+    @property
+    def depth(self) -> int:
+        """0 without a search, 1 at the studies, 2 at the series of one."""
+        return len(self._path)
+
+    def point_at(self, settings: Settings) -> None:
+        """Search there from now on; forget what another PACS answered, or told another user."""
+        before = self._settings
+        if before is not None and (before.peer, before.user) != (settings.peer, settings.user):
+            self._forget()
+        self._settings = settings
+
+    def search(self, search: Search) -> None:
+        """Search for studies, in the place of whatever was searched for before."""
+        self._forget()
+        self._begin(search)
+
+    def open(self, study: Match) -> None:
+        """Search for the series of a study."""
+        uid = study.study_instance_uid
+        self._begin(Search(level=Level.SERIES, study_instance_uid=uid))
+
+    def back(self) -> None:
+        """Leave the series, for the studies."""
+        self._path.pop().stop()
+
+    def close(self, within_s: float) -> None:
+        """Stop whatever runs, and wait for it."""
+        deadline_s = time.monotonic() + within_s
+        for finding in self._path:
+            finding.stop()
+        for finding in self._path:
+            finding.join(max(deadline_s - time.monotonic(), 0.0))
+
+    def _begin(self, search: Search) -> None:
+        if self._settings is not None:
+            self._path.append(Finding(self._find, search, self._settings))
+
+    def _forget(self) -> None:
+        for finding in self._path:
+            finding.stop()
+        self._path = []

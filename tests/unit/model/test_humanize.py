@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.model.humanize import (
+    byte_rate_text,
+    clock_text,
+    count,
+    duration_text,
+    folder_text,
+    rate_text,
+    shortened,
+    size_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (count(1, "study"), "1 study"),
+        (count(1234, "study"), "1,234 studies"),
+        (count(0, "instance"), "0 instances"),
+        (count(2, "series"), "2 series"),
+        (count(9, "day"), "9 days"),
+        (size_text(0), "0 B"),
+        (size_text(999), "999 B"),
+        (size_text(33_120), "33.1 kB"),
+        (size_text(999_960), "1.0 MB"),
+        (size_text(63_100_000), "63.1 MB"),
+        (size_text(999_960_000), "1.00 GB"),
+        (size_text(1_234_567_890_000), "1,234.57 GB"),
+        (duration_text(0.04), "0.0 s"),
+        (duration_text(59.94), "59.9 s"),
+        (duration_text(59.96), "1 min 00 s"),
+        (duration_text(723), "12 min 03 s"),
+        (duration_text(11_230), "3 h 07 min"),
+        (clock_text(None), "--:--"),
+        (clock_text(13.4), "0:13"),
+        (clock_text(3599), "59:59"),
+        (clock_text(11_220), "3:07:00"),
+        (rate_text(None), "-/s"),
+        (rate_text(0.0), "0/s"),
+        (rate_text(3.14), "3.1/s"),
+        (rate_text(9.96), "10/s"),
+        (rate_text(2000), "2,000/s"),
+        (byte_rate_text(None), "- MB/s"),
+        (byte_rate_text(12_345_678), "12.3 MB/s"),
+        (folder_text(Path()), "the current folder"),
+        (folder_text(Path("out")), "out/"),
+        (folder_text(Path("/")), "/"),
+    ],
+)
+def test_numbers_read_well(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_a_long_uid_keeps_its_ends() -> None:
+    short = shortened("1.2.840.113619.2.55.3.2609895290.123", 16)
+
+    assert short == "1.2.84…95290.123"
+    assert len(short) == 16
+    assert shortened("1.2.3", 16) == "1.2.3"

@@ -1,0 +1,33 @@
+"""What of a disk stays free."""
+
+import pytest
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, parse_spare
+
+_TERABYTE = 10**12
+
+
+@pytest.mark.parametrize(
+    ("text", "size_bytes"),
+    [
+        ("0", 0),
+        ("500M", 500_000_000),
+        ("1.5GB", 1_500_000_000),
+        ("2GiB", 2 << 30),
+        ("5%", 5 * 10**10),
+    ],
+)
+def test_sizes_and_parts(text: str, size_bytes: int) -> None:
+    assert parse_spare("--keep-free", text).of(_TERABYTE) == size_bytes
+
+
+@pytest.mark.parametrize("text", ["", "-1", "100%", "1X", "i", "1iB", "G", "nan", "1e9"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--keep-free"):
+        parse_spare("--keep-free", text)
+
+
+def test_a_small_disk_keeps_less() -> None:
+    assert DEFAULT_SPARE.of(_TERABYTE) == 1 << 30
+    assert DEFAULT_SPARE.of(10**9) == 20_000_000
