@@ -29,7 +29,7 @@ class _Chokes(RawPacs):
         self.finish(conversation, request, completed=1)
 
 
-@fault(89, user_reads="aborted the association by its user")
+@fault(79, user_reads="aborted the association by its user")
 def test_an_abort_in_the_middle_of_a_transfer_does_not_speak_against_c_get(
     tmp_path: Path,
 ) -> Told:
@@ -54,7 +54,7 @@ class _AbortsMove(MovingPacs):
 
 
 @pytest.mark.parametrize("listens", [True, False])
-@fault(89, user_reads="such a PACS does not know the move destination. Ask its administrator")
+@fault(79, user_reads="such a PACS does not know the move destination. Ask its administrator")
 def test_an_aborted_c_move_names_the_unknown_destination(tmp_path: Path, *, listens: bool) -> Told:
     with _AbortsMove() as pacs:
         given = pacs.settings(tmp_path)
@@ -97,7 +97,7 @@ _ADDRESS = "address and port"
 
 
 @pytest.mark.parametrize("status", [0xA702, 0xA801, 0xC000, 0xA700])
-@fault(89, user_reads="The PACS ended the retrieval with status 0x")
+@fault(79, user_reads="The PACS ended the retrieval with status 0x")
 def test_a_destination_that_instances_came_to_is_not_suspected(tmp_path: Path, status: int) -> Told:
     with _Ends(status, sends=1) as pacs:
         events = run(move_plan(), pacs.settings(tmp_path, timeout_s=0.2))
@@ -111,7 +111,7 @@ def test_a_destination_that_instances_came_to_is_not_suspected(tmp_path: Path, s
 
 
 @pytest.mark.parametrize("status", [0xA702, 0xC000, 0xC123, 0x0122])
-@fault(89, user_reads="The PACS ended the retrieval with status 0x")
+@fault(79, user_reads="The PACS ended the retrieval with status 0x")
 def test_a_c_get_is_not_told_what_a_c_move_may_lack(tmp_path: Path, status: int) -> Told:
     with _Ends(status, sends=0) as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))
@@ -124,7 +124,7 @@ def test_a_c_get_is_not_told_what_a_c_move_may_lack(tmp_path: Path, status: int)
 
 
 @pytest.mark.parametrize("status", [0x0122, 0xA801, 0xC801])
-@fault(89, user_reads="The PACS ended the retrieval with status 0x")
+@fault(79, user_reads="The PACS ended the retrieval with status 0x")
 def test_where_both_ways_were_tried_neither_is_advised(tmp_path: Path, status: int) -> Told:
     with _Ends(status, sends=0) as pacs:
         plan = replace(move_plan(), method=Method.AUTO)
@@ -145,7 +145,7 @@ class _CallsElsewhere(MovingPacs):
         conversation.respond(request, 0xA702, completed=0, failed=3)
 
 
-@fault(89, user_reads="refused a call from 127.0.0.2")
+@fault(79, user_reads="refused a call from 127.0.0.2")
 def test_a_call_that_we_refused_is_not_told_as_one_that_did_not_reach_us(tmp_path: Path) -> Told:
     with _CallsElsewhere() as pacs:
         events = run(move_plan(), pacs.settings(tmp_path, timeout_s=0.3))

@@ -76,7 +76,7 @@ _DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGES)
-@fault(68, user_reads="has been set aside at ")
+@fault(60, user_reads="has been set aside at ")
 def test_a_run_sets_a_damaged_journal_aside_and_checks_the_files(
     tmp_path: Path, damage: str
 ) -> Told:
@@ -94,7 +94,7 @@ def test_a_run_sets_a_damaged_journal_aside_and_checks_the_files(
 
 
 @pytest.mark.parametrize("damage", _DAMAGES)
-@fault(68, user_reads="Move it away and run the retrieval again: it checks the files.")
+@fault(60, user_reads="Move it away and run the retrieval again: it checks the files.")
 def test_verify_says_that_the_journal_is_damaged(tmp_path: Path, damage: str) -> str:
     with RawPacs(instances(40)) as pacs:
         _retrieve(pacs, tmp_path)
@@ -121,7 +121,7 @@ class _Interferes(RawPacs):
         self.finish(conversation, request, completed=len(wanted))
 
 
-@fault(68, user_reads="Run the same command again to have all files of this run on record.")
+@fault(60, user_reads="Run the same command again to have all files of this run on record.")
 def test_a_journal_that_is_damaged_while_it_is_written_costs_no_instance(tmp_path: Path) -> Told:
     pause = threading.Event()
 

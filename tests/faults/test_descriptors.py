@@ -19,7 +19,7 @@ from tests.runs import get_plan, of_kind, run, settings, verdict_of
 _NONE_LEFT = OSError(errno.EMFILE, "Too many open files")
 
 
-@fault(72, user_reads="Raise the limit of open files (ulimit -n).")
+@fault(63, user_reads="Raise the limit of open files (ulimit -n).")
 def test_an_instance_without_a_descriptor_is_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Told:

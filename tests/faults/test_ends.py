@@ -78,7 +78,7 @@ def _order(pacs: MovingPacs, output: Path, report: Path, *, moves: bool) -> list
 
 
 @pytest.mark.parametrize("seed", range(12))
-@fault(86, user_reads='"exit_code": ')
+@fault(76, user_reads='"exit_code": ')
 def test_a_signal_at_a_random_moment_leaves_true_accounts(tmp_path: Path, seed: int) -> str:
     random = Random(seed)
     output, report = tmp_path / "out", tmp_path / "report.json"
@@ -120,7 +120,7 @@ class _Begun(_Unhurried):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@fault(86, user_reads='"verdict": "cancelled"')
+@fault(76, user_reads='"verdict": "cancelled"')
 def test_a_signal_during_the_query_of_a_later_run_counts_what_the_first_one_left(
     tmp_path: Path, number: signal.Signals
 ) -> str:
@@ -144,7 +144,7 @@ def test_a_signal_during_the_query_of_a_later_run_counts_what_the_first_one_left
 
 
 @fault(
-    86, user_reads="nothing more of study 1.2.3 was retrieved; 5 instances of an earlier run are"
+    76, user_reads="nothing more of study 1.2.3 was retrieved; 5 instances of an earlier run are"
 )
 def test_a_later_run_without_its_pacs_counts_what_the_first_one_left(tmp_path: Path) -> str:
     output, report = tmp_path / "out", tmp_path / "report.json"
@@ -184,7 +184,7 @@ def _failing(event: str, what: str, number: int, error: str) -> list[str]:
 @pytest.mark.parametrize(
     ("event", "what", "number"), [("os.link", ".part", 3), ("open", ".part", 5)]
 )
-@fault(87, user_reads="A bug in dicom-retrieve ended")
+@fault(77, user_reads="A bug in dicom-retrieve ended")
 def test_a_fault_of_our_own_code_leaves_true_accounts(
     tmp_path: Path, event: str, what: str, number: int, *, moves: bool
 ) -> str:
@@ -206,7 +206,7 @@ def test_a_fault_of_our_own_code_leaves_true_accounts(
 @pytest.mark.parametrize(
     ("event", "what", "number", "kept"), [("os.link", ".part", 3, 2), ("os.remove", ".part", 3, 12)]
 )
-@fault(88, user_reads='"exit_code": ')
+@fault(78, user_reads='"exit_code": ')
 def test_a_disk_that_fails_at_a_rename_leaves_true_accounts(
     tmp_path: Path, event: str, what: str, number: int, kept: int, *, moves: bool
 ) -> str:

@@ -14,7 +14,7 @@ _IRREGULAR = ["1.2.007.1", "1." + "2" * 80, "STUDY-A_1", "1..2", "1.2."]
 
 
 @pytest.mark.parametrize("study", _IRREGULAR)
-@fault(84, user_reads="asked for as it is")
+@fault(74, user_reads="asked for as it is")
 def test_a_study_whose_uids_break_the_rules_is_retrieved_whole(tmp_path: Path, study: str) -> str:
     holdings = [
         Instance(uid, f"{uid}.01", f"{uid}.01.{n}") for uid in (study, _SOUND) for n in "12"
@@ -34,7 +34,7 @@ def test_a_study_whose_uids_break_the_rules_is_retrieved_whole(tmp_path: Path, s
     return result.stderr
 
 
-@fault(84, user_reads="has a wildcard, and would match more than one")
+@fault(74, user_reads="has a wildcard, and would match more than one")
 def test_a_uid_that_would_match_more_than_one_study_costs_its_line_alone(tmp_path: Path) -> str:
     table = tmp_path / "list.txt"
     table.write_text(f"1.2.*\n{_SOUND}\n", encoding="utf-8")

@@ -57,7 +57,7 @@ def _owned(number: int, **more: bytes) -> _Owned:
         (_UMLAUT, _owned(2, patient=b"M\xd61", charset=_LATIN_1)),
     ],
 )
-@fault(82, user_reads="its data set ")
+@fault(72, user_reads="its data set ")
 def test_an_instance_of_another_than_was_looked_up_is_refused(
     tmp_path: Path, owner: Owner, instance: _Owned
 ) -> Told:

@@ -58,7 +58,7 @@ class _AnswersOneContext(RawPacs):
         conversation.accept(instead={last: odd})
 
 
-@fault(74, user_reads="presentation context")
+@fault(64, user_reads="presentation context")
 @pytest.mark.parametrize(
     ("answer", "noted"),
     [
@@ -104,7 +104,7 @@ class _AcceptsExplicit(RawPacs):
         conversation.accept(instead={each: _answer(each, explicit) for each in proposed})
 
 
-@fault(74, user_reads="with transfer syntax 1.2.840.10008.1.2.1, but")
+@fault(64, user_reads="with transfer syntax 1.2.840.10008.1.2.1, but")
 def test_a_query_context_in_explicit_vr_is_used(tmp_path: Path) -> Told:
     with _AcceptsExplicit() as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))
@@ -123,7 +123,7 @@ class _ProposesNoSyntax(MovingPacs):
         return scu
 
 
-@fault(74, user_reads="proposed presentation context 7 without a syntax; it is rejected alone")
+@fault(64, user_reads="proposed presentation context 7 without a syntax; it is rejected alone")
 def test_our_storage_scp_rejects_one_context_alone(tmp_path: Path) -> Told:
     with _ProposesNoSyntax() as pacs:
         events = run(move_plan(), pacs.settings(tmp_path))
@@ -149,7 +149,7 @@ class _SendsForeignElements(RawPacs):
         super().on_association(_Foreign(conversation.sock))
 
 
-@fault(75, user_reads="command sets with elements of other groups")
+@fault(65, user_reads="command sets with elements of other groups")
 def test_a_private_element_in_a_command_set_is_passed_over(tmp_path: Path) -> Told:
     return _complete(_SendsForeignElements(), tmp_path, "elements of other groups")
 
@@ -167,7 +167,7 @@ class _SendsExplicitCommands(RawPacs):
         conversation.send(wire.message(request.context_id, command))
 
 
-@fault(75, user_reads="command sets with elements in Explicit VR")
+@fault(65, user_reads="command sets with elements in Explicit VR")
 def test_a_command_set_in_explicit_vr_is_read(tmp_path: Path) -> Told:
     return _complete(_SendsExplicitCommands(), tmp_path, "elements in Explicit VR")
 
@@ -197,17 +197,17 @@ class _SendsGarbageMatches(_OddMatches):
             conversation.respond(request, wire.PENDING, b"\xff\xff\x01")
 
 
-@fault(76, user_reads="Pending responses to C-FIND without an identifier")
+@fault(66, user_reads="Pending responses to C-FIND without an identifier")
 def test_a_pending_response_without_an_identifier_is_a_sign_of_life(tmp_path: Path) -> Told:
     return _complete(_OddMatches(), tmp_path, "without an identifier")
 
 
-@fault(76, user_reads="left out")
+@fault(66, user_reads="left out")
 def test_a_match_that_cannot_be_read_costs_nothing_where_the_counts_agree(tmp_path: Path) -> Told:
     return _complete(_SendsGarbageMatches(), tmp_path, "such answers are left out")
 
 
-@fault(76, user_reads="unverified: 1 answer to C-FIND without a UID, or that cannot be read")
+@fault(66, user_reads="unverified: 1 answer to C-FIND without a UID, or that cannot be read")
 def test_without_counts_a_match_that_cannot_be_read_may_be_an_instance(tmp_path: Path) -> Told:
     with _SendsGarbageMatches() as pacs:
         pacs.counts = False
@@ -238,7 +238,7 @@ class _SendsOddIdentifiers(RawPacs):
         conversation.respond(request, wire.SUCCESS)
 
 
-@fault(76, user_reads="complete")
+@fault(66, user_reads="complete")
 @pytest.mark.parametrize("oddity", _ODD_IDENTIFIERS)
 def test_what_can_be_read_of_an_odd_identifier_counts(oddity: str, tmp_path: Path) -> Told:
     with _SendsOddIdentifiers(oddity) as pacs:
@@ -277,7 +277,7 @@ def _trailing(size: int) -> bytes:
     return wire.element(0x7FE0, 0x10, bytes(size))
 
 
-@fault(77, user_reads="The PACS sends")
+@fault(67, user_reads="The PACS sends")
 @pytest.mark.parametrize(
     ("way", "noted"),
     [
@@ -329,13 +329,13 @@ class _AnnouncesInVain(RawPacs):
             raise EOFError
 
 
-@fault(78, user_reads="announces data sets that it does not send")
+@fault(68, user_reads="announces data sets that it does not send")
 @pytest.mark.parametrize("then", ["waits", "hangs up", "releases"])
 def test_a_final_response_counts_without_its_data_set(then: str, tmp_path: Path) -> Told:
     return _complete(_AnnouncesInVain(then), tmp_path, "announces data sets")
 
 
-@fault(78, user_reads="complete")
+@fault(68, user_reads="complete")
 def test_a_final_response_that_does_not_say_if_a_data_set_follows_has_none(tmp_path: Path) -> Told:
     with _AnnouncesInVain("does not say") as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))

@@ -76,7 +76,7 @@ class _SendsAnother(MovingPacs):
         super().finish(conversation, request, completed=0, failed=completed + failed)
 
 
-@fault(89, user_reads="refused here")
+@fault(79, user_reads="refused here")
 def test_what_was_refused_is_not_waited_for_and_not_told_as_a_failure_of_the_pacs(
     tmp_path: Path,
 ) -> Told:

@@ -16,7 +16,7 @@ _RUNS = 6
 _WHO = re.compile(r"--output \S+: process \d+ is retrieving into this folder\. Wait for it to end")
 
 
-@fault(85, user_reads=" is retrieving into this folder. Wait for it to end, or choose another")
+@fault(75, user_reads=" is retrieving into this folder. Wait for it to end, or choose another")
 def test_of_six_runs_each_completes_or_reads_who_has_the_folder(tmp_path: Path) -> str:
     with RawPacs(instances(2)) as pacs:
         for number in range(3):

@@ -68,7 +68,7 @@ _UNSYNC = "UPDATE instances SET synced = 0"
 
 @pytest.mark.parametrize("layout", [FLAT_LAYOUT, _PATIENT_LAYOUT])
 @pytest.mark.parametrize("restarted", [False, True])
-@fault(67, user_reads="complete: ")
+@fault(59, user_reads="complete: ")
 def test_zeros_in_a_file_that_was_not_synced_are_found_by_its_checksum(
     tmp_path: Path, layout: str, *, restarted: bool
 ) -> Told:
@@ -93,7 +93,7 @@ def test_zeros_in_a_file_that_was_not_synced_are_found_by_its_checksum(
 @pytest.mark.parametrize(
     "left", ["another boot", "", "\0" * 20], ids=["boot", "version 1", "zeros"]
 )
-@fault(67, user_reads="files of that run that it had not written to the disk are retrieved again")
+@fault(59, user_reads="files of that run that it had not written to the disk are retrieved again")
 def test_zeros_in_a_file_that_was_not_recorded_are_found_by_retrieving_it_again(
     tmp_path: Path, left: str, layout: str
 ) -> Told:
@@ -290,7 +290,7 @@ def test_what_came_twice_in_one_run_is_no_damage_of_the_first(tmp_path: Path) ->
     assert files_in(tmp_path)[0] == f"{PRIVATE_FOLDER}/conflicts/{second.sop}.dcm.1"
 
 
-@fault(67, user_reads="its content is not what was received")
+@fault(59, user_reads="its content is not what was received")
 def test_verify_finds_zeros_by_the_checksum(tmp_path: Path) -> str:
     with RawPacs(_sizeable(3)) as pacs:
         run(get_plan(), settings(pacs.port, tmp_path))

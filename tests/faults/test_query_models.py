@@ -61,7 +61,7 @@ class _Models(MovingPacs):
         return sum(r.number(0x0100) == _FIND and r.level == "STUDY" for r in self.requests)
 
 
-@fault(80, user_reads="complete")
+@fault(70, user_reads="complete")
 def test_c_get_in_patient_root_gets_the_patient_id_from_study_root(tmp_path: Path) -> Told:
     with _Models() as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))
@@ -71,7 +71,7 @@ def test_c_get_in_patient_root_gets_the_patient_id_from_study_root(tmp_path: Pat
     return events
 
 
-@fault(80, user_reads="complete")
+@fault(70, user_reads="complete")
 def test_c_move_in_patient_root_gets_the_patient_id_from_study_root(tmp_path: Path) -> Told:
     with _Models() as pacs:
         events = run(move_plan(), pacs.settings(tmp_path))
@@ -81,7 +81,7 @@ def test_c_move_in_patient_root_gets_the_patient_id_from_study_root(tmp_path: Pa
     return events
 
 
-@fault(80, user_reads="complete")
+@fault(70, user_reads="complete")
 def test_c_find_in_patient_root_goes_with_c_get_in_study_root(tmp_path: Path) -> Told:
     with _Models() as pacs:
         pacs.offers_not = frozenset({_STUDY_FIND, _PATIENT_GET, _PATIENT_MOVE})
@@ -103,7 +103,7 @@ class _ServesPatientRoot(_Models):
         return super().serves(request) and request.command[2].decode().strip("\0") in served
 
 
-@fault(80, user_reads="complete")
+@fault(70, user_reads="complete")
 @pytest.mark.parametrize("refusal", [_DOES_NOT_MATCH, _MISSING_ATTRIBUTE, 0x0122])
 def test_the_model_that_is_served_is_found_and_remembered(refusal: int, tmp_path: Path) -> Told:
     holdings = instances(2) + instances(2, study="1.2.4", series="1.2.4.1")
@@ -117,7 +117,7 @@ def test_the_model_that_is_served_is_found_and_remembered(refusal: int, tmp_path
     return events
 
 
-@fault(80, user_reads="complete")
+@fault(70, user_reads="complete")
 def test_an_archive_that_wants_the_patient_id_in_study_root_gets_it(tmp_path: Path) -> Told:
     with _Models() as pacs:
         pacs.offers_not = frozenset({_PATIENT_FIND, _PATIENT_GET, _PATIENT_MOVE})
@@ -129,7 +129,7 @@ def test_an_archive_that_wants_the_patient_id_in_study_root_gets_it(tmp_path: Pa
     return events
 
 
-@fault(80, user_reads="which asks by Patient ID, and C-FIND gave none. Have the study given")
+@fault(70, user_reads="which asks by Patient ID, and C-FIND gave none. Have the study given")
 def test_a_patient_id_that_is_not_known_is_named_as_the_cause(tmp_path: Path) -> Told:
     with _Models() as pacs:
         pacs.patient_id = ""
@@ -140,7 +140,7 @@ def test_a_patient_id_that_is_not_known_is_named_as_the_cause(tmp_path: Path) ->
     return events
 
 
-@fault(80, user_reads="does not offer C-GET in the query model study-root. Try --query-model auto.")
+@fault(70, user_reads="does not offer C-GET in the query model study-root. Try --query-model auto.")
 def test_in_the_wrong_model_the_advice_is_the_one_that_helps(tmp_path: Path) -> Told:
     with _Models() as pacs:
         given = replace(settings(pacs.port, tmp_path), query_model=QueryModel.STUDY_ROOT)
@@ -150,7 +150,7 @@ def test_in_the_wrong_model_the_advice_is_the_one_that_helps(tmp_path: Path) -> 
     return events
 
 
-@fault(80, user_reads="status 0xA900")
+@fault(70, user_reads="status 0xA900")
 def test_what_is_refused_in_every_model_is_asked_for_in_each_once_a_run(tmp_path: Path) -> Told:
     with _Models(instances(1) + instances(1, study="1.2.4", series="1.2.4.1")) as pacs:
         pacs.offers_not = frozenset()
@@ -162,7 +162,7 @@ def test_what_is_refused_in_every_model_is_asked_for_in_each_once_a_run(tmp_path
     return events
 
 
-@fault(80, user_reads="complete")
+@fault(70, user_reads="complete")
 def test_an_archive_that_serves_study_root_is_not_asked_for_patients(tmp_path: Path) -> Told:
     with RawPacs() as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))

@@ -13,7 +13,7 @@ _UIDS = ["1.2.9.1", "1.2.9.2", "1.2.9.3"]
 _SHARED = [Instance(study, f"{study}.1", uid) for study in (_FIRST, _SECOND) for uid in _UIDS]
 
 
-@fault(71, user_reads="has the same SOP Instance UIDs: --hierarchical keeps both studies.")
+@fault(62, user_reads="has the same SOP Instance UIDs: --hierarchical keeps both studies.")
 def test_a_flat_folder_has_room_for_one_of_two_studies_with_the_same_uids(tmp_path: Path) -> str:
     with RawPacs(_SHARED) as pacs:
         first = run(get_plan(_FIRST, _SECOND), settings(pacs.port, tmp_path))
@@ -29,7 +29,7 @@ def test_a_flat_folder_has_room_for_one_of_two_studies_with_the_same_uids(tmp_pa
     return reasons[0]
 
 
-@fault(71, user_reads="came with other content than the file of that name; kept in ")
+@fault(62, user_reads="came with other content than the file of that name; kept in ")
 def test_verify_says_where_the_instances_of_the_other_study_are(tmp_path: Path) -> str:
     with RawPacs(_SHARED) as pacs:
         run(get_plan(_FIRST, _SECOND), settings(pacs.port, tmp_path))

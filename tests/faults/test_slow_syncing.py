@@ -48,7 +48,7 @@ def _interrupted(pacs: RawPacs, folder: Path, after: int) -> list[Event]:
     return events
 
 
-@fault(69, user_reads="complete: ")
+@fault(61, user_reads="complete: ")
 def test_what_an_interrupted_run_could_not_sync_is_proven_by_its_checksum(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Told:
@@ -68,7 +68,7 @@ def test_what_an_interrupted_run_could_not_sync_is_proven_by_its_checksum(
     return events
 
 
-@fault(69, user_reads="its content is not what was received")
+@fault(61, user_reads="its content is not what was received")
 def test_verify_reads_what_was_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     with RawPacs(instances(_INSTANCES)) as pacs, monkeypatch.context() as patch:
         _sync_slowly(patch, 0.05)

@@ -13,6 +13,10 @@ def test_every_fault_has_a_test() -> None:
     assert {fault.number for fault in FAULTS} == set(TITLES)
 
 
+def test_the_faults_are_numbered_without_gaps() -> None:
+    assert list(TITLES) == list(range(1, len(TITLES) + 1))
+
+
 def test_the_document_is_what_the_tests_say() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == render()
 

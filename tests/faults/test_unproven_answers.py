@@ -68,7 +68,7 @@ def _find(pacs: RawPacs, *keys: str) -> CommandResult:
 
 @pytest.mark.parametrize("held", [1, 3])
 @pytest.mark.parametrize("flag", _FLAGS)
-@fault(81, user_reads="that was asked for, so it may have ignored it")
+@fault(71, user_reads="that was asked for, so it may have ignored it")
 def test_nothing_is_retrieved_for_a_key_that_no_answer_returns(
     tmp_path: Path, flag: str, held: int
 ) -> str:
@@ -84,7 +84,7 @@ def test_nothing_is_retrieved_for_a_key_that_no_answer_returns(
 
 
 @pytest.mark.parametrize("returned", ["a1", "A10", "0A1", "A", "A*", "A1^^^X"])
-@fault(81, user_reads="has no study with accession number 'A1'; it answered with others")
+@fault(71, user_reads="has no study with accession number 'A1'; it answered with others")
 def test_a_key_that_is_returned_otherwise_is_another(tmp_path: Path, returned: str) -> str:
     with _IgnoresKeys(_holdings()) as pacs:
         pacs.returned = {_ACCESSION: (returned, "X", "X")}
@@ -110,7 +110,7 @@ def test_padding_and_further_numbers_do_not_hide_the_one_that_was_asked_for(
 
 
 @pytest.mark.parametrize("keys", [("--accession", "A1"), ("--patient-id", "P*")])
-@fault(81, user_reads="3 answers left out. Ask for the study by its Study Instance UID")
+@fault(71, user_reads="3 answers left out. Ask for the study by its Study Instance UID")
 def test_find_lists_nothing_for_a_key_that_no_answer_returns(keys: tuple[str, str]) -> str:
     with _IgnoresKeys(_holdings()) as pacs:
         pacs.returned = {}
@@ -129,7 +129,7 @@ def test_find_lists_what_returns_the_key_and_doubts_the_rest() -> None:
     assert "there may be more" in result.stderr
 
 
-@fault(83, user_reads="3 studies")
+@fault(73, user_reads="3 studies")
 def test_one_row_for_all_studies_is_not_all_that_find_lists() -> str:
     with _Folds(_holdings()) as pacs:
         result = _find(pacs, "--all", "--uids")
@@ -150,7 +150,7 @@ def test_one_row_for_all_studies_of_a_modality_is_taken_apart(
     assert result.stdout.split() == listed
 
 
-@fault(83, user_reads="6 series")
+@fault(73, user_reads="6 series")
 def test_one_row_for_all_series_of_a_study_is_not_all_that_find_lists() -> str:
     with _Folds(_holdings()) as pacs:
         result = _find(pacs, "--all", "--level", "series", "--uids")
@@ -160,7 +160,7 @@ def test_one_row_for_all_series_of_a_study_is_not_all_that_find_lists() -> str:
     return result.stderr
 
 
-@fault(83, user_reads="1 line: 3 studies found")
+@fault(73, user_reads="1 line: 3 studies found")
 def test_a_patient_is_looked_up_without_counts(tmp_path: Path) -> str:
     with _Folds(_holdings()) as pacs:
         result = _look_up(pacs, tmp_path, "--patient-list", "T-0001\n")

@@ -108,7 +108,7 @@ def _mixed(sop_class: str, syntax: str) -> list[Instance]:
     return [*instances(3), odd]
 
 
-@fault(79, user_reads="complete")
+@fault(69, user_reads="complete")
 @pytest.mark.parametrize(
     ("sop_class", "syntax", "tells_classes"),
     [
@@ -133,7 +133,7 @@ def test_whatever_the_standard_has_is_asked_for(
     return events
 
 
-@fault(79, user_reads="complete")
+@fault(69, user_reads="complete")
 def test_a_success_that_leaves_something_out_is_followed_up_for_the_listed_classes(
     tmp_path: Path,
 ) -> Told:
@@ -145,7 +145,7 @@ def test_a_success_that_leaves_something_out_is_followed_up_for_the_listed_class
     return events
 
 
-@fault(79, user_reads="partial")
+@fault(69, user_reads="partial")
 def test_what_no_context_brings_is_tried_in_all_of_them_for_one_study_of_a_run(
     tmp_path: Path,
 ) -> Told:
@@ -204,7 +204,7 @@ class _AnswersTheFirst(_RefusesMany):
 _MR, _US = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.6.1"
 
 
-@fault(79, user_reads="complete")
+@fault(69, user_reads="complete")
 @pytest.mark.parametrize("peer", [_RefusesMany, _AbortsAtMany, _HangsUpAtMany, _AnswersTheFirst])
 def test_an_archive_that_takes_few_contexts_gets_few_at_a_time(
     peer: type[_RefusesMany], tmp_path: Path
