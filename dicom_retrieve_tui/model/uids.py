@@ -6,7 +6,7 @@ from collections.abc import Iterable
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
-_UID_LENGTH_SENT_MAX = 1024
+UID_LENGTH_SENT_MAX = 1024
 """Longer than a column of any archive; an identifier could carry more."""
 _WILDCARD = "has a wildcard, and would match more than one"
 _SEVERAL = {
@@ -29,7 +29,7 @@ def uid_fault(text: str) -> str | None:
     for character, fault in _SEVERAL.items():
         if character in text:
             return fault
-    if len(text) > _UID_LENGTH_SENT_MAX:
+    if len(text) > UID_LENGTH_SENT_MAX:
         return f"has {len(text)} characters, more than can be asked for"
     if any(character > "\xff" for character in text):
         return "has characters beyond Latin-1, which a UID cannot carry"

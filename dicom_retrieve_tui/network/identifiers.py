@@ -24,6 +24,7 @@ from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.model.uids import UID_LENGTH_SENT_MAX
 
 _TEXT_CHARACTERS_MAX = 1024
 """More than any of the texts that we ask for may have; what goes beyond is cut."""
@@ -138,8 +139,9 @@ def _clean_uid(value: bytes) -> str:
     """Return a UID as it can be sent again; one that a screen cannot show never passes for another.
 
     Its control characters are replaced and not dropped: `uid_fault` refuses what takes their place.
+    One that is too long to be sent is cut where it is still too long.
     """
-    text = tags.uid_text(value)
+    text = tags.uid_text(value)[: UID_LENGTH_SENT_MAX + 1]
     return text if text.isprintable() else "".join(map(_printable, text))
 
 
