@@ -1,7 +1,13 @@
-from tests.reference import COMMAND, DOCUMENT, render
+"""The reference and the man page are up to date."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.reference import COMMAND, DOCUMENTS
 
 
-def test_the_reference_is_what_the_parsers_say() -> None:
-    written = DOCUMENT.read_text(encoding="utf-8")
-
-    assert written == render(), f"docs/cli.md is of the past: {COMMAND} writes it anew"
+@pytest.mark.parametrize(("document", "render"), DOCUMENTS.items())
+def test_each_document_is_what_the_parsers_offer(document: Path, render: Callable[[], str]) -> None:
+    assert document.read_text(encoding="utf-8") == render(), f"write it again: {COMMAND}"
