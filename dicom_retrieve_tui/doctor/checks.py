@@ -25,7 +25,7 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.network.association import Caller
+from dicom_retrieve_tui.network.association import AssociationParameters
 
 _BLAMED = {
     Check.HOST: ("host",),
@@ -51,7 +51,9 @@ _METHOD_OF = {
 class Examination:
     """One PACS, looked at once."""
 
-    def __init__(self, caller: Caller, plan: Plan, listening: Listening | None) -> None:
+    def __init__(
+        self, parameters: AssociationParameters, plan: Plan, listening: Listening | None
+    ) -> None:
         """Prepare; nothing is sent before the steps are read.
 
         Args:
@@ -59,12 +61,14 @@ class Examination:
             listening: None where there is to be no Storage SCP of our own.
         """
         self._plan = plan
-        self._caller = caller
+        self._parameters = parameters
         self._listening = listening
         # Nothing that is asked for here comes from tape.
-        caller = replace(caller, clocks=replace(caller.clocks, first_s=caller.clocks.stall_s))
-        self._approach = Approach(caller)
-        self._questions = Questions(caller, plan, listening, self._approach)
+        parameters = replace(
+            parameters, clocks=replace(parameters.clocks, first_s=parameters.clocks.stall_s)
+        )
+        self._approach = Approach(parameters)
+        self._questions = Questions(parameters, plan, listening, self._approach)
         self.method = Method.C_MOVE if plan.method is Method.C_MOVE else Method.C_GET
         """Which a retrieval would use, as far as is known by now."""
         self.works: dict[Check, bool] = {}
@@ -74,7 +78,7 @@ class Examination:
     def us(self) -> OurSide:
         """What the PACS has to know of us."""
         return OurSide(
-            calling_ae_title=self._caller.calling_ae_title,
+            calling_ae_title=self._parameters.calling_ae_title,
             address=self._approach.own_address,
             listening_port=self._listening.port if self._listening else None,
         )
@@ -90,7 +94,7 @@ class Examination:
         Raises:
             Cancelled: The user stops.
         """
-        go, ask, plan, tls = self._approach, self._questions, self._plan, self._caller.tls
+        go, ask, plan, tls = self._approach, self._questions, self._plan, self._parameters.tls
         reached = (
             (yield from self._look(Check.HOST, go.name))
             and (yield from self._look(Check.CONNECTION, go.connection))

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError, ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
-from dicom_retrieve_tui.network.association import Association, Caller, open_tls
+from dicom_retrieve_tui.network.association import Association, AssociationParameters, open_tls
 from dicom_retrieve_tui.network.c_find import c_echo
 from dicom_retrieve_tui.network.connection import connect
 from dicom_retrieve_tui.network.dns import address_towards, resolve
@@ -31,8 +31,8 @@ class Approach:
     Each raises `PeerError` or `ConfigError` where it leads nowhere, and `Cancelled`.
     """
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self, parameters: AssociationParameters) -> None:
+        self._parameters = parameters
         self.own_address = ""
         """Ours towards the PACS; empty while nobody can tell."""
         self.offered: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class Approach:
 
     def name(self) -> Step:
         """What the host's name stands for."""
-        endpoint = self._caller.peer.endpoint
+        endpoint = self._parameters.peer.endpoint
         found = resolve(endpoint, self._patience(f"the address of {endpoint.host}"))
         hosts = list(dict.fromkeys(str(address[0]) for _, address in found))
         self.own_address = self._own_address(Endpoint(host=hosts[0], port=endpoint.port))
@@ -50,7 +50,7 @@ class Approach:
 
     def connection(self) -> Step:
         """Whether somebody listens."""
-        endpoint = self._caller.peer.endpoint
+        endpoint = self._parameters.peer.endpoint
         started_s = monotonic()
         with connect(endpoint, self._patience(f"a TCP connection to {endpoint}")) as sock:
             elapsed_s = monotonic() - started_s
@@ -60,9 +60,9 @@ class Approach:
     def tls(self, client: "TlsClient") -> Step:
         """Whether TLS comes about on it, and with whom."""
         started_s = monotonic()
-        with closing(open_tls(self._caller, client)) as secured:
+        with closing(open_tls(self._parameters, client)) as secured:
             elapsed_s = monotonic() - started_s
-            secured.hear_verdict(self._patience(f"the verdict of {self._caller.peer}"))
+            secured.hear_verdict(self._patience(f"the verdict of {self._parameters.peer}"))
             agreement = secured.agreement()
         how = f"{agreement} within {_ms(elapsed_s)}"
         if agreement.certificate is None:
@@ -84,22 +84,22 @@ class Approach:
     def association(self) -> Step:
         """Whether the PACS accepts our AE title, and us its own."""
         with Association.request(
-            self._caller, query_retrieve(self._caller.query_model)
+            self._parameters, query_retrieve(self._parameters.query_model)
         ) as association:
             self.offered = frozenset(cx.abstract_syntax for cx in association.contexts.values())
             acceptance = association.acceptance
         limit_bytes = acceptance.peer_max_pdu_bytes
         limit = f"PDUs up to {limit_bytes:,} bytes" if limit_bytes else "PDUs of any length"
         software = f"{acceptance.implementation}, " if acceptance.implementation else ""
-        calling = self._caller.calling_ae_title
+        calling = self._parameters.calling_ae_title
         return Step.ok(
-            Check.ASSOCIATION, f"{self._caller.peer} accepts {calling} ({software}{limit})."
+            Check.ASSOCIATION, f"{self._parameters.peer} accepts {calling} ({software}{limit})."
         )
 
     def echo(self) -> Step:
         """Whether it answers at all; a retrieval does without."""
         try:
-            with Association.request(self._caller, _ECHO) as association:
+            with Association.request(self._parameters, _ECHO) as association:
                 round_trip_s = c_echo(association)
         except (ContextNotAccepted, OperationFailed) as error:
             return Step(
@@ -118,7 +118,7 @@ class Approach:
             return ""
 
     def _patience(self, waiting_for: str) -> Limit:
-        return within(self._caller.clocks.connect_s, waiting_for, self._caller.cancel)
+        return within(self._parameters.clocks.connect_s, waiting_for, self._parameters.cancel)
 
 
 def _ms(seconds: float) -> str:

@@ -43,7 +43,7 @@ from dicom_retrieve_tui.model.status import (
     try_c_move,
 )
 from dicom_retrieve_tui.network.access_control import Reception
-from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.c_retrieve import c_get, c_move
 from dicom_retrieve_tui.network.c_store import SOP_CLASS_NOT_SUPPORTED, Incoming
@@ -76,9 +76,13 @@ class Questions:
     """
 
     def __init__(
-        self, caller: Caller, plan: Plan, listening: Listening | None, approach: Approach
+        self,
+        parameters: AssociationParameters,
+        plan: Plan,
+        listening: Listening | None,
+        approach: Approach,
     ) -> None:
-        self._caller = caller
+        self._parameters = parameters
         self._plan = plan
         self._listening = listening
         self._approach = approach
@@ -223,15 +227,15 @@ class Questions:
         )
 
     def _associated(self, proposals: tuple[Proposal, ...] = ()) -> Association:
-        services = query_retrieve(self._caller.query_model)
-        return Association.request(self._caller, services + proposals)
+        services = query_retrieve(self._parameters.query_model)
+        return Association.request(self._parameters, services + proposals)
 
     def _order(self) -> Order:
         now_s = monotonic()
         return Order(
             request=RetrieveRequest(level=Level.STUDY, study_instance_uid=self._nobodys_study),
             patient_id=_NOBODY,
-            cancel=self._caller.cancel,
+            cancel=self._parameters.cancel,
             activity=Activity(last_byte_s=now_s, last_instance_s=now_s),
             on_response=lambda _response: None,
         )
@@ -270,10 +274,10 @@ class Questions:
 
     @property
     def _try_c_move(self) -> str:
-        return try_c_move(self._caller.calling_ae_title, self._plan.move_destination)
+        return try_c_move(self._parameters.calling_ae_title, self._plan.move_destination)
 
     def _aborted(self, error: AssociationAborted, verb: str, otherwise: str) -> AssociationAborted:
-        calling = self._caller.calling_ae_title
+        calling = self._parameters.calling_ae_title
         return type(error)(
             error.found,
             next_step=f"Some abort where they do not allow {verb}: ask the PACS administrator to "

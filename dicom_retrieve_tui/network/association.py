@@ -53,8 +53,8 @@ ASSOCIATE_BYTES_MAX = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who calls whom, and how patiently: what every association of a run shares."""
+class AssociationParameters:
+    """What every association of a run shares: peer, AE titles, timeouts, security."""
 
     peer: PeerAE
     calling_ae_title: str
@@ -78,15 +78,19 @@ class Association:
     """
 
     def __init__(
-        self, caller: Caller, connection: Connection, acceptance: Acceptance, proposed: int
+        self,
+        parameters: AssociationParameters,
+        connection: Connection,
+        acceptance: Acceptance,
+        proposed: int,
     ) -> None:
-        self.caller = caller
-        self.cancel = caller.cancel
+        self.parameters = parameters
+        self.cancel = parameters.cancel
         """Ends the request at hand; whoever makes one may set its own."""
-        self.peer = str(caller.peer)
+        self.peer = str(parameters.peer)
         self.connection = connection
         self.stream = MessageStream(
-            connection, acceptance.peer_max_pdu_bytes, caller.max_pdu_bytes, caller.oddities
+            connection, acceptance.peer_max_pdu_bytes, parameters.max_pdu_bytes, parameters.oddities
         )
         self.contexts = {context.context_id: context for context in acceptance.contexts}
         self.proposed_count = proposed
@@ -95,7 +99,7 @@ class Association:
         self._message_id = 0
 
     @classmethod
-    def request(cls, caller: Caller, proposals: tuple[Proposal, ...]) -> Self:
+    def request(cls, parameters: AssociationParameters, proposals: tuple[Proposal, ...]) -> Self:
         """Connect and negotiate.
 
         Raises:
@@ -104,9 +108,9 @@ class Association:
             AssociationAborted, ProtocolError: It ends otherwise.
             PeerTimeout, Cancelled: It takes too long, or the user stops.
         """
-        peer, clocks, cancel = caller.peer, caller.clocks, caller.cancel
-        tls = caller.tls
-        transport = _open_tcp(caller) if tls is None else open_tls(caller, tls)
+        peer, clocks, cancel = parameters.peer, parameters.clocks, parameters.cancel
+        tls = parameters.tls
+        transport = _open_tcp(parameters) if tls is None else open_tls(parameters, tls)
         connection = Connection(transport, str(peer))
         try:
             connection.guard = within(
@@ -117,26 +121,26 @@ class Association:
             )
             connection.send(
                 encode_request(
-                    caller.calling_ae_title,
+                    parameters.calling_ae_title,
                     peer.ae_title,
                     proposals,
-                    caller.user,
-                    caller.max_pdu_bytes,
+                    parameters.user,
+                    parameters.max_pdu_bytes,
                 )
             )
-            acceptance = decode_acceptance(_receive_answer(connection, caller), proposals)
+            acceptance = decode_acceptance(_receive_answer(connection, parameters), proposals)
         except BaseException as error:
             _abandon(connection, politely=not isinstance(error, PeerReleased))
             raise
         for oddity in acceptance.oddities:
-            caller.oddities.note(oddity)
-        if caller.user is not None and not acceptance.confirms_user:
+            parameters.oddities.note(oddity)
+        if parameters.user is not None and not acceptance.confirms_user:
             _LOG.info("%s does not say that it has taken note of the user", peer)
         _LOG.debug(
             "association with %s: %d of %d contexts accepted, maximum PDU %d bytes",
             peer, len(acceptance.contexts), len(proposals), acceptance.peer_max_pdu_bytes,
         )  # fmt: skip
-        return cls(caller, connection, acceptance, len(proposals))
+        return cls(parameters, connection, acceptance, len(proposals))
 
     @property
     def offers_storage(self) -> bool:
@@ -158,7 +162,7 @@ class Association:
         for abstract_syntax in abstract_syntaxes:
             if context := self.context_for(abstract_syntax):
                 return context
-        model = self.caller.query_model
+        model = self.parameters.query_model
         if model is QueryModel.AUTO or len(abstract_syntaxes) == 1:
             raise ContextNotAccepted(f"{self.peer} does not offer {service}.")
         raise ContextNotAccepted(
@@ -188,7 +192,7 @@ class Association:
         if self.cancel.insisted:
             self.abort()
             return
-        clocks = self.caller.clocks
+        clocks = self.parameters.clocks
         limit_s = clocks.cancel_grace_s if self.cancel.requested else clocks.release_s
         waiting_for = f"{self.peer} to answer our A-RELEASE-RQ"
         self.connection.guard = within(limit_s, waiting_for, CancelToken())
@@ -223,19 +227,19 @@ class Association:
             self.abort()
 
 
-def open_tls(caller: Caller, tls: "TlsClient") -> "TlsSocket":
+def open_tls(parameters: AssociationParameters, tls: "TlsClient") -> "TlsSocket":
     """A TCP connection with TLS on it, both under the connect clock.
 
     Raises:
         PeerUnreachable: There is no TCP connection to be had, or no TLS on it.
         PeerTimeout, Cancelled: It takes too long, or the user stops.
     """
-    peer, began_s = caller.peer, monotonic()
-    sock = _open_tcp(caller)
+    peer, began_s = parameters.peer, monotonic()
+    sock = _open_tcp(parameters)
     shaking_hands = within(
-        caller.clocks.connect_s,
+        parameters.clocks.connect_s,
         f"the TLS handshake with {peer}",
-        caller.cancel,
+        parameters.cancel,
         ask="Does this port speak TLS?",
         since_s=began_s,
     )
@@ -244,14 +248,14 @@ def open_tls(caller: Caller, tls: "TlsClient") -> "TlsSocket":
     return secured
 
 
-def _open_tcp(caller: Caller) -> socket.socket:
+def _open_tcp(parameters: AssociationParameters) -> socket.socket:
     connecting = within(
-        caller.clocks.connect_s,
-        f"a TCP connection to {caller.peer.endpoint}",
-        caller.cancel,
+        parameters.clocks.connect_s,
+        f"a TCP connection to {parameters.peer.endpoint}",
+        parameters.cancel,
         ask="Is the address right, and does a firewall drop what we send?",
     )
-    return connect(caller.peer.endpoint, connecting)
+    return connect(parameters.peer.endpoint, connecting)
 
 
 def _abandon(connection: Connection, *, politely: bool) -> None:
@@ -262,26 +266,26 @@ def _abandon(connection: Connection, *, politely: bool) -> None:
     connection.close()
 
 
-def _receive_answer(connection: Connection, caller: Caller) -> bytes:
+def _receive_answer(connection: Connection, parameters: AssociationParameters) -> bytes:
     """Wait for the A-ASSOCIATE-AC; everything else becomes an error."""
     try:
         kind, pdu = receive_associate_pdu(connection)
     except AssociationAborted as error:
-        tls = "do not accept our certificate" if caller.tls else "want TLS (--tls)"
+        tls = "do not accept our certificate" if parameters.tls else "want TLS (--tls)"
         raise AssociationAborted(
             f"{error.found.removesuffix('.')}, instead of an answer to our A-ASSOCIATE-RQ.",
             next_step=f"Some do so if they do not know our AE title or address, or {tls}.",
         ) from error
     if kind == associate_pdus.A_ASSOCIATE_AC:
         return pdu
-    peer = str(caller.peer)
+    peer = str(parameters.peer)
     if kind == associate_pdus.A_ASSOCIATE_RJ:
         raise decode_rejection(
             pdu,
             peer=peer,
-            called=caller.peer.ae_title,
-            calling=caller.calling_ae_title,
-            user=caller.user,
+            called=parameters.peer.ae_title,
+            calling=parameters.calling_ae_title,
+            user=parameters.user,
         )
     if kind == messages.A_ABORT:
         source, reason = pdu[8:10].ljust(2, b"\0")

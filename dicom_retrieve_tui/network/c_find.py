@@ -92,7 +92,7 @@ def c_find(
         if answer.status not in _PENDING:
             break
         if not answer.identifier:
-            association.caller.oddities.note(
+            association.parameters.oddities.note(
                 "The PACS sends Pending responses to C-FIND without an identifier."
             )
             continue
@@ -158,7 +158,7 @@ def _ask(
     activity.last_byte_s = activity.last_instance_s = monotonic()
     association.guard_with(
         AnswerGuard(
-            association.caller.clocks,
+            association.parameters.clocks,
             association.cancel,
             activity,
             waiting_for=f"the answer of {association.peer}",

@@ -155,7 +155,7 @@ class _Conversation:
     def _guard(self, request_field: int) -> AnswerGuard:
         association, order = self._association, self._order
         return AnswerGuard(
-            association.caller.clocks,
+            association.parameters.clocks,
             association.cancel,
             order.activity,
             waiting_for=f"the answer of {association.peer}",
@@ -195,7 +195,7 @@ class _Conversation:
             raise ProtocolError(f"{self._association.peer} sent a response without a status.")
         failed = identifiers.failed_sop_instance_uids(identifier)
         if identifier and not failed and status not in _PENDING:
-            self._association.caller.oddities.note(
+            self._association.parameters.oddities.note(
                 "The PACS sends a list of failed instances that cannot be read."
             )
         return FinalResponse(

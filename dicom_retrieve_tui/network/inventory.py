@@ -210,7 +210,7 @@ class _Survey:
 
     def _doubt_of_nobody(self) -> str:
         """Why a study without a Patient ID cannot be listed, and what helps."""
-        ordered = self._association.caller.query_model is QueryModel.PATIENT_ROOT
+        ordered = self._association.parameters.query_model is QueryModel.PATIENT_ROOT
         next_step = (
             "Try --query-model auto."
             if ordered
@@ -382,7 +382,7 @@ class _Survey:
     def _count_nameless(self, level: Level, match: Mapping[int, str]) -> None:
         """Count an answer that names nothing, unless all that it says is that there is nothing."""
         self._nameless[level] += not match or any(match.values())
-        self._association.caller.oddities.note(
+        self._association.parameters.oddities.note(
             f"The PACS answers C-FIND at the {level} level without a UID, or in a way that cannot "
             "be read; such answers are left out."
         )

@@ -33,7 +33,7 @@ from dicom_retrieve_tui.model.sop_classes import (
     guessed_contexts,
     known_contexts,
 )
-from dicom_retrieve_tui.network.association import Association, Caller
+from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_retrieve import NOTHING_HERE, c_get, c_move
 from dicom_retrieve_tui.network.c_store import InstanceReceiver
 from dicom_retrieve_tui.network.inventory import take_inventory
@@ -87,13 +87,13 @@ class PacsPeer:
 
     def __init__(
         self,
-        caller: Caller,
+        parameters: AssociationParameters,
         worker: int,
         emit: Callable[[Event], None],
         series_filter: SeriesFilter = NO_FILTER,
     ) -> None:
         self._series_filter = series_filter
-        self._caller = caller
+        self._parameters = parameters
         self._worker = worker
         self._emit = emit
         self._association: Association | None = None
@@ -275,12 +275,12 @@ class PacsPeer:
             raise
 
     def _open(self, needed: Negotiation, cancel: CancelToken) -> Association:
-        services = query_retrieve(self._caller.query_model)
-        caller = replace(self._caller, cancel=cancel)
+        services = query_retrieve(self._parameters.query_model)
+        parameters = replace(self._parameters, cancel=cancel)
         while True:
             proposals = services + needed.proposals
             try:
-                association = Association.request(caller, proposals)
+                association = Association.request(parameters, proposals)
                 break
             except (AssociationAborted, AssociationRejected) as refusal:
                 if not self._are_too_many(needed, refusal):

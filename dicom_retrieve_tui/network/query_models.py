@@ -90,7 +90,7 @@ class QueryModels:
         served = self._served.get(service)
         if served is not None and association.context_for(served.abstract_syntax):
             return [served]
-        if association.caller.query_model is not QueryModel.AUTO:
+        if association.parameters.query_model is not QueryModel.AUTO:
             return [_first_way(preferred)]
         ways = [_first_way(preferred), *(_Way(uid, with_patient_id=True) for uid in classes)]
         return list(dict.fromkeys(ways))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.network.association import Caller
+from dicom_retrieve_tui.network.association import AssociationParameters
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.timeouts import Clocks
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsClient
 
 
-def caller_for(
+def association_parameters(
     settings: Settings, clocks: Clocks, cancel: CancelToken, oddities: Oddities | None = None
-) -> Caller:
+) -> AssociationParameters:
     """Whom to call, as whom, and how it is protected.
 
     Args:
         oddities: Where to note what the PACS does in an odd way; None only logs it.
     """
-    return Caller(
+    return AssociationParameters(
         peer=settings.peer,
         calling_ae_title=settings.calling_ae_title,
         clocks=clocks,

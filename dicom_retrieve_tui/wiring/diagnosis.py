@@ -25,7 +25,7 @@ from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.timeouts import Clocks
-from dicom_retrieve_tui.wiring.calling import caller_for
+from dicom_retrieve_tui.wiring.calling import association_parameters
 from dicom_retrieve_tui.wiring.listening import listen, our_address
 from dicom_retrieve_tui.wiring.retrieval import retrieve
 
@@ -42,7 +42,7 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     if settings.listen is not None:
         bind = partial(listen, clocks, settings, plan, cancel)
         listening = Listening(settings.listen[1], bind)
-    examination = Examination(caller_for(settings, clocks, cancel), plan, listening)
+    examination = Examination(association_parameters(settings, clocks, cancel), plan, listening)
     steps: list[Step] = []
     try:
         for finding in chain(examination.steps(), _trials(plan, settings, examination, cancel)):

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.query_retrieve_classes import FIND, VERIFICATION, in_model
 from dicom_retrieve_tui.network.study_search import find as search_peer
 from dicom_retrieve_tui.network.timeouts import Clocks
-from dicom_retrieve_tui.wiring.calling import caller_for
+from dicom_retrieve_tui.wiring.calling import association_parameters
 
 
 def echo(settings: Settings) -> float:
@@ -24,9 +24,9 @@ def echo(settings: Settings) -> float:
         PeerError: It is not, or does not.
     """
     clocks = Clocks.from_timeout(settings.timeout_s)
-    caller = caller_for(settings, clocks, CancelToken())
+    parameters = association_parameters(settings, clocks, CancelToken())
     proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
-    with Association.request(caller, (proposal,)) as association:
+    with Association.request(parameters, (proposal,)) as association:
         return c_echo(association)
 
 
@@ -75,8 +75,8 @@ def find_each(
 
 def _finding(settings: Settings, cancel: CancelToken) -> Association:
     """An association for C-FIND."""
-    caller = caller_for(settings, Clocks.from_timeout(settings.timeout_s), cancel)
+    parameters = association_parameters(settings, Clocks.from_timeout(settings.timeout_s), cancel)
     proposals = tuple(
         Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(FIND, settings.query_model)
     )
-    return Association.request(caller, proposals)
+    return Association.request(parameters, proposals)

@@ -21,7 +21,7 @@ from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.network.timeouts import Clocks
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.store import InstanceStore
-from dicom_retrieve_tui.wiring.calling import caller_for
+from dicom_retrieve_tui.wiring.calling import association_parameters
 from dicom_retrieve_tui.wiring.listening import listen, our_address
 
 _BACKOFF = Backoff()
@@ -123,11 +123,11 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
 def _run(
     plan: Plan, settings: Settings, clocks: Clocks, outbox: deque[Event], cancel: CancelToken
 ) -> Run:
-    caller = caller_for(settings, clocks, cancel, _oddities(outbox.append))
+    parameters = association_parameters(settings, clocks, cancel, _oddities(outbox.append))
     return Run(
         plan=plan,
         peer_name=str(settings.peer),
-        open_peer=lambda worker: PacsPeer(caller, worker, outbox.append, plan.series_filter),
+        open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, plan.series_filter),
         outbox=outbox,
         cancel=cancel,
     )

@@ -11,7 +11,7 @@ from dicom_retrieve_tui.model.sop_classes import (
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
 )
-from dicom_retrieve_tui.network.association import Caller
+from dicom_retrieve_tui.network.association import AssociationParameters
 from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.network.timeouts import Clocks
 
@@ -21,13 +21,13 @@ _CONTEXTS_BESIDE_SERVICES = 122
 
 def _peer() -> PacsPeer:
     ae = PeerAE(ae_title="RAW", endpoint=Endpoint(host="127.0.0.1", port=104))
-    caller = Caller(
+    parameters = AssociationParameters(
         peer=ae,
         calling_ae_title="US",
         clocks=Clocks.from_timeout(1),
         cancel=CancelToken(),
     )
-    return PacsPeer(caller, 1, lambda _event: None)
+    return PacsPeer(parameters, 1, lambda _event: None)
 
 
 def _inventory(sop_class: str | None) -> Inventory:
