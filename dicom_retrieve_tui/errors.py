@@ -102,7 +102,7 @@ class ContextNotAccepted(PeerError):
 
 
 class PeerTimeout(PeerError):
-    """One of the clocks ran out."""
+    """A wait ended at one of its timeouts."""
 
     retryable = True
 

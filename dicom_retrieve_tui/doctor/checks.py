@@ -65,7 +65,7 @@ class Examination:
         self._listening = listening
         # Nothing that is asked for here comes from tape.
         parameters = replace(
-            parameters, clocks=replace(parameters.clocks, first_s=parameters.clocks.stall_s)
+            parameters, timeouts=replace(parameters.timeouts, first_s=parameters.timeouts.stall_s)
         )
         self._approach = Approach(parameters)
         self._questions = Questions(parameters, plan, listening, self._approach)

@@ -118,7 +118,7 @@ class Approach:
             return ""
 
     def _patience(self, waiting_for: str) -> Limit:
-        return within(self._parameters.clocks.connect_s, waiting_for, self._parameters.cancel)
+        return within(self._parameters.timeouts.connect_s, waiting_for, self._parameters.cancel)
 
 
 def _ms(seconds: float) -> str:

@@ -38,7 +38,7 @@ from dicom_retrieve_tui.network.negotiation import (
 )
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.query_retrieve_classes import SERVICES
-from dicom_retrieve_tui.network.timeouts import Clocks, Guard, within
+from dicom_retrieve_tui.network.timeouts import Guard, Timeouts, within
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsClient
@@ -58,7 +58,7 @@ class AssociationParameters:
 
     peer: PeerAE
     calling_ae_title: str
-    clocks: Clocks
+    timeouts: Timeouts
     cancel: CancelToken
     tls: "TlsClient | None" = None
     """None: unencrypted."""
@@ -108,13 +108,13 @@ class Association:
             AssociationAborted, ProtocolError: It ends otherwise.
             PeerTimeout, Cancelled: It takes too long, or the user stops.
         """
-        peer, clocks, cancel = parameters.peer, parameters.clocks, parameters.cancel
+        peer, timeouts, cancel = parameters.peer, parameters.timeouts, parameters.cancel
         tls = parameters.tls
         transport = _open_tcp(parameters) if tls is None else open_tls(parameters, tls)
         connection = Connection(transport, str(peer))
         try:
             connection.guard = within(
-                clocks.acse_s,
+                timeouts.acse_s,
                 f"the answer of {peer} to our A-ASSOCIATE-RQ",
                 cancel,
                 ask="Is it a DICOM port?",
@@ -192,8 +192,8 @@ class Association:
         if self.cancel.insisted:
             self.abort()
             return
-        clocks = self.parameters.clocks
-        limit_s = clocks.cancel_grace_s if self.cancel.requested else clocks.release_s
+        timeouts = self.parameters.timeouts
+        limit_s = timeouts.cancel_grace_s if self.cancel.requested else timeouts.release_s
         waiting_for = f"{self.peer} to answer our A-RELEASE-RQ"
         self.connection.guard = within(limit_s, waiting_for, CancelToken())
         try:
@@ -237,7 +237,7 @@ def open_tls(parameters: AssociationParameters, tls: "TlsClient") -> "TlsSocket"
     peer, began_s = parameters.peer, monotonic()
     sock = _open_tcp(parameters)
     shaking_hands = within(
-        parameters.clocks.connect_s,
+        parameters.timeouts.connect_s,
         f"the TLS handshake with {peer}",
         parameters.cancel,
         ask="Does this port speak TLS?",
@@ -250,7 +250,7 @@ def open_tls(parameters: AssociationParameters, tls: "TlsClient") -> "TlsSocket"
 
 def _open_tcp(parameters: AssociationParameters) -> socket.socket:
     connecting = within(
-        parameters.clocks.connect_s,
+        parameters.timeouts.connect_s,
         f"a TCP connection to {parameters.peer.endpoint}",
         parameters.cancel,
         ask="Is the address right, and does a firewall drop what we send?",

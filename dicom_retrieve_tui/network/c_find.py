@@ -158,7 +158,7 @@ def _ask(
     activity.last_byte_s = activity.last_instance_s = monotonic()
     association.guard_with(
         AnswerGuard(
-            association.parameters.clocks,
+            association.parameters.timeouts,
             association.cancel,
             activity,
             waiting_for=f"the answer of {association.peer}",

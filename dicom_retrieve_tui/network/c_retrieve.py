@@ -155,7 +155,7 @@ class _Conversation:
     def _guard(self, request_field: int) -> AnswerGuard:
         association, order = self._association, self._order
         return AnswerGuard(
-            association.parameters.clocks,
+            association.parameters.timeouts,
             association.cancel,
             order.activity,
             waiting_for=f"the answer of {association.peer}",

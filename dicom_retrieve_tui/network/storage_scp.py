@@ -21,7 +21,7 @@ from dicom_retrieve_tui.network.connection_limits import Visitor, Visitors
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.refused_calls import Refusals
 from dicom_retrieve_tui.network.storage_service import StorageService
-from dicom_retrieve_tui.network.timeouts import TICK_S, Clocks
+from dicom_retrieve_tui.network.timeouts import TICK_S, Timeouts
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsServer
@@ -40,7 +40,7 @@ class StorageScp:
     def __init__(
         self,
         receiver: Reception,
-        clocks: Clocks,
+        timeouts: Timeouts,
         callers: Callers,
         *,
         ae_title: str,
@@ -69,7 +69,7 @@ class StorageScp:
         self._stop = CancelToken()
         self._service = StorageService(
             receiver,
-            clocks,
+            timeouts,
             Admission(receiver, callers, self._visitors, ae_title),
             tls=tls,
             max_pdu_bytes=max_pdu_bytes,

@@ -32,7 +32,7 @@ from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.refused_calls import Refusals
-from dicom_retrieve_tui.network.timeouts import TICK_S, Clocks, Guard, within
+from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Timeouts, within
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsServer
@@ -48,7 +48,7 @@ class StorageService:
     def __init__(
         self,
         receiver: Reception,
-        clocks: Clocks,
+        timeouts: Timeouts,
         admission: Admission,
         *,
         tls: "TlsServer | None",
@@ -68,7 +68,7 @@ class StorageService:
             stop: Ends all that is under way.
         """
         self._receiver = receiver
-        self._clocks = clocks
+        self._timeouts = timeouts
         self._tls = tls
         self._max_pdu_bytes = max_pdu_bytes
         self._admission = admission
@@ -109,7 +109,7 @@ class StorageService:
         self, connection: Connection, visitor: Visitor, ours: str
     ) -> tuple[MessageStream, AssociateRequest]:
         """Receive and accept an A-ASSOCIATE-RQ."""
-        limit_s = min(_ASSOCIATE_S_MAX, self._clocks.acse_s)
+        limit_s = min(_ASSOCIATE_S_MAX, self._timeouts.acse_s)
         patience = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
 
         def guard(now_s: float) -> None:
@@ -155,7 +155,7 @@ class StorageService:
             if self._stop.requested:
                 raise Cancelled
             silent_s = now_s - connection.last_byte_s
-            if silent_s > self._clocks.first_s:
+            if silent_s > self._timeouts.first_s:
                 waiting_for = f"the next instance from {connection.peer}"
                 raise PeerTimeout(
                     f"Waited {silent_s:.0f} s for {waiting_for}.",

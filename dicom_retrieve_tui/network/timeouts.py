@@ -22,7 +22,7 @@ _IF_SLOW = "If the PACS is only slow, raise --timeout."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
+class Timeouts:
     """The limits of every wait, in seconds."""
 
     connect_s: float
@@ -43,7 +43,7 @@ class Clocks:
     """Last byte until we no longer expect stores that come after the final C-MOVE response."""
 
     @classmethod
-    def from_timeout(cls, timeout_s: float) -> "Clocks":
+    def from_timeout(cls, timeout_s: float) -> "Timeouts":
         """All limits from the one that users set."""
         return cls(
             connect_s=timeout_s,
@@ -98,7 +98,7 @@ class Limit:
 
 
 class AnswerGuard:
-    """Guards a request and its answers: first, stall and no-progress clocks, and the user's wish.
+    """Guards a request and its answers: first, stall and no-progress timeouts, and the user's wish.
 
     Any byte on any association of the retrieval restarts the stall clock, so a slow transfer that
     flows never times out. Only a new instance restarts the no-progress clock, which rests while an
@@ -107,7 +107,7 @@ class AnswerGuard:
 
     def __init__(
         self,
-        clocks: Clocks,
+        timeouts: Timeouts,
         cancel: CancelToken,
         activity: Activity,
         *,
@@ -115,7 +115,7 @@ class AnswerGuard:
         on_cancel: Callable[[], None] | None = None,
         heard_s: Callable[[], float] | None = None,
     ) -> None:
-        """Start the clocks.
+        """Start the timeouts.
 
         Args:
             waiting_for: Names the answers in messages, "C-GET responses from PACS".
@@ -124,7 +124,7 @@ class AnswerGuard:
             heard_s: When an answer to this very request was last heard, where other requests for
                 the same study may be under way: their bytes do not answer this one.
         """
-        self._clocks = clocks
+        self._timeouts = timeouts
         self._cancel = cancel
         self._activity = activity
         self._waiting_for = waiting_for
@@ -137,13 +137,13 @@ class AnswerGuard:
         """Raise `Cancelled` or `PeerTimeout` if there is nothing more to wait for."""
         if self._cancel.requested:
             self._stop(now_s)
-        activity, clocks = self._activity, self._clocks
+        activity, timeouts = self._activity, self._timeouts
         answered = self._heard_s() > self._started_s
         silent_s = now_s - max(activity.last_byte_s, self._started_s)
-        if silent_s > (clocks.stall_s if answered else clocks.first_s):
+        if silent_s > (timeouts.stall_s if answered else timeouts.first_s):
             what = "the next byte of" if answered else "the first byte of"
             raise _timeout(f"{what} {self._waiting_for}", silent_s, "nothing came.")
-        if (barren_s := activity.barren_s(now_s)) > clocks.no_progress_s:
+        if (barren_s := activity.barren_s(now_s)) > timeouts.no_progress_s:
             what = f"a new instance in {self._waiting_for}"
             raise _timeout(what, barren_s, "it answers, but sends none.")
 
@@ -153,7 +153,7 @@ class AnswerGuard:
         if self._cancelled_s is None:
             self._cancelled_s = now_s
             self._on_cancel()
-        if now_s - self._cancelled_s > self._clocks.cancel_grace_s:
+        if now_s - self._cancelled_s > self._timeouts.cancel_grace_s:
             raise Cancelled
 
 

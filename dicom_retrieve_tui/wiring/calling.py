@@ -6,14 +6,14 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.association import AssociationParameters
 from dicom_retrieve_tui.network.oddities import Oddities
-from dicom_retrieve_tui.network.timeouts import Clocks
+from dicom_retrieve_tui.network.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsClient
 
 
 def association_parameters(
-    settings: Settings, clocks: Clocks, cancel: CancelToken, oddities: Oddities | None = None
+    settings: Settings, timeouts: Timeouts, cancel: CancelToken, oddities: Oddities | None = None
 ) -> AssociationParameters:
     """Whom to call, as whom, and how it is protected.
 
@@ -23,7 +23,7 @@ def association_parameters(
     return AssociationParameters(
         peer=settings.peer,
         calling_ae_title=settings.calling_ae_title,
-        clocks=clocks,
+        timeouts=timeouts,
         cancel=cancel,
         tls=tls_client(settings),
         user=settings.user,

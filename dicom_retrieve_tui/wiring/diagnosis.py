@@ -24,7 +24,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.network.timeouts import Clocks
+from dicom_retrieve_tui.network.timeouts import Timeouts
 from dicom_retrieve_tui.wiring.calling import association_parameters
 from dicom_retrieve_tui.wiring.listening import listen, our_address
 from dicom_retrieve_tui.wiring.retrieval import retrieve
@@ -37,12 +37,12 @@ def diagnose(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[F
     offers: by C-MOVE to our own Storage SCP only. It goes into a folder that is removed; the output
     folder is not touched. The last finding is the conclusion, unless the user stops.
     """
-    clocks = Clocks.from_timeout(settings.timeout_s)
+    timeouts = Timeouts.from_timeout(settings.timeout_s)
     listening = None
     if settings.listen is not None:
-        bind = partial(listen, clocks, settings, plan, cancel)
+        bind = partial(listen, timeouts, settings, plan, cancel)
         listening = Listening(settings.listen[1], bind)
-    examination = Examination(association_parameters(settings, clocks, cancel), plan, listening)
+    examination = Examination(association_parameters(settings, timeouts, cancel), plan, listening)
     steps: list[Step] = []
     try:
         for finding in chain(examination.steps(), _trials(plan, settings, examination, cancel)):
@@ -76,8 +76,8 @@ def tell_administrator(plan: Plan, settings: Settings) -> tuple[str, ...]:
     """What the administrator of the PACS needs to know of us, a sentence each."""
     host, port = settings.listen or (None, None)
     try:
-        clocks = Clocks.from_timeout(settings.timeout_s)
-        address = host or our_address(clocks, settings, CancelToken())
+        timeouts = Timeouts.from_timeout(settings.timeout_s)
+        address = host or our_address(timeouts, settings, CancelToken())
     except ConfigError:
         address = ""
     us = OurSide(calling_ae_title=settings.calling_ae_title, address=address, listening_port=port)

@@ -10,14 +10,14 @@ from dicom_retrieve_tui.network.access_rules import Callers
 from dicom_retrieve_tui.network.dns import address_towards
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.storage_scp import StorageScp
-from dicom_retrieve_tui.network.timeouts import Clocks, within
+from dicom_retrieve_tui.network.timeouts import Timeouts, within
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsServer
 
 
 def listen(
-    clocks: Clocks,
+    timeouts: Timeouts,
     settings: Settings,
     plan: Plan,
     cancel: CancelToken,
@@ -35,17 +35,17 @@ def listen(
         Cancelled: `cancel` was requested while a name was looked up.
     """
     host, port = settings.listen or (None, 0)
-    host = host or our_address(clocks, settings, cancel)
+    host = host or our_address(timeouts, settings, cancel)
     callers = Callers(
         settings.peer.endpoint.host,
         settings.accept_from,
-        limit_s=clocks.connect_s,
+        limit_s=timeouts.connect_s,
         cancel=cancel,
     )
     ae_title = plan.move_destination or settings.calling_ae_title
     return StorageScp(
         reception,
-        clocks,
+        timeouts,
         callers,
         ae_title=ae_title,
         host=host,
@@ -56,7 +56,7 @@ def listen(
     )
 
 
-def our_address(clocks: Clocks, settings: Settings, cancel: CancelToken) -> str:
+def our_address(timeouts: Timeouts, settings: Settings, cancel: CancelToken) -> str:
     """The address of this machine that leads to the PACS.
 
     Raises:
@@ -64,7 +64,7 @@ def our_address(clocks: Clocks, settings: Settings, cancel: CancelToken) -> str:
         Cancelled: `cancel` was requested.
     """
     endpoint = settings.peer.endpoint
-    patience = within(clocks.connect_s, f"the address of {endpoint.host}", cancel)
+    patience = within(timeouts.connect_s, f"the address of {endpoint.host}", cancel)
     return address_towards(endpoint, patience)
 
 

@@ -13,7 +13,7 @@ from dicom_retrieve_tui.network.c_find import c_echo
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.query_retrieve_classes import FIND, VERIFICATION, in_model
 from dicom_retrieve_tui.network.study_search import find as search_peer
-from dicom_retrieve_tui.network.timeouts import Clocks
+from dicom_retrieve_tui.network.timeouts import Timeouts
 from dicom_retrieve_tui.wiring.calling import association_parameters
 
 
@@ -23,8 +23,8 @@ def echo(settings: Settings) -> float:
     Raises:
         PeerError: It is not, or does not.
     """
-    clocks = Clocks.from_timeout(settings.timeout_s)
-    parameters = association_parameters(settings, clocks, CancelToken())
+    timeouts = Timeouts.from_timeout(settings.timeout_s)
+    parameters = association_parameters(settings, timeouts, CancelToken())
     proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
     with Association.request(parameters, (proposal,)) as association:
         return c_echo(association)
@@ -75,7 +75,7 @@ def find_each(
 
 def _finding(settings: Settings, cancel: CancelToken) -> Association:
     """An association for C-FIND."""
-    parameters = association_parameters(settings, Clocks.from_timeout(settings.timeout_s), cancel)
+    parameters = association_parameters(settings, Timeouts.from_timeout(settings.timeout_s), cancel)
     proposals = tuple(
         Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(FIND, settings.query_model)
     )

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.status import try_c_move
 from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
-from dicom_retrieve_tui.network.timeouts import Clocks
+from dicom_retrieve_tui.network.timeouts import Timeouts
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.wiring.calling import association_parameters
@@ -64,7 +64,7 @@ def open_session(
     """
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
-    clocks = Clocks.from_timeout(settings.timeout_s)
+    timeouts = Timeouts.from_timeout(settings.timeout_s)
     with ExitStack() as unused:
         planned = [selection.study_instance_uid for selection in plan.selections]
         store = InstanceStore(
@@ -79,20 +79,20 @@ def open_session(
         unused.callback(store.close)
         desk = Desk(store, outbox.append)
         _note_dangers(settings, outbox)
-        scp = _storage_scp(desk, clocks, settings, plan, cancel)
+        scp = _storage_scp(desk, timeouts, settings, plan, cancel)
         if scp is not None:
             unused.enter_context(scp)
-        run = _run(plan, settings, clocks, outbox, cancel)
+        run = _run(plan, settings, timeouts, outbox, cancel)
         study = Study(
             plan=plan,
             desk=desk,
-            drain_s=clocks.drain_s,
-            late_s=clocks.stall_s,
-            no_progress_s=clocks.no_progress_s,
+            drain_s=timeouts.drain_s,
+            late_s=timeouts.stall_s,
+            no_progress_s=timeouts.no_progress_s,
             backoff=backoff,
             queue=run.queue,
             instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
-            listening_at=_reachable_at(scp, clocks, settings, desk, cancel) if scp else "",
+            listening_at=_reachable_at(scp, timeouts, settings, desk, cancel) if scp else "",
         )
 
         def report() -> None:
@@ -109,9 +109,9 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
     Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
     """
     outbox: deque[Event] = deque()
-    clocks = Clocks.from_timeout(settings.timeout_s)
+    timeouts = Timeouts.from_timeout(settings.timeout_s)
     _note_dangers(settings, outbox)
-    run = _run(plan, settings, clocks, outbox, cancel)
+    run = _run(plan, settings, timeouts, outbox, cancel)
     run.queue.close()
     yield from run.events(
         Survey(outbox.append),
@@ -121,9 +121,9 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
 
 
 def _run(
-    plan: Plan, settings: Settings, clocks: Clocks, outbox: deque[Event], cancel: CancelToken
+    plan: Plan, settings: Settings, timeouts: Timeouts, outbox: deque[Event], cancel: CancelToken
 ) -> Run:
-    parameters = association_parameters(settings, clocks, cancel, _oddities(outbox.append))
+    parameters = association_parameters(settings, timeouts, cancel, _oddities(outbox.append))
     return Run(
         plan=plan,
         peer_name=str(settings.peer),
@@ -145,15 +145,15 @@ def _oddities(emit: Callable[[Event], None]) -> Oddities:
 
 
 def _storage_scp(
-    desk: Desk, clocks: Clocks, settings: Settings, plan: Plan, cancel: CancelToken
+    desk: Desk, timeouts: Timeouts, settings: Settings, plan: Plan, cancel: CancelToken
 ) -> StorageScp | None:
     if settings.listen is None:
         return None
-    return listen(clocks, settings, plan, cancel, desk, oddities=_oddities(desk.emit))
+    return listen(timeouts, settings, plan, cancel, desk, oddities=_oddities(desk.emit))
 
 
 def _reachable_at(
-    scp: StorageScp, clocks: Clocks, settings: Settings, desk: Desk, cancel: CancelToken
+    scp: StorageScp, timeouts: Timeouts, settings: Settings, desk: Desk, cancel: CancelToken
 ) -> str:
     """Host and port as the PACS needs them; a word if we listen where nobody thought of."""
     if scp.host not in _EVERYWHERE:
@@ -163,4 +163,4 @@ def _reachable_at(
         "says; --listen PORT alone takes only the one towards the PACS."
     )
     desk.emit(Noted(study_instance_uid=None, text=text))
-    return f"{our_address(clocks, settings, cancel)}:{scp.port}"
+    return f"{our_address(timeouts, settings, cancel)}:{scp.port}"

@@ -405,7 +405,7 @@ def test_a_reader_may_take_longer_than_any_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken_s = [0.0]
-    for module in ("query", "clocks", "connection"):
+    for module in ("c_find", "timeouts", "connection"):
         name = f"dicom_retrieve_tui.network.{module}.monotonic"
         monkeypatch.setattr(name, lambda: monotonic() + taken_s[0])
 

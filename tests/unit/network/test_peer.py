@@ -13,7 +13,7 @@ from dicom_retrieve_tui.model.sop_classes import (
 )
 from dicom_retrieve_tui.network.association import AssociationParameters
 from dicom_retrieve_tui.network.peer import PacsPeer
-from dicom_retrieve_tui.network.timeouts import Clocks
+from dicom_retrieve_tui.network.timeouts import Timeouts
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 _CONTEXTS_BESIDE_SERVICES = 122
@@ -24,7 +24,7 @@ def _peer() -> PacsPeer:
     parameters = AssociationParameters(
         peer=ae,
         calling_ae_title="US",
-        clocks=Clocks.from_timeout(1),
+        timeouts=Timeouts.from_timeout(1),
         cancel=CancelToken(),
     )
     return PacsPeer(parameters, 1, lambda _event: None)

@@ -8,9 +8,9 @@ import pytest
 from dicom_retrieve_tui.errors import Cancelled, PeerTimeout
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.network.timeouts import AnswerGuard, Clocks, within
+from dicom_retrieve_tui.network.timeouts import AnswerGuard, Timeouts, within
 
-_CLOCKS = Clocks.from_timeout(60.0)
+_CLOCKS = Timeouts.from_timeout(60.0)
 
 
 class _Rig:
