@@ -93,7 +93,7 @@ def associate(data: bytes) -> None:
     except ProtocolError:
         return
     unconfirmed = replace(once.user, confirms_user=False)  # of an answer; it is not written
-    assert associate_pdus.decode(written) == replace(once, user=unconfirmed, oddities=())
+    assert associate_pdus.decode(written) == replace(once, user=unconfirmed, deviations=())
 
 
 def commands(data: bytes) -> None:

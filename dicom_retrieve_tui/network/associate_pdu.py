@@ -1,7 +1,7 @@
 """The A-ASSOCIATE PDUs as they are on the wire; what they mean to us is decided in `negotiation`.
 
 A peer's padding is stripped, items that we do not know are passed over, and an item that cannot be
-read loses only itself, with an entry in `Associate.oddities`: nothing here reads beyond the item
+read loses only itself, with an entry in `Associate.deviations`: nothing here reads beyond the item
 that it is in.
 Source: PS3.8 section 9.3.2 to 9.3.4, PS3.7 annex D.3.3.
 """
@@ -89,7 +89,7 @@ class Associate:
     calling_ae_title: str
     contexts: tuple[WireContext, ...]
     user: UserInformation
-    oddities: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
     """What could not be read, in words; it is not written."""
 
 
@@ -121,18 +121,18 @@ def decode(pdu: bytes) -> Associate:
     context_kind = _PROPOSED_CONTEXT if kind == A_ASSOCIATE_RQ else _ANSWERED_CONTEXT
     contexts: list[WireContext] = []
     user = UserInformation()
-    oddities: list[str] = []
-    for item_kind, value in _items(memoryview(pdu)[_FIXED.size :], oddities):
+    deviations: list[str] = []
+    for item_kind, value in _items(memoryview(pdu)[_FIXED.size :], deviations):
         if item_kind == context_kind:
-            contexts += _read_context(value, oddities)
+            contexts += _read_context(value, deviations)
         elif item_kind == _USER_INFORMATION:
-            user = _read_user(value, oddities)
+            user = _read_user(value, deviations)
     return Associate(
         called_ae_title=_text(called),
         calling_ae_title=_text(calling),
         contexts=tuple(contexts),
         user=user,
-        oddities=tuple(oddities),
+        deviations=tuple(deviations),
     )
 
 
@@ -202,17 +202,17 @@ def _identity(user: UserIdentity) -> bytes:
     )
 
 
-def _items(data: memoryview, oddities: list[str]) -> Iterator[tuple[int, memoryview]]:
+def _items(data: memoryview, deviations: list[str]) -> Iterator[tuple[int, memoryview]]:
     """The items of one level, type and value, up to the first that does not fit."""
     at = 0
     while at < len(data):
         if len(data) - at < _ITEM_HEADER.size:
-            oddities.append("it ends inside an item")
+            deviations.append("it ends inside an item")
             return
         kind, length = _ITEM_HEADER.unpack_from(data, at)
         at += _ITEM_HEADER.size
         if length > len(data) - at:
-            oddities.append(
+            deviations.append(
                 f"its item 0x{kind:02X} claims {length} bytes where {len(data) - at} are left"
             )
             return
@@ -220,13 +220,13 @@ def _items(data: memoryview, oddities: list[str]) -> Iterator[tuple[int, memoryv
         at += length
 
 
-def _read_context(value: memoryview, oddities: list[str]) -> Iterator[WireContext]:
+def _read_context(value: memoryview, deviations: list[str]) -> Iterator[WireContext]:
     """The one context in an item; none if it has no ID."""
     if len(value) < _CONTEXT.size:
-        oddities.append("it has a presentation context without an ID")
+        deviations.append("it has a presentation context without an ID")
         return
     context_id, result = _CONTEXT.unpack_from(value)
-    items = [(kind, _text(uid)) for kind, uid in _items(value[_CONTEXT.size :], oddities)]
+    items = [(kind, _text(uid)) for kind, uid in _items(value[_CONTEXT.size :], deviations)]
     yield WireContext(
         context_id,
         result,
@@ -239,12 +239,12 @@ def _of_kind(wanted: int, items: list[tuple[int, str]]) -> Iterator[str]:
     return (text for kind, text in items if kind == wanted)
 
 
-def _read_user(value: memoryview, oddities: list[str]) -> UserInformation:
-    items = list(_items(value, oddities))
+def _read_user(value: memoryview, deviations: list[str]) -> UserInformation:
+    items = list(_items(value, deviations))
     found = {kind: item for kind, item in items if kind != _ROLE_SELECTION}
     max_length = found.get(_MAXIMUM_LENGTH, b"\0\0\0\0")
     if len(max_length) != _UL.size:
-        oddities.append(f"its maximum length has {len(max_length)} bytes, not {_UL.size}")
+        deviations.append(f"its maximum length has {len(max_length)} bytes, not {_UL.size}")
         max_length = _UL.pack(_CAUTIOUS_MAX_PDU_BYTES)
     return UserInformation(
         max_pdu_bytes=_UL.unpack(max_length)[0],

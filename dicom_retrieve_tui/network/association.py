@@ -27,6 +27,7 @@ from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdu as associate_pdus
 from dicom_retrieve_tui.network import messages
 from dicom_retrieve_tui.network.connection import Connection, connect
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import (
     Acceptance,
@@ -36,7 +37,6 @@ from dicom_retrieve_tui.network.negotiation import (
     decode_rejection,
     encode_request,
 )
-from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.query_retrieve_classes import SERVICES
 from dicom_retrieve_tui.network.timeouts import Guard, Timeouts, within
 
@@ -67,8 +67,8 @@ class AssociationParameters:
     query_model: QueryModel = QueryModel.AUTO
     max_pdu_bytes: int = MAX_PDU_BYTES
     """Largest PDU that the peer may send us."""
-    oddities: Oddities = field(default_factory=Oddities)
-    """Where every association notes what the peer does in an odd way."""
+    deviations: Deviations = field(default_factory=Deviations)
+    """Where every association notes what the peer does against the standard."""
 
 
 class Association:
@@ -90,7 +90,10 @@ class Association:
         self.peer = str(parameters.peer)
         self.connection = connection
         self.stream = MessageStream(
-            connection, acceptance.peer_max_pdu_bytes, parameters.max_pdu_bytes, parameters.oddities
+            connection,
+            acceptance.peer_max_pdu_bytes,
+            parameters.max_pdu_bytes,
+            parameters.deviations,
         )
         self.contexts = {context.context_id: context for context in acceptance.contexts}
         self.proposed_count = proposed
@@ -132,8 +135,8 @@ class Association:
         except BaseException as error:
             _abandon(connection, politely=not isinstance(error, PeerReleased))
             raise
-        for oddity in acceptance.oddities:
-            parameters.oddities.note(oddity)
+        for deviation in acceptance.deviations:
+            parameters.deviations.note(deviation)
         if parameters.user is not None and not acceptance.confirms_user:
             _LOG.info("%s does not say that it has taken note of the user", peer)
         _LOG.debug(

@@ -92,7 +92,7 @@ def c_find(
         if answer.status not in _PENDING:
             break
         if not answer.identifier:
-            association.parameters.oddities.note(
+            association.parameters.deviations.note(
                 "The PACS sends Pending responses to C-FIND without an identifier."
             )
             continue

@@ -195,7 +195,7 @@ class _Conversation:
             raise ProtocolError(f"{self._association.peer} sent a response without a status.")
         failed = identifiers.failed_sop_instance_uids(identifier)
         if identifier and not failed and status not in _PENDING:
-            self._association.parameters.oddities.note(
+            self._association.parameters.deviations.note(
                 "The PACS sends a list of failed instances that cannot be read."
             )
         return FinalResponse(

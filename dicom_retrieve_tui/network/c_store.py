@@ -158,7 +158,7 @@ def _offer(
     sop_class_uid = command.text(AFFECTED_SOP_CLASS_UID)
     context = contexts.get(context_id)
     if context is None:
-        stream.oddities.note("The PACS sends instances in contexts that were not accepted.")
+        stream.deviations.note("The PACS sends instances in contexts that were not accepted.")
         context = _context_of(contexts, sop_class_uid)
     if context is None:
         raise InstanceUnfit(

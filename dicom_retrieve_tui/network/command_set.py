@@ -61,11 +61,11 @@ _STORE_RESPONSE = struct.Struct("<" + 4 * "HHLH")
 class Command:
     """One received command set; every accessor tolerates what the peer left out."""
 
-    __slots__ = ("_values", "field", "oddity")
+    __slots__ = ("_values", "deviation", "field")
 
-    def __init__(self, values: Mapping[int, bytes], oddity: str = "") -> None:
+    def __init__(self, values: Mapping[int, bytes], deviation: str = "") -> None:
         self._values = values
-        self.oddity = oddity
+        self.deviation = deviation
         """What of it breaks the standard, in words; empty if nothing does."""
         self.field = self.number(COMMAND_FIELD)
         """Command Field (0000,0100)."""
@@ -130,15 +130,15 @@ def decode(data: bytes) -> Command:
             tag, length = tag_length(data, at)
             value = at + 8
             if tag & 0xFFFF or length > end - value:
-                return _decode_odd(data)
+                return _decode_irregular(data)
             at = value + length
             values[tag >> 16] = data[value:at]
     except struct.error:
-        return _decode_odd(data)
+        return _decode_irregular(data)
     return Command(values)
 
 
-def _decode_odd(data: bytes) -> Command:
+def _decode_irregular(data: bytes) -> Command:
     """Read a command set that has other elements than it should, or has them in Explicit VR."""
     values: dict[int, bytes] = {}
     explicit, at, end = False, 0, len(data)

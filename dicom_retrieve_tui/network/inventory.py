@@ -382,7 +382,7 @@ class _Survey:
     def _count_nameless(self, level: Level, match: Mapping[int, str]) -> None:
         """Count an answer that names nothing, unless all that it says is that there is nothing."""
         self._nameless[level] += not match or any(match.values())
-        self._association.parameters.oddities.note(
+        self._association.parameters.deviations.note(
             f"The PACS answers C-FIND at the {level} level without a UID, or in a way that cannot "
             "be read; such answers are left out."
         )

@@ -15,7 +15,7 @@ from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.connection import Connection
-from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.deviations import Deviations
 
 P_DATA_TF = 0x04
 A_RELEASE_RQ = 0x05
@@ -106,14 +106,14 @@ class MessageStream:
         connection: Connection,
         peer_max_pdu_bytes: int,
         max_pdu_bytes: int = MAX_PDU_BYTES,
-        oddities: Oddities | None = None,
+        deviations: Deviations | None = None,
     ) -> None:
         """Begin, with what each side said that it takes.
 
         Args:
-            oddities: Where to note what the peer does in an odd way; None only logs it.
+            deviations: Where to note what the peer does against the standard; None only logs it.
         """
-        self.oddities = oddities or Oddities()
+        self.deviations = deviations or Deviations()
         self.connection = connection
         self._max_pdu_bytes = max_pdu_bytes
         self._fragment_bytes = (peer_max_pdu_bytes or _UNLIMITED_PDU_BYTES) - 6
@@ -169,8 +169,8 @@ class MessageStream:
             data = self._take_fragment(data)
         self.received_commands += 1
         command = command_set.decode(data)
-        if command.oddity:
-            self.oddities.note(f"The PACS sends command sets with {command.oddity}.")
+        if command.deviation:
+            self.deviations.note(f"The PACS sends command sets with {command.deviation}.")
         return context_id, command
 
     def _skip_stray_data_set(self) -> None:
@@ -181,7 +181,9 @@ class MessageStream:
         Raises:
             ProtocolError: It has no end.
         """
-        self.oddities.note("The PACS sends data sets that belong to no message; they are ignored.")
+        self.deviations.note(
+            "The PACS sends data sets that belong to no message; they are ignored."
+        )
         connection, skipped_bytes = self.connection, 0
         while not self._pdv_flags & _IS_COMMAND:
             skipped_bytes += self._pdv_left
@@ -224,12 +226,12 @@ class MessageStream:
         while True:
             self._next_fragment()
             if self._pdv_flags & _IS_COMMAND:
-                self.oddities.note("The PACS sends data sets without their last fragment.")
+                self.deviations.note("The PACS sends data sets without their last fragment.")
                 self._held = True
                 self._hand_on()
                 return
             if self._pdv_context != context_id:
-                self.oddities.note(
+                self.deviations.note(
                     "The PACS sends data sets in another presentation context than their commands."
                 )
             left = self._pdv_left
@@ -255,7 +257,7 @@ class MessageStream:
         Raises:
             PeerTimeout, Cancelled: There is nothing more to wait for.
         """
-        patience_s = _UNSENT_AGAIN_S if self.oddities.announces_in_vain else _UNSENT_S_MAX
+        patience_s = _UNSENT_AGAIN_S if self.deviations.announces_in_vain else _UNSENT_S_MAX
         connection, guard = self.connection, self.connection.guard
         until_s = monotonic() + patience_s
 
@@ -274,8 +276,8 @@ class MessageStream:
             """Whatever it meant to send."""
         finally:
             connection.guard = guard
-        self.oddities.announces_in_vain = True
-        self.oddities.note("The PACS announces data sets that it does not send.")
+        self.deviations.announces_in_vain = True
+        self.deviations.note("The PACS announces data sets that it does not send.")
         return False
 
     def _fill(self, need: int) -> None:
@@ -336,7 +338,7 @@ class MessageStream:
     def _skip(self, length: int) -> None:
         """Pass over so many bytes of a PDU that are part of no presentation data value."""
         if length:
-            self.oddities.note("The PACS sends presentation data values without content.")
+            self.deviations.note("The PACS sends presentation data values without content.")
             self._fill(length)
             self.connection.pos += length
             self._pdu_left -= length
@@ -367,7 +369,7 @@ class MessageStream:
                 f"{self.connection.peer} announced a PDU of {length} bytes; "
                 f"we allowed {self._max_pdu_bytes}."
             )
-        self.oddities.note(
+        self.deviations.note(
             f"The PACS sends PDUs larger than the {self._max_pdu_bytes:,} bytes that we allowed."
         )
 

@@ -58,7 +58,7 @@ class Acceptance:
     """What the peer calls its software, cleaned for the screen."""
     answered: frozenset[int] = frozenset()
     """Presentation context IDs that were accepted or refused; some answer only so many."""
-    oddities: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
     """What of the answer breaks the standard, in sentences; each cost at most its context."""
 
 
@@ -73,7 +73,7 @@ class AssociateRequest:
     peer_max_pdu_bytes: int
     reply: bytes
     """The A-ASSOCIATE-AC to send."""
-    oddities: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
     """What of the request breaks the standard, in sentences; each cost at most its context."""
 
 
@@ -119,13 +119,13 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
             f"The peer sent an A-ASSOCIATE-AC that cannot be read: {error}."
         ) from error
     contexts: dict[int, Context] = {}
-    oddities = [_malformed("A-ASSOCIATE-AC", each) for each in acceptance.oddities]
+    deviations = [_malformed("A-ASSOCIATE-AC", each) for each in acceptance.deviations]
     for answer in acceptance.contexts:
         if answer.result == pdus.ACCEPTANCE:
-            context, oddity = _accepted(answer, proposals)
+            context, deviation = _accepted(answer, proposals)
             if context is not None:
                 contexts.setdefault(context.context_id, context)
-            oddities += filter(None, [oddity])
+            deviations += filter(None, [deviation])
     return Acceptance(
         contexts=tuple(contexts.values()),
         peer_max_pdu_bytes=acceptance.user.max_pdu_bytes,
@@ -133,7 +133,7 @@ def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance
         confirms_user=acceptance.user.confirms_user,
         implementation=clean_text(acceptance.user.implementation_version_name),
         answered=frozenset(each.context_id for each in acceptance.contexts),
-        oddities=tuple(oddities[:_ODDITIES_MAX]),
+        deviations=tuple(deviations[:_DEVIATIONS_MAX]),
     )
 
 
@@ -168,7 +168,7 @@ def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Con
     return None, f"{what}; it is ignored."
 
 
-_ODDITIES_MAX = 8
+_DEVIATIONS_MAX = 8
 _UID_CHARACTERS_MAX = 64
 
 
@@ -247,8 +247,8 @@ def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateR
     answers = [_answer(context) for context in proposed.values()]
     pairs = tuple(zip(proposed.values(), answers, strict=True))
     rejected = [answer.context_id for answer in answers if answer.result != pdus.ACCEPTANCE]
-    oddities = [_malformed("A-ASSOCIATE-RQ", each) for each in request.oddities]
-    oddities += [
+    deviations = [_malformed("A-ASSOCIATE-RQ", each) for each in request.deviations]
+    deviations += [
         f"The PACS proposed presentation context {number} without a syntax; it is rejected alone."
         for number in rejected
     ]
@@ -269,7 +269,7 @@ def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateR
         ),
         peer_max_pdu_bytes=request.user.max_pdu_bytes,
         reply=pdus.encode(pdus.A_ASSOCIATE_AC, reply),
-        oddities=tuple(oddities[:_ODDITIES_MAX]),
+        deviations=tuple(deviations[:_DEVIATIONS_MAX]),
     )
 
 

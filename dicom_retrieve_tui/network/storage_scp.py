@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network.access_control import Admission, Reception
 from dicom_retrieve_tui.network.access_rules import Callers
 from dicom_retrieve_tui.network.connection_limits import Visitor, Visitors
-from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.refused_calls import Refusals
 from dicom_retrieve_tui.network.storage_service import StorageService
 from dicom_retrieve_tui.network.timeouts import TICK_S, Timeouts
@@ -48,7 +48,7 @@ class StorageScp:
         port: int,
         tls: "TlsServer | None" = None,
         max_pdu_bytes: int = MAX_PDU_BYTES,
-        oddities: Oddities | None = None,
+        deviations: Deviations | None = None,
     ) -> None:
         """Bind and listen; nothing is accepted before `start`.
 
@@ -57,7 +57,7 @@ class StorageScp:
             port: 0 takes any free port; `port` then says which.
             tls: Whoever calls must speak TLS; None: must not.
             max_pdu_bytes: Largest PDU that a caller may send.
-            oddities: Where to note what a caller does in an odd way; None only logs it.
+            deviations: Where to note what a caller does against the standard; None only logs it.
 
         Raises:
             ConfigError: The address cannot be bound.
@@ -74,7 +74,7 @@ class StorageScp:
             tls=tls,
             max_pdu_bytes=max_pdu_bytes,
             refusals=self._refusals,
-            oddities=oddities or Oddities(),
+            deviations=deviations or Deviations(),
             stop=self._stop,
         )
         self._threads: dict[threading.Thread, socket.socket] = {}

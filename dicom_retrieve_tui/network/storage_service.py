@@ -28,9 +28,9 @@ from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.c_store import receive_instance
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.connection_limits import Visitor
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
-from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.refused_calls import Refusals
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Timeouts, within
 
@@ -54,7 +54,7 @@ class StorageService:
         tls: "TlsServer | None",
         max_pdu_bytes: int,
         refusals: Refusals,
-        oddities: Oddities,
+        deviations: Deviations,
         stop: CancelToken,
     ) -> None:
         """Prepare to serve.
@@ -64,7 +64,7 @@ class StorageService:
             tls: Whoever calls must speak TLS; None: must not.
             max_pdu_bytes: Largest PDU that a caller may send.
             refusals: Told of whoever is sent away.
-            oddities: Where to note what a caller does in an odd way.
+            deviations: Where to note what a caller does against the standard.
             stop: Ends all that is under way.
         """
         self._receiver = receiver
@@ -73,7 +73,7 @@ class StorageService:
         self._max_pdu_bytes = max_pdu_bytes
         self._admission = admission
         self._refusals = refusals
-        self._oddities = oddities
+        self._deviations = deviations
         self._stop = stop
 
     def serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
@@ -126,12 +126,12 @@ class StorageService:
         connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"
         _LOG.debug("%s opened an association with %d contexts", connection.peer,
                    len(request.contexts))  # fmt: skip
-        for oddity in request.oddities:
-            self._oddities.note(oddity)
+        for deviation in request.deviations:
+            self._deviations.note(deviation)
         connection.guard = self._idle_guard(connection)
         connection.send(request.reply)
         stream = MessageStream(
-            connection, request.peer_max_pdu_bytes, self._max_pdu_bytes, self._oddities
+            connection, request.peer_max_pdu_bytes, self._max_pdu_bytes, self._deviations
         )
         return stream, request
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.association import AssociationParameters
-from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 def association_parameters(
-    settings: Settings, timeouts: Timeouts, cancel: CancelToken, oddities: Oddities | None = None
+    settings: Settings,
+    timeouts: Timeouts,
+    cancel: CancelToken,
+    deviations: Deviations | None = None,
 ) -> AssociationParameters:
     """Whom to call, as whom, and how it is protected.
 
     Args:
-        oddities: Where to note what the PACS does in an odd way; None only logs it.
+        deviations: Where to note what the PACS does against the standard; None only logs it.
     """
     return AssociationParameters(
         peer=settings.peer,
@@ -29,7 +32,7 @@ def association_parameters(
         user=settings.user,
         query_model=settings.query_model,
         max_pdu_bytes=settings.max_pdu_bytes,
-        oddities=oddities or Oddities(),
+        deviations=deviations or Deviations(),
     )
 
 

@@ -7,8 +7,8 @@ from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.network.access_control import Reception
 from dicom_retrieve_tui.network.access_rules import Callers
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.dns import address_towards
-from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.network.timeouts import Timeouts, within
 
@@ -23,12 +23,12 @@ def listen(
     cancel: CancelToken,
     reception: Reception,
     *,
-    oddities: Oddities | None = None,
+    deviations: Deviations | None = None,
 ) -> StorageScp:
     """Be ready to be called, by those who may; entering the context takes calls.
 
     Args:
-        oddities: Where to note what a caller does in an odd way; None only logs it.
+        deviations: Where to note what a caller does against the standard; None only logs it.
 
     Raises:
         ConfigError: The port cannot be bound, or a name is unknown.
@@ -52,7 +52,7 @@ def listen(
         port=port,
         tls=tls_server(settings),
         max_pdu_bytes=settings.max_pdu_bytes,
-        oddities=oddities,
+        deviations=deviations,
     )
 
 

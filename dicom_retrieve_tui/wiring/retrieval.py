@@ -15,7 +15,7 @@ from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.status import try_c_move
-from dicom_retrieve_tui.network.oddities import Oddities
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 from dicom_retrieve_tui.network.timeouts import Timeouts
@@ -123,7 +123,7 @@ def survey(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Eve
 def _run(
     plan: Plan, settings: Settings, timeouts: Timeouts, outbox: deque[Event], cancel: CancelToken
 ) -> Run:
-    parameters = association_parameters(settings, timeouts, cancel, _oddities(outbox.append))
+    parameters = association_parameters(settings, timeouts, cancel, _deviations(outbox.append))
     return Run(
         plan=plan,
         peer_name=str(settings.peer),
@@ -139,9 +139,9 @@ def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
         outbox.append(Noted(study_instance_uid=None, text=words))
 
 
-def _oddities(emit: Callable[[Event], None]) -> Oddities:
-    """Notes what a peer does in an odd way as minor events."""
-    return Oddities(lambda text: emit(Noted(study_instance_uid=None, text=text, minor=True)))
+def _deviations(emit: Callable[[Event], None]) -> Deviations:
+    """Notes what a peer does against the standard as minor events."""
+    return Deviations(lambda text: emit(Noted(study_instance_uid=None, text=text, minor=True)))
 
 
 def _storage_scp(
@@ -149,7 +149,7 @@ def _storage_scp(
 ) -> StorageScp | None:
     if settings.listen is None:
         return None
-    return listen(timeouts, settings, plan, cancel, desk, oddities=_oddities(desk.emit))
+    return listen(timeouts, settings, plan, cancel, desk, deviations=_deviations(desk.emit))
 
 
 def _reachable_at(

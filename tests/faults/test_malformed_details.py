@@ -228,20 +228,20 @@ _ODD_IDENTIFIERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 class _SendsOddIdentifiers(RawPacs):
-    def __init__(self, oddity: str) -> None:
+    def __init__(self, deviation: str) -> None:
         super().__init__()
-        self.oddity = _ODD_IDENTIFIERS[oddity]
+        self.deviation = _ODD_IDENTIFIERS[deviation]
 
     def on_find(self, conversation: Conversation, request: Request) -> None:
         for match in self.find(request):
-            conversation.respond(request, wire.PENDING, self.oddity(wire.data_set(match)))
+            conversation.respond(request, wire.PENDING, self.deviation(wire.data_set(match)))
         conversation.respond(request, wire.SUCCESS)
 
 
 @fault(66, user_reads="complete")
-@pytest.mark.parametrize("oddity", _ODD_IDENTIFIERS)
-def test_what_can_be_read_of_an_odd_identifier_counts(oddity: str, tmp_path: Path) -> Told:
-    with _SendsOddIdentifiers(oddity) as pacs:
+@pytest.mark.parametrize("deviation", _ODD_IDENTIFIERS)
+def test_what_can_be_read_of_an_odd_identifier_counts(deviation: str, tmp_path: Path) -> Told:
+    with _SendsOddIdentifiers(deviation) as pacs:
         events = run(get_plan(), settings(pacs.port, tmp_path))
 
     assert verdict_of(events).verdict is Verdict.COMPLETE

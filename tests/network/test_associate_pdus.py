@@ -184,8 +184,8 @@ def test_an_odd_answer_loses_only_its_own_context(items: bytes, words: str) -> N
     acceptance = decode_acceptance(_acceptance(_GOOD + items), _PROPOSED)
 
     assert acceptance.contexts[0] == Context(1, "1.2.3", "1.2.840.10008.1.2")
-    (oddity,) = [each for each in acceptance.oddities if words in each]
-    assert oddity.isprintable()
+    (deviation,) = [each for each in acceptance.deviations if words in each]
+    assert deviation.isprintable()
 
 
 def test_a_length_that_cannot_be_read_is_taken_for_the_least_that_all_take() -> None:
@@ -212,7 +212,7 @@ def test_of_a_storage_context_the_syntax_that_the_peer_names_holds() -> None:
     acceptance = decode_acceptance(_acceptance(other), _PROPOSED)
 
     assert acceptance.contexts == (Context(1, "1.2.3", "1.2.840.10008.1.2.1"),)
-    assert "that is used" in acceptance.oddities[0]
+    assert "that is used" in acceptance.deviations[0]
 
 
 def test_of_a_query_context_no_compressed_syntax_will_do() -> None:
@@ -221,7 +221,7 @@ def test_of_a_query_context_no_compressed_syntax_will_do() -> None:
     acceptance = decode_acceptance(_acceptance(other), _PROPOSED)
 
     assert acceptance.contexts == ()
-    assert "was proposed; it is ignored" in acceptance.oddities[0]
+    assert "was proposed; it is ignored" in acceptance.deviations[0]
 
 
 @settings(deadline=None, max_examples=150, derandomize=True)
@@ -267,7 +267,7 @@ def test_a_request_cannot_make_us_accept_a_context_without_a_syntax() -> None:
         (3, 4),
         (5, 3),
     ]
-    assert len(read.oddities) == 2
+    assert len(read.deviations) == 2
 
 
 def test_our_storage_scp_takes_the_syntax_that_loses_nothing() -> None:

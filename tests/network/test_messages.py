@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set, messages
 from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.connection import BUFFER_BYTES, Connection
+from dicom_retrieve_tui.network.deviations import Deviations
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import (
     Proposal,
@@ -27,7 +28,6 @@ from dicom_retrieve_tui.network.negotiation import (
     decode_request,
     encode_request,
 )
-from dicom_retrieve_tui.network.oddities import Oddities
 from dicom_retrieve_tui.network.timeouts import within
 from tests.peers import wire
 
@@ -60,7 +60,7 @@ def _read_noting(
     """The same, and what was noted."""
     connection, theirs = _connected(data)
     noted: list[str] = []
-    stream = MessageStream(connection, 16384, max_pdu_bytes, Oddities(noted.append))
+    stream = MessageStream(connection, 16384, max_pdu_bytes, Deviations(noted.append))
     taken = 0
 
     def take(pieces: Sequence[memoryview]) -> None:

@@ -36,7 +36,7 @@ def test_foreign_elements_change_no_value(
     command = command_set.decode(b"".join(elements) + padding)
 
     assert _values(command) == _values(Command(own))
-    assert bool(command.oddity) == bool(foreign or padding)
+    assert bool(command.deviation) == bool(foreign or padding)
 
 
 @given(st.permutations(_NUMBERS))
@@ -46,7 +46,7 @@ def test_the_order_of_elements_means_nothing(numbers: list[int]) -> None:
     command = command_set.decode(b"".join(elements))
 
     assert [command.number(number) for number in numbers] == [0x100 + (n & 7) for n in numbers]
-    assert not command.oddity
+    assert not command.deviation
 
 
 @given(st.dictionaries(st.sampled_from(_NUMBERS), st.integers(0, 0xFFFF)))
@@ -60,7 +60,7 @@ def test_explicit_vr_is_read_as_implicit_vr_is(values: dict[int, int]) -> None:
 
     assert {number: command.number(number) for number in values} == values
     assert command.field == 0x8020
-    assert "Explicit VR" in command.oddity
+    assert "Explicit VR" in command.deviation
 
 
 def _values(command: Command) -> list[bytes]:

@@ -36,7 +36,7 @@ _PLAIN = [
 ]
 _SEQUENCE = _element(0x31091000, b"", _UNDEFINED) + _element(0xFFFEE000, b"", _UNDEFINED)
 _SEQUENCE += _element(tags.MODALITY, b"MR") + _element(0xFFFEE00D, b"") + _element(0xFFFEE0DD, b"")
-_ODDITIES = {
+_DEVIATIONS = {
     "group 0002 first": b"".join([_element(0x00020010, b"1.2.840.10008.1.2\0"), *_PLAIN]),
     "group 0002 in explicit VR": b"".join([_explicit(0x00020010, b"UI", b"1.2.84"), *_PLAIN]),
     "zeros behind": b"".join([*_PLAIN, bytes(2)]),
@@ -55,9 +55,9 @@ _ODDITIES = {
 }
 
 
-@pytest.mark.parametrize("oddity", _ODDITIES)
-def test_what_can_be_read_is_read(oddity: str) -> None:
-    assert decode_identifier(_ODDITIES[oddity], _WANTED) == _VALUES
+@pytest.mark.parametrize("deviation", _DEVIATIONS)
+def test_what_can_be_read_is_read(deviation: str) -> None:
+    assert decode_identifier(_DEVIATIONS[deviation], _WANTED) == _VALUES
 
 
 @pytest.mark.parametrize("transfer_syntax", NATIVE_SYNTAXES)

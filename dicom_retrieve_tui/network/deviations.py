@@ -1,6 +1,6 @@
-"""Details of a peer that break the standard and can be survived: each is reported once.
+"""Deviations of a peer from the standard that cost nothing but themselves, each reported once.
 
-A malformed detail loses only itself. What it was is logged, and reported with `--verbose`.
+They are logged, and reported with `--verbose`.
 """
 
 import logging
@@ -9,18 +9,18 @@ from collections.abc import Callable
 
 _LOG = logging.getLogger(__name__)
 
-ODDITIES_MAX = 50
-"""Of one run. A peer that is odd in more ways is reported enough."""
+DEVIATIONS_MAX = 50
+"""Report at most this many a run."""
 
 
-class Oddities:
-    """The odd details of one peer; any thread may note one."""
+class Deviations:
+    """The deviations of one peer. Safe to use from several threads."""
 
     def __init__(self, report: Callable[[str], None] | None = None) -> None:
         """Begin without any.
 
         Args:
-            report: Called with each text once; None only logs it.
+            report: Called once with each text; None: only log it.
         """
         self._report = report
         self._noted: set[str] = set()
@@ -29,9 +29,9 @@ class Oddities:
         """The peer has announced a data set and sent none."""
 
     def note(self, text: str) -> None:
-        """Log and report a detail, unless it was noted before."""
+        """Log and report a deviation, unless it was noted before."""
         with self._lock:
-            if text in self._noted or len(self._noted) == ODDITIES_MAX:
+            if text in self._noted or len(self._noted) == DEVIATIONS_MAX:
                 return
             self._noted.add(text)
         _LOG.info("%s", text)
