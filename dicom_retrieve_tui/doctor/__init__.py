@@ -1,1 +1,1 @@
-"""Whether a retrieval would work: what is tried, and what to do where something fails."""
+"""Check step by step whether a retrieval would work, and advise where it would not."""

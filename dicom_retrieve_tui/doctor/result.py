@@ -1,6 +1,6 @@
-"""What `doctor` looks at, what it found, and what follows from it. Pure values and rules.
+"""The checks of `doctor`, their outcomes and the conclusion: pure values and rules.
 
-A diagnosis is a series of `Looking` and `Step`, and last and once a `Conclusion`.
+A run is a series of `Looking` and `Step`, and last and once a `Conclusion`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from dicom_retrieve_tui.model.selection import Plan
 
 
 class Check(StrEnum):
-    """One thing that is looked at, in this order; the values are public in `--json`."""
+    """A check, in the order in which they run; the values are public in `--json`."""
 
     HOST = "host"
     CONNECTION = "connection"
@@ -30,7 +30,7 @@ class Check(StrEnum):
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The name of the check on the screen."""
         return _LABELS[self]
 
 
@@ -52,58 +52,66 @@ _LABELS = {
 
 
 class Outcome(StrEnum):
-    """How a look at something ended; the values are public in `--json`."""
+    """How a check ended; the values are public in `--json`."""
 
     OK = "ok"
     FAILED = "failed"
     """A retrieval with these settings would not work."""
     WARNING = "warning"
-    """Not as it should be, or not known; a retrieval may work all the same."""
+    """Not as it should be, or not known; a retrieval may work nevertheless."""
     SKIPPED = "skipped"
-    """There was nothing to look at, or no need."""
+    """There was nothing to check, or no need."""
+
+    @property
+    def mark(self) -> str:
+        """The mark of the outcome on a screen."""
+        return _MARKS[self]
+
+
+_MARKS = {Outcome.OK: "✓", Outcome.FAILED: "✗", Outcome.WARNING: "!", Outcome.SKIPPED: "-"}
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """Something is being looked at, which may take as long as the clocks allow."""
+    """A check has started, which may take as long as the timeouts allow."""
 
     check: Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Something was looked at."""
+    """A check has ended."""
 
     check: Check
     outcome: Outcome
     found: str
-    """In words, with what the peer answered."""
+    """What was found, with what the peer answered, as a sentence."""
     next_step: str = ""
-    """What to do about it; empty if there is nothing to do."""
+    """What to do; empty if there is nothing to do."""
     keys: tuple[str, ...] = ()
-    """The keys of a profile (`model.profile.KEYS`) that are to blame, the likeliest first."""
+    """The profile keys (`model.profile.KEYS`) that may be wrong, the likeliest first."""
     round_trip_s: float | None = None
-    """How long the answer took, of a C-ECHO that was answered."""
+    """Round trip of a C-ECHO that was answered."""
 
     @classmethod
     def ok(cls, check: Check, found: str) -> "Step":
-        """It is as it should be."""
+        """Return a step that passed."""
         return cls(check=check, outcome=Outcome.OK, found=found)
 
     @classmethod
     def failed(cls, check: Check, found: str, next_step: str) -> "Step":
-        """A retrieval would not work because of it."""
+        """Return a step because of which a retrieval would not work."""
         return cls(check=check, outcome=Outcome.FAILED, found=found, next_step=next_step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """What follows from all steps."""
+    """The conclusion from all steps."""
 
     works: bool
-    """Nothing was found because of which a retrieval with these settings would not work."""
+    """No step was found because of which a retrieval with these settings would not work."""
     proven: bool
-    """It works, and one real instance came in the way in which a retrieval would bring it."""
+    """It works, and one instance was retrieved in the same way."""
     words: str
     next_step: str = ""
     for_administrator: tuple[str, ...] = ()
@@ -119,19 +127,19 @@ class OurSide:
 
     calling_ae_title: str
     address: str
-    """Of this machine, towards the PACS; empty if nobody can tell."""
+    """Address of this machine towards the PACS; empty if unknown."""
     listening_port: int | None
-    """Where our own Storage SCP listens; None if there is none."""
+    """Port of our own Storage SCP; None without one."""
 
 
-NAME_A_STUDY = "Name a study, too, and one instance of it is retrieved to see."
+NAME_A_STUDY = "Name a study, too: one instance of it is then retrieved as a test."
 
 INSTANCE_BY = {Method.C_GET: Check.GET_INSTANCE, Method.C_MOVE: Check.MOVE_INSTANCE}
 _VERBS = {Method.C_GET: "C-GET", Method.C_MOVE: "C-MOVE"}
 
 
 def weighed(step: Step, of_method: Method | None, in_use: Method) -> Step:
-    """The same step, its failure no failure if it is of a method that is not in use."""
+    """Return the step, a failure turned into a warning if its method is not in use."""
     if step.outcome is not Outcome.FAILED or of_method in {None, in_use}:
         return step
     return replace(
@@ -146,7 +154,7 @@ def conclude(steps: Iterable[Step], method: Method, plan: Plan, us: OurSide) -> 
     """Judge all steps.
 
     Args:
-        method: Which a retrieval would use: C-GET or C-MOVE, where the plan leaves it open.
+        method: C-GET or C-MOVE, which a retrieval would use.
     """
     outcomes = {step.check: step.outcome for step in steps}
     failed = [check.label for check, outcome in outcomes.items() if outcome is Outcome.FAILED]
@@ -155,9 +163,9 @@ def conclude(steps: Iterable[Step], method: Method, plan: Plan, us: OurSide) -> 
     if failed:
         words = f"A retrieval by {verb} would not work: see {', '.join(failed)}."
     elif proven:
-        words = f"A retrieval by {verb} works: one instance came, and is whole."
+        words = f"A retrieval by {verb} works: one instance was retrieved, and is complete."
     else:
-        words = f"Nothing stands against a retrieval by {verb}; no instance was retrieved to see."
+        words = f"A retrieval by {verb} should work; no instance was retrieved as a test."
     return Conclusion(
         works=not failed,
         proven=proven,
@@ -173,12 +181,12 @@ def _advice(outcomes: Mapping[Check, Outcome], method: Method, plan: Plan, *, wo
         came = outcomes.get(INSTANCE_BY[other]) is Outcome.OK
         return f"{_VERBS[other]} works: --method {other}." if came else ""
     if method is Method.C_MOVE and not plan.listening:
-        return "With --listen, one would come here; what goes elsewhere cannot be seen from here."
+        return "Add --listen to test that, too: what is sent elsewhere cannot be seen from here."
     return NAME_A_STUDY
 
 
 def administrator_lines(plan: Plan, us: OurSide) -> Iterator[str]:
-    """What to send to the administrator, a sentence a line."""
+    """Yield what to send to the administrator of the PACS, a sentence a line."""
     where = f"at address {us.address}" if us.address else "at the address of this machine"
     destination = None if plan.method is Method.C_GET else plan.move_destination
     methods = [
@@ -192,7 +200,7 @@ def administrator_lines(plan: Plan, us: OurSide) -> Iterator[str]:
     if destination is None:
         return
     if us.listening_port is None:
-        yield f"Please see that {destination} is known as a C-STORE destination."
+        yield f"Please make sure that {destination} is known as a C-STORE destination."
     else:
         yield (
             f"Please add AE title {destination} {where}, port {us.listening_port}, "

@@ -1,4 +1,4 @@
-"""One real instance, as a retrieval would bring it, into a folder that is removed."""
+"""Retrieve one real instance into a temporary folder."""
 
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -21,14 +21,14 @@ from dicom_retrieve_tui.model.verdict import Verdict
 Retrieve = Callable[[Plan, Settings, CancelToken], Generator[Event, None, None]]
 
 
-def try_one(
+def retrieve_sample(
     retrieve: Retrieve, method: Method, plan: Plan, settings: Settings, cancel: CancelToken
 ) -> Step:
-    """Retrieve what `plan` names by `method`, and say what came.
+    """Retrieve the instance that `plan` names by `method`, and report what came.
 
     Args:
         plan: Names one instance.
-        settings: For C-MOVE, they say where to listen.
+        settings: For C-MOVE, these include where to listen.
 
     Raises:
         Cancelled: The user stops.
@@ -42,19 +42,19 @@ def try_one(
             layout=FLAT_LAYOUT,
             listen=settings.listen if moving else None,
         )
-        return _told(INSTANCE_BY[method], retrieve(one, where, cancel))
+        return _step_of(INSTANCE_BY[method], retrieve(one, where, cancel))
 
 
-def an_instance_of(inventory: Inventory) -> Selection:
-    """The first instance that is listed."""
+def sample_of(inventory: Inventory) -> Selection:
+    """Return the first instance that is listed."""
     first = inventory.instances[0]
     return Selection.of(
         inventory.study_instance_uid, first.series_instance_uid, first.sop_instance_uid
     )
 
 
-def _told(check: Check, events: Generator[Event, None, None]) -> Step:
-    """How the retrieval of the one instance went."""
+def _step_of(check: Check, events: Generator[Event, None, None]) -> Step:
+    """Run the retrieval of one instance; return how it went."""
     started_s = monotonic()
     stored: InstanceStored | None = None
     finished: StudyFinished | None = None

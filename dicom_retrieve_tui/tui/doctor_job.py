@@ -15,7 +15,6 @@ from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
 from dicom_retrieve_tui.tui.secret_store import Keyring
 from dicom_retrieve_tui.tui.terms import Terms
 
-_GLYPHS = {Outcome.OK: "✓", Outcome.FAILED: "✗", Outcome.WARNING: "!", Outcome.SKIPPED: "·"}
 _INDENT = 18
 _TEXT_MIN = 20
 
@@ -90,13 +89,13 @@ def finding_lines(finding: Finding, width: int) -> list[str]:
         case Looking():
             return [f"{ELLIPSIS} {finding.check.label}"]
         case Step():
-            head = f"{_GLYPHS[finding.outcome]} {finding.check.label:<{_INDENT - 2}}"
+            head = f"{finding.outcome.mark} {finding.check.label:<{_INDENT - 2}}"
             return [
                 *_hanging(head, finding.found, width),
                 *_hanging(" " * _INDENT, finding.next_step, width),
             ]
         case Conclusion():
-            head = f"{_GLYPHS[Outcome.OK if finding.works else Outcome.FAILED]} "
+            head = f"{(Outcome.OK if finding.works else Outcome.FAILED).mark} "
             return [
                 "",
                 *_hanging(head, finding.words, width),

@@ -94,7 +94,7 @@ def test_it_says_that_nobody_is_verified(authority: Authority, tmp_path: Path) -
         step = _told(pacs, TlsSettings(verify=False), tmp_path)
 
     assert step.outcome is Outcome.WARNING
-    assert "whose certificate it shows is not looked at (--tls-insecure)" in step.found
+    assert "its certificate is not checked (--tls-insecure)" in step.found
 
 
 def test_a_certificate_of_many_odd_names_stays_one_sentence(

@@ -13,7 +13,7 @@ ASSOCIATED = Step(check=Check.ASSOCIATION, outcome=Outcome.OK, found="It accepts
 ECHOED = Step(
     check=Check.ECHO, outcome=Outcome.OK, found="Answered within 0.5 ms.", round_trip_s=0.0005
 )
-WORKS = Conclusion(works=True, proven=False, words="Nothing stands against a retrieval by C-GET.")
+WORKS = Conclusion(works=True, proven=False, words="A retrieval by C-GET should work.")
 
 
 def fails(check: Check, found: str, *keys: str, next_step: str = "") -> Step:

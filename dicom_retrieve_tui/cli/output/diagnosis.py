@@ -25,7 +25,7 @@ _WORDS = {
     Outcome.WARNING: "warning",
     Outcome.SKIPPED: "skipped",
 }
-_MARKS = {Outcome.OK: "✓", Outcome.FAILED: "✗", Outcome.WARNING: "!", Outcome.SKIPPED: "-"}
+_MARKS = {outcome: outcome.mark for outcome in Outcome}
 _COLOURS = {
     Outcome.OK: "green",
     Outcome.FAILED: "red",

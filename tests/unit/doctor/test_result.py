@@ -56,7 +56,7 @@ def test_the_address_of_somebody_elses_scp_is_not_ours_to_tell() -> None:
     assert "\n".join(conclusion.for_administrator) == (
         "Please let AE title US at address 192.0.2.7 query and retrieve "
         "(C-ECHO, C-FIND, C-GET, C-MOVE).\n"
-        "Please see that MY_SCP is known as a C-STORE destination."
+        "Please make sure that MY_SCP is known as a C-STORE destination."
     )
 
 

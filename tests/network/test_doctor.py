@@ -1,4 +1,4 @@
-"""A diagnosis of scripted peers: what is found, what to do, and what is never sent."""
+"""`doctor` against scripted peers: what it finds and advises, and what it never sends."""
 
 import socket
 import struct
@@ -56,7 +56,7 @@ def test_what_a_pacs_offers_is_told_and_no_study_is_asked_for(tmp_path: Path) ->
         Check.STORAGE: _WARNING,  # this peer does not answer the role selection
         Check.MOVE: _SKIPPED,
     }
-    assert "not said whether we may be the SCP" in steps[Check.STORAGE].found
+    assert "whether we may be the SCP was not answered" in steps[Check.STORAGE].found
     assert (conclusion.works, conclusion.proven) == (True, False)
     (line,) = conclusion.for_administrator
     assert line == (
@@ -89,7 +89,10 @@ def test_both_methods_are_tried_where_both_are_offered(tmp_path: Path) -> None:
     assert steps[Check.LISTENER].outcome is _OK
     assert steps[Check.GET_INSTANCE].outcome is _OK
     assert steps[Check.MOVE_INSTANCE].outcome is _OK
-    assert conclusion.words == "A retrieval by C-MOVE works: one instance came, and is whole."
+    assert (
+        conclusion.words
+        == "A retrieval by C-MOVE works: one instance was retrieved, and is complete."
+    )
     assert conclusion.for_administrator[-1] == (
         f"Please add AE title DRTUI at address 127.0.0.1, port {pacs.scp_port}, "
         "as a C-STORE destination."

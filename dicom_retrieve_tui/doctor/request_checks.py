@@ -1,7 +1,7 @@
-"""What an examination asks of a PACS that answers, each question on an association of its own.
+"""Checks by DIMSE requests, each on an association of its own.
 
-So a peer that aborts one costs no other. Where a question needs a study, it asks for one that
-nobody has: that shows what is forbidden, and moves nothing.
+A peer that aborts one association does not affect the other checks. Where a request needs a study,
+it names one that does not exist: that shows what is forbidden, and moves nothing.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.doctor.connecting import Approach
+from dicom_retrieve_tui.doctor.connection_checks import ConnectionChecks
 from dicom_retrieve_tui.doctor.result import NAME_A_STUDY, Check, Outcome, Step
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -58,53 +58,57 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """How our own Storage SCP is to listen."""
+class OurListener:
+    """Opens our own Storage SCP."""
 
     port: int
     bind: Callable[[Reception], StorageScp]
 
 
-_NOBODY = "NOBODY"
+_UNKNOWN_PATIENT_ID = "NOBODY"
 _MODALITIES_SHOWN_MAX = 10
 
 
-class Questions:
-    """What can be asked of one PACS; each method asks, and says what it found.
+class RequestChecks:
+    """Checks of one PACS by requests; each method makes one check and returns what it found.
 
-    Each raises `PeerError` or `ConfigError` where the answer is bad, and `Cancelled`.
+    Each raises `PeerError` or `ConfigError` if the check fails, and `Cancelled`.
     """
 
     def __init__(
         self,
         parameters: AssociationParameters,
         plan: Plan,
-        listening: Listening | None,
-        approach: Approach,
+        listener: OurListener | None,
+        approach: ConnectionChecks,
     ) -> None:
         self._parameters = parameters
         self._plan = plan
-        self._listening = listening
-        self._approach = approach
-        self._nobodys_study = f"2.25.{uuid.uuid4().int}"
+        self._listener = listener
+        self._connection = approach
+        self._unknown_study = f"2.25.{uuid.uuid4().int}"
         self.inventory: Inventory | None = None
-        """What the PACS has of the study that was asked for."""
+        """What the PACS has of the study that was named; None before that check."""
 
     def find(self) -> Step:
-        """Whether it takes queries."""
-        keys = {tags.STUDY_INSTANCE_UID: self._nobodys_study, tags.PATIENT_ID: ""}
+        """Check whether the PACS takes C-FIND requests."""
+        keys = {tags.STUDY_INSTANCE_UID: self._unknown_study, tags.PATIENT_ID: ""}
         with self._associated() as association:
             for _ in c_find(association, find_context(association), Level.STUDY, keys):
-                """What matches, if anything does, is nothing that was asked for."""
+                """Ignore matches: the study does not exist."""
         return Step.ok(Check.FIND, f"{self._models(FIND)}: offered, and it answers.")
 
     def get(self) -> Step:
-        """Whether it takes C-GET requests."""
+        """Check whether the PACS takes C-GET requests."""
         with self._associated() as association:
             try:
                 context = association.first_context(*GET, service="C-GET")
                 final = c_get(
-                    association, context, self._order(), _Refusing(), patient_id=_nobody(context)
+                    association,
+                    context,
+                    self._order(),
+                    _Refusing(),
+                    patient_id=_unknown_patient_id(context),
                 )
             except AssociationAborted as error:
                 raise self._aborted(error, "C-GET", self._try_c_move) from error
@@ -113,7 +117,7 @@ class Questions:
         return self._judged(Check.GET, final, self._models(GET), asked, will_try=will_try)
 
     def storage_classes(self) -> Step:
-        """Whether instances may come to us by C-GET: each needs its class accepted."""
+        """Check whether storage classes are accepted, without which no instance comes by C-GET."""
         classes = plainest_classes()
         proposals = tuple(
             Proposal(uid, syntax, as_scp=True)
@@ -126,29 +130,30 @@ class Questions:
         taken = [modality for modality, uid in classes.items() if uid in accepted]
         if not taken:
             raise ContextNotAccepted(
-                "None is accepted, so that nothing can come by C-GET.", next_step=self._try_c_move
+                "No storage class is accepted, so no instance can come by C-GET.",
+                next_step=self._try_c_move,
             )
         found = f"Accepted for {_shortened(taken, len(classes))}"
         if roles.isdisjoint(classes.values()):
             return Step(
                 check=Check.STORAGE,
                 outcome=Outcome.WARNING,
-                found=f"{found}; not said whether we may be the SCP.",
-                next_step=f"Some send all the same. {NAME_A_STUDY}",
+                found=f"{found}; whether we may be the SCP was not answered.",
+                next_step=f"Some PACS send nevertheless. {NAME_A_STUDY}",
             )
         return Step.ok(Check.STORAGE, f"{found}, with us as the SCP.")
 
     def listener(self) -> Step:
-        """Whether our own Storage SCP can listen."""
-        if self._listening is None:
+        """Check whether our own Storage SCP can listen."""
+        if self._listener is None:
             raise ConfigError("There is no port to listen on.", next_step="Set --listen.")
-        with self._listening.bind(_Refusing()) as scp:
+        with self._listener.bind(_Refusing()) as scp:
             host, port = scp.host, scp.port
         found = f"We can listen on {host} port {port}."
         if (
             _is_loopback(host)
-            and self._approach.own_address
-            and not _is_loopback(self._approach.own_address)
+            and self._connection.own_address
+            and not _is_loopback(self._connection.own_address)
         ):
             return Step(
                 check=Check.LISTENER,
@@ -159,7 +164,7 @@ class Questions:
         return Step.ok(Check.LISTENER, found)
 
     def offer_of_move(self) -> Step:
-        """Whether C-MOVE is offered, without asking for anything."""
+        """Check whether C-MOVE is offered, without a request."""
         models = self._models(MOVE)
         found = f"{models}: offered. Not asked, without a move destination."
         return Step(
@@ -167,15 +172,15 @@ class Questions:
         )
 
     def move(self) -> Step:
-        """Whether it takes C-MOVE requests to our destination."""
+        """Check whether the PACS takes C-MOVE requests to our destination."""
         move_destination = self._plan.move_destination
         if move_destination is None:
             raise ConfigError("No move destination is set.", next_step=self._try_c_move)
         reception = _Refusing()
         with ExitStack() as stack:
-            if self._listening is not None:
-                # Some connect to the destination before they look what there is to send.
-                stack.enter_context(self._listening.bind(reception))
+            if self._listener is not None:
+                # Some PACS connect to the destination before they look for matches.
+                stack.enter_context(self._listener.bind(reception))
             association = stack.enter_context(self._associated())
             try:
                 context = association.first_context(*MOVE, service="C-MOVE")
@@ -184,30 +189,30 @@ class Questions:
                     context,
                     self._order(),
                     move_destination,
-                    patient_id=_nobody(context),
+                    patient_id=_unknown_patient_id(context),
                 )
             except AssociationAborted as error:
                 raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
         for caller in reception.turned_away[:1]:
             return Step.failed(Check.MOVE, caller.found, caller.advice)
-        whose = "us" if self._listening else "not to us: no file will come here"
+        whose = "us" if self._listener else "not to us: no file will come here"
         how = f"{self._models(MOVE)}, to {move_destination} ({whose})"
         will_try = self._plan.listening and bool(self._plan.selections)
         asked = Asked(operation="C-MOVE", other_way=TRY_C_GET)
         step = self._judged(Check.MOVE, final, how, asked, will_try=will_try)
         if step.outcome is not Outcome.OK or will_try:
             return step
-        # dcmqrscp says Success to a destination that it does not know, if nothing matches.
+        # If nothing matches, dcmqrscp answers Success even for an unknown destination.
         return Step(
             check=Check.MOVE,
             outcome=Outcome.WARNING,
             found=f"{step.found} Whether it knows {move_destination} shows only when it has "
             "something to send.",
-            next_step=NAME_A_STUDY if self._listening else "",
+            next_step=NAME_A_STUDY if self._listener else "",
         )
 
     def study(self, selection: Selection) -> Step:
-        """What it has of a study."""
+        """Check what the PACS has of a study."""
         with self._associated() as association:
             self.inventory = inventory = take_inventory(association, selection)
         if inventory.empty:
@@ -233,8 +238,8 @@ class Questions:
     def _order(self) -> Order:
         now_s = monotonic()
         return Order(
-            request=RetrieveRequest(level=Level.STUDY, study_instance_uid=self._nobodys_study),
-            patient_id=_NOBODY,
+            request=RetrieveRequest(level=Level.STUDY, study_instance_uid=self._unknown_study),
+            patient_id=_UNKNOWN_PATIENT_ID,
             cancel=self._parameters.cancel,
             activity=Activity(last_byte_s=now_s, last_instance_s=now_s),
             on_response=lambda _response: None,
@@ -243,10 +248,10 @@ class Questions:
     def _judged(
         self, check: Check, final: FinalResponse, how: str, asked: Asked, *, will_try: bool
     ) -> Step:
-        """Weigh the answer to a request for a study that nobody has.
+        """Judge the answer to a request for a study that does not exist.
 
         Args:
-            will_try: An instance is to come in the same way, and will tell all.
+            will_try: An instance is retrieved in the same way later, which decides.
         """
         if final.status in {SUCCESS, SUB_OPERATIONS_FAILED}:
             return Step.ok(check, f"{how}: offered, and it answers.")
@@ -254,21 +259,21 @@ class Questions:
         if forbids(final.status):
             found = f"{how}: offered, but a request is answered {answer}."
             return Step.failed(check, found, next_step(final.status, asked))
-        found = f"{how}: offered; asked for a study that nobody has, it answers {answer}."
+        found = f"{how}: offered; asked for a study that does not exist, it answers {answer}."
         if will_try:
             return Step.ok(check, found)
         return Step(
             check=check,
             outcome=Outcome.WARNING,
             found=found,
-            next_step=f"That may be its way of saying so. {NAME_A_STUDY}",
+            next_step=f"This may be its answer to any unknown study. {NAME_A_STUDY}",
         )
 
     def _models(self, classes: tuple[str, ...]) -> str:
         names = [
             "Patient Root" if uid in PATIENT_ROOT else "Study Root"
             for uid in classes
-            if uid in self._approach.offered
+            if uid in self._connection.offered
         ]
         return " and ".join(names)
 
@@ -285,15 +290,16 @@ class Questions:
         )
 
 
-def _nobody(context: Context) -> str | None:
-    """A Patient ID that none has, where the query model wants one."""
-    return _NOBODY if context.abstract_syntax in PATIENT_ROOT else None
+def _unknown_patient_id(context: Context) -> str | None:
+    """Return a Patient ID that does not exist, where the query model needs one."""
+    return _UNKNOWN_PATIENT_ID if context.abstract_syntax in PATIENT_ROOT else None
 
 
 class _Refusing:
-    """Nothing was asked for that could come."""
+    """A receiver that refuses every instance, because none was requested."""
 
-    expecting = True  # whoever connects only to look, shall find us
+    # Accept associations: some PACS connect before they look for matches.
+    expecting = True
 
     def __init__(self) -> None:
         self.turned_away: list[RefusedCaller] = []

@@ -1,4 +1,4 @@
-"""The way to a PACS, step by step: its name, its port, TLS, the association, an answer."""
+"""Checks of the connection to a PACS: host name, TCP, TLS, association, C-ECHO."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 _ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
 
 
-class Approach:
-    """Goes there; each method takes one step, and says how it went.
+class ConnectionChecks:
+    """Checks of the connection to one PACS; each method makes one and returns what it found.
 
-    Each raises `PeerError` or `ConfigError` where it leads nowhere, and `Cancelled`.
+    Each raises `PeerError` or `ConfigError` if the check fails, and `Cancelled`.
     """
 
     def __init__(self, parameters: AssociationParameters) -> None:
         self._parameters = parameters
         self.own_address = ""
-        """Ours towards the PACS; empty while nobody can tell."""
+        """Our address towards the PACS; empty while unknown."""
         self.offered: frozenset[str] = frozenset()
-        """The services that it accepts, as abstract syntaxes; none while it was not asked."""
+        """Abstract syntaxes of the services that the PACS accepts; empty before `association`."""
 
     def name(self) -> Step:
-        """What the host's name stands for."""
+        """Resolve the host name."""
         endpoint = self._parameters.peer.endpoint
         found = resolve(endpoint, self._patience(f"the address of {endpoint.host}"))
         hosts = list(dict.fromkeys(str(address[0]) for _, address in found))
@@ -49,16 +49,18 @@ class Approach:
         return Step.ok(Check.HOST, f"{endpoint.host} is {', '.join(hosts)}.")
 
     def connection(self) -> Step:
-        """Whether somebody listens."""
+        """Open a TCP connection."""
         endpoint = self._parameters.peer.endpoint
         started_s = monotonic()
         with connect(endpoint, self._patience(f"a TCP connection to {endpoint}")) as sock:
             elapsed_s = monotonic() - started_s
             self.own_address = str(sock.getsockname()[0])
-        return Step.ok(Check.CONNECTION, f"{endpoint} accepts it within {_ms(elapsed_s)}.")
+        return Step.ok(
+            Check.CONNECTION, f"{endpoint} accepts a connection within {_ms(elapsed_s)}."
+        )
 
     def tls(self, client: "TlsClient") -> Step:
-        """Whether TLS comes about on it, and with whom."""
+        """Make the TLS handshake."""
         started_s = monotonic()
         with closing(open_tls(self._parameters, client)) as secured:
             elapsed_s = monotonic() - started_s
@@ -69,8 +71,8 @@ class Approach:
             return Step(
                 check=Check.TLS,
                 outcome=Outcome.WARNING,
-                found=f"{how}; whose certificate it shows is not looked at (--tls-insecure).",
-                next_step="Whoever sits in between can read it all: trust the PACS by --tls-ca.",
+                found=f"{how}; its certificate is not checked (--tls-insecure).",
+                next_step="Others on the network may read or change everything: set --tls-ca.",
                 keys=("tls_insecure", "tls_ca"),
             )
         soon = agreement.certificate.runs_out(datetime.now(UTC))
@@ -82,7 +84,7 @@ class Approach:
         )
 
     def association(self) -> Step:
-        """Whether the PACS accepts our AE title, and us its own."""
+        """Negotiate an association."""
         with Association.request(
             self._parameters, query_retrieve(self._parameters.query_model)
         ) as association:
@@ -97,7 +99,7 @@ class Approach:
         )
 
     def echo(self) -> Step:
-        """Whether it answers at all; a retrieval does without."""
+        """Send a C-ECHO, which a retrieval does not need."""
         try:
             with Association.request(self._parameters, _ECHO) as association:
                 round_trip_s = c_echo(association)
@@ -106,7 +108,7 @@ class Approach:
                 check=Check.ECHO,
                 outcome=Outcome.WARNING,
                 found=error.found,
-                next_step="A retrieval does without it.",
+                next_step="A retrieval does not need C-ECHO.",
             )
         answered = Step.ok(Check.ECHO, f"Answered within {_ms(round_trip_s)}.")
         return replace(answered, round_trip_s=round_trip_s)
