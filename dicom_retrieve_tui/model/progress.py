@@ -43,6 +43,8 @@ class StudyProgress:
     waiting: bool = False
     """True between two attempts."""
     failed_attempts: int = 0
+    crowded: bool = False
+    """True if the last failed attempt did not count: the PACS accepted no further association."""
     inventoried: bool = False
     """True once C-FIND told what there is, or would not tell."""
     listed: bool = False
@@ -201,6 +203,7 @@ class Progress:
     def _apply_attempt(self, event: events.AttemptFailed | events.AttemptStarted) -> None:
         study = self.studies[event.study_instance_uid]
         if isinstance(event, events.AttemptFailed):
+            study.crowded = event.failed_attempts == study.failed_attempts
             study.waiting, study.failed_attempts = True, event.failed_attempts
             study.reason = event.reason
         else:

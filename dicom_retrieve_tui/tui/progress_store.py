@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.narration import narrate
 from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, Wanted
 from dicom_retrieve_tui.tui.snapshot import (
     BAD,
@@ -35,6 +35,7 @@ from dicom_retrieve_tui.tui.worker_rates import Lanes
 _HISTORY_MAX = 240
 _HISTORY_STEP_S = 0.5
 _LINES_MAX = 1000
+_UID_WIDTH = 24
 
 
 class ProgressStore:
@@ -266,8 +267,8 @@ class ProgressStore:
 
     def _follow(self, group: int, event: events.Event, progress: Progress) -> None:
         """Take in an event of those that are few."""
-        if (told := narrate(event)) is not None:
-            self._lines.append(Line(self._now(), *told))
+        if (line := narrate(event, progress, uid_width=_UID_WIDTH)) is not None:
+            self._lines.append(Line(self._now(), line.text, line.grave))
         uid = getattr(event, "study_instance_uid", None)
         entry = self._entries.get(RowKey(group, uid)) if uid is not None else None
         if entry is None:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from dicom_retrieve_tui.model.events import StudyFinished
-from dicom_retrieve_tui.tui.narration import narrate
+from dicom_retrieve_tui.model.narration import narrate
+from dicom_retrieve_tui.model.progress import Progress
 from tests.tui.application import SIZES, opened
 from tests.tui.builders import uids
 from tests.tui.scripted import begins, ends
@@ -19,12 +20,11 @@ def _finished() -> StudyFinished:
 
 
 def test_the_event_of_a_study_names_the_first_and_is_not_grave() -> None:
-    told = narrate(_finished())
+    line = narrate(_finished(), Progress())
 
-    assert told is not None
-    text, grave = told
-    assert text.endswith(f"complete 3/3  2 irregular: {_EXAMPLE}")
-    assert not grave
+    assert line is not None
+    assert line.text.endswith(f"complete 3/3; irregular: 2 instances, for example {_EXAMPLE}")
+    assert not line.grave
 
 
 async def test_the_details_of_a_study_name_the_first() -> None:

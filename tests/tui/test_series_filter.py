@@ -8,9 +8,10 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.model.events import Event, StudyInventoried
+from dicom_retrieve_tui.model.narration import narrate
+from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
-from dicom_retrieve_tui.tui.narration import narrate
 from dicom_retrieve_tui.tui.presets import preset_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, profile_fields
 from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, fault_of, read_terms
@@ -117,11 +118,11 @@ def _some_left_out(*left_out: tuple[str, str]) -> list[Event]:
 
 
 def test_the_events_say_how_many_were_left_out() -> None:
-    (told,) = [narrate(e) for e in _some_left_out(("1.1", "SR"), ("1.2", "KO"))
+    (told,) = [narrate(e, Progress()) for e in _some_left_out(("1.1", "SR"), ("1.2", "KO"))
                if isinstance(e, StudyInventoried)]  # fmt: skip
 
     assert told is not None
-    assert "3 instances in 1 series, 2 more left out" in told[0]
+    assert "3 instances in 1 series, 2 more left out" in told.text
 
 
 async def _type(bench: Bench, field: str, text: str) -> None:

@@ -186,7 +186,7 @@ def test_the_lines_tell_what_happened_and_no_single_instance() -> None:
     texts = [(line.text, line.grave) for line in store.snapshot().lines]
 
     assert texts == [
-        ("P: 1 study by c-get", False),
-        (f"{A}  3 instances in 1 series", False),
-        (f"{A}  failed 0/3  0xA702", True),
+        ("retrieving 1 study from P by C-GET, 4 associations at once", False),
+        (f"study {A}: 3 instances in 1 series", False),
+        (f"study {A}: failed 0/3; 0xA702", True),
     ]

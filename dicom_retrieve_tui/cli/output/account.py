@@ -44,15 +44,10 @@ class Account:
     set_aside: dict[str, list[events.InstanceSetAside]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    crowded: bool = False
-    """True if the last `AttemptFailed` cost no attempt: the PACS had no association left."""
     notes: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def apply(self, event: events.Event) -> None:
         """Take in one event."""
-        if isinstance(event, events.AttemptFailed):
-            before = self.progress.studies[event.study_instance_uid].failed_attempts
-            self.crowded = event.failed_attempts == before
         self.progress.apply(event)
         match event:
             case events.StudyInventoried():

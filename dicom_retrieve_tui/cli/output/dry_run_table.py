@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.output.narration import verdict_word
 from dicom_retrieve_tui.cli.output.study_sentence import subject
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.narration import verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.verdict import Verdict
 

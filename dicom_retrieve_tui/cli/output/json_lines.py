@@ -10,7 +10,6 @@ from datetime import datetime
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.console import DataStream, utc_text
-from dicom_retrieve_tui.cli.output.narration import verdict_word
 from dicom_retrieve_tui.model.events import (
     SCHEMA_VERSION,
     BytesReceived,
@@ -20,6 +19,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     event_fields,
 )
+from dicom_retrieve_tui.model.narration import verdict_word
 
 BYTES_EVERY_S = 1.0
 

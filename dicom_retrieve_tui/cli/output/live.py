@@ -10,8 +10,8 @@ import os
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dicom_retrieve_tui.cli.output.live_numbers import Board
-from dicom_retrieve_tui.cli.output.narration import narrate
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
+from dicom_retrieve_tui.cli.output.run_log import log_line
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.sanitize import clean_text
 
@@ -57,7 +57,7 @@ class LiveRenderer:
         """Keep the event's line, if it has one, above the rows."""
         self._board.follow(event)
         live = self._live or self._start()
-        line = narrate(event, self._account, self._options, width=live.console.width)
+        line = log_line(event, self._account, self._options, width=live.console.width)
         if line is not None:
             live.console.print(
                 clean_text(line), markup=False, emoji=False, highlight=False, overflow="fold"

@@ -1,7 +1,7 @@
 """Plain lines on stderr: for pipes, log files and terminals that cannot do more."""
 
-from dicom_retrieve_tui.cli.output.narration import narrate
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
+from dicom_retrieve_tui.cli.output.run_log import log_line
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished
 from dicom_retrieve_tui.model.humanize import byte_rate_text, rate_text, size_text
 from dicom_retrieve_tui.model.throughput import Throughput
@@ -24,7 +24,7 @@ class PlainRenderer:
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one."""
-        if (line := narrate(event, self._account, self._options)) is not None:
+        if (line := log_line(event, self._account, self._options)) is not None:
             self._stderr.say(line)
         if self._options.verbose and not isinstance(event, RetrieveFinished):
             self._tell_progress()

@@ -9,9 +9,9 @@ from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.console import utc_text
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.left_out import all_left_out, count_modalities
-from dicom_retrieve_tui.cli.output.narration import verdict_word
 from dicom_retrieve_tui.cli.read_options import Options
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
+from dicom_retrieve_tui.model.narration import verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import SeriesFilter

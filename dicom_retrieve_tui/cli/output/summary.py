@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.dry_run_table import listing_total, render_listing
 from dicom_retrieve_tui.cli.output.left_out import left_out_lines
-from dicom_retrieve_tui.cli.output.narration import irregular_text
 from dicom_retrieve_tui.cli.output.next_step import again
 from dicom_retrieve_tui.cli.output.study_sentence import lone_study
 from dicom_retrieve_tui.cli.read_options import Options
@@ -22,6 +21,7 @@ from dicom_retrieve_tui.model.humanize import (
     rate_text,
     size_text,
 )
+from dicom_retrieve_tui.model.narration import irregular_text
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict

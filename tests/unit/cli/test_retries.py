@@ -56,8 +56,8 @@ def test_a_failed_attempt_is_one_line_that_says_what_comes_next() -> None:
     result = run(*C_GET, engine=tried_again(failed(1), again(), failed(2, wait_s=2), again()))
 
     assert result.err.splitlines()[1:] == [
-        f"{STUDY}: The connection was lost; retry 1 of 3 in 2 s",
-        f"{STUDY}: The connection was lost; retry 2 of 3 in 2 s",
+        f"study {STUDY}: The connection was lost; retry 1 of 3 in 2 s",
+        f"study {STUDY}: The connection was lost; retry 2 of 3 in 2 s",
     ]
 
 
@@ -86,8 +86,8 @@ def test_a_pacs_that_is_full_costs_no_attempt() -> None:
 
     result = run(*C_GET, engine=tried_again(*crowd))
 
-    fewer = f"{STUDY}: the PACS has no association left for us; using fewer"
-    lost = f"{STUDY}: The connection was lost; retry 1 of 3 in 2 s"
+    fewer = f"study {STUDY}: the PACS accepts no further association; using fewer"
+    lost = f"study {STUDY}: The connection was lost; retry 1 of 3 in 2 s"
     assert result.err.splitlines()[1:] == [fewer, lost, fewer]
 
 
@@ -99,7 +99,7 @@ def test_at_a_terminal_the_line_is_kept_short(monkeypatch: pytest.MonkeyPatch) -
 
     result = run(*(*C_GET[:-1], LONG), engine=whole_run(study), stderr=Stream(terminal=True))
 
-    assert "e connection was lost; retry 1 of 3 in 2 s" in result.err
+    assert "connection was lost; retry 1 of 3 in 2" in result.err
     assert LONG not in result.err
 
 

@@ -109,7 +109,7 @@ def test_notes_are_always_told() -> None:
 
     result = run(*C_GET, engine=whole_run(study))
 
-    assert "note: the PACS counts 4[2J\n" in result.err
+    assert f"note: study {STUDY}: the PACS counts 4[2J\n" in result.err
 
 
 def test_verbose_tells_of_associations_inventories_and_refusals() -> None:
