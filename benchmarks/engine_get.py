@@ -18,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.without_sync import leave_out_syncs
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -29,7 +30,6 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.storage import store
 from dicom_retrieve_tui.storage.part_file import PartFile
-from dicom_retrieve_tui.wiring import retrieval
 
 
 class _Span:
@@ -73,7 +73,7 @@ def retrieve(
         inventory = _Span(PacsPeer, "take_inventory", stack)
         get = _Span(PacsPeer, "c_get", stack)
         started_s = monotonic()
-        for event in retrieval.retrieve(plan, settings, CancelToken()):
+        for event in wiring.retrieve(plan, settings, CancelToken()):
             if isinstance(event, StudyFinished):
                 decided_s, verdict = monotonic(), event.verdict
             elif isinstance(event, InstanceStored):

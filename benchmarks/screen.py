@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import quantiles
 from time import monotonic
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan, Selection
@@ -30,7 +31,6 @@ from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.queue_entry import Wanted
 from dicom_retrieve_tui.tui.retrieve_form import defaults
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
-from dicom_retrieve_tui.wiring import lookup, retrieval
 
 _PERIOD_S = 0.01
 _OTHERS = 99
@@ -43,7 +43,7 @@ class _Timed:
     def __init__(self, plan: Plan, settings: Settings, cancel: CancelToken) -> None:
         self.started_s, self.ended_s = monotonic(), 0.0
         self.screen_s = -_spent_on_the_screen_s()
-        self._session = retrieval.open_session(plan, settings, cancel)
+        self._session = wiring.open_session(plan, settings, cancel)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._session, name)
@@ -130,8 +130,8 @@ def main() -> None:
     app = _App(
         open_session,
         [Preset("bench", draft)],
-        find=lookup.find,
-        find_each=lookup.find_each,
+        find=wiring.find,
+        find_each=wiring.find_each,
         text="\n".join(uids),
     )
     app.prepare(Path(figures), int(rows))

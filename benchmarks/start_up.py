@@ -6,8 +6,10 @@ from benchmarks.scenario import Comparison, Scenario
 from benchmarks.tools import Tool
 
 _HEADLESS = (
-    "from dicom_retrieve_tui.wiring import retrieval; "
-    "from dicom_retrieve_tui.cli import main, command"
+    "from dicom_retrieve_tui.cli.commands import retrieve; "
+    "from dicom_retrieve_tui.engine import session, study; "
+    "from dicom_retrieve_tui.network import peer; "
+    "from dicom_retrieve_tui.storage import store"
 )
 
 

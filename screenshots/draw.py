@@ -19,9 +19,7 @@ from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
-from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find, find_each
-from dicom_retrieve_tui.wiring.retrieval import open_session
+from dicom_retrieve_tui.wiring import diagnose, find, find_each, open_session, tell_administrator
 from screenshots.svg import lines_of, slim
 
 USUAL, LARGE = (80, 24), (160, 45)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
@@ -12,7 +13,6 @@ from dicom_retrieve_tui.model.events import Event, StudyFinished
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.wiring import retrieval
 
 _E = TypeVar("_E", bound=Event)
 
@@ -48,7 +48,7 @@ def run(
     backoff: Backoff = _AT_ONCE,
 ) -> list[Event]:
     """All events of a run."""
-    return list(retrieval.retrieve(plan, given, cancel or CancelToken(), backoff))
+    return list(wiring.retrieve(plan, given, cancel or CancelToken(), backoff))
 
 
 def of_kind(kind: type[_E], events: Iterable[Event]) -> list[_E]:

@@ -18,55 +18,55 @@ if TYPE_CHECKING:
 
 
 def open_session(plan: "Plan", settings: "Settings", cancel: "CancelToken") -> "Session":
-    """See `wiring.retrieval`."""
-    from dicom_retrieve_tui.wiring import retrieval
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    return retrieval.open_session(plan, settings, cancel)
+    return wiring.open_session(plan, settings, cancel)
 
 
 def open_history() -> "History":
-    """See `wiring.history`."""
-    from dicom_retrieve_tui.wiring import history
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    return history.open_history()
+    return wiring.open_history()
 
 
 def find(
     search: "Search", settings: "Settings", cancel: "CancelToken"
 ) -> "Generator[Found, None, None]":
-    """See `wiring.lookup`."""
-    from dicom_retrieve_tui.wiring import lookup
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    return lookup.find(search, settings, cancel)
+    return wiring.find(search, settings, cancel)
 
 
 def find_each(
     searches: "Iterable[Search]", settings: "Settings", cancel: "CancelToken"
 ) -> "Generator[Answer, None, None]":
-    """See `wiring.lookup`."""
-    from dicom_retrieve_tui.wiring import lookup
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    return lookup.find_each(searches, settings, cancel)
+    return wiring.find_each(searches, settings, cancel)
 
 
 def diagnose(
     plan: "Plan", settings: "Settings", cancel: "CancelToken"
 ) -> "Generator[Finding, None, None]":
-    """See `wiring.diagnosis`."""
-    from dicom_retrieve_tui.wiring import diagnosis
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    return diagnosis.diagnose(plan, settings, cancel)
+    return wiring.diagnose(plan, settings, cancel)
 
 
 def tell_administrator(plan: "Plan", settings: "Settings") -> tuple[str, ...]:
-    """See `wiring.diagnosis`."""
-    from dicom_retrieve_tui.wiring import diagnosis
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    return diagnosis.tell_administrator(plan, settings)
+    return wiring.tell_administrator(plan, settings)
 
 
-def check_protection(settings: "Settings") -> None:
-    """See `wiring.protection`."""
-    from dicom_retrieve_tui.wiring import protection
+def check_tls(settings: "Settings") -> None:
+    """See `wiring`."""
+    from dicom_retrieve_tui import wiring
 
-    protection.check_protection(settings)
+    wiring.check_tls(settings)

@@ -61,7 +61,7 @@ def main(
         stdin: For `--uid-list -`; the process's own if None, as with the other two.
         stdout: For data.
         stderr: For narration.
-        retrieve: Does the work instead of `retrieve` and `survey` in `wiring.retrieval`.
+        retrieve: Does the work instead of `wiring.retrieve` and `wiring.dry_run`.
     """
     # A stream is None where the shell closed it (`>&-`).
     around = Surroundings(

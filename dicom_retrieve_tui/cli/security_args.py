@@ -85,13 +85,13 @@ def unlocked(settings: Settings, around: Surroundings) -> Settings:
 
 def _fault_of(settings: Settings, passphrase: Secret) -> str | None:
     """Say it if that is not the passphrase of the key."""
-    from dicom_retrieve_tui.wiring.protection import check_protection  # noqa: PLC0415 - it loads ssl
+    from dicom_retrieve_tui.wiring import check_tls  # noqa: PLC0415 - it loads ssl
 
     if settings.tls is None:
         return None
     try:
         tls = replace(settings.tls, key_passphrase=passphrase)
-        check_protection(replace(settings, tls=tls))
+        check_tls(replace(settings, tls=tls))
     except WrongPassphrase as error:
         return str(error)
     return None

@@ -23,7 +23,7 @@ class SteeredJobs(Jobs, Protocol):
 
 
 class Session:
-    """One run in one output folder, from `wiring.retrieval.open_session` to the end of its events.
+    """One run in one output folder, from `wiring.open_session` to the end of its events.
 
     `events` is read by one thread; all else may be called by any, before and while it is read, and
     takes no longer than a lock. What is asked of a study that is not there any more, because it

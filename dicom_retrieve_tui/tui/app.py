@@ -101,10 +101,10 @@ class RetrieveApp(KeysInTurn[None]):
         """Prepare.
 
         Args:
-            open_session: `wiring.retrieval.open_session`, or a script in a test.
+            open_session: `wiring.open_session`, or a script in a test.
             presets: The profiles.
-            find: `wiring.lookup.find`, likewise.
-            find_each: `wiring.lookup.find_each`, likewise.
+            find: `wiring.find`, likewise.
+            find_each: `wiring.find_each`, likewise.
             preset: The profile to begin with; if empty, the one used last, else the first.
             text: What stands in the UID line at first.
             memory: What was asked for in earlier runs; None remembers nothing.

@@ -16,10 +16,10 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui.search_form import empty_search
 
 Find = Callable[[Search, Settings, CancelToken], Generator[Found, None, None]]
-"""`wiring.lookup.find`, or a script in a test."""
+"""`wiring.find`, or a script in a test."""
 
 FindEach = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
-"""`wiring.lookup.find_each`, likewise."""
+"""`wiring.find_each`, likewise."""
 
 MATCHES_MAX = 10_000
 """More than anybody reads; a search that finds more is too wide."""

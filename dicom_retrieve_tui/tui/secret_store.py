@@ -25,7 +25,7 @@ class Keyring:
 
         Args:
             environ: Where secrets may be, too.
-            check: `wiring.check_protection`, or nothing in a test. Raises `ConfigError`.
+            check: `wiring.check_tls`, or nothing in a test. Raises `ConfigError`.
         """
         self._environ, self._check = environ, check
         self._known: dict[Question, Secret] = {}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, InstanceStored
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage import journal
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
-from dicom_retrieve_tui.wiring import retrieval
 from tests.faults.catalogue import Told, fault
 from tests.faults.processes import retrieve_here
 from tests.peers.raw_pacs import RawPacs, instances
@@ -40,7 +40,7 @@ def _rows(folder: Path, query: str) -> list[tuple[object, ...]]:
 def _interrupted(pacs: RawPacs, folder: Path, after: int) -> list[Event]:
     """Events of a run that is cancelled once so many instances have come."""
     cancel, events, stored = CancelToken(), [], 0
-    for event in retrieval.retrieve(get_plan(), settings(pacs.port, folder), cancel):
+    for event in wiring.retrieve(get_plan(), settings(pacs.port, folder), cancel):
         events.append(event)
         stored += isinstance(event, InstanceStored)
         if stored == after:

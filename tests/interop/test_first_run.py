@@ -8,9 +8,7 @@ from dicom_retrieve_tui.tui.doctor_job import Contact
 from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.snapshot import State
-from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find, find_each
-from dicom_retrieve_tui.wiring.retrieval import open_session
+from dicom_retrieve_tui.wiring import diagnose, find, find_each, open_session, tell_administrator
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import free_port
 from tests.tui.application import SIZES, Bench

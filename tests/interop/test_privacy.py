@@ -26,9 +26,7 @@ from dicom_retrieve_tui.tui.history import Memory
 from dicom_retrieve_tui.tui.profile_store import ProfileShelf
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.snapshot import State
-from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find, find_each
-from dicom_retrieve_tui.wiring.retrieval import open_session
+from dicom_retrieve_tui.wiring import diagnose, find, find_each, open_session, tell_administrator
 from tests.faults.processes import retrieve_here
 from tests.interop.command import CommandResult, run_cli
 from tests.interop.comparison import assert_same_as_peer

@@ -7,12 +7,12 @@ from time import monotonic
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import InstanceStored, StudyStarted
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.wiring import retrieval
 from tests.interop.comparison import assert_same_as_peer
 from tests.interop.corpus import COMPRESSED, CT_CHEST, MR_IMPLICIT, REPORTS
 from tests.interop.line import Line
@@ -61,7 +61,7 @@ def test_one_of_several_studies_is_stopped_and_tried_again(
     orthanc: Orthanc, held: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     plan, given, line = request.getfixturevalue(held)
-    with Watched(retrieval.open_session(plan, given)) as watched:
+    with Watched(wiring.open_session(plan, given)) as watched:
         watched.session.add(selections(_CT))
         assert line.held.wait(PATIENCE_S)
         watched.until(lambda progress: progress.stored)
@@ -89,7 +89,7 @@ def test_one_of_several_studies_is_stopped_and_tried_again(
 @pytest.mark.parametrize("held", ["_held_get", "_held_move"], ids=["c-get", "c-move"])
 def test_a_cancel_ends_everything_in_time(held: str, request: pytest.FixtureRequest) -> None:
     plan, given, line = request.getfixturevalue(held)
-    with Watched(retrieval.open_session(plan, given)) as watched:
+    with Watched(wiring.open_session(plan, given)) as watched:
         watched.session.add(selections(_CT, _MR, _SR))
         assert line.held.wait(PATIENCE_S)
         started_s = monotonic()
@@ -103,7 +103,7 @@ def test_a_cancel_ends_everything_in_time(held: str, request: pytest.FixtureRequ
 
 def test_studies_are_added_paused_and_promoted(orthanc: Orthanc, tmp_path: Path) -> None:
     plan = replace(_GET, parallel=1, selections=selections(_CT))
-    session = retrieval.open_session(plan, _settings(orthanc, orthanc.port, tmp_path))
+    session = wiring.open_session(plan, _settings(orthanc, orthanc.port, tmp_path))
     with Watched(session) as watched:
         watched.until_finished(_CT)
         session.pause()

@@ -15,10 +15,14 @@ from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
 from dicom_retrieve_tui.tui.secret_store import Keyring
 from dicom_retrieve_tui.tui.snapshot import State
-from dicom_retrieve_tui.wiring.diagnosis import diagnose, tell_administrator
-from dicom_retrieve_tui.wiring.lookup import find, find_each
-from dicom_retrieve_tui.wiring.protection import check_protection
-from dicom_retrieve_tui.wiring.retrieval import open_session
+from dicom_retrieve_tui.wiring import (
+    check_tls,
+    diagnose,
+    find,
+    find_each,
+    open_session,
+    tell_administrator,
+)
 from tests.interop.comparison import assert_same_as_peer
 from tests.interop.corpus import CT_CHEST
 from tests.interop.peers import DRTUI
@@ -64,7 +68,7 @@ async def _opened(profiles: Path) -> AsyncIterator[Bench]:
         settings=SettingsFile(profiles.with_name("settings.toml")),
         shelf=shelf,
         contact=Contact(diagnose, tell_administrator),
-        keyring=Keyring({}, check_protection),
+        keyring=Keyring({}, check_tls),
     )
     async with running(app, (120, 40)) as pilot:
         bench = Bench(app, pilot, Sessions())

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.wiring import diagnosis
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
@@ -28,7 +28,7 @@ def _diagnose(
 ) -> tuple[dict[Check, Step], Conclusion]:
     """Each step by its check, and the conclusion."""
     asked = plan if study else replace(plan, selections=())
-    findings = list(diagnosis.diagnose(asked, given, CancelToken()))
+    findings = list(wiring.diagnose(asked, given, CancelToken()))
     steps = {each.check: each for each in findings if isinstance(each, Step)}
     conclusion = findings[-1]
     assert isinstance(conclusion, Conclusion)
@@ -222,7 +222,7 @@ def test_a_cancel_ends_it_without_a_conclusion(tmp_path: Path) -> None:
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        findings.extend(diagnosis.diagnose(get_plan(), given, cancel))
+        findings.extend(wiring.diagnose(get_plan(), given, cancel))
         stopper.join()
 
     assert findings[-1] == Looking(Check.ASSOCIATION)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.security import TlsSettings
-from dicom_retrieve_tui.wiring import diagnosis
 from tests.peers.certificates import Authority
 from tests.peers.raw_pacs import RawPacs
 from tests.peers.tls_contexts import pacs_context
@@ -33,7 +33,7 @@ def _pacs(context: ssl.SSLContext) -> RawPacs:
 
 def _told(pacs: RawPacs, tls: TlsSettings, output: Path) -> Step:
     given = replace(settings(pacs.port, output), tls=tls)
-    findings = diagnosis.diagnose(replace(get_plan(), selections=()), given, CancelToken())
+    findings = wiring.diagnose(replace(get_plan(), selections=()), given, CancelToken())
     (step,) = [each for each in findings if isinstance(each, Step) and each.check is Check.TLS]
     return step
 

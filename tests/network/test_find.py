@@ -9,6 +9,7 @@ from time import monotonic
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import (
     Cancelled,
     ContextNotAccepted,
@@ -21,7 +22,6 @@ from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
 from dicom_retrieve_tui.network import c_find as query
-from dicom_retrieve_tui.wiring import lookup
 from tests.peers import wire
 from tests.peers.held_pacs import spoke
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
@@ -50,7 +50,7 @@ def _find(
     split_until: date | None = None,
 ) -> list[Found]:
     given = settings(pacs.port, tmp_path, timeout_s=timeout_s)
-    return list(lookup.find(search, given, CancelToken(), split_until))
+    return list(wiring.find(search, given, CancelToken(), split_until))
 
 
 def _matches(found: Iterable[Found]) -> list[Match]:
@@ -410,7 +410,7 @@ def test_a_reader_may_take_longer_than_any_clock(
         monkeypatch.setattr(name, lambda: monotonic() + taken_s[0])
 
     with _Patient() as pacs:
-        found = lookup.find(Search(patient_id="*"), settings(pacs.port, tmp_path), CancelToken())
+        found = wiring.find(Search(patient_id="*"), settings(pacs.port, tmp_path), CancelToken())
         next(found)
         taken_s[0] = 10_000.0
         pacs.go_on.set()
@@ -442,7 +442,7 @@ def test_a_cancel_ends_a_list_that_never_ends(*, listens: bool, tmp_path: Path) 
     cancel = CancelToken()
 
     with _Endless(listens=listens) as pacs:
-        found = lookup.find(Search(patient_id="*"), settings(pacs.port, tmp_path), cancel)
+        found = wiring.find(Search(patient_id="*"), settings(pacs.port, tmp_path), cancel)
         assert isinstance(next(found), Match)
         cancel.request()
         started_s = monotonic()
@@ -461,7 +461,7 @@ def test_a_list_of_new_matches_without_end_is_ended(
     with _Endless(listens=False) as pacs:
         given = settings(pacs.port, tmp_path)
         with pytest.raises(PeerError, match=r"more than 100 matches, and no end of them\. Narrow"):
-            found.extend(lookup.find(Search(patient_id="*"), given, CancelToken()))
+            found.extend(wiring.find(Search(patient_id="*"), given, CancelToken()))
 
     assert len(found) == 100
 
@@ -469,7 +469,7 @@ def test_a_list_of_new_matches_without_end_is_ended(
 def test_closing_the_iterator_ends_the_association(tmp_path: Path) -> None:
     with _Endless(listens=False) as pacs:
         with closing(
-            lookup.find(Search(patient_id="*"), settings(pacs.port, tmp_path), CancelToken())
+            wiring.find(Search(patient_id="*"), settings(pacs.port, tmp_path), CancelToken())
         ) as found:
             next(found)
         for thread in threading.enumerate():

@@ -8,7 +8,7 @@ import pytest
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.wiring.retrieval import survey
+from dicom_retrieve_tui.wiring import dry_run
 from tests.peers.raw_pacs import Conversation, RawPacs, Request
 from tests.runs import STUDY, get_plan, run, settings, verdict_of
 
@@ -72,7 +72,7 @@ def test_a_pacs_that_wants_the_id_that_it_does_not_tell_is_explained(
 
 def test_a_survey_says_so_too(tmp_path: Path) -> None:
     with _WithoutPatientId() as pacs:
-        events = list(survey(get_plan(), settings(pacs.port, tmp_path), CancelToken()))
+        events = list(dry_run(get_plan(), settings(pacs.port, tmp_path), CancelToken()))
 
     assert verdict_of(events).verdict is Verdict.UNVERIFIED
     assert verdict_of(events).reason.startswith(_UNTOLD)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
 from dicom_retrieve_tui.errors import ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.wiring import diagnosis, lookup
 from tests.peers.raw_pacs import Conversation, RawPacs, instances
 from tests.runs import get_plan, run, settings, verdict_of
 
@@ -66,7 +66,7 @@ def test_a_model_that_is_not_offered_is_named_with_its_flag(tmp_path: Path) -> N
     with _Notes(refused=_PATIENT_ROOT) as pacs:
         given = replace(settings(pacs.port, tmp_path), query_model=QueryModel.PATIENT_ROOT)
         with pytest.raises(ContextNotAccepted) as caught:
-            list(lookup.find(Search(patient_id="T-0001"), given, CancelToken()))
+            list(wiring.find(Search(patient_id="T-0001"), given, CancelToken()))
         events = run(get_plan(), given)
 
     assert pacs.models == {_PATIENT_ROOT}
@@ -78,7 +78,7 @@ def test_a_model_that_is_not_offered_is_named_with_its_flag(tmp_path: Path) -> N
 def test_doctor_looks_at_the_model_that_was_chosen(tmp_path: Path) -> None:
     with _Notes(refused=_STUDY_ROOT) as pacs:
         given = replace(settings(pacs.port, tmp_path), query_model=QueryModel.STUDY_ROOT)
-        found = list(diagnosis.diagnose(get_plan(), given, CancelToken()))
+        found = list(wiring.diagnose(get_plan(), given, CancelToken()))
 
     outcomes = {step.check: step.outcome for step in found if isinstance(step, Step)}
     assert outcomes[Check.FIND] is Outcome.FAILED
@@ -89,7 +89,7 @@ def test_doctor_looks_at_the_model_that_was_chosen(tmp_path: Path) -> None:
 def test_the_peer_is_told_how_long_a_pdu_may_be(tmp_path: Path) -> None:
     with _Notes() as pacs:
         given = replace(settings(pacs.port, tmp_path), max_pdu_bytes=8192)
-        list(lookup.find(Search(patient_id="T-0001"), given, CancelToken()))
+        list(wiring.find(Search(patient_id="T-0001"), given, CancelToken()))
         run(get_plan(), given)
 
     assert pacs.lengths == {8192}

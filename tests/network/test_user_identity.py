@@ -11,12 +11,12 @@ import pytest
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.model.events import AttemptFailed
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.wiring import lookup
 from tests.runs import get_plan, of_kind, run, settings, verdict_of
 
 OPEN = "open sesame"
@@ -63,7 +63,7 @@ def test_a_user_who_is_known_is_let_in(
     sent: tuple[int, bytes, bytes, bool],
 ) -> None:
     with _pacs() as (port, seen):
-        lookup.echo(_asking(port, name, passcode))
+        wiring.echo(_asking(port, name, passcode))
 
     assert seen == [sent]
 
@@ -73,7 +73,7 @@ def test_a_pacs_that_takes_no_note_of_the_user_is_used_and_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG, "dicom_retrieve_tui")
     with _pacs(checks=False) as (port, _):
-        lookup.echo(_asking(port, "mrs.test", OPEN))
+        wiring.echo(_asking(port, "mrs.test", OPEN))
 
     assert "does not say that it has taken note of the user" in caplog.text
     assert OPEN not in caplog.text
@@ -89,7 +89,7 @@ def test_a_user_who_is_refused_is_told_in_words_and_tried_once_more_at_most(
     with _pacs() as (port, seen):
         given = replace(_asking(port, "mrs.test", passcode), output=tmp_path / "out")
         with pytest.raises(AssociationRejected) as caught:
-            lookup.echo(given)
+            wiring.echo(given)
         events = run(get_plan(retries=3), given)
 
     assert len(of_kind(AttemptFailed, events)) == 1

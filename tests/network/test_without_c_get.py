@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.doctor.result import Conclusion
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import AttemptFailed, Noted
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.wiring import diagnosis
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Request, instances
@@ -101,7 +101,7 @@ def test_a_lost_connection_is_no_refusal(tmp_path: Path) -> None:
 
 def test_doctor_concludes_what_a_retrieval_would_do(tmp_path: Path) -> None:
     with _AbortsGet() as pacs:
-        found = list(diagnosis.diagnose(_auto(), pacs.settings(tmp_path), CancelToken()))
+        found = list(wiring.diagnose(_auto(), pacs.settings(tmp_path), CancelToken()))
 
     (conclusion,) = [each for each in found if isinstance(each, Conclusion)]
     assert conclusion.works, conclusion.words

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.wiring import retrieval
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.runs import get_plan, settings
 from tests.sessions import PATIENCE_S
@@ -66,6 +66,4 @@ class HeldPacs(RawPacs):
 def session_of(pacs: RawPacs, output: Path, parallel: int = 1) -> Session:
     """A session with a raw PACS that begins with nothing to do."""
     options = replace(get_plan(parallel=parallel), selections=())
-    return retrieval.open_session(
-        options, settings(pacs.port, output), backoff=Backoff(first_s=0.01)
-    )
+    return wiring.open_session(options, settings(pacs.port, output), backoff=Backoff(first_s=0.01))

@@ -10,8 +10,7 @@ from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.snapshot import State
-from dicom_retrieve_tui.wiring.lookup import find, find_each
-from dicom_retrieve_tui.wiring.retrieval import open_session
+from dicom_retrieve_tui.wiring import find, find_each, open_session
 from tests.tui.application import SIZES, Bench
 from tests.tui.running import running
 from tests.tui.scripted import Sessions

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
@@ -19,7 +20,6 @@ from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
-from dicom_retrieve_tui.wiring import retrieval
 from tests.tui.builders import terms, uids, wanted
 from tests.tui.scripted import WAIT_S, Sessions, begins, ends, whole
 
@@ -222,7 +222,7 @@ def test_a_silent_name_server_does_not_hold_up_the_end(
 ) -> None:
     ended: queue.Queue[JobEnded] = queue.Queue()
     store = ProgressStore()
-    jobs = Jobs(retrieval.open_session, store, ended.put)
+    jobs = Jobs(wiring.open_session, store, ended.put)
     jobs.add(terms(str(tmp_path), listen=4242), wanted(A, B))
     assert asked_names.wait(WAIT_S)
 
@@ -246,7 +246,7 @@ def test_what_was_removed_is_gone_however_its_session_ends(
     asked_names: threading.Event, tmp_path: Path
 ) -> None:
     ended: queue.Queue[JobEnded] = queue.Queue()
-    jobs = Jobs(retrieval.open_session, store := ProgressStore(), ended.put)
+    jobs = Jobs(wiring.open_session, store := ProgressStore(), ended.put)
     jobs.add(terms(str(tmp_path), listen=4242), wanted(A, B))
     assert asked_names.wait(WAIT_S)
 
@@ -263,7 +263,7 @@ def test_what_is_added_after_a_stop_has_a_session_of_its_own(
     asked_names: threading.Event, tmp_path: Path
 ) -> None:
     ended: queue.Queue[JobEnded] = queue.Queue()
-    jobs = Jobs(retrieval.open_session, store := ProgressStore(), ended.put)
+    jobs = Jobs(wiring.open_session, store := ProgressStore(), ended.put)
     given = terms(str(tmp_path), listen=4242)
     jobs.add(given, wanted(A))
     assert asked_names.wait(WAIT_S)

@@ -21,7 +21,7 @@ from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
 from dicom_retrieve_tui.tui.secret_store import Keyring
 from dicom_retrieve_tui.tui.snapshot import State
-from dicom_retrieve_tui.wiring.protection import check_protection
+from dicom_retrieve_tui.wiring import check_tls
 from tests.peers.certificates import Authority
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
@@ -222,7 +222,7 @@ def locked(tmp_path: Path) -> str:
 
 
 async def test_a_wrong_passphrase_is_told_where_it_was_typed(locked: str, tmp_path: Path) -> None:
-    async with on(tmp_path, locked, keyring=Keyring({}, check_protection)) as bench:
+    async with on(tmp_path, locked, keyring=Keyring({}, check_tls)) as bench:
         await order(bench, A)
         await bench.pilot.press("w", "r", "o", "n", "g", "enter")
         await bench.until(lambda: "the passphrase is wrong" in bench.joined())
@@ -238,7 +238,7 @@ async def test_a_wrong_passphrase_is_told_where_it_was_typed(locked: str, tmp_pa
 async def test_a_file_of_no_use_is_told_at_its_field(tmp_path: Path) -> None:
     text = f'{TLS}tls_ca = "{tmp_path}/none.pem"\n'
     pacs = answers()
-    async with on(tmp_path, text, pacs=pacs, keyring=Keyring({}, check_protection)) as bench:
+    async with on(tmp_path, text, pacs=pacs, keyring=Keyring({}, check_tls)) as bench:
         await order(bench, A)
         await bench.until(lambda: "none.pem: cannot be read" in bench.told())
         assert bench.sessions.opened == []

@@ -53,7 +53,7 @@ def run_interactive(
             settings=settings,
             shelf=shelf,
             contact=Contact(at_first_use.diagnose, at_first_use.tell_administrator),
-            keyring=Keyring(around.environ, at_first_use.check_protection),
+            keyring=Keyring(around.environ, at_first_use.check_tls),
         )
         return run_app(app)
 

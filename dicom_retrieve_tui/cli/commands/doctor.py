@@ -3,6 +3,7 @@
 import argparse
 from contextlib import closing
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.commands.retrieve import NOT_OK, OK
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.output.diagnosis import Telling, TellingJson, TellingPeople
@@ -39,15 +40,13 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
         move_destination=move_destination,
         listening=settings.listen is not None,
     )
-    from dicom_retrieve_tui.wiring import diagnosis  # noqa: PLC0415 - it loads the engine
-
     telling: Telling = TellingJson(around) if args.json else TellingPeople(around)
     telling.begin(peer=str(settings.peer), method=str(method))
     cancel = CancelToken()
     conclusion: Conclusion | None = None
     with (
         Interruption(on_first=cancel.request, on_second=telling.abandon),
-        closing(diagnosis.diagnose(plan, settings, cancel)) as findings,
+        closing(wiring.diagnose(plan, settings, cancel)) as findings,
     ):
         for finding in findings:
             telling.tell(finding)

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date
 
-from dicom_retrieve_tui import __version__
+from dicom_retrieve_tui import __version__, wiring
 from dicom_retrieve_tui.cli.commands.retrieve import NOT_OK, OK
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.find_args import FindOptions, read_find_options
@@ -31,7 +31,7 @@ from dicom_retrieve_tui.model.search import Found, Remark, Search
 from dicom_retrieve_tui.model.settings import Settings
 
 Finder = Callable[[Search, Settings, CancelToken, date | None], Generator[Found, None, None]]
-"""`wiring.lookup.find`, or a script in a test."""
+"""`wiring.find`, or a script in a test."""
 
 
 def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | None = None) -> int:
@@ -48,9 +48,7 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
     for words in options.settings.dangers:
         around.stderr.say(words)
     if finder is None:
-        from dicom_retrieve_tui.wiring import lookup  # noqa: PLC0415 - it loads the engine
-
-        finder = lookup.find
+        finder = wiring.find
     with logging_to(options.log_file, around.stderr.say):
         return _Listing(options, around).run(finder)
 

@@ -20,9 +20,10 @@ from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import join
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe, notes_on
+from dicom_retrieve_tui.wiring import find_each
 
 Ask = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
-"""`wiring.lookup.find_each`, or a script in a test."""
+"""`wiring.find_each`, or a script in a test."""
 
 
 class LookupsStopped(Cancelled):
@@ -119,6 +120,4 @@ def _by_uids(options: Options, found: LookedUp) -> Options:
 
 
 def _wired() -> Ask:
-    from dicom_retrieve_tui.wiring.lookup import find_each  # noqa: PLC0415 - it loads the engine
-
     return find_each

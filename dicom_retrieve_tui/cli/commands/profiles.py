@@ -14,6 +14,7 @@ from dicom_retrieve_tui.errors import ConfigError, PeerError
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.profile import KEYS, SECURITY_FILES
 from dicom_retrieve_tui.model.sanitize import check_text, clean_text
+from dicom_retrieve_tui.wiring import echo
 
 _NO_FLAGS: dict[str, str | None] = {}
 
@@ -115,8 +116,6 @@ def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, n
 
 def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
     """C-ECHO: is a PACS there, and does it know us?"""
-    from dicom_retrieve_tui.wiring.lookup import echo  # noqa: PLC0415 - it loads the engine
-
     args.target = PROFILE_SIGN + name
     fill_in(args, book)
     settings = unlocked(read_settings(args), around)

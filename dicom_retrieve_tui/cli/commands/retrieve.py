@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.commands.not_started import failed_story, stopped_story
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event
@@ -30,7 +31,7 @@ _GRACE_S = 1.0
 """From a second Ctrl-C until the process ends without its accounts, if they take longer."""
 
 Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
-"""`wiring.retrieval.retrieve`, `wiring.retrieval.survey`, or a script in a test."""
+"""`wiring.retrieve`, `wiring.dry_run`, or a script in a test."""
 
 
 def run_order(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
@@ -43,9 +44,7 @@ def run_order(options: Options, around: Surroundings, engine: Engine | None = No
 
 
 def _wired(options: Options) -> Engine:
-    from dicom_retrieve_tui.wiring import retrieval  # noqa: PLC0415 - it loads the engine
-
-    return retrieval.survey if options.dry_run else retrieval.retrieve
+    return wiring.dry_run if options.dry_run else wiring.retrieve
 
 
 def _stream(engine: Engine, options: Options, cancel: CancelToken) -> Generator[Event, None, None]:

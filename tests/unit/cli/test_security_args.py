@@ -13,7 +13,7 @@ from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.wiring.protection import check_protection
+from dicom_retrieve_tui.wiring import check_tls
 from tests.peers.certificates import Authority, Issued
 from tests.unit.cli.scripted import (
     C_GET,
@@ -142,7 +142,7 @@ def test_a_passphrase_that_was_mistyped_is_asked_for_twice_more(
 
 def _tells_of_tls(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
     """Read the files of TLS first, as the engine does."""
-    check_protection(settings)
+    check_tls(settings)
     return _engine()(plan, settings, cancel)
 
 

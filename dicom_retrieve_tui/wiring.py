@@ -1,0 +1,418 @@
+"""Where the layers meet: the only module that knows engine, network and storage at once.
+
+Faces import it at their start, so importing it is cheap: each function loads the layers that it
+needs when it is called.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, nullcontext
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dicom_retrieve_tui.errors import ConfigError, OperationFailed
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event, Noted
+from dicom_retrieve_tui.model.retry import Backoff
+from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.model.status import try_c_move
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.doctor.result import Finding
+    from dicom_retrieve_tui.engine.receiver import Desk
+    from dicom_retrieve_tui.engine.run import Run
+    from dicom_retrieve_tui.engine.session import Session
+    from dicom_retrieve_tui.model.search import Found, Search
+    from dicom_retrieve_tui.network.access_control import Reception
+    from dicom_retrieve_tui.network.association import Association, AssociationParameters
+    from dicom_retrieve_tui.network.deviations import Deviations
+    from dicom_retrieve_tui.network.storage_scp import StorageScp
+    from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
+    from dicom_retrieve_tui.storage.history import History
+
+_BACKOFF = Backoff()
+_ALL_INTERFACES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
+
+
+def retrieve(
+    plan: Plan, settings: Settings, cancel: CancelToken, backoff: Backoff = _BACKOFF
+) -> Generator[Event, None, None]:
+    """Retrieve everything in `plan`, and yield the events of the run.
+
+    Closing the iterator cancels the retrieval and joins its threads.
+
+    Raises:
+        ConfigError: Before the first event: the output folder or the listening port cannot be used.
+        Cancelled: Before the first event: `cancel` was requested.
+    """
+    session = open_session(plan, settings, cancel, backoff)
+    session.finish()
+    yield from session.events()
+
+
+def open_session(
+    plan: Plan,
+    settings: Settings,
+    cancel: CancelToken | None = None,
+    backoff: Backoff = _BACKOFF,
+) -> "Session":
+    """Prepare a retrieval whose queue can be changed while it runs.
+
+    Nothing is sent before its events are read. A caller that never reads them must call
+    `Session.close`.
+
+    Args:
+        plan: What to begin with, perhaps no study. Its options hold for every study added later.
+        cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
+            handler.
+
+    Raises:
+        ConfigError: The output folder or the listening port cannot be used.
+        Cancelled: `cancel` was requested before all was ready.
+    """
+    from dicom_retrieve_tui.engine.receiver import Desk
+    from dicom_retrieve_tui.engine.session import Session
+    from dicom_retrieve_tui.engine.study import Study
+    from dicom_retrieve_tui.network.timeouts import Timeouts
+    from dicom_retrieve_tui.storage.permissions import Permissions
+    from dicom_retrieve_tui.storage.store import InstanceStore
+
+    cancel = cancel or CancelToken()
+    outbox: deque[Event] = deque()
+    timeouts = Timeouts.from_timeout(settings.timeout_s)
+    with ExitStack() as unused:
+        planned = [selection.study_instance_uid for selection in plan.selections]
+        store = InstanceStore(
+            settings.output,
+            settings.layout,
+            planned,
+            Permissions(settings.umask),
+            settings.keep_free,
+            hurried=lambda: cancel.requested,
+            note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
+        )
+        unused.callback(store.close)
+        desk = Desk(store, outbox.append)
+        _note_dangers(settings, outbox)
+        scp = None
+        if settings.listen is not None:
+            scp = _listen(settings, plan, cancel, desk, _deviations(desk.emit))
+            unused.enter_context(scp)
+        run = _run(plan, settings, outbox, cancel)
+        study = Study(
+            plan=plan,
+            desk=desk,
+            drain_s=timeouts.drain_s,
+            late_s=timeouts.stall_s,
+            no_progress_s=timeouts.no_progress_s,
+            backoff=backoff,
+            queue=run.queue,
+            instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
+            listening_at=_reachable_at(scp, settings, desk, cancel) if scp else "",
+        )
+
+        def report() -> None:
+            desk.report_bytes()
+            if scp is not None:
+                scp.raise_bug()
+
+        return Session(run, study, cancel, resources=unused.pop_all(), report=report)
+
+
+def dry_run(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
+    """Ask the PACS what `plan` would retrieve; nothing is retrieved and nothing is written.
+
+    Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
+    """
+    from dicom_retrieve_tui.engine.dry_run import Survey
+
+    outbox: deque[Event] = deque()
+    _note_dangers(settings, outbox)
+    run = _run(plan, settings, outbox, cancel)
+    run.queue.close()
+    yield from run.events(
+        Survey(outbox.append),
+        resources=nullcontext(),
+        report=lambda: None,
+    )
+
+
+def find(
+    search: "Search",
+    settings: Settings,
+    cancel: CancelToken,
+    split_until: date | None = None,
+) -> Generator["Found", None, None]:
+    """List what the PACS has that matches `search`, as it comes; then remarks about the list.
+
+    Closing the iterator ends the association. A `Remark` that is `incomplete` means that there may
+    be more matches; without one, the PACS says that these are all.
+
+    Args:
+        search: What to list.
+        settings: Which PACS to ask.
+        cancel: Ends the search; may be requested from another thread or from a signal handler.
+        split_until: Split the range of dates wherever the PACS seems to cap its answers; a range
+            with an open end is split up to this day, which is today.
+
+    Raises:
+        PeerError: The PACS cannot be asked, or refuses.
+        Cancelled: `cancel` was requested; C-CANCEL was sent to the PACS.
+    """
+    from dicom_retrieve_tui.network.study_search import find as search_peer
+
+    with _association_for_find(settings, cancel) as association:
+        yield from search_peer(association, search, split_until)
+
+
+def find_each(
+    searches: Iterable["Search"], settings: Settings, cancel: CancelToken
+) -> Generator["list[Found] | OperationFailed", None, None]:
+    """Run several searches on one association; yield the matches or the refusal of each.
+
+    Raises:
+        PeerError: The PACS cannot be asked.
+        Cancelled: `cancel` was requested.
+    """
+    from dicom_retrieve_tui.network.study_search import find as search_peer
+
+    with _association_for_find(settings, cancel) as association:
+        for search in searches:
+            try:
+                yield list(search_peer(association, search, fewest_keys=True))
+            except OperationFailed as refusal:
+                yield refusal
+
+
+def echo(settings: Settings, cancel: CancelToken | None = None) -> float:
+    """Send a C-ECHO to the PACS; return the round trip in seconds.
+
+    Raises:
+        PeerError: The PACS cannot be reached, or refuses.
+        Cancelled: `cancel` was requested.
+    """
+    from dicom_retrieve_tui.network.association import Association
+    from dicom_retrieve_tui.network.c_find import c_echo
+    from dicom_retrieve_tui.network.negotiation import Proposal
+    from dicom_retrieve_tui.network.query_retrieve_classes import VERIFICATION
+
+    proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
+    parameters = _association_parameters(settings, cancel or CancelToken())
+    with Association.request(parameters, (proposal,)) as association:
+        return c_echo(association)
+
+
+def diagnose(
+    plan: Plan, settings: Settings, cancel: CancelToken
+) -> Generator["Finding", None, None]:
+    """Check step by step whether a retrieval would work, and advise where it would not.
+
+    Where the plan names a study, one instance of it is retrieved by each method that the PACS
+    offers: by C-MOVE to our own Storage SCP only. It goes into a temporary folder; the output
+    folder is not touched. The last finding is the conclusion, unless the user stops.
+    """
+    from dicom_retrieve_tui.doctor.request_checks import OurListener
+    from dicom_retrieve_tui.doctor.run import run_checks
+
+    listener = None
+    if settings.listen is not None:
+        listener = OurListener(settings.listen[1], partial(_listen, settings, plan, cancel))
+    parameters = _association_parameters(settings, cancel)
+    return run_checks(parameters, plan, settings, listener, retrieve)
+
+
+def tell_administrator(plan: Plan, settings: Settings) -> tuple[str, ...]:
+    """Return what the administrator of the PACS needs to know about us, one sentence each."""
+    from dicom_retrieve_tui.doctor.result import OurSide, administrator_lines
+
+    host, port = settings.listen or (None, None)
+    try:
+        address = host or _our_address(settings, CancelToken())
+    except ConfigError:
+        address = ""
+    us = OurSide(calling_ae_title=settings.calling_ae_title, address=address, listening_port=port)
+    return tuple(administrator_lines(plan, us))
+
+
+def check_tls(settings: Settings) -> None:
+    """Load every TLS file as a retrieval would; nothing is sent.
+
+    Raises:
+        ConfigError: One of the files cannot be used.
+    """
+    _tls_client(settings)
+    if settings.listen is not None:
+        _tls_server(settings)
+
+
+def open_history(path: Path | None = None) -> "History":
+    """Open the history at `path`; create it if it is missing, set it aside if it is damaged.
+
+    Args:
+        path: The database; None means the one of this user.
+
+    Raises:
+        ConfigError: The database cannot be used.
+    """
+    from platformdirs import user_data_path
+
+    from dicom_retrieve_tui.storage.history import History
+
+    if path is None:
+        path = user_data_path("dicom-retrieve", appauthor=False) / "history.db"
+    return History(path)
+
+
+def _run(plan: Plan, settings: Settings, outbox: deque[Event], cancel: CancelToken) -> "Run":
+    from dicom_retrieve_tui.engine.run import Run
+    from dicom_retrieve_tui.network.peer import PacsPeer
+
+    parameters = _association_parameters(settings, cancel, _deviations(outbox.append))
+    return Run(
+        plan=plan,
+        peer_name=str(settings.peer),
+        open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, plan.series_filter),
+        outbox=outbox,
+        cancel=cancel,
+    )
+
+
+def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
+    """Add what a security officer should know to the events of the run."""
+    for danger in settings.dangers:
+        outbox.append(Noted(study_instance_uid=None, text=danger))
+
+
+def _deviations(emit: Callable[[Event], None]) -> "Deviations":
+    """Report departures of a peer from the standard as minor events."""
+    from dicom_retrieve_tui.network.deviations import Deviations
+
+    return Deviations(lambda text: emit(Noted(study_instance_uid=None, text=text, minor=True)))
+
+
+def _association_parameters(
+    settings: Settings, cancel: CancelToken, deviations: "Deviations | None" = None
+) -> "AssociationParameters":
+    """Return the parameters of our associations with the PACS.
+
+    Args:
+        deviations: Takes note of departures from the standard; None only logs them.
+    """
+    from dicom_retrieve_tui.network.association import AssociationParameters
+    from dicom_retrieve_tui.network.deviations import Deviations
+    from dicom_retrieve_tui.network.timeouts import Timeouts
+
+    return AssociationParameters(
+        peer=settings.peer,
+        calling_ae_title=settings.calling_ae_title,
+        timeouts=Timeouts.from_timeout(settings.timeout_s),
+        cancel=cancel,
+        tls=_tls_client(settings),
+        user=settings.user,
+        query_model=settings.query_model,
+        max_pdu_bytes=settings.max_pdu_bytes,
+        deviations=deviations or Deviations(),
+    )
+
+
+def _association_for_find(settings: Settings, cancel: CancelToken) -> "Association":
+    from dicom_retrieve_tui.network.association import Association
+    from dicom_retrieve_tui.network.negotiation import Proposal
+    from dicom_retrieve_tui.network.query_retrieve_classes import FIND, in_model
+
+    proposals = tuple(
+        Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(FIND, settings.query_model)
+    )
+    return Association.request(_association_parameters(settings, cancel), proposals)
+
+
+def _listen(
+    settings: Settings,
+    plan: Plan,
+    cancel: CancelToken,
+    reception: "Reception",
+    deviations: "Deviations | None" = None,
+) -> "StorageScp":
+    """Bind the port of our own Storage SCP; it accepts callers once its context is entered.
+
+    Args:
+        deviations: Takes note of departures from the standard; None only logs them.
+
+    Raises:
+        ConfigError: The port cannot be bound, or a host name is unknown.
+        Cancelled: `cancel` was requested while a name was looked up.
+    """
+    from dicom_retrieve_tui.network.access_rules import Callers
+    from dicom_retrieve_tui.network.storage_scp import StorageScp
+    from dicom_retrieve_tui.network.timeouts import Timeouts
+
+    timeouts = Timeouts.from_timeout(settings.timeout_s)
+    host, port = settings.listen or (None, 0)
+    host = host or _our_address(settings, cancel)
+    callers = Callers(
+        settings.peer.endpoint.host,
+        settings.accept_from,
+        limit_s=timeouts.connect_s,
+        cancel=cancel,
+    )
+    return StorageScp(
+        reception,
+        timeouts,
+        callers,
+        ae_title=plan.move_destination or settings.calling_ae_title,
+        host=host,
+        port=port,
+        tls=_tls_server(settings),
+        max_pdu_bytes=settings.max_pdu_bytes,
+        deviations=deviations,
+    )
+
+
+def _reachable_at(scp: "StorageScp", settings: Settings, desk: "Desk", cancel: CancelToken) -> str:
+    """Return host and port as the PACS needs them; note it if we listen on every interface."""
+    if scp.host not in _ALL_INTERFACES:
+        return f"{scp.host}:{scp.port}"
+    text = (
+        f"Listening on port {scp.port} of every interface of this machine, as --listen {scp.host} "
+        "says; --listen PORT alone takes only the one towards the PACS."
+    )
+    desk.emit(Noted(study_instance_uid=None, text=text))
+    return f"{_our_address(settings, cancel)}:{scp.port}"
+
+
+def _our_address(settings: Settings, cancel: CancelToken) -> str:
+    """Return the address of this machine that leads to the PACS.
+
+    Raises:
+        ConfigError: No address leads there, or it cannot be found out.
+        Cancelled: `cancel` was requested.
+    """
+    from dicom_retrieve_tui.network.dns import address_towards
+    from dicom_retrieve_tui.network.timeouts import Timeouts, within
+
+    endpoint = settings.peer.endpoint
+    connect_s = Timeouts.from_timeout(settings.timeout_s).connect_s
+    patience = within(connect_s, f"the address of {endpoint.host}", cancel)
+    return address_towards(endpoint, patience)
+
+
+def _tls_client(settings: Settings) -> "TlsClient | None":
+    """Return the TLS set-up of our associations; None if they are not encrypted."""
+    if settings.tls is None:
+        return None
+    from dicom_retrieve_tui.network.tls.client_server import TlsClient
+
+    return TlsClient(settings.tls)
+
+
+def _tls_server(settings: Settings) -> "TlsServer | None":
+    """Return the TLS set-up of our Storage SCP; None if it does not encrypt."""
+    if settings.tls is None:
+        return None
+    from dicom_retrieve_tui.network.tls.client_server import TlsServer
+
+    return TlsServer(settings.tls)
