@@ -162,10 +162,12 @@ def test_no_report_of_a_bug(
 ) -> None:
     place = InstanceStore.place
 
-    def break_down(self: InstanceStore, part: PartFile, values: dict[int, bytes]) -> Placed:
+    def break_down(
+        self: InstanceStore, part: PartFile, values: dict[int, bytes], irregular: str = ""
+    ) -> Placed:
         if "Jörg".encode("latin-1") in Path(part.path).read_bytes():
             int("Prüfling^Jörg")
-        return place(self, part, values)
+        return place(self, part, values, irregular)
 
     monkeypatch.setattr(InstanceStore, "place", break_down)
     monkeypatch.setattr("sys.stdin", io.StringIO(_STUDIES))

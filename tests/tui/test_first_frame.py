@@ -32,7 +32,7 @@ _FOR_LATER = (
     *("sqlite3", "pydicom", "pynetdicom", "http.client", "markdown_it", "rich.markdown"),
     *(f"textual.widgets._{name}" for name in ("data_table", "markdown", "text_area")),
     *(f"{_OURS}.{name}" for name in ("demo", "engine", "storage.history")),
-    *(f"{_OURS}.network.{name}" for name in ("association", "connection", "find", "tls")),
+    *(f"{_OURS}.network.{name}" for name in ("association", "connection", "study_search", "tls")),
     *(
         f"{_OURS}.tui.screens.{name}"
         for name in ("confirm", "details", "find", "help", "load_list")
