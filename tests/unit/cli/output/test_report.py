@@ -11,6 +11,8 @@ from dicom_retrieve_tui.model.events import (
     RetrieveFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.event_schema import SCHEMAS
+from tests.json_schema import problems
 from tests.unit.cli.scripted import (
     OTHER,
     PACS,
@@ -22,6 +24,8 @@ from tests.unit.cli.scripted import (
     study_of,
     whole_run,
 )
+
+_SCHEMA: dict[str, Any] = json.loads((SCHEMAS / "report.json").read_text(encoding="utf-8"))
 
 
 def report_of(folder: Path, engine: Engine, *flags: str, code: int) -> dict[str, Any]:
@@ -35,6 +39,7 @@ def report_of(folder: Path, engine: Engine, *flags: str, code: int) -> dict[str,
     assert result.err.endswith(f"the full account is in {path}\n")
     assert [file.name for file in folder.iterdir()] == ["report.json"]
     report: dict[str, Any] = json.loads(path.read_text())
+    assert list(problems(report, _SCHEMA, _SCHEMA)) == []
     return report
 
 
