@@ -62,17 +62,12 @@ def open_session(
 ) -> "Session":
     """Prepare a retrieval whose queue can be changed while it runs.
 
-    Nothing is sent before its events are read. A caller that never reads them must call
-    `Session.close`.
+    It takes the output folder and the port, and sends something, once its events are read.
 
     Args:
         plan: What to begin with, perhaps no study. Its options hold for every study added later.
         cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
             handler.
-
-    Raises:
-        ConfigError: The output folder or the listening port cannot be used.
-        Cancelled: `cancel` was requested before all was ready.
     """
     from dicom_retrieve_tui.engine.receiver import Desk
     from dicom_retrieve_tui.engine.session import Session
@@ -84,26 +79,25 @@ def open_session(
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(settings.timeout_s)
-    with ExitStack() as unused:
-        planned = [selection.study_instance_uid for selection in plan.selections]
+    run = _run(plan, settings, outbox, cancel)
+
+    def start(stack: ExitStack) -> Study:
         store = InstanceStore(
             settings.output,
             settings.layout,
-            planned,
             Permissions(settings.umask),
             settings.keep_free,
             hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
-        unused.callback(store.close)
+        stack.callback(store.close)
         desk = Desk(store, outbox.append)
         _note_dangers(settings, outbox)
         scp = None
         if settings.listen is not None:
             scp = _listen(settings, plan, cancel, desk, _deviations(desk.emit))
-            unused.enter_context(scp)
-        run = _run(plan, settings, outbox, cancel)
-        study = Study(
+            stack.enter_context(scp)
+        return Study(
             plan=plan,
             desk=desk,
             drain_s=timeouts.drain_s,
@@ -113,14 +107,10 @@ def open_session(
             queue=run.queue,
             instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
             listening_at=_reachable_at(scp, settings, desk, cancel) if scp else "",
+            raise_bug=scp.raise_bug if scp else lambda: None,
         )
 
-        def report() -> None:
-            desk.report_bytes()
-            if scp is not None:
-                scp.raise_bug()
-
-        return Session(run, study, cancel, resources=unused.pop_all(), report=report)
+    return Session(run, start, cancel)
 
 
 def dry_run(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
@@ -134,11 +124,7 @@ def dry_run(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Ev
     _note_dangers(settings, outbox)
     run = _run(plan, settings, outbox, cancel)
     run.queue.close()
-    yield from run.events(
-        Survey(outbox.append),
-        resources=nullcontext(),
-        report=lambda: None,
-    )
+    yield from run.events(Survey(outbox.append), resources=nullcontext())
 
 
 def find(

@@ -1,6 +1,6 @@
 """What there would be to retrieve: C-FIND alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
@@ -35,6 +35,15 @@ class Survey:
             finished = unworked(uid, Verdict.FAILED, str(error))
         self.emit(finished)
         return finished
+
+    def expect(self, uids: Iterable[str]) -> None:
+        """Record nothing: no folder is written to."""
+
+    def forget(self, uid: str) -> None:
+        """Record nothing."""
+
+    def poll(self) -> None:
+        """Emit nothing: no instance comes."""
 
     def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         """Nothing in a survey is shared."""

@@ -253,6 +253,12 @@ class TaskQueue:
             )
 
     @property
+    def uids(self) -> list[str]:
+        """Study Instance UIDs of all that is not done."""
+        with self._changed:
+            return list(self._tasks)
+
+    @property
     def left(self) -> bool:
         """True if not every study is done."""
         with self._changed:

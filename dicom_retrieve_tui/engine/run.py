@@ -5,7 +5,7 @@ nothing, and the iterator looks at it some twenty times a second, as long as any
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -31,8 +31,14 @@ from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 _POLL_S = 0.05
 
 
-class Jobs(Protocol):
-    """What workers do with their tasks."""
+class Retriever(Protocol):
+    """What the workers of a run do with its studies: retrieve them, or only plan to."""
+
+    def expect(self, uids: Iterable[str]) -> None:
+        """Record that these studies are in the queue."""
+
+    def forget(self, uid: str) -> None:
+        """Record that a study left the queue before it was begun."""
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
         """Make one attempt at a study."""
@@ -45,6 +51,9 @@ class Jobs(Protocol):
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
         """Close the account of a study that a bug of ours has ended."""
+
+    def poll(self) -> None:
+        """Emit what came since the last call, many times a second; raise a bug of a thread."""
 
 
 class Run:
@@ -70,6 +79,7 @@ class Run:
         self._peer_name = peer_name
         self._open_peer = open_peer
         self._outbox = outbox
+        self.emit = outbox.append
         self._cancel = cancel
         self._workers = plan.parallel
         self.queue = TaskQueue(plan.selections, cancel, workers=self._workers, emit=outbox.append)
@@ -80,10 +90,9 @@ class Run:
 
     def events(
         self,
-        jobs: Jobs,
+        retriever: Retriever,
         *,
         resources: AbstractContextManager[object],
-        report: Callable[[], None],
     ) -> Generator[Event, None, None]:
         """Do every selection, and tell of it, until the queue is closed and empty.
 
@@ -91,10 +100,9 @@ class Run:
         done until then is told. Closing the iterator cancels the run and joins its threads.
 
         Args:
-            jobs: What to do with each study.
+            retriever: What to do with each study.
             resources: What the workers need, such as the output folder and our Storage SCP; given
                 back before the last event.
-            report: Called many times a second, to tell of what is under way.
         """
         closed: GeneratorExit | None = None
         try:
@@ -106,7 +114,7 @@ class Run:
                         studies=len(self._plan.selections),
                         parallel=self._workers,
                     )
-                    yield from self._events_of_workers(jobs, report)
+                    yield from self._events_of_workers(retriever)
                 except GeneratorExit as error:
                     closed = error
                     raise
@@ -124,13 +132,13 @@ class Run:
         if self._bug is not None:
             raise self._bug
 
-    def _events_of_workers(self, jobs: Jobs, report: Callable[[], None]) -> Iterator[Event]:
+    def _events_of_workers(self, retriever: Retriever) -> Iterator[Event]:
         workers = self._workers
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:
-                    futures = {pool.submit(self._work, jobs, n + 1) for n in range(workers)}
-                    yield from self._events_of(futures, report)
+                    futures = {pool.submit(self._work, retriever, n + 1) for n in range(workers)}
+                    yield from self._events_of(futures, retriever)
                 except BaseException:  # a bug in a worker, or a face that looks no further
                     self._cancel.request()
                     self.queue.wake()
@@ -138,50 +146,50 @@ class Run:
         except Exception as bug:  # noqa: BLE001 - raised again behind the last event
             self._bug = bug
         for task in self.queue.abandoned():
-            self.abandon(jobs, task)
+            self.abandon(retriever, task)
 
-    def abandon(self, jobs: Jobs, task: StudyTask) -> None:
+    def abandon(self, retriever: Retriever, task: StudyTask) -> None:
         """Close the account of a study that was to be tried again, and will not be."""
-        self._verdicts[task.uid] = jobs.abandon(task).verdict
+        self._verdicts[task.uid] = retriever.abandon(task).verdict
 
-    def _events_of(self, futures: set[Future[None]], report: Callable[[], None]) -> Iterator[Event]:
+    def _events_of(self, futures: set[Future[None]], retriever: Retriever) -> Iterator[Event]:
         """What happens until all workers are done."""
         while futures:
             self.queue.rest(unless=lambda: self._outbox)
             done, futures = wait(futures, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
-            report()
+            retriever.poll()
             yield from self._drain_outbox()
 
     def _drain_outbox(self) -> Iterator[Event]:
         while self._outbox:
             yield self._outbox.popleft()
 
-    def _work(self, jobs: Jobs, number: int) -> None:
+    def _work(self, retriever: Retriever, number: int) -> None:
         """One worker: take the next study until there is none."""
         peer = GatedPeer(self._open_peer(number), self.queue)
         try:
             while (task := self._take(peer)) is not None:
                 if isinstance(task, HelpTask):
-                    jobs.help(task, peer, number)
+                    retriever.help(task, peer, number)
                     self.queue.finish(task)
                 else:
-                    self._attempt(task, jobs, peer, number)
+                    self._attempt(task, retriever, peer, number)
         finally:
             peer.close()
 
-    def _attempt(self, task: StudyTask, jobs: Jobs, peer: Peer, number: int) -> None:
+    def _attempt(self, task: StudyTask, retriever: Retriever, peer: Peer, number: int) -> None:
         try:
-            outcome = jobs.retrieve(task, peer, number)
+            outcome = retriever.retrieve(task, peer, number)
         except Exception as bug:
-            self._verdicts[task.uid] = jobs.break_off(task, bug).verdict
+            self._verdicts[task.uid] = retriever.break_off(task, bug).verdict
             self.queue.finish(task)
             raise
         if isinstance(outcome, Postponed):
             if self.queue.put_back(task, outcome.wait_s):
                 return
-            self.abandon(jobs, task)  # stopped in this very moment
+            self.abandon(retriever, task)  # stopped in this very moment
         else:
             self._verdicts[task.uid] = outcome.verdict
         self.queue.finish(task)

@@ -3,62 +3,55 @@
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
-from typing import Protocol
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.run import Jobs, Run
+from dicom_retrieve_tui.engine.run import Retriever, Run
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.events import Event, StudyRemoved
 from dicom_retrieve_tui.model.selection import Selection
 
-
-class SteeredJobs(Jobs, Protocol):
-    """What workers do with their tasks, and what is to be done when the queue is changed."""
-
-    def expect(self, uids: Iterable[str]) -> None:
-        """These studies were added to the queue."""
-
-    def dismiss(self, task: StudyTask) -> None:
-        """A study left the queue before anybody took it up."""
+Start = Callable[[ExitStack], Retriever]
+"""Takes the output folder and the port, and leaves on the stack what gives them back."""
 
 
 class Session:
-    """One run in one output folder, from `wiring.open_session` to the end of its events.
+    """One run in one output folder, steered while it goes on.
 
-    `events` is read by one thread; all else may be called by any, before and while it is read, and
-    takes no longer than a lock. What is asked of a study that is not there any more, because it
-    has just been finished, is no error, and does nothing.
+    It takes the folder and the port when `events` is first read; until then, and while they are
+    being taken, users only edit its queue. One thread reads `events`; every other method may be
+    called from any thread at any time, and returns at once. A study that has just finished, or
+    was never there, is left as it is.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        jobs: SteeredJobs,
-        cancel: CancelToken,
-        *,
-        resources: ExitStack,
-        report: Callable[[], None],
-    ) -> None:
-        """Take over `resources`; see `Run.events` for them and for `report`."""
+    def __init__(self, run: Run, start: Start, cancel: CancelToken) -> None:
         self._run = run
-        self._jobs = jobs
+        self._start = start
         self._cancel = cancel
-        self._resources = resources
-        self._report = report
+        self._retriever: Retriever | None = None
+        """None until the folder and the port are taken."""
         self._steering = threading.Lock()
 
     def events(self) -> Generator[Event, None, None]:
-        """Tell the story, and wait while there is nothing to tell, until `finish` or `cancel`.
+        """Retrieve, emitting events, until `finish` or `cancel`; called once.
 
-        Once for each session. Closing the iterator cancels the run and joins its threads.
+        Closing the iterator cancels the run and joins its threads.
+
+        Raises:
+            ConfigError: Before the first event: the output folder or the port cannot be used.
+            Cancelled: Before the first event: the session was cancelled while they were taken.
         """
-        yield from self._run.events(
-            self._jobs, resources=self._resources.pop_all(), report=self._report
-        )
+        with ExitStack() as stack:
+            retriever = self._start(stack)
+            with self._steering:
+                self._retriever = retriever
+                retriever.expect(self._run.queue.uids)
+            resources = stack.pop_all()
+        yield from self._run.events(retriever, resources=resources)
 
-    def close(self) -> None:
-        """Give the output folder and the port back if `events` was never read; else nothing."""
-        self._resources.close()
+    @property
+    def has_studies(self) -> bool:
+        """True while a study is queued or being retrieved."""
+        return self._run.queue.left
 
     def add(self, selections: Iterable[Selection]) -> tuple[Selection, ...]:
         """Put studies to the end of the queue, and return those that were put there.
@@ -68,18 +61,21 @@ class Session:
         """
         with self._steering:
             added = self._run.queue.add(selections)
-            self._jobs.expect([each.study_instance_uid for each in added])
+            if self._retriever is not None:
+                self._retriever.expect([each.study_instance_uid for each in added])
             return added
 
     def promote(self, study_instance_uid: str) -> None:
         """Move a study to the front of the queue; one that waits for a retry waits no longer."""
         self._run.queue.promote(study_instance_uid)
 
-    def remove(self, study_instance_uid: str) -> None:
-        """Take a study out of the queue that nobody has taken up yet."""
+    def remove(self, study_instance_uid: str) -> bool:
+        """Take a study out of the queue; False if it was begun, or is not there."""
         with self._steering:
-            if (task := self._run.queue.withdraw(study_instance_uid)) is not None:
-                self._end(task)
+            if (task := self._run.queue.withdraw(study_instance_uid)) is None:
+                return False
+            self._end(task)
+            return True
 
     def stop(self, study_instance_uid: str) -> None:
         """Cancel this study and no other.
@@ -92,12 +88,15 @@ class Session:
                 self._end(task)
 
     def _end(self, task: StudyTask) -> None:
-        """End the story of a study that was taken out of the queue."""
+        """Emit the last event of a study that was taken out of the queue."""
+        retriever = self._retriever
         try:
-            if task.started:
-                self._run.abandon(self._jobs, task)
-            else:
-                self._jobs.dismiss(task)
+            if retriever is not None and task.started:
+                self._run.abandon(retriever, task)
+                return
+            if retriever is not None:
+                retriever.forget(task.uid)
+            self._run.emit(StudyRemoved(study_instance_uid=task.uid))
         finally:
             self._run.queue.finish(task)
 

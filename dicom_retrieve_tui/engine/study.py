@@ -1,7 +1,7 @@
 """One study from its inventory to its verdict, in one attempt or several."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
@@ -23,7 +23,6 @@ from dicom_retrieve_tui.model.events import (
     HelpFinished,
     HelpStarted,
     StudyFinished,
-    StudyRemoved,
     StudyStarted,
 )
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
@@ -83,6 +82,8 @@ class Study:
     instead_of_get: str = ""
     """What to try where the PACS does not serve C-GET."""
     quirks: Quirks = field(default_factory=Quirks)
+    raise_bug: Callable[[], None] = lambda: None
+    """Raises a bug that ended a thread of our Storage SCP."""
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
         """Make one attempt at a study, telling the story as events.
@@ -126,13 +127,17 @@ class Study:
         return replace(finished, stored=self.desk.store.kept_count(task.uid))
 
     def expect(self, uids: Iterable[str]) -> None:
-        """These studies were added to the queue."""
+        """See `run.Retriever`."""
         self.desk.store.plan(uids)
 
-    def dismiss(self, task: StudyTask) -> None:
-        """A study left the queue before anybody took it up."""
-        self.desk.store.unplan(task.uid)
-        self.desk.emit(StudyRemoved(study_instance_uid=task.uid))
+    def forget(self, uid: str) -> None:
+        """See `run.Retriever`."""
+        self.desk.store.unplan(uid)
+
+    def poll(self) -> None:
+        """See `run.Retriever`."""
+        self.desk.report_bytes()
+        self.raise_bug()
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
         work, missing = task.work, frozenset(finished.missing)

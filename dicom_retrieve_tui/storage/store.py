@@ -3,7 +3,7 @@
 import os
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,6 @@ class InstanceStore:
         self,
         root: Path,
         layout: str,
-        planned: Collection[str] = (),
         permissions: Permissions = PRIVATE,
         spare: Spare = DEFAULT_SPARE,
         *,
@@ -49,7 +48,6 @@ class InstanceStore:
         Args:
             root: The output folder.
             layout: The template of the files' names.
-            planned: Study Instance UIDs of this run: what is never begun is recorded as such.
             permissions: Of every file and folder made there.
             spare: What of the disk stays free.
             hurried: True once the user waits for the end: see `Journal`.
@@ -63,7 +61,7 @@ class InstanceStore:
         self._permissions = permissions
         self._hurried = hurried
         self._note = note
-        self._planned = dict.fromkeys(planned)
+        self._planned: dict[str, None] = {}
         self._folder = OutputFolder(root, parse_layout(layout), permissions, spare)
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
         self._journal: Journal | None = None

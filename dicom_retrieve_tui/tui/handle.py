@@ -18,7 +18,9 @@ class Handle:
     plan: Plan
     thread: threading.Thread
     session: Session | None = None
-    """None until our thread has opened it: a folder or a name server may be slow to answer."""
+    """None until our thread has made it."""
+    begun: bool = False
+    """True from its first event on: a folder or a name server may be slow to answer."""
     cancel_opening: CancelToken = field(default_factory=CancelToken)
     opening_for: set[str] = field(default_factory=set)
     """Study Instance UIDs that it is opened for; those that nobody wants any more are taken out."""
@@ -50,18 +52,18 @@ class Handle:
     def remove(self, uid: str) -> None:
         """Take out a study that nobody has taken up yet; an open session says when it is gone."""
         self.tell(methodcaller("remove", uid))
-        if self.session is None:
+        if not self.begun:
             self._taken_out.append(uid)
             self._lose(uid)
 
     @property
     def given_up(self) -> bool:
-        """True if it is not open, and will not be."""
-        return self.session is None and self.cancel_opening.requested
+        """True if it has not begun, and will not."""
+        return not self.begun and self.cancel_opening.requested
 
     def let_go(self) -> list[str]:
-        """What was taken out of a session that was never open, each once: it tells of none."""
-        if self.session is not None:
+        """What was taken out of a session that never began, each once: it tells of none."""
+        if self.begun:
             return []
         gone, self._taken_out = self._taken_out, []
         return gone
@@ -69,7 +71,7 @@ class Handle:
     def _lose(self, uid: str) -> None:
         """A study is wanted no more; if it is all that the session would be opened for, end."""
         self.opening_for.discard(uid)
-        if self.session is None and not self.opening_for:
+        if not self.begun and not self.opening_for:
             self.cancel()
 
     def open(self, session: Session) -> None:

@@ -246,6 +246,7 @@ class Jobs:
             with self._lock:
                 job.open(session)
             for event in session.events():
+                job.begun = True
                 self._take(group, job, event)
         except Cancelled:
             pass  # while it was opened: nothing was begun

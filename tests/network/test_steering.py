@@ -152,11 +152,15 @@ def test_what_was_added_and_never_begun_is_on_record_as_unfinished(tmp_path: Pat
     }
 
 
-def test_a_session_that_was_never_read_gives_its_folder_back(tmp_path: Path) -> None:
+def test_a_session_takes_its_folder_when_its_events_are_read(tmp_path: Path) -> None:
     with RawPacs() as pacs:
-        session = session_of(pacs, tmp_path)
-        with pytest.raises(ConfigError, match="is retrieving into this folder"):
-            session_of(pacs, tmp_path)
-        session.close()
+        first, second = session_of(pacs, tmp_path), session_of(pacs, tmp_path)
+        assert not list(tmp_path.iterdir())
+        with Watched(first) as watched:
+            watched.until(lambda progress: progress.method)
+            with pytest.raises(ConfigError, match="is retrieving into this folder"):
+                next(second.events())
 
-        session_of(pacs, tmp_path).close()
+        third = session_of(pacs, tmp_path)
+        third.finish()
+        assert isinstance(next(third.events()), RetrieveStarted)

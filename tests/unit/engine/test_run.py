@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing, nullcontext
 from time import monotonic
 
@@ -65,19 +65,27 @@ class _Rig:
         return finished
 
     def start(self, job: Job) -> Generator[Event, None, None]:
-        jobs = _Jobs(job, self)
-        return self.run.events(jobs, resources=nullcontext(), report=lambda: None)
+        return self.run.events(_Retriever(job, self), resources=nullcontext())
 
     def events(self, job: Job) -> list[Event]:
         return list(self.start(job))
 
 
-class _Jobs:
-    """A run's jobs, done by a function."""
+class _Retriever:
+    """Does with a study what a function does."""
 
     def __init__(self, job: Job, rig: _Rig) -> None:
         self._job = job
         self._rig = rig
+
+    def expect(self, uids: Iterable[str]) -> None:
+        raise AssertionError
+
+    def forget(self, uid: str) -> None:
+        raise AssertionError
+
+    def poll(self) -> None:
+        """Emit nothing."""
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
         task.started = True
@@ -140,9 +148,9 @@ def test_a_disk_that_fails_at_the_very_end_is_told_and_never_complete() -> None:
 
     with ExitStack() as resources:
         resources.callback(close)
-        jobs = _Jobs(lambda task, _peer, _worker: rig.finish(task), rig)
+        retriever = _Retriever(lambda task, _peer, _worker: rig.finish(task), rig)
         ours = resources.pop_all()
-    events = list(rig.run.events(jobs, resources=ours, report=lambda: None))
+    events = list(rig.run.events(retriever, resources=ours))
 
     assert Noted(study_instance_uid=None, text="Cannot keep the journal.") in events
     assert events[-1] == RetrieveFinished(verdict=Verdict.PARTIAL)

@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 
 import pytest
@@ -11,10 +11,10 @@ import pytest
 from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.receiver import Desk
-from dicom_retrieve_tui.engine.run import Run
+from dicom_retrieve_tui.engine.run import Retriever, Run
 from dicom_retrieve_tui.engine.session import Session
 from dicom_retrieve_tui.engine.study import Study
-from dicom_retrieve_tui.errors import AssociationAborted, Cancelled
+from dicom_retrieve_tui.errors import AssociationAborted, Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
@@ -111,21 +111,23 @@ class _Rig:
             outbox=outbox,
             cancel=cancel,
         )
-        desk = Desk(self.store, outbox.append)
-        study = Study(
+        self._retriever = Study(
             plan=plan,
-            desk=desk,
+            desk=Desk(self.store, outbox.append),
             drain_s=0.0,
             late_s=0.0,
             no_progress_s=60.0,
             backoff=Backoff(first_s=0.001),
             queue=self.run.queue,
         )
-        resources = ExitStack()
-        resources.callback(self._give_back)
-        self.session = Session(
-            self.run, study, cancel, resources=resources, report=desk.report_bytes
-        )
+        self.on_start: Callable[[], object] = lambda: None
+        """What happens while the folder and the port are taken."""
+        self.session = Session(self.run, self._start, cancel)
+
+    def _start(self, stack: ExitStack) -> Retriever:
+        stack.callback(self._give_back)
+        self.on_start()
+        return self._retriever
 
     def _give_back(self) -> None:
         self.given_back += 1
@@ -271,6 +273,7 @@ def test_a_promoted_study_is_next_and_a_removed_one_is_never_begun() -> None:
     started = [e.study_instance_uid for e in events if isinstance(e, StudyStarted)]
     assert started == ["1.5", "1.3", "1.2"]
     assert rig.store.planned == {"1.2", "1.3", "1.5"}
+    assert rig.given_back == 1
     assert _assert_well_told(events).studies_total == 3
 
 
@@ -286,11 +289,55 @@ def test_closing_the_events_ends_a_session_that_is_open() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("retrieve")]
 
 
-def test_a_session_that_is_never_read_gives_its_resources_back_once() -> None:
+def test_a_session_is_steered_while_it_takes_its_folder() -> None:
+    rig = _Rig("1.1", "1.2", parallel=1)
+    session = rig.session
+
+    def steer() -> None:
+        session.add(selections("1.3", "1.5"))
+        session.promote("1.5")
+        assert session.remove("1.1")
+        session.stop("1.2")
+        assert not session.remove("1.1")
+        session.finish()
+
+    rig.on_start = steer
+    events = list(session.events())
+
+    started = [e.study_instance_uid for e in events if isinstance(e, StudyStarted)]
+    assert started == ["1.5", "1.3"]
+    assert rig.store.planned == {"1.3", "1.5"}
+    _assert_well_told(events, "1.1", "1.2")
+
+
+def test_a_session_knows_if_studies_are_left_before_and_while_it_starts() -> None:
+    rig = _Rig("1.1", "1.2")
+    session = rig.session
+    seen: list[bool] = []
+
+    def steer() -> None:
+        session.remove("1.2")
+        seen.append(session.has_studies)
+
+    session.remove("1.1")
+    seen.append(session.has_studies)
+    rig.on_start = steer
+    session.finish()
+
+    assert isinstance(list(session.events())[-1], RetrieveFinished)
+    assert seen == [True, False]
+
+
+@pytest.mark.parametrize("error", [ConfigError("The port is taken."), Cancelled()], ids=str)
+def test_a_session_that_cannot_start_has_no_events_and_gives_all_back(error: Exception) -> None:
     rig = _Rig("1.1")
 
-    rig.session.close()
-    rig.session.close()
+    def fail() -> None:
+        raise error
+
+    rig.on_start = fail
+    with pytest.raises(type(error)):
+        next(rig.session.events())
 
     assert rig.given_back == 1
 
@@ -329,4 +376,3 @@ def test_a_study_that_is_stopped_while_it_fails_is_not_put_back() -> None:
 
     assert in_our_hand is None
     assert not rig.run.queue.put_back(task, 3600.0)
-    rig.session.close()
