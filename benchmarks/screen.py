@@ -28,7 +28,7 @@ from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui import app as application
 from dicom_retrieve_tui.tui.ports import Session
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import defaults
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
@@ -75,7 +75,7 @@ class _App(application.RetrieveApp):
         super().on_ready()
         if self._rows:
             uids = [f"1.2.3.{number}" for number in range(self._rows)]
-            others = [Wanted(selection=Selection(study_instance_uid=uid)) for uid in uids]
+            others = [StudyRequest(selection=Selection(study_instance_uid=uid)) for uid in uids]
             self.store.queue(_OTHERS, others)
             self.run_worker(self._watch_the_loop())
 

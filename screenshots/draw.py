@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 from textual.pilot import Pilot
 
-from dicom_retrieve_tui.cli.commands.application import open_shelf
+from dicom_retrieve_tui.cli.commands.application import open_profile_store
 from dicom_retrieve_tui.cli.commands.demo_application import save_demo_profiles
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.doctor_job import Contact
+from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
@@ -135,14 +135,14 @@ async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
     ):
         profiles = Path(saved) / "profiles.toml"
         save_demo_profiles(profiles, pacs, _FOLDER, 11112)
-        shelf = open_shelf(profiles)
+        profile_store = open_profile_store(profiles)
         app = RetrieveApp(
             open_session,
-            shelf.presets()[0],
+            profile_store.presets()[0],
             find=find,
             find_each=find_each,
-            shelf=shelf,
-            contact=Contact(diagnose, tell_administrator),
+            profile_store=profile_store,
+            doctor=Doctor(diagnose, tell_administrator),
             text="\n".join(uids),
         )
         try:

@@ -18,7 +18,7 @@ def list_failed(lists: FailedLists, ended: JobEnded) -> str:
         return f"nowhere: {error.strerror}"
 
 
-def told_of(ended: JobEnded, listed: str) -> str:
+def toast_text(ended: JobEnded, listed: str) -> str:
     """How a session went, that told its story to the end.
 
     Args:

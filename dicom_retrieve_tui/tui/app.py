@@ -27,27 +27,27 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui import theme
-from dicom_retrieve_tui.tui.aftermath import list_failed, told_of
+from dicom_retrieve_tui.tui.aftermath import list_failed, toast_text
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
-from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
-from dicom_retrieve_tui.tui.key_queue import KeysInTurn
+from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
 from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
-from dicom_retrieve_tui.tui.preferences import Likes
-from dicom_retrieve_tui.tui.profile_choice import Copyable, ProfileChoice
+from dicom_retrieve_tui.tui.preferences import RememberedPreferences
+from dicom_retrieve_tui.tui.profile_choice import CopyText, ProfileChoice
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
-from dicom_retrieve_tui.tui.secret_store import Keyring
-from dicom_retrieve_tui.tui.sighup import INTERRUPTED, HangUp
+from dicom_retrieve_tui.tui.secret_store import SecretStore
+from dicom_retrieve_tui.tui.sighup import INTERRUPTED, HangUpHandler
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.doctor_job import Contact
-    from dicom_retrieve_tui.tui.profile_store import ProfileShelf
-    from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked
+    from dicom_retrieve_tui.tui.doctor_job import Doctor
+    from dicom_retrieve_tui.tui.profile_store import ProfileStore
+    from dicom_retrieve_tui.tui.screens.profile import CopyForAdministrator
 
 _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")
@@ -56,7 +56,7 @@ _FIND_ENDS_S = 1.0
 """A search that is stopped looks up several times a second."""
 
 
-class RetrieveApp(KeysInTurn[None]):
+class RetrieveApp(KeyQueueApp[None]):
     """`dicom-retrieve` at a terminal."""
 
     TITLE = "dicom-retrieve"
@@ -91,12 +91,12 @@ class RetrieveApp(KeysInTurn[None]):
         find_each: FindEach,
         preset: str = "",
         text: str = "",
-        memory: Memory | None = None,
+        job_history: JobHistory | None = None,
         settings: SettingsStore | None = None,
-        shelf: "ProfileShelf | None" = None,
-        contact: "Contact | None" = None,
+        profile_store: "ProfileStore | None" = None,
+        doctor: "Doctor | None" = None,
         store: ProgressStore | None = None,
-        keyring: Keyring | None = None,
+        secrets: SecretStore | None = None,
     ) -> None:
         """Prepare.
 
@@ -107,28 +107,28 @@ class RetrieveApp(KeysInTurn[None]):
             find_each: `wiring.find_each`, likewise.
             preset: The profile to begin with; if empty, the one used last, else the first.
             text: What stands in the UID line at first.
-            memory: What was asked for in earlier runs; None remembers nothing.
+            job_history: What was asked for in earlier runs; None remembers nothing.
             settings: Where preferences are remembered; None remembers nothing.
-            shelf: The file of the profiles; None if they are as they are.
-            contact: Asks a PACS if it would work with us.
+            profile_store: The file of the profiles; None if they are as they are.
+            doctor: Asks a PACS if it would work with us.
             store: Where events are folded; a new one if None.
-            keyring: Where secrets are found, and kept once they were typed.
+            secrets: Where secrets are found, and kept once they were typed.
         """
         super().__init__()
         self.store = store or ProgressStore()
-        self._memory = memory or Memory()
-        self._keyring = keyring = keyring or Keyring()
+        self._job_history = job_history or JobHistory()
+        self._secrets = secrets = secrets or SecretStore()
         self.jobs = Jobs(
-            lambda plan, settings, cancel: open_session(plan, keyring.unlocked(settings), cancel),
+            lambda plan, settings, cancel: open_session(plan, secrets.fill_in(settings), cancel),
             self.store,
             self._job_ended,
-            self._memory,
+            self._job_history,
         )
-        self.finder = Finder(partial(_unlocked, find, keyring))
-        self._find_each = partial(_unlocked, find_each, keyring)
+        self.finder = Finder(partial(_unlocked, find, secrets))
+        self._find_each = partial(_unlocked, find_each, secrets)
         self._failed_lists = FailedLists()
-        self._profiles = self._choice_of(shelf, contact)
-        self._likes = Likes(settings)
+        self._profiles = self._choice_of(profile_store, doctor)
+        self._likes = RememberedPreferences(settings)
         self._presets, self._text = presets, text
         self._preset = preset or self._likes.held.profile
         self.set_reactive(RetrieveApp.hide_patients, self._likes.held.hide_patients)
@@ -141,9 +141,9 @@ class RetrieveApp(KeysInTurn[None]):
             self.jobs,
             self.store,
             self._presets,
-            memory=self._memory,
+            job_history=self._job_history,
             finder=self.finder,
-            keyring=self._keyring,
+            secrets=self._secrets,
             failed_lists=self._failed_lists,
             find_each=self._find_each,
             preset=self._preset,
@@ -157,7 +157,7 @@ class RetrieveApp(KeysInTurn[None]):
                 signal.SIGTERM, partial(self.exit, return_code=INTERRUPTED)
             )
         if not self.is_headless:
-            HangUp(
+            HangUpHandler(
                 stop=self.stop,
                 leave=lambda code: self.exit(return_code=code),
                 goes_on=lambda: self.jobs.busy and not self.jobs.paused,
@@ -179,12 +179,12 @@ class RetrieveApp(KeysInTurn[None]):
 
     def watch_theme(self, name: str) -> None:
         """Remember a theme that was chosen."""
-        self._tell(self._likes.like_theme("" if name == theme.NAME else name))
+        self._tell(self._likes.remember_theme("" if name == theme.NAME else name))
 
     def action_toggle_patients(self) -> None:
         """Mask patients, or show them again; remembered."""
         self.hide_patients = not self.hide_patients
-        self._tell(self._likes.like_hidden(hide=self.hide_patients))
+        self._tell(self._likes.remember_hidden(hide=self.hide_patients))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Textual's, but for those that ours replace, and for the screenshot: it shows patients."""
@@ -203,12 +203,12 @@ class RetrieveApp(KeysInTurn[None]):
         """Start with this one next time."""
         self._like_profile(event.name)
 
-    def on_administrator_asked(self, event: "AdministratorAsked") -> None:
+    def on_copy_for_administrator(self, event: "CopyForAdministrator") -> None:
         """Find out our address in a thread, and copy."""
         if self._profiles is not None:
             self._profiles.find_out_address(event.terms)
 
-    def on_copyable(self, event: Copyable) -> None:
+    def on_copy_text(self, event: CopyText) -> None:
         """Put it on the clipboard, and show what it is."""
         self.copy_to_clipboard(event.text)
         self.notify(f"Copied:\n{event.text}", timeout=8, markup=False)
@@ -257,7 +257,7 @@ class RetrieveApp(KeysInTurn[None]):
         self.panic(Text("\n".join(bug_lines(error) if error else ())))
 
     def _tell_of_memory(self) -> None:
-        self._tell(self._memory.take_notice())
+        self._tell(self._job_history.take_notice())
 
     @property
     def _main(self) -> MainScreen:
@@ -266,20 +266,20 @@ class RetrieveApp(KeysInTurn[None]):
         return screen
 
     def _choice_of(
-        self, shelf: "ProfileShelf | None", contact: "Contact | None"
+        self, profile_store: "ProfileStore | None", doctor: "Doctor | None"
     ) -> ProfileChoice | None:
-        if shelf is None or contact is None:
+        if profile_store is None or doctor is None:
             return None
         return ProfileChoice(
             self,
-            shelf,
-            replace(contact, keyring=self._keyring),
+            profile_store,
+            replace(doctor, secrets=self._secrets),
             main=lambda: self._main,
             chosen=self._like_profile,
         )
 
     def _like_profile(self, name: str) -> None:
-        self._tell(self._likes.like_profile(name))
+        self._tell(self._likes.remember_profile(name))
 
     def _tell(self, fault: str) -> None:
         if fault:
@@ -288,7 +288,7 @@ class RetrieveApp(KeysInTurn[None]):
     def _job_ended(self, ended: JobEnded) -> None:
         """On the session's thread: write the list of what failed, and let the screen know."""
         if ended.in_vain:
-            self._keyring.doubt(ended.terms.settings)
+            self._secrets.forget_typed(ended.terms.settings)
         listed = list_failed(self._failed_lists, ended)
         if listed:
             self.store.note(f"what failed is listed in {listed}", grave=True)
@@ -304,22 +304,22 @@ class RetrieveApp(KeysInTurn[None]):
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
         severity: Literal["warning", "information"] = "warning" if event.listed else "information"
-        text = told_of(ended, event.listed)
+        text = toast_text(ended, event.listed)
         self.notify(text, severity=severity, timeout=8, markup=False)
 
 
 def _unlocked(
     find: Callable[[_Asked, Settings, CancelToken], Generator[_Answered, None, None]],
-    keyring: Keyring,
+    secrets: SecretStore,
     asked: _Asked,
     settings: Settings,
     cancel: CancelToken,
 ) -> Generator[_Answered, None, None]:
     """The same answers, with the secrets that it takes to ask."""
     try:
-        yield from find(asked, keyring.unlocked(settings), cancel)
+        yield from find(asked, secrets.fill_in(settings), cancel)
     except AssociationRejected:
-        keyring.doubt(settings)
+        secrets.forget_typed(settings)
         raise
 
 

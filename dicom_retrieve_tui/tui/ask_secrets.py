@@ -7,7 +7,7 @@ from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.config.secrets import Question
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def unlock(
     screen: Screen[Any],
-    keyring: Keyring,
+    secrets: SecretStore,
     settings: Settings,
     then: Callable[[], object],
     *,
@@ -27,7 +27,7 @@ def unlock(
 
     Args:
         screen: From which to ask.
-        keyring: Where the answers are kept.
+        secrets: Where the answers are kept.
         settings: With whom we are to talk, and how.
         then: Sends.
         otherwise: What to do where nothing may be sent.
@@ -36,10 +36,10 @@ def unlock(
 
     def go_on(asked: "Question | None" = None) -> None:
         try:
-            question = keyring.question(settings)
+            question = secrets.question(settings)
         except ConfigError as error:
             if asked is not None:
-                keyring.drop(asked)
+                secrets.drop(asked)
                 ask(asked, str(error))
                 return
             (complain or _telling(screen))(error)
@@ -55,7 +55,7 @@ def unlock(
             if secret is None:
                 otherwise()
                 return
-            keyring.keep(question, secret)
+            secrets.keep(question, secret)
             go_on(question)
 
         from dicom_retrieve_tui.tui.screens.secret import SecretScreen  # noqa: PLC0415 - not for the first frame
@@ -67,7 +67,7 @@ def unlock(
 
 def unlock_each(
     screen: Screen[Any],
-    keyring: Keyring,
+    secrets: SecretStore,
     orders: Sequence[tuple[Settings, Callable[[], int]]],
     done: Callable[[int, int], object],
 ) -> None:
@@ -75,7 +75,7 @@ def unlock_each(
 
     Args:
         screen: As for `unlock`.
-        keyring: Likewise.
+        secrets: Likewise.
         orders: With whom to talk, and what sends and returns how much was asked for.
         done: Told how much was asked for, and how many orders were not sent.
     """
@@ -87,7 +87,7 @@ def unlock_each(
         settings, send = orders[at]
         unlock(
             screen,
-            keyring,
+            secrets,
             settings,
             lambda: go_on(at + 1, asked + send(), left),
             otherwise=lambda: go_on(at + 1, asked, left + 1),

@@ -2,32 +2,32 @@
 
 from collections.abc import Iterable
 
-from dicom_retrieve_tui.tui.queue_view import Listing
+from dicom_retrieve_tui.tui.queue_view import ShownRows
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey
 
 
-class Pointing:
+class Cursor:
     """A cursor and marks, which stay on their studies however the rows move."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, shown_rows: ShownRows) -> None:
         """Point at nothing yet.
 
         Args:
-            listing: The rows, and where each is shown.
+            shown_rows: The rows, and where each is shown.
         """
-        self._listing = listing
-        self.cursor: RowKey | None = None
+        self._shown_rows = shown_rows
+        self.key: RowKey | None = None
         self._marks: set[RowKey] = set()
 
     @property
     def row(self) -> Row | None:
         """The row under the cursor."""
-        return self._listing.rows.get(self.cursor) if self.cursor is not None else None
+        return self._shown_rows.rows.get(self.key) if self.key is not None else None
 
     @property
     def index(self) -> int | None:
         """Where the cursor is shown; None if it is not."""
-        return None if self.cursor is None else self._listing.index_of(self.cursor)
+        return None if self.key is None else self._shown_rows.index_of(self.key)
 
     @property
     def marked(self) -> int:
@@ -40,7 +40,7 @@ class Pointing:
 
     def chosen(self) -> list[Row]:
         """The marked rows in the order in which they came, else the one under the cursor."""
-        rows = self._listing.rows
+        rows = self._shown_rows.rows
         if self._marks:
             return sorted((rows[key] for key in self._marks), key=lambda row: row.number)
         row = self.row
@@ -48,9 +48,9 @@ class Pointing:
 
     def go(self, index: int) -> bool:
         """Put the cursor there, or to the nearest end; False if no row is shown."""
-        last = len(self._listing) - 1
+        last = len(self._shown_rows) - 1
         if last >= 0:
-            self.cursor = self._listing.at(min(max(index, 0), last)).key
+            self.key = self._shown_rows.at(min(max(index, 0), last)).key
         return last >= 0
 
     def settle(self, index: int | None) -> bool:
@@ -62,7 +62,7 @@ class Pointing:
         if self.index is not None:
             return True
         if not self.go(index or 0):
-            self.cursor = None
+            self.key = None
         return False
 
     def mark(self, key: RowKey) -> None:
@@ -71,7 +71,7 @@ class Pointing:
 
     def mark_all(self) -> None:
         """Mark every row that is shown; none, if all of them are marked."""
-        shown = {row.key for row in self._listing.shown()}
+        shown = {row.key for row in self._shown_rows.shown()}
         self._marks = self._marks - shown if shown <= self._marks else self._marks | shown
 
     def unmark(self, keys: Iterable[RowKey]) -> None:

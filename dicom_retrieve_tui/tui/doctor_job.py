@@ -12,7 +12,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.tui.cells import ELLIPSIS
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.terms import Terms
 
 _INDENT = 18
@@ -20,12 +20,12 @@ _TEXT_MIN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class Doctor:
     """How the application asks: `wiring`, or a script in a test."""
 
     diagnose: Diagnose
     tell_administrator: TellAdministrator
-    keyring: Keyring = field(default_factory=Keyring)
+    secrets: SecretStore = field(default_factory=SecretStore)
 
     def ask(
         self, terms: Terms, tell: Callable[[Finding], object], cancel: CancelToken, *, whole: bool
@@ -39,13 +39,13 @@ class Contact:
             whole: Look at everything; else no further than C-ECHO.
         """
         try:
-            settings = self.keyring.unlocked(terms.settings)
+            settings = self.secrets.fill_in(terms.settings)
             with closing(self.diagnose(terms.plan(()), settings, cancel)) as findings:
                 for finding in findings:
                     if cancel.requested:
                         return
                     if _refuses_us(finding):
-                        self.keyring.doubt(terms.settings)
+                        self.secrets.forget_typed(terms.settings)
                     tell(finding)
                     if not whole and _answered(finding):
                         return

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.tui.cells import cut, tail_of
 from dicom_retrieve_tui.tui.hide_patients import shown_patient
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 MARK = "mark"
 DATE = "date"
@@ -100,7 +100,7 @@ def _needed(columns: list[FoundColumn]) -> int:
     return sum(column.width + 2 * PADDING for column in columns)
 
 
-def wanted_of(matches: Sequence[Match]) -> list[Wanted]:
+def wanted_of(matches: Sequence[Match]) -> list[StudyRequest]:
     """What to retrieve for studies, or for series of them: one entry a study, in their order."""
     by_study: dict[str, Match] = {}
     for match in matches:
@@ -110,7 +110,7 @@ def wanted_of(matches: Sequence[Match]) -> list[Wanted]:
         for match in matches
     )
     return [
-        Wanted(
+        StudyRequest(
             selection=selection,
             patient=by_study[selection.study_instance_uid].patient_id,
             modality=clean_text("/".join(by_study[selection.study_instance_uid].modalities)),

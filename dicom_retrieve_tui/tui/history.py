@@ -28,7 +28,7 @@ _Key = tuple[Path, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ResumeOffer:
     """What earlier runs left unfinished."""
 
     studies: int
@@ -69,7 +69,7 @@ def _giving_way_to(selection: Selection) -> Callable[[_Asked], bool]:
     return lambda asked: asked.gives_way_to(selection)
 
 
-class Memory:
+class JobHistory:
     """The history as the application uses it; safe from any thread."""
 
     def __init__(
@@ -94,11 +94,11 @@ class Memory:
         """
 
     @property
-    def offer(self) -> Offer | None:
+    def offer(self) -> ResumeOffer | None:
         """What could be taken up again; None if nothing is left."""
         with self._using():
             begun = {key: job.begun for key, job, _ in self._left()}
-            return Offer(len(begun), max(begun.values()).astimezone()) if begun else None
+            return ResumeOffer(len(begun), max(begun.values()).astimezone()) if begun else None
 
     def left(self) -> tuple[list[tuple[Terms, list[Selection]]], list[str]]:
         """What is left, by the terms on which it was asked for; and why some of it cannot be."""
@@ -121,7 +121,7 @@ class Memory:
         return [(terms, list(join(selections))) for terms, selections in found.items()], faults
 
     def forget_left(self) -> None:
-        """Offer it no more."""
+        """Stop offering it."""
         with self._using() as history:
             self._drop(
                 history, [each for key in self._asked for each in self._take(key, _was_left)]

@@ -17,10 +17,10 @@ from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.handle import Handle
-from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.ports import OpenSession
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
 from dicom_retrieve_tui.tui.terms import Terms
 
@@ -65,7 +65,7 @@ class Jobs:
         open_session: OpenSession,
         store: ProgressStore,
         on_end: Callable[[JobEnded], object],
-        memory: Memory | None = None,
+        job_history: JobHistory | None = None,
     ) -> None:
         """Prepare.
 
@@ -73,16 +73,16 @@ class Jobs:
             open_session: Makes a session; it sends nothing yet.
             store: Where events are folded.
             on_end: Told of each session that ends, on that session's thread.
-            memory: Told of what is asked for, and of how it ends; None remembers nothing.
+            job_history: Told of what is asked for, and of how it ends; None remembers nothing.
         """
         self._open_session = open_session
         self._store = store
         self._on_end = on_end
-        self._memory = memory or Memory()
+        self._job_history = job_history or JobHistory()
         self._lock = threading.RLock()
         self._terms: list[Terms] = []
         self._jobs: dict[int, Handle] = {}
-        self._waiting: dict[int, list[Wanted]] = {}
+        self._waiting: dict[int, list[StudyRequest]] = {}
         """Studies whose session cannot start yet: one before it has the folder or the port."""
         self._paused = False
         self._closed = False
@@ -113,14 +113,14 @@ class Jobs:
         with self._lock:
             return list(dict.fromkeys(terms.settings.output for terms in self._terms))
 
-    def add(self, terms: Terms, wanted: Iterable[Wanted]) -> int:
+    def add(self, terms: Terms, wanted: Iterable[StudyRequest]) -> int:
         """Queue studies; returns how many of them were not queued or running already."""
         with self._lock:
             return self._add(self._group(terms), wanted)
 
     def retry(self, keys: Iterable[RowKey]) -> int:
         """Ask again for what is missing of these; returns how many there were to ask for."""
-        by_group: dict[int, list[Wanted]] = {}
+        by_group: dict[int, list[StudyRequest]] = {}
         for key in keys:
             found = self._store.entry(key)
             if found is not None and found[0].state in {State.FAILED, State.STOPPED}:
@@ -200,9 +200,9 @@ class Jobs:
             self._terms.append(terms)
         return self._terms.index(terms)
 
-    def _add(self, group: int, wanted: Iterable[Wanted]) -> int:
+    def _add(self, group: int, wanted: Iterable[StudyRequest]) -> int:
         taken = self._store.queue(group, wanted)
-        self._memory.asked(self._terms[group], [each.selection for each in taken])
+        self._job_history.asked(self._terms[group], [each.selection for each in taken])
         job = self._jobs.get(group)
         if job is not None and not job.finishing:
             job.tell(methodcaller("add", [each.selection for each in taken]))
@@ -219,7 +219,7 @@ class Jobs:
             if not self._closed and not any(taken):
                 self._start(group, self._waiting.pop(group))
 
-    def _start(self, group: int, wanted: Sequence[Wanted]) -> None:
+    def _start(self, group: int, wanted: Sequence[StudyRequest]) -> None:
         terms = self._terms[group]
         plan = terms.plan([each.selection for each in wanted])
         self._store.begin(
@@ -278,9 +278,9 @@ class Jobs:
         self._store.apply(group, event)
         if isinstance(event, StudyFinished):
             job.endings[event.study_instance_uid] = event
-            self._memory.ended(self._terms[group], event)
+            self._job_history.ended(self._terms[group], event)
         if isinstance(event, StudyRemoved) and listed:
-            self._memory.removed(self._terms[group], [event.study_instance_uid])
+            self._job_history.removed(self._terms[group], [event.study_instance_uid])
         if isinstance(event, StudyFinished | StudyRemoved):
             with self._lock:
                 if not job.finishing and not self._store.unfinished(group):
@@ -303,7 +303,7 @@ class Jobs:
     def _drop(self, group: int, uids: list[str]) -> None:
         """Forget that these were asked for."""
         self._store.forget([RowKey(group, uid) for uid in uids])
-        self._memory.removed(self._terms[group], uids)
+        self._job_history.removed(self._terms[group], uids)
 
     def _withdraw(self, key: RowKey) -> None:
         """Take a study out of what waits for a session."""

@@ -18,7 +18,7 @@ _LOOK_AGAIN_S = 0.25
 """How often to see, while keys wait, that what looks at the one before them is still there."""
 
 
-class KeysInTurn(App[ReturnType]):
+class KeyQueueApp(App[ReturnType]):
     """An application that can be typed at faster than it draws."""
 
     class CameRound(Message):
@@ -48,7 +48,7 @@ class KeysInTurn(App[ReturnType]):
         elif not self._watching:
             await self._watch()
 
-    async def on_keys_in_turn_came_round(self, event: CameRound) -> None:
+    async def on_key_queue_app_came_round(self, event: CameRound) -> None:
         """The key has been looked at; the next one may follow."""
         event.stop()
         if event.key is self._under_way and self.screen_stack:  # else it is over

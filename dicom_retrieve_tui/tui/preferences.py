@@ -7,7 +7,7 @@ from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.tui.ports import SettingsStore
 
 
-class Likes:
+class RememberedPreferences:
     """The preferences that hold, and where they are remembered."""
 
     def __init__(self, store: SettingsStore | None = None) -> None:
@@ -23,15 +23,15 @@ class Likes:
         if store is not None:
             self.held, self.faults = store.load()
 
-    def like_theme(self, name: str) -> str:
+    def remember_theme(self, name: str) -> str:
         """Remember a theme; returns why that cannot be, or nothing."""
         return self._remember(replace(self.held, theme=name), "theme")
 
-    def like_hidden(self, *, hide: bool) -> str:
+    def remember_hidden(self, *, hide: bool) -> str:
         """Remember whether patients are masked; returns why that cannot be, or nothing."""
         return self._remember(replace(self.held, hide_patients=hide), "hide_patients")
 
-    def like_profile(self, name: str) -> str:
+    def remember_profile(self, name: str) -> str:
         """Remember with which profile to start; returns why that cannot be, or nothing."""
         return self._remember(replace(self.held, profile=name), "profile")
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.message import Message
 
-from dicom_retrieve_tui.tui.doctor_job import Contact
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.doctor_job import Doctor
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.header_line import echo_text
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.screens.profile import Tried
+    from dicom_retrieve_tui.tui.screens.profile import TestedProfile
 
 
-class Copyable(Message):
+class CopyText(Message):
     """A text for the clipboard; posted by the thread that found it out."""
 
     def __init__(self, text: str) -> None:
@@ -34,8 +34,8 @@ class ProfileChoice:
     def __init__(
         self,
         app: App[Any],
-        shelf: ProfileShelf,
-        contact: Contact,
+        profile_store: ProfileStore,
+        doctor: Doctor,
         *,
         main: Callable[[], MainScreen],
         chosen: Callable[[str], object],
@@ -43,41 +43,41 @@ class ProfileChoice:
         """Prepare.
 
         Args:
-            app: Opens the windows, and gets `Copyable`.
-            shelf: The file of the profiles.
-            contact: Asks a PACS if it would work with us.
+            app: Opens the windows, and gets `CopyText`.
+            profile_store: The file of the profiles.
+            doctor: Asks a PACS if it would work with us.
             main: The main screen.
             chosen: Told what somebody chose, to begin with it next time.
         """
-        self._app, self._shelf, self._contact = app, shelf, contact
+        self._app, self._profile_store, self._doctor = app, profile_store, doctor
         self._main, self._chosen = main, chosen
 
     def begin(self) -> None:
         """First use: ask for the PACS; where a file is there, but of no use, show what is wrong."""
         from dicom_retrieve_tui.tui.screens.profile import ProfileScreen  # noqa: PLC0415 - not for the first frame
 
-        if any(self._shelf.profiles()):
+        if any(self._profile_store.profiles()):
             self.show()
         else:
-            draft = self._shelf.new()
-            screen = ProfileScreen(self._shelf, self._contact, draft, title="Your PACS")
+            draft = self._profile_store.new()
+            screen = ProfileScreen(self._profile_store, self._doctor, draft, title="Your PACS")
             self._app.push_screen(screen, self._take_first)
 
     def show(self) -> None:
         """Show the saved profiles."""
         from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen  # noqa: PLC0415 - not for the first frame
 
-        screen = ProfilesScreen(self._shelf, self._contact, self._main().profile)
+        screen = ProfilesScreen(self._profile_store, self._doctor, self._main().profile)
         self._app.push_screen(screen, self._take)
 
     def find_out_address(self, terms: Terms) -> None:
-        """Find out, in a thread, what an administrator needs to know of us; `Copyable` tells it."""
+        """Find out, in a thread, what an administrator needs to know of us; `CopyText` tells it."""
         self._app.run_worker(partial(self._ask_own_address, terms), thread=True)
 
     def _ask_own_address(self, terms: Terms) -> None:
-        self._app.post_message(Copyable(self._contact.for_administrator(terms)))
+        self._app.post_message(CopyText(self._doctor.for_administrator(terms)))
 
-    def _take_first(self, tried: "Tried | None") -> None:
+    def _take_first(self, tried: "TestedProfile | None") -> None:
         if tried is None:
             self._take(None)
         else:
@@ -85,7 +85,7 @@ class ProfileChoice:
 
     def _take(self, name: str | None, *, echo: str = "") -> None:
         """Take the profiles as they are now, and this one, else the one in use, else the first."""
-        presets, _ = self._shelf.presets()
+        presets, _ = self._profile_store.presets()
         names = [each.name for each in presets]
         if name in names:
             self._main().action_new()

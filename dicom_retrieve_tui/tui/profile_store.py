@@ -23,7 +23,7 @@ _KEYS = {form_field: key for key, form_field in FIELDS.items()} | {"pacs": "host
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedProfile:
     """One profile of the file."""
 
     name: str
@@ -49,7 +49,7 @@ class Changed(ConfigError):
     """Somebody else has changed the profile since the editing began."""
 
 
-class ProfileShelf:
+class ProfileStore:
     """The file of profiles."""
 
     def __init__(self, path: Path, machine: Callable[[], tuple[str, int]]) -> None:
@@ -62,7 +62,7 @@ class ProfileShelf:
         self.path = path
         self._machine = machine
 
-    def profiles(self) -> tuple[list[Saved], list[str]]:
+    def profiles(self) -> tuple[list[SavedProfile], list[str]]:
         """Everything that is saved, and what is wrong with the file besides. Never raises."""
         try:
             book = ProfileBook.load(self.path)
@@ -197,11 +197,11 @@ class ProfileShelf:
         return book
 
 
-def _saved(book: ProfileBook, name: str) -> Saved:
+def _saved(book: ProfileBook, name: str) -> SavedProfile:
     faults = tuple(book.faults_of(name))
     try:
         terms = read_terms(preset_of(book, name).draft, name)
     except ConfigError as error:
         # Mistakes in [defaults] are told once, for the file.
-        return Saved(name, book.said(name), None, faults or (str(error).split("\n", 1)[0],))
-    return Saved(name, book.said(name), terms, faults)
+        return SavedProfile(name, book.said(name), None, faults or (str(error).split("\n", 1)[0],))
+    return SavedProfile(name, book.said(name), terms, faults)

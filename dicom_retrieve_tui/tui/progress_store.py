@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, Wanted
+from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
     BAD,
     Details,
@@ -29,8 +29,8 @@ from dicom_retrieve_tui.tui.snapshot import (
     State,
     Totals,
 )
-from dicom_retrieve_tui.tui.totals import Tally
-from dicom_retrieve_tui.tui.worker_rates import Lanes
+from dicom_retrieve_tui.tui.totals import RunningTotals
+from dicom_retrieve_tui.tui.worker_rates import WorkerRates
 
 _HISTORY_MAX = 240
 _HISTORY_STEP_S = 0.5
@@ -60,8 +60,8 @@ class ProgressStore:
         self._live: set[RowKey] = set()
         self._removed: list[RowKey] = []
         self._lines: deque[Line] = deque(maxlen=_LINES_MAX)
-        self._lanes = Lanes()
-        self._tally = Tally()
+        self._lanes = WorkerRates()
+        self._tally = RunningTotals()
         self._instances, self._bytes = Throughput(), Throughput()
         self._came = self._came_bytes = 0
         self._history: deque[Sample] = deque(maxlen=_HISTORY_MAX)
@@ -75,9 +75,9 @@ class ProgressStore:
         """True if a snapshot would differ from the last one."""
         return self._changed or bool(self._live) or bool(self._runs)
 
-    def queue(self, group: int, wanted: Iterable[Wanted]) -> list[Wanted]:
+    def queue(self, group: int, wanted: Iterable[StudyRequest]) -> list[StudyRequest]:
         """Note what is asked for; returns what was not queued or running already."""
-        taken: list[Wanted] = []
+        taken: list[StudyRequest] = []
         with self._lock:
             for each in wanted:
                 key = RowKey(group, each.selection.study_instance_uid)
@@ -185,7 +185,7 @@ class ProgressStore:
         with self._lock:
             return self._pending[group] > 0
 
-    def entry(self, key: RowKey) -> tuple[Row, Wanted] | None:
+    def entry(self, key: RowKey) -> tuple[Row, StudyRequest] | None:
         """An entry now, and what was asked for."""
         with self._lock:
             entry = self._entries.get(key)

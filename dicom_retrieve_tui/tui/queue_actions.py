@@ -16,11 +16,11 @@ from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.tui.ask_secrets import unlock, unlock_each
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
-from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
@@ -34,7 +34,7 @@ _OF_STUDIES = {"retry", "stop", "promote", "remove", "copy"}
 """What there must be a study for."""
 
 
-class Steering:
+class QueueActions:
     """Acts on studies for one screen."""
 
     def __init__(
@@ -43,8 +43,8 @@ class Steering:
         queue: QueuePane,
         *,
         jobs: Jobs,
-        memory: Memory,
-        keyring: Keyring,
+        job_history: JobHistory,
+        secrets: SecretStore,
         failed_lists: FailedLists,
         find_each: FindEach,
         note: Callable[[str], object],
@@ -56,15 +56,15 @@ class Steering:
             screen: Who asks questions, and tells.
             queue: Where the studies are marked.
             jobs: What is asked for goes there.
-            memory: What earlier runs left.
-            keyring: What the PACS wants to know and only a person can tell.
+            job_history: What earlier runs left.
+            secrets: What the PACS wants to know and only a person can tell.
             failed_lists: Where studies that failed are listed.
             find_each: Looks up what only the PACS can name.
             note: Puts a line among the events.
             after: Called once something was done, with what there is to say of an order.
         """
         self._screen, self._queue, self._after = screen, queue, after
-        self._jobs, self._memory, self._keyring = jobs, memory, keyring
+        self._jobs, self._job_history, self._secrets = jobs, job_history, secrets
         self._failed_lists, self._find_each, self._note = failed_lists, find_each, note
 
     def act(self, what: str, rows: Sequence[Row]) -> None:
@@ -92,7 +92,7 @@ class Steering:
     def order(
         self,
         terms: Terms,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[StudyRequest],
         lookups: Sequence[Lookup] = (),
         otherwise: Callable[[], object] = lambda: None,
     ) -> None:
@@ -111,9 +111,9 @@ class Steering:
             else:
                 self._send(terms, wanted)
 
-        unlock(self._screen, self._keyring, terms.settings, send, otherwise=otherwise)
+        unlock(self._screen, self._secrets, terms.settings, send, otherwise=otherwise)
 
-    def _send(self, terms: Terms, wanted: Sequence[Wanted]) -> None:
+    def _send(self, terms: Terms, wanted: Sequence[StudyRequest]) -> None:
         added = self._jobs.add(terms, wanted)
         there = len(wanted) - added
         told = f"✓ {count(added, 'study')} queued"
@@ -122,11 +122,11 @@ class Steering:
     def _look_up(
         self,
         terms: Terms,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[StudyRequest],
         lookups: Sequence[Lookup],
         otherwise: Callable[[], object],
     ) -> None:
-        from dicom_retrieve_tui.tui.screens.lookup import LookingUpScreen  # noqa: PLC0415 - not for the first frame
+        from dicom_retrieve_tui.tui.screens.lookup import LookupScreen  # noqa: PLC0415 - not for the first frame
 
         def done(found: LookedUp | None) -> None:
             if found is None:
@@ -136,11 +136,11 @@ class Steering:
             named = [each.selection for each in wanted]
             selections = join([*named, *found.selections])
             if selections:
-                self._send(terms, [Wanted(selection=each) for each in selections])
+                self._send(terms, [StudyRequest(selection=each) for each in selections])
             else:
                 otherwise()
 
-        screen = LookingUpScreen(self._find_each, lookups, terms.settings)
+        screen = LookupScreen(self._find_each, lookups, terms.settings)
         self._screen.app.push_screen(screen, done)
 
     def _tell_of_lines(self, faults: Sequence[str]) -> None:
@@ -154,7 +154,7 @@ class Steering:
 
     def resume(self) -> None:
         """Ask for what earlier runs left."""
-        orders, faults = self._memory.left()
+        orders, faults = self._job_history.left()
         for fault in faults:
             self._notify(fault, severity="warning", timeout=15)
 
@@ -167,18 +167,20 @@ class Steering:
         again = [
             (
                 terms.settings,
-                partial(self._jobs.add, terms, [Wanted(selection=each) for each in selections]),
+                partial(
+                    self._jobs.add, terms, [StudyRequest(selection=each) for each in selections]
+                ),
             )
             for terms, selections in orders
         ]
-        unlock_each(self._screen, self._keyring, again, done)
+        unlock_each(self._screen, self._secrets, again, done)
 
     def _forget(self) -> None:
         def forget() -> None:
-            self._memory.forget_left()
+            self._job_history.forget_left()
             self._after("")
 
-        offer = self._memory.offer
+        offer = self._job_history.offer
         if offer is None:
             self._notify("Nothing was left unfinished.")
         else:
@@ -199,7 +201,7 @@ class Steering:
             self._after("")
 
         again = [(held, partial(self._jobs.retry, some)) for held, some in by_settings.items()]
-        unlock_each(self._screen, self._keyring, again, done)
+        unlock_each(self._screen, self._secrets, again, done)
 
     def _pause(self) -> None:
         if not self._jobs.paused and not self._jobs.busy:

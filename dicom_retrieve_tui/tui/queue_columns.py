@@ -94,7 +94,7 @@ def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column
     )
 
 
-class Columns:
+class QueueColumns:
     """The columns of a table: those that there is room for, and something to say in."""
 
     def __init__(self) -> None:

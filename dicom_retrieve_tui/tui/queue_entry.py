@@ -14,7 +14,7 @@ NOT_BEGUN = "not begun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class StudyRequest:
     """A study that somebody asks for, and what is known of it without asking."""
 
     selection: Selection
@@ -29,7 +29,7 @@ class Entry:
 
     key: RowKey
     number: int
-    wanted: Wanted
+    wanted: StudyRequest
     delivering: bool = False
     """The instances go to somebody else's SCP: only the PACS knows how many have."""
     study: StudyProgress | None = None
@@ -48,7 +48,7 @@ class Entry:
     series: Counter[str] = field(default_factory=Counter)
     """Instances that came in this try, by Series Instance UID."""
 
-    def renew(self, wanted: Wanted) -> None:
+    def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
         self.ended_s = None

@@ -70,7 +70,7 @@ class View:
         return self.sorted_by(CYCLE[(at + 1) % len(CYCLE)])
 
 
-class Listing:
+class ShownRows:
     """All rows, and those that the view shows, in its order."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ MATCHES_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundNow:
+class SearchProgress:
     """What a search has found at one moment."""
 
     news: Sequence[Match] = ()
@@ -38,7 +38,7 @@ class FoundNow:
     """Why it came to nothing, or to a part; empty if it did not."""
 
 
-class Finding:
+class SearchJob:
     """One search; its thread ends with it, or soon after `stop`."""
 
     def __init__(self, find: Find, search: Search, settings: Settings) -> None:
@@ -54,10 +54,10 @@ class Finding:
         self._thread = threading.Thread(target=self._read, name="find", daemon=True)
         self._thread.start()
 
-    def look(self, known: int = 0) -> FoundNow:
+    def look(self, known: int = 0) -> SearchProgress:
         """What there is, the first `known` matches left out of the news."""
         with self._lock:
-            return FoundNow(
+            return SearchProgress(
                 news=tuple(self._matches[known:]),
                 total=len(self._matches),
                 running=self._running,
@@ -107,12 +107,12 @@ class Finder:
     def __init__(self, find: Find) -> None:
         self._find = find
         self.draft = empty_search()
-        self._path: list[Finding] = []
+        self._path: list[SearchJob] = []
         """The search for studies, and in it that for the series of one of them."""
         self._settings: Settings | None = None
 
     @property
-    def current(self) -> Finding | None:
+    def current(self) -> SearchJob | None:
         """The search whose answers are shown."""
         return self._path[-1] if self._path else None
 
@@ -152,7 +152,7 @@ class Finder:
 
     def _begin(self, search: Search) -> None:
         if self._settings is not None:
-            self._path.append(Finding(self._find, search, self._settings))
+            self._path.append(SearchJob(self._find, search, self._settings))
 
     def _forget(self) -> None:
         for finding in self._path:

@@ -13,7 +13,7 @@ def _unjudged(_settings: Settings) -> None:
     """Nobody reads the files of TLS before they are used."""
 
 
-class Keyring:
+class SecretStore:
     """Passcodes and passphrases; safe from any thread."""
 
     def __init__(
@@ -57,13 +57,13 @@ class Keyring:
         """That was not the answer."""
         self._known.pop(question, None)
 
-    def doubt(self, settings: Settings) -> None:
+    def forget_typed(self, settings: Settings) -> None:
         """The PACS refused: ask for the passcode again, if it was typed."""
         for question in list(self._known):
             if question.peer == str(settings.peer):
                 self.drop(question)
 
-    def unlocked(self, settings: Settings) -> Settings:
+    def fill_in(self, settings: Settings) -> Settings:
         """The same settings, with the secrets that they need.
 
         Raises:

@@ -25,7 +25,7 @@ _LOOKS_S = 0.2
 _DESCRIPTORS = (0, 1, 2)
 
 
-class HangUp:
+class HangUpHandler:
     """Heeds SIGHUP, to the end of the process: the kernel says it, and the shell once more.
 
     Where the signal is ignored, as under `nohup`, what runs comes to its end without a terminal.

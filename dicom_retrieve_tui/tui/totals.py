@@ -26,7 +26,7 @@ class Counts(NamedTuple):
     received_bytes: int = 0
 
 
-class Tally:
+class RunningTotals:
     """The rows as they were last counted, and their sum."""
 
     def __init__(self) -> None:

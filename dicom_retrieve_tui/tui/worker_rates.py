@@ -13,7 +13,7 @@ from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 
 @dataclass(slots=True)
-class _Lane:
+class _WorkerRate:
     came: tuple[int, int] = (-1, -1)
     heard_s: float = 0.0
     state: WorkerState = WorkerState.IDLE
@@ -30,10 +30,10 @@ class _Lane:
 class _Group:
     timeout_s: float
     most: int
-    lanes: dict[int, _Lane] = field(default_factory=dict)
+    lanes: dict[int, _WorkerRate] = field(default_factory=dict)
 
 
-class Lanes:
+class WorkerRates:
     """The associations of all sessions."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Lanes:
     def _row(
         self, group: _Group, worker: WorkerProgress, progress: Progress, now_s: float
     ) -> WorkerRow:
-        lane = group.lanes.setdefault(worker.number, _Lane())
+        lane = group.lanes.setdefault(worker.number, _WorkerRate())
         lane.sample(worker, now_s)
         study = progress.studies.get(worker.study_instance_uid or "")
         left = None

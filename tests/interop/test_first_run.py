@@ -4,16 +4,16 @@ from pathlib import Path
 
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.doctor_job import Contact
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.doctor_job import Doctor
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring import diagnose, find, find_each, open_session, tell_administrator
 from tests.interop.orthanc import Orthanc
 from tests.interop.process import free_port
 from tests.tui.application import SIZES, Bench
-from tests.tui.running import running
-from tests.tui.scripted import Sessions
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions
 
 KEYS_BEYOND_TEXT = 5
 
@@ -21,14 +21,14 @@ KEYS_BEYOND_TEXT = 5
 async def test_from_no_profile_to_a_study_of_orthanc(orthanc: Orthanc, tmp_path: Path) -> None:
     pressed: list[str] = []
     uid = orthanc.studies[0].study_instance_uid
-    shelf = ProfileShelf(tmp_path / "profiles.toml", lambda: ("pc", free_port()))
+    profile_store = ProfileStore(tmp_path / "profiles.toml", lambda: ("pc", free_port()))
     app = RetrieveApp(
         open_session,
         find=find,
         find_each=find_each,
         settings=SettingsFile(tmp_path / "settings.toml"),
-        shelf=shelf,
-        contact=Contact(diagnose, tell_administrator),
+        profile_store=profile_store,
+        doctor=Doctor(diagnose, tell_administrator),
     )
     async with running(app, SIZES["usual"]) as pilot:
         bench = Bench(app, pilot, Sessions())
@@ -53,7 +53,7 @@ async def test_from_no_profile_to_a_study_of_orthanc(orthanc: Orthanc, tmp_path:
     assert app.jobs.close()
 
     assert len(pressed) == KEYS_BEYOND_TEXT
-    (saved,) = shelf.profiles()[0]
+    (saved,) = profile_store.profiles()[0]
     assert (saved.name, saved.said["host"]) == ("orthanc", "127.0.0.1")
     found = list((tmp_path / "dicom").rglob("*.dcm"))
     assert len(found) == len(orthanc.studies[0].instances)

@@ -21,9 +21,9 @@ from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.doctor_job import Contact
-from dicom_retrieve_tui.tui.history import Memory
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.doctor_job import Doctor
+from dicom_retrieve_tui.tui.history import JobHistory
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring import diagnose, find, find_each, open_session, tell_administrator
@@ -35,8 +35,8 @@ from tests.interop.files import is_part10
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import DRTUI, url_of
 from tests.tui.application import Bench
-from tests.tui.running import running
-from tests.tui.scripted import Sessions
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions
 
 pytestmark = pytest.mark.peers
 
@@ -192,16 +192,16 @@ async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -
         f'output = "{tmp_path / "out"}"\n'
     )
     with closing(History(tmp_path / "history.db")) as history:
-        shelf = ProfileShelf(tmp_path / "profiles.toml", lambda: ("pc", 0))
+        profile_store = ProfileStore(tmp_path / "profiles.toml", lambda: ("pc", 0))
         app = RetrieveApp(
             open_session,
-            shelf.presets()[0],
+            profile_store.presets()[0],
             find=find,
             find_each=find_each,
             settings=SettingsFile(tmp_path / "settings.toml"),
-            shelf=shelf,
-            contact=Contact(diagnose, tell_administrator),
-            memory=Memory(lambda: history),
+            profile_store=profile_store,
+            doctor=Doctor(diagnose, tell_administrator),
+            job_history=JobHistory(lambda: history),
         )
         async with running(app, (160, 45)) as pilot:
             bench = Bench(app, pilot, Sessions())

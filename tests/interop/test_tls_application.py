@@ -8,12 +8,12 @@ import pytest
 
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.doctor_job import Contact
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.doctor_job import Doctor
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring import (
     check_tls,
@@ -29,8 +29,8 @@ from tests.interop.peers import DRTUI
 from tests.interop.tls_orthanc import TlsOrthanc
 from tests.peers.certificates import Authority, Issued
 from tests.tui.application import Bench
-from tests.tui.running import running
-from tests.tui.scripted import Sessions
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions
 
 pytestmark = pytest.mark.peers
 
@@ -59,16 +59,16 @@ def _profiles(folder: Path, orthanc: TlsOrthanc, shown: Issued, method: str) -> 
 
 @asynccontextmanager
 async def _opened(profiles: Path) -> AsyncIterator[Bench]:
-    shelf = ProfileShelf(profiles, lambda: ("pc", 0))
+    profile_store = ProfileStore(profiles, lambda: ("pc", 0))
     app = RetrieveApp(
         open_session,
-        shelf.presets()[0],
+        profile_store.presets()[0],
         find=find,
         find_each=find_each,
         settings=SettingsFile(profiles.with_name("settings.toml")),
-        shelf=shelf,
-        contact=Contact(diagnose, tell_administrator),
-        keyring=Keyring({}, check_tls),
+        profile_store=profile_store,
+        doctor=Doctor(diagnose, tell_administrator),
+        secrets=SecretStore({}, check_tls),
     )
     async with running(app, (120, 40)) as pilot:
         bench = Bench(app, pilot, Sessions())

@@ -14,19 +14,19 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
-from dicom_retrieve_tui.tui.doctor_job import Contact
-from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.doctor_job import Doctor
+from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.ports import SettingsStore
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.retrieve_form import defaults
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
-from tests.tui.running import running, settled
-from tests.tui.scripted import WAIT_S, ScriptedSession, Sessions
-from tests.tui.searches import Searches
+from tests.tui.pilot import running, settled
+from tests.tui.scripted_search import Searches
+from tests.tui.scripted_session import WAIT_S, ScriptedSession, Sessions
 
 SIZES = {"small": (60, 15), "usual": (80, 24), "large": (160, 45)}
 
@@ -115,17 +115,17 @@ async def opened(
     folder: Path | None = None,
     text: str = "",
     presets: list[Preset] | None = None,
-    memory: Memory | None = None,
+    job_history: JobHistory | None = None,
     settings: SettingsStore | None = None,
     find: Searches | None = None,
     store: ProgressStore | None = None,
-    shelf: ProfileShelf | None = None,
-    contact: Contact | None = None,
-    keyring: Keyring | None = None,
+    profile_store: ProfileStore | None = None,
+    doctor: Doctor | None = None,
+    secrets: SecretStore | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
-    if shelf is not None:
-        presets = shelf.presets()[0]
+    if profile_store is not None:
+        presets = profile_store.presets()[0]
     elif presets is None:
         presets = [preset(folder=folder)]
     find = find or Searches()
@@ -135,12 +135,12 @@ async def opened(
         find=find,
         find_each=find.each,
         text=text,
-        memory=memory,
+        job_history=job_history,
         settings=settings,
         store=store,
-        shelf=shelf,
-        contact=contact,
-        keyring=keyring,
+        profile_store=profile_store,
+        doctor=doctor,
+        secrets=secrets,
     )
     async with running(app, size) as pilot:
         bench = Bench(app, pilot, sessions)

@@ -6,7 +6,7 @@ from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.terms import Terms
 
 
@@ -23,9 +23,9 @@ def terms(
     return Terms(profile=profile, settings=settings, method=Method.C_GET, parallel=parallel)
 
 
-def wanted(*uids: str, patient: str = "") -> list[Wanted]:
+def wanted(*uids: str, patient: str = "") -> list[StudyRequest]:
     return [
-        Wanted(selection=Selection(study_instance_uid=uid), patient=patient, modality="")
+        StudyRequest(selection=Selection(study_instance_uid=uid), patient=patient, modality="")
         for uid in uids
     ]
 

@@ -42,7 +42,7 @@ class Terminal:
 
         Args:
             argv: What to start.
-            size: Columns and lines.
+            size: QueueColumns and lines.
             environ: Its environment.
             ignored: Signals that it finds ignored, as `nohup` leaves them.
         """

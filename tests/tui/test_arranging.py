@@ -9,7 +9,7 @@ from dicom_retrieve_tui.tui.snapshot import Line
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
-from tests.tui.running import settled
+from tests.tui.pilot import settled
 from tests.tui.test_queue_table import SEVERAL, row
 
 

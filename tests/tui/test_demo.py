@@ -4,7 +4,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from dicom_retrieve_tui.cli.commands.application import open_shelf
+from dicom_retrieve_tui.cli.commands.application import open_profile_store
 from dicom_retrieve_tui.cli.commands.demo_application import save_demo_profiles
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
@@ -12,8 +12,8 @@ from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring import find, find_each, open_session
 from tests.tui.application import SIZES, Bench
-from tests.tui.running import running
-from tests.tui.scripted import Sessions
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions
 
 
 async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_pat
     with DemoPacs(studies=studies, busy_once=[busy]) as pacs:
         profiles = tmp_path / "profiles.toml"
         save_demo_profiles(profiles, pacs, tmp_path, 11112)
-        presets, _ = open_shelf(profiles).presets()
+        presets, _ = open_profile_store(profiles).presets()
         app = RetrieveApp(
             open_session, presets, find=find, find_each=find_each, text="\n".join(uids)
         )

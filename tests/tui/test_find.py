@@ -14,7 +14,7 @@ from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from tests.tui.application import SIZES, Bench, opened
-from tests.tui.searches import Searches, series, study
+from tests.tui.scripted_search import Searches, series, study
 
 
 def table_of(bench: Bench) -> FoundTable:

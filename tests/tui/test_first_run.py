@@ -6,13 +6,13 @@ import pytest
 
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.doctor.result import Check
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
-from tests.tui.contacts import ASSOCIATED, ECHOED, answers, fails
+from tests.tui.scripted_doctor import ASSOCIATED, ECHOED, answers, fails
 
 A, B = uids(2)
 REFUSED = fails(
@@ -25,11 +25,11 @@ REFUSED = fails(
 CALLED = fails(Check.ASSOCIATION, "Called AE title not recognized.", "called_aet")
 
 
-def shelf(tmp_path: Path, text: str = "") -> ProfileShelf:
+def profile_store(tmp_path: Path, text: str = "") -> ProfileStore:
     path = tmp_path / "profiles.toml"
     if text:
         path.write_text(text, encoding="utf-8")
-    return ProfileShelf(path, lambda: ("reading-room-pc.hospital.test", 11112))
+    return ProfileStore(path, lambda: ("reading-room-pc.hospital.test", 11112))
 
 
 def field(bench: Bench) -> str:
@@ -38,9 +38,9 @@ def field(bench: Bench) -> str:
 
 
 async def test_the_first_study_takes_five_keys_and_the_next_time_two(tmp_path: Path) -> None:
-    profiles, settings = shelf(tmp_path), SettingsFile(tmp_path / "settings.toml")
+    profiles, settings = profile_store(tmp_path), SettingsFile(tmp_path / "settings.toml")
     pacs = answers()
-    async with opened(shelf=profiles, settings=settings, contact=pacs.contact) as bench:
+    async with opened(profile_store=profiles, settings=settings, doctor=pacs.doctor) as bench:
         assert isinstance(bench.app.screen, ProfileScreen)
         assert "Your PACS" in bench.text()
         assert field(bench) == "field-host"
@@ -55,7 +55,7 @@ async def test_the_first_study_takes_five_keys_and_the_next_time_two(tmp_path: P
         await bench.until(lambda: bench.sessions.opened)
         assert [each.study_instance_uid for each in bench.session.plan.selections] == [A]
 
-    async with opened(shelf=profiles, settings=settings, contact=pacs.contact) as bench:
+    async with opened(profile_store=profiles, settings=settings, doctor=pacs.doctor) as bench:
         await bench.paste(B)
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
@@ -65,8 +65,8 @@ async def test_the_first_study_takes_five_keys_and_the_next_time_two(tmp_path: P
 
 
 async def test_what_follows_from_the_rest_is_filled_in_and_saved(tmp_path: Path) -> None:
-    profiles = shelf(tmp_path)
-    async with opened(shelf=profiles, contact=answers().contact) as bench:
+    profiles = profile_store(tmp_path)
+    async with opened(profile_store=profiles, doctor=answers().doctor) as bench:
         bench.fill(host="OLD PACS@10.0.0.9:4242")
         await bench.pilot.press("enter")
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
@@ -91,8 +91,8 @@ layout = "hierarchical"
 
 
 async def test_another_name_and_ae_title_of_ours_are_taken_as_they_are(tmp_path: Path) -> None:
-    profiles = shelf(tmp_path)
-    async with opened(SIZES["large"], shelf=profiles, contact=answers().contact) as bench:
+    profiles = profile_store(tmp_path)
+    async with opened(SIZES["large"], profile_store=profiles, doctor=answers().doctor) as bench:
         bench.fill(host="pacs.test", name="main", aet="WE")
         await bench.pilot.pause()
         bench.fill(called_aet="PACS1")
@@ -107,9 +107,9 @@ async def test_another_name_and_ae_title_of_ours_are_taken_as_they_are(tmp_path:
 async def test_a_failure_stays_in_the_form_beside_the_guilty_field(
     size: tuple[int, int], tmp_path: Path
 ) -> None:
-    profiles = shelf(tmp_path)
+    profiles = profile_store(tmp_path)
     pacs = answers([REFUSED], [CALLED], [ASSOCIATED, ECHOED])
-    async with opened(size, shelf=profiles, contact=pacs.contact) as bench:
+    async with opened(size, profile_store=profiles, doctor=pacs.doctor) as bench:
         bench.fill(host="pacs.test", called_aet="PACS2")
         await bench.pilot.press("enter")
 
@@ -128,9 +128,9 @@ async def test_a_failure_stays_in_the_form_beside_the_guilty_field(
 
 
 async def test_what_cannot_be_meant_is_told_beside_its_field_and_not_saved(tmp_path: Path) -> None:
-    profiles = shelf(tmp_path)
+    profiles = profile_store(tmp_path)
     pacs = answers()
-    async with opened(shelf=profiles, contact=pacs.contact) as bench:
+    async with opened(profile_store=profiles, doctor=pacs.doctor) as bench:
         await bench.pilot.press("enter")
         assert "Where is the PACS?" in bench.text()
         assert field(bench) == "field-host"
@@ -144,7 +144,7 @@ async def test_what_cannot_be_meant_is_told_beside_its_field_and_not_saved(tmp_p
 
 
 async def test_leaving_the_form_leaves_an_application_that_says_what_to_do(tmp_path: Path) -> None:
-    async with opened(shelf=shelf(tmp_path), contact=answers().contact) as bench:
+    async with opened(profile_store=profile_store(tmp_path), doctor=answers().doctor) as bench:
         await bench.pilot.press("escape")
         await bench.until(lambda: field(bench) == "uids")
         assert "f2 saves your PACS" in bench.text()
@@ -154,7 +154,7 @@ async def test_leaving_the_form_leaves_an_application_that_says_what_to_do(tmp_p
 
 
 async def test_what_the_administrator_needs_to_know_is_copied(tmp_path: Path) -> None:
-    async with opened(shelf=shelf(tmp_path), contact=answers().contact) as bench:
+    async with opened(profile_store=profile_store(tmp_path), doctor=answers().doctor) as bench:
         bench.fill(host="pacs.test")
         await bench.pilot.press("f5")
         await bench.until(lambda: bench.app.clipboard)
@@ -164,8 +164,8 @@ async def test_what_the_administrator_needs_to_know_is_copied(tmp_path: Path) ->
 
 async def test_a_file_that_is_no_toml_is_shown_and_not_touched(tmp_path: Path) -> None:
     broken = "[profiles.a\nhost = 'h'\n"
-    profiles = shelf(tmp_path, broken)
-    async with opened(shelf=profiles, contact=answers().contact) as bench:
+    profiles = profile_store(tmp_path, broken)
+    async with opened(profile_store=profiles, doctor=answers().doctor) as bench:
         assert isinstance(bench.app.screen, ProfilesScreen)
         assert "this is no TOML" in flat(bench)
         await bench.pilot.press("n")

@@ -5,7 +5,7 @@ from rich.segment import Segments
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
@@ -14,8 +14,8 @@ from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
-from tests.tui.contacts import answers
-from tests.tui.scripted import begins, comes, ends, whole
+from tests.tui.scripted_doctor import answers
+from tests.tui.scripted_session import begins, comes, ends, whole
 
 A, B, C = uids(3)
 
@@ -371,8 +371,8 @@ async def test_a_bug_is_shown_without_the_values_of_variables() -> None:
 async def test_whoever_leaves_a_window_is_where_he_was(tmp_path: Path) -> None:
     path = tmp_path / "profiles.toml"
     path.write_text('[profiles.a]\nhost = "a.test"\nmethod = "c-get"\n', encoding="utf-8")
-    profiles = ProfileShelf(path, lambda: ("pc", 11112))
-    async with opened(shelf=profiles, contact=answers().contact) as bench:
+    profiles = ProfileStore(path, lambda: ("pc", 11112))
+    async with opened(profile_store=profiles, doctor=answers().doctor) as bench:
         for window in ("f2", "f3", "ctrl+o", "f4"):
             for place in (bench.main.table, bench.main.query_one("#uids")):
                 bench.main.set_focus(place)

@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Remark
 from dicom_retrieve_tui.model.uids import uid_fault
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
@@ -18,8 +18,8 @@ from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from tests.hostile import HOSTILE, odd_characters, saying, story
 from tests.tui.application import Bench, opened
 from tests.tui.builders import uids
-from tests.tui.contacts import answers, fails
-from tests.tui.searches import Searches, series, study
+from tests.tui.scripted_doctor import answers, fails
+from tests.tui.scripted_search import Searches, series, study
 
 _LARGE = (160, 45)
 _ALL_AT_ONCE = " ".join(each for each in HOSTILE.values() if "^" not in each)
@@ -130,8 +130,8 @@ async def test_what_the_doctor_finds_is_told_word_for_word(tmp_path: Path) -> No
     path.write_text('[profiles.x]\nhost = "x.test"\nmethod = "c-get"\n')
     found = fails(Check.ASSOCIATION, _ALL_AT_ONCE, "called_aet", next_step=_ALL_AT_ONCE)
     over = Conclusion(works=False, proven=False, words=_ALL_AT_ONCE, next_step=_ALL_AT_ONCE)
-    shelf, contact = ProfileShelf(path, lambda: ("pc", 0)), answers([found, over]).contact
-    async with opened(_LARGE, shelf=shelf, contact=contact) as bench:
+    profile_store, doctor = ProfileStore(path, lambda: ("pc", 0)), answers([found, over]).doctor
+    async with opened(_LARGE, profile_store=profile_store, doctor=doctor) as bench:
         await bench.pilot.press("f2", "D")
         await bench.until(lambda: bench.joined().count(_words(_ALL_AT_ONCE)[:40]) == 4)
         assert not odd_characters(bench.text())

@@ -7,7 +7,7 @@ from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
 from tests.tui.application import SIZES, opened
 from tests.tui.builders import uids
-from tests.tui.scripted import begins, ends
+from tests.tui.scripted_session import begins, ends
 
 (A,) = uids(1)
 _EXAMPLE = "1.2.3.1: 126 bytes of padding"

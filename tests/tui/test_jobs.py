@@ -15,13 +15,13 @@ from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.aftermath import told_of
+from dicom_retrieve_tui.tui.aftermath import toast_text
 from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
 from tests.tui.builders import terms, uids, wanted
-from tests.tui.scripted import WAIT_S, Sessions, begins, ends, whole
+from tests.tui.scripted_session import WAIT_S, Sessions, begins, ends, whole
 
 A, B, C = uids(3)
 
@@ -234,7 +234,7 @@ def test_a_silent_name_server_does_not_hold_up_the_end(
         getattr(jobs, how)()
 
     over = ended.get(timeout=QUIT_S)
-    assert (over.reason, over.traceback, told_of(over, "")) == ("", "", "Nothing was begun.")
+    assert (over.reason, over.traceback, toast_text(over, "")) == ("", "", "Nothing was begun.")
     left = None if how == "remove" else State.STOPPED
     assert [store.state_of(RowKey(0, uid)) for uid in (A, B)] == [left, left]
     assert not store.unfinished_studies

@@ -9,13 +9,13 @@ from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, faults, rea
 from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
-from dicom_retrieve_tui.tui.widgets.header_line import Peering, echo_text, header_texts
+from dicom_retrieve_tui.tui.widgets.header_line import PeerSummary, echo_text, header_texts
 from dicom_retrieve_tui.tui.widgets.throughput import graph_lines
 from dicom_retrieve_tui.tui.widgets.total_line import total_text
 from tests.tui.application import SIZES, opened
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PEERING = Peering(
+PEERING = PeerSummary(
     profile="prod",
     ours="MYAE",
     theirs="PACS1 10.0.0.5:104",

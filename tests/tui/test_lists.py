@@ -13,7 +13,7 @@ from dicom_retrieve_tui.tui.screens import load_list
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
-from tests.tui.searches import Searches, study
+from tests.tui.scripted_search import Searches, study
 
 A, B, C = uids(3)
 TABLE = f"StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID\n{A},{A}.1,\n{A},{A}.2,{A}.2.9\n{B},,\n"

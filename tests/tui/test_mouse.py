@@ -11,7 +11,7 @@ from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from tests.tui.application import Bench, opened
 from tests.tui.builders import uids
-from tests.tui.scripted import begins, ends, whole
+from tests.tui.scripted_session import begins, ends, whole
 
 A, B, C = uids(3)
 

@@ -20,14 +20,14 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.doctor_job import finding_lines
 from dicom_retrieve_tui.tui.presets import FIELDS
 from dicom_retrieve_tui.tui.profile_form import profile_fields
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.retrieve_form import CARRIED, draft_of, read_terms
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from tests.tui.application import SIZES, Bench, opened
-from tests.tui.contacts import ASSOCIATED, ECHOED, WORKS, Answers, answers, fails
+from tests.tui.scripted_doctor import ASSOCIATED, ECHOED, WORKS, Answers, answers, fails
 
 TWO = """\
 [defaults]
@@ -55,10 +55,10 @@ newer = 5
 """
 
 
-def shelf(tmp_path: Path, text: str = TWO) -> ProfileShelf:
+def profile_store(tmp_path: Path, text: str = TWO) -> ProfileStore:
     path = tmp_path / "profiles.toml"
     path.write_text(text, encoding="utf-8")
-    return ProfileShelf(path, lambda: ("pc", 11112))
+    return ProfileStore(path, lambda: ("pc", 11112))
 
 
 def on(
@@ -66,14 +66,14 @@ def on(
 ) -> AbstractAsyncContextManager[Bench]:
     return opened(
         SIZES[size],
-        shelf=shelf(tmp_path, text),
+        profile_store=profile_store(tmp_path, text),
         settings=SettingsFile(tmp_path / "settings.toml"),
-        contact=(pacs or answers()).contact,
+        doctor=(pacs or answers()).doctor,
     )
 
 
 def test_a_profile_that_names_no_method_means_the_same_in_both_faces(tmp_path: Path) -> None:
-    profiles = shelf(tmp_path, '[profiles.plain]\nhost = "plain.test"\nmove_dest = "WE"\n')
+    profiles = profile_store(tmp_path, '[profiles.plain]\nhost = "plain.test"\nmove_dest = "WE"\n')
     args = parse_command_line(("@plain", "1.2.3", "--config", str(profiles.path)))
     fill_in(args, open_book(args, {}))
     plan = read_options(args, lambda: "").plan
@@ -250,8 +250,8 @@ async def test_a_profile_chosen_in_the_options_is_remembered(tmp_path: Path) -> 
     assert (tmp_path / "settings.toml").read_text() == 'profile = "old"\n'
 
 
-def shelf_again(tmp_path: Path) -> ProfileShelf:
-    return ProfileShelf(tmp_path / "profiles.toml", lambda: ("pc", 11112))
+def shelf_again(tmp_path: Path) -> ProfileStore:
+    return ProfileStore(tmp_path / "profiles.toml", lambda: ("pc", 11112))
 
 
 TLS = """\
@@ -286,7 +286,7 @@ def test_nothing_that_a_profile_may_say_is_lost_on_the_way_to_an_order() -> None
 
 
 def test_tls_goes_with_what_is_remembered_and_with_the_command(tmp_path: Path) -> None:
-    terms = shelf(tmp_path, TLS).terms("safe")
+    terms = profile_store(tmp_path, TLS).terms("safe")
 
     assert read_terms(draft_of(terms), "safe") == terms
     words = terms.headless(Selection(study_instance_uid="1.2.3"))
@@ -298,7 +298,7 @@ def test_the_model_and_the_length_go_with_an_order(tmp_path: Path) -> None:
         '[profiles.old]\nhost = "127.0.0.1"\nmethod = "c-get"\n'
         'query_model = "patient-root"\nmax_pdu = 16384\n'
     )
-    terms = shelf(tmp_path, said).terms("old")
+    terms = profile_store(tmp_path, said).terms("old")
 
     assert terms.settings.query_model is QueryModel.PATIENT_ROOT
     assert terms.settings.max_pdu_bytes == 16384

@@ -7,7 +7,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.queue_view import Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
-from tests.tui.running import running
+from tests.tui.pilot import running
 
 ROOT = "1.2.840.113619.2.55.3.604688119.971"
 
@@ -199,15 +199,15 @@ async def test_twenty_thousand_rows_scroll_and_change_without_a_look_at_all_of_t
         assert cursor(app) == 20_000
         assert str(20_000) in lines(app)[-1]
         ranked = 0
-        listing = app.table._listing
-        rank = listing._rank
+        shown_rows = app.table._shown_rows
+        rank = shown_rows._rank
 
         def counting(each: Row) -> object:
             nonlocal ranked
             ranked += 1
             return rank(each)
 
-        listing._rank = counting  # type: ignore[method-assign, assignment]
+        shown_rows._rank = counting  # type: ignore[method-assign, assignment]
         app.table.update_rows([row(n, State.DONE) for n in range(1, 9)])
 
         assert ranked == 8

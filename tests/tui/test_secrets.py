@@ -12,22 +12,22 @@ from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from dicom_retrieve_tui.tui.history import Memory
-from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+from dicom_retrieve_tui.tui.history import JobHistory
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.screens.secret import SecretScreen
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import State
 from dicom_retrieve_tui.wiring import check_tls
 from tests.peers.certificates import Authority
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
-from tests.tui.contacts import Answers, answers, fails
-from tests.tui.scripted import begins, ends
-from tests.tui.searches import Searches
+from tests.tui.scripted_doctor import Answers, answers, fails
+from tests.tui.scripted_search import Searches
+from tests.tui.scripted_session import begins, ends
 
 A, B = uids(2)
 SAID = "open sesame"
@@ -47,19 +47,19 @@ def on(
     *,
     pacs: Answers | None = None,
     find: Searches | None = None,
-    keyring: Keyring | None = None,
-    memory: Memory | None = None,
+    secrets: SecretStore | None = None,
+    job_history: JobHistory | None = None,
     size: tuple[int, int] = SIZES["usual"],
 ) -> AbstractAsyncContextManager[Bench]:
     path = tmp_path / "profiles.toml"
     path.write_text(f'[defaults]\noutput = "{tmp_path / "out"}"\n{text}', encoding="utf-8")
     return opened(
         size,
-        shelf=ProfileShelf(path, lambda: ("pc", 11112)),
-        contact=(pacs or answers()).contact,
+        profile_store=ProfileStore(path, lambda: ("pc", 11112)),
+        doctor=(pacs or answers()).doctor,
         find=find,
-        keyring=keyring,
-        memory=memory,
+        secrets=secrets,
+        job_history=job_history,
     )
 
 
@@ -82,7 +82,7 @@ def user_of(settings: Settings) -> UserIdentity | None:
 async def test_a_passcode_is_asked_for_once_and_kept_in_memory_only(tmp_path: Path) -> None:
     database = tmp_path / "history.db"
     with closing(History(database)) as history:
-        async with on(tmp_path, memory=Memory(lambda: history)) as bench:
+        async with on(tmp_path, job_history=JobHistory(lambda: history)) as bench:
             await order(bench, A)
             assert "Passcode of READER for ANY-SCP@safe.test:104" in bench.joined()
             await answer(bench)
@@ -130,7 +130,7 @@ async def test_the_form_says_what_the_profile_adds_to_it(
 
 
 async def test_the_environment_answers_in_the_place_of_a_person(tmp_path: Path) -> None:
-    async with on(tmp_path, keyring=Keyring({"DICOM_RETRIEVE_PASSCODE": SAID})) as bench:
+    async with on(tmp_path, secrets=SecretStore({"DICOM_RETRIEVE_PASSCODE": SAID})) as bench:
         await order(bench, A)
         await bench.until(lambda: bench.sessions.opened)
 
@@ -190,12 +190,12 @@ async def test_a_test_asks_and_a_refused_one_asks_again(tmp_path: Path) -> None:
 async def test_what_was_left_keeps_its_tls_and_asks_for_the_passcode(tmp_path: Path) -> None:
     text = f'{USER}tls = true\ntls_ca = "{tmp_path}/ca.pem"\n'
     with closing(History(tmp_path / "history.db")) as history:
-        async with on(tmp_path, text, memory=Memory(lambda: history)) as bench:
+        async with on(tmp_path, text, job_history=JobHistory(lambda: history)) as bench:
             await order(bench, A)
             await answer(bench)
             await bench.until(lambda: bench.sessions.opened)
             before = bench.session.settings
-        async with on(tmp_path, text, memory=Memory(lambda: history)) as bench:
+        async with on(tmp_path, text, job_history=JobHistory(lambda: history)) as bench:
             await bench.pilot.press("enter")
             await bench.until(lambda: isinstance(bench.app.screen, SecretScreen))
             await bench.pilot.press("escape")
@@ -222,7 +222,7 @@ def locked(tmp_path: Path) -> str:
 
 
 async def test_a_wrong_passphrase_is_told_where_it_was_typed(locked: str, tmp_path: Path) -> None:
-    async with on(tmp_path, locked, keyring=Keyring({}, check_tls)) as bench:
+    async with on(tmp_path, locked, secrets=SecretStore({}, check_tls)) as bench:
         await order(bench, A)
         await bench.pilot.press("w", "r", "o", "n", "g", "enter")
         await bench.until(lambda: "the passphrase is wrong" in bench.joined())
@@ -238,7 +238,7 @@ async def test_a_wrong_passphrase_is_told_where_it_was_typed(locked: str, tmp_pa
 async def test_a_file_of_no_use_is_told_at_its_field(tmp_path: Path) -> None:
     text = f'{TLS}tls_ca = "{tmp_path}/none.pem"\n'
     pacs = answers()
-    async with on(tmp_path, text, pacs=pacs, keyring=Keyring({}, check_tls)) as bench:
+    async with on(tmp_path, text, pacs=pacs, secrets=SecretStore({}, check_tls)) as bench:
         await order(bench, A)
         await bench.until(lambda: "none.pem: cannot be read" in bench.told())
         assert bench.sessions.opened == []
@@ -266,7 +266,7 @@ async def test_tls_that_verifies_nobody_is_marked(tmp_path: Path) -> None:
 def test_a_secret_that_was_not_told_is_not_taken_for_none(tmp_path: Path) -> None:
     path = tmp_path / "profiles.toml"
     path.write_text(USER)
-    settings = ProfileShelf(path, lambda: ("pc", 1)).terms("safe").settings
+    settings = ProfileStore(path, lambda: ("pc", 1)).terms("safe").settings
 
     with pytest.raises(ConfigError, match="passcode of READER was not told"):
-        Keyring().unlocked(settings)
+        SecretStore().fill_in(settings)

@@ -17,7 +17,7 @@ from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, profile_fiel
 from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, fault_of, read_terms
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
-from tests.tui.scripted import begins, ends
+from tests.tui.scripted_session import begins, ends
 
 (A,) = uids(1)
 _CHOSEN = SeriesFilter(

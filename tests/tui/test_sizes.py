@@ -18,16 +18,16 @@ from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
-from dicom_retrieve_tui.tui.screens.lookup import LookingUpScreen
+from dicom_retrieve_tui.tui.screens.lookup import LookupScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
-from tests.tui.contacts import answers, fails
-from tests.tui.scripted import begins, ends
-from tests.tui.searches import Searches, study
-from tests.tui.test_profiles import TWO, shelf
+from tests.tui.scripted_doctor import answers, fails
+from tests.tui.scripted_search import Searches, study
+from tests.tui.scripted_session import begins, ends
+from tests.tui.test_profiles import TWO, profile_store
 
 A, B = uids(2)
 SCREENS: dict[str, tuple[list[str], type[Screen[Any]], str]] = {
@@ -100,8 +100,8 @@ async def test_a_window_is_whole_in_every_size(
     find.tell(*(study(number) for number in range(1, 29)))
     find.end()
     pacs = answers([REFUSED])
-    book = shelf(tmp_path, TWO)
-    async with opened(SIZES[size], shelf=book, contact=pacs.contact, find=find) as bench:
+    book = profile_store(tmp_path, TWO)
+    async with opened(SIZES[size], profile_store=book, doctor=pacs.doctor, find=find) as bench:
         await bench.start(A, B)
         missing = tuple(f"{A}.1.{number}" for number in range(40))
         reason = "The PACS ended the retrieval with status 0xA702: out of resources."
@@ -118,7 +118,9 @@ async def test_a_window_is_whole_in_every_size(
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 async def test_the_first_run_is_whole_in_every_size(size: tuple[int, int], tmp_path: Path) -> None:
-    async with opened(size, shelf=shelf(tmp_path, ""), contact=answers().contact) as bench:
+    async with opened(
+        size, profile_store=profile_store(tmp_path, ""), doctor=answers().doctor
+    ) as bench:
         assert isinstance(bench.app.screen, ProfileScreen)
         assert cut_off(bench) == []
         for _ in range(30):  # more than there are fields: each can be reached, and is seen
@@ -131,7 +133,7 @@ async def test_the_window_of_lookups_is_whole_in_every_size(size: tuple[int, int
     async with opened(size) as bench:
         await bench.paste("PatientID\nP1\nP2\n")
         await bench.pilot.press("enter")
-        await bench.until(lambda: isinstance(bench.app.screen, LookingUpScreen))
+        await bench.until(lambda: isinstance(bench.app.screen, LookupScreen))
         await bench.until(lambda: "0 of 2 lines looked up" in bench.joined())
 
         assert cut_off(bench) == []

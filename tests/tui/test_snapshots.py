@@ -16,7 +16,7 @@ from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens import details, main
 from screenshots.svg import slim
 from tests.tui.application import SIZES, Bench, opened
-from tests.tui.scripted import begins, comes, ends, whole
+from tests.tui.scripted_session import begins, comes, ends, whole
 
 HERE = Path(__file__).parent / "snapshots"
 UPDATE = "UPDATE_SNAPSHOTS"

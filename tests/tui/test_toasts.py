@@ -10,9 +10,9 @@ from textual.widgets._toast import Toast
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
-from tests.tui.contacts import answers
-from tests.tui.searches import Searches
-from tests.tui.test_profiles import TWO, shelf
+from tests.tui.scripted_doctor import answers
+from tests.tui.scripted_search import Searches
+from tests.tui.test_profiles import TWO, profile_store
 
 (A,) = uids(1)
 LONG = "Cannot write /data/archive/oncology/2026/incoming: no space is left on that device. " * 2
@@ -36,8 +36,10 @@ def seen(bench: Bench) -> list[Region]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("field", KEYS)
 async def test_a_toast_covers_nothing_that_is_typed(field: str, size: str, tmp_path: Path) -> None:
-    book = shelf(tmp_path, TWO)
-    async with opened(SIZES[size], shelf=book, contact=answers().contact, find=Searches()) as bench:
+    book = profile_store(tmp_path, TWO)
+    async with opened(
+        SIZES[size], profile_store=book, doctor=answers().doctor, find=Searches()
+    ) as bench:
         await bench.pilot.press(*KEYS[field])
         await bench.until(lambda: isinstance(bench.app.focused, Input))
         for number in range(4):

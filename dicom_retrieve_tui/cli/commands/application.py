@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dicom_retrieve_tui.cli.console import Surroundings
-    from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+    from dicom_retrieve_tui.tui.profile_store import ProfileStore
 
 
 def run_interactive(
-    shelf: "ProfileShelf",
+    profile_store: "ProfileStore",
     *,
     around: "Surroundings",
     settings: SettingsFile,
@@ -29,7 +29,7 @@ def run_interactive(
     """Be the application until the user leaves it; returns the exit code.
 
     Args:
-        shelf: The profiles.
+        profile_store: The profiles.
         around: Where secrets may be; what is not there is asked for on the screen.
         settings: Where preferences are remembered.
         preset: The profile to begin with; the remembered one if empty.
@@ -37,23 +37,23 @@ def run_interactive(
         remember: Keep what is asked for in the user's history, and offer what is left in it.
     """
     from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - it loads textual
-    from dicom_retrieve_tui.tui.doctor_job import Contact  # noqa: PLC0415 - with the application
-    from dicom_retrieve_tui.tui.history import Memory  # noqa: PLC0415 - likewise
-    from dicom_retrieve_tui.tui.secret_store import Keyring  # noqa: PLC0415 - likewise
+    from dicom_retrieve_tui.tui.doctor_job import Doctor  # noqa: PLC0415 - with the application
+    from dicom_retrieve_tui.tui.history import JobHistory  # noqa: PLC0415 - likewise
+    from dicom_retrieve_tui.tui.secret_store import SecretStore  # noqa: PLC0415 - likewise
 
-    with closing(Memory(at_first_use.open_history if remember else None)) as memory:
+    with closing(JobHistory(at_first_use.open_history if remember else None)) as job_history:
         app = RetrieveApp(
             at_first_use.open_session,
-            shelf.presets()[0],
+            profile_store.presets()[0],
             find=at_first_use.find,
             find_each=at_first_use.find_each,
             preset=preset,
             text=text,
-            memory=memory,
+            job_history=job_history,
             settings=settings,
-            shelf=shelf,
-            contact=Contact(at_first_use.diagnose, at_first_use.tell_administrator),
-            keyring=Keyring(around.environ, at_first_use.check_tls),
+            profile_store=profile_store,
+            doctor=Doctor(at_first_use.diagnose, at_first_use.tell_administrator),
+            secrets=SecretStore(around.environ, at_first_use.check_tls),
         )
         return run_app(app)
 
@@ -69,16 +69,16 @@ def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
     named = (args.target or "").removeprefix(PROFILE_SIGN)
     if named:
         ProfileBook.load(path).profile(named)
-    shelf = open_shelf(path)
-    for fault in shelf.presets()[1]:
+    profile_store = open_profile_store(path)
+    for fault in profile_store.presets()[1]:
         around.stderr.say(f"{PROGRAM}: {fault}")
     settings = SettingsFile(settings_path(path))
-    return run_interactive(shelf, around=around, preset=named, settings=settings)
+    return run_interactive(profile_store, around=around, preset=named, settings=settings)
 
 
-def open_shelf(path: "Path") -> "ProfileShelf":
+def open_profile_store(path: "Path") -> "ProfileStore":
     """The profiles of a file, for the application."""
     from dicom_retrieve_tui.network.this_machine import this_machine  # noqa: PLC0415
-    from dicom_retrieve_tui.tui.profile_store import ProfileShelf  # noqa: PLC0415 - it loads textual
+    from dicom_retrieve_tui.tui.profile_store import ProfileStore  # noqa: PLC0415 - it loads textual
 
-    return ProfileShelf(path, this_machine)
+    return ProfileStore(path, this_machine)

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.commands.application import open_shelf, run_interactive
+from dicom_retrieve_tui.cli.commands.application import open_profile_store, run_interactive
 from dicom_retrieve_tui.cli.commands.demo_server import CALLING, DESTINATION, offer_destination
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
@@ -39,7 +39,7 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
             shutil.copy(settings_path(profiles_path(None, around.environ)), settings)
         save_demo_profiles(profiles, pacs, folder, port)
         code = run_interactive(
-            open_shelf(profiles),
+            open_profile_store(profiles),
             around=around,
             settings=SettingsFile(settings),
             preset="demo",

@@ -20,10 +20,10 @@ from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.found_columns import wanted_of
 from dicom_retrieve_tui.tui.hide_patients import shown_patient
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
-from dicom_retrieve_tui.tui.search_job import Finder, FoundNow
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
@@ -34,7 +34,7 @@ _ROOMY = 70
 _FAULTS_TOLD_MAX = 3
 
 
-class FindScreen(Screen[list[Wanted] | None]):
+class FindScreen(Screen[list[StudyRequest] | None]):
     """Ends with what is to be retrieved; with None if that is nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,16 +62,16 @@ class FindScreen(Screen[list[Wanted] | None]):
     }
     """
 
-    def __init__(self, finder: Finder, terms: Terms, keyring: Keyring) -> None:
+    def __init__(self, finder: Finder, terms: Terms, secrets: SecretStore) -> None:
         """Prepare.
 
         Args:
             finder: What was searched for before is still there.
             terms: With whom to talk, and on what terms to retrieve.
-            keyring: What that needs and only a person knows.
+            secrets: What that needs and only a person knows.
         """
         super().__init__()
-        self._finder, self._terms, self._keyring = finder, terms, keyring
+        self._finder, self._terms, self._secrets = finder, terms, secrets
         finder.point_at(terms.settings)
         self._known = 0
         self._studies: list[Match] = []
@@ -100,7 +100,7 @@ class FindScreen(Screen[list[Wanted] | None]):
             self._show_list()
             self.table.focus()
         else:
-            self._show(FoundNow())
+            self._show(SearchProgress())
             pane.focus_field()
 
     def on_resize(self) -> None:
@@ -142,7 +142,7 @@ class FindScreen(Screen[list[Wanted] | None]):
             self._show_list()
             self.table.focus()
 
-        unlock(self, self._keyring, self._terms.settings, go)
+        unlock(self, self._secrets, self._terms.settings, go)
 
     @on(FoundTable.Asked)
     def _asked(self, event: FoundTable.Asked) -> None:
@@ -175,7 +175,7 @@ class FindScreen(Screen[list[Wanted] | None]):
             self._studies = list(studies)
             self._show_list()
 
-        unlock(self, self._keyring, self._terms.settings, go)
+        unlock(self, self._secrets, self._terms.settings, go)
 
     def _retrieve(self, matches: Sequence[Match]) -> None:
         if matches:
@@ -206,7 +206,7 @@ class FindScreen(Screen[list[Wanted] | None]):
         self._searching = now.running
         self._show(now)
 
-    def _show(self, now: FoundNow) -> None:
+    def _show(self, now: SearchProgress) -> None:
         table = self.table
         what = count(now.total, "study")
         if self._finder.depth > 1:

@@ -22,7 +22,7 @@ from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
-class LookingUpScreen(ModalScreen[LookedUp | None]):
+class LookupScreen(ModalScreen[LookedUp | None]):
     """Ends with what was found; with None if somebody would rather not, or the PACS cannot say."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -30,7 +30,7 @@ class LookingUpScreen(ModalScreen[LookedUp | None]):
     ]
 
     DEFAULT_CSS = """
-    LookingUpScreen {
+    LookupScreen {
         align: center middle;
         & > Vertical {
             width: 60; max-width: 96%; height: auto;
@@ -87,11 +87,11 @@ class LookingUpScreen(ModalScreen[LookedUp | None]):
         """Rather not."""
         self.dismiss(None)
 
-    def on_looking_up_screen_came(self, event: Came) -> None:
+    def on_lookup_screen_came(self, event: Came) -> None:
         """Say how far it is."""
         self.query_one("#looked", Static).update(self._told(event.number))
 
-    def on_looking_up_screen_over(self, event: Over) -> None:
+    def on_lookup_screen_over(self, event: Over) -> None:
         """Go on with what was found, or say why that is nothing."""
         if event.fault:
             place = self.query_one("#looked", Static)

@@ -16,18 +16,18 @@ from textual.message import Message
 from textual.screen import Screen
 
 from dicom_retrieve_tui.tui.failed_list import FailedLists
-from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
-from dicom_retrieve_tui.tui.queue_actions import Steering
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_actions import QueueActions
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, unverified
 from dicom_retrieve_tui.tui.search_job import FindEach, Finder
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
-from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, Peering
+from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
@@ -70,9 +70,9 @@ class MainScreen(Screen[None]):
         store: ProgressStore,
         presets: Sequence[Preset],
         *,
-        memory: Memory,
+        job_history: JobHistory,
         finder: Finder,
-        keyring: Keyring,
+        secrets: SecretStore,
         failed_lists: FailedLists,
         find_each: FindEach,
         preset: str = "",
@@ -84,9 +84,9 @@ class MainScreen(Screen[None]):
             jobs: What is asked for goes there.
             store: What is shown comes from there.
             presets: The profiles.
-            memory: What earlier runs left, and what was asked for lately.
+            job_history: What earlier runs left, and what was asked for lately.
             finder: What was searched for, and with what.
-            keyring: What the PACS wants to know and only a person can tell.
+            secrets: What the PACS wants to know and only a person can tell.
             failed_lists: Where studies that failed are listed.
             find_each: Looks up what only the PACS can name.
             preset: The profile to begin with; the first one if empty.
@@ -95,17 +95,17 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
-        self._jobs, self._store, self._memory, self._finder = jobs, store, memory, finder
-        self._presets, self._keyring = presets, keyring
+        self._jobs, self._store, self._job_history, self._finder = jobs, store, job_history, finder
+        self._presets, self._secrets = presets, secrets
         self._failed_lists = failed_lists
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._queue = QueuePane(id="queue-pane")
-        self._steering = Steering(
+        self._steering = QueueActions(
             self,
             self._queue,
             jobs=jobs,
-            memory=memory,
-            keyring=keyring,
+            job_history=job_history,
+            secrets=secrets,
             failed_lists=failed_lists,
             find_each=find_each,
             note=store.note,
@@ -135,8 +135,8 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin to look."""
         self.query_one("#speed").border_title = "Throughput"
-        self._show_peering()
-        self._retrieve.line.recall_from(self._memory.recent)
+        self._show_peer()
+        self._retrieve.line.recall_from(self._job_history.recent)
         self._retrieve.line.focus()
         self.watch(self.app, "hide_patients", self._mask_patients)
         self.set_interval(PERIOD_S, self._look)
@@ -168,7 +168,7 @@ class MainScreen(Screen[None]):
             self._echo = echo
         self._told_of = name
         self._retrieve.take_presets(presets, name)
-        self._show_peering()
+        self._show_peer()
 
     def show_tab(self, tab: "Tab") -> None:
         """Show the rows of one tab, and stand on the queue."""
@@ -212,7 +212,7 @@ class MainScreen(Screen[None]):
         except FormFault as fault:
             self._retrieve.complain(fault)
             return
-        screen = FindScreen(self._finder, terms, self._keyring)
+        screen = FindScreen(self._finder, terms, self._secrets)
         self.app.push_screen(screen, partial(self._take_found, terms))
 
     def action_load(self) -> None:
@@ -245,14 +245,14 @@ class MainScreen(Screen[None]):
         self._look()
 
     def show_offer(self) -> None:
-        """Offer what is left, as long as nobody has asked for anything else."""
-        offer = self._memory.offer if not self._store.begun else None
+        """Offer what is left, unless something else is queued."""
+        offer = self._job_history.offer if not self._store.begun else None
         self._retrieve.show_offer(str(offer or ""))
         self.table.show_offer(str(offer or ""))
 
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:
-        self._show_peering()
+        self._show_peer()
         self._tell_of_profile()
 
     @on(RetrievePane.Faulty)
@@ -285,10 +285,10 @@ class MainScreen(Screen[None]):
             preset, draft = chosen
             self._retrieve.form.take_preset(preset)
             self._retrieve.load(draft)
-            self._show_peering()
+            self._show_peer()
             self._tell_of_profile()
 
-    def _take_found(self, terms: Terms, wanted: list[Wanted] | None) -> None:
+    def _take_found(self, terms: Terms, wanted: list[StudyRequest] | None) -> None:
         if wanted:
             self._steering.order(terms, wanted)
 
@@ -297,12 +297,12 @@ class MainScreen(Screen[None]):
             self._retrieve.line.hold(part)
             self.action_new()
 
-    def _show_peering(self) -> None:
+    def _show_peer(self) -> None:
         draft, form = self._retrieve.draft, self._retrieve.form
         moves = draft["method"] != "c-get"
         theirs = f"{draft['called_ae_title']} {draft['pacs']}" if draft["pacs"].strip() else ""
-        self.query_one(HeaderLine).show_peering(
-            Peering(
+        self.query_one(HeaderLine).show_peer(
+            PeerSummary(
                 profile=form.preset,
                 ours=draft["calling_ae_title"],
                 theirs=theirs,
@@ -316,7 +316,7 @@ class MainScreen(Screen[None]):
         """Let the application remember a profile that was chosen in the form."""
         if self.profile != self._told_of:
             self._echo, self._told_of = "", self.profile
-            self._show_peering()
+            self._show_peer()
             self.post_message(self.ProfileChosen(self.profile))
 
     def _look(self) -> None:

@@ -17,15 +17,15 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.tui.ask_secrets import unlock
-from dicom_retrieve_tui.tui.doctor_job import Contact, step_of
+from dicom_retrieve_tui.tui.doctor_job import Doctor, step_of
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
-from dicom_retrieve_tui.tui.profile_store import Changed, Draft, ProfileShelf
+from dicom_retrieve_tui.tui.profile_store import Changed, Draft, ProfileStore
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 
 
-class AdministratorAsked(Message):
+class CopyForAdministrator(Message):
     """Somebody wants to copy what the administrator of the PACS needs to know of us."""
 
     def __init__(self, terms: Terms) -> None:
@@ -34,7 +34,7 @@ class AdministratorAsked(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TestedProfile:
     """A profile that was saved, and whose PACS has answered."""
 
     name: str
@@ -42,7 +42,7 @@ class Tried:
     """Of the C-ECHO; None if the PACS is there, but takes none."""
 
 
-class ProfileScreen(ModalScreen[Tried | None]):
+class ProfileScreen(ModalScreen[TestedProfile | None]):
     """Ends with the profile once the PACS has answered; with None if somebody leaves.
 
     What was saved stays saved, also where the PACS did not answer.
@@ -85,8 +85,8 @@ class ProfileScreen(ModalScreen[Tried | None]):
 
     def __init__(
         self,
-        shelf: ProfileShelf,
-        contact: Contact,
+        profile_store: ProfileStore,
+        doctor: Doctor,
         draft: Draft,
         *,
         title: str,
@@ -95,18 +95,18 @@ class ProfileScreen(ModalScreen[Tried | None]):
         """Prepare.
 
         Args:
-            shelf: Where it is saved.
-            contact: Asks the PACS.
+            profile_store: Where it is saved.
+            doctor: Asks the PACS.
             draft: What the fields say at first.
             title: Of the window.
             fault: What was found wrong before, to be shown beside its field.
         """
         super().__init__()
-        self._shelf, self._contact, self._draft = shelf, contact, draft
+        self._profile_store, self._doctor, self._draft = profile_store, doctor, draft
         self._title, self._fault = title, fault
-        self._usual = shelf.usual()
+        self._usual = profile_store.usual()
         self._form = ProfileForm(
-            draft.texts, taken=shelf.taken(draft), usual=self._usual, id="profile"
+            draft.texts, taken=profile_store.taken(draft), usual=self._usual, id="profile"
         )
         self._asking = CancelToken()
         self._changed_meanwhile = False
@@ -139,7 +139,7 @@ class ProfileScreen(ModalScreen[Tried | None]):
         """Copy what the administrator of the PACS needs to know."""
         terms = self._read()
         if terms is not None:
-            self.post_message(AdministratorAsked(terms))
+            self.post_message(CopyForAdministrator(terms))
 
     @on(ProfileForm.Edited)
     def _edited(self) -> None:
@@ -154,21 +154,23 @@ class ProfileScreen(ModalScreen[Tried | None]):
         if texts != self._form.texts:
             with self.prevent(Input.Changed):
                 self._form.fill(texts)
-        faults = self._shelf.faults(self._draft, texts)
+        faults = self._profile_store.faults(self._draft, texts)
         self._form.show_faults(faults)
         if faults:
             self._form.focus_field(next(iter(faults)))
             return
         try:
-            self._draft = self._shelf.save(self._draft, texts, force=self._changed_meanwhile)
-            terms = self._shelf.terms(texts[NAME])
+            self._draft = self._profile_store.save(
+                self._draft, texts, force=self._changed_meanwhile
+            )
+            terms = self._profile_store.terms(texts[NAME])
         except ConfigError as error:
             self._changed_meanwhile = isinstance(error, Changed)
             self._say(str(error), bad=True)
             return
         unlock(
             self,
-            self._contact.keyring,
+            self._doctor.secrets,
             terms.settings,
             partial(self._ask, terms),
             otherwise=self._unasked,
@@ -198,7 +200,7 @@ class ProfileScreen(ModalScreen[Tried | None]):
                 steps.append(finding)
             self.post_message(self.Found(cancel, finding))
 
-        self._contact.ask(terms, tell, cancel, whole=False)
+        self._doctor.ask(terms, tell, cancel, whole=False)
         if cancel.requested or any(step.outcome is Outcome.FAILED for step in steps):
             return
         self.post_message(self.Answered(cancel, steps[-1].round_trip_s if steps else None))
@@ -223,7 +225,7 @@ class ProfileScreen(ModalScreen[Tried | None]):
                 timeout=12,
                 markup=False,
             )
-        self.dismiss(Tried(self._draft.was, event.round_trip_s))
+        self.dismiss(TestedProfile(self._draft.was, event.round_trip_s))
 
     def _show_failure(self, step: Step) -> None:
         told = clean_text(f"{step.found} {step.next_step}".strip())
@@ -238,10 +240,10 @@ class ProfileScreen(ModalScreen[Tried | None]):
     def _read(self) -> Terms | None:
         """How the profile that stands in the form would retrieve; None, and faults, if not."""
         texts = tidied(self._form.texts)
-        faults = self._shelf.faults(self._draft, texts)
+        faults = self._profile_store.faults(self._draft, texts)
         self._form.show_faults(faults)
         try:
-            return None if faults else self._shelf.terms_of(self._draft, texts)
+            return None if faults else self._profile_store.terms_of(self._draft, texts)
         except ConfigError as error:
             self._say(str(error), bad=True)
             return None

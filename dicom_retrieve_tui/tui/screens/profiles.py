@@ -20,10 +20,14 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.cells import cut
-from dicom_retrieve_tui.tui.doctor_job import Contact, finding_lines, step_of
-from dicom_retrieve_tui.tui.profile_store import Draft, ProfileShelf, Saved
+from dicom_retrieve_tui.tui.doctor_job import Doctor, finding_lines, step_of
+from dicom_retrieve_tui.tui.profile_store import Draft, ProfileStore, SavedProfile
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
-from dicom_retrieve_tui.tui.screens.profile import AdministratorAsked, ProfileScreen, Tried
+from dicom_retrieve_tui.tui.screens.profile import (
+    CopyForAdministrator,
+    ProfileScreen,
+    TestedProfile,
+)
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
@@ -73,17 +77,17 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self.name = name
             self.finding = finding
 
-    def __init__(self, shelf: ProfileShelf, contact: Contact, current: str) -> None:
+    def __init__(self, profile_store: ProfileStore, doctor: Doctor, current: str) -> None:
         """Prepare.
 
         Args:
-            shelf: The file.
-            contact: Asks a PACS.
+            profile_store: The file.
+            doctor: Asks a PACS.
             current: The profile in use.
         """
         super().__init__()
-        self._shelf, self._contact, self._current = shelf, contact, current
-        self._saved: dict[str, Saved] = {}
+        self._profile_store, self._doctor, self._current = profile_store, doctor, current
+        self._saved: dict[str, SavedProfile] = {}
         self._asking = CancelToken()
         self._asked_of = ""
         """The profile whose PACS was asked last."""
@@ -151,7 +155,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
 
     def action_new(self) -> None:
         """Fill in another one."""
-        self._open(self._shelf.new(), "A new PACS")
+        self._open(self._profile_store.new(), "A new PACS")
 
     def action_edit(self) -> None:
         """Change the one under the cursor."""
@@ -162,7 +166,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         """Fill in one that begins like the one under the cursor."""
         try:
             if self._pointed:
-                self._open(self._shelf.duplicate(self._pointed), f"Like @{self._pointed}")
+                self._open(self._profile_store.duplicate(self._pointed), f"Like @{self._pointed}")
         except ConfigError as error:
             self._complain(error)
 
@@ -176,13 +180,13 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             if answer:
                 self._remove(name)
 
-        question = f"Remove @{name} from {self._shelf.path}? What it retrieved stays."
+        question = f"Remove @{name} from {self._profile_store.path}? What it retrieved stays."
         self.app.push_screen(ConfirmScreen(question, yes="Remove", no="Keep"), answered)
 
     def action_copy(self) -> None:
         """Copy what the administrator of the PACS needs to know."""
         if (terms := self._terms()) is not None:
-            self.post_message(AdministratorAsked(terms))
+            self.post_message(CopyForAdministrator(terms))
 
     def action_ask(self, whole: bool) -> None:  # noqa: FBT001 - an action's argument
         """Ask the PACS under the cursor: whether it answers, or everything."""
@@ -201,12 +205,12 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self.post_message(self.Found(cancel, name, finding))
 
         def go() -> None:
-            ask = partial(self._contact.ask, terms, tell, cancel, whole=whole)
+            ask = partial(self._doctor.ask, terms, tell, cancel, whole=whole)
             self.run_worker(ask, thread=True)
 
         unlock(
             self,
-            self._contact.keyring,
+            self._doctor.secrets,
             terms.settings,
             go,
             complain=lambda error: tell(step_of(error)),
@@ -231,23 +235,25 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
 
     def _edit(self, name: str) -> None:
         try:
-            self._open(self._shelf.edit(name), f"@{name}", fault=self._blamed.pop(name, None))
+            self._open(
+                self._profile_store.edit(name), f"@{name}", fault=self._blamed.pop(name, None)
+            )
         except ConfigError as error:
             self._complain(error)
 
     def _open(self, draft: Draft, title: str, fault: Step | None = None) -> None:
         self._asking.request()
         self._findings = []
-        screen = ProfileScreen(self._shelf, self._contact, draft, title=title, fault=fault)
+        screen = ProfileScreen(self._profile_store, self._doctor, draft, title=title, fault=fault)
         self.app.push_screen(screen, self._saved_one)
 
-    def _saved_one(self, tried: Tried | None) -> None:
+    def _saved_one(self, tried: TestedProfile | None) -> None:
         if tried is not None:
             self._read(tried.name)
 
     def _remove(self, name: str) -> None:
         try:
-            self._shelf.remove(name)
+            self._profile_store.remove(name)
         except ConfigError as error:
             self._complain(error)
         self._read(self._current)
@@ -265,7 +271,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self.notify(str(error), severity="error", timeout=15, markup=False)
 
     def _read(self, name: str) -> None:
-        saved, self._faults = self._shelf.profiles()
+        saved, self._faults = self._profile_store.profiles()
         self._saved = {each.name: each for each in saved}
         width = max((len(each.name) for each in saved), default=0)
         self._list.clear_options().add_options(
@@ -292,7 +298,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         told.update("\n".join(map(clean_text, lines)))
 
 
-def _line(saved: Saved, width: int, *, current: bool) -> Text:
+def _line(saved: SavedProfile, width: int, *, current: bool) -> Text:
     mark = "●" if current else " "
     if saved.terms is None:
         return Text(f"{mark} @{saved.name:<{width}}  has mistakes", style="bold")
@@ -303,7 +309,7 @@ def _line(saved: Saved, width: int, *, current: bool) -> Text:
     )
 
 
-def _about(saved: Saved) -> list[str]:
+def _about(saved: SavedProfile) -> list[str]:
     if saved.terms is None:
         return [*saved.faults, "e mends what has a field; the rest is yours to mend in the file."]
     terms = saved.terms

@@ -7,12 +7,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Log
 
 from dicom_retrieve_tui.tui.snapshot import Line
-from dicom_retrieve_tui.tui.widgets.growing_lines import Growing
+from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 
 _LINES_MAX = 2000
 
 
-class EventsPane(Log, Growing):
+class EventsPane(Log, GrowingLines):
     """The time, and what happened."""
 
     HELP: ClassVar[str] = """\

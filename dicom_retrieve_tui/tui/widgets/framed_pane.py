@@ -6,7 +6,7 @@ ENTERED = "-entered"
 """The class of a frame with the focus inside."""
 
 
-class Framed(Vertical):
+class FramedPane(Vertical):
     """Has that class as long as the focus is inside.
 
     With `:focus-within` Textual styles all that is inside anew, for a frame: in a form of sixteen

@@ -5,7 +5,7 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 
 
-class Growing(ScrollView):
+class GrowingLines(ScrollView):
     """A view of lines that come one after the other.
 
     Textual arranges the whole screen whenever the size of what a view scrolls over changes, which

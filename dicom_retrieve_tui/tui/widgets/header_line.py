@@ -16,7 +16,7 @@ _UNVERIFIED = "TLS INSECURE"
 
 
 @dataclass(frozen=True, slots=True)
-class Peering:
+class PeerSummary:
     """With whom we talk, as the form says."""
 
     profile: str = ""
@@ -43,9 +43,9 @@ def echo_text(round_trip_s: float | None) -> str:
     return "● answers" if round_trip_s is None else f"● echo {round_trip_s * 1000:.1f} ms"
 
 
-def header_texts(width: int, peering: Peering, totals: Totals, *, paused: bool) -> tuple[str, str]:
+def header_texts(width: int, peer: PeerSummary, totals: Totals, *, paused: bool) -> tuple[str, str]:
     """What stands at the left and at the right end, in at most `width` cells together."""
-    parts = [part for part in _parts(peering, totals, paused=paused) if part.text]
+    parts = [part for part in _parts(peer, totals, paused=paused) if part.text]
     while parts and _width(parts) > width:
         parts.remove(min(parts, key=lambda part: part.keep))
     gap = " " * _GAP
@@ -55,17 +55,17 @@ def header_texts(width: int, peering: Peering, totals: Totals, *, paused: bool) 
     return left, right
 
 
-def _parts(peering: Peering, totals: Totals, *, paused: bool) -> list[_Part]:
+def _parts(peer: PeerSummary, totals: Totals, *, paused: bool) -> list[_Part]:
     rate = totals.instances_per_s
     moving = rate is not None and rate > 0
     associations = totals.associations_max > 0
     return [
         _Part(_NAME, 0),
-        _Part(peering.profile, 7),
-        _Part(f"{peering.ours} → {peering.theirs}" if peering.theirs else "", 6),
-        _Part(f"dest {peering.destination}" if peering.destination else "", 3),
-        _Part(_UNVERIFIED if peering.unverified else "", 11),
-        _Part(peering.echo, 5),
+        _Part(peer.profile, 7),
+        _Part(f"{peer.ours} → {peer.theirs}" if peer.theirs else "", 6),
+        _Part(f"dest {peer.destination}" if peer.destination else "", 3),
+        _Part(_UNVERIFIED if peer.unverified else "", 11),
+        _Part(peer.echo, 5),
         _Part("PAUSED" if paused else "", 10, right=True),
         _Part(
             f"assoc {totals.associations}/{totals.associations_max}" if associations else "",
@@ -91,11 +91,11 @@ class HeaderLine(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._peering, self._totals, self._paused = Peering(), Totals(), False
+        self._peer, self._totals, self._paused = PeerSummary(), Totals(), False
 
-    def show_peering(self, peering: Peering) -> None:
+    def show_peer(self, peer: PeerSummary) -> None:
         """With whom we talk has changed."""
-        self._peering = peering
+        self._peer = peer
         self.refresh()
 
     def show_totals(self, totals: Totals, *, paused: bool) -> None:
@@ -106,10 +106,10 @@ class HeaderLine(Widget):
     def render(self) -> Text:
         """The line."""
         width = self.content_size.width
-        left, right = header_texts(width, self._peering, self._totals, paused=self._paused)
+        left, right = header_texts(width, self._peer, self._totals, paused=self._paused)
         gap = max(width - cell_len(left) - cell_len(right), 0)
         text = Text(left + " " * gap + right, no_wrap=True, overflow="crop")
         text.highlight_words([_NAME, "PAUSED"], Style(bold=True))
-        if self._peering.unverified:
+        if self._peer.unverified:
             text.highlight_words([_UNVERIFIED], Style(bold=True, reverse=True))
         return text

@@ -107,7 +107,7 @@ keep the options with which they were added."""
             self._show_presets()
 
     def take_presets(self, presets: Sequence[Preset], name: str) -> None:
-        """Offer other profiles, and fill the fields from one, unless they are filled from it."""
+        """Offer other profiles, and fill the fields from one that is not there yet."""
         before = self._presets.get(self._preset)
         self._presets = {preset.name: preset for preset in presets}
         self._preset = name

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.tui.queue_view import Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, Totals
-from dicom_retrieve_tui.tui.widgets.framed_pane import Framed
+from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
 
@@ -34,7 +34,7 @@ Shows only the rows that have this in their UID, patient, modality or reason."""
         self.post_message(self.Dropped())
 
 
-class QueuePane(Framed):
+class QueuePane(FramedPane):
     """The table, and a line for the filter while there is one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -16,12 +16,12 @@ from textual.message import Message
 from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
-from dicom_retrieve_tui.tui.cursor import Pointing
+from dicom_retrieve_tui.tui.cursor import Cursor
 from dicom_retrieve_tui.tui.hints import hint
-from dicom_retrieve_tui.tui.queue_columns import Columns
-from dicom_retrieve_tui.tui.queue_view import Listing, View
+from dicom_retrieve_tui.tui.queue_columns import QueueColumns
+from dicom_retrieve_tui.tui.queue_view import ShownRows, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
-from dicom_retrieve_tui.tui.widgets.growing_lines import Growing
+from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 
 NO_STUDY = "No study is under the cursor."
 """What a key answers that needs one."""
@@ -37,7 +37,7 @@ _CLASSES = {
 }
 
 
-class QueueTable(Growing, can_focus=True, inherit_bindings=False):
+class QueueTable(GrowingLines, can_focus=True, inherit_bindings=False):
     """One line for each study, below a header that stays."""
 
     HELP = """\
@@ -99,31 +99,31 @@ else on the one under the cursor."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._listing = Listing()
-        self._pointing = Pointing(self._listing)
-        self._columns = Columns()
+        self._shown_rows = ShownRows()
+        self._cursor = Cursor(self._shown_rows)
+        self._columns = QueueColumns()
         self._hide_patients = False
         self._offer = ""
 
     @property
     def view(self) -> View:
         """What is shown, and in which order."""
-        return self._listing.view
+        return self._shown_rows.view
 
     @property
     def shown(self) -> int:
         """How many rows the view lets through."""
-        return len(self._listing)
+        return len(self._shown_rows)
 
     @property
     def rows(self) -> list[Row]:
         """Every row, shown or not, in the order in which they came."""
-        return sorted(self._listing.rows.values(), key=lambda row: row.number)
+        return sorted(self._shown_rows.rows.values(), key=lambda row: row.number)
 
     @property
     def marked(self) -> int:
         """How many rows are marked."""
-        return self._pointing.marked
+        return self._cursor.marked
 
     @property
     def hide_patients(self) -> bool:
@@ -133,20 +133,20 @@ else on the one under the cursor."""
     @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor."""
-        return self._pointing.row
+        return self._cursor.row
 
     def chosen(self) -> list[Row]:
         """The marked rows in the order in which they came, else the one under the cursor."""
-        return self._pointing.chosen()
+        return self._cursor.chosen()
 
     def update_rows(self, changed: Sequence[Row], removed: Iterable[RowKey] = ()) -> None:
         """Take in what a snapshot says; the cursor stays on its study."""
         removed = tuple(removed)
         if not changed and not removed:
             return
-        index, before = self._pointing.index, self._visible()
-        self._pointing.unmark(removed)
-        self._listing.update(changed, removed)
+        index, before = self._cursor.index, self._visible()
+        self._cursor.unmark(removed)
+        self._shown_rows.update(changed, removed)
         if self._columns.heed(changed):
             before = []
         self._settle(index)
@@ -154,8 +154,8 @@ else on the one under the cursor."""
 
     def show_view(self, view: View) -> None:
         """Show other rows, or the same in another order."""
-        index = self._pointing.index
-        self._listing.show(view)
+        index = self._cursor.index
+        self._shown_rows.show(view)
         self._settle(index)
         self.refresh()
         self._reveal()
@@ -173,14 +173,14 @@ else on the one under the cursor."""
 
     def clear_marks(self) -> None:
         """Mark nothing."""
-        self._pointing.unmark_all()
+        self._cursor.unmark_all()
         self.post_message(self.ViewChanged())
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw the header, a row, or what to do where there is none."""
         width = self.scrollable_content_region.width
-        if not len(self._listing):
+        if not len(self._shown_rows):
             return self._hint(y, width)
         self._columns.fit(width)  # a scrollbar may have come or gone, of which there is no event
         if y == 0:
@@ -188,9 +188,9 @@ else on the one under the cursor."""
             titles = self._columns.titles(self.view)
             return Strip([Segment(fit(titles, width), style)], width)
         index = self.scroll_offset.y + y - 1
-        if index >= len(self._listing):
+        if index >= len(self._shown_rows):
             return Strip.blank(width, self.rich_style)
-        return self._row_strip(self._listing.at(index), width)
+        return self._row_strip(self._shown_rows.at(index), width)
 
     def action_details(self) -> None:
         """Open what is known of the study."""
@@ -201,7 +201,7 @@ else on the one under the cursor."""
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows."""
-        index = self._pointing.index
+        index = self._cursor.index
         self._go(0 if index is None else index + step)
 
     def action_page(self, step: int) -> None:
@@ -210,19 +210,19 @@ else on the one under the cursor."""
 
     def action_edge(self, step: int) -> None:
         """Move the cursor to the first or the last row."""
-        self._go(0 if step < 0 else len(self._listing) - 1)
+        self._go(0 if step < 0 else len(self._shown_rows) - 1)
 
     def action_mark(self) -> None:
         """Mark the row under the cursor or unmark it, and go on to the next."""
         if (row := self.cursor_row) is not None:
-            self._pointing.mark(row.key)
+            self._cursor.mark(row.key)
             self.action_move(1)
             self.refresh()
             self.post_message(self.ViewChanged())
 
     def action_mark_all(self) -> None:
         """Mark every row that is shown; none, if all of them are marked."""
-        self._pointing.mark_all()
+        self._cursor.mark_all()
         self.refresh()
         self.post_message(self.ViewChanged())
 
@@ -243,7 +243,7 @@ else on the one under the cursor."""
     def on_click(self, event: events.Click) -> None:
         """Sort by a title, move to a row, open it with a second click."""
         offset = event.get_content_offset(self)
-        if offset is None or not len(self._listing):
+        if offset is None or not len(self._shown_rows):
             return
         column = self._columns.at(offset.x)
         if offset.y == 0:
@@ -251,25 +251,25 @@ else on the one under the cursor."""
                 self.show_view(self.view.sorted_by(column.sort))
             return
         index = self.scroll_offset.y + offset.y - 1
-        if index >= len(self._listing):
+        if index >= len(self._shown_rows):
             return
         self._go(index)
         if column is not None and column.name == "mark":
-            self._pointing.mark(self._listing.at(index).key)
+            self._cursor.mark(self._shown_rows.at(index).key)
             self.post_message(self.ViewChanged())
         elif event.chain == 2:
             self.action_details()
 
     def _row_strip(self, row: Row, width: int) -> Strip:
         style = self._style(_CLASSES[row.state])
-        if row.key == self._pointing.cursor:
+        if row.key == self._cursor.key:
             style += self._style("cursor")
-        marked = self._pointing.marks(row.key)
+        marked = self._cursor.marks(row.key)
         text = self._columns.text(row, marked=marked, hide_patients=self._hide_patients)
         return Strip([Segment(fit(text, width), style)], width)
 
     def _hint(self, y: int, width: int) -> Strip:
-        lines = hint(self._offer, queued=bool(self._listing.rows))
+        lines = hint(self._offer, queued=bool(self._shown_rows.rows))
         top = max((self.scrollable_content_region.height - len(lines)) // 3, 0)
         text = lines[y - top] if top <= y < top + len(lines) else ""
         return Strip([Segment(fit(text.center(width), width), self._style("hint"))], width)
@@ -278,11 +278,11 @@ else on the one under the cursor."""
         return self.get_component_rich_style(f"queue-table--{name}")
 
     def _measure(self) -> None:
-        self.virtual_size = Size(0, len(self._listing) + _HEADER)  # what is too wide is cut
+        self.virtual_size = Size(0, len(self._shown_rows) + _HEADER)  # what is too wide is cut
 
     def _visible(self) -> list[RowKey]:
         """Whose rows can be seen, from the top."""
-        return self._listing.keys(
+        return self._shown_rows.keys(
             self.scroll_offset.y, self.scrollable_content_region.height - _HEADER
         )
 
@@ -299,18 +299,18 @@ else on the one under the cursor."""
 
     def _settle(self, index: int | None) -> None:
         """Find the cursor's row again, or take the one that came into its place."""
-        if not self._pointing.settle(index):
+        if not self._cursor.settle(index):
             self.refresh()
         self._measure()
 
     def _go(self, index: int) -> None:
-        if self._pointing.go(index):
+        if self._cursor.go(index):
             self._reveal()
             self.refresh()
 
     def _reveal(self) -> None:
         """Scroll as far as it takes to see the cursor."""
-        index = self._pointing.index
+        index = self._cursor.index
         if index is None:
             return
         visible = max(self.scrollable_content_region.height - 1, 1)

@@ -14,10 +14,10 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList
-from dicom_retrieve_tui.tui.queue_entry import Wanted
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_terms, summary
 from dicom_retrieve_tui.tui.terms import Terms
-from dicom_retrieve_tui.tui.widgets.framed_pane import Framed
+from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 
@@ -40,7 +40,7 @@ def verdict_of(found: UidList) -> str:
     return ", ".join(parts)
 
 
-class RetrievePane(Framed):
+class RetrievePane(FramedPane):
     """The UID line above; the form below it, where there is room."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +63,7 @@ class RetrievePane(Framed):
         """These studies are to be retrieved on these terms."""
 
         def __init__(
-            self, terms: Terms, wanted: Sequence[Wanted], lookups: Sequence[Lookup]
+            self, terms: Terms, wanted: Sequence[StudyRequest], lookups: Sequence[Lookup]
         ) -> None:
             super().__init__()
             self.terms = terms
@@ -225,7 +225,7 @@ class RetrievePane(Framed):
             return
         self.line.take_away(selections)
         self._form.forget_study()
-        wanted = [Wanted(selection=each) for each in selections]
+        wanted = [StudyRequest(selection=each) for each in selections]
         self.post_message(self.Ordered(terms, wanted, found.lookups))
 
     def _say(self, text: str, kind: str) -> None:

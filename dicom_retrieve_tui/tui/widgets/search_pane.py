@@ -10,12 +10,12 @@ from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
-from dicom_retrieve_tui.tui.widgets.framed_pane import Framed
+from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 
 _A_LINE = 2
 
 
-class SearchPane(Framed):
+class SearchPane(FramedPane):
     """The fields; enter in any of them searches."""
 
     HELP: ClassVar[str] = """\

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from tests.tui.dawdling import dawdle
+from tests.tui.slow_threads import dawdle
 
 LIMIT_S = 30.0
 

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.tui.retrieve_form import read_terms
 from tests.unit.cli.scripted import Stream
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.profile_store import ProfileShelf
+    from dicom_retrieve_tui.tui.profile_store import ProfileStore
     from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 HEADLESS = """
@@ -70,10 +70,10 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(file))
 
     def open_on(
-        shelf: "ProfileShelf", *, preset: str, settings: SettingsFile, around: object
+        profile_store: "ProfileStore", *, preset: str, settings: SettingsFile, around: object
     ) -> int:
         assert settings.path == tmp_path / "settings.toml"
-        given.extend(shelf.presets()[0])
+        given.extend(profile_store.presets()[0])
         chosen.append(preset)
         return 0
 

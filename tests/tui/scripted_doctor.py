@@ -7,7 +7,7 @@ from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.tui.doctor_job import Contact
+from dicom_retrieve_tui.tui.doctor_job import Doctor
 
 ASSOCIATED = Step(check=Check.ASSOCIATION, outcome=Outcome.OK, found="It accepts us.")
 ECHOED = Step(
@@ -28,8 +28,8 @@ class Answers:
     asked: list[Settings] = field(default_factory=list)
 
     @property
-    def contact(self) -> Contact:
-        return Contact(self._diagnose, self._tell_administrator)
+    def doctor(self) -> Doctor:
+        return Doctor(self._diagnose, self._tell_administrator)
 
     def _diagnose(
         self, plan: Plan, settings: Settings, cancel: CancelToken

@@ -1,5 +1,5 @@
-from dicom_retrieve_tui.tui.cursor import Pointing
-from dicom_retrieve_tui.tui.queue_view import Listing, Tab, View
+from dicom_retrieve_tui.tui.cursor import Cursor
+from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 
 
@@ -7,27 +7,27 @@ def row(number: int, state: State = State.QUEUED) -> Row:
     return Row(key=RowKey(0, f"1.2.{number}"), number=number, state=state)
 
 
-def pointing_at(*rows: Row) -> tuple[Listing, Pointing]:
-    listing = Listing()
-    listing.update(rows)
-    pointing = Pointing(listing)
+def pointing_at(*rows: Row) -> tuple[ShownRows, Cursor]:
+    shown_rows = ShownRows()
+    shown_rows.update(rows)
+    pointing = Cursor(shown_rows)
     pointing.settle(None)
-    return listing, pointing
+    return shown_rows, pointing
 
 
 def test_the_cursor_stays_on_its_study_and_leaves_with_it() -> None:
-    listing, pointing = pointing_at(row(1), row(2), row(3))
+    shown_rows, pointing = pointing_at(row(1), row(2), row(3))
     pointing.go(1)
 
-    listing.show(View(descending=True))
+    shown_rows.show(View(descending=True))
     assert pointing.settle(1)
     assert pointing.row == row(2)
-    listing.update([], [row(2).key])
+    shown_rows.update([], [row(2).key])
     assert not pointing.settle(1)
     assert pointing.row == row(1)
-    listing.update([], [row(1).key, row(3).key])
+    shown_rows.update([], [row(1).key, row(3).key])
     assert not pointing.settle(1)
-    assert (pointing.cursor, pointing.index, pointing.chosen()) == (None, None, [])
+    assert (pointing.key, pointing.index, pointing.chosen()) == (None, None, [])
 
 
 def test_it_goes_no_further_than_the_rows() -> None:
@@ -41,9 +41,9 @@ def test_it_goes_no_further_than_the_rows() -> None:
 
 
 def test_all_that_is_shown_is_marked_or_none_of_it() -> None:
-    listing, pointing = pointing_at(row(1, State.DONE), row(2), row(3))
+    shown_rows, pointing = pointing_at(row(1, State.DONE), row(2), row(3))
     pointing.mark(row(1).key)
-    listing.show(View(Tab.ACTIVE))
+    shown_rows.show(View(Tab.ACTIVE))
     pointing.settle(0)
 
     pointing.mark_all()

@@ -8,13 +8,13 @@ from textual.widgets import Input
 from dicom_retrieve_tui.tui import key_queue as keys_in_turn
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
-from dicom_retrieve_tui.tui.secret_store import Keyring
+from dicom_retrieve_tui.tui.secret_store import SecretStore
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
-from tests.tui.contacts import answers
-from tests.tui.scripted import whole
-from tests.tui.searches import Searches, study
-from tests.tui.test_profiles import TWO, shelf
+from tests.tui.scripted_doctor import answers
+from tests.tui.scripted_search import Searches, study
+from tests.tui.scripted_session import whole
+from tests.tui.test_profiles import TWO, profile_store
 
 A, B = uids(2)
 
@@ -66,8 +66,8 @@ async def test_the_form_takes_the_first_key() -> None:
 
 @pytest.mark.parametrize("size", [SIZES["usual"], SIZES["large"]])
 async def test_a_new_profile_takes_the_first_key(size: tuple[int, int], tmp_path: Path) -> None:
-    profiles = shelf(tmp_path, TWO)
-    async with opened(size, shelf=profiles, contact=answers().contact) as bench:
+    profiles = profile_store(tmp_path, TWO)
+    async with opened(size, profile_store=profiles, doctor=answers().doctor) as bench:
         await bench.burst("f2", "n", *"new.test")
         await bench.until(lambda: isinstance(bench.app.screen, ProfileScreen))
 
@@ -80,8 +80,8 @@ async def test_a_passcode_is_typed_before_its_window_is_there(
     look_again_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys_in_turn, "_LOOK_AGAIN_S", look_again_s)
-    keyring = Keyring()
-    async with opened(presets=[preset(user="ada")], keyring=keyring) as bench:
+    secrets = SecretStore()
+    async with opened(presets=[preset(user="ada")], secrets=secrets) as bench:
         await bench.paste(A)
         await bench.burst("enter", *"secret", "enter")
         await bench.until(lambda: bench.sessions.opened)

@@ -12,10 +12,10 @@ from textual.widgets import Input
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from dicom_retrieve_tui.tui.history import Memory
+from dicom_retrieve_tui.tui.history import JobHistory
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
-from tests.tui.scripted import begins, ends, whole
+from tests.tui.scripted_session import begins, ends, whole
 
 A, B, C = uids(3)
 _BEGUN = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -32,13 +32,13 @@ def history(database: Path) -> Iterator[History]:
         yield history
 
 
-def memory_of(history: History) -> Memory:
-    return Memory(lambda: history, now=lambda: _BEGUN)
+def memory_of(history: History) -> JobHistory:
+    return JobHistory(lambda: history, now=lambda: _BEGUN)
 
 
 async def leave(history: History, folder: Path) -> None:
     """Ask for three studies, and go when one is there, one has failed and one is in hand."""
-    async with opened(folder=folder, memory=memory_of(history)) as bench:
+    async with opened(folder=folder, job_history=memory_of(history)) as bench:
         await bench.start(A, B, C)
         await bench.tell(whole(A), begins(B), ends(B, Verdict.FAILED, stored=0), begins(C))
         await bench.until(lambda: (row := bench.row(C)) and row.expected == 3)
@@ -53,7 +53,7 @@ async def test_what_was_left_is_offered_and_enter_resumes_it(
     size: tuple[int, int], history: History, tmp_path: Path
 ) -> None:
     await leave(history, tmp_path)
-    async with opened(size, memory=memory_of(history)) as bench:
+    async with opened(size, job_history=memory_of(history)) as bench:
         assert "1 study was left unfinished on 24 Nov." in bench.text(bench.main.table)
         verdict = bench.text(bench.main.query_one("#verdict"))
         assert "enter resumes" in " ".join(verdict.split())
@@ -74,7 +74,7 @@ async def test_the_queue_resumes_by_a_key_while_other_things_run(
     history: History, tmp_path: Path
 ) -> None:
     await leave(history, tmp_path)
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         session = await bench.start(A)
         assert "left unfinished" not in bench.text()
         await bench.pilot.press("u")
@@ -88,7 +88,7 @@ async def test_who_asks_for_the_same_again_has_nothing_left_of_it(
     history: History, tmp_path: Path
 ) -> None:
     await leave(history, tmp_path)
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         await bench.start(C)
         await bench.tell(whole(C))
         await bench.until(lambda: not bench.app.jobs.busy)
@@ -98,7 +98,7 @@ async def test_who_asks_for_the_same_again_has_nothing_left_of_it(
 
 async def test_what_was_left_can_be_forgotten(history: History, tmp_path: Path) -> None:
     await leave(history, tmp_path)
-    async with opened(memory=memory_of(history)) as bench:
+    async with opened(job_history=memory_of(history)) as bench:
         await bench.pilot.press("escape", "U")
         await bench.until(lambda: "Forget that?" in bench.text())
         await bench.pilot.press("y")
@@ -111,7 +111,7 @@ async def test_what_was_left_can_be_forgotten(history: History, tmp_path: Path) 
 async def test_what_is_taken_out_of_the_list_is_not_offered(
     history: History, tmp_path: Path
 ) -> None:
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         await bench.start(A, B)
         await bench.pilot.press("j", "d")
         await bench.until(lambda: bench.row(B) is None)
@@ -123,11 +123,11 @@ async def test_what_is_taken_out_of_the_list_is_not_offered(
 async def test_the_up_key_recalls_what_earlier_runs_asked_for(
     history: History, tmp_path: Path
 ) -> None:
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         await bench.start(A)
         await bench.tell(whole(A))
         await bench.until(lambda: not bench.app.jobs.busy)
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         await bench.start(B)
         await bench.pilot.press("n", "up", "up")
 
@@ -143,14 +143,14 @@ async def test_the_up_key_recalls_a_part_of_a_study_as_that_part(
     part: tuple[str, str], history: History, tmp_path: Path
 ) -> None:
     selection = Selection.of(A, part[0], part[1] or None)
-    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         bench.fill(series=part[0], instance=part[1])
         await bench.start(A)
         assert bench.session.plan.selections == (selection,)
         await bench.tell(whole(A))
         await bench.until(lambda: not bench.app.jobs.busy)
         await recalls(bench, selection)
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         await recalls(bench, selection)
 
 
@@ -158,12 +158,12 @@ async def test_parts_of_a_study_that_were_asked_for_one_by_one_are_recalled_one_
     history: History, tmp_path: Path
 ) -> None:
     first, second = Selection.of(A, f"{A}.1"), Selection.of(A, f"{A}.2")
-    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         for selection in (first, second):
             await ask_for(bench, selection)
             await bench.tell(whole(A))
             await bench.until(lambda: not bench.app.jobs.busy)
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         line = bench.main._retrieve.line
         await bench.pilot.press("up")
         assert line.found.selections == (second,)
@@ -175,12 +175,12 @@ async def test_parts_of_a_study_that_were_left_one_by_one_are_taken_up_together(
     history: History, tmp_path: Path
 ) -> None:
     first, second = Selection.of(A, f"{A}.1"), Selection.of(A, f"{A}.2")
-    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         await ask_for(bench, first)
         await bench.tell(begins(A), ends(A, Verdict.CANCELLED, stored=1))
         await bench.until(lambda: not bench.app.jobs.busy)
         await ask_for(bench, second)
-    async with opened(folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
         assert "1 study was left unfinished on 24 Nov." in bench.text(bench.main.table)
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
@@ -196,9 +196,9 @@ async def test_parts_of_a_study_that_were_left_one_by_one_are_taken_up_together(
 async def test_what_was_left_is_not_offered_beside_something_wider(
     wider: Selection, history: History, tmp_path: Path
 ) -> None:
-    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         await ask_for(bench, Selection.of(A, f"{A}.1", f"{A}.1.7"))
-    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         await ask_for(bench, wider)
         await bench.tell(whole(A))
         await bench.until(lambda: not bench.app.jobs.busy)
@@ -237,7 +237,7 @@ async def test_options_that_cannot_be_meant_any_more_are_named(
     await leave(history, tmp_path)
     with closing(sqlite3.connect(database)) as other, other:
         other.execute("UPDATE jobs SET options = json_set(options, '$.parallel', 'many')")
-    async with opened(memory=memory_of(history)) as bench:
+    async with opened(job_history=memory_of(history)) as bench:
         await bench.pilot.press("enter")
 
         await bench.until(lambda: "1 study of prod: Assoc.: a whole" in bench.joined())
@@ -248,7 +248,7 @@ async def test_options_that_cannot_be_meant_any_more_are_named(
 async def test_a_history_that_breaks_is_told_of_once_and_costs_nothing_else(
     history: History, database: Path, tmp_path: Path
 ) -> None:
-    async with opened(SIZES["large"], folder=tmp_path, memory=memory_of(history)) as bench:
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         with closing(sqlite3.connect(database)) as other:
             other.execute("DROP TABLE studies")
         await bench.start(A)

@@ -6,7 +6,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from tests.tui.builders import uids, wanted
-from tests.tui.scripted import begins, comes, ends, whole
+from tests.tui.scripted_session import begins, comes, ends, whole
 
 A, B, C = uids(3)
 
