@@ -22,6 +22,8 @@ A class exists only if some caller branches on it. A message says what we were d
 what came back and what to try next.
 """
 
+import os
+
 
 class Cancelled(BaseException):
     """The user asked to stop.
@@ -147,3 +149,10 @@ class DiskFailed(StoreError):
     def __init__(self, message: str, *, path: str) -> None:
         super().__init__(message)
         self.path = path
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the reason that the system or SQLite gives, without error number and file name."""
+    number = getattr(error, "errno", None)
+    reason = getattr(error, "strerror", None) or (os.strerror(number) if number else str(error))
+    return str(reason).lower()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 from typing import TextIO
 
+from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.secret import Secret
 
@@ -74,7 +75,7 @@ class DataStream:
         except BrokenPipeError:
             self.lost = "its reader has gone away"
         except OSError as error:
-            self.lost = (error.strerror or str(error)).lower()
+            self.lost = reason_of(error)
 
 
 class Narration:

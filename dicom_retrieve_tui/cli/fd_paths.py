@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from dicom_retrieve_tui.errors import reason_of
+
 if sys.platform != "win32":  # which has no such names
     import fcntl
 
@@ -32,7 +34,7 @@ def stream_fault(path: Path) -> str | None:
     except OSError as error:
         if error.errno in _NOT_OPEN:
             return "this stream is not open"
-        return f"this stream cannot be written to: {(error.strerror or str(error)).lower()}"
+        return f"this stream cannot be written to: {reason_of(error)}"
     if stream is None:
         return None
     try:

@@ -16,7 +16,7 @@ from typing import Any
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.fd_paths import open_stream
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import PRIVATE_UMASK
@@ -120,7 +120,7 @@ class _LogFile(logging.FileHandler):
     def _lost(self, error: OSError) -> None:
         tell, self._tell = self._tell, None
         if tell is not None:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             tell(f"--log-file {self._path}: cannot be written any more: {reason}; it has gaps")
 
 
@@ -131,7 +131,7 @@ def _handler(path: Path | None, tell: Callable[[str], None], umask: int) -> logg
     try:
         handler = _LogFile(path, tell, umask)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ConfigError(f"--log-file {path}: cannot be written: {reason}.") from error
     formatter = _Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime

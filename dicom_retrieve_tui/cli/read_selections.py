@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.list_text import list_text
 from dicom_retrieve_tui.model.selection import Selection
@@ -136,5 +136,5 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             return list_text(read_at_most(file, LIST_MAX_BYTES))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ConfigError(f"cannot be read: {reason}") from error

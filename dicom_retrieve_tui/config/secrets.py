@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model import pem
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.secret import Secret
@@ -106,7 +106,7 @@ def passcode_in(path: Path) -> Secret:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(USER_BYTES_MAX + 3).removesuffix("\n").removesuffix("\r")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ConfigError(f"{where}: cannot be read: {reason}.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: this is no text in UTF-8.") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 
 
@@ -29,7 +29,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}.") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ConfigError(f"{path}: cannot be read: {reason}.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: this is no text in UTF-8.") from error
@@ -75,5 +75,5 @@ def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     return ConfigError(f"{path}: cannot be written: {reason}; it is as it was.")

@@ -16,7 +16,7 @@ from dicom_retrieve_tui.demo.instances import DemoStudy
 from dicom_retrieve_tui.demo.plumbing import Plumbing, Server
 from dicom_retrieve_tui.demo.service import QueryRetrieveService
 from dicom_retrieve_tui.demo.studies import demo_studies
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 
 _ASSOCIATIONS_MAX = 64
 _CONNECT_S = 1.0
@@ -95,7 +95,7 @@ class DemoPacs:
                 server_class=Server,
             )
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise ConfigError(
                 f"The demonstration PACS cannot listen on {self.host} port {self.port}: {reason}."
             ) from error

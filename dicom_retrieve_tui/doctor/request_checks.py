@@ -33,6 +33,7 @@ from dicom_retrieve_tui.model.sop_classes import (
     plainest_classes,
 )
 from dicom_retrieve_tui.model.status import (
+    SOP_CLASS_NOT_SUPPORTED,
     SUB_OPERATIONS_FAILED,
     SUCCESS,
     TRY_C_GET,
@@ -46,7 +47,7 @@ from dicom_retrieve_tui.network.access_control import Reception
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.c_retrieve import c_get, c_move
-from dicom_retrieve_tui.network.c_store import SOP_CLASS_NOT_SUPPORTED, Incoming
+from dicom_retrieve_tui.network.c_store import Incoming
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import Context, Proposal
 from dicom_retrieve_tui.network.peer import query_retrieve

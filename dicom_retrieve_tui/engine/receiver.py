@@ -34,14 +34,12 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.sanitize import clean_text, quoted
 from dicom_retrieve_tui.model.selection import Owner
+from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS, OUT_OF_RESOURCES, SUCCESS
 from dicom_retrieve_tui.model.stored import Placement
 
-_SUCCESS = 0x0000
 _ANYONE = Owner()
 _OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
 """What tells whose an instance is."""
-_NOBODY_ASKED = 0xA700
-_DOES_NOT_MATCH = 0xA900
 _UID_CHARACTERS_MAX = 64
 _TURNED_AWAY_MAX = 16
 """Whoever tries every address of a network need not fill the screen."""
@@ -105,7 +103,7 @@ class Desk:
             if offer.sop_instance_uid in work.expected:
                 return _Arrival(self, offer, work)
         if not works:
-            raise self.refusal(offer, None, "nobody asked for it", _NOBODY_ASKED)
+            raise self.refusal(offer, None, "nobody asked for it", OUT_OF_RESOURCES)
         return _Arrival(self, offer, works[0] if len(works) == 1 else None)
 
     @property
@@ -209,7 +207,7 @@ class _Arrival:
         desk, offer = self._desk, self._offer
         work, identity = self._match(self._check())
         if not work.begin_naming():
-            raise desk.refusal(offer, work, FINISHED, _NOBODY_ASKED)
+            raise desk.refusal(offer, work, FINISHED, OUT_OF_RESOURCES)
         try:
             return self._name(work, identity)
         except DiskFailed as error:
@@ -233,7 +231,7 @@ class _Arrival:
                     study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path
                 )
             )
-            return _SUCCESS
+            return SUCCESS
         with work.account:  # told before anybody can close the study and judge it
             if work.add(sop_uid, identity.series_instance_uid, identity.irregular):
                 desk.emit(
@@ -250,7 +248,7 @@ class _Arrival:
                         irregular=identity.irregular,
                     )
                 )
-        return _SUCCESS
+        return SUCCESS
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -287,10 +285,10 @@ class _Arrival:
             work, identity = self._weigh(walked, work)
         study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
         if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
-            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+            raise desk.refusal(offer, work, objection, OUT_OF_RESOURCES)
         owner = work.selection.owner
         if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
-            raise desk.refusal(offer, work, objection, _NOBODY_ASKED)
+            raise desk.refusal(offer, work, objection, OUT_OF_RESOURCES)
         return work, identity
 
     def _weigh(self, walked: Walked, work: StudyWork | None) -> tuple[StudyWork, Identity]:
@@ -303,11 +301,11 @@ class _Arrival:
         sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, offer.sop_instance_uid)
         if sop_uid not in {offer.sop_instance_uid, ""}:
             reason = f"its data set is instance {quoted(sop_uid)}"
-            raise desk.refusal(offer, work, reason, _DOES_NOT_MATCH)
+            raise desk.refusal(offer, work, reason, DOES_NOT_MATCH_SOP_CLASS)
         if work is None:
             study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
             reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
-            raise desk.refusal(offer, None, reason, _NOBODY_ASKED)
+            raise desk.refusal(offer, None, reason, OUT_OF_RESOURCES)
         return work, identity_of(walked, offer, work)
 
     def _work_for(self, walked: Walked) -> StudyWork | None:

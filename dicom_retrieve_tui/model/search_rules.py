@@ -13,8 +13,6 @@ from dicom_retrieve_tui.model.dates import DateRange, dicom_date
 from dicom_retrieve_tui.model.sanitize import parts_of
 from dicom_retrieve_tui.model.search import Match, Search
 
-_COUNT_DIGITS_MAX = 12
-
 STUDY_RETURN_KEYS = (
     tags.STUDY_DATE,
     tags.STUDY_TIME,
@@ -109,8 +107,10 @@ def study_match(values: dict[int, str]) -> Match:
         study_description=values.get(tags.STUDY_DESCRIPTION, ""),
         modalities=parts_of(values.get(tags.MODALITIES_IN_STUDY, "")),
         study_instance_uid=values.get(tags.STUDY_INSTANCE_UID, ""),
-        number_of_series=_count(values.get(tags.NUMBER_OF_STUDY_RELATED_SERIES, "")),
-        number_of_instances=_count(values.get(tags.NUMBER_OF_STUDY_RELATED_INSTANCES, "")),
+        number_of_series=tags.count_value(values.get(tags.NUMBER_OF_STUDY_RELATED_SERIES, "")),
+        number_of_instances=tags.count_value(
+            values.get(tags.NUMBER_OF_STUDY_RELATED_INSTANCES, "")
+        ),
     )
 
 
@@ -120,7 +120,9 @@ def series_match(values: dict[int, str], study: Match) -> Match:
         study,
         level=Level.SERIES,
         modalities=parts_of(values.get(tags.MODALITY, "")),
-        number_of_instances=_count(values.get(tags.NUMBER_OF_SERIES_RELATED_INSTANCES, "")),
+        number_of_instances=tags.count_value(
+            values.get(tags.NUMBER_OF_SERIES_RELATED_INSTANCES, "")
+        ),
         series_instance_uid=values.get(tags.SERIES_INSTANCE_UID, ""),
         series_number=values.get(tags.SERIES_NUMBER, ""),
         series_description=values.get(tags.SERIES_DESCRIPTION, ""),
@@ -136,10 +138,6 @@ def instance_match(values: dict[int, str], series: Match) -> Match:
         sop_class_uid=values.get(tags.SOP_CLASS_UID, ""),
         instance_number=values.get(tags.INSTANCE_NUMBER, ""),
     )
-
-
-def _count(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None
 
 
 STUDY_DATE = "study date"

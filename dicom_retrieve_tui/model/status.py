@@ -7,8 +7,13 @@ archives are known to do.
 from dataclasses import dataclass
 
 SUCCESS = 0x0000
+PENDING = frozenset({0xFF00, 0xFF01})
 CANCELLED = 0xFE00
 SUB_OPERATIONS_FAILED = 0xB000
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH_SOP_CLASS = 0xA900
+CANNOT_UNDERSTAND = 0xC000
 MOVE_DESTINATION_UNKNOWN = 0xA801
 
 
@@ -68,7 +73,7 @@ _WORDS = {
     0x0210: StatusWords(meaning="duplicate invocation", next_step=_PACS_LOG),
     0x0211: StatusWords(meaning="unrecognised operation", next_step=_NOT_OFFERED, other_way=True),
     0x0212: StatusWords(meaning="mistyped argument", next_step=_PACS_LOG),
-    0xA700: StatusWords(meaning="out of resources", next_step=_LATER),
+    OUT_OF_RESOURCES: StatusWords(meaning="out of resources", next_step=_LATER),
     0xA701: StatusWords(
         meaning="out of resources: unable to calculate the matches", next_step=_LATER
     ),
@@ -86,7 +91,7 @@ _WORDS = {
         "port.",
         other_way=True,
     ),
-    0xA900: StatusWords(
+    DOES_NOT_MATCH_SOP_CLASS: StatusWords(
         meaning="identifier does not match the SOP class",
         next_step="The PACS may want the other query model: try another --query-model.",
     ),

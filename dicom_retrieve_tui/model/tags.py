@@ -28,6 +28,14 @@ IDENTITY = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIE
 """What an instance must say of itself."""
 
 
+_COUNT_DIGITS_MAX = 12
+
+
+def count_value(text: str) -> int | None:
+    """Parse a count such as Number of Study Related Instances; None if it is not a number."""
+    return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None
+
+
 def uid_text(value: bytes) -> str:
     """The value of a UID without its padding. Source: PS3.5 section 9.1."""
     return value.decode("latin-1").strip("\0 ")

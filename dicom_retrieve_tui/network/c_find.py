@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.status import Asked, describe_status
+from dicom_retrieve_tui.model.status import PENDING, SUCCESS, Asked, describe_status
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
@@ -17,8 +17,6 @@ from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.query_retrieve_classes import FIND, VERIFICATION
 from dicom_retrieve_tui.network.timeouts import AnswerGuard
 
-_SUCCESS = 0x0000
-_PENDING = frozenset({0xFF00, 0xFF01})
 MATCHES_MAX = 5_000_000
 """Of one C-FIND: far above the studies that anybody lists at once, and 400 MB to remember."""
 _UNIQUE_KEYS = {
@@ -41,7 +39,7 @@ def c_echo(association: Association) -> float:
     started_s = monotonic()
     _ask(association, context, cs.C_ECHO_RQ, message_id, None)
     answer = _answer(association, cs.C_ECHO_RSP, message_id, "C-ECHO")
-    if answer.status != _SUCCESS:
+    if answer.status != SUCCESS:
         raise _failure(association, "C-ECHO", answer)
     return monotonic() - started_s
 
@@ -89,7 +87,7 @@ def c_find(
     )
     while True:
         answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
-        if answer.status not in _PENDING:
+        if answer.status not in PENDING:
             break
         if not answer.identifier:
             association.parameters.deviations.note(
@@ -104,7 +102,7 @@ def c_find(
         activity.last_instance_s += kept_s
     if send_cancel and association.cancel.requested:
         raise Cancelled
-    if answer.status != _SUCCESS:
+    if answer.status != SUCCESS:
         raise _failure(association, f"C-FIND at the {level} level", answer)
     # By the standard no identifier comes with Success; some send their last match with it, and
     # others give our keys back, which match nothing.
@@ -189,7 +187,7 @@ def _answer(association: Association, field: int, message_id: int, operation: st
     while True:
         context_id, command = stream.receive_command()
         status = command.number(cs.STATUS)
-        pending = status in _PENDING
+        pending = status in PENDING
         identifier = receive_identifier(stream, context_id, command, pending=pending)
         if command.field != field or status is None:
             raise ProtocolError(

@@ -12,12 +12,12 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
 from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.sanitize import quoted
+from dicom_retrieve_tui.model.status import PENDING, SOP_CLASS_NOT_SUPPORTED
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import receive_identifier
 from dicom_retrieve_tui.network.c_store import (
-    SOP_CLASS_NOT_SUPPORTED,
     Incoming,
     InstanceReceiver,
     receive_instance,
@@ -26,8 +26,6 @@ from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.messages import PeerAborted
 from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.timeouts import AnswerGuard
-
-_PENDING = frozenset({0xFF00, 0xFF01})
 
 
 def c_get(
@@ -172,7 +170,7 @@ class _Conversation:
                 stream, self._association.contexts, context_id, command, self._receiver
             )
             return None
-        pending = command.number(cs.STATUS) in _PENDING
+        pending = command.number(cs.STATUS) in PENDING
         identifier = receive_identifier(stream, context_id, command, pending=pending)
         if command.field != response_field:
             raise ProtocolError(
@@ -181,10 +179,10 @@ class _Conversation:
             )
         response = self._response(command, identifier)
         if command.number(cs.MESSAGE_ID_RESPONDED_TO) not in {self._message_id, None}:
-            if response.status not in _PENDING:
+            if response.status not in PENDING:
                 self._stray_final = response
             return None  # the real one may follow
-        if response.status in _PENDING:
+        if response.status in PENDING:
             self._order.on_response(response)
             return None
         return response
@@ -194,7 +192,7 @@ class _Conversation:
         if status is None:
             raise ProtocolError(f"{self._association.peer} sent a response without a status.")
         failed = identifiers.failed_sop_instance_uids(identifier)
-        if identifier and not failed and status not in _PENDING:
+        if identifier and not failed and status not in PENDING:
             self._association.parameters.deviations.note(
                 "The PACS sends a list of failed instances that cannot be read."
             )

@@ -11,6 +11,12 @@ from typing import Protocol
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, ProtocolError, StoreError
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.status import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    SOP_CLASS_NOT_SUPPORTED,
+    SUCCESS,
+)
 from dicom_retrieve_tui.network.command_set import (
     AFFECTED_SOP_CLASS_UID,
     AFFECTED_SOP_INSTANCE_UID,
@@ -21,10 +27,6 @@ from dicom_retrieve_tui.network.messages import MessageStream
 from dicom_retrieve_tui.network.negotiation import Context
 
 _LOG = logging.getLogger(__name__)
-
-OUT_OF_RESOURCES = 0xA700
-CANNOT_UNDERSTAND = 0xC000
-SOP_CLASS_NOT_SUPPORTED = 0x0122
 
 OBJECT_BYTES_MAX = 1 << 36
 """64 GiB: many times what the largest slide scans have. Something has to end a data set that does
@@ -98,7 +100,7 @@ def receive_instance(
             failure = _take_data_set(stream, context_id, incoming, activity) or failure
         else:
             failure = InstanceUnfit("C-STORE without a data set.", status=CANNOT_UNDERSTAND)
-        status = 0x0000
+        status = SUCCESS
         if incoming is not None and failure is None:
             try:
                 status = incoming.commit()

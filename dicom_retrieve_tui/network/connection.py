@@ -12,17 +12,17 @@ from contextlib import ExitStack
 from math import inf
 from time import monotonic
 
-from dicom_retrieve_tui.errors import AssociationAborted, PeerUnreachable
+from dicom_retrieve_tui.errors import AssociationAborted, PeerUnreachable, reason_of
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
-from dicom_retrieve_tui.network.dns import SocketAddress, reason_of, resolve
+from dicom_retrieve_tui.network.dns import SocketAddress, resolve
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
 from dicom_retrieve_tui.network.transport import Transport
 
 BUFFER_BYTES = 1 << 19
 """Holds several of the largest PDUs that we let a peer send."""
 
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+QUICKACK: int | None = getattr(socket, "TCPQUICKACK", None)
 
 
 def untouched(size: int) -> memoryview:
@@ -86,11 +86,11 @@ class Connection:
                 self.guard(monotonic())
             except OSError as error:
                 raise self._lost(error) from error
-        if _QUICKACK is not None:
+        if QUICKACK is not None:
             # Linux clears the flag by itself. Without it a peer that writes a command and its data
             # set separately, with Nagle on, waits 40 ms for our delayed ACK, twice an instance.
             try:  # noqa: SIM105 - `suppress` costs as much as the call
-                sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+                sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
             except OSError:
                 pass
         if not got:

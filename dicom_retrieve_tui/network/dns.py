@@ -4,14 +4,13 @@
 left behind where nobody answers, and its asker waits under a guard.
 """
 
-import os
 import queue
 import socket
 import threading
 from time import monotonic
 from typing import NamedTuple
 
-from dicom_retrieve_tui.errors import ConfigError, PeerTimeout, PeerUnreachable
+from dicom_retrieve_tui.errors import ConfigError, PeerTimeout, PeerUnreachable, reason_of
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard
 
@@ -65,7 +64,7 @@ def resolve(endpoint: Endpoint, guard: Guard) -> list[Found]:
         return look_up(endpoint.host, endpoint.port, guard)
     except (OSError, UnicodeError) as error:
         raise PeerUnreachable(
-            f"Cannot find the host {endpoint.host!r}: {reason_of(error)}.",
+            f"Cannot find the host {endpoint.host!r}: {_reason(error)}.",
             next_step="Check its spelling.",
             retryable=False,
         ) from error
@@ -84,7 +83,7 @@ def address_towards(endpoint: Endpoint, guard: Guard) -> str:
         reason = f"nobody told within {error.waited_s:.0f} s what that name stands for"
         raise _unknown(endpoint, reason) from error
     except (OSError, UnicodeError) as error:
-        raise _unknown(endpoint, reason_of(error)) from error
+        raise _unknown(endpoint, _reason(error)) from error
 
 
 def _unknown(endpoint: Endpoint, reason: str) -> ConfigError:
@@ -107,9 +106,7 @@ def _own_address(towards: list[Found]) -> str:
     raise failure
 
 
-def reason_of(error: OSError | UnicodeError) -> str:
-    """The reason alone, without errno and file names."""
+def _reason(error: OSError | UnicodeError) -> str:
     if isinstance(error, UnicodeError):
         return "a part of it is empty or too long"
-    system = os.strerror(error.errno) if error.errno else str(error)
-    return (error.strerror or system).lower()
+    return reason_of(error)

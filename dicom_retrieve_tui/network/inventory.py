@@ -27,7 +27,6 @@ _SERIES_ANSWER = frozenset(
 )
 _DESCRIPTION = frozenset({tags.SERIES_DESCRIPTION})
 _IMAGE_ANSWER = frozenset({tags.SERIES_INSTANCE_UID, tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID})
-_COUNT_DIGITS_MAX = 12
 _WITHOUT_FILTER = "Retrieve the study without a filter, or name its series by their UIDs."
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _UID_CHARACTERS_MAX = 64
@@ -452,5 +451,4 @@ def _class_uid(text: str) -> str | None:
 
 
 def _count(match: Mapping[int, str], tag: int) -> int | None:
-    text = match.get(tag, "")
-    return int(text) if text.isdecimal() and len(text) <= _COUNT_DIGITS_MAX else None
+    return tags.count_value(match.get(tag, ""))

@@ -12,7 +12,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network.access_control import Admission, Reception
@@ -84,7 +84,7 @@ class StorageScp:
             self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
             # `create_server` names the address a second time; of an unknown name only it knows.
-            reason = (error.strerror or str(error)).partition(" (while ")[0].lower()
+            reason = reason_of(error).partition(" (while ")[0]
             raise ConfigError(
                 f"Cannot listen on {host} port {port}: {reason}.",
                 next_step=_OF_ANOTHER if error.errno == errno.EADDRNOTAVAIL else _ANOTHER_PORT,

@@ -4,9 +4,9 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, StoreError
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, StoreError, reason_of
+from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
 
-_OUT_OF_RESOURCES = 0xA700
 """Source: PS3.4 Table B.2-1."""
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 _KEPT = "What is finished is kept."
@@ -44,11 +44,6 @@ _NEXT_STEPS_OF_SQLITE = {
 _OTHERWISE = "Choose another --output."
 
 
-def reason_of(error: BaseException) -> str:
-    """Return what the operating system, or SQLite, says."""
-    return str(getattr(error, "strerror", None) or error).lower()
-
-
 def next_step(error: BaseException) -> str:
     """Return what helps."""
     if isinstance(error, sqlite3.Error):
@@ -68,7 +63,7 @@ def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
     """
     said = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
     if is_passing(error):
-        return InstanceUnfit(said, status=_OUT_OF_RESOURCES)
+        return InstanceUnfit(said, status=OUT_OF_RESOURCES)
     return DiskFailed(f"{said} {_KEPT}", path=path)
 
 
@@ -76,7 +71,7 @@ def journal_not_made(error: ConfigError, path: Path) -> StoreError:
     """Return the error of a journal that cannot be made; without a descriptor, it can be later."""
     said = _of_journal(error, path, "make")
     if is_passing(error.__cause__ or error):
-        return InstanceUnfit(said, status=_OUT_OF_RESOURCES)
+        return InstanceUnfit(said, status=OUT_OF_RESOURCES)
     return DiskFailed(f"{said} {_KEPT}", path=str(path))
 
 

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS
 
 PREAMBLE = b"\0" * 128 + b"DICM"
 
@@ -23,7 +24,6 @@ _SOP_INSTANCE_UID = 0x0003
 _TRANSFER_SYNTAX_UID = 0x0010
 _META_BYTES_MAX = 1 << 18
 _UID_BYTES_MAX = 0xFFFE
-_DOES_NOT_MATCH = 0xA900
 _SHORT_HEADER = struct.Struct("<HH2sH")
 _LONG_VRS = frozenset({b"OB", b"UN", b"OW", b"SQ", b"UT"})
 
@@ -68,7 +68,8 @@ def _uid(element: int, uid: str) -> bytes:
     value = uid.encode("latin-1", "replace")
     if len(value) > _UID_BYTES_MAX:
         raise InstanceUnfit(
-            f"An instance came with a UID of {len(value)} characters.", status=_DOES_NOT_MATCH
+            f"An instance came with a UID of {len(value)} characters.",
+            status=DOES_NOT_MATCH_SOP_CLASS,
         )
     return _element(element, b"UI", value + b"\0" * (len(value) % 2))
 

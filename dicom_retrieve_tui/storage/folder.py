@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
@@ -88,7 +88,7 @@ class OutputFolder:
                 self.close()
                 raise
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
 
     def _take_lock(self) -> FolderLock:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -109,8 +109,8 @@ class History:
                 self._database = _open(path)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
-                f"The history {path} cannot be used ({_words(error)}): what is left unfinished is "
-                "not remembered."
+                f"The history {path} cannot be used ({reason_of(error)}): what is left "
+                "unfinished is not remembered."
             ) from error
 
     def close(self) -> None:
@@ -213,7 +213,7 @@ class History:
                 yield self._database
         except sqlite3.Error as error:
             raise DiskFailed(
-                f"The history {self._path} cannot be kept ({_words(error)}). Nothing else is "
+                f"The history {self._path} cannot be kept ({reason_of(error)}). Nothing else is "
                 "affected.",
                 path=str(self._path),
             ) from error
@@ -317,7 +317,3 @@ def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> J
             )
         ),
     )
-
-
-def _words(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()

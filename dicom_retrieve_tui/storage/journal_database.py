@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
-from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.storage.disk_errors import reason_of
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.storage.permissions import Permissions
 
 SCHEMA_VERSION = 2

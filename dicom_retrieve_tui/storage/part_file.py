@@ -16,14 +16,12 @@ from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES, walk
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.sanitize import quoted
+from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND
 from dicom_retrieve_tui.storage.checksum import checksum_text
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.permissions import Permissions
-
-CANNOT_UNDERSTAND = 0xC000
-DOES_NOT_MATCH = 0xA900
 
 _COPY_BYTES = 1 << 20
 _NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)

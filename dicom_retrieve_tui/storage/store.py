@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
@@ -186,7 +186,7 @@ class InstanceStore:
                 complete=journal is not None and journal.is_complete(study_uid),
             )
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise DiskFailed(
                 f"Cannot look at what is in {self._root}: {reason}.", path=str(self._root)
             ) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, StudyFindings
 from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of
@@ -62,7 +62,7 @@ def _journal_of(root: Path) -> Path:
     try:
         found, is_folder = journal.is_file(), root.is_dir()
     except OSError as error:  # not allowed to look, or too long
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ConfigError(f"{root}: cannot be reached: {reason}.") from error
     if found:
         return journal
@@ -152,7 +152,7 @@ def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:
     except NotADirectoryError:  # a file stands where a folder of its path was
         condition = Condition.MISSING
     except OSError as error:
-        condition, reason = Condition.DAMAGED, (error.strerror or str(error)).lower()
+        condition, reason = Condition.DAMAGED, reason_of(error)
     if condition is Condition.WHOLE:
         return None
     return Flawed(

@@ -14,6 +14,7 @@ from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.report import Ending, build_report
 from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.storage.permissions import Permissions
 
@@ -32,7 +33,7 @@ def hand_in(account: Account, options: Options, ending: Ending, around: Surround
     try:
         _write_report(path, build_report(account, options, ending), permissions)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         around.stderr.say(f"--report {path}: cannot be written: {reason}")
         return ending.exit_code or _NOT_OK
     around.stderr.say(f"the full account is in {path}")

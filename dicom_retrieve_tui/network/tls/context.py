@@ -6,7 +6,7 @@ Every file is read here, before anything is sent.
 import ssl
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
+from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase, reason_of
 from dicom_retrieve_tui.model import pem
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.security import TlsSettings
@@ -108,7 +108,7 @@ def _read(flag: str, path: Path) -> str:
     except ConfigError as error:
         raise ConfigError(f"{flag} {path}: {error}.") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error
 
 

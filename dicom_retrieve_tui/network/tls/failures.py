@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.network.tls.certificate import listed
 
@@ -112,7 +113,7 @@ def _lost(error: BaseException, known: Circumstances) -> Failure:
     """The connection ended without a word."""
     how = "it closed the connection in the middle of it"
     if isinstance(error, OSError):
-        how = f"the connection was lost ({(error.strerror or str(error)).lower()})"
+        how = f"the connection was lost ({reason_of(error)})"
     if known.as_server:
         return Failure(how, "Its log says why.", retryable=True)
     hint = "" if known.our_certificate else " Some end it so if they want --tls-cert."

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerUnreachable
-from dicom_retrieve_tui.network.connection import untouched
+from dicom_retrieve_tui.network.connection import QUICKACK, untouched
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard
 from dicom_retrieve_tui.network.tls.certificate import Agreement, read_certificate
 from dicom_retrieve_tui.network.tls.failures import Circumstances, Failure, explain
@@ -19,7 +19,6 @@ from dicom_retrieve_tui.network.tls.failures import Circumstances, Failure, expl
 _RECEIVE_BYTES = 1 << 17
 """Eight of the largest records."""
 _VERDICT_S = 1.0
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class TlsSocket:
@@ -228,9 +227,9 @@ class TlsSocket:
     def _receive(self) -> int:
         """Wait for bytes from the network, a tick at most."""
         count = self._sock.recv_into(self._received)
-        if _QUICKACK is not None:
+        if QUICKACK is not None:
             with contextlib.suppress(OSError):  # as in `Connection`
-                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+                self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
         if not count:
             self._incoming.write_eof()
             return 0
