@@ -181,10 +181,10 @@ def echo(settings: Settings, cancel: CancelToken | None = None) -> float:
         PeerError: The PACS cannot be reached, or refuses.
         Cancelled: `cancel` was requested.
     """
+    from dicom_retrieve_tui.model.sop_classes import VERIFICATION
     from dicom_retrieve_tui.network.association import Association
     from dicom_retrieve_tui.network.c_find import c_echo
     from dicom_retrieve_tui.network.negotiation import Proposal
-    from dicom_retrieve_tui.network.query_retrieve_classes import VERIFICATION
 
     proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
     parameters = _association_parameters(settings, cancel or CancelToken())
@@ -306,12 +306,13 @@ def _association_parameters(
 
 
 def _association_for_find(settings: Settings, cancel: CancelToken) -> "Association":
+    from dicom_retrieve_tui.model.sop_classes import FIND_CLASSES, in_model
     from dicom_retrieve_tui.network.association import Association
     from dicom_retrieve_tui.network.negotiation import Proposal
-    from dicom_retrieve_tui.network.query_retrieve_classes import FIND, in_model
 
     proposals = tuple(
-        Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(FIND, settings.query_model)
+        Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN)
+        for uid in in_model(FIND_CLASSES, settings.query_model)
     )
     return Association.request(_association_parameters(settings, cancel), proposals)
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.doctor.result import Check, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError, ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model.address import Endpoint
-from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
+from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from dicom_retrieve_tui.network.association import Association, AssociationParameters, open_tls
 from dicom_retrieve_tui.network.c_find import c_echo
 from dicom_retrieve_tui.network.connection import connect
 from dicom_retrieve_tui.network.dns import address_towards, resolve
 from dicom_retrieve_tui.network.negotiation import Proposal
 from dicom_retrieve_tui.network.peer import query_retrieve
-from dicom_retrieve_tui.network.query_retrieve_classes import VERIFICATION
 from dicom_retrieve_tui.network.timeouts import Limit, within
 
 if TYPE_CHECKING:

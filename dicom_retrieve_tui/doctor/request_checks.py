@@ -29,7 +29,11 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
+    FIND_CLASSES,
+    GET_CLASSES,
+    MOVE_CLASSES,
     NATIVE_SYNTAXES,
+    PATIENT_ROOT_CLASSES,
     plainest_classes,
 )
 from dicom_retrieve_tui.model.status import (
@@ -51,7 +55,6 @@ from dicom_retrieve_tui.network.c_store import Incoming
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import Context, Proposal
 from dicom_retrieve_tui.network.peer import query_retrieve
-from dicom_retrieve_tui.network.query_retrieve_classes import FIND, GET, MOVE, PATIENT_ROOT
 from dicom_retrieve_tui.network.storage_scp import StorageScp
 
 if TYPE_CHECKING:
@@ -97,13 +100,13 @@ class RequestChecks:
         with self._associated() as association:
             for _ in c_find(association, find_context(association), Level.STUDY, keys):
                 """Ignore matches: the study does not exist."""
-        return Step.ok(Check.FIND, f"{self._models(FIND)}: offered, and it answers.")
+        return Step.ok(Check.FIND, f"{self._models(FIND_CLASSES)}: offered, and it answers.")
 
     def get(self) -> Step:
         """Check whether the PACS takes C-GET requests."""
         with self._associated() as association:
             try:
-                context = association.first_context(*GET, service="C-GET")
+                context = association.first_context(*GET_CLASSES, service="C-GET")
                 final = c_get(
                     association,
                     context,
@@ -115,7 +118,7 @@ class RequestChecks:
                 raise self._aborted(error, "C-GET", self._try_c_move) from error
         will_try = bool(self._plan.selections)
         asked = Asked(operation="C-GET", other_way=self._try_c_move)
-        return self._judged(Check.GET, final, self._models(GET), asked, will_try=will_try)
+        return self._judged(Check.GET, final, self._models(GET_CLASSES), asked, will_try=will_try)
 
     def storage_classes(self) -> Step:
         """Check whether storage classes are accepted, without which no instance comes by C-GET."""
@@ -166,7 +169,7 @@ class RequestChecks:
 
     def offer_of_move(self) -> Step:
         """Check whether C-MOVE is offered, without a request."""
-        models = self._models(MOVE)
+        models = self._models(MOVE_CLASSES)
         found = f"{models}: offered. Not asked, without a move destination."
         return Step(
             check=Check.MOVE, outcome=Outcome.SKIPPED, found=found if models else "Not offered."
@@ -184,7 +187,7 @@ class RequestChecks:
                 stack.enter_context(self._listener.bind(reception))
             association = stack.enter_context(self._associated())
             try:
-                context = association.first_context(*MOVE, service="C-MOVE")
+                context = association.first_context(*MOVE_CLASSES, service="C-MOVE")
                 final = c_move(
                     association,
                     context,
@@ -197,7 +200,7 @@ class RequestChecks:
         for caller in reception.turned_away[:1]:
             return Step.failed(Check.MOVE, caller.found, caller.advice)
         whose = "us" if self._listener else "not to us: no file will come here"
-        how = f"{self._models(MOVE)}, to {move_destination} ({whose})"
+        how = f"{self._models(MOVE_CLASSES)}, to {move_destination} ({whose})"
         will_try = self._plan.listening and bool(self._plan.selections)
         asked = Asked(operation="C-MOVE", other_way=TRY_C_GET)
         step = self._judged(Check.MOVE, final, how, asked, will_try=will_try)
@@ -272,7 +275,7 @@ class RequestChecks:
 
     def _models(self, classes: tuple[str, ...]) -> str:
         names = [
-            "Patient Root" if uid in PATIENT_ROOT else "Study Root"
+            "Patient Root" if uid in PATIENT_ROOT_CLASSES else "Study Root"
             for uid in classes
             if uid in self._connection.offered
         ]
@@ -293,7 +296,7 @@ class RequestChecks:
 
 def _unknown_patient_id(context: Context) -> str | None:
     """Return a Patient ID that does not exist, where the query model needs one."""
-    return _UNKNOWN_PATIENT_ID if context.abstract_syntax in PATIENT_ROOT else None
+    return _UNKNOWN_PATIENT_ID if context.abstract_syntax in PATIENT_ROOT_CLASSES else None
 
 
 class _Refusing:

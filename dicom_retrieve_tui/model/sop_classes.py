@@ -1,11 +1,42 @@
-"""Which storage classes and transfer syntaxes to negotiate. Source: PS3.4 annex B.5, PS3.5 annex A.
+"""SOP classes and transfer syntaxes, and which of them to negotiate.
 
 UIDs are written out, because importing a dictionary of them costs more than the retrieval of a
 small study. The names in the comments are the standard's. A test compares the tables with pydicom's
 dictionary, so that a new edition of the standard shows.
+Source: PS3.4 annexes A, B.5 and C.6, PS3.5 annex A.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+
+from dicom_retrieve_tui.model.choices import QueryModel
+
+VERIFICATION = "1.2.840.10008.1.1"
+
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
+
+FIND_CLASSES = (STUDY_ROOT_FIND, PATIENT_ROOT_FIND)
+MOVE_CLASSES = (STUDY_ROOT_MOVE, PATIENT_ROOT_MOVE)
+GET_CLASSES = (STUDY_ROOT_GET, PATIENT_ROOT_GET)
+"""Study Root first, which needs no Patient ID."""
+
+SERVICE_CLASSES = frozenset({VERIFICATION, *FIND_CLASSES, *MOVE_CLASSES, *GET_CLASSES})
+"""All other SOP classes that we propose are storage classes."""
+
+PATIENT_ROOT_CLASSES = frozenset({PATIENT_ROOT_FIND, PATIENT_ROOT_MOVE, PATIENT_ROOT_GET})
+
+
+def in_model(classes: tuple[str, ...], model: QueryModel) -> tuple[str, ...]:
+    """Return those of `classes` to propose in a query model."""
+    if model is QueryModel.AUTO:
+        return classes
+    patient_root = model is QueryModel.PATIENT_ROOT
+    return tuple(uid for uid in classes if (uid in PATIENT_ROOT_CLASSES) is patient_root)
+
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.sanitize import quoted
+from dicom_retrieve_tui.model.sop_classes import VERIFICATION
 from dicom_retrieve_tui.network.access_rules import Callers
 from dicom_retrieve_tui.network.c_store import InstanceReceiver
 from dicom_retrieve_tui.network.connection_limits import Visitor, Visitors
 from dicom_retrieve_tui.network.negotiation import AssociateRequest
-from dicom_retrieve_tui.network.query_retrieve_classes import VERIFICATION
 
 _NOT_OUR_TITLE = (1, 1, 7)
 _NOT_THEIR_TITLE = (1, 1, 3)

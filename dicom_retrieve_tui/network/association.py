@@ -23,6 +23,7 @@ from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.security import UserIdentity
+from dicom_retrieve_tui.model.sop_classes import SERVICE_CLASSES
 from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdu as associate_pdus
 from dicom_retrieve_tui.network import messages
@@ -37,7 +38,6 @@ from dicom_retrieve_tui.network.negotiation import (
     decode_rejection,
     encode_request,
 )
-from dicom_retrieve_tui.network.query_retrieve_classes import SERVICES
 from dicom_retrieve_tui.network.timeouts import Guard, Timeouts, within
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Association:
     @property
     def offers_storage(self) -> bool:
         """True if a context was accepted in which instances may come."""
-        return any(cx.abstract_syntax not in SERVICES for cx in self.contexts.values())
+        return any(cx.abstract_syntax not in SERVICE_CLASSES for cx in self.contexts.values())
 
     def context_for(self, abstract_syntax: str) -> Context | None:
         """The first accepted context for an abstract syntax, or None."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.sop_classes import FIND_CLASSES, VERIFICATION
 from dicom_retrieve_tui.model.status import PENDING, SUCCESS, Asked, describe_status
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
@@ -14,7 +15,6 @@ from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.messages import MessageStream
 from dicom_retrieve_tui.network.negotiation import Context
-from dicom_retrieve_tui.network.query_retrieve_classes import FIND, VERIFICATION
 from dicom_retrieve_tui.network.timeouts import AnswerGuard
 
 MATCHES_MAX = 5_000_000
@@ -50,7 +50,7 @@ def find_context(association: Association) -> Context:
     Raises:
         ContextNotAccepted: The peer offers no C-FIND.
     """
-    return association.first_context(*FIND, service="C-FIND")
+    return association.first_context(*FIND_CLASSES, service="C-FIND")
 
 
 def c_find(

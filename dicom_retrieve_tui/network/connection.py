@@ -11,13 +11,13 @@ import socket
 from contextlib import ExitStack
 from math import inf
 from time import monotonic
+from typing import Protocol
 
 from dicom_retrieve_tui.errors import AssociationAborted, PeerUnreachable, reason_of
 from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.network.dns import SocketAddress, resolve
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
-from dicom_retrieve_tui.network.transport import Transport
 
 BUFFER_BYTES = 1 << 19
 """Holds several of the largest PDUs that we let a peer send."""
@@ -32,6 +32,28 @@ def untouched(size: int) -> memoryview:
 
 def _no_guard(_now_s: float) -> None:
     """Nothing waits yet."""
+
+
+class Transport(Protocol):
+    """The methods of `socket.socket` that are used once a connection is there."""
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Let every wait end after so many seconds with a `TimeoutError`."""
+
+    def setsockopt(self, level: int, name: int, value: int, /) -> None:
+        """Set an option of the TCP socket."""
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """Receive what has come, at least a byte; 0 if the peer has closed the connection."""
+
+    def send(self, data: memoryview, /) -> int:
+        """Send; returns how much of it was taken."""
+
+    def shutdown(self, how: int, /) -> None:
+        """End both directions."""
+
+    def close(self) -> None:
+        """Give the socket back."""
 
 
 class Connection:

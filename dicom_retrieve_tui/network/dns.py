@@ -1,9 +1,10 @@
-"""What a host name stands for, and which address of ours leads there.
+"""Resolve host names, and find our own host name and addresses.
 
-`getaddrinfo` has no timeout and no cancel: each question is put in a thread of its own, which is
-left behind where nobody answers, and its asker waits under a guard.
+`getaddrinfo` has no timeout and cannot be cancelled, so each call runs in a daemon thread that is
+abandoned if it does not return in time.
 """
 
+import contextlib
 import queue
 import socket
 import threading
@@ -14,30 +15,34 @@ from dicom_retrieve_tui.errors import ConfigError, PeerTimeout, PeerUnreachable,
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard
 
+_DICOM_PORT = 11112
+"""Registered by IANA. Source: PS3.8 section 9.1.1."""
+_PORTS_TRIED = 20
+
 SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-"""Of a socket, by its family."""
+"""A socket address; its form depends on the address family."""
 
 
-class Found(NamedTuple):
-    """One address that a name stands for."""
+class HostAddress(NamedTuple):
+    """One address of a host."""
 
     family: int
     address: SocketAddress
 
 
-def look_up(host: str, port: int | None, guard: Guard) -> list[Found]:
-    """Everything that a host name stands for, the system's first choice first.
+def look_up(host: str, port: int | None, guard: Guard) -> list[HostAddress]:
+    """Return all addresses of a host, in the order that the system prefers.
 
     Raises:
-        OSError, UnicodeError: There is no such name, or it cannot be one.
-        PeerTimeout, Cancelled: The guard says that waiting is over.
+        OSError, UnicodeError: The name is unknown or invalid.
+        PeerTimeout, Cancelled: The guard ends the wait.
     """
-    answers: queue.SimpleQueue[list[Found] | Exception] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[list[HostAddress] | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put([Found(family, address) for family, _, _, _, address in found])
+            answers.put([HostAddress(family, address) for family, _, _, _, address in found])
         except (OSError, UnicodeError) as error:
             answers.put(error)
 
@@ -53,12 +58,23 @@ def look_up(host: str, port: int | None, guard: Guard) -> list[Found]:
     return answer
 
 
-def resolve(endpoint: Endpoint, guard: Guard) -> list[Found]:
-    """Everything that the host of a PACS stands for.
+def local_host_and_port() -> tuple[str, int]:
+    """Return our host name and a free port for a Storage SCP: 11112, or one shortly after it."""
+    for port in range(_DICOM_PORT, _DICOM_PORT + _PORTS_TRIED):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            # As the listener does: a port in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("", port))
+            return socket.gethostname(), port
+    return socket.gethostname(), _DICOM_PORT
+
+
+def resolve(endpoint: Endpoint, guard: Guard) -> list[HostAddress]:
+    """Return all addresses of the host of a PACS.
 
     Raises:
-        PeerUnreachable: There is no such name.
-        PeerTimeout, Cancelled: The guard says that waiting is over.
+        PeerUnreachable: The host is unknown.
+        PeerTimeout, Cancelled: The guard ends the wait.
     """
     try:
         return look_up(endpoint.host, endpoint.port, guard)
@@ -71,16 +87,16 @@ def resolve(endpoint: Endpoint, guard: Guard) -> list[Found]:
 
 
 def address_towards(endpoint: Endpoint, guard: Guard) -> str:
-    """Our own address on the interface that leads to `endpoint`.
+    """Return our own address on the interface that leads to `endpoint`.
 
     Raises:
-        ConfigError: The host is unknown, or nobody tells of it, or no interface leads there.
-        Cancelled: The guard says so.
+        ConfigError: The host is unknown or was not resolved in time, or no interface leads there.
+        Cancelled: The guard ends the wait.
     """
     try:
         return _own_address(look_up(endpoint.host, endpoint.port, guard))
     except PeerTimeout as error:
-        reason = f"nobody told within {error.waited_s:.0f} s what that name stands for"
+        reason = f"the name was not resolved within {error.waited_s:.0f} s"
         raise _unknown(endpoint, reason) from error
     except (OSError, UnicodeError) as error:
         raise _unknown(endpoint, _reason(error)) from error
@@ -93,13 +109,14 @@ def _unknown(endpoint: Endpoint, reason: str) -> ConfigError:
     )
 
 
-def _own_address(towards: list[Found]) -> str:
-    """Raises `OSError` if we have none that leads to any of these."""
-    failure = OSError("it stands for nothing")
+def _own_address(towards: list[HostAddress]) -> str:
+    """Return our address towards the first that has a route; raise `OSError` without any."""
+    failure = OSError("the name has no address")
     for family, address in towards:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect(address)  # a datagram socket only picks its route: nothing is sent
+                # A datagram socket only picks its route: nothing is sent.
+                probe.connect(address)
                 return str(probe.getsockname()[0])
         except OSError as error:
             failure = error

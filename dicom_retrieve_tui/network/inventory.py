@@ -16,11 +16,11 @@ from dicom_retrieve_tui.model.inventory import Inventory, LeftOutSeries, ListedI
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
+from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier, decode_texts
 from dicom_retrieve_tui.network.negotiation import Context
-from dicom_retrieve_tui.network.query_retrieve_classes import PATIENT_ROOT
 
 _SERIES_ANSWER = frozenset(
     {tags.SERIES_INSTANCE_UID, tags.MODALITY, tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
@@ -122,7 +122,7 @@ class _Survey:
         missing, as where a peer overwrites an answer before it is sent."""
 
     def take(self) -> Inventory:
-        if self._context.abstract_syntax in PATIENT_ROOT:
+        if self._context.abstract_syntax in PATIENT_ROOT_CLASSES:
             if not self._find_patient():
                 return self._inventory([])
             if not self._patient_id:

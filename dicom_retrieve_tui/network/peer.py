@@ -25,12 +25,16 @@ from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import (
+    FIND_CLASSES,
+    GET_CLASSES,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    MOVE_CLASSES,
     NATIVE_SYNTAXES,
     all_contexts,
     all_syntaxes,
     classes_of,
     guessed_contexts,
+    in_model,
     known_contexts,
 )
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
@@ -39,9 +43,8 @@ from dicom_retrieve_tui.network.c_store import InstanceReceiver
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
 from dicom_retrieve_tui.network.query_models import QueryModels
-from dicom_retrieve_tui.network.query_retrieve_classes import FIND, GET, MOVE, in_model
 
-_SERVICES = (*FIND, *GET, *MOVE)
+_SERVICE_CLASSES = (*FIND_CLASSES, *GET_CLASSES, *MOVE_CLASSES)
 
 _T = TypeVar("_T")
 
@@ -73,7 +76,9 @@ class Negotiation:
 
 def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
     """What every association proposes."""
-    return tuple(Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(_SERVICES, model))
+    return tuple(
+        Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(_SERVICE_CLASSES, model)
+    )
 
 
 _NO_STORAGE = Negotiation()
@@ -98,7 +103,7 @@ class PacsPeer:
         self._emit = emit
         self._association: Association | None = None
         self._proposed: frozenset[Proposal] = frozenset()
-        self._contexts_max = CONTEXTS_MAX - len(_SERVICES)
+        self._contexts_max = CONTEXTS_MAX - len(_SERVICE_CLASSES)
         """Storage contexts of one association; fewer once the PACS has refused as many."""
         self._was_accepted = False
         """The PACS has accepted an association: what it refuses then is not our AE title."""
@@ -204,7 +209,7 @@ class PacsPeer:
         return self._models.ask(
             association,
             order,
-            GET,
+            GET_CLASSES,
             "C-GET",
             lambda context, patient_id: c_get(
                 association, context, order, receiver, patient_id=patient_id
@@ -219,7 +224,7 @@ class PacsPeer:
             lambda association: self._models.ask(
                 association,
                 order,
-                MOVE,
+                MOVE_CLASSES,
                 "C-MOVE",
                 lambda context, patient_id: c_move(
                     association, context, order, move_destination, patient_id=patient_id

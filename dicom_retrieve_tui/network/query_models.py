@@ -12,12 +12,12 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level, QueryModel
 from dicom_retrieve_tui.model.dimse import FinalResponse
 from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES, STUDY_ROOT_FIND
 from dicom_retrieve_tui.model.status import meaning_of
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier
 from dicom_retrieve_tui.network.negotiation import Context
-from dicom_retrieve_tui.network.query_retrieve_classes import PATIENT_ROOT, STUDY_ROOT_FIND
 
 _OF_THE_MODEL = frozenset({0x0120, 0x0122, 0xA900})
 """Missing attribute, SOP class not supported, identifier does not match the SOP class."""
@@ -71,7 +71,7 @@ class QueryModels:
         if not _is_of_the_model(first) or order.activity.received_bytes > before_bytes:
             self._served[service] = usual
             return first
-        if usual.abstract_syntax in PATIENT_ROOT and not patient_id:
+        if usual.abstract_syntax in PATIENT_ROOT_CLASSES and not patient_id:
             raise _wants_patient_id(association, service, first)
         for way in others:
             context = association.context_for(way.abstract_syntax)
@@ -112,7 +112,7 @@ def _is_of_the_model(final: FinalResponse) -> bool:
 
 def _first_way(context: Context) -> _Way:
     uid = context.abstract_syntax
-    return _Way(uid, with_patient_id=uid in PATIENT_ROOT)
+    return _Way(uid, with_patient_id=uid in PATIENT_ROOT_CLASSES)
 
 
 def _find_patient_id(association: Association, study_uid: str) -> str | None:
@@ -120,7 +120,7 @@ def _find_patient_id(association: Association, study_uid: str) -> str | None:
     asked = {tags.STUDY_INSTANCE_UID: study_uid, tags.PATIENT_ID: ""}
     try:
         context = find_context(association)
-        if context.abstract_syntax in PATIENT_ROOT:
+        if context.abstract_syntax in PATIENT_ROOT_CLASSES:
             return None  # the inventory has asked
         for match in c_find(association, context, Level.STUDY, asked):
             values = decode_identifier(match, frozenset(asked))

@@ -20,11 +20,11 @@ from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.inventory import looks_capped
 from dicom_retrieve_tui.model.search import ASK_BY_UID, Found, Match, Remark, Search
+from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES
 from dicom_retrieve_tui.model.status import CANCELLED
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_texts
-from dicom_retrieve_tui.network.query_retrieve_classes import PATIENT_ROOT
 
 _Keys = dict[int, str]
 _Listing = Generator[Match, None, str]
@@ -71,7 +71,7 @@ class _Finder:
         self._split_until = split_until
         self._fewest_keys = fewest_keys
         self._context = find_context(association)
-        self._patient_root = self._context.abstract_syntax in PATIENT_ROOT
+        self._patient_root = self._context.abstract_syntax in PATIENT_ROOT_CLASSES
         self._ignored: Counter[str] = Counter()
         """Answers left out, by the key that they contradict."""
         self._unproven: Counter[str] = Counter()

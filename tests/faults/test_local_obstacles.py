@@ -46,7 +46,7 @@ def test_a_port_in_use_is_told_before_anything_is_sent(tmp_path: Path) -> str:
     return result.stderr
 
 
-@fault(1, user_reads="nobody told within 1 s what that name stands for. Name one with --listen")
+@fault(1, user_reads="the name was not resolved within 1 s. Name one with --listen")
 def test_a_silent_name_server_does_not_keep_us_from_listening_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:

@@ -14,8 +14,8 @@ from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import InstanceOffer
 from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.sop_classes import GET_CLASSES
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network.query_retrieve_classes import GET
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock
@@ -88,7 +88,7 @@ class _MovesAtLast(RawPacs):
     refuses_get = False
 
     def on_associate(self, conversation: Conversation) -> None:
-        conversation.accept(refused=frozenset(GET if self.refuses_get else ()))
+        conversation.accept(refused=frozenset(GET_CLASSES if self.refuses_get else ()))
 
     def on_move(self, conversation: Conversation, request: Request) -> None:
         matching = [i for i in self.holdings if request.matches(i)]

@@ -78,7 +78,7 @@ def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
 
 def open_profile_store(path: "Path") -> "ProfileStore":
     """The profiles of a file, for the application."""
-    from dicom_retrieve_tui.network.this_machine import this_machine  # noqa: PLC0415
+    from dicom_retrieve_tui.network.dns import local_host_and_port  # noqa: PLC0415
     from dicom_retrieve_tui.tui.profile_store import ProfileStore  # noqa: PLC0415 - it loads textual
 
-    return ProfileStore(path, this_machine)
+    return ProfileStore(path, local_host_and_port)
