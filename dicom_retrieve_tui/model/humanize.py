@@ -7,6 +7,8 @@ from pathlib import Path
 
 _KB, _MB, _GB = 10**3, 10**6, 10**9
 _MINUTE_S, _HOUR_S = 60, 3600
+_ROOT_FROM = 24
+"""Characters from which a shortened UID shows its root, too."""
 
 
 def count(number: int, noun: str) -> str:
@@ -67,12 +69,19 @@ def byte_rate_text(per_s: float | None) -> str:
     return "- MB/s" if per_s is None else f"{per_s / _MB:,.1f} MB/s"
 
 
-def shortened(uid: str, width: int, ellipsis: str = "…") -> str:
-    """A UID cut in its middle: its root tells the maker and its end tells it from the next one."""
+def shortened(uid: str, width: int) -> str:
+    """Return a UID in at most `width` characters.
+
+    Its tail distinguishes it from the next UID and stays. Where there is room, so does the root,
+    and the middle is cut.
+    """
     if len(uid) <= width:
         return uid
-    tail = (width - 1) * 3 // 5
-    return f"{uid[: width - 1 - tail]}{ellipsis}{uid[len(uid) - tail :]}"
+    if width < 1:
+        return ""
+    head = (width - 1) * 2 // 5 if width >= _ROOT_FROM else 0
+    tail = width - 1 - head
+    return f"{uid[:head]}…{uid[len(uid) - tail :]}"
 
 
 def folder_text(folder: Path) -> str:

@@ -22,20 +22,6 @@ def cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else fit(text, width)
 
 
-def tail_of(uid: str, width: int) -> str:
-    """A UID in at most `width` cells: its tail tells it from the next one, so that the tail stays.
-
-    Where there is room, the root is kept, too, and the middle is cut.
-    """
-    if len(uid) <= width:
-        return uid
-    if width < 1:
-        return ""
-    head = max((width - 1) * 2 // 5, 0) if width >= 24 else 0
-    kept = width - 1 - head
-    return f"{uid[:head]}{ELLIPSIS}{uid[len(uid) - kept :] if kept else ''}"
-
-
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.tui.cells import cut, tail_of
+from dicom_retrieve_tui.tui.cells import cut
 from dicom_retrieve_tui.tui.hide_patients import shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
@@ -32,8 +34,8 @@ class FoundColumn:
     """It names a patient, and can be masked."""
     right: bool = False
     grows: bool = False
-    dispensable: int = 0
-    """Where there is no room, the highest is left out first; 0 never."""
+    rank: int = 0
+    """0 for a column that is always there; of the others, the lowest is taken first."""
 
 
 def _day(match: Match) -> str:
@@ -54,17 +56,17 @@ _MARK = FoundColumn(MARK, "", 1, lambda _: "")
 _STUDY = (
     _MARK,
     FoundColumn(DATE, "DATE", 10, _day),
-    FoundColumn("time", "TIME", 5, _time, dispensable=2),
+    FoundColumn("time", "TIME", 5, _time, rank=2),
     FoundColumn(
         "name", "PATIENT", 12, lambda m: name_text(m.patient_name), patient=True, grows=True
     ),
-    FoundColumn("id", "ID", 9, lambda m: m.patient_id, patient=True, dispensable=1),
+    FoundColumn("id", "ID", 9, lambda m: m.patient_id, patient=True, rank=1),
     FoundColumn("modality", "MOD", 5, lambda m: "/".join(m.modalities)),
     FoundColumn("series", "SER", 4, lambda m: _number(m.number_of_series), right=True,
-                dispensable=3),
+                rank=3),
     FoundColumn("images", "IMAGES", 6, lambda m: _number(m.number_of_instances), right=True),
     FoundColumn("description", "DESCRIPTION", 11, lambda m: m.study_description, grows=True),
-    FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, dispensable=4),
+    FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, rank=4),
 )  # fmt: skip
 _SERIES = (
     _MARK,
@@ -78,13 +80,11 @@ _SERIES = (
 
 def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
     """The columns that fit into `width` cells, those that grow at their width."""
-    chosen = list(_SERIES if level is Level.SERIES else _STUDY)
-    for column in sorted(chosen, key=lambda each: -each.dispensable):
-        if column.dispensable and _needed(chosen) > width:
-            chosen.remove(column)
-    growing = [each for each in chosen if each.grows]
-    more = min(max(width - _needed(chosen), 0) // len(growing), _GROW_MAX)
-    return tuple(replace(each, width=each.width + more) if each.grows else each for each in chosen)
+    columns = _SERIES if level is Level.SERIES else _STUDY
+    sizes = [ColumnSize(name=each.name, least=each.width, rank=each.rank) for each in columns]
+    growth = {each.name: each.width + _GROW_MAX for each in columns if each.grows}
+    widths = fit_columns(sizes, width - 2 * PADDING, gap=2 * PADDING, growth=[growth])
+    return tuple(replace(each, width=widths[each.name]) for each in columns if each.name in widths)
 
 
 def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str:
@@ -92,12 +92,8 @@ def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str
     text = clean_text(column.text(match))
     if column.patient:
         text = shown_patient(text, hide=hide_patients)
-    text = tail_of(text, column.width) if column.name == "uid" else cut(text, column.width)
+    text = shortened(text, column.width) if column.name == "uid" else cut(text, column.width)
     return text.rjust(column.width) if column.right else text
-
-
-def _needed(columns: list[FoundColumn]) -> int:
-    return sum(column.width + 2 * PADDING for column in columns)
 
 
 def wanted_of(matches: Sequence[Match]) -> list[StudyRequest]:

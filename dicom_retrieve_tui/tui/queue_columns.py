@@ -1,11 +1,19 @@
 """The columns of the queue: which there is room for, and what stands in them. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dicom_retrieve_tui.model.humanize import clock_text, count, duration_text, rate_text, size_text
+from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.humanize import (
+    clock_text,
+    count,
+    duration_text,
+    rate_text,
+    shortened,
+    size_text,
+)
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
+from dicom_retrieve_tui.tui.cells import bar, fit
 from dicom_retrieve_tui.tui.hide_patients import shown_patient
 from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, State
@@ -26,6 +34,8 @@ _QUIET_S = 3
 _UID_MIN, _UID_ENOUGH, _UID_MAX = 12, 22, 64
 _PROGRESS_MIN, _PROGRESS_MAX = 14, 34
 _GAP = 1
+# UIDs first, up to what most need; then the bars; then the longest UIDs.
+_GROWTH = ({"uid": 46}, {"progress": _PROGRESS_MAX}, {"uid": _UID_MAX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,10 @@ class Column:
     right: bool = False
     sort: str = ""
     """The order that a click on its title sets; empty if there is none."""
+    rank: int = 0
+    """0 for a column that is always there; of the others, the lowest is taken first."""
+    reserve: int = 0
+    """Cells that must remain for the UID to grow, or this column is left out."""
 
 
 _MARK = Column("mark", "", 1)
@@ -46,12 +60,11 @@ _STATE = Column("state", "", 1, sort="state")
 _UID = Column("uid", "STUDY", _UID_MIN, sort="uid")
 _IMAGES = Column("images", "IMAGES", 11, right=True, sort="images")
 _PROGRESS = Column("progress", "PROGRESS", _PROGRESS_MIN, sort="state")
-_REQUIRED = (_MARK, _STATE, _UID, _IMAGES, _PROGRESS)
-_ETA = Column("eta", "ETA", 7, right=True, sort="eta")
-_RATE = Column("rate", "RATE", 7, right=True, sort="rate")
-_PATIENT = Column("patient", "PATIENT", 12, sort="patient")
-_SIZE = Column("size", "SIZE", 8, right=True, sort="size")
-_MODALITY = Column("modality", "MOD", 4)
+_RATE = Column("rate", "RATE", 7, right=True, sort="rate", rank=1)
+_ETA = Column("eta", "ETA", 7, right=True, sort="eta", rank=2)
+_PATIENT = Column("patient", "PATIENT", 12, sort="patient", rank=3)
+_SIZE = Column("size", "SIZE", 8, right=True, sort="size", rank=4, reserve=_UID_ENOUGH - _UID_MIN)
+_MODALITY = Column("modality", "MOD", 4, rank=5, reserve=_UID_ENOUGH - _UID_MIN)
 _ORDER = (_MARK, _STATE, _UID, _PATIENT, _MODALITY, _IMAGES, _PROGRESS, _RATE, _SIZE, _ETA)
 
 
@@ -63,35 +76,13 @@ def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column
         patients: There is a patient to show, in any row.
         modalities: Likewise.
     """
-    needed = [_RATE, _ETA, *([_PATIENT] if patients else ())]
-    welcome = [_SIZE, *([_MODALITY] if modalities else ())]
-    chosen = list(_REQUIRED)
-    spare = width - sum(column.width + _GAP for column in chosen) + _GAP
-    for column in (*needed, *welcome):
-        # What is only welcome leaves the UIDs the room to be told apart.
-        kept = _UID_ENOUGH - _UID_MIN if column in welcome else 0
-        if spare - kept >= column.width + _GAP:
-            chosen.append(column)
-            spare -= column.width + _GAP
-    spare = max(spare, 0)
-    # UIDs first, up to what the usual ones need; then the bars.
-    uid = min(_UID_MIN + spare, 46)
-    spare -= uid - _UID_MIN
-    progress = min(_PROGRESS_MIN + spare, _PROGRESS_MAX)
-    spare -= progress - _PROGRESS_MIN
-    uid = min(uid + spare, _UID_MAX)
-    widths = {"uid": uid, "progress": progress}
-    return tuple(
-        Column(
-            column.name,
-            column.title,
-            widths.get(column.name, column.width),
-            right=column.right,
-            sort=column.sort,
-        )
+    sizes = [
+        ColumnSize(name=column.name, least=column.width, rank=column.rank, reserve=column.reserve)
         for column in _ORDER
-        if column in chosen
-    )
+        if (patients or column is not _PATIENT) and (modalities or column is not _MODALITY)
+    ]
+    widths = fit_columns(sizes, width, gap=_GAP, growth=_GROWTH)
+    return tuple(replace(each, width=widths[each.name]) for each in _ORDER if each.name in widths)
 
 
 class QueueColumns:
@@ -229,7 +220,7 @@ def _failed(row: Row, width: int) -> str:
 
 _TEXTS: dict[str, Callable[[Row, int], str]] = {
     "state": lambda row, _: GLYPHS[row.state],
-    "uid": lambda row, width: tail_of(row.key.study_instance_uid, width),
+    "uid": lambda row, width: shortened(row.key.study_instance_uid, width),
     "modality": lambda row, _: row.modality,
     "images": _images,
     "progress": progress_text,

@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.workers import WorkerState
-from dicom_retrieve_tui.tui.cells import bar, fit, tail_of
+from dicom_retrieve_tui.tui.cells import bar, fit
 from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, faults, read_terms
 from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text
@@ -78,15 +78,6 @@ def test_text_is_cut_by_cells() -> None:
     assert fit("abc", 5) == "abc  "
     assert fit("abc", 5, right=True) == "  abc"
     assert [cell_len(fit("患者番号", width)) for width in range(9)] == list(range(9))
-
-
-def test_a_uid_keeps_its_tail() -> None:
-    uid = "1.2.840.113619.2.55.3.604688119.971.1784201.12"
-
-    assert tail_of(uid, 16) == "….971.1784201.12"
-    assert tail_of(uid, 38).startswith("1.2.840.")
-    assert len(tail_of(uid, 38)) == 38
-    assert tail_of("1.2.3", 16) == "1.2.3"
 
 
 def test_the_graph_has_its_peak_and_no_rate_where_nothing_runs() -> None:

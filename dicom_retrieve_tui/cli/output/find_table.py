@@ -8,16 +8,17 @@ characters take two cells each.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
+from dicom_retrieve_tui.tui.cells import fit
 
 _GAP = "  "
-_ELLIPSIS = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class _Column:
     text: Callable[[Match], str]
     least: int
     """Cells that it does not go below; a number is not cut at all."""
-    order_to_go: int = 0
-    """The highest goes first where there is too little room; 0 stays."""
+    rank: int = 0
+    """0 for a column that is always there; of the others, the lowest is taken first."""
     right: bool = False
     is_uid: bool = False
 
@@ -35,12 +36,7 @@ class _Column:
         return self.fit(clean_text(self.text(match)), width)
 
     def fit(self, text: str, width: int) -> str:
-        if self.is_uid:
-            text = shortened(text, width, _ELLIPSIS)
-        elif cell_len(text) > width:
-            text = set_cell_size(text, width - 1).rstrip() + _ELLIPSIS
-        padding = " " * (width - cell_len(text))
-        return padding + text if self.right else text + padding
+        return fit(shortened(text, width) if self.is_uid else text, width, right=self.right)
 
 
 def _date(match: Match) -> str:
@@ -94,10 +90,19 @@ _COLUMNS: dict[Level, tuple[_Column, ...]] = {
 
 
 def render_table(level: Level, matches: Sequence[Match], width: int) -> Iterator[str]:
-    """A heading and a line for each match, none of them wider than `width` cells."""
-    told = [c for c in _COLUMNS[level] if any(c.text(match) for match in matches)]
-    natural = {c.title: _natural(c, matches) for c in told}
-    columns, widths = _fit(told, natural, width)
+    """Yield a heading and a line for each match, none of them wider than `width` cells."""
+    columns = [c for c in _COLUMNS[level] if any(c.text(match) for match in matches)]
+    natural = {c.title: _natural(c, matches) for c in columns}
+    sizes = [
+        ColumnSize(
+            name=c.title,
+            least=natural[c.title] if c.right else min(c.least, natural[c.title]),
+            rank=c.rank,
+        )
+        for c in columns
+    ]
+    widths = fit_columns(sizes, width, gap=len(_GAP), growth=[natural])
+    columns = [c for c in columns if c.title in widths]
     yield _GAP.join(c.fit(c.title, widths[c.title]) for c in columns).rstrip()
     for match in matches:
         yield _GAP.join(c.cell(match, widths[c.title]) for c in columns).rstrip()
@@ -105,29 +110,6 @@ def render_table(level: Level, matches: Sequence[Match], width: int) -> Iterator
 
 def _natural(column: _Column, matches: Sequence[Match]) -> int:
     return max(cell_len(column.title), *(cell_len(column.text(match)) for match in matches))
-
-
-def _fit(
-    columns: list[_Column], natural: dict[str, int], room: int
-) -> tuple[list[_Column], dict[str, int]]:
-    """The columns that stay, and their widths by title."""
-    least = {
-        c.title: natural[c.title] if c.right else min(c.least, natural[c.title]) for c in columns
-    }
-    while _total(columns, least) > room and any(c.order_to_go for c in columns):
-        columns = [c for c in columns if c is not max(columns, key=lambda each: each.order_to_go)]
-    widths = {c.title: natural[c.title] for c in columns}
-    while _total(columns, widths) > room:
-        shrinkable = [c for c in columns if widths[c.title] > least[c.title]]
-        if not shrinkable:
-            break
-        widest = max(shrinkable, key=lambda c: widths[c.title])
-        widths[widest.title] -= 1
-    return columns, widths
-
-
-def _total(columns: list[_Column], widths: dict[str, int]) -> int:
-    return sum(widths[c.title] for c in columns) + len(_GAP) * (len(columns) - 1)
 
 
 def in_order(matches: Sequence[Match]) -> list[Match]:

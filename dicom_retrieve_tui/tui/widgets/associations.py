@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widget import Widget
 
-from dicom_retrieve_tui.model.humanize import rate_text
+from dicom_retrieve_tui.model.humanize import rate_text, shortened
 from dicom_retrieve_tui.model.workers import WorkerState
-from dicom_retrieve_tui.tui.cells import cut, fit, tail_of
+from dicom_retrieve_tui.tui.cells import cut, fit
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 _GLYPHS = {
@@ -27,7 +27,9 @@ def association_text(row: WorkerRow, width: int) -> str:
         return cut(f"{head}idle", width)
     what = _what(row)
     uid_width = max(width - len(head) - len(what) - 2, 8)
-    return cut(f"{head}{fit(tail_of(row.study_instance_uid, uid_width), uid_width)}  {what}", width)
+    return cut(
+        f"{head}{fit(shortened(row.study_instance_uid, uid_width), uid_width)}  {what}", width
+    )
 
 
 def _what(row: WorkerRow) -> str:
