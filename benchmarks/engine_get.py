@@ -115,8 +115,8 @@ def _leave_out_journal_and_check(study_uid: str) -> None:
     def no_check(part: PartFile, _wanted: frozenset[int]) -> dict[int, bytes]:
         return {
             **trusted,
-            tags.SOP_INSTANCE_UID: part.offer.sop_instance_uid.encode(),
-            tags.SOP_CLASS_UID: part.offer.sop_class_uid.encode(),
+            tags.SOP_INSTANCE_UID: part.request.sop_instance_uid.encode(),
+            tags.SOP_CLASS_UID: part.request.sop_class_uid.encode(),
         }
 
     patch.object(PartFile, "check", no_check).start()

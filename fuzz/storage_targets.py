@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.journal import Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
 
@@ -61,7 +61,7 @@ def _journal() -> bytes:
                     journal.record(Entry(study, sop, f"{sop}.dcm", 10, digest="crc32:01234567"))
                 uids = frozenset([f"{study}.30"])
                 journal.finish(
-                    StudyEntry(
+                    StudyRecord(
                         study_instance_uid=study, verdict="partial", asked=uids, missing=uids
                     )
                 )

@@ -21,12 +21,10 @@ from dicom_retrieve_tui.errors import (
     InstanceUnfit,
 )
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.dimse import Activity, FinalResponse, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
     FIND_CLASSES,
@@ -110,7 +108,7 @@ class RequestChecks:
                 final = c_get(
                     association,
                     context,
-                    self._order(),
+                    self._operation(),
                     _Refusing(),
                     patient_id=_unknown_patient_id(context),
                 )
@@ -191,7 +189,7 @@ class RequestChecks:
                 final = c_move(
                     association,
                     context,
-                    self._order(),
+                    self._operation(),
                     move_destination,
                     patient_id=_unknown_patient_id(context),
                 )
@@ -239,9 +237,9 @@ class RequestChecks:
         services = query_retrieve(self._parameters.query_model)
         return Association.request(self._parameters, services + proposals)
 
-    def _order(self) -> Order:
+    def _operation(self) -> RetrieveOperation:
         now_s = monotonic()
-        return Order(
+        return RetrieveOperation(
             request=RetrieveRequest(level=Level.STUDY, study_instance_uid=self._unknown_study),
             patient_id=_UNKNOWN_PATIENT_ID,
             cancel=self._parameters.cancel,
@@ -311,9 +309,9 @@ class _Refusing:
     def turn_away(self, caller: RefusedCaller) -> None:
         self.turned_away.append(caller)
 
-    def begin(self, offer: InstanceOffer) -> Incoming:
+    def begin(self, request: StoreRequest) -> Incoming:
         raise InstanceUnfit(
-            f"Instance {offer.sop_instance_uid!r} was not asked for.",
+            f"Instance {request.sop_instance_uid!r} was not asked for.",
             status=SOP_CLASS_NOT_SUPPORTED,
         )
 

@@ -8,9 +8,8 @@ from dicom_retrieve_tui.engine.ports import Peer, Receiver
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.errors import Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
 
 
@@ -40,20 +39,22 @@ class GatedPeer:
         """See `ports.Peer`."""
         return self.peer.wider_negotiations(inventory, unlisted=unlisted)
 
-    def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
+    def c_get(
+        self, operation: RetrieveOperation, negotiation: Any, receiver: Receiver
+    ) -> FinalResponse:
         """See `ports.Peer`."""
-        self._pass(order.cancel)
-        return self.peer.c_get(order, negotiation, receiver)
+        self._pass(operation.cancel)
+        return self.peer.c_get(operation, negotiation, receiver)
 
-    def c_get_nothing(self, order: Order) -> FinalResponse:
+    def c_get_nothing(self, operation: RetrieveOperation) -> FinalResponse:
         """See `ports.Peer`."""
-        self._pass(order.cancel)
-        return self.peer.c_get_nothing(order)
+        self._pass(operation.cancel)
+        return self.peer.c_get_nothing(operation)
 
-    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+    def c_move(self, operation: RetrieveOperation, move_destination: str) -> FinalResponse:
         """See `ports.Peer`."""
-        self._pass(order.cancel)
-        return self.peer.c_move(order, move_destination)
+        self._pass(operation.cancel)
+        return self.peer.c_move(operation, move_destination)
 
     def close(self) -> None:
         """See `ports.Peer`."""

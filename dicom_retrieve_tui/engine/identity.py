@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
 
 _NAMES = {
@@ -42,13 +42,13 @@ def stated_uid(walked: Walked, tag: int, expected: str) -> str:
     return text
 
 
-def agreed_identity(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Identity | None:
+def agreed_identity(walked: Walked, request: StoreRequest, work: StudyWork) -> Identity | None:
     """The identity of an instance whose data set agrees with command and request, as most do."""
     values = walked.values
     try:
         agrees = (
-            tags.uid_text(values[tags.SOP_INSTANCE_UID]) == offer.sop_instance_uid
-            and tags.uid_text(values[tags.SOP_CLASS_UID]) == offer.sop_class_uid
+            tags.uid_text(values[tags.SOP_INSTANCE_UID]) == request.sop_instance_uid
+            and tags.uid_text(values[tags.SOP_CLASS_UID]) == request.sop_class_uid
             and tags.uid_text(values[tags.STUDY_INSTANCE_UID]) == work.study_instance_uid
             and not walked.others
         )
@@ -60,33 +60,33 @@ def agreed_identity(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Id
     return Identity(work.study_instance_uid, series, values, walked.irregular)
 
 
-def identity_of(walked: Walked, offer: InstanceOffer, work: StudyWork) -> Identity:
+def identity_of(walked: Walked, request: StoreRequest, work: StudyWork) -> Identity:
     """The identity of any other instance that may belong to `work`."""
     known = {
-        tags.SOP_CLASS_UID: offer.sop_class_uid,
-        tags.SOP_INSTANCE_UID: offer.sop_instance_uid,
+        tags.SOP_CLASS_UID: request.sop_class_uid,
+        tags.SOP_INSTANCE_UID: request.sop_instance_uid,
         tags.STUDY_INSTANCE_UID: work.study_instance_uid,
     }
     stated = {tag: stated_uid(walked, tag, uid) for tag, uid in known.items()}
-    listed = work.series_of(offer.sop_instance_uid)
+    listed = work.series_of(request.sop_instance_uid)
     series = stated_uid(walked, tags.SERIES_INSTANCE_UID, listed) or listed
     uids = {**stated, **{tag: uid for tag, uid in known.items() if not stated[tag]}}
-    uids[tags.SOP_CLASS_UID] = offer.sop_class_uid
+    uids[tags.SOP_CLASS_UID] = request.sop_class_uid
     uids[tags.SERIES_INSTANCE_UID] = series
     values = {
         **walked.values,
         **{tag: uid.encode("latin-1", "replace") for tag, uid in uids.items()},
     }
     study = uids[tags.STUDY_INSTANCE_UID]
-    return Identity(study, series, values, walked.irregular or _fault(walked, offer))
+    return Identity(study, series, values, walked.irregular or _fault(walked, request))
 
 
-def _fault(walked: Walked, offer: InstanceOffer) -> str:
+def _fault(walked: Walked, request: StoreRequest) -> str:
     """The first UID that is missing or wrong, in a phrase."""
     for tag, name in _NAMES.items():
-        uid = stated_uid(walked, tag, offer.sop_class_uid)
+        uid = stated_uid(walked, tag, request.sop_class_uid)
         if not uid:
             return f"its data set has no {name}"
-        if tag == tags.SOP_CLASS_UID and uid != offer.sop_class_uid:
+        if tag == tags.SOP_CLASS_UID and uid != request.sop_class_uid:
             return f"its data set is of SOP class {quoted(uid)}, unlike its command"
     return ""

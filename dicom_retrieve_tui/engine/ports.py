@@ -4,14 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.dataset.walked import Walked
-from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.dimse import Activity, FinalResponse, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.stored import Placed, Recalled
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import Placed, Recalled, StudyRecord
 
 
 class Incoming(Protocol):
@@ -34,7 +31,7 @@ class Incoming(Protocol):
 class Receiver(Protocol):
     """Decides which instances are welcome. Raises `StoreError` for those that are not."""
 
-    def begin(self, offer: InstanceOffer) -> Incoming:
+    def begin(self, request: StoreRequest) -> Incoming:
         """Make room for an instance."""
 
 
@@ -71,17 +68,19 @@ class Peer(Protocol):
                 all others, dozens of negotiations.
         """
 
-    def c_get(self, order: Order, negotiation: Any, receiver: Receiver) -> FinalResponse:
+    def c_get(
+        self, operation: RetrieveOperation, negotiation: Any, receiver: Receiver
+    ) -> FinalResponse:
         """Retrieve by C-GET. Raises `PeerError`, `DiskFailed`, `Cancelled`."""
 
-    def c_get_nothing(self, order: Order) -> FinalResponse:
+    def c_get_nothing(self, operation: RetrieveOperation) -> FinalResponse:
         """Make a C-GET without a presentation context for any instance, so that all of it fails.
 
         What it would send shows in the counters, and often in the list of what failed, without
         being sent. Raises `PeerError`, `Cancelled`.
         """
 
-    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+    def c_move(self, operation: RetrieveOperation, move_destination: str) -> FinalResponse:
         """Retrieve by C-MOVE. Raises `PeerError`, `Cancelled`."""
 
     def close(self) -> None:
@@ -116,7 +115,7 @@ class Store(Protocol):
     def wanted_tags(self) -> frozenset[int]:
         """Elements that naming a file takes."""
 
-    def begin(self, offer: InstanceOffer) -> Part:
+    def begin(self, request: StoreRequest) -> Part:
         """Open a part. Raises `DiskFailed`."""
 
     def place(self, part: Any, values: dict[int, bytes], irregular: str = "") -> Placed:
@@ -137,5 +136,5 @@ class Store(Protocol):
     def unplan(self, uid: str) -> None:
         """A study is not to be retrieved after all."""
 
-    def finish(self, study: StudyEntry) -> None:
+    def finish(self, study: StudyRecord) -> None:
         """Remember how a study ended."""

@@ -20,10 +20,9 @@ from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
 from dicom_retrieve_tui.engine.study_state import FINISHED, StudyWork
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.character_sets import decode_text
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import Activity, StoreRequest
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
@@ -35,7 +34,7 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.sanitize import clean_text, quoted
 from dicom_retrieve_tui.model.selection import Owner
 from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS, OUT_OF_RESOURCES, SUCCESS
-from dicom_retrieve_tui.model.stored import Placement
+from dicom_retrieve_tui.model.store_records import Placement
 
 _ANYONE = Owner()
 _OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
@@ -91,7 +90,7 @@ class Desk:
         """The receiver of a worker's association, on which only instances of `work` can come."""
         return _Reserved(self, work, worker)
 
-    def begin(self, offer: InstanceOffer) -> Incoming:
+    def begin(self, request: StoreRequest) -> Incoming:
         """Make room for an instance that came on an association of the PACS's own.
 
         Raises:
@@ -100,11 +99,11 @@ class Desk:
         with self._lock:
             works = list(self._works.values())
         for work in works:
-            if offer.sop_instance_uid in work.expected:
-                return _Arrival(self, offer, work)
+            if request.sop_instance_uid in work.expected:
+                return _Arrival(self, request, work)
         if not works:
-            raise self.refusal(offer, None, "nobody asked for it", OUT_OF_RESOURCES)
-        return _Arrival(self, offer, works[0] if len(works) == 1 else None)
+            raise self.refusal(request, None, "nobody asked for it", OUT_OF_RESOURCES)
+        return _Arrival(self, request, works[0] if len(works) == 1 else None)
 
     @property
     def expecting(self) -> bool:
@@ -132,17 +131,17 @@ class Desk:
             return self._works.get(study_uid)
 
     def refusal(
-        self, offer: InstanceOffer, work: StudyWork | None, reason: str, status: int
+        self, request: StoreRequest, work: StudyWork | None, reason: str, status: int
     ) -> InstanceUnfit:
         """The error that refuses an instance."""
-        self.note_refusal(offer, work, reason, status)
+        self.note_refusal(request, work, reason, status)
         return InstanceUnfit(
-            f"Instance {quoted(offer.sop_instance_uid)} was refused: {reason}.", status=status
+            f"Instance {quoted(request.sop_instance_uid)} was refused: {reason}.", status=status
         )
 
     def note_refusal(
         self,
-        offer: InstanceOffer,
+        request: StoreRequest,
         work: StudyWork | None,
         reason: str,
         status: int,
@@ -150,11 +149,11 @@ class Desk:
     ) -> None:
         """Tell that an instance was not kept."""
         if work is not None:
-            work.note_unfit(offer.sop_instance_uid, reason)
+            work.note_unfit(request.sop_instance_uid, reason)
         self.emit(
             InstanceRefused(
                 study_instance_uid=work.study_instance_uid if work else None,
-                sop_instance_uid=clean_text(offer.sop_instance_uid, _UID_CHARACTERS_MAX),
+                sop_instance_uid=clean_text(request.sop_instance_uid, _UID_CHARACTERS_MAX),
                 status=status,
                 reason=reason,
                 path=path,
@@ -170,28 +169,28 @@ class _Reserved:
         self._work = work
         self._worker = worker
 
-    def begin(self, offer: InstanceOffer) -> Incoming:
-        return _Arrival(self._desk, offer, self._work, self._worker)
+    def begin(self, request: StoreRequest) -> Incoming:
+        return _Arrival(self._desk, request, self._work, self._worker)
 
 
 class _Arrival:
     """One instance on its way in."""
 
     def __init__(
-        self, desk: Desk, offer: InstanceOffer, work: StudyWork | None, worker: int | None = None
+        self, desk: Desk, request: StoreRequest, work: StudyWork | None, worker: int | None = None
     ) -> None:
         self._desk = desk
-        self._offer = offer
+        self._request = request
         self._work = work
         self._worker = worker
         self.activity = work.activity if work else Activity(last_byte_s=0.0, last_instance_s=0.0)
         try:
-            self._part: Part = desk.store.begin(offer)
+            self._part: Part = desk.store.begin(request)
         except DiskFailed as error:
             desk.disk_failure = error
             raise
         except InstanceUnfit as error:
-            desk.note_refusal(offer, work, str(error), error.status)
+            desk.note_refusal(request, work, str(error), error.status)
             raise
 
     def write(self, pieces: Sequence[memoryview]) -> None:
@@ -204,26 +203,26 @@ class _Arrival:
 
     def commit(self) -> int:
         """Check, match and name; see `ports.Incoming`."""
-        desk, offer = self._desk, self._offer
+        desk, request = self._desk, self._request
         work, identity = self._match(self._check())
         if not work.begin_naming():
-            raise desk.refusal(offer, work, FINISHED, OUT_OF_RESOURCES)
+            raise desk.refusal(request, work, FINISHED, OUT_OF_RESOURCES)
         try:
             return self._name(work, identity)
         except DiskFailed as error:
             desk.disk_failure = error
             raise
         except InstanceUnfit as error:
-            desk.note_refusal(offer, work, str(error), error.status)
+            desk.note_refusal(request, work, str(error), error.status)
             raise
         finally:
             work.end_naming()
 
     def _name(self, work: StudyWork, identity: Identity) -> int:
         """Give the instance its final name, count it and emit it."""
-        desk, offer = self._desk, self._offer
+        desk, request = self._desk, self._request
         placed = desk.store.place(self._part, identity.values, identity.irregular)
-        study_uid, sop_uid = work.study_instance_uid, offer.sop_instance_uid
+        study_uid, sop_uid = work.study_instance_uid, request.sop_instance_uid
         if placed.placement is Placement.SET_ASIDE:
             work.conflicts[sop_uid] = placed.owner if placed.owner != study_uid else ""
             desk.emit(
@@ -239,7 +238,7 @@ class _Arrival:
                         study_instance_uid=study_uid,
                         series_instance_uid=identity.series_instance_uid,
                         sop_instance_uid=sop_uid,
-                        sop_class_uid=offer.sop_class_uid,
+                        sop_class_uid=request.sop_class_uid,
                         transfer_syntax_uid=self._part.transfer_syntax_uid,
                         path=placed.path,
                         size_bytes=self._part.size_bytes,
@@ -263,7 +262,7 @@ class _Arrival:
         except InstanceUnfit as error:
             path = self._keep_damaged()
             reason = f"{error} What came is kept as {path}." if path else str(error)
-            self._desk.note_refusal(self._offer, self._work, reason, error.status, path)
+            self._desk.note_refusal(self._request, self._work, reason, error.status, path)
             raise
 
     def _keep_damaged(self) -> str:
@@ -272,23 +271,23 @@ class _Arrival:
         if work is None:
             return ""
         listed = work.inventory.listed and self._worker is None
-        if listed and self._offer.sop_instance_uid not in work.expected:
+        if listed and self._request.sop_instance_uid not in work.expected:
             return ""
         return self._desk.store.keep_damaged(self._part)
 
     def _match(self, walked: Walked) -> tuple[StudyWork, Identity]:
         """Find whose instance this is."""
-        desk, offer = self._desk, self._offer
+        desk, request = self._desk, self._request
         work = self._work_for(walked)
-        identity = agreed_identity(walked, offer, work) if work is not None else None
+        identity = agreed_identity(walked, request, work) if work is not None else None
         if work is None or identity is None:
             work, identity = self._weigh(walked, work)
         study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
-        if objection := work.objection(study_uid, series_uid, offer.sop_instance_uid):
-            raise desk.refusal(offer, work, objection, OUT_OF_RESOURCES)
+        if objection := work.objection(study_uid, series_uid, request.sop_instance_uid):
+            raise desk.refusal(request, work, objection, OUT_OF_RESOURCES)
         owner = work.selection.owner
         if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
-            raise desk.refusal(offer, work, objection, OUT_OF_RESOURCES)
+            raise desk.refusal(request, work, objection, OUT_OF_RESOURCES)
         return work, identity
 
     def _weigh(self, walked: Walked, work: StudyWork | None) -> tuple[StudyWork, Identity]:
@@ -297,16 +296,16 @@ class _Arrival:
         Raises:
             InstanceUnfit: It is another instance, or belongs to no study that is retrieved.
         """
-        desk, offer = self._desk, self._offer
-        sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, offer.sop_instance_uid)
-        if sop_uid not in {offer.sop_instance_uid, ""}:
+        desk, request = self._desk, self._request
+        sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, request.sop_instance_uid)
+        if sop_uid not in {request.sop_instance_uid, ""}:
             reason = f"its data set is instance {quoted(sop_uid)}"
-            raise desk.refusal(offer, work, reason, DOES_NOT_MATCH_SOP_CLASS)
+            raise desk.refusal(request, work, reason, DOES_NOT_MATCH_SOP_CLASS)
         if work is None:
             study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
             reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
-            raise desk.refusal(offer, None, reason, OUT_OF_RESOURCES)
-        return work, identity_of(walked, offer, work)
+            raise desk.refusal(request, None, reason, OUT_OF_RESOURCES)
+        return work, identity_of(walked, request, work)
 
     def _work_for(self, walked: Walked) -> StudyWork | None:
         """The study that an instance belongs to, as far as it or its association says.
@@ -321,7 +320,7 @@ class _Arrival:
             return self._work
         if study_uid:
             return self._desk.work_of(study_uid) or self._work
-        listed = self._work and self._offer.sop_instance_uid in self._work.expected
+        listed = self._work and self._request.sop_instance_uid in self._work.expected
         return self._work if listed else None
 
 

@@ -12,9 +12,8 @@ from dicom_retrieve_tui.engine.receiver import Desk
 from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.errors import ContextNotAccepted, PeerError, RequestAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
@@ -84,7 +83,9 @@ class Requests:
         before_bytes, before = self.work.activity.received_bytes, self.work.note_begin()
         try:
             with self._watched(request):
-                final = self.final = self.peer.c_get(self._order(request), negotiation, receiver)
+                final = self.final = self.peer.c_get(
+                    self._operation(request), negotiation, receiver
+                )
             self.quirks.takes_get = True
         finally:
             if self.work.activity.received_bytes > before_bytes:
@@ -97,7 +98,7 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
-        final = self.peer.c_get_nothing(self._order(request, told=False))
+        final = self.peer.c_get_nothing(self._operation(request, told=False))
         self.work.note_count(request, final)
 
     def move(self, request: RetrieveRequest) -> None:
@@ -113,7 +114,7 @@ class Requests:
         arrivals_before, refusals_before = self.work.note_begin(), self.work.bad.refusals
         try:
             with self._watched(request):
-                final = self.peer.c_move(self._order(request), self.plan.move_destination)
+                final = self.peer.c_move(self._operation(request), self.plan.move_destination)
         except RequestAborted as abort:
             if before > len(self.work.present):  # the destination is known to it
                 raise
@@ -199,9 +200,9 @@ class Requests:
                 self.work.note_break(request, self._pending)
             raise
 
-    def _order(self, request: RetrieveRequest, *, told: bool = True) -> Order:
+    def _operation(self, request: RetrieveRequest, *, told: bool = True) -> RetrieveOperation:
         uids = request.sop_instance_uids
-        return Order(
+        return RetrieveOperation(
             request=request,
             patient_id=self.work.inventory.patient_id,
             cancel=self.cancel,

@@ -27,8 +27,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
 from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.stored import NOTHING_RECALLED
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import NOTHING_RECALLED, StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _LOG = logging.getLogger(__name__)
@@ -142,7 +141,7 @@ class Study:
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
         work, missing = task.work, frozenset(finished.missing)
         self.desk.store.finish(
-            StudyEntry(
+            StudyRecord(
                 study_instance_uid=finished.study_instance_uid,
                 verdict=str(finished.verdict),
                 asked=missing | work.expected if work is not None else missing,

@@ -14,12 +14,11 @@ from dicom_retrieve_tui.engine.evidence import (
     Evidence,
     scope_of,
 )
-from dicom_retrieve_tui.model.activity import Activity
-from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.dimse import Activity, FinalResponse
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
-from dicom_retrieve_tui.model.stored import NOTHING_RECALLED, Recalled
+from dicom_retrieve_tui.model.store_records import NOTHING_RECALLED, Recalled
 
 _NAMING_S = 2.0
 """A rename takes longer than this only where the disk hangs."""

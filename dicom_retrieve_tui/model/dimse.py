@@ -1,8 +1,12 @@
 """What a peer says: of an instance before it sends it, and of a request when it has ended."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUCCESS
 
 COUNTER_MAX = 0xFFFF
@@ -10,7 +14,7 @@ COUNTER_MAX = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceOffer:
+class StoreRequest:
     """One C-STORE request. Every text comes from the peer and is not to be trusted."""
 
     sop_class_uid: str
@@ -61,3 +65,62 @@ def combined(finals: Sequence[FinalResponse]) -> FinalResponse:
 def _sum(numbers: Sequence[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
     return sum(known) if len(known) == len(numbers) else None
+
+
+@dataclass(slots=True)
+class Activity:
+    """Times are `time.monotonic()` seconds; whoever receives writes, the reader only compares."""
+
+    last_byte_s: float
+    last_instance_s: float
+    arriving: dict[int, float] = field(default_factory=dict)
+    """When each instance whose data set is coming in just now began, by a number of the
+    receiver's."""
+    received_bytes: int = 0
+    """Data set bytes, of instances that were stored or not yet."""
+    _requests: int = 0
+    """Requests under way."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def request(self, now_s: float) -> Iterator[None]:
+        """Have a request under way.
+
+        The first of several at once starts the clocks. One that joins others does not: what they
+        have waited in vain, it has waited, too.
+        """
+        with self._lock:
+            if not self._requests:
+                self.last_byte_s = self.last_instance_s = now_s
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
+
+    def barren_s(self, now_s: float) -> float:
+        """Seconds without a new instance.
+
+        One large object over a slow line is progress, however long it takes. It is that only once:
+        the clock stands where it was when the object began, not at zero.
+        """
+        return min(self.arriving.copy().values(), default=now_s) - self.last_instance_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveOperation:
+    """What to ask the PACS for, and who looks on."""
+
+    request: RetrieveRequest
+    patient_id: str | None
+    """Patient ID (0010,0020) for the Patient Root model, which wants it."""
+    cancel: CancelToken
+    """Requested to end this request, and not the others of the run."""
+    activity: Activity
+    """What the clocks look at; every association that brings instances for it notes its bytes."""
+    on_response: Callable[[FinalResponse], None]
+    """Told of each pending response."""
+    has_come: Callable[[], bool] | None = None
+    """True once an instance of this request has come; None if all that comes for the study is of
+    this request. For a C-MOVE, whose instances come on associations that others share."""

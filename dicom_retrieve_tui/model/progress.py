@@ -6,11 +6,12 @@ the retrieval.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
-from dicom_retrieve_tui.model.workers import WorkerProgress, follow
 
 _OfRun = (
     events.RetrieveStarted
@@ -76,6 +77,43 @@ class StudyProgress:
         return bool(self.left_out) and not self.undecided and self.listed and not self.expected
 
 
+class WorkerState(StrEnum):
+    """What a worker does."""
+
+    IDLE = "idle"
+    FINDING = "finding"
+    """It asks by C-FIND what there is of its study."""
+    RECEIVING = "receiving"
+    WAITING = "waiting"
+    """Its study is between two attempts, and it has found nothing else to do since."""
+    HELPING = "helping"
+    """It makes requests for a study that another worker has."""
+
+
+@dataclass(slots=True)
+class WorkerProgress:
+    """One worker, and what came on its associations."""
+
+    number: int
+    state: WorkerState = WorkerState.IDLE
+    study_instance_uid: str | None = None
+    """None while it is idle."""
+    associated: bool = False
+    """True while its association with the PACS is open."""
+    instances: int = 0
+    """Stored; those that came on associations of the PACS's own count for their study's worker."""
+    received_bytes: int = 0
+    """Data set bytes; while several work on one study, the size of its files as they are stored."""
+
+    def work(self, state: WorkerState, study_instance_uid: str) -> None:
+        """Take up a study, or go on with it."""
+        self.state, self.study_instance_uid = state, study_instance_uid
+
+    def rest(self) -> None:
+        """Have nothing to do."""
+        self.state, self.study_instance_uid = WorkerState.IDLE, None
+
+
 @dataclass(slots=True)
 class Progress:
     """Where the whole run stands."""
@@ -138,7 +176,7 @@ class Progress:
                 self.studies[event.study_instance_uid].helpers -= 1
             case _:
                 self._apply_to_run(event)
-        follow(self.workers, self.studies, event)
+        _follow_workers(self.workers, self.studies, event)
 
     def _apply_to_run(self, event: _OfRun | _OfStudy) -> None:
         match event:
@@ -253,3 +291,47 @@ class Progress:
         self.irregular += event.irregular
         self.finished += 1
         self.good += event.verdict in GOOD
+
+
+def _follow_workers(
+    workers: dict[int, WorkerProgress], studies: Mapping[str, StudyProgress], event: events.Event
+) -> None:
+    """Note who does what now; `studies` have taken the event in."""
+    match event:
+        case events.AssociationOpened() | events.AssociationClosed():
+            opened = isinstance(event, events.AssociationOpened)
+            _worker(workers, event.worker).associated = opened
+        case events.HelpStarted():
+            _worker(workers, event.worker).work(WorkerState.HELPING, event.study_instance_uid)
+        case events.HelpFinished():
+            _worker(workers, event.worker).rest()
+        case (
+            events.StudyStarted()
+            | events.StudyInventoried()
+            | events.AttemptFailed()
+            | events.AttemptStarted()
+        ):
+            uid = event.study_instance_uid
+            _drop(workers, uid)
+            _worker(workers, studies[uid].worker).work(_state(studies[uid]), uid)
+        case events.StudyFinished():
+            _drop(workers, event.study_instance_uid)
+        case _:
+            pass
+
+
+def _state(study: StudyProgress) -> WorkerState:
+    if study.waiting:
+        return WorkerState.WAITING
+    return WorkerState.RECEIVING if study.inventoried else WorkerState.FINDING
+
+
+def _worker(workers: dict[int, WorkerProgress], number: int) -> WorkerProgress:
+    return workers.setdefault(number, WorkerProgress(number))
+
+
+def _drop(workers: dict[int, WorkerProgress], uid: str) -> None:
+    """A study leaves the worker that had it: it ended, or another worker took it up."""
+    for worker in workers.values():
+        if worker.study_instance_uid == uid and worker.state is not WorkerState.HELPING:
+            worker.rest()

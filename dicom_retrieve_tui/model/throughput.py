@@ -1,7 +1,4 @@
-"""How fast it goes and how long it takes: computed here, so that no renderer needs a clock to test.
-
-Nothing here reads a clock; whoever draws passes the time in.
-"""
+"""Transfer rate and remaining time. Nothing here reads a clock: the caller passes the time in."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -15,14 +12,14 @@ _SPAN_MIN_S = 0.5
 
 
 class Throughput:
-    """The rate of a running total over the last seconds."""
+    """The rate at which a running total grew over the last seconds."""
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self._window_s = window_s
         self._samples: deque[tuple[float, int]] = deque()
 
     def add(self, now_s: float, total: int) -> None:
-        """Note that the total is `total` at `now_s`; a total that stands still lowers the rate."""
+        """Record the total at `now_s`; also call it while the total stands still."""
         samples = self._samples
         samples.append((now_s, total))
         while len(samples) > 2 and samples[1][0] <= now_s - self._window_s:
@@ -30,7 +27,7 @@ class Throughput:
 
     @property
     def rate(self) -> float | None:
-        """Units a second over the window; None while there is too little to go by."""
+        """Units a second over the window; None in the first half second."""
         if not self._samples:
             return None
         (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
@@ -39,43 +36,58 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What is still to come."""
+class Remaining:
+    """How many instances are still to come."""
 
     instances: int
     exact: bool
-    """False if studies that nobody has asked for yet were taken to be like the others."""
+    """False if studies of unknown size were estimated."""
 
     def eta_s(self, rate: float | None) -> float | None:
-        """Seconds to the end at `rate` instances a second; None if nobody can say."""
+        """Return the seconds to the end at `rate` instances a second; None if unknown."""
         if not self.instances:
             return 0.0
         return self.instances / rate if rate else None
 
 
-def outlook(progress: Progress, running: Iterable[StudyProgress]) -> Outlook | None:
-    """Estimate what is still to come; None while nothing is known.
+def estimate_remaining(left: int, *, unknown: int, known: int, expected: int) -> Remaining | None:
+    """Estimate how many instances are still to come; None while no study's size is known.
 
     Args:
-        running: The studies that workers have in hand now. They are handed in because looking for
-            them among 20,000 several times a second would cost more than drawing.
+        left: Instances still to come of studies whose size is known.
+        unknown: Studies that are not finished and whose size is not known yet. Each is taken to
+            have as many instances as the known ones have on average.
+        known: Studies whose size is known, finished or not.
+        expected: Instances that these have.
     """
-    in_hand = list(running)
-    unknown = sum(study.expected is None for study in in_hand)
-    unasked = progress.studies_total - len(progress.studies) + unknown
-    known = len(progress.studies) - unknown
-    left = sum(max(study.expected - done(study), 0) for study in in_hand if study.expected)
-    if not unasked:
-        return Outlook(left, exact=True)
+    if not unknown:
+        return Remaining(left, exact=True)
     if known <= 0:
         return None
-    return Outlook(left + round(unasked * progress.expected / known), exact=False)
+    return Remaining(left + round(unknown * expected / known), exact=False)
+
+
+def remaining(progress: Progress, running: Iterable[StudyProgress]) -> Remaining | None:
+    """Estimate how many instances of a run are still to come.
+
+    Args:
+        running: The studies that are being retrieved. The caller passes them because searching
+            20,000 studies for them several times a second would cost more than drawing.
+    """
+    studies = list(running)
+    unknown = sum(study.expected is None for study in studies)
+    return estimate_remaining(
+        sum(max(study.expected - done(study), 0) for study in studies if study.expected),
+        unknown=progress.studies_total - len(progress.studies) + unknown,
+        known=len(progress.studies) - unknown,
+        expected=progress.expected,
+    )
 
 
 def done(study: StudyProgress) -> int:
-    """Instances of a study that are dealt with, here or, by the PACS's account, elsewhere."""
+    """Return how many instances were stored here or, by the PACS's counters, sent elsewhere."""
     if study.stored or study.expected is None or study.peer_remaining is None:
         return study.stored
     if study.expected > COUNTER_MAX:
-        return 0  # its counters have begun again, once or more
+        return 0  # the counters have wrapped
     return max(study.expected - study.peer_remaining - (study.peer_failed or 0), 0)

@@ -9,8 +9,7 @@ from dicom_retrieve_tui.errors import (
     ProtocolError,
     RequestAborted,
 )
-from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
-from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.status import PENDING, SOP_CLASS_NOT_SUPPORTED
 from dicom_retrieve_tui.network import command_set as cs
@@ -31,7 +30,7 @@ from dicom_retrieve_tui.network.timeouts import AnswerGuard
 def c_get(
     association: Association,
     context: Context,
-    order: Order,
+    operation: RetrieveOperation,
     receiver: InstanceReceiver,
     *,
     patient_id: str | None,
@@ -47,14 +46,14 @@ def c_get(
         DiskFailed: There is no room for instances; the association is of no more use.
         PeerError, Cancelled: It ended without a final response.
     """
-    conversation = _Conversation(association, order, context, receiver, patient_id)
+    conversation = _Conversation(association, operation, context, receiver, patient_id)
     return conversation.hold(cs.C_GET_RQ, cs.C_GET_RSP, {})
 
 
 def c_move(
     association: Association,
     context: Context,
-    order: Order,
+    operation: RetrieveOperation,
     move_destination: str,
     *,
     patient_id: str | None,
@@ -71,16 +70,16 @@ def c_move(
     destination: dict[int, bytes | str | int] = {
         cs.MOVE_DESTINATION: cs.padded_text(move_destination)
     }
-    conversation = _Conversation(association, order, context, NOTHING_HERE, patient_id)
+    conversation = _Conversation(association, operation, context, NOTHING_HERE, patient_id)
     return conversation.hold(cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination)
 
 
 class _NothingHere:
     """Where no instance may come: those of a C-MOVE do not come where it was asked for."""
 
-    def begin(self, offer: InstanceOffer) -> Incoming:
+    def begin(self, request: StoreRequest) -> Incoming:
         raise InstanceUnfit(
-            f"Instance {quoted(offer.sop_instance_uid)} came on an association that has no "
+            f"Instance {quoted(request.sop_instance_uid)} came on an association that has no "
             "context for it.",
             status=SOP_CLASS_NOT_SUPPORTED,
         )
@@ -95,13 +94,13 @@ class _Conversation:
     def __init__(
         self,
         association: Association,
-        order: Order,
+        operation: RetrieveOperation,
         context: Context,
         receiver: InstanceReceiver,
         patient_id: str | None,
     ) -> None:
         self._association = association
-        self._order = order
+        self._operation = operation
         self._context = context
         self._receiver = receiver
         self._patient_id = patient_id
@@ -112,7 +111,7 @@ class _Conversation:
     def hold(
         self, request_field: int, response_field: int, extra: dict[int, bytes | str | int]
     ) -> FinalResponse:
-        association, order, context = self._association, self._order, self._context
+        association, operation, context = self._association, self._operation, self._context
         command = cs.encode(
             {
                 cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
@@ -123,14 +122,14 @@ class _Conversation:
                 cs.COMMAND_DATA_SET_TYPE: cs.WITH_DATA_SET,
             }
         )
-        keys = identifiers.retrieve_keys(order.request, self._patient_id)
+        keys = identifiers.retrieve_keys(operation.request, self._patient_id)
         identifier = identifiers.encode_identifier(
-            order.request.level, keys, context.transfer_syntax
+            operation.request.level, keys, context.transfer_syntax
         )
-        association.connection.activity = order.activity
+        association.connection.activity = operation.activity
         answered_before = association.stream.received_commands
         try:
-            with order.activity.request(monotonic()):
+            with operation.activity.request(monotonic()):
                 association.guard_with(self._guard(request_field))
                 association.stream.send(context.context_id, command, identifier)
                 while True:
@@ -151,11 +150,11 @@ class _Conversation:
             raise
 
     def _guard(self, request_field: int) -> AnswerGuard:
-        association, order = self._association, self._order
+        association, operation = self._association, self._operation
         return AnswerGuard(
             association.parameters.timeouts,
             association.cancel,
-            order.activity,
+            operation.activity,
             waiting_for=f"the answer of {association.peer}",
             on_cancel=self._send_cancel,
             heard_s=self._heard_s if request_field == cs.C_GET_RQ else self._heard_of_move_s,
@@ -183,7 +182,7 @@ class _Conversation:
                 self._stray_final = response
             return None  # the real one may follow
         if response.status in PENDING:
-            self._order.on_response(response)
+            self._operation.on_response(response)
             return None
         return response
 
@@ -211,9 +210,9 @@ class _Conversation:
 
     def _heard_of_move_s(self) -> float:
         """The answers to a C-MOVE may be silent while the instances come elsewhere."""
-        has_come = self._order.has_come
+        has_come = self._operation.has_come
         if has_come is None or has_come():
-            return self._order.activity.last_byte_s
+            return self._operation.activity.last_byte_s
         return self._association.connection.last_byte_s
 
     def _send_cancel(self) -> None:

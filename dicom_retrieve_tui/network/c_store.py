@@ -9,8 +9,7 @@ from time import monotonic
 from typing import Protocol
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, ProtocolError, StoreError
-from dicom_retrieve_tui.model.activity import Activity
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import Activity, StoreRequest
 from dicom_retrieve_tui.model.status import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
@@ -61,7 +60,7 @@ class Incoming(Protocol):
 class InstanceReceiver(Protocol):
     """Decides what is welcome."""
 
-    def begin(self, offer: InstanceOffer) -> Incoming:
+    def begin(self, request: StoreRequest) -> Incoming:
         """Make room for an instance.
 
         Raises:
@@ -87,7 +86,7 @@ def receive_instance(
     failure: StoreError | None = None
     incoming: Incoming | None = None
     try:
-        incoming = receiver.begin(_offer(stream, contexts, context_id, command))
+        incoming = receiver.begin(_request(stream, contexts, context_id, command))
     except StoreError as error:
         failure = error
     own_activity = stream.connection.activity
@@ -154,9 +153,9 @@ def _drop(_pieces: Sequence[memoryview]) -> None:
     """Nobody keeps it."""
 
 
-def _offer(
+def _request(
     stream: MessageStream, contexts: Mapping[int, Context], context_id: int, command: Command
-) -> InstanceOffer:
+) -> StoreRequest:
     sop_class_uid = command.text(AFFECTED_SOP_CLASS_UID)
     context = contexts.get(context_id)
     if context is None:
@@ -167,15 +166,15 @@ def _offer(
             f"Instance on presentation context {context_id}, which was not accepted.",
             status=SOP_CLASS_NOT_SUPPORTED,
         )
-    offer = InstanceOffer(
+    request = StoreRequest(
         # Some leave the class out, and their presentation context says which it is.
         sop_class_uid=sop_class_uid or context.abstract_syntax,
         sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
         transfer_syntax_uid=context.transfer_syntax,
     )
-    if not offer.sop_instance_uid:
+    if not request.sop_instance_uid:
         raise InstanceUnfit("C-STORE request without a SOP Instance UID.", status=CANNOT_UNDERSTAND)
-    return offer
+    return request
 
 
 def _context_of(contexts: Mapping[int, Context], sop_class_uid: str) -> Context | None:

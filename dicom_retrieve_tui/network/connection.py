@@ -14,8 +14,8 @@ from time import monotonic
 from typing import Protocol
 
 from dicom_retrieve_tui.errors import AssociationAborted, PeerUnreachable, reason_of
-from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.address import Endpoint
+from dicom_retrieve_tui.model.dimse import Activity
 from dicom_retrieve_tui.network.dns import SocketAddress, resolve
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
 

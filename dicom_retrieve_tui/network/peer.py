@@ -18,10 +18,9 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
-from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import (
@@ -184,50 +183,50 @@ class PacsPeer:
             pending.extendleft(reversed(again))
 
     def c_get(
-        self, order: Order, negotiation: Negotiation, receiver: InstanceReceiver
+        self, operation: RetrieveOperation, negotiation: Negotiation, receiver: InstanceReceiver
     ) -> FinalResponse:
         """See `engine.ports.Peer`."""
 
         def ask(association: Association) -> FinalResponse:
             if negotiation.wider and not association.offers_storage:
                 raise ContextNotAccepted(f"{association.peer} accepts none of the wider contexts.")
-            return self._c_get(association, order, receiver)
+            return self._c_get(association, operation, receiver)
 
-        return self._use(negotiation, order.cancel, ask)
+        return self._use(negotiation, operation.cancel, ask)
 
-    def c_get_nothing(self, order: Order) -> FinalResponse:
+    def c_get_nothing(self, operation: RetrieveOperation) -> FinalResponse:
         """See `engine.ports.Peer`."""
         return self._use(
             _NO_CONTEXT_FOR_STORAGE,
-            order.cancel,
-            lambda association: self._c_get(association, order, NOTHING_HERE),
+            operation.cancel,
+            lambda association: self._c_get(association, operation, NOTHING_HERE),
         )
 
     def _c_get(
-        self, association: Association, order: Order, receiver: InstanceReceiver
+        self, association: Association, operation: RetrieveOperation, receiver: InstanceReceiver
     ) -> FinalResponse:
         return self._models.ask(
             association,
-            order,
+            operation,
             GET_CLASSES,
             "C-GET",
             lambda context, patient_id: c_get(
-                association, context, order, receiver, patient_id=patient_id
+                association, context, operation, receiver, patient_id=patient_id
             ),
         )
 
-    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+    def c_move(self, operation: RetrieveOperation, move_destination: str) -> FinalResponse:
         """See `engine.ports.Peer`."""
         return self._use(
             _NO_STORAGE,
-            order.cancel,
+            operation.cancel,
             lambda association: self._models.ask(
                 association,
-                order,
+                operation,
                 MOVE_CLASSES,
                 "C-MOVE",
                 lambda context, patient_id: c_move(
-                    association, context, order, move_destination, patient_id=patient_id
+                    association, context, operation, move_destination, patient_id=patient_id
                 ),
             ),
         )

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level, QueryModel
-from dicom_retrieve_tui.model.dimse import FinalResponse
-from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES, STUDY_ROOT_FIND
 from dicom_retrieve_tui.model.status import meaning_of
 from dicom_retrieve_tui.network.association import Association
@@ -47,7 +46,7 @@ class QueryModels:
     def ask(
         self,
         association: Association,
-        order: Order,
+        operation: RetrieveOperation,
         classes: tuple[str, ...],
         service: str,
         ask: Ask,
@@ -65,17 +64,17 @@ class QueryModels:
         """
         preferred = association.first_context(*classes, service=service)
         usual, *others = self._ways(association, preferred, classes, service)
-        patient_id = self._patient_id(association, order) if usual.with_patient_id else None
-        before_bytes = order.activity.received_bytes
+        patient_id = self._patient_id(association, operation) if usual.with_patient_id else None
+        before_bytes = operation.activity.received_bytes
         first = ask(association.context_for(usual.abstract_syntax) or preferred, patient_id)
-        if not _is_of_the_model(first) or order.activity.received_bytes > before_bytes:
+        if not _is_of_the_model(first) or operation.activity.received_bytes > before_bytes:
             self._served[service] = usual
             return first
         if usual.abstract_syntax in PATIENT_ROOT_CLASSES and not patient_id:
             raise _wants_patient_id(association, service, first)
         for way in others:
             context = association.context_for(way.abstract_syntax)
-            if context is None or not (patient_id := self._patient_id(association, order)):
+            if context is None or not (patient_id := self._patient_id(association, operation)):
                 continue
             final = ask(context, patient_id)
             if not _is_of_the_model(final):
@@ -95,11 +94,11 @@ class QueryModels:
         ways = [_first_way(preferred), *(_Way(uid, with_patient_id=True) for uid in classes)]
         return list(dict.fromkeys(ways))
 
-    def _patient_id(self, association: Association, order: Order) -> str | None:
+    def _patient_id(self, association: Association, operation: RetrieveOperation) -> str | None:
         """The Patient ID of a study, asked for by C-FIND where it is not known; or None."""
-        if order.patient_id:
-            return order.patient_id
-        study_uid = order.request.study_instance_uid
+        if operation.patient_id:
+            return operation.patient_id
+        study_uid = operation.request.study_instance_uid
         if self._patient[0] != study_uid:
             self._patient = (study_uid, _find_patient_id(association, study_uid))
         return self._patient[1]

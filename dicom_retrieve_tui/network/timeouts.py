@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from dicom_retrieve_tui.errors import Cancelled, PeerTimeout
-from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dimse import Activity
 
 TICK_S = 0.2
 """How often a waiting thread looks at its guard."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import IO
 
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -39,14 +39,14 @@ class FileHeader:
     """Byte at which the data set begins."""
 
 
-def file_header(offer: InstanceOffer) -> bytes:
-    """Everything that goes before the data set of `offer`.
+def file_header(request: StoreRequest) -> bytes:
+    """Everything that goes before the data set of `request`.
 
     Raises:
         InstanceUnfit: A UID is so long that no element can hold it.
     """
-    before, after = _around_instance(offer.sop_class_uid, offer.transfer_syntax_uid)
-    body = before + _uid(_SOP_INSTANCE_UID, offer.sop_instance_uid) + after
+    before, after = _around_instance(request.sop_class_uid, request.transfer_syntax_uid)
+    body = before + _uid(_SOP_INSTANCE_UID, request.sop_instance_uid) + after
     length = _element(0x0000, b"UL", struct.pack("<L", len(body)))
     return PREAMBLE + length + body
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
-from dicom_retrieve_tui.model.stored import Placed, Placement
+from dicom_retrieve_tui.model.store_records import Placed, Placement
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_check import is_torn, study_of
@@ -138,14 +138,14 @@ class OutputFolder:
             return None
         return "/".join(self.layout.render(values))
 
-    def begin(self, offer: InstanceOffer) -> PartFile:
+    def begin(self, request: StoreRequest) -> PartFile:
         """Open a part for an instance.
 
         Raises:
             DiskFailed: It cannot be created.
         """
         path = f"{self._parts}/{next(self._numbers)}.part"
-        return PartFile(path, offer, self._permissions, self._reserve)
+        return PartFile(path, request, self._permissions, self._reserve)
 
     def place(
         self,
@@ -247,7 +247,7 @@ class OutputFolder:
         Returns:
             Where it is kept, relative to the output folder; empty if it is not.
         """
-        uid = part.offer.sop_instance_uid
+        uid = part.request.sop_instance_uid
         if part.is_empty:
             return ""
         with self._lock:
@@ -268,7 +268,7 @@ class OutputFolder:
 
     def _forget_damaged(self, part: PartFile) -> None:
         """Remove what was kept of an instance that has come whole since."""
-        if path := self._kept_damaged.pop(part.offer.sop_instance_uid, None):
+        if path := self._kept_damaged.pop(part.request.sop_instance_uid, None):
             with contextlib.suppress(OSError):
                 os.unlink(path)  # noqa: PTH108 - a text
 

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Self, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
 from dicom_retrieve_tui.storage.journal_database import (
@@ -132,7 +132,7 @@ class Entry:
 class _Batch:
     """What is written at once."""
 
-    finished: list[StudyEntry] = field(default_factory=list)
+    finished: list[StudyRecord] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -187,7 +187,7 @@ class Journal:
         self._pending: deque[Entry] = deque()
         self._unwritten: dict[str, Entry] = {}
         """What is recorded and not yet in the database, by its path."""
-        self._finished: deque[StudyEntry] = deque()
+        self._finished: deque[StudyRecord] = deque()
         self._failure: Exception | None = None
         self._told = False
         self._wake = threading.Event()
@@ -300,7 +300,7 @@ class Journal:
         self._unwritten[entry.path] = entry
         self._pending.append(entry)
 
-    def finish(self, study: StudyEntry) -> None:
+    def finish(self, study: StudyRecord) -> None:
         """Note how a study ended, once the files recorded before are synced."""
         self._finished.append(study)
 
@@ -447,7 +447,7 @@ class Journal:
             for study in synced.finished:
                 self._write_study(database, study)
 
-    def _write_study(self, database: sqlite3.Connection, study: StudyEntry) -> None:
+    def _write_study(self, database: sqlite3.Connection, study: StudyRecord) -> None:
         """Bring what is known of a study up to date; of what was not asked for, nothing is new."""
         uid = study.study_instance_uid
         settled = study.asked | study.retired
@@ -468,7 +468,7 @@ class Journal:
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
 
     @staticmethod
-    def _write_left_out(database: sqlite3.Connection, study: StudyEntry) -> None:
+    def _write_left_out(database: sqlite3.Connection, study: StudyRecord) -> None:
         """Bring up to date what filters left out; of series not asked for, nothing is new."""
         uid = study.study_instance_uid
         if study.asked and not study.series:
@@ -477,7 +477,7 @@ class Journal:
         database.executemany(_SET_LEFT_OUT, [(uid, *series) for series in study.left_out])
 
     @staticmethod
-    def _leaves_doubt(database: sqlite3.Connection, study: StudyEntry) -> bool:
+    def _leaves_doubt(database: sqlite3.Connection, study: StudyRecord) -> bool:
         """Tell if an earlier verdict stands: this run was about other series of the study.
 
         What is recorded of those may be cut short, as the earlier run was.

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
 from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES, walk
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND
 from dicom_retrieve_tui.storage.checksum import checksum_text
@@ -31,7 +31,7 @@ class PartFile:
     """One instance being received."""
 
     def __init__(
-        self, path: str, offer: InstanceOffer, permissions: Permissions, reserve: Reserve
+        self, path: str, request: StoreRequest, permissions: Permissions, reserve: Reserve
     ) -> None:
         """Create the part file.
 
@@ -42,12 +42,12 @@ class PartFile:
             DiskFailed: It cannot be created.
         """
         self.path = path
-        self.offer = offer
-        self.transfer_syntax_uid = offer.transfer_syntax_uid
+        self.request = request
+        self.transfer_syntax_uid = request.transfer_syntax_uid
         """As negotiated; once the part is checked, the syntax in which it can be read."""
         self._permissions = permissions
         self._reserve = reserve
-        self._header = file_header(offer)
+        self._header = file_header(request)
         self._head = b""
         self._data_set_bytes = 0
         self._crc = crc32(self._header)
@@ -119,14 +119,14 @@ class PartFile:
                 return head[offset : offset + length]
             return os.pread(self._fd, length, start + offset)
 
-        syntax = self.offer.transfer_syntax_uid
+        syntax = self.request.transfer_syntax_uid
         try:
             walked = walk(read, self._data_set_bytes, syntax, wanted)
             if walked.transfer_syntax_uid != syntax or walked.start:
                 self._write_again(walked)
         except MalformedDataSet as error:
             raise InstanceUnfit(
-                f"Instance {quoted(self.offer.sop_instance_uid)} is damaged: {error}.",
+                f"Instance {quoted(self.request.sop_instance_uid)} is damaged: {error}.",
                 status=CANNOT_UNDERSTAND,
             ) from error
         except OSError as error:
@@ -139,8 +139,8 @@ class PartFile:
         Raises:
             OSError: The disk does not take it.
         """
-        offer = replace(self.offer, transfer_syntax_uid=walked.transfer_syntax_uid)
-        header, start = file_header(offer), len(self._header) + walked.start
+        request = replace(self.request, transfer_syntax_uid=walked.transfer_syntax_uid)
+        header, start = file_header(request), len(self._header) + walked.start
         end = self.size_bytes
         path = f"{self.path}.again"
         self._reserve.take(len(header) + end - start)

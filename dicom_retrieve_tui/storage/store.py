@@ -9,12 +9,11 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model import tags
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.stored import Placed, Placement, Recalled
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import journal_not_made
 from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of, study_of
@@ -89,13 +88,13 @@ class InstanceStore:
         finally:
             self._folder.close(finished=self._journal is None or not self._journal.failed)
 
-    def begin(self, offer: InstanceOffer) -> PartFile:
+    def begin(self, request: StoreRequest) -> PartFile:
         """Open a part for an instance.
 
         Raises:
             DiskFailed: It cannot be created.
         """
-        return self._folder.begin(offer)
+        return self._folder.begin(request)
 
     def place(self, part: PartFile, values: dict[int, bytes], irregular: str = "") -> Placed:
         """Give a part its final name, and record it.
@@ -274,7 +273,7 @@ class InstanceStore:
             else:
                 self._journal.unplan(uid)
 
-    def finish(self, study: StudyEntry) -> None:
+    def finish(self, study: StudyRecord) -> None:
         """Record how a study ended; it counts once all of its files are synced."""
         if self._journal is not None:
             self._journal.finish(study)

@@ -6,9 +6,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.workers import WorkerState
 
 
 class RowKey(NamedTuple):

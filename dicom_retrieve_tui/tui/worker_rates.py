@@ -6,9 +6,8 @@ Who works on what is `Progress`'s to tell; this adds rates and silence. Reads no
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.progress import Progress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.throughput import Throughput
-from dicom_retrieve_tui.model.workers import WorkerProgress, WorkerState
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 

@@ -16,7 +16,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
-from dicom_retrieve_tui.model.stored import Placed
+from dicom_retrieve_tui.model.store_records import Placed
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.store import InstanceStore

@@ -11,7 +11,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import InstanceRefused, RetrieveFinished
-from dicom_retrieve_tui.model.stored import Placed
+from dicom_retrieve_tui.model.store_records import Placed
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.store import InstanceStore

@@ -11,7 +11,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
 from dicom_retrieve_tui.model.sop_classes import GET_CLASSES
@@ -216,12 +216,12 @@ def test_a_file_of_another_program_with_the_same_instance_is_recorded_as_it_is(
         given = replace(settings(pacs.port, tmp_path), layout="{PatientID}/{SOPInstanceUID}.dcm")
         theirs = tmp_path / "T-0001" / "1.2.3.1.1.dcm"
         theirs.parent.mkdir()
-        offer = InstanceOffer(
+        request = StoreRequest(
             sop_class_uid=pacs.holdings[0].sop_class,
             sop_instance_uid="1.2.3.1.1",
             transfer_syntax_uid=IMPLICIT,
         )
-        ours = file_header(offer)
+        ours = file_header(request)
         length = struct.unpack_from("<L", ours, 140)[0] + 12
         title = struct.pack("<HH2sH4s", 2, 0x16, b"AE", 4, b"THEM")
         theirs.write_bytes(

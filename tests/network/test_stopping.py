@@ -15,9 +15,9 @@ from dicom_retrieve_tui.model.events import (
     InstanceStored,
     RetrieveFinished,
 )
+from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.workers import WorkerState
 from dicom_retrieve_tui.network.timeouts import TICK_S
 from tests.peers.held_pacs import A, B, C, HeldPacs, holdings, session_of, spoke
 from tests.peers.moving_pacs import MovingPacs

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -29,8 +29,8 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 JPEG_2000 = "1.2.840.10008.1.2.4.91"
 
 
-def offer_of(sop_instance_uid: str = "1.2.3.4", syntax: str = EXPLICIT) -> InstanceOffer:
-    return InstanceOffer(
+def offer_of(sop_instance_uid: str = "1.2.3.4", syntax: str = EXPLICIT) -> StoreRequest:
+    return StoreRequest(
         sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=syntax
     )
 
@@ -63,18 +63,18 @@ def test_pydicom_reads_what_we_write(uid: str) -> None:
     * 2
 )
 def test_what_is_written_is_read_back(sop_class_uid: str, sop_instance_uid: str) -> None:
-    offer = InstanceOffer(
+    request = StoreRequest(
         sop_class_uid="1" + sop_class_uid,
         sop_instance_uid="1" + sop_instance_uid,
         transfer_syntax_uid=EXPLICIT,
     )
-    raw = file_header(offer)
+    raw = file_header(request)
     file = io.BytesIO(raw + DATA_SET)
 
     header = read_header(file)
 
     assert header == FileHeader(
-        offer.sop_class_uid, offer.sop_instance_uid, offer.transfer_syntax_uid, len(raw)
+        request.sop_class_uid, request.sop_instance_uid, request.transfer_syntax_uid, len(raw)
     )
     assert file.read() == DATA_SET
 

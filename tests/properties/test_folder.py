@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
-from dicom_retrieve_tui.model.stored import Placement
+from dicom_retrieve_tui.model.store_records import Placement
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from tests.unit.encoded import EXPLICIT, explicit
 
@@ -26,12 +26,12 @@ _UIDS = st.one_of(
 
 
 def _store(folder: OutputFolder, values: dict[int, bytes], data: bytes) -> tuple[Path, Placement]:
-    offer = InstanceOffer(
+    request = StoreRequest(
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
         sop_instance_uid=values[_SOP].decode("latin-1"),
         transfer_syntax_uid=EXPLICIT,
     )
-    part = folder.begin(offer)
+    part = folder.begin(request)
     part.write([memoryview(data)])
     placed = folder.place(part, values)
     return folder.root / placed.path, placed.placement

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.cells import cell_len
 
-from dicom_retrieve_tui.model.workers import WorkerState
+from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.tui.cells import bar, fit
 from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, faults, read_terms
 from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.events import AttemptFailed, AttemptStarted, Event, StudyFinished
-from dicom_retrieve_tui.model.progress import Progress, StudyProgress
-from dicom_retrieve_tui.model.throughput import Throughput, done, outlook
-from dicom_retrieve_tui.model.workers import WorkerProgress, WorkerState
+from dicom_retrieve_tui.model.progress import Progress, StudyProgress, WorkerProgress, WorkerState
+from dicom_retrieve_tui.model.throughput import Throughput, done, remaining
 
 _IN_HAND = frozenset({WorkerState.FINDING, WorkerState.RECEIVING})
 
@@ -109,7 +108,7 @@ class Board:
         self._bytes.add(now_s, progress.received_bytes)
         waiting = self._waiting.copy()
         in_hand = [study for worker, study in at_work if worker.state in _IN_HAND]
-        future = outlook(progress, [*in_hand, *(each.study for each in waiting.values())])
+        future = remaining(progress, [*in_hand, *(each.study for each in waiting.values())])
         rows = [self._row(worker, study, waiting, now_s) for worker, study in at_work]
         rate = self._instances.rate
         return Picture(

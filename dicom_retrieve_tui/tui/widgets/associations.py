@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from dicom_retrieve_tui.model.humanize import rate_text, shortened
-from dicom_retrieve_tui.model.workers import WorkerState
+from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.tui.cells import cut, fit
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 

@@ -6,12 +6,10 @@ from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.stored import Placed, Placement, Recalled
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -36,21 +34,21 @@ def inventory_of(*sops: str, listed: bool = True, announced: int | None = None) 
 
 
 class FakePart:
-    """A part that takes everything and is whatever its offer says."""
+    """A part that takes everything and is whatever its request says."""
 
     size_bytes = 100
     transfer_syntax_uid = IMPLICIT
 
-    def __init__(self, offer: InstanceOffer) -> None:
-        self._offer = offer
+    def __init__(self, request: StoreRequest) -> None:
+        self._request = request
 
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Forget it."""
 
     def check(self, wanted: frozenset[int]) -> Walked:
         values = {
-            0x00080016: self._offer.sop_class_uid,
-            0x00080018: self._offer.sop_instance_uid,
+            0x00080016: self._request.sop_class_uid,
+            0x00080018: self._request.sop_instance_uid,
             0x0020000D: STUDY,
             0x0020000E: SERIES,
         }
@@ -76,12 +74,12 @@ class FakeStore:
         self.missing: frozenset[str] = frozenset()
         """What it recorded as missing."""
         self.planned: set[str] = set()
-        self.finished: StudyEntry | None = None
+        self.finished: StudyRecord | None = None
 
-    def begin(self, offer: InstanceOffer) -> FakePart:
+    def begin(self, request: StoreRequest) -> FakePart:
         if self.broken:
             raise self.broken
-        return FakePart(offer)
+        return FakePart(request)
 
     def place(self, part: FakePart, values: Mapping[int, bytes], irregular: str = "") -> Placed:
         del part, irregular
@@ -107,13 +105,13 @@ class FakeStore:
     def unplan(self, uid: str) -> None:
         self.planned.discard(uid)
 
-    def finish(self, study: StudyEntry) -> None:
+    def finish(self, study: StudyRecord) -> None:
         self.finished = study
 
 
 Answer = FinalResponse | RetrieveError
-Script = Callable[[Order], tuple[Sequence[str], Answer]]
-"""Which instances come for an order, and how it ends."""
+Script = Callable[[RetrieveOperation], tuple[Sequence[str], Answer]]
+"""Which instances come for an operation, and how it ends."""
 
 
 class FakePeer:
@@ -122,8 +120,8 @@ class FakePeer:
     def __init__(self, inventory: Inventory | RetrieveError, script: Script) -> None:
         self.inventory = inventory
         self.script = script
-        self.orders: list[Order] = []
-        self.counted: list[Order] = []
+        self.operations: list[RetrieveOperation] = []
+        self.counted: list[RetrieveOperation] = []
         """Orders that could bring nothing."""
         self.count = FinalResponse(status=0xA702)
         """How these end."""
@@ -154,21 +152,23 @@ class FakePeer:
         del inventory
         yield from self.unlisted if unlisted else self.wider
 
-    def c_get(self, order: Order, negotiation: object, receiver: Receiver) -> FinalResponse:
+    def c_get(
+        self, operation: RetrieveOperation, negotiation: object, receiver: Receiver
+    ) -> FinalResponse:
         del negotiation
-        return self._answer(order, receiver)
+        return self._answer(operation, receiver)
 
-    def c_get_nothing(self, order: Order) -> FinalResponse:
-        self.counted.append(order)
+    def c_get_nothing(self, operation: RetrieveOperation) -> FinalResponse:
+        self.counted.append(operation)
         return self.count
 
-    def c_move(self, order: Order, move_destination: str) -> FinalResponse:
+    def c_move(self, operation: RetrieveOperation, move_destination: str) -> FinalResponse:
         del move_destination
-        return self._answer(order, self.receiver)
+        return self._answer(operation, self.receiver)
 
-    def _answer(self, order: Order, receiver: Receiver | None) -> FinalResponse:
-        self.orders.append(order)
-        sops, answer = self.script(order)
+    def _answer(self, operation: RetrieveOperation, receiver: Receiver | None) -> FinalResponse:
+        self.operations.append(operation)
+        sops, answer = self.script(operation)
         self.deliver(sops, receiver)
         if isinstance(answer, PeerError):
             answer.mid_request = True
@@ -179,12 +179,12 @@ class FakePeer:
     def deliver(self, sops: Sequence[str], receiver: Receiver | None = None) -> None:
         """Have instances arrive, by default where those of a C-MOVE do."""
         for sop in sops:
-            offer = InstanceOffer(
+            request = StoreRequest(
                 sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT
             )
             receiver = receiver or self.receiver
             assert receiver is not None
-            receiver.begin(offer).commit()
+            receiver.begin(request).commit()
 
     def close(self) -> None:
         self.closed = True

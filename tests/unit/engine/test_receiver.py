@@ -8,10 +8,10 @@ import pytest
 from dicom_retrieve_tui.engine.receiver import Desk
 from dicom_retrieve_tui.engine.study_state import StudyWork
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.events import Event, InstanceRefused, InstanceStored
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.stored import Placed
+from dicom_retrieve_tui.model.store_records import Placed
 from tests.unit.engine.fakes import (
     CT_IMAGE,
     IMPLICIT,
@@ -39,8 +39,8 @@ class _SlowStore(FakeStore):
         return placed
 
 
-def _offer(sop: str) -> InstanceOffer:
-    return InstanceOffer(sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT)
+def _request(sop: str) -> StoreRequest:
+    return StoreRequest(sop_class_uid=CT_IMAGE, sop_instance_uid=sop, transfer_syntax_uid=IMPLICIT)
 
 
 def test_a_study_that_is_closed_while_an_instance_gets_its_name_counts_it() -> None:
@@ -49,7 +49,7 @@ def test_a_study_that_is_closed_while_an_instance_gets_its_name_counts_it() -> N
     desk = Desk(store, events.append)
     work = StudyWork(Selection(study_instance_uid=STUDY), inventory_of("1.1", "1.2"))
     desk.open(work)
-    arrival = threading.Thread(target=desk.begin(_offer("1.1")).commit)
+    arrival = threading.Thread(target=desk.begin(_request("1.1")).commit)
     arrival.start()
     assert store.named.wait(_PATIENCE_S)
 
@@ -57,7 +57,7 @@ def test_a_study_that_is_closed_while_an_instance_gets_its_name_counts_it() -> N
     closing.start()
     while desk.work_of(STUDY) is not None:  # until it lets no further one in
         pass
-    late = desk.receiver(work, 1).begin(_offer("1.2"))
+    late = desk.receiver(work, 1).begin(_request("1.2"))
     with pytest.raises(InstanceUnfit, match="its study is finished"):
         late.commit()
     assert closing.is_alive()

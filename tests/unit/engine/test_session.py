@@ -17,7 +17,7 @@ from dicom_retrieve_tui.engine.study import Study
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.dimse import FinalResponse, InstanceOffer
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.events import (
     Event,
     HelpFinished,
@@ -30,12 +30,10 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.progress import Progress
-from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.progress import Progress, WorkerState
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.workers import WorkerState
 from tests.sessions import PATIENCE_S, Watched, selections
 from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore
 
@@ -48,15 +46,15 @@ class _Part(FakePart):
     """Of the study that the instance's UID begins with."""
 
     def check(self, wanted: frozenset[int]) -> Walked:
-        study = ".".join(self._offer.sop_instance_uid.split(".")[:2]).encode()
+        study = ".".join(self._request.sop_instance_uid.split(".")[:2]).encode()
         walked = super().check(wanted)
         values = walked.values | {0x0020000D: study, 0x0020000E: study + b".1"}
         return walked._replace(values=values)
 
 
 class _Store(FakeStore):
-    def begin(self, offer: InstanceOffer) -> FakePart:
-        return _Part(offer)
+    def begin(self, request: StoreRequest) -> FakePart:
+        return _Part(request)
 
 
 class _Peer(FakePeer):
@@ -132,11 +130,11 @@ class _Rig:
     def _give_back(self) -> None:
         self.given_back += 1
 
-    def answer(self, order: Order) -> tuple[Sequence[str], Answer]:
-        if order.cancel.requested:
+    def answer(self, operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        if operation.cancel.requested:
             raise Cancelled
-        uid = order.request.study_instance_uid
-        asked = order.request.sop_instance_uids or [f"{uid}.1.{number}" for number in range(3)]
+        uid = operation.request.study_instance_uid
+        asked = operation.request.sop_instance_uids or [f"{uid}.1.{number}" for number in range(3)]
         if self._chance.random() < 0.2:
             return asked[:1], AssociationAborted("Lost.")
         return asked, FinalResponse(status=0)
@@ -346,10 +344,10 @@ def test_a_study_that_is_stopped_has_its_verdict_after_its_helpers_have_left() -
     helping, leave = threading.Event(), threading.Event()
 
     class Stubborn(_Rig):
-        def answer(self, order: Order) -> tuple[Sequence[str], Answer]:
+        def answer(self, operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
             if threading.current_thread() is self.finder:
                 assert helping.wait(PATIENCE_S)
-                assert order.cancel.wait(PATIENCE_S)
+                assert operation.cancel.wait(PATIENCE_S)
                 raise Cancelled
             helping.set()
             assert leave.wait(PATIENCE_S)

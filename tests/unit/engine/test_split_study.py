@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.stored import Recalled
+from dicom_retrieve_tui.model.store_records import Recalled
 
 _SELECTION = Selection(study_instance_uid="1.2.3")
 

@@ -21,7 +21,7 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method
-from dicom_retrieve_tui.model.dimse import FinalResponse
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
@@ -32,10 +32,9 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.retrieve_operation import Order
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
 
@@ -117,8 +116,8 @@ def _sends(*sops: str, then: Answer = _SUCCESS) -> FakePeer:
     """A peer that lists `1.1` and `1.2`, and sends `sops` once."""
     left = list(sops)
 
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
-        del order
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        del operation
         sending = left[:]
         left.clear()
         return sending, then
@@ -148,7 +147,7 @@ def test_what_is_missing_is_asked_for_by_a_list_and_then_one_by_one() -> None:
 
     finished, _ = _retrieve(peer)
 
-    again = [order.request for order in peer.orders[1:]]
+    again = [operation.request for operation in peer.operations[1:]]
     assert [(r.level, r.sop_instance_uids) for r in again] == [(Level.IMAGE, ("1.2",))] * 2
     assert {r.series_instance_uid for r in again} == {"1.2.3.1"}
     assert finished.missing == ("1.2",)
@@ -158,8 +157,8 @@ def _hides(*hidden: str, lists: bool = True, first: Answer = _SUCCESS) -> FakePe
     """Lists 450 instances; sends `hidden` only if they are asked for by UID."""
     sops = [f"1.{n}" for n in range(450)]
 
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
-        asked = order.request.sop_instance_uids
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        asked = operation.request.sop_instance_uids
         if not asked:
             return [sop for sop in sops if sop not in hidden], first
         if len(asked) > 1 and not lists:
@@ -174,7 +173,7 @@ def test_long_lists_are_cut() -> None:
 
     finished, _ = _retrieve(peer)
 
-    assert [len(o.request.sop_instance_uids) for o in peer.orders] == [0, 200, 200, 49]
+    assert [len(o.request.sop_instance_uids) for o in peer.operations] == [0, 200, 200, 49]
     assert finished.verdict is Verdict.COMPLETE
 
 
@@ -182,14 +181,14 @@ def test_a_peer_that_rejects_lists_is_asked_one_by_one_and_remembered() -> None:
     rig = _Rig(_hides("1.7", "1.8", lists=False))
 
     finished = rig.finish()
-    asked = [len(o.request.sop_instance_uids) for o in rig.peer.orders]
+    asked = [len(o.request.sop_instance_uids) for o in rig.peer.operations]
 
     assert finished.verdict is Verdict.COMPLETE
     assert asked == [0, 2, 1, 1]
-    rig.peer.orders.clear()
+    rig.peer.operations.clear()
     rig.task = StudyTask(selection=_SELECTION, cancel=rig.cancel)
     assert rig.finish().verdict is Verdict.COMPLETE
-    assert [len(o.request.sop_instance_uids) for o in rig.peer.orders] == [0, 1, 1]
+    assert [len(o.request.sop_instance_uids) for o in rig.peer.operations] == [0, 1, 1]
 
 
 def test_what_an_earlier_run_left_is_not_asked_for() -> None:
@@ -199,10 +198,10 @@ def test_what_an_earlier_run_left_is_not_asked_for() -> None:
 
     finished, events = _retrieve(peer, store)
 
-    assert [o.request.sop_instance_uids for o in peer.orders] == [("1.449",)]
+    assert [o.request.sop_instance_uids for o in peer.operations] == [("1.449",)]
     assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 450)
     assert sum(isinstance(event, InstanceStored) for event in events) == 1
-    assert store.finished == StudyEntry(
+    assert store.finished == StudyRecord(
         study_instance_uid=STUDY,
         verdict="complete",
         asked=frozenset(f"1.{n}" for n in range(450)),
@@ -219,14 +218,14 @@ def test_a_list_by_c_move_waits_for_its_own_instances_only() -> None:
     finished = rig.finish()
 
     assert finished.verdict is Verdict.COMPLETE
-    assert len(peer.orders) == 3
+    assert len(peer.operations) == 3
     assert monotonic() - started_s < 60.0
 
 
 def test_an_archive_that_queues_what_it_sends_is_asked_once() -> None:
     late: list[threading.Timer] = []
 
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
         late.append(threading.Timer(0.3, rig.peer.deliver, [["1.1", "1.2"]]))
         late[-1].start()
         return (), FinalResponse(status=0x0000, completed=2)
@@ -241,12 +240,12 @@ def test_an_archive_that_queues_what_it_sends_is_asked_once() -> None:
     for each in late:
         each.join()
     assert finished.verdict is Verdict.COMPLETE
-    assert len(rig.peer.orders) == 1
+    assert len(rig.peer.operations) == 1
 
 
 def test_the_long_wait_for_the_first_late_instance_is_made_once_in_a_run() -> None:
     peer = FakePeer(
-        inventory_of("1.1", "1.2"), lambda _order: ((), FinalResponse(status=0, completed=2))
+        inventory_of("1.1", "1.2"), lambda _operation: ((), FinalResponse(status=0, completed=2))
     )
     rig = _Rig(peer, method=Method.C_MOVE, destination="DRTUI", drain_s=0.0, late_s=0.3)
     started_s = monotonic()
@@ -254,8 +253,8 @@ def test_the_long_wait_for_the_first_late_instance_is_made_once_in_a_run() -> No
     finished = rig.finish()
 
     assert finished.verdict is Verdict.FAILED
-    assert len(peer.orders) > 1
-    assert 0.3 < monotonic() - started_s < 0.3 * len(peer.orders)
+    assert len(peer.operations) > 1
+    assert 0.3 < monotonic() - started_s < 0.3 * len(peer.operations)
 
 
 def test_the_wait_for_late_instances_ends_while_the_same_one_comes_over_and_over(
@@ -264,12 +263,12 @@ def test_the_wait_for_late_instances_ends_while_the_same_one_comes_over_and_over
     monkeypatch.setattr(requests, "_DRAIN_TICK_S", 0.01)
     over = threading.Event()
 
-    def repeat(order: Order) -> None:
+    def repeat(operation: RetrieveOperation) -> None:
         while not over.wait(0.01):
-            order.activity.last_byte_s = monotonic()
+            operation.activity.last_byte_s = monotonic()
 
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
-        repeaters.append(threading.Thread(target=repeat, args=(order,)))
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        repeaters.append(threading.Thread(target=repeat, args=(operation,)))
         repeaters[-1].start()
         return ("1.1",), _SUCCESS
 
@@ -299,16 +298,16 @@ def test_what_may_heal_is_tried_again_with_growing_waits() -> None:
 
 
 def test_an_attempt_that_succeeds_ends_the_retries_and_asks_for_the_rest_only() -> None:
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
-        if len(rig.peer.orders) == 1:
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        if len(rig.peer.operations) == 1:
             return ("1.1",), AssociationAborted("Lost.")
-        return order.request.sop_instance_uids, _SUCCESS
+        return operation.request.sop_instance_uids, _SUCCESS
 
     rig = _Rig(FakePeer(inventory_of("1.1", "1.2"), script), retries=3)
     finished = rig.finish()
 
     assert finished.verdict is Verdict.COMPLETE
-    assert rig.peer.orders[1].request.sop_instance_uids == ("1.2",)
+    assert rig.peer.operations[1].request.sop_instance_uids == ("1.2",)
     assert sum(isinstance(event, StudyStarted) for event in rig.events) == 1
     assert sum(isinstance(event, AttemptStarted) for event in rig.events) == 1
 
@@ -320,7 +319,7 @@ def test_what_cannot_heal_is_not_tried_again(status: int) -> None:
     finished = rig.finish()
 
     assert rig.waits_s() == []
-    assert len(rig.peer.orders) == 1
+    assert len(rig.peer.operations) == 1
     assert f"0x{status:04X}" in finished.reason
 
 
@@ -353,7 +352,7 @@ def test_an_unclear_failure_is_tried_once_more() -> None:
 
 def test_a_pacs_without_an_association_left_lowers_ours_before_it_counts() -> None:
     rejected = AssociationRejected("Local limit exceeded.", result=2, source=3, reason=2)
-    rig = _Rig(FakePeer(rejected, lambda _order: ((), _SUCCESS)), retries=1)
+    rig = _Rig(FakePeer(rejected, lambda _operation: ((), _SUCCESS)), retries=1)
 
     rig.finish()
 
@@ -364,17 +363,17 @@ def test_a_pacs_without_an_association_left_lowers_ours_before_it_counts() -> No
 
 def test_a_request_that_broke_off_after_the_last_instance_is_made_again() -> None:
     answers: list[Answer] = [AssociationAborted("Lost."), _SUCCESS]
-    peer = FakePeer(inventory_of("1.1", "1.2"), lambda _order: (("1.1", "1.2"), answers.pop(0)))
+    peer = FakePeer(inventory_of("1.1", "1.2"), lambda _operation: (("1.1", "1.2"), answers.pop(0)))
 
     finished, _ = _retrieve(peer)
 
     assert finished.verdict is Verdict.COMPLETE
-    assert [o.request.level for o in peer.orders] == [Level.STUDY, Level.STUDY]
+    assert [o.request.level for o in peer.operations] == [Level.STUDY, Level.STUDY]
 
 
 def test_a_request_that_always_breaks_off_after_the_last_instance_is_not_believed() -> None:
     peer = FakePeer(
-        inventory_of("1.1", "1.2"), lambda _order: (("1.1", "1.2"), AssociationAborted("Lost."))
+        inventory_of("1.1", "1.2"), lambda _operation: (("1.1", "1.2"), AssociationAborted("Lost."))
     )
 
     finished, _ = _retrieve(peer)
@@ -385,14 +384,14 @@ def test_a_request_that_always_breaks_off_after_the_last_instance_is_not_believe
 
 def test_where_all_that_was_announced_came_a_count_makes_up_for_a_request_that_broke_off() -> None:
     peer = FakePeer(
-        inventory_of("1.1", "1.2"), lambda _order: (("1.1", "1.2"), AssociationAborted("Lost."))
+        inventory_of("1.1", "1.2"), lambda _operation: (("1.1", "1.2"), AssociationAborted("Lost."))
     )
     peer.count = FinalResponse(status=0xA702, completed=0, failed=2)
 
     finished, _ = _retrieve(peer)
 
     assert finished.verdict is Verdict.COMPLETE
-    assert (len(peer.orders), len(peer.counted)) == (1, 1)
+    assert (len(peer.operations), len(peer.counted)) == (1, 1)
 
 
 def test_a_failure_without_any_instance_is_failed_with_its_reason() -> None:
@@ -407,12 +406,12 @@ def test_a_hopeless_status_is_not_asked_again() -> None:
 
     finished, _ = _retrieve(peer)
 
-    assert len(peer.orders) == 1
+    assert len(peer.operations) == 1
     assert "0xA900" in finished.reason
 
 
 def test_a_peer_that_cannot_be_reached_fails_the_study() -> None:
-    peer = FakePeer(PeerUnreachable("Cannot reach it."), lambda _order: ((), _SUCCESS))
+    peer = FakePeer(PeerUnreachable("Cannot reach it."), lambda _operation: ((), _SUCCESS))
 
     finished, _ = _retrieve(peer)
 
@@ -431,8 +430,8 @@ def test_a_conflict_is_not_complete() -> None:
 def test_a_broken_disk_fails_the_study_with_its_reason() -> None:
     broken = DiskFailed("No space.", path="/out")
 
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
-        del order
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        del operation
         return (), broken
 
     finished, _ = _retrieve(FakePeer(inventory_of("1.1"), script))
@@ -492,10 +491,12 @@ def test_without_a_listing_nothing_is_complete(
 
 def test_auto_falls_back_to_c_move_where_c_get_is_not_offered() -> None:
     class WithoutGet(FakePeer):
-        def c_get(self, order: Order, negotiation: object, receiver: object) -> FinalResponse:
+        def c_get(
+            self, operation: RetrieveOperation, negotiation: object, receiver: object
+        ) -> FinalResponse:
             raise ContextNotAccepted("It does not offer C-GET.")
 
-    peer = WithoutGet(inventory_of("1.1"), lambda _order: (("1.1",), _SUCCESS))
+    peer = WithoutGet(inventory_of("1.1"), lambda _operation: (("1.1",), _SUCCESS))
 
     finished = _Rig(peer, method=Method.AUTO, destination="DRTUI").finish()
 
@@ -503,8 +504,8 @@ def test_auto_falls_back_to_c_move_where_c_get_is_not_offered() -> None:
 
 
 def test_a_cancel_before_the_end_is_cancelled() -> None:
-    def script(order: Order) -> tuple[Sequence[str], Answer]:
-        del order
+    def script(operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+        del operation
         rig.cancel.request()
         return ("1.1",), FinalResponse(status=0xFE00)
 
@@ -521,4 +522,4 @@ def test_nothing_listed_is_not_found_and_not_asked_for() -> None:
     finished, _ = _retrieve(peer)
 
     assert finished.verdict is Verdict.NOT_FOUND
-    assert not peer.orders
+    assert not peer.operations

@@ -12,8 +12,7 @@ from dicom_retrieve_tui.engine.widening import Widening
 from dicom_retrieve_tui.errors import AssociationAborted, ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method
-from dicom_retrieve_tui.model.dimse import FinalResponse
-from dicom_retrieve_tui.model.retrieve_operation import Order
+from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
 
@@ -34,7 +33,7 @@ def _widened(
     """How many requests were made for `lists` lists with each way, and the account of them."""
     left = list(answers)
 
-    def script(_order: Order) -> tuple[Sequence[str], Answer]:
+    def script(_operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
         answer = left.pop(0) if left else _FAILED
         return (("1.1", "1.2") if answer == FinalResponse(status=0) else ()), answer
 
@@ -59,7 +58,7 @@ def _widened(
                 ask(_REQUEST)
             except AssociationAborted:
                 break
-    return len(peer.orders), requests
+    return len(peer.operations), requests
 
 
 def test_every_way_is_tried_once_until_all_is_there() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
-from dicom_retrieve_tui.model.throughput import Outlook, Throughput, done, outlook
+from dicom_retrieve_tui.model.throughput import Remaining, Throughput, done, remaining
 
 
 def test_there_is_no_rate_before_there_is_something_to_measure() -> None:
@@ -51,29 +51,29 @@ def progress_of(*studies: StudyProgress, total: int) -> Progress:
 def test_what_is_left_is_exact_once_every_study_is_known() -> None:
     running = [study("1.1", 10, stored=4), study("1.2", 5)]
 
-    assert outlook(progress_of(*running, total=2), running) == Outlook(11, exact=True)
+    assert remaining(progress_of(*running, total=2), running) == Remaining(11, exact=True)
 
 
 def test_studies_that_nobody_asked_for_are_taken_to_be_like_the_others() -> None:
     running = [study("1.1", 10, stored=4), study("1.2", None)]
     finished = study("1.3", 30, stored=30)
 
-    left = outlook(progress_of(*running, finished, total=5), running)
+    left = remaining(progress_of(*running, finished, total=5), running)
 
-    assert left == Outlook(6 + 3 * 20, exact=False)
+    assert left == Remaining(6 + 3 * 20, exact=False)
 
 
 def test_nothing_can_be_said_before_the_first_inventory() -> None:
     running = [study("1.1", None)]
 
-    assert outlook(progress_of(*running, total=1), running) is None
+    assert remaining(progress_of(*running, total=1), running) is None
 
 
 def test_the_end_is_as_far_as_the_rate_says() -> None:
-    assert Outlook(30, exact=True).eta_s(2.0) == pytest.approx(15.0)
-    assert Outlook(30, exact=True).eta_s(None) is None
-    assert Outlook(30, exact=True).eta_s(0.0) is None
-    assert Outlook(0, exact=True).eta_s(None) == pytest.approx(0.0)
+    assert Remaining(30, exact=True).eta_s(2.0) == pytest.approx(15.0)
+    assert Remaining(30, exact=True).eta_s(None) is None
+    assert Remaining(30, exact=True).eta_s(0.0) is None
+    assert Remaining(0, exact=True).eta_s(None) == pytest.approx(0.0)
 
 
 def test_a_delivery_is_measured_by_what_the_pacs_has_left() -> None:

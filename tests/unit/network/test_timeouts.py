@@ -6,8 +6,8 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.errors import Cancelled, PeerTimeout
-from dicom_retrieve_tui.model.activity import Activity
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.dimse import Activity
 from dicom_retrieve_tui.network.timeouts import AnswerGuard, Timeouts, within
 
 _CLOCKS = Timeouts.from_timeout(60.0)

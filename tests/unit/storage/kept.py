@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from dicom_retrieve_tui.model.dimse import InstanceOffer
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.dimse import StoreRequest
+from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Entry, Journal
@@ -23,10 +23,10 @@ DEEP = {"layout": "deep/{SOPInstanceUID}.dcm", "below": "deep/"}
 
 def file_of(sop_instance_uid: str, study_instance_uid: str = STUDY) -> bytes:
     """A whole file of one small instance."""
-    offer = InstanceOffer(
+    request = StoreRequest(
         sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=EXPLICIT
     )
-    return file_header(offer) + data_set_of(sop_instance_uid, study_instance_uid)
+    return file_header(request) + data_set_of(sop_instance_uid, study_instance_uid)
 
 
 def data_set_of(
@@ -77,7 +77,7 @@ def keep(
             kept.record(Entry(uid, sop, path, len(raw)))
         if verdict is not None:
             kept.finish(
-                StudyEntry(
+                StudyRecord(
                     study_instance_uid=uid,
                     verdict=verdict,
                     asked=frozenset(missing),
@@ -91,7 +91,7 @@ def leave_out(root: Path, left_out: tuple[tuple[str, str], ...], uid: str = STUD
     none: frozenset[str] = frozenset()
     with closing(Journal(journal_of(root), root, FLAT)) as kept:
         kept.finish(
-            StudyEntry(
+            StudyRecord(
                 study_instance_uid=uid,
                 verdict="complete",
                 asked=none,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.storage.file_check import (
     Condition,
     inspect,
@@ -23,11 +23,11 @@ _PIXELS = explicit(0x7FE00010, "OW", b"\1\2" * 50)
 
 
 def _file(folder: Path, data: bytes) -> Path:
-    offer = InstanceOffer(
+    request = StoreRequest(
         sop_class_uid="1.2.840", sop_instance_uid="1.2.3.4", transfer_syntax_uid=EXPLICIT
     )
     path = folder / "1.2.3.4.dcm"
-    path.write_bytes(file_header(offer) + data)
+    path.write_bytes(file_header(request) + data)
     return path
 
 

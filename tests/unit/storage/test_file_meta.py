@@ -4,7 +4,7 @@ import pytest
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -17,8 +17,8 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 DATA_SET = explicit(0x00100020, "LO", b"P1")
 
 
-def offer_of(sop_instance_uid: str = "1.2.3.4", syntax: str = EXPLICIT) -> InstanceOffer:
-    return InstanceOffer(
+def offer_of(sop_instance_uid: str = "1.2.3.4", syntax: str = EXPLICIT) -> StoreRequest:
+    return StoreRequest(
         sop_class_uid=CT, sop_instance_uid=sop_instance_uid, transfer_syntax_uid=syntax
     )
 

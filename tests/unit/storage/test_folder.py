@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
-from dicom_retrieve_tui.model.stored import Placement
+from dicom_retrieve_tui.model.store_records import Placement
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from dicom_retrieve_tui.storage.lock import FolderLock
 from tests.unit.encoded import EXPLICIT, explicit
@@ -23,13 +23,13 @@ _STUDY, _SERIES, _SOP, _PATIENT = 0x0020000D, 0x0020000E, 0x00080018, 0x00100020
 
 def test_what_has_its_name_is_not_discarded_any_more(tmp_path: Path) -> None:
     values = dict.fromkeys((_STUDY, _SERIES, _SOP, _PATIENT), b"1.2.3")
-    offer = InstanceOffer(
+    request = StoreRequest(
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
         sop_instance_uid="1.2.3",
         transfer_syntax_uid=EXPLICIT,
     )
     with closing(OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT))) as folder:
-        part = folder.begin(offer)
+        part = folder.begin(request)
         part.write([memoryview(explicit(_PATIENT, "LO", b"P1"))])
         placed = folder.place(part, values)
         path = Path(part.path)
@@ -46,7 +46,7 @@ def test_what_has_its_name_is_named_also_where_the_part_cannot_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = dict.fromkeys((_STUDY, _SERIES, _SOP, _PATIENT), b"1.2.3")
-    offer = InstanceOffer(
+    request = StoreRequest(
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
         sop_instance_uid="1.2.3",
         transfer_syntax_uid=EXPLICIT,
@@ -56,7 +56,7 @@ def test_what_has_its_name_is_named_also_where_the_part_cannot_be_removed(
         raise OSError(errno.EIO, "Input/output error", name)
 
     with closing(OutputFolder(tmp_path, parse_layout(FLAT_LAYOUT))) as folder:
-        part = folder.begin(offer)
+        part = folder.begin(request)
         part.write([memoryview(explicit(_PATIENT, "LO", b"P1"))])
         with monkeypatch.context() as patch:
             patch.setattr(os, "unlink", fail)
@@ -84,7 +84,7 @@ def test_whoever_takes_the_folder_up_at_once_finds_it_usable(
 
     with closing(followers[0]) as second:
         part = second.begin(
-            InstanceOffer(
+            StoreRequest(
                 sop_class_uid="1.2.3", sop_instance_uid="1.2.4", transfer_syntax_uid=EXPLICIT
             )
         )

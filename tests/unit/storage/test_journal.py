@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
-from dicom_retrieve_tui.model.study_record import StudyEntry
+from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Entry, Journal
 from dicom_retrieve_tui.storage.journal_reader import JournalReader
 from tests.unit.storage.kept import make_newer
@@ -31,7 +31,7 @@ def _run(
     """One run that ended like this; without a verdict, one that was killed before it had one."""
     journal = Journal(folder / "journal.db", folder, "{SOPInstanceUID}.dcm", tuple(planned))
     if verdict:
-        entry = StudyEntry(
+        entry = StudyRecord(
             study_instance_uid=_STUDY,
             verdict=verdict,
             asked=frozenset(asked),
@@ -300,7 +300,7 @@ def _part(
         journal.record(Entry(_STUDY, sop, f"{sop}.dcm", 0, series_instance_uid=series))
     if verdict:
         journal.finish(
-            StudyEntry(
+            StudyRecord(
                 study_instance_uid=_STUDY,
                 verdict=verdict,
                 asked=frozenset({sop}),
@@ -375,7 +375,7 @@ def test_a_filter_that_nothing_matches_proves_nothing_of_earlier_files(tmp_path:
     journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
     none: frozenset[str] = frozenset()
     journal.finish(
-        StudyEntry(
+        StudyRecord(
             study_instance_uid=_STUDY,
             verdict="complete",
             asked=none,

@@ -6,7 +6,7 @@ import pytest
 
 from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES
 from dicom_retrieve_tui.errors import InstanceUnfit
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE
 from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.part_file import PartFile
@@ -16,7 +16,7 @@ from tests.unit.encoded import EXPLICIT, explicit
 _SOP, _PATIENT, _PIXEL_DATA, _PADDING = 0x00080018, 0x00100020, 0x7FE00010, 0xFFFCFFFC
 _HEAD = explicit(_SOP, "UI", b"1.2.3\0")
 _TAIL = explicit(_PIXEL_DATA, "OW", b"\1" * 3 * WINDOW_BYTES) + explicit(_PADDING, "OB", b"\0\0")
-_OFFER = InstanceOffer(
+_OFFER = StoreRequest(
     sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
     sop_instance_uid="1.2.3",
     transfer_syntax_uid=EXPLICIT,

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from dicom_retrieve_tui.model.dimse import InstanceOffer
+from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.stored import Recalled
+from dicom_retrieve_tui.model.store_records import Recalled
 from dicom_retrieve_tui.storage.store import InstanceStore
 from tests.unit.encoded import EXPLICIT
 from tests.unit.storage.kept import CT, FLAT, OTHER, STUDY, data_set_of, keep, path_of
@@ -25,8 +25,8 @@ def _inventory(numbers: Iterable[int], uid: str = STUDY) -> Inventory:
 def _receive(store: InstanceStore, number: int) -> None:
     """Place an instance as if a PACS had sent it."""
     sop = f"{STUDY}.1.{number}"
-    offer = InstanceOffer(sop_class_uid=CT, sop_instance_uid=sop, transfer_syntax_uid=EXPLICIT)
-    part = store.begin(offer)
+    request = StoreRequest(sop_class_uid=CT, sop_instance_uid=sop, transfer_syntax_uid=EXPLICIT)
+    part = store.begin(request)
     part.write([memoryview(data_set_of(sop, series_instance_uid=_SERIES))])
     store.place(part, part.check(store.wanted_tags).values)
 

@@ -1,9 +1,8 @@
 """What each worker does, as the events of a run tell it."""
 
 from dicom_retrieve_tui.model import events
-from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.progress import Progress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.workers import WorkerProgress, WorkerState
 from tests.unit.model.told import stored
 
 A, B = "1.2.3", "1.2.4"
