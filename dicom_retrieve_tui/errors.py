@@ -4,7 +4,7 @@
 
     Cancelled                      the user stopped; not an error
     RetrieveError                  .retryable: may the same request succeed later?
-    ├── ConfigError                our user's settings; nothing was sent
+    ├── ConfigError                .option .problem: an invalid request; nothing was sent
     │   └── WrongPassphrase        of the private key; whoever typed it may try again
     ├── PeerError                  the peer, or the way to it
     │   ├── PeerUnreachable        no TCP or TLS connection
@@ -23,6 +23,7 @@ what came back and what to try next.
 """
 
 import os
+from typing import Self
 
 
 class Cancelled(BaseException):
@@ -46,7 +47,27 @@ class RetrieveError(Exception):
 
 
 class ConfigError(RetrieveError):
-    """What the user asked for cannot be meant; nothing was sent and nothing written."""
+    """The request is invalid or contradictory. Nothing was sent or written."""
+
+    def __init__(
+        self, found: str, *, next_step: str = "", option: str = "", problem: str = ""
+    ) -> None:
+        """Take the whole message, and its parts for those who show it beside the option.
+
+        Args:
+            found: The message; it names the option, and the value if that helps.
+            next_step: As for every `RetrieveError`.
+            option: What is to blame: a flag, or the place in a file; empty if nothing is.
+            problem: What is wrong with it, without name, value and period.
+        """
+        super().__init__(found, next_step=next_step)
+        self.option = option
+        self.problem = problem or found.removesuffix(".")
+
+    @classmethod
+    def of_value(cls, option: str, text: str, problem: str) -> Self:
+        """Return the error of an option whose value is invalid: `--port '0': PROBLEM.`."""
+        return cls(f"{option} {text!r}: {problem}.", option=option, problem=problem)
 
 
 class WrongPassphrase(ConfigError):

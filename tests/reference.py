@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.flags import Flag, Group, groups_of
 from dicom_retrieve_tui.cli.parser import command_names, parser_of
-from dicom_retrieve_tui.cli.parser_base import PROGRAM
+from dicom_retrieve_tui.cli.parser_base import PROGRAM, Flag, FlagGroup, groups_of
 
 COMMAND = "python -m tests.reference"
 
@@ -17,7 +16,7 @@ _HEAD = f"""\
 # The command line
 
 Every command and every flag, as `{PROGRAM} help` and `{PROGRAM} help COMMAND` print them; the flags
-under "About" go with every command. Written by `{COMMAND}` from the parsers.
+under "General" go with every command. Written by `{COMMAND}` from the parsers.
 """
 
 _MAN_HEAD = f"""\
@@ -93,13 +92,13 @@ def _description(command: str) -> str:
     return " ".join((parser_of(command).description or "").split())
 
 
-def _groups(command: str) -> Iterator[Group]:
+def _groups(command: str) -> Iterator[FlagGroup]:
     for group in groups_of(parser_of(command)):
-        if group.title != "about" or not command:  # these flags are the same everywhere
+        if group.title != "general" or not command:  # these flags are the same everywhere
             yield group
 
 
-def _heading(group: Group) -> str:
+def _heading(group: FlagGroup) -> str:
     return group.title[:1].upper() + group.title[1:]
 
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 
 from dicom_retrieve_tui.cli.console import Surroundings
-from dicom_retrieve_tui.cli.flags import Flag, flags_of, words_of
 from dicom_retrieve_tui.cli.parser import command_names, parser_of, summary_of
-from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, UsageError
+from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, Flag, UsageError, flags_of, words_of
 from dicom_retrieve_tui.errors import ConfigError
 
 SHELLS = ("bash", "zsh", "fish")

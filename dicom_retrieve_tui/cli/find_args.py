@@ -13,8 +13,8 @@ from dicom_retrieve_tui.cli.read_options import read_settings
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates, parse_last
+from dicom_retrieve_tui.model.options import KEYS
 from dicom_retrieve_tui.model.person_name import name_key
-from dicom_retrieve_tui.model.profile import KEYS
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.settings import Settings
 

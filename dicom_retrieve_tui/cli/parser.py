@@ -1,24 +1,318 @@
-"""Reads a command line with the parser of its command, and says what is wrong with it.
+"""The parser of each command, drawn from the table of options; values are taken as text.
 
-Values are taken as text, so that every message about a bad one is ours.
+What the options mean together is checked in `read_options` and its like.
 """
 
 import argparse
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from dicom_retrieve_tui.cli.command_flags import COMMANDS, retrieve_parser
-from dicom_retrieve_tui.cli.parser_base import UsageError
+from dicom_retrieve_tui.cli.parser_base import (
+    PROGRAM,
+    UsageError,
+    add_group,
+    add_options,
+    flags_of,
+    make_parser,
+)
+from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.options import OPTIONS, Command, Group, Option
 
-_RETRIEVE = "retrieve"
-_DOCTOR = "doctor"
+_RETRIEVE_USAGE = f"""{PROGRAM}
+       {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
+       {PROGRAM} find (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]
+       {PROGRAM} doctor (pacs://HOST[:PORT] | @PROFILE) [STUDY_UID] [flags]
+       {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
+       {PROGRAM} verify FOLDER [--deep] [--json]
+       {PROGRAM} demo [--headless | --serve]
+       {PROGRAM} help [COMMAND]
+       {PROGRAM} completion (bash | zsh | fish)"""
+
+_RETRIEVE_DESCRIPTION = """\
+Retrieve DICOM studies, series and instances from a PACS into a folder, by
+C-GET or by C-MOVE, and prove that what came is complete. Without arguments,
+at a terminal, it is an application with a screen of its own."""
+
+_RETRIEVE_EPILOG = f"""\
+examples:
+  save a PACS once, and retrieve a study from it by name from then on:
+    {PROGRAM} profiles add hospital pacs://pacs.example:11112 \\
+        --method c-get --output ~/dicom
+    {PROGRAM} @hospital 1.2.840.113619.2.1
+  one study, straight to us:
+    {PROGRAM} pacs://pacs.example:11112 --method c-get \\
+        --study-uid 1.2.840.113619.2.1 --output study/
+  everything that the PACS has of a patient, from the last 30 days:
+    {PROGRAM} find @hospital --patient-id 4711 --last 30d --uids |
+        {PROGRAM} @hospital --uid-list -
+  a list of studies by C-MOVE to ourselves, four associations at once:
+    {PROGRAM} pacs://pacs.example:11112 --move-dest MY_SCP --listen 11112 \\
+        --uid-list studies.txt --output studies/ --parallel 4
+  would it work, and what to tell the administrator if not?
+    {PROGRAM} doctor @hospital
+  later, without the PACS: is everything still there, and whole?
+    {PROGRAM} verify studies/
+  no PACS at hand:
+    {PROGRAM} demo
+
+exit codes:
+  0 everything asked for is complete, 1 anything else, 130 interrupted"""
+
+_FIND_DESCRIPTION = """\
+List what a PACS has, by C-FIND: a table at a terminal, columns between tabs
+where a program reads them. Texts may hold the wildcards * and ?."""
+
+_FIND_EPILOG = f"""\
+examples:
+  what was done today?
+    {PROGRAM} find @hospital --date today
+  all CT of a patient, by a part of the name:
+    {PROGRAM} find @hospital --patient-name 'Doe, J*' --modality CT
+  find, and retrieve what was found:
+    {PROGRAM} find @hospital --accession A123 --uids |
+        {PROGRAM} @hospital --uid-list -
+  a year, from a PACS that lists 500 studies at most:
+    {PROGRAM} find @hospital --date 2024 --split > studies.tsv
+  the series of a study:
+    {PROGRAM} find @hospital --study-uid 1.2.840.113619.2.1 --level series
+
+exit codes:
+  0 something matches, and all of it is listed; 1 nothing does, or the list may
+  be incomplete, or anything else; 130 interrupted"""
+
+_DOCTOR_DESCRIPTION = """\
+Look step by step whether a retrieval from a PACS would work, and say what to do
+where it would not. With a study, one instance of it is retrieved, by each method
+that the PACS offers, into a folder that is removed."""
+
+_DOCTOR_EPILOG = f"""\
+examples:
+    {PROGRAM} doctor @hospital
+    {PROGRAM} doctor pacs://pacs.example:11112 --method c-get
+    {PROGRAM} doctor pacs://pacs.example:11112 --called-aet ARCHIVE \\
+        --aet MY_SCP --move-dest MY_SCP --listen 11112 1.2.840.113619.2.1
+
+It ends with what to send to the administrator of the PACS.
+
+exit codes:
+  0 nothing was found because of which --method would not work, 1 something was,
+  130 interrupted"""
+
+_PROFILES_DESCRIPTION = """\
+What there is to know of a PACS, saved under a name: a flag wins over the
+profile, the profile over [defaults] in the same file."""
+
+_PROFILES_EPILOG = f"""\
+examples:
+    {PROGRAM} profiles add hospital pacs://pacs.example:11112 \\
+        --called-aet ARCHIVE --method c-get --output ~/dicom
+    {PROGRAM} profiles test hospital
+    {PROGRAM} profiles show hospital"""
+
+_DEMO_DESCRIPTION = """\
+A small PACS with invented patients, on this machine only, to try everything against.
+Without flags, at a terminal, the application opens on it."""
+
+_VERIFY_DESCRIPTION = """\
+Look, without any PACS, whether every instance that was retrieved into FOLDER is
+still there and whole. FOLDER is what --output named."""
+
+_VERIFY_EPILOG = """\
+exit codes:
+  0 every study is complete, and every file there and whole; 1 anything else"""
+
+_COMPLETION_DESCRIPTION = """\
+Let the shell complete commands, flags, their values and the names of saved profiles.
+This prints the script that does it."""
+
+_COMPLETION_EPILOG = f"""\
+where it goes, once:
+  bash, in ~/.bashrc:
+    eval "$({PROGRAM} completion bash)"
+  zsh, in ~/.zshrc, below compinit:
+    eval "$({PROGRAM} completion zsh)"
+  fish, in ~/.config/fish/config.fish:
+    {PROGRAM} completion fish | source"""
+
+
+def _option(name: str, help_text: str, metavar: str = "", **more: Any) -> Option:
+    """Return an option that one command has for itself."""
+    return Option(name=name, help=help_text, metavar=metavar, saved=False, **more)
+
+
+_CONFIG = _option(
+    "config", "file of the profiles", "FILE", default_words="as 'profiles path' prints"
+)
+_JSON = "one JSON object a line"
+
+
+def retrieve_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve pacs://HOST[:PORT]`."""
+    parser = make_parser(PROGRAM, _RETRIEVE_USAGE, _RETRIEVE_DESCRIPTION, _RETRIEVE_EPILOG)
+    _add_pacs(parser)
+    add_options(parser, Command.RETRIEVE, *Group)
+    _add_general(parser)
+    return parser
+
+
+def doctor_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve doctor`."""
+    name = f"{PROGRAM} doctor"
+    usage = f"{name} (pacs://HOST[:PORT] | @PROFILE) [STUDY_UID] [flags]"
+    parser = make_parser(name, usage, _DOCTOR_DESCRIPTION, _DOCTOR_EPILOG)
+    _add_pacs(parser)
+    add_options(parser, Command.DOCTOR, Group.NETWORK, Group.SECURITY)
+    add_group(parser, Group.OUTPUT, _option("json", f"steps on stdout, {_JSON}"))
+    _add_general(parser)
+    # A profile may hold the other options of a retrieval; they are read, and not checked.
+    parser.set_defaults(**vars(retrieve_parser().parse_args([])))
+    return parser
+
+
+def find_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve find`."""
+    name = f"{PROGRAM} find"
+    usage = f"{name} (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]"
+    parser = make_parser(name, usage, _FIND_DESCRIPTION, _FIND_EPILOG)
+    _add_pacs(parser)
+    levels = tuple(level.lower() for level in Level)
+    add_group(
+        parser,
+        "what to find",
+        _option("patient_id", "Patient ID", "ID"),
+        _option("patient_name", "'Doe' begins with Doe; 'Doe, John' is exactly that", "NAME"),
+        _option("accession", "Accession Number", "NUMBER"),
+        _option("date", "2024-01-31, 2024-01, 2024-01-01..2024-03-31, today", "DATES"),
+        _option("last", "today and the time before: 7d, 2w, 6m, 1y", "TIME"),
+        _option("modality", "modality of any series of the study, such as CT", "M"),
+        _option("description", "Study Description; most PACS are case-sensitive", "TEXT"),
+        _option("study_uid", "Study Instance UID", "UID"),
+        _option("series_uid", "one series of that study", "UID"),
+        _option("all", "everything, if no key is given"),
+        _option(
+            "level", "study, series or image", "LEVEL", default=Level.STUDY.lower(), choices=levels
+        ),
+        _option("split", "split the dates where the PACS limits its answers"),
+    )
+    add_options(parser, Command.FIND, Group.NETWORK, Group.SECURITY)
+    add_group(
+        parser,
+        Group.OUTPUT,
+        _option("uids", "only UIDs, for --uid-list -"),
+        _option("json", f"matches on stdout, {_JSON}"),
+        *(each for each in OPTIONS if each.name == "log_file"),
+    )
+    _add_general(parser)
+    return parser
+
+
+def profiles_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve profiles`."""
+    name = f"{PROGRAM} profiles"
+    usage = f"""{name} [list]
+       {name} (show | test | remove) NAME
+       {name} add NAME [pacs://HOST[:PORT]] [flags]
+       {name} path"""
+    parser = make_parser(name, usage, _PROFILES_DESCRIPTION, _PROFILES_EPILOG)
+    words = (
+        ("action", "ACTION", "list, show, test, add, remove or path"),
+        ("name", "NAME", "the profile"),
+        ("target", "pacs://HOST[:PORT]", "its PACS"),
+    )
+    yes = _option("yes", "remove without asking")
+    add_group(parser, "what to do", yes, _CONFIG, words=words)
+    groups = (Group.SERIES, Group.NETWORK, Group.SECURITY, Group.FILES)
+    add_options(parser, Command.PROFILES, *groups)
+    _add_general(parser)
+    return parser
+
+
+def demo_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve demo`."""
+    usage = f"{PROGRAM} demo [--headless | --serve]"
+    parser = make_parser(f"{PROGRAM} demo", usage, _DEMO_DESCRIPTION)
+    folder = ("output", "folder for the files", "DIR")
+    add_group(
+        parser,
+        "what to do",
+        _option("headless", "retrieve every study, without the application"),
+        _option("serve", "run the PACS for others, until Ctrl-C"),
+        _option(*folder, default_words="a new temporary folder"),
+        *(each for each in OPTIONS if each.name == "verbose"),
+    )
+    _add_general(parser)
+    return parser
+
+
+def verify_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve verify`."""
+    name = f"{PROGRAM} verify"
+    usage = f"{name} FOLDER [--deep] [--json]"
+    parser = make_parser(name, usage, _VERIFY_DESCRIPTION, _VERIFY_EPILOG)
+    words = (("folder", "FOLDER", "output folder of earlier retrievals"),)
+    deep = _option("deep", "compare checksums of the files, not only sizes")
+    add_group(parser, "what to verify", deep, words=words)
+    add_group(parser, Group.OUTPUT, _option("json", f"findings on stdout, {_JSON}"))
+    _add_general(parser)
+    return parser
+
+
+def help_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve help`."""
+    name = f"{PROGRAM} help"
+    parser = make_parser(name, f"{name} [COMMAND]", "Explain a command, or the whole program.")
+    words = (("topic", "COMMAND", f"one of {', '.join(COMMANDS)}"),)
+    add_group(parser, "what to explain", words=words)
+    _add_general(parser)
+    return parser
+
+
+def completion_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve completion`."""
+    name = f"{PROGRAM} completion"
+    usage = f"{name} (bash | zsh | fish)"
+    parser = make_parser(name, usage, _COMPLETION_DESCRIPTION, _COMPLETION_EPILOG)
+    add_group(parser, "which shell", words=[("shell", "SHELL", "bash, zsh or fish")])
+    # The scripts ask with `completion words WORD...`.
+    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    _add_general(parser)
+    return parser
+
+
+def _add_pacs(parser: argparse.ArgumentParser) -> None:
+    address = ("target", "pacs://HOST[:PORT]", "address (default port: 104), or @PROFILE")
+    add_group(parser, "PACS", _CONFIG, words=[address])
+
+
+def _add_general(parser: argparse.ArgumentParser) -> None:
+    add_group(
+        parser,
+        "general",
+        _option("no_color", "no colors; same as NO_COLOR in the environment"),
+        _option("help", "show this help", short="-h"),
+        _option("version", "show the version"),
+    )
+
+
+COMMANDS = {
+    "find": find_parser,
+    "doctor": doctor_parser,
+    "profiles": profiles_parser,
+    "verify": verify_parser,
+    "demo": demo_parser,
+    "help": help_parser,
+    "completion": completion_parser,
+}
+"""The words that a command line may begin with, instead of a PACS."""
+
+
 _HELP = "help"
 
 
 def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; `.command` is `retrieve`, `profiles`, ..., absent values are None.
+    """Parse the command line; `.command` is `retrieve`, `profiles`, ..., absent values are None.
 
     Raises:
         UsageError: There is no such flag, or a value is missing.
@@ -26,14 +320,14 @@ def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
     if argv and argv[0] == _HELP and not set(argv) & {"-h", "--help"}:
         argv = [*_command_to_explain(argv[1:]), "--help"]
     named = bool(argv) and argv[0] in COMMANDS
-    command = argv[0] if named else _RETRIEVE
+    command = argv[0] if named else Command.RETRIEVE
     parser = parser_of(command)
     namespace, surplus = parser.parse_known_args(argv[1:] if named else argv)
-    if command in {_RETRIEVE, _DOCTOR}:
-        # What is left of the words are UIDs, wherever they stand between the flags.
+    if command in {Command.RETRIEVE, Command.DOCTOR}:
+        # The surplus words are UIDs, wherever they stand between the flags.
         namespace.uids = [word for word in surplus if not word.startswith("-")]
         surplus = [word for word in surplus if word.startswith("-")]
-    if command == _RETRIEVE:
+    if command == Command.RETRIEVE:
         _refuse_command(namespace.target or "")
     if surplus and not (namespace.help or namespace.version):
         _refuse(surplus[0], parser)
@@ -42,10 +336,10 @@ def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _command_to_explain(words: Sequence[str]) -> Sequence[str]:
-    """What stands behind `help`, if it is a command.
+    """Return the command after `help`, if there is one.
 
     Raises:
-        UsageError: It is none.
+        UsageError: There is no such command.
     """
     for word in words:
         if word not in COMMANDS:
@@ -54,28 +348,28 @@ def _command_to_explain(words: Sequence[str]) -> Sequence[str]:
 
 
 def help_text(command: str) -> str:
-    """What `--help` prints."""
+    """Return the text of `--help`."""
     return parser_of(command).format_help()
 
 
 def command_names() -> Sequence[str]:
-    """The words that a command line may begin with, instead of a PACS."""
+    """Return the words that a command line may begin with, instead of a PACS."""
     return tuple(COMMANDS)
 
 
 @cache
 def parser_of(command: str) -> argparse.ArgumentParser:
-    """The parser of a command; that of a retrieval for any other word."""
+    """Return the parser of a command; that of a retrieval for any other word."""
     return COMMANDS.get(command, retrieve_parser)()
 
 
 def summary_of(command: str) -> str:
-    """What a command does, in half a sentence."""
+    """Return what a command does, in half a sentence."""
     return re.split(r"[.:]\s", " ".join((parser_of(command).description or "").split()))[0]
 
 
 def _refuse_command(word: str) -> None:
-    """A word that is nearly a command is no PACS."""
+    """Refuse a word that is nearly a command, and not a PACS."""
     if word.isalpha() and (near := _nearest(word, COMMANDS)):
         raise UsageError(f"There is no command {word!r}; did you mean {near}?")
 
@@ -84,15 +378,13 @@ def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
         raise UsageError(f"{word!r} is one argument too many.")
-    from dicom_retrieve_tui.cli.flags import flags_of  # noqa: PLC0415 - only for a mistake
-
     known = [name for each in flags_of(parser) for name in each.names if name.startswith("--")]
     near = _nearest(flag, known)
     raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near}?" if near else "."))
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    """The one of `known` that was probably meant; empty if none was."""
+    """Return the one of `known` that was probably meant, or an empty text."""
     import difflib  # noqa: PLC0415 - only for a mistake
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)), "")

@@ -1,32 +1,32 @@
-"""argparse with our sentences and exit codes: the words that every command line shares."""
+"""argparse with our messages and exit codes, and what a parser offers to completion and docs."""
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.options import OPTIONS, YES, Command, Group, Option
 
 PROGRAM = "dicom-retrieve"
-
-
 PROFILE_SIGN = "@"
 
 
 def names_profile(target: str | None) -> bool:
-    """True if the target is `@NAME`, a saved profile."""
+    """Return true if the target is `@NAME`, a saved profile."""
     return target is not None and target.startswith(PROFILE_SIGN)
 
 
 class UsageError(ConfigError):
-    """The command line cannot be read; the help would help."""
+    """The command line cannot be parsed; the help would help."""
 
 
 class StrictParser(argparse.ArgumentParser):
-    """It raises, and never exits with 2."""
+    """A parser that raises instead of exiting with 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line.
+        """Raise what is wrong with the command line.
 
         Raises:
             UsageError: Always.
@@ -37,10 +37,10 @@ class StrictParser(argparse.ArgumentParser):
 
 
 class Once(argparse.Action):
-    """A value that may be given once: the last of two would win without a word."""
+    """A value that may be given once; argparse would silently take the last of two."""
 
     values: tuple[str, ...] = ()
-    """All that it can be, where they are few."""
+    """Every possible value, if they are few."""
 
     def __call__(
         self,
@@ -60,7 +60,7 @@ class Once(argparse.Action):
 def make_parser(
     prog: str, usage: str, description: str, epilog: str | None = None
 ) -> argparse.ArgumentParser:
-    """A parser that guesses nothing: no abbreviated flags, no help of argparse's own."""
+    """Return a parser without abbreviated flags and without argparse's own help."""
     return StrictParser(
         prog=prog,
         usage=usage,
@@ -72,20 +72,106 @@ def make_parser(
     )
 
 
-ValueFlag = tuple[str, str, str] | tuple[str, str, str, Sequence[str]]
-"""Name, metavar and help of a flag that takes a value, and the values if they are few."""
+Word = tuple[str, str, str]
+"""Name, metavar and help of a positional word."""
 
 
-def add_values(group: Any, *flags: ValueFlag) -> None:
-    """Add flags that take a value; whether it is one of those named is judged elsewhere."""
-    for flag, metavar, text, *values in flags:
-        added = group.add_argument(flag, action=Once, metavar=metavar, help=text)
-        added.values = tuple(map(str, values[0])) if values else ()
+def add_options(parser: argparse.ArgumentParser, command: Command, *groups: Group) -> None:
+    """Add what the table of options says that a command takes, in the order of `groups`."""
+    for group in groups:
+        found = [each for each in OPTIONS if each.group is group and command in each.commands]
+        add_group(parser, group, *found, description=_DESCRIPTIONS.get(group), command=command)
 
 
-def add_switch(
-    group: Any, flag: str, text: str, help_text: str, *, dest: str | None = None
+def add_group(
+    parser: argparse.ArgumentParser,
+    title: str,
+    *options: Option,
+    words: Iterable[Word] = (),
+    description: str | None = None,
+    command: Command = Command.RETRIEVE,
 ) -> None:
-    """Add a flag that stands for the text that a profile would say; it is None where not given."""
-    dest = dest or flag.strip("-").replace("-", "_")
-    group.add_argument(flag, action="store_const", const=text, dest=dest, help=help_text)
+    """Add positional words and options under a heading."""
+    group = parser.add_argument_group(title, description)
+    for name, metavar, text in words:
+        group.add_argument(name, nargs="?", metavar=metavar, help=text)
+    for option in options:
+        _add(group, option, option.help_for(command).replace("%", "%%"))
+
+
+def _add(group: Any, option: Option, text: str) -> None:
+    names = filter(None, (option.short, option.flag))
+    if option.metavar:
+        added = group.add_argument(*names, action=Once, metavar=option.metavar, help=text)
+        added.values = option.choices
+    elif option.saved:  # the text that a profile would hold; None where it is not given
+        group.add_argument(*names, action="store_const", const=YES, help=text)
+    else:
+        group.add_argument(*names, action="store_true", help=text)
+    if option.off:
+        flag = option.flag.replace("--", "--no-", 1)
+        group.add_argument(
+            flag, action="store_const", const="false", dest=option.name, help=option.off
+        )
+
+
+_DESCRIPTIONS = {
+    Group.SELECTION: "UIDs without a flag are Study Instance UIDs.",
+    Group.SERIES: "A series must match all of these, by what the PACS reports.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag of a parser, or one positional word."""
+
+    names: tuple[str, ...]
+    """`-v` and `--verbose`; empty for a word."""
+    metavar: str
+    """Stands for the value, or for the word; empty if there is no value."""
+    text: str
+    """The help."""
+    values: tuple[str, ...] = ()
+    """Every possible value, if they are few."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagGroup:
+    """Flags under one heading."""
+
+    title: str
+    description: str
+    flags: tuple[Flag, ...]
+
+
+def groups_of(parser: argparse.ArgumentParser) -> Iterator[FlagGroup]:
+    """Return the parser's groups in the order of its help, without empty and hidden ones."""
+    # argparse has no public way to ask what was added.
+    for group in parser._action_groups:  # noqa: SLF001
+        actions = [each for each in group._group_actions if each.help != argparse.SUPPRESS]  # noqa: SLF001
+        if actions:
+            yield FlagGroup(
+                title=group.title or "",
+                description=group.description or "",
+                flags=tuple(map(_flag, actions)),
+            )
+
+
+def flags_of(parser: argparse.ArgumentParser) -> Iterable[Flag]:
+    """Return every flag that begins with a dash."""
+    return (flag for group in groups_of(parser) for flag in group.flags if flag.names)
+
+
+def words_of(parser: argparse.ArgumentParser) -> Sequence[Flag]:
+    """Return the positional words, in their order."""
+    return [flag for group in groups_of(parser) for flag in group.flags if not flag.names]
+
+
+def _flag(action: argparse.Action) -> Flag:
+    takes_value = action.nargs != 0
+    return Flag(
+        names=tuple(action.option_strings),
+        metavar=str(action.metavar or action.dest.upper()) if takes_value else "",
+        text=(action.help or "").replace("%%", "%"),
+        values=action.values if isinstance(action, Once) else (),
+    )

@@ -9,8 +9,7 @@ from dicom_retrieve_tui.config.precedence import BUILT_IN, FLAG, Value, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.model.address import DEFAULT_PORT
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.profile import FILTERS, FLAT, HIERARCHICAL, KEYS, PATHS
-from dicom_retrieve_tui.model.values import YES
+from dicom_retrieve_tui.model.options import FLAT, HIERARCHICAL, KEYS, PATHS, SERIES_KEYS, YES
 
 _OF_THE_TARGET = frozenset({"host", "port", "notes"})
 """What no flag says."""
@@ -45,7 +44,7 @@ def fill_in(args: argparse.Namespace, book: ProfileBook) -> None:
     for key, value in held.items():
         if key in _FLAGS and value.origin not in {FLAG, BUILT_IN}:
             setattr(args, key, value.text)
-    for key in FILTERS:
+    for key in SERIES_KEYS:
         if key in held and not held[key].text:
             setattr(args, key, None)
     _settle_layout(args, held)

@@ -13,12 +13,21 @@ from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.cli.read_selections import select
 from dicom_retrieve_tui.cli.security_args import read_tls, read_user
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model import values
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.allowed_callers import parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, parse_spare
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.options import (
+    DEFAULT_KEEP_FREE,
+    KEYS,
+    parse_ae_title,
+    parse_keep_free,
+    parse_layout_text,
+    parse_method,
+    parse_query_model,
+    parse_timeout_s,
+    parse_umask,
+)
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.series_filter import parse_series_filter
 from dicom_retrieve_tui.model.settings import (
@@ -129,14 +138,14 @@ def read_settings(args: argparse.Namespace) -> Settings:
         layout=_layout(args),
         timeout_s=DEFAULT_TIMEOUT_S
         if args.timeout is None
-        else values.timeout_s("--timeout", args.timeout),
-        query_model=values.query_model("--query-model", _given(args.query_model, QueryModel.AUTO)),
-        max_pdu_bytes=values.max_pdu_bytes("--max-pdu", _given(args.max_pdu, values.MAX_PDU_BYTES)),
+        else parse_timeout_s("--timeout", args.timeout),
+        query_model=parse_query_model("--query-model", _given(args.query_model, QueryModel.AUTO)),
+        max_pdu_bytes=_number(args, "max_pdu"),
         listen=None if args.listen is None else parse_listen(args.listen),
-        umask=PRIVATE_UMASK if args.umask is None else values.umask("--umask", args.umask),
-        keep_free=DEFAULT_SPARE
+        umask=PRIVATE_UMASK if args.umask is None else parse_umask("--umask", args.umask),
+        keep_free=DEFAULT_KEEP_FREE
         if args.keep_free is None
-        else parse_spare("--keep-free", args.keep_free),
+        else parse_keep_free("--keep-free", args.keep_free),
         accept_from=()
         if args.accept_from is None
         else parse_callers("--accept-from", args.accept_from),
@@ -147,15 +156,13 @@ def read_settings(args: argparse.Namespace) -> Settings:
 
 def _plan(args: argparse.Namespace, selections: tuple[Selection, ...]) -> Plan:
     method, move_destination = _method(args)
-    parallel = values.parallel("--parallel", _given(args.parallel, values.DEFAULT_PARALLEL))
-    retries = values.retries("--retries", _given(args.retries, values.DEFAULT_RETRIES))
     return Plan(
         selections=selections,
         method=method,
         move_destination=move_destination,
         listening=args.listen is not None,
-        parallel=parallel,
-        retries=retries,
+        parallel=_number(args, "parallel"),
+        retries=_number(args, "retries"),
         series_filter=parse_series_filter(
             args.modality, args.exclude_modality, args.series_description
         ),
@@ -168,7 +175,7 @@ def read_way(args: argparse.Namespace) -> tuple[Method, str | None]:
     Raises:
         ConfigError: One of them is none.
     """
-    method = values.method("--method", Method.C_MOVE if args.method is None else args.method)
+    method = parse_method("--method", Method.C_MOVE if args.method is None else args.method)
     return method, _ae_title("--move-dest", args.move_dest)
 
 
@@ -202,7 +209,7 @@ def _require_move_destination(args: argparse.Namespace, method: Method) -> None:
 
 
 def _ae_title(flag: str, text: str | None) -> str | None:
-    return None if text is None else values.ae_title(flag, text)
+    return None if text is None else parse_ae_title(flag, text)
 
 
 def _layout(args: argparse.Namespace) -> str:
@@ -210,8 +217,12 @@ def _layout(args: argparse.Namespace) -> str:
         return HIERARCHICAL_LAYOUT if args.hierarchical else FLAT_LAYOUT
     if args.hierarchical:
         raise ConfigError("--hierarchical and --layout exclude each other; give one of them.")
-    parse_layout(args.layout)
-    return str(args.layout)
+    return parse_layout_text("--layout", args.layout)
+
+
+def _number(args: argparse.Namespace, key: str) -> int:
+    option = KEYS[key]
+    return int(option.parse(option.flag, _given(getattr(args, key), option.default)))
 
 
 def _given(text: str | None, default: object) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.config import secrets
 from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
-from dicom_retrieve_tui.model import values
+from dicom_retrieve_tui.model.options import parse_flag, parse_user_name
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
@@ -57,7 +57,7 @@ def read_user(args: argparse.Namespace) -> UserIdentity | None:
             raise ConfigError("--passcode-file needs --user, whose passcode it is.")
         return None
     return UserIdentity(
-        name=values.user_name("--user", args.user), passcode_file=_path(args.passcode_file)
+        name=parse_user_name("--user", args.user), passcode_file=_path(args.passcode_file)
     )
 
 
@@ -99,7 +99,7 @@ def _fault_of(settings: Settings, passphrase: Secret) -> str | None:
 
 def _yes(args: argparse.Namespace, key: str) -> bool:
     text = getattr(args, key)
-    return text is not None and values.flag(_flag(key), text)
+    return text is not None and parse_flag(_flag(key), text)
 
 
 def _flag(key: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
-from dicom_retrieve_tui.model.profile import KEYS
+from dicom_retrieve_tui.model.options import KEYS
 
 FLAG, DEFAULTS, BUILT_IN = "flag", "[defaults]", "built-in"
 

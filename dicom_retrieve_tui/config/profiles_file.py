@@ -10,14 +10,14 @@ from typing import Any
 
 from dicom_retrieve_tui.config.toml_file import read_document, unknown_key, write_document
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.profile import (
+from dicom_retrieve_tui.model.options import (
     KEYS,
     NOT_IN_DEFAULTS,
     REFUSED,
+    YES,
     Kind,
     profile_name_fault,
 )
-from dicom_retrieve_tui.model.values import YES
 
 ENVIRONMENT = "DICOM_RETRIEVE_CONFIG"
 _PROFILES, _DEFAULTS = "profiles", "defaults"
@@ -186,7 +186,7 @@ class ProfileBook:
                 yield f"{where} = {value!r}: expected {KEYS[key].kind}."
                 continue
             try:
-                KEYS[key].check(where, text)
+                KEYS[key].parse(where, text)
             except ConfigError as error:
                 yield str(error)
         if table_name != _DEFAULTS and "host" not in table:

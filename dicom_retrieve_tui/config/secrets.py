@@ -9,9 +9,9 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model import pem
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
+from dicom_retrieve_tui.model.options import USER_BYTES_MAX
 from dicom_retrieve_tui.model.secret import Secret
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.model.values import USER_BYTES_MAX
 
 PASSPHRASE = "DICOM_RETRIEVE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 """Holds the passphrase of the private key."""

@@ -46,11 +46,13 @@ def parse_pacs_url(url: str) -> Endpoint:
     if not url.lower().startswith(_SCHEME):
         scheme = url.partition("://")[0] + "://" if "://" in url else None
         found = f"starts with {scheme}" if scheme else "has no scheme"
-        raise ConfigError(f"{url!r} {found}; a PACS is given as {_SCHEME}HOST[:PORT], {_EXAMPLE}.")
+        problem = f"{found}; a PACS is given as {_SCHEME}HOST[:PORT], {_EXAMPLE}"
+        raise ConfigError(f"{url!r} {problem}.", problem=problem)
     rest = url[len(_SCHEME) :].removesuffix("/")
     host, port_text = _split(rest)
     if not is_host(host):
-        raise ConfigError(f"{url!r} names no host; a PACS is given as {_SCHEME}HOST[:PORT].")
+        problem = f"names no host; a PACS is given as {_SCHEME}HOST[:PORT]"
+        raise ConfigError(f"{url!r} {problem}.", problem=problem)
     port = DEFAULT_PORT if port_text is None else _port(port_text, repr(url))
     return Endpoint(host=host.strip("[]"), port=port)
 
@@ -66,7 +68,7 @@ def parse_listen(text: str, where: str = "--listen") -> tuple[str | None, int]:
     """
     host, port_text = (None, text) if ":" not in text else _split(text)
     if port_text is None or (host is not None and not is_host(host)):
-        raise ConfigError(f"{where} {text!r}: expected [HOST:]PORT, for example 11112.")
+        raise ConfigError.of_value(where, text, "expected [HOST:]PORT, for example 11112")
     return (host.strip("[]") if host else None), _port(port_text, where)
 
 
@@ -87,5 +89,6 @@ def is_host(text: str) -> bool:
 
 def _port(text: str, where: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise ConfigError(f"{where}: {text!r} is no port; a port is a number from 1 to 65535.")
+        problem = f"{text!r} is not a port: expected a number from 1 to 65535"
+        raise ConfigError(f"{where}: {problem}.", option=where, problem=problem)
     return int(text)

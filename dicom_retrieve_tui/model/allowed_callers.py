@@ -66,11 +66,13 @@ def parse_callers(where: str, text: str) -> tuple[AllowedCaller, ...]:
 def _parse(where: str, text: str) -> AllowedCaller:
     title, at, rest = text.rpartition("@")
     if at and (fault := ae_title_fault(title)) is not None:
-        raise ConfigError(f"{where} {text!r}: {title!r} {fault}.")
+        raise ConfigError.of_value(where, text, f"{title!r} {fault}")
     caller = AllowedCaller(rest.strip("[]"), title if at else None)
     if caller.network is None and not is_host(caller.where):
-        raise ConfigError(
-            f"{where} {text!r}: expected an address, a network such as 10.1.2.0/24, or a host "
-            "name; several with commas between them."
+        raise ConfigError.of_value(
+            where,
+            text,
+            "expected an address, a network such as 10.1.2.0/24, or a host name; several with "
+            "commas between them",
         )
     return caller

@@ -77,21 +77,32 @@ class Layout:
         return tuple(names)
 
 
-def parse_layout(template: str) -> Layout:
+def parse_layout(template: str, where: str = "--layout") -> Layout:
     """Read a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`.
+
+    Args:
+        template: A path below the output folder.
+        where: Names the place in messages.
 
     Raises:
         ConfigError: It names an unknown field, leads out of the folder, or would give two
             instances the same name.
     """
+    try:
+        return _parse(template)
+    except ValueError as error:
+        raise ConfigError.of_value(where, template, str(error)) from None
+
+
+def _parse(template: str) -> Layout:
     if not template or template.startswith("/") or "\\" in template:
-        raise _bad(template, "give a path below the output folder, with / between its folders")
-    components = tuple(_parse_component(text, template) for text in template.split("/"))
+        raise ValueError("give a path below the output folder, with / between its folders")
+    components = tuple(_parse_component(text) for text in template.split("/"))
     layout = Layout(components)
     if _UNIQUE not in layout.wanted_tags:
-        raise _bad(template, "it needs {SOPInstanceUID}, so that no two instances share a file")
+        raise ValueError("it needs {SOPInstanceUID}, so that no two instances share a file")
     if not any(map(_tells_instances_apart, components)):
-        raise _bad(template, "put a separator such as _ between {SOPInstanceUID} and other fields")
+        raise ValueError("put a separator such as _ between {SOPInstanceUID} and other fields")
     return layout
 
 
@@ -113,22 +124,22 @@ def _ends_value(pieces: tuple[str | int, ...]) -> bool:
     return isinstance(pieces[0], str) and not set(pieces[0]) <= set("0123456789abcdef.")
 
 
-def _parse_component(text: str, template: str) -> tuple[str | int, ...]:
+def _parse_component(text: str) -> tuple[str | int, ...]:
     if text.strip() == "" or text.startswith("."):  # ours begins with a period
-        raise _bad(template, f"{text!r} is no name for a folder or file")
+        raise ValueError(f"{text!r} is no name for a folder or file")
     pieces: list[str | int] = []
     for match in _PIECE.finditer(text):
         field, literal, brace = match.groups()
         if brace:
-            raise _bad(template, f"the brace {brace!r} has no partner")
+            raise ValueError(f"the brace {brace!r} has no partner")
         if literal is not None:
             if any(not c.isprintable() or c in _UNWELCOME for c in literal):
-                raise _bad(template, f"{literal!r} has a character that file names cannot have")
+                raise ValueError(f"{literal!r} has a character that file names cannot have")
             pieces.append(literal)
         elif field in _FIELDS:
             pieces.append(_FIELDS[field])
         else:
-            raise _bad(template, _unknown(field))
+            raise ValueError(_unknown(field))
     return tuple(pieces)
 
 
@@ -138,10 +149,6 @@ def _unknown(field: str) -> str:
     near = difflib.get_close_matches(field, _FIELDS, n=1)
     hint = f"did you mean {{{near[0]}}}?" if near else f"known are {', '.join(sorted(_FIELDS))}"
     return f"there is no field {{{field}}}; {hint}"
-
-
-def _bad(template: str, why: str) -> ConfigError:
-    return ConfigError(f"--layout {template!r}: {why}.")
 
 
 def _clean(tag: int, value: bytes) -> str:

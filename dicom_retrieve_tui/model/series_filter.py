@@ -118,7 +118,11 @@ def parse_series_filter(
         descriptions=_optional(parse_descriptions, "--series-description", series_description),
     )
     if fault := modality_conflict(modality or "", exclude_modality or ""):
-        raise ConfigError(f"--modality and --exclude-modality contradict each other: {fault}.")
+        raise ConfigError(
+            f"--modality and --exclude-modality contradict each other: {fault}.",
+            option="--exclude-modality",
+            problem=fault,
+        )
     return found
 
 
@@ -140,7 +144,7 @@ def parse_modalities(where: str, text: str) -> tuple[str, ...]:
         ConfigError: It names none, or something that is not a modality.
     """
     if (fault := modalities_fault(text)) is not None:
-        raise ConfigError(f"{where} {text!r}: {fault}.")
+        raise ConfigError.of_value(where, text, fault)
     return tuple(dict.fromkeys(_modalities(text)))
 
 
@@ -162,7 +166,7 @@ def parse_descriptions(where: str, text: str) -> tuple[str, ...]:
         ConfigError: It holds no pattern, or one that no description can match.
     """
     if (fault := descriptions_fault(text)) is not None:
-        raise ConfigError(f"{where} {text!r}: {fault}.")
+        raise ConfigError.of_value(where, text, fault)
     return tuple(dict.fromkeys(_descriptions(text)))
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.allowed_callers import AllowedCaller
 from dicom_retrieve_tui.model.choices import QueryModel
-from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
+from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, MAX_PDU_BYTES, KeepFree
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 
 DEFAULT_CALLING_AE_TITLE = "DICOMRETRIEVE"
 DEFAULT_CALLED_AE_TITLE = "ANY-SCP"
@@ -39,7 +38,7 @@ class Settings:
     any free one. None: no listener."""
     umask: int = PRIVATE_UMASK
     """Permissions that what we write does not give; as of the shell's command."""
-    keep_free: Spare = DEFAULT_SPARE
+    keep_free: KeepFree = DEFAULT_KEEP_FREE
     """What of the output folder's disk stays free."""
     accept_from: tuple[AllowedCaller, ...] = ()
     """Who may send to it beside the PACS's own addresses."""

@@ -8,6 +8,7 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.sop_classes import (
@@ -16,7 +17,6 @@ from dicom_retrieve_tui.model.sop_classes import (
     TRANSFER_SYNTAXES,
     preferred_syntax,
 )
-from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdu as pdus
 from dicom_retrieve_tui.network.associate_pdu import Associate, UserInformation, WireContext
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
 from dicom_retrieve_tui.network.access_control import Admission, Reception
 from dicom_retrieve_tui.network.access_rules import Callers
 from dicom_retrieve_tui.network.connection_limits import Visitor, Visitors

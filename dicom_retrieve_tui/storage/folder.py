@@ -16,8 +16,8 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
-from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
+from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
@@ -49,7 +49,7 @@ class OutputFolder:
         root: Path,
         layout: Layout,
         permissions: Permissions = PRIVATE,
-        spare: Spare = DEFAULT_SPARE,
+        spare: KeepFree = DEFAULT_KEEP_FREE,
     ) -> None:
         """Make the folder ready.
 

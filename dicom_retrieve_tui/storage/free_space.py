@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.humanize import size_text
-from dicom_retrieve_tui.model.keep_free import Spare
+from dicom_retrieve_tui.model.options import KeepFree
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 
 _LOOK_EVERY_BYTES = 1 << 26
@@ -16,7 +16,7 @@ _LOOK_EVERY_BYTES = 1 << 26
 class Reserve:
     """Counts what is written, and looks at the disk now and then. Safe from several threads."""
 
-    def __init__(self, root: Path, spare: Spare) -> None:
+    def __init__(self, root: Path, spare: KeepFree) -> None:
         self._root = root
         self._spare = spare
         self._left = 0

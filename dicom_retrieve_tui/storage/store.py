@@ -11,8 +11,8 @@ from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
-from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import journal_not_made
@@ -37,7 +37,7 @@ class InstanceStore:
         root: Path,
         layout: str,
         permissions: Permissions = PRIVATE,
-        spare: Spare = DEFAULT_SPARE,
+        spare: KeepFree = DEFAULT_KEEP_FREE,
         *,
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.errors import RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.profile import KEYS
+from dicom_retrieve_tui.model.options import KEYS
 from dicom_retrieve_tui.tui.cells import ELLIPSIS
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
 from dicom_retrieve_tui.tui.secret_store import SecretStore

@@ -3,7 +3,7 @@
 from dicom_retrieve_tui.config.precedence import BUILT_IN, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.profile import FLAT, HIERARCHICAL
+from dicom_retrieve_tui.model.options import FLAT, HIERARCHICAL
 from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.tui.retrieve_form import CARRIED, defaults
 from dicom_retrieve_tui.tui.widgets.options_form import Preset

@@ -11,16 +11,17 @@ from types import MappingProxyType
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.profile import (
+from dicom_retrieve_tui.model.options import (
     HIERARCHICAL,
     KEYS,
+    NO,
     SECURITY_FILES,
+    YES,
     Kind,
     profile_name_fault,
 )
 from dicom_retrieve_tui.model.settings import DEFAULT_CALLING_AE_TITLE
 from dicom_retrieve_tui.model.uids import ae_title_fault
-from dicom_retrieve_tui.model.values import NO, YES
 
 NAME = "name"
 """The field that is no key: what the profile is called."""
@@ -205,7 +206,7 @@ def field_faults(texts: Mapping[str, str], taken: Collection[str]) -> dict[str, 
 
 def _fault(field: ProfileField, text: str) -> str | None:
     try:
-        KEYS[field.name].check(field.label, text)
+        KEYS[field.name].parse(field.label, text)
     except ConfigError as error:
         return str(error)
     return None

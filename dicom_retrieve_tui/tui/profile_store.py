@@ -11,7 +11,7 @@ from typing import Any
 
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.profile import HIERARCHICAL
+from dicom_retrieve_tui.model.options import HIERARCHICAL
 from dicom_retrieve_tui.tui.presets import FIELDS, preset_of, presets_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, keys_said, usual_profile
 from dicom_retrieve_tui.tui.retrieve_form import defaults, read_terms

@@ -12,9 +12,18 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.allowed_callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, Spare, parse_spare
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.profile import KEYS
+from dicom_retrieve_tui.model.options import (
+    DEFAULT_KEEP_FREE,
+    KEYS,
+    MAX_PDU_BYTES,
+    NO,
+    TIMEOUT_MAX_S,
+    YES,
+    KeepFree,
+    parse_keep_free,
+    parse_umask,
+)
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.series_filter import (
     SeriesFilter,
@@ -32,16 +41,6 @@ from dicom_retrieve_tui.model.settings import (
     Settings,
 )
 from dicom_retrieve_tui.model.uids import ae_title_fault, uid_fault
-from dicom_retrieve_tui.model.values import (
-    DEFAULT_RETRIES,
-    MAX_PDU_BYTES,
-    NO,
-    PARALLEL_MAX,
-    RETRIES_MAX,
-    TIMEOUT_MAX_S,
-    YES,
-    umask,
-)
 from dicom_retrieve_tui.tui.terms import Terms
 
 Draft = Mapping[str, str]
@@ -139,11 +138,11 @@ def _callers(text: str) -> tuple[AllowedCaller, ...]:
 
 
 def _umask(text: str) -> int:
-    return umask("--umask", text)
+    return parse_umask("--umask", text)
 
 
-def _spare(text: str) -> Spare:
-    return parse_spare("--keep-free", text)
+def _spare(text: str) -> KeepFree:
+    return parse_keep_free("--keep-free", text)
 
 
 FIELDS = (
@@ -168,9 +167,9 @@ FIELDS = (
     FormField("layout", "Layout", HIERARCHICAL_LAYOUT, _told(parse_layout)),
     FormField("umask", "Umask", f"{PRIVATE_UMASK:03o}", _told(_umask), "octal"),
     FormField("keep_free", "Spare", "", _optional(_told(_spare)), "1GiB or 2%, the lesser"),
-    FormField("parallel", "Assoc.", "4", _number_fault(1, PARALLEL_MAX)),
+    FormField("parallel", "Assoc.", "4", _number_fault(1, 64)),
     FormField("timeout", "Timeout", f"{DEFAULT_TIMEOUT_S:g}", _timeout_fault, "seconds"),
-    FormField("retries", "Retries", str(DEFAULT_RETRIES), _number_fault(0, RETRIES_MAX)),
+    FormField("retries", "Retries", KEYS["retries"].default, _number_fault(0, 100)),
 )
 _FILTER = ("modality", "exclude_modality", "series_description")
 """The fields that choose among series, by the profile's keys."""
@@ -232,7 +231,7 @@ def read_terms(draft: Draft, profile: str = "") -> Terms:
         max_pdu_bytes=int(text.get("max_pdu") or MAX_PDU_BYTES),
         listen=parse_listen(text["listen"]) if text["listen"] and moves else None,
         umask=_umask(text["umask"]),
-        keep_free=_spare(text["keep_free"]) if text["keep_free"] else DEFAULT_SPARE,
+        keep_free=_spare(text["keep_free"]) if text["keep_free"] else DEFAULT_KEEP_FREE,
         accept_from=_callers(text["accept_from"]) if text["accept_from"] and moves else (),
         tls=_tls(text),
         user=_user(text),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.choices import Method, QueryModel
+from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
@@ -15,7 +16,6 @@ from dicom_retrieve_tui.model.settings import (
     Settings,
 )
 from dicom_retrieve_tui.model.uid_list import list_of
-from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
 
 _PROGRAM = "dicom-retrieve"
 

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
-from dicom_retrieve_tui.model.values import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdu as pdus
 from dicom_retrieve_tui.network.negotiation import (
     Context,

@@ -63,9 +63,8 @@ NEVER = {
     "dicom_retrieve_tui.storage.history",
 }
 ONLY_TO_WORK = {
-    *("dataclasses", "inspect", "json", "logging", "pathlib", "socket", "sqlite3", "threading"),
-    *("difflib", "dicom_retrieve_tui.cli.flags", "dicom_retrieve_tui.cli.commands.default"),
-    *("dicom_retrieve_tui.model.selection", "dicom_retrieve_tui.model.values"),
+    *("json", "logging", "socket", "sqlite3", "threading", "difflib"),
+    *("dicom_retrieve_tui.cli.commands.default", "dicom_retrieve_tui.model.selection"),
 }
 
 

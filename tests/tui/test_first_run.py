@@ -83,9 +83,9 @@ aet = "READING-ROOM-PC"
 method = "auto"
 move_dest = "READING-ROOM-PC"
 listen = "11112"
-parallel = 4
 output = "~/dicom"
 layout = "hierarchical"
+parallel = 4
 """
     )
 

@@ -127,7 +127,7 @@ def test_a_form_and_its_terms_are_the_same_thing() -> None:
     ("field", "text", "fault"),
     [
         ("pacs", "", "which PACS? give host:port"),
-        ("pacs", "pacs:99999", "'99999' is no port; a port is a number from 1 to 65535"),
+        ("pacs", "pacs:99999", "'99999' is not a port: expected a number from 1 to 65535"),
         ("called_ae_title", "x" * 17, "has 17 characters; an AE title has at most 16"),
         ("series", "1.2.*", "has a wildcard, and would match more than one"),
         ("instance", "1.2.3", "needs the series, too"),

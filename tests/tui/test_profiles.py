@@ -14,7 +14,7 @@ from dicom_retrieve_tui.cli.read_options import read_options
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.profile import KEYS
+from dicom_retrieve_tui.model.options import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.doctor_job import finding_lines

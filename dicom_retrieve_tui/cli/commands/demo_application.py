@@ -13,7 +13,7 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.model.humanize import folder_text
-from dicom_retrieve_tui.model.profile import HIERARCHICAL
+from dicom_retrieve_tui.model.options import HIERARCHICAL
 
 _PACE_S = 0.15
 _BUSY = 2

@@ -12,7 +12,7 @@ from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
 from dicom_retrieve_tui.model.address import parse_pacs_url
-from dicom_retrieve_tui.model.profile import KEYS, SECURITY_FILES
+from dicom_retrieve_tui.model.options import KEYS, SECURITY_FILES
 from dicom_retrieve_tui.model.sanitize import check_text, clean_text
 from dicom_retrieve_tui.wiring import echo
 
@@ -91,7 +91,7 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
     for key, text in texts.items():
         flag = f"--{key.replace('_', '-')}"
         check_text(flag, text)
-        KEYS[key].check(flag, text)
+        KEYS[key].parse(flag, text)
     book.put(name, texts)
     book.save()
     around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it by")

@@ -120,7 +120,7 @@ CASES = {
         (PACS, "--study-uid", STUDY, "--move-dest", "ME", "--listen", "here:there"),
         "--listen",
     ),
-    "a umask that locks us out": ((*C_GET, "--umask", "777"), "the owner's own permissions stay"),
+    "a umask that locks us out": ((*C_GET, "--umask", "777"), "the owner's permissions stay"),
     "a umask in decimal": ((*C_GET, "--umask", "0o77"), "expected octal digits"),
     "to keep free what is no size": ((*C_GET, "--keep-free", "much"), "--keep-free 'much'"),
     "accept from nobody": (

@@ -233,7 +233,7 @@ def test_a_passcode_is_no_argument_and_in_no_profile(file: Path) -> None:
 
     assert flag.code == profile.code == 1
     assert "did you mean --passcode-file?" in flag.err
-    assert "[profiles.a] passcode: a profile keeps no passcode" in profile.err
+    assert "[profiles.a] passcode: a profile holds no passcode" in profile.err
 
 
 def test_a_passcode_file_needs_a_user() -> None:

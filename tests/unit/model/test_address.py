@@ -40,13 +40,13 @@ def test_a_url_is_read(url: str, host: str, port: int) -> None:
         ("pacs://user@pacs", "names no host"),
         ("pacs://pacs/path", "names no host"),
         ("pacs://pa cs", "names no host"),
-        ("pacs://pacs:", "'' is no port"),
-        ("pacs://pacs:0", "'0' is no port"),
-        ("pacs://pacs:65536", "'65536' is no port"),
-        ("pacs://pacs:dicom", "'dicom' is no port"),
-        ("pacs://pacs:-1", "'-1' is no port"),
-        ("pacs://pacs:1:2", "'1:2' is no port"),
-        ("pacs://pacs:\u0661", "is no port"),
+        ("pacs://pacs:", "'' is not a port"),
+        ("pacs://pacs:0", "'0' is not a port"),
+        ("pacs://pacs:65536", "'65536' is not a port"),
+        ("pacs://pacs:dicom", "'dicom' is not a port"),
+        ("pacs://pacs:-1", "'-1' is not a port"),
+        ("pacs://pacs:1:2", "'1:2' is not a port"),
+        ("pacs://pacs:\u0661", "is not a port"),
         ("pacs://[::1]11112", "names no host"),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_bad_port_to_listen_on_is_quoted_once() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_listen("0", "--listen")
 
-    assert str(caught.value) == "--listen: '0' is no port; a port is a number from 1 to 65535."
+    assert str(caught.value) == "--listen: '0' is not a port: expected a number from 1 to 65535."
 
 
 def test_addresses_print_as_people_write_them() -> None:

@@ -102,7 +102,7 @@ def test_an_address_takes_nothing_from_any_file() -> None:
         (("profiles", "show", "nobody"), "There is no profile 'nobody'"),
         (("profiles", "remove", "hospital"), "needs --yes"),
         (("profiles", "add", "new"), "needs the address of its PACS"),
-        (("profiles", "add", "a/b", PACS), "is no name for a profile"),
+        (("profiles", "add", "a/b", PACS), "is not a valid profile name"),
         (("profiles", "add", "new", PACS, "--parallel", "0"), "--parallel '0': expected"),
         (("profiles", "add", "new", "http://x"), "starts with http://"),
     ],

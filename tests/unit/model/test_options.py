@@ -3,7 +3,7 @@
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.keep_free import DEFAULT_SPARE, parse_spare
+from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, parse_keep_free
 
 _TERABYTE = 10**12
 
@@ -19,15 +19,15 @@ _TERABYTE = 10**12
     ],
 )
 def test_sizes_and_parts(text: str, size_bytes: int) -> None:
-    assert parse_spare("--keep-free", text).of(_TERABYTE) == size_bytes
+    assert parse_keep_free("--keep-free", text).of(_TERABYTE) == size_bytes
 
 
 @pytest.mark.parametrize("text", ["", "-1", "100%", "1X", "i", "1iB", "G", "nan", "1e9"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--keep-free"):
-        parse_spare("--keep-free", text)
+        parse_keep_free("--keep-free", text)
 
 
 def test_a_small_disk_keeps_less() -> None:
-    assert DEFAULT_SPARE.of(_TERABYTE) == 1 << 30
-    assert DEFAULT_SPARE.of(10**9) == 20_000_000
+    assert DEFAULT_KEEP_FREE.of(_TERABYTE) == 1 << 30
+    assert DEFAULT_KEEP_FREE.of(10**9) == 20_000_000
