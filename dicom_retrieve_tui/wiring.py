@@ -23,7 +23,7 @@ from dicom_retrieve_tui.model.status import try_c_move
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
-    from dicom_retrieve_tui.engine.receiver import Desk
+    from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run
     from dicom_retrieve_tui.engine.session import Session
     from dicom_retrieve_tui.model.search import Found, Search
@@ -69,9 +69,9 @@ def open_session(
         cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
             handler.
     """
-    from dicom_retrieve_tui.engine.receiver import Desk
+    from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.session import Session
-    from dicom_retrieve_tui.engine.study import Study
+    from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.timeouts import Timeouts
     from dicom_retrieve_tui.storage.permissions import Permissions
     from dicom_retrieve_tui.storage.store import InstanceStore
@@ -81,7 +81,7 @@ def open_session(
     timeouts = Timeouts.from_timeout(settings.timeout_s)
     run = _run(plan, settings, outbox, cancel)
 
-    def start(stack: ExitStack) -> Study:
+    def start(stack: ExitStack) -> StudyRetriever:
         store = InstanceStore(
             settings.output,
             settings.layout,
@@ -91,22 +91,22 @@ def open_session(
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
         stack.callback(store.close)
-        desk = Desk(store, outbox.append)
+        receiver = InstanceReceiver(store, outbox.append)
         _note_dangers(settings, outbox)
         scp = None
         if settings.listen is not None:
-            scp = _listen(settings, plan, cancel, desk, _deviations(desk.emit))
+            scp = _listen(settings, plan, cancel, receiver, _deviations(receiver.emit))
             stack.enter_context(scp)
-        return Study(
+        return StudyRetriever(
             plan=plan,
-            desk=desk,
+            receiver=receiver,
             drain_s=timeouts.drain_s,
             late_s=timeouts.stall_s,
             no_progress_s=timeouts.no_progress_s,
             backoff=backoff,
             queue=run.queue,
             instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
-            listening_at=_reachable_at(scp, settings, desk, cancel) if scp else "",
+            listening_at=_reachable_at(scp, settings, receiver, cancel) if scp else "",
             raise_bug=scp.raise_bug if scp else lambda: None,
         )
 
@@ -118,13 +118,13 @@ def dry_run(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Ev
 
     Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
     """
-    from dicom_retrieve_tui.engine.dry_run import Survey
+    from dicom_retrieve_tui.engine.dry_run import DryRun
 
     outbox: deque[Event] = deque()
     _note_dangers(settings, outbox)
     run = _run(plan, settings, outbox, cancel)
     run.queue.close()
-    yield from run.events(Survey(outbox.append), resources=nullcontext())
+    yield from run.events(DryRun(outbox.append), resources=nullcontext())
 
 
 def find(
@@ -359,7 +359,9 @@ def _listen(
     )
 
 
-def _reachable_at(scp: "StorageScp", settings: Settings, desk: "Desk", cancel: CancelToken) -> str:
+def _reachable_at(
+    scp: "StorageScp", settings: Settings, receiver: "InstanceReceiver", cancel: CancelToken
+) -> str:
     """Return host and port as the PACS needs them; note it if we listen on every interface."""
     if scp.host not in _ALL_INTERFACES:
         return f"{scp.host}:{scp.port}"
@@ -367,7 +369,7 @@ def _reachable_at(scp: "StorageScp", settings: Settings, desk: "Desk", cancel: C
         f"Listening on port {scp.port} of every interface of this machine, as --listen {scp.host} "
         "says; --listen PORT alone takes only the one towards the PACS."
     )
-    desk.emit(Noted(study_instance_uid=None, text=text))
+    receiver.emit(Noted(study_instance_uid=None, text=text))
     return f"{_our_address(settings, cancel)}:{scp.port}"
 
 

@@ -195,7 +195,7 @@ class RequestChecks:
                 )
             except AssociationAborted as error:
                 raise self._aborted(error, "C-MOVE", TRY_C_GET) from error
-        for caller in reception.turned_away[:1]:
+        for caller in reception.refused[:1]:
             return Step.failed(Check.MOVE, caller.found, caller.advice)
         whose = "us" if self._listener else "not to us: no file will come here"
         how = f"{self._models(MOVE_CLASSES)}, to {move_destination} ({whose})"
@@ -304,10 +304,10 @@ class _Refusing:
     expecting = True
 
     def __init__(self) -> None:
-        self.turned_away: list[RefusedCaller] = []
+        self.refused: list[RefusedCaller] = []
 
-    def turn_away(self, caller: RefusedCaller) -> None:
-        self.turned_away.append(caller)
+    def refuse_caller(self, caller: RefusedCaller) -> None:
+        self.refused.append(caller)
 
     def begin(self, request: StoreRequest) -> Incoming:
         raise InstanceUnfit(

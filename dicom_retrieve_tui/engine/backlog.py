@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Selection
 
@@ -24,7 +24,7 @@ class StudyTask:
     """Requested to stop this study; a child of the run's."""
     failed_attempts: int = 0
     started: bool = False
-    work: StudyWork | None = None
+    study: StudyState | None = None
 
     @property
     def uid(self) -> str:

@@ -16,7 +16,7 @@ Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class DryRun:
     """Asks for each study what there is, and retrieves nothing."""
 
     emit: Emit
@@ -30,9 +30,9 @@ class Survey:
             self.emit(inventoried(inventory))
             finished = _judge(inventory)
         except Cancelled:
-            finished = unworked(uid, Verdict.CANCELLED, "")
+            finished = nothing_requested(uid, Verdict.CANCELLED, "")
         except RetrieveError as error:
-            finished = unworked(uid, Verdict.FAILED, str(error))
+            finished = nothing_requested(uid, Verdict.FAILED, str(error))
         self.emit(finished)
         return finished
 
@@ -50,13 +50,13 @@ class Survey:
 
     def abandon(self, task: StudyTask) -> StudyFinished:
         """A survey tries nothing again; this is for the sake of the run alone."""
-        finished = unworked(task.selection.study_instance_uid, Verdict.CANCELLED, "")
+        finished = nothing_requested(task.selection.study_instance_uid, Verdict.CANCELLED, "")
         self.emit(finished)
         return finished
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
         """Close the account of a study that a bug of ours has ended."""
-        finished = unworked(task.uid, Verdict.FAILED, bug_reason(bug))
+        finished = nothing_requested(task.uid, Verdict.FAILED, bug_reason(bug))
         self.emit(finished)
         return finished
 
@@ -81,7 +81,7 @@ def bug_reason(bug: Exception) -> str:
     return f"A bug in dicom-retrieve ended it ({type(bug).__qualname__})."
 
 
-def unworked(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:
+def nothing_requested(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:
     """The verdict on a study of which no instance was asked for."""
     return StudyFinished(
         study_instance_uid=study_instance_uid,
@@ -95,7 +95,9 @@ def unworked(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFin
 def _judge(inventory: Inventory) -> StudyFinished:
     uid = inventory.study_instance_uid
     if inventory.empty:
-        return unworked(uid, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+        return nothing_requested(
+            uid, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs."
+        )
     verdict, reason = Verdict.COMPLETE, inventory.doubt or no_match(inventory)
     if not inventory.listed or inventory.is_short:
         verdict = Verdict.UNVERIFIED

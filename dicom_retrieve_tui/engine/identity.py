@@ -8,7 +8,7 @@ command and the request say.
 from typing import NamedTuple
 
 from dicom_retrieve_tui.dataset.walked import Walked
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
@@ -42,14 +42,14 @@ def stated_uid(walked: Walked, tag: int, expected: str) -> str:
     return text
 
 
-def agreed_identity(walked: Walked, request: StoreRequest, work: StudyWork) -> Identity | None:
+def agreed_identity(walked: Walked, request: StoreRequest, study: StudyState) -> Identity | None:
     """The identity of an instance whose data set agrees with command and request, as most do."""
     values = walked.values
     try:
         agrees = (
             tags.uid_text(values[tags.SOP_INSTANCE_UID]) == request.sop_instance_uid
             and tags.uid_text(values[tags.SOP_CLASS_UID]) == request.sop_class_uid
-            and tags.uid_text(values[tags.STUDY_INSTANCE_UID]) == work.study_instance_uid
+            and tags.uid_text(values[tags.STUDY_INSTANCE_UID]) == study.study_instance_uid
             and not walked.others
         )
         series = tags.uid_text(values[tags.SERIES_INSTANCE_UID])
@@ -57,18 +57,18 @@ def agreed_identity(walked: Walked, request: StoreRequest, work: StudyWork) -> I
         return None
     if not (agrees and series):
         return None
-    return Identity(work.study_instance_uid, series, values, walked.irregular)
+    return Identity(study.study_instance_uid, series, values, walked.irregular)
 
 
-def identity_of(walked: Walked, request: StoreRequest, work: StudyWork) -> Identity:
+def identity_of(walked: Walked, request: StoreRequest, study: StudyState) -> Identity:
     """The identity of any other instance that may belong to `work`."""
     known = {
         tags.SOP_CLASS_UID: request.sop_class_uid,
         tags.SOP_INSTANCE_UID: request.sop_instance_uid,
-        tags.STUDY_INSTANCE_UID: work.study_instance_uid,
+        tags.STUDY_INSTANCE_UID: study.study_instance_uid,
     }
     stated = {tag: stated_uid(walked, tag, uid) for tag, uid in known.items()}
-    listed = work.series_of(request.sop_instance_uid)
+    listed = study.series_of(request.sop_instance_uid)
     series = stated_uid(walked, tags.SERIES_INSTANCE_UID, listed) or listed
     uids = {**stated, **{tag: uid for tag, uid in known.items() if not stated[tag]}}
     uids[tags.SOP_CLASS_UID] = request.sop_class_uid
@@ -77,8 +77,8 @@ def identity_of(walked: Walked, request: StoreRequest, work: StudyWork) -> Ident
         **walked.values,
         **{tag: uid.encode("latin-1", "replace") for tag, uid in uids.items()},
     }
-    study = uids[tags.STUDY_INSTANCE_UID]
-    return Identity(study, series, values, walked.irregular or _fault(walked, request))
+    study_uid = uids[tags.STUDY_INSTANCE_UID]
+    return Identity(study_uid, series, values, walked.irregular or _fault(walked, request))
 
 
 def _fault(walked: Walked, request: StoreRequest) -> str:

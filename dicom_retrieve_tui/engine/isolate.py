@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from dicom_retrieve_tui.engine.split_study import image_request
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import PeerError
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 
@@ -27,9 +27,9 @@ Ask = Callable[[RetrieveRequest], None]
 class Isolation:
     """The retrieval of one IMAGE level request that may break off, list by list."""
 
-    def __init__(self, request: RetrieveRequest, work: StudyWork, ask: Ask) -> None:
+    def __init__(self, request: RetrieveRequest, study: StudyState, ask: Ask) -> None:
         self._series_uid = request.series_instance_uid or ""
-        self._work = work
+        self._study = study
         self._ask = ask
         self._lists = deque([request.sop_instance_uids])
         self._suspects: list[str] = []
@@ -55,30 +55,30 @@ class Isolation:
                 self._give_up(uid)
             elif self._missing([uid]) and not stopped():
                 self._try((uid,))
-                if self._missing([uid]) and self._work.bad.breaks_at(uid) >= BREAKS_MAX:
+                if self._missing([uid]) and self._study.bad.breaks_at(uid) >= BREAKS_MAX:
                     self._give_up(uid)
 
     def _give_up(self, uid: str) -> None:
         if self._last is None:
             return
-        if not self._work.arrivals:
+        if not self._study.arrivals:
             raise self._last  # nothing else came either
-        self._work.bad.given_up[uid] = self._last.found
+        self._study.bad.given_up[uid] = self._last.found
 
     def _missing(self, uids: Iterable[str]) -> tuple[str, ...]:
-        wanted = {each.sop_instance_uid for each in self._work.to_ask_for()}
+        wanted = {each.sop_instance_uid for each in self._study.to_ask_for()}
         return tuple(uid for uid in uids if uid in wanted)
 
     def _try(self, uids: tuple[str, ...]) -> None:
         try:
-            self._ask(image_request(self._work, self._series_uid, uids))
+            self._ask(image_request(self._study, self._series_uid, uids))
         except PeerError as error:
             if not error.mid_request:
                 raise
             self._last = error
             left = self._missing(uids)
             self._in_vain = 0 if len(left) < len(uids) else self._in_vain + 1
-            if self._in_vain >= (_IN_VAIN_MAX if self._work.arrivals else _IN_VAIN_AT_FIRST_MAX):
+            if self._in_vain >= (_IN_VAIN_MAX if self._study.arrivals else _IN_VAIN_AT_FIRST_MAX):
                 raise
             if left:
                 self._go_on(left, came=len(left) < len(uids))
@@ -88,7 +88,7 @@ class Isolation:
     def _go_on(self, left: tuple[str, ...], *, came: bool) -> None:
         """Decide what to ask for next, after a request broke off when `left` was due."""
         due, rest = left[0], left[1:]
-        twice = self._work.bad.breaks_at(due) >= BREAKS_MAX
+        twice = self._study.bad.breaks_at(due) >= BREAKS_MAX
         if not rest:
             if twice:
                 self._give_up(due)

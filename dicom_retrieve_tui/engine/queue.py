@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from dicom_retrieve_tui.engine.backlog import Backlog, StudyTask
-from dicom_retrieve_tui.engine.split_study import Shares
+from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -30,7 +30,7 @@ Emit = Callable[[Event], None]
 class HelpTask:
     """A study in other hands that has requests to spare."""
 
-    shares: Shares
+    shared: SharedRequests
     cancel: CancelToken
     """The study's own."""
 
@@ -165,8 +165,8 @@ class TaskQueue:
             return None
         if task := self._backlog.take_first():
             return task
-        largest = max(self._shared, key=lambda task: len(task.shares), default=None)
-        return largest if largest and len(largest.shares) else None
+        largest = max(self._shared, key=lambda task: len(task.shared), default=None)
+        return largest if largest and len(largest.shared) else None
 
     def _rest(self) -> None:
         """Wait for a change; the caller holds the lock."""

@@ -17,7 +17,7 @@ from dicom_retrieve_tui.engine.identity import (
     stated_uid,
 )
 from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
-from dicom_retrieve_tui.engine.study_state import FINISHED, StudyWork
+from dicom_retrieve_tui.engine.study_state import FINISHED, StudyState
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
@@ -40,11 +40,11 @@ _ANYONE = Owner()
 _OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
 """What tells whose an instance is."""
 _UID_CHARACTERS_MAX = 64
-_TURNED_AWAY_MAX = 16
+_REFUSED_CALLERS_MAX = 16
 """Whoever tries every address of a network need not fill the screen."""
 
 
-class Desk:
+class InstanceReceiver:
     """Knows which studies are being retrieved; safe to use from several threads."""
 
     def __init__(self, store: Store, emit: Callable[[Event], None]) -> None:
@@ -53,42 +53,42 @@ class Desk:
         self.disk_failure: DiskFailed | None = None
         """Set once the disk refused; nothing more can be kept in this run."""
         self.wanted_tags = store.wanted_tags | tags.IDENTITY
-        self._works: dict[str, StudyWork] = {}
-        self._turned_away: dict[RefusedCaller, float] = {}
+        self._studies: dict[str, StudyState] = {}
+        self._refused_callers: dict[RefusedCaller, float] = {}
         """When each was last refused, by the monotonic clock."""
         self._lock = threading.Lock()
 
-    def open(self, work: StudyWork) -> None:
+    def open(self, study: StudyState) -> None:
         """Expect instances of a study."""
         with self._lock:
-            self._works[work.study_instance_uid] = work
-            if work.selection.owner != _ANYONE:
+            self._studies[study.study_instance_uid] = study
+            if study.selection.owner != _ANYONE:
                 self.wanted_tags |= _OWNER
-            work.open()
+            study.open()
 
-    def close(self, work: StudyWork) -> None:
+    def close(self, study: StudyState) -> None:
         """Expect no more of them; what is getting its name just now is counted first."""
         with self._lock:
-            self._works.pop(work.study_instance_uid, None)
-            work.close()
-        work.wait_named()
+            self._studies.pop(study.study_instance_uid, None)
+            study.close()
+        study.wait_named()
         with self._lock:
-            self._report_bytes(work)
+            self._report_bytes(study)
 
     def report_bytes(self) -> None:
         """Emit what came in since the last call, so that a large object shows its progress."""
         with self._lock:
-            for work in self._works.values():
-                self._report_bytes(work)
+            for study in self._studies.values():
+                self._report_bytes(study)
 
-    def _report_bytes(self, work: StudyWork) -> None:
-        if size := work.take_unreported_bytes():
-            uid = work.study_instance_uid
+    def _report_bytes(self, study: StudyState) -> None:
+        if size := study.take_unreported_bytes():
+            uid = study.study_instance_uid
             self.emit(BytesReceived(study_instance_uid=uid, size_bytes=size))
 
-    def receiver(self, work: StudyWork, worker: int) -> Receiver:
+    def for_worker(self, study: StudyState, worker: int) -> Receiver:
         """The receiver of a worker's association, on which only instances of `work` can come."""
-        return _Reserved(self, work, worker)
+        return _Reserved(self, study, worker)
 
     def begin(self, request: StoreRequest) -> Incoming:
         """Make room for an instance that came on an association of the PACS's own.
@@ -97,44 +97,44 @@ class Desk:
             StoreError: No study is being retrieved that it could belong to, or the disk refuses.
         """
         with self._lock:
-            works = list(self._works.values())
-        for work in works:
-            if request.sop_instance_uid in work.expected:
-                return _Arrival(self, request, work)
-        if not works:
+            studies = list(self._studies.values())
+        for study in studies:
+            if request.sop_instance_uid in study.expected:
+                return _Arrival(self, request, study)
+        if not studies:
             raise self.refusal(request, None, "nobody asked for it", OUT_OF_RESOURCES)
-        return _Arrival(self, request, works[0] if len(works) == 1 else None)
+        return _Arrival(self, request, studies[0] if len(studies) == 1 else None)
 
     @property
     def expecting(self) -> bool:
         """True while a study is open: whoever has an instance for it may call."""
-        return bool(self._works)
+        return bool(self._studies)
 
-    def turn_away(self, caller: RefusedCaller) -> None:
+    def refuse_caller(self, caller: RefusedCaller) -> None:
         """Note somebody whom our Storage SCP refused, and tell of him the first time."""
         with self._lock:
-            known = caller in self._turned_away
-            if not known and len(self._turned_away) >= _TURNED_AWAY_MAX:
+            known = caller in self._refused_callers
+            if not known and len(self._refused_callers) >= _REFUSED_CALLERS_MAX:
                 return
-            self._turned_away[caller] = monotonic()
+            self._refused_callers[caller] = monotonic()
         if not known:
             self.emit(Noted(study_instance_uid=None, text=str(caller)))
 
-    def turned_away_since(self, start_s: float) -> tuple[RefusedCaller, ...]:
+    def refused_callers_since(self, start_s: float) -> tuple[RefusedCaller, ...]:
         """Whom it refused since then."""
         with self._lock:
-            return tuple(each for each, at_s in self._turned_away.items() if at_s >= start_s)
+            return tuple(each for each, at_s in self._refused_callers.items() if at_s >= start_s)
 
-    def work_of(self, study_uid: str) -> StudyWork | None:
+    def study_of(self, study_uid: str) -> StudyState | None:
         """The running work for a study."""
         with self._lock:
-            return self._works.get(study_uid)
+            return self._studies.get(study_uid)
 
     def refusal(
-        self, request: StoreRequest, work: StudyWork | None, reason: str, status: int
+        self, request: StoreRequest, study: StudyState | None, reason: str, status: int
     ) -> InstanceUnfit:
         """The error that refuses an instance."""
-        self.note_refusal(request, work, reason, status)
+        self.note_refusal(request, study, reason, status)
         return InstanceUnfit(
             f"Instance {quoted(request.sop_instance_uid)} was refused: {reason}.", status=status
         )
@@ -142,17 +142,17 @@ class Desk:
     def note_refusal(
         self,
         request: StoreRequest,
-        work: StudyWork | None,
+        study: StudyState | None,
         reason: str,
         status: int,
         path: str = "",
     ) -> None:
         """Tell that an instance was not kept."""
-        if work is not None:
-            work.note_unfit(request.sop_instance_uid, reason)
+        if study is not None:
+            study.note_unfit(request.sop_instance_uid, reason)
         self.emit(
             InstanceRefused(
-                study_instance_uid=work.study_instance_uid if work else None,
+                study_instance_uid=study.study_instance_uid if study else None,
                 sop_instance_uid=clean_text(request.sop_instance_uid, _UID_CHARACTERS_MAX),
                 status=status,
                 reason=reason,
@@ -164,33 +164,37 @@ class Desk:
 class _Reserved:
     """A desk for one study's own association."""
 
-    def __init__(self, desk: Desk, work: StudyWork, worker: int) -> None:
-        self._desk = desk
-        self._work = work
+    def __init__(self, receiver: InstanceReceiver, study: StudyState, worker: int) -> None:
+        self._receiver = receiver
+        self._study = study
         self._worker = worker
 
     def begin(self, request: StoreRequest) -> Incoming:
-        return _Arrival(self._desk, request, self._work, self._worker)
+        return _Arrival(self._receiver, request, self._study, self._worker)
 
 
 class _Arrival:
     """One instance on its way in."""
 
     def __init__(
-        self, desk: Desk, request: StoreRequest, work: StudyWork | None, worker: int | None = None
+        self,
+        receiver: InstanceReceiver,
+        request: StoreRequest,
+        study: StudyState | None,
+        worker: int | None = None,
     ) -> None:
-        self._desk = desk
+        self._receiver = receiver
         self._request = request
-        self._work = work
+        self._study = study
         self._worker = worker
-        self.activity = work.activity if work else Activity(last_byte_s=0.0, last_instance_s=0.0)
+        self.activity = study.activity if study else Activity(last_byte_s=0.0, last_instance_s=0.0)
         try:
-            self._part: Part = desk.store.begin(request)
+            self._part: Part = receiver.store.begin(request)
         except DiskFailed as error:
-            desk.disk_failure = error
+            receiver.disk_failure = error
             raise
         except InstanceUnfit as error:
-            desk.note_refusal(request, work, str(error), error.status)
+            receiver.note_refusal(request, study, str(error), error.status)
             raise
 
     def write(self, pieces: Sequence[memoryview]) -> None:
@@ -198,42 +202,42 @@ class _Arrival:
         try:
             self._part.write(pieces)
         except DiskFailed as error:
-            self._desk.disk_failure = error
+            self._receiver.disk_failure = error
             raise
 
     def commit(self) -> int:
         """Check, match and name; see `ports.Incoming`."""
-        desk, request = self._desk, self._request
-        work, identity = self._match(self._check())
-        if not work.begin_naming():
-            raise desk.refusal(request, work, FINISHED, OUT_OF_RESOURCES)
+        receiver, request = self._receiver, self._request
+        study, identity = self._match(self._check())
+        if not study.begin_naming():
+            raise receiver.refusal(request, study, FINISHED, OUT_OF_RESOURCES)
         try:
-            return self._name(work, identity)
+            return self._name(study, identity)
         except DiskFailed as error:
-            desk.disk_failure = error
+            receiver.disk_failure = error
             raise
         except InstanceUnfit as error:
-            desk.note_refusal(request, work, str(error), error.status)
+            receiver.note_refusal(request, study, str(error), error.status)
             raise
         finally:
-            work.end_naming()
+            study.end_naming()
 
-    def _name(self, work: StudyWork, identity: Identity) -> int:
+    def _name(self, study: StudyState, identity: Identity) -> int:
         """Give the instance its final name, count it and emit it."""
-        desk, request = self._desk, self._request
-        placed = desk.store.place(self._part, identity.values, identity.irregular)
-        study_uid, sop_uid = work.study_instance_uid, request.sop_instance_uid
+        receiver, request = self._receiver, self._request
+        placed = receiver.store.place(self._part, identity.values, identity.irregular)
+        study_uid, sop_uid = study.study_instance_uid, request.sop_instance_uid
         if placed.placement is Placement.SET_ASIDE:
-            work.conflicts[sop_uid] = placed.owner if placed.owner != study_uid else ""
-            desk.emit(
+            study.conflicts[sop_uid] = placed.owner if placed.owner != study_uid else ""
+            receiver.emit(
                 InstanceSetAside(
                     study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path
                 )
             )
             return SUCCESS
-        with work.account:  # told before anybody can close the study and judge it
-            if work.add(sop_uid, identity.series_instance_uid, identity.irregular):
-                desk.emit(
+        with study.lock:  # told before anybody can close the study and judge it
+            if study.add(sop_uid, identity.series_instance_uid, identity.irregular):
+                receiver.emit(
                     InstanceStored(
                         study_instance_uid=study_uid,
                         series_instance_uid=identity.series_instance_uid,
@@ -255,73 +259,73 @@ class _Arrival:
 
     def _check(self) -> Walked:
         try:
-            return self._part.check(self._desk.wanted_tags)
+            return self._part.check(self._receiver.wanted_tags)
         except DiskFailed as error:
-            self._desk.disk_failure = error
+            self._receiver.disk_failure = error
             raise
         except InstanceUnfit as error:
             path = self._keep_damaged()
             reason = f"{error} What came is kept as {path}." if path else str(error)
-            self._desk.note_refusal(self._request, self._work, reason, error.status, path)
+            self._receiver.note_refusal(self._request, self._study, reason, error.status, path)
             raise
 
     def _keep_damaged(self) -> str:
         """Keep the bytes of a damaged instance that was asked for; nobody else's."""
-        work = self._work
-        if work is None:
+        study = self._study
+        if study is None:
             return ""
-        listed = work.inventory.listed and self._worker is None
-        if listed and self._request.sop_instance_uid not in work.expected:
+        listed = study.inventory.listed and self._worker is None
+        if listed and self._request.sop_instance_uid not in study.expected:
             return ""
-        return self._desk.store.keep_damaged(self._part)
+        return self._receiver.store.keep_damaged(self._part)
 
-    def _match(self, walked: Walked) -> tuple[StudyWork, Identity]:
+    def _match(self, walked: Walked) -> tuple[StudyState, Identity]:
         """Find whose instance this is."""
-        desk, request = self._desk, self._request
-        work = self._work_for(walked)
-        identity = agreed_identity(walked, request, work) if work is not None else None
-        if work is None or identity is None:
-            work, identity = self._weigh(walked, work)
+        receiver, request = self._receiver, self._request
+        study = self._study_of(walked)
+        identity = agreed_identity(walked, request, study) if study is not None else None
+        if study is None or identity is None:
+            study, identity = self._weigh(walked, study)
         study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
-        if objection := work.objection(study_uid, series_uid, request.sop_instance_uid):
-            raise desk.refusal(request, work, objection, OUT_OF_RESOURCES)
-        owner = work.selection.owner
+        if objection := study.objection(study_uid, series_uid, request.sop_instance_uid):
+            raise receiver.refusal(request, study, objection, OUT_OF_RESOURCES)
+        owner = study.selection.owner
         if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):
-            raise desk.refusal(request, work, objection, OUT_OF_RESOURCES)
-        return work, identity
+            raise receiver.refusal(request, study, objection, OUT_OF_RESOURCES)
+        return study, identity
 
-    def _weigh(self, walked: Walked, work: StudyWork | None) -> tuple[StudyWork, Identity]:
+    def _weigh(self, walked: Walked, study: StudyState | None) -> tuple[StudyState, Identity]:
         """Identify an instance whose data set does not agree with command and request.
 
         Raises:
             InstanceUnfit: It is another instance, or belongs to no study that is retrieved.
         """
-        desk, request = self._desk, self._request
+        receiver, request = self._receiver, self._request
         sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, request.sop_instance_uid)
         if sop_uid not in {request.sop_instance_uid, ""}:
             reason = f"its data set is instance {quoted(sop_uid)}"
-            raise desk.refusal(request, work, reason, DOES_NOT_MATCH_SOP_CLASS)
-        if work is None:
+            raise receiver.refusal(request, study, reason, DOES_NOT_MATCH_SOP_CLASS)
+        if study is None:
             study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
             reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
-            raise desk.refusal(request, None, reason, OUT_OF_RESOURCES)
-        return work, identity_of(walked, request, work)
+            raise receiver.refusal(request, None, reason, OUT_OF_RESOURCES)
+        return study, identity_of(walked, request, study)
 
-    def _work_for(self, walked: Walked) -> StudyWork | None:
+    def _study_of(self, walked: Walked) -> StudyState | None:
         """The study that an instance belongs to, as far as it or its association says.
 
         On an association of the PACS's own, one that names no study must at least be listed.
         """
         if self._worker is not None:
-            return self._work
-        expected = self._work.study_instance_uid if self._work else ""
+            return self._study
+        expected = self._study.study_instance_uid if self._study else ""
         study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, expected)
         if study_uid and study_uid == expected:
-            return self._work
+            return self._study
         if study_uid:
-            return self._desk.work_of(study_uid) or self._work
-        listed = self._work and self._request.sop_instance_uid in self._work.expected
-        return self._work if listed else None
+            return self._receiver.study_of(study_uid) or self._study
+        listed = self._study and self._request.sop_instance_uid in self._study.expected
+        return self._study if listed else None
 
 
 def _owner_of(values: dict[int, bytes]) -> tuple[str, str]:

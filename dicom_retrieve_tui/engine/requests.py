@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any
 
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.receiver import Desk
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import ContextNotAccepted, PeerError, RequestAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
@@ -22,7 +22,7 @@ _DRAIN_TICK_S = 0.1
 
 
 @dataclass(slots=True)
-class Quirks:
+class PeerQuirks:
     """What a run has learnt of its PACS."""
 
     rejects_lists: bool = False
@@ -46,13 +46,13 @@ class Requests:
     """Makes the requests of one worker for one study."""
 
     plan: Plan
-    desk: Desk
+    receiver: InstanceReceiver
     cancel: CancelToken
     drain_s: float
     late_s: float
     no_progress_s: float
-    quirks: Quirks
-    work: StudyWork
+    quirks: PeerQuirks
+    study: StudyState
     peer: Peer
     worker: int
     final: FinalResponse | None = None
@@ -79,8 +79,8 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
-        receiver = self.desk.receiver(self.work, self.worker)
-        before_bytes, before = self.work.activity.received_bytes, self.work.note_begin()
+        receiver = self.receiver.for_worker(self.study, self.worker)
+        before_bytes, before = self.study.activity.received_bytes, self.study.note_begin()
         try:
             with self._watched(request):
                 final = self.final = self.peer.c_get(
@@ -88,9 +88,9 @@ class Requests:
                 )
             self.quirks.takes_get = True
         finally:
-            if self.work.activity.received_bytes > before_bytes:
+            if self.study.activity.received_bytes > before_bytes:
                 self.quirks.takes_get = True
-        self.work.note_end(request, final, before)
+        self.study.note_end(request, final, before)
 
     def count(self, request: RetrieveRequest) -> None:
         """Have the PACS count what a request would bring, by a C-GET that can bring nothing.
@@ -99,7 +99,7 @@ class Requests:
             RetrieveError, Cancelled: It ended without a final response.
         """
         final = self.peer.c_get_nothing(self._operation(request, told=False))
-        self.work.note_count(request, final)
+        self.study.note_count(request, final)
 
     def move(self, request: RetrieveRequest) -> None:
         """Ask by C-MOVE, and wait for what comes after its end.
@@ -110,13 +110,13 @@ class Requests:
         if self.plan.move_destination is None:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
-        before, began_s = self.work.stored_count, monotonic()
-        arrivals_before, refusals_before = self.work.note_begin(), self.work.bad.refusals
+        before, began_s = self.study.stored_count, monotonic()
+        arrivals_before, refusals_before = self.study.note_begin(), self.study.bad.refusals
         try:
             with self._watched(request):
                 final = self.peer.c_move(self._operation(request), self.plan.move_destination)
         except RequestAborted as abort:
-            if before > len(self.work.present):  # the destination is known to it
+            if before > len(self.study.present):  # the destination is known to it
                 raise
             told = RequestAborted(
                 f"{abort.found} It did so at our C-MOVE request: most often, such a PACS does not "
@@ -131,16 +131,16 @@ class Requests:
             return
         failed = final.status != SUCCESS or final.failed
         in_vain = failed and self._refused_all(before, began_s)
-        came = self.work.arrivals - arrivals_before
-        if not (in_vain or _accounts_for(final, came + self.work.bad.refusals - refusals_before)):
+        came = self.study.arrivals - arrivals_before
+        if not (in_vain or _accounts_for(final, came + self.study.bad.refusals - refusals_before)):
             self._drain(self._uids_of(request), final, self._patience_s(final, came, began_s))
-        self.work.note_end(request, final, arrivals_before)
+        self.study.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(before, began_s)
 
     def _refused_all(self, before: int, began_s: float) -> bool:
         """True if nothing came since, and somebody was refused who may be the PACS."""
-        refused = self.desk.turned_away_since(began_s)
-        return bool(refused) and self.work.stored_count == before
+        refused = self.receiver.refused_callers_since(began_s)
+        return bool(refused) and self.study.stored_count == before
 
     @property
     def sees_nothing(self) -> bool:
@@ -159,25 +159,30 @@ class Requests:
             return False
         counters = (final.completed, final.failed, final.warning)
         counted = sum(n or 0 for n in counters)
-        return counted < asked and bool(counted or self.work.stored_count)
+        return counted < asked and bool(counted or self.study.stored_count)
 
     @property
     def settled(self) -> bool:
         """True if asking again is pointless."""
-        if self.work.satisfied or self.cancel.requested or self.desk.disk_failure or self.starves:
+        if (
+            self.study.satisfied
+            or self.cancel.requested
+            or self.receiver.disk_failure
+            or self.starves
+        ):
             return True
-        if self.work.nothing_to_ask_for:
+        if self.study.nothing_to_ask_for:
             return True
         final = self.final
         if final is None:
             return False
-        if not self.work.inventory.listed and final.status == SUCCESS and not final.failed:
+        if not self.study.inventory.listed and final.status == SUCCESS and not final.failed:
             return True  # nothing failed by the peer's account, and nothing else tells
-        return status_cure(final.status) is Cure.NONE and not self.work.stored_count
+        return status_cure(final.status) is Cure.NONE and not self.study.stored_count
 
     def note(self, text: str) -> None:
         """Tell of something that the study's verdict does not say."""
-        self.desk.emit(Noted(study_instance_uid=self.work.study_instance_uid, text=text))
+        self.receiver.emit(Noted(study_instance_uid=self.study.study_instance_uid, text=text))
 
     def _uids_of(self, request: RetrieveRequest) -> frozenset[str]:
         """What a request asks for, as far as it is listed; empty for all of the study."""
@@ -185,7 +190,7 @@ class Requests:
             return frozenset(request.sop_instance_uids)
         return frozenset(
             each.sop_instance_uid
-            for each in self.work.inventory.instances
+            for each in self.study.inventory.instances
             if each.series_instance_uid == request.series_instance_uid
         )
 
@@ -197,18 +202,18 @@ class Requests:
             yield
         except PeerError as error:
             if error.mid_request:
-                self.work.note_break(request, self._pending)
+                self.study.note_break(request, self._pending)
             raise
 
     def _operation(self, request: RetrieveRequest, *, told: bool = True) -> RetrieveOperation:
         uids = request.sop_instance_uids
         return RetrieveOperation(
             request=request,
-            patient_id=self.work.inventory.patient_id,
+            patient_id=self.study.inventory.patient_id,
             cancel=self.cancel,
-            activity=self.work.activity,
+            activity=self.study.activity,
             on_response=self._on_response if told else _ignore,
-            has_come=partial(self.work.has_any, uids) if uids else None,
+            has_come=partial(self.study.has_any, uids) if uids else None,
         )
 
     def _patience_s(self, final: FinalResponse, came: int, began_s: float) -> float:
@@ -218,7 +223,11 @@ class Requests:
         and asked again it would send everything twice. Once in a run that is in vain.
         """
         queues = final.status == SUCCESS and not came and not self.quirks.late_in_vain
-        return self.late_s if queues and not self.desk.turned_away_since(began_s) else self.drain_s
+        return (
+            self.late_s
+            if queues and not self.receiver.refused_callers_since(began_s)
+            else self.drain_s
+        )
 
     def _drain(self, asked: frozenset[str], final: FinalResponse, patience_s: float) -> None:
         """Wait for stores that come after the final response, while anything still comes.
@@ -227,24 +236,24 @@ class Requests:
             asked: The UIDs that were asked for; empty for all of the study.
             patience_s: Seconds until the first of them must have come.
         """
-        work = self.work
+        study = self.study
         started_s = monotonic()
-        arrivals_before = work.arrivals
-        while not work.has(asked or work.expected):
+        arrivals_before = study.arrivals
+        while not study.has(asked or study.expected):
             now_s = monotonic()
-            silent_s = now_s - max(started_s, work.activity.last_byte_s)
+            silent_s = now_s - max(started_s, study.activity.last_byte_s)
             # What comes may be what came before, over and over.
-            barren_s = min(now_s - started_s, work.activity.barren_s(now_s))
-            none_came = work.arrivals == arrivals_before
+            barren_s = min(now_s - started_s, study.activity.barren_s(now_s))
+            none_came = study.arrivals == arrivals_before
             if silent_s > (patience_s if none_came else self.drain_s):
                 self.quirks.late_in_vain = none_came
                 return
             if barren_s > self.no_progress_s:
                 return
-            if self.cancel.requested or self.desk.disk_failure:
+            if self.cancel.requested or self.receiver.disk_failure:
                 return
-            work.wait_complete(_DRAIN_TICK_S)
-            if not work.has(asked or work.expected):
+            study.wait_complete(_DRAIN_TICK_S)
+            if not study.has(asked or study.expected):
                 self._note_the_wait(final, patience_s)
 
     def _note_the_wait(self, final: FinalResponse, patience_s: float) -> None:
@@ -267,11 +276,11 @@ class Requests:
         completed = self._counted + (response.completed or 0)
         if completed > self._completed and self.sees_nothing:
             # Of what goes to somebody else's SCP, the PACS's count is all that we see.
-            self.work.activity.last_instance_s = monotonic()
+            self.study.activity.last_instance_s = monotonic()
             self._completed = completed
-        self.desk.emit(
+        self.receiver.emit(
             PeerCounted(
-                study_instance_uid=self.work.study_instance_uid,
+                study_instance_uid=self.study.study_instance_uid,
                 remaining=response.remaining,
                 completed=None if response.completed is None else completed,
                 failed=response.failed,

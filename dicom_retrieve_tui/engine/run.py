@@ -137,7 +137,9 @@ class Run:
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:
-                    futures = {pool.submit(self._work, retriever, n + 1) for n in range(workers)}
+                    futures = {
+                        pool.submit(self._run_worker, retriever, n + 1) for n in range(workers)
+                    }
                     yield from self._events_of(futures, retriever)
                 except BaseException:  # a bug in a worker, or a face that looks no further
                     self._cancel.request()
@@ -166,7 +168,7 @@ class Run:
         while self._outbox:
             yield self._outbox.popleft()
 
-    def _work(self, retriever: Retriever, number: int) -> None:
+    def _run_worker(self, retriever: Retriever, number: int) -> None:
         """One worker: take the next study until there is none."""
         peer = GatedPeer(self._open_peer(number), self.queue)
         try:

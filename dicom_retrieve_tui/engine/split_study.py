@@ -10,51 +10,51 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 
 UIDS_A_REQUEST_MAX = 200
 """SOP Instance UIDs in one IMAGE level request; some PACS reject longer lists."""
 
-_SHARES_A_WORKER = 4
+_REQUESTS_A_WORKER = 4
 """Enough of them that nobody waits long for the last one."""
 
-_UIDS_A_SHARE_MIN = 10
+_UIDS_A_REQUEST_MIN = 10
 """Each request costs a round trip of its own."""
 
 _TICK_S = 0.2
 
 
-def image_requests(work: StudyWork, uids_max: int) -> Iterator[RetrieveRequest]:
+def image_requests(study: StudyState, uids_max: int) -> Iterator[RetrieveRequest]:
     """IMAGE level requests for what is missing now, each within one series."""
-    for series_uid, uids in _missing_by_series(work):
+    for series_uid, uids in _missing_by_series(study):
         for at in range(0, len(uids), uids_max):
-            yield image_request(work, series_uid, uids[at : at + uids_max])
+            yield image_request(study, series_uid, uids[at : at + uids_max])
 
 
-def image_request(work: StudyWork, series_uid: str, uids: Sequence[str]) -> RetrieveRequest:
+def image_request(study: StudyState, series_uid: str, uids: Sequence[str]) -> RetrieveRequest:
     """One request for instances of a series."""
     return RetrieveRequest(
         level=Level.IMAGE,
-        study_instance_uid=work.study_instance_uid,
+        study_instance_uid=study.study_instance_uid,
         series_instance_uid=series_uid,
         sop_instance_uids=tuple(uids),
     )
 
 
-def _cut(work: StudyWork, lengths: Iterable[int]) -> Iterator[RetrieveRequest]:
+def _cut(study: StudyState, lengths: Iterable[int]) -> Iterator[RetrieveRequest]:
     """The same in lists of about these lengths, one after the other."""
     each, room = iter(lengths), 0
-    for series_uid, uids in _missing_by_series(work):
+    for series_uid, uids in _missing_by_series(study):
         at, end = 0, len(uids)
         while at < end:
-            if room < _UIDS_A_SHARE_MIN:
+            if room < _UIDS_A_REQUEST_MIN:
                 room = next(each)
             # No request for a handful that is left of a series.
-            whole = end - at < min(room + _UIDS_A_SHARE_MIN, UIDS_A_REQUEST_MAX)
+            whole = end - at < min(room + _UIDS_A_REQUEST_MIN, UIDS_A_REQUEST_MAX)
             cut = end if whole else at + room
-            yield image_request(work, series_uid, uids[at:cut])
+            yield image_request(study, series_uid, uids[at:cut])
             room -= cut - at
             at = cut
 
@@ -66,33 +66,33 @@ def _lengths(count: int, workers: int) -> Iterator[int]:
     for an archive that looks up one list of UIDs after the other (Orthanc: 0.5 ms for each UID).
     Who began with the shortest share is the first to be free at the end, and finds the longest.
     """
-    size = count // (workers * _SHARES_A_WORKER)
-    size = max(_UIDS_A_SHARE_MIN, min(size, UIDS_A_REQUEST_MAX))
-    ramp = [max(_UIDS_A_SHARE_MIN, size * n // workers) for n in range(1, workers + 1)]
+    size = count // (workers * _REQUESTS_A_WORKER)
+    size = max(_UIDS_A_REQUEST_MIN, min(size, UIDS_A_REQUEST_MAX))
+    ramp = [max(_UIDS_A_REQUEST_MIN, size * n // workers) for n in range(1, workers + 1)]
     yield from ramp
     between = max(count - 2 * sum(ramp), 0)
     rounds = math.ceil(between / (size * workers))
     for left in range(rounds * workers, 0, -1):  # as many for each, and alike
         length = math.ceil(between / left)
         between -= length
-        yield max(length, _UIDS_A_SHARE_MIN)
+        yield max(length, _UIDS_A_REQUEST_MIN)
     yield from reversed(ramp)
     while True:
         yield size
 
 
-def _missing_by_series(work: StudyWork) -> Iterator[tuple[str, Sequence[str]]]:
-    for series_uid, group in groupby(work.to_ask_for(), key=lambda i: i.series_instance_uid):
+def _missing_by_series(study: StudyState) -> Iterator[tuple[str, Sequence[str]]]:
+    for series_uid, group in groupby(study.to_ask_for(), key=lambda i: i.series_instance_uid):
         yield series_uid, [instance.sop_instance_uid for instance in group]
 
 
-class Shares:
+class SharedRequests:
     """The requests for one study that nobody has made yet. Safe to use from several threads."""
 
-    def __init__(self, work: StudyWork, workers: int) -> None:
+    def __init__(self, study: StudyState, workers: int) -> None:
         """Cut what is missing of a study for `workers` workers."""
-        self.work = work
-        self._left = deque(_cut(work, _lengths(len(work.to_ask_for()), workers)))
+        self.study = study
+        self._left = deque(_cut(study, _lengths(len(study.to_ask_for()), workers)))
         self._put_off: list[RetrieveRequest] = []
         self._broke_off: list[RetrieveRequest] = []
         self._askers = 0

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, unworked
+from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask, TaskQueue
-from dicom_retrieve_tui.engine.receiver import Desk
-from dicom_retrieve_tui.engine.requests import Quirks, Requests
-from dicom_retrieve_tui.engine.split_study import Shares
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests
+from dicom_retrieve_tui.engine.split_study import SharedRequests
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.verdicts import Ending, judge, judge_delivery
 from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
@@ -62,11 +62,11 @@ def _no_association_left(error: AssociationRejected) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
+class StudyRetriever:
     """What it takes to retrieve a study; the same for every study of a run."""
 
     plan: Plan
-    desk: Desk
+    receiver: InstanceReceiver
     drain_s: float
     """Seconds of silence after a final C-MOVE response until no late instance is expected."""
     late_s: float
@@ -80,7 +80,7 @@ class Study:
     """Host and port of our own Storage SCP; empty without one."""
     instead_of_get: str = ""
     """What to try where the PACS does not serve C-GET."""
-    quirks: Quirks = field(default_factory=Quirks)
+    quirks: PeerQuirks = field(default_factory=PeerQuirks)
     raise_bug: Callable[[], None] = lambda: None
     """Raises a bug that ended a thread of our Storage SCP."""
 
@@ -92,7 +92,7 @@ class Study:
         self._announce(task, worker)
         result = self._attempt(task, peer, worker)
         if (wait_s := self._wait_s(task, result)) is not None:
-            self.desk.emit(
+            self.receiver.emit(
                 AttemptFailed(
                     study_instance_uid=task.selection.study_instance_uid,
                     failed_attempts=task.failed_attempts,
@@ -106,63 +106,63 @@ class Study:
 
     def abandon(self, task: StudyTask) -> StudyFinished:
         """Close the account of a study that waited for another attempt when the user stopped."""
-        if task.work is not None:
-            return self._finish(task, judge(task.work, Ending(cancelled=True)))
-        return self._finish(task, self._unworked(task, Verdict.CANCELLED, ""))
+        if task.study is not None:
+            return self._finish(task, judge(task.study, Ending(cancelled=True)))
+        return self._finish(task, self._nothing_requested(task, Verdict.CANCELLED, ""))
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
         """Close the account of a study that a bug of ours has ended."""
         reason = bug_reason(bug)
-        if task.work is not None:
-            return self._finish(task, judge(task.work, Ending(error=RetrieveError(reason))))
-        return self._finish(task, self._unworked(task, Verdict.FAILED, reason))
+        if task.study is not None:
+            return self._finish(task, judge(task.study, Ending(error=RetrieveError(reason))))
+        return self._finish(task, self._nothing_requested(task, Verdict.FAILED, reason))
 
-    def _unworked(self, task: StudyTask, verdict: Verdict, reason: str) -> StudyFinished:
+    def _nothing_requested(self, task: StudyTask, verdict: Verdict, reason: str) -> StudyFinished:
         """The verdict on a study that nothing is known of; what earlier runs left of it counts."""
-        finished = unworked(task.uid, verdict, reason)
+        finished = nothing_requested(task.uid, verdict, reason)
         elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         if elsewhere or task.selection.series:
             return finished
-        return replace(finished, stored=self.desk.store.kept_count(task.uid))
+        return replace(finished, stored=self.receiver.store.kept_count(task.uid))
 
     def expect(self, uids: Iterable[str]) -> None:
         """See `run.Retriever`."""
-        self.desk.store.plan(uids)
+        self.receiver.store.plan(uids)
 
     def forget(self, uid: str) -> None:
         """See `run.Retriever`."""
-        self.desk.store.unplan(uid)
+        self.receiver.store.unplan(uid)
 
     def poll(self) -> None:
         """See `run.Retriever`."""
-        self.desk.report_bytes()
+        self.receiver.report_bytes()
         self.raise_bug()
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
-        work, missing = task.work, frozenset(finished.missing)
-        self.desk.store.finish(
+        study, missing = task.study, frozenset(finished.missing)
+        self.receiver.store.finish(
             StudyRecord(
                 study_instance_uid=finished.study_instance_uid,
                 verdict=str(finished.verdict),
-                asked=missing | work.expected if work is not None else missing,
+                asked=missing | study.expected if study is not None else missing,
                 missing=missing,
-                retired=work.retired if work is not None else frozenset(),
-                series=frozenset(work.selection.instances_by_series) if work else frozenset(),
-                left_out=work.inventory.left_out_on_purpose if work else (),
+                retired=study.retired if study is not None else frozenset(),
+                series=frozenset(study.selection.instances_by_series) if study else frozenset(),
+                left_out=study.inventory.left_out_on_purpose if study else (),
             )
         )
-        self.desk.emit(finished)
+        self.receiver.emit(finished)
         return finished
 
     def _announce(self, task: StudyTask, worker: int) -> None:
         uid = task.selection.study_instance_uid
         event = AttemptStarted if task.started else StudyStarted
         task.started = True
-        self.desk.emit(event(study_instance_uid=uid, worker=worker))
+        self.receiver.emit(event(study_instance_uid=uid, worker=worker))
 
     def _wait_s(self, task: StudyTask, result: _Result) -> float | None:
         """Seconds until the next attempt, or None if this was the last one."""
-        hopeless = not result.may_heal or self.desk.disk_failure
+        hopeless = not result.may_heal or self.receiver.disk_failure
         if hopeless or task.cancel.requested:
             return None
         if result.crowded and self.queue.lower():
@@ -174,27 +174,27 @@ class Study:
         return self.backoff.wait_s(task.failed_attempts)
 
     def _attempt(self, task: StudyTask, peer: Peer, worker: int) -> _Result:
-        if (broken := self.desk.disk_failure) is not None:
-            if task.work is not None:
-                return _Result(judge(task.work, Ending(error=broken)))
-            return _Result(self._unworked(task, Verdict.FAILED, str(broken)))
+        if (broken := self.receiver.disk_failure) is not None:
+            if task.study is not None:
+                return _Result(judge(task.study, Ending(error=broken)))
+            return _Result(self._nothing_requested(task, Verdict.FAILED, str(broken)))
         try:
-            work = self._prepare(task, peer)
+            study = self._prepare(task, peer)
         except Cancelled:
-            return _Result(self._unworked(task, Verdict.CANCELLED, ""))
+            return _Result(self._nothing_requested(task, Verdict.CANCELLED, ""))
         except RetrieveError as error:
-            failed = self._unworked(task, Verdict.FAILED, str(error))
+            failed = self._nothing_requested(task, Verdict.FAILED, str(error))
             return _Result(failed, error_cure(error), error)
-        if not work.inventory.has_match:
-            return _Result(judge(work, Ending()))
-        ending = self._retrieve(task, work, peer, worker)
+        if not study.inventory.has_match:
+            return _Result(judge(study, Ending()))
+        ending = self._retrieve(task, study, peer, worker)
         finished = (
-            judge_delivery(work, ending, self.plan.move_destination or "")
+            judge_delivery(study, ending, self.plan.move_destination or "")
             if ending.elsewhere
-            else judge(work, ending)
+            else judge(study, ending)
         )
-        cure = Cure.NONE if work.hopeless else ending.cure
-        may_heal = finished.verdict in _MAY_HEAL or (work.satisfied and not work.hopeless)
+        cure = Cure.NONE if study.hopeless else ending.cure
+        may_heal = finished.verdict in _MAY_HEAL or (study.satisfied and not study.hopeless)
         return _Result(finished, cure, ending.error, may_heal)
 
     def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
@@ -202,12 +202,12 @@ class Study:
 
         A study of its own comes first, as soon as there is one.
         """
-        if not task.shares.join():
+        if not task.shared.join():
             return
-        uid, others_may = task.shares.work.study_instance_uid, False
-        self.desk.emit(HelpStarted(study_instance_uid=uid, worker=worker))
+        uid, others_may = task.shared.study.study_instance_uid, False
+        self.receiver.emit(HelpStarted(study_instance_uid=uid, worker=worker))
         try:
-            transfer = self._transfer(task.shares.work, task.cancel, peer, worker, task.shares)
+            transfer = self._transfer(task.shared.study, task.cancel, peer, worker, task.shared)
             others_may = transfer.help(busy=lambda: self.queue.has_ready)
         except (Cancelled, RetrieveError) as error:
             _LOG.debug("no more help: %s", error)
@@ -216,58 +216,58 @@ class Study:
         finally:
             if not others_may:  # nothing is left, or asking again is pointless
                 self.queue.unshare(task)
-            self.desk.emit(HelpFinished(study_instance_uid=uid, worker=worker))
-            task.shares.leave()
+            self.receiver.emit(HelpFinished(study_instance_uid=uid, worker=worker))
+            task.shared.leave()
 
-    def _retrieve(self, task: StudyTask, work: StudyWork, peer: Peer, worker: int) -> Ending:
+    def _retrieve(self, task: StudyTask, study: StudyState, peer: Peer, worker: int) -> Ending:
         """Ask for what is missing, with the help of others if they have nothing else to do."""
-        shares = self._shares(work)
-        transfer = self._transfer(work, task.cancel, peer, worker, shares)
-        self.desk.open(work)
-        if shares is None:
+        shared = self._split(study)
+        transfer = self._transfer(study, task.cancel, peer, worker, shared)
+        self.receiver.open(study)
+        if shared is None:
             try:
                 return transfer.run()
             finally:
-                self.desk.close(work)
-        help_task = HelpTask(shares, task.cancel)
+                self.receiver.close(study)
+        help_task = HelpTask(shared, task.cancel)
         self.queue.share(help_task)
         try:
             return transfer.run()
         finally:
             self.queue.unshare(help_task)
-            shares.wait()
-            self.desk.close(work)
+            shared.wait()
+            self.receiver.close(study)
 
-    def _shares(self, work: StudyWork) -> Shares | None:
+    def _split(self, study: StudyState) -> SharedRequests | None:
         """The study cut into requests, where it can be and where it helps."""
         elsewhere = self.plan.method is not Method.C_GET and not self.plan.listening
         workers = self.queue.idle_workers + 1
-        listed = work.inventory.listed and not work.inventory.is_short  # the rest comes unlisted
+        listed = study.inventory.listed and not study.inventory.is_short  # the rest comes unlisted
         countable = self.plan.method is Method.C_GET and not self.quirks.counts_nothing
-        if not (work.inventory.counted or countable):
+        if not (study.inventory.counted or countable):
             return None  # only a request for all of it tells how many there are
         if workers == 1 or elsewhere or not listed or self.quirks.rejects_lists:
             return None
-        shares = Shares(work, workers)
-        return shares if len(shares) > 1 else None
+        shared = SharedRequests(study, workers)
+        return shared if len(shared) > 1 else None
 
     def _transfer(
         self,
-        work: StudyWork,
+        study: StudyState,
         cancel: CancelToken,
         peer: Peer,
         worker: int,
-        shares: Shares | None,
+        shared: SharedRequests | None,
     ) -> Transfer:
         requests = Requests(
             plan=self.plan,
-            desk=self.desk,
+            receiver=self.receiver,
             cancel=cancel,
             drain_s=self.drain_s,
             late_s=self.late_s,
             no_progress_s=self.no_progress_s,
             quirks=self.quirks,
-            work=work,
+            study=study,
             peer=peer,
             worker=worker,
         )
@@ -275,7 +275,7 @@ class Study:
             requests,
             destination=self._destination,
             instead_of_get=self.instead_of_get,
-            shares=shares,
+            shared=shared,
         )
 
     @property
@@ -285,15 +285,15 @@ class Study:
             return ""
         return f"AE title {self.plan.move_destination} is at {self.listening_at}"
 
-    def _prepare(self, task: StudyTask, peer: Peer) -> StudyWork:
+    def _prepare(self, task: StudyTask, peer: Peer) -> StudyState:
         """Ask what there is, look what of it is here, and tell; an earlier attempt may have."""
-        if task.work is not None:
-            return task.work
+        if task.study is not None:
+            return task.study
         inventory = peer.take_inventory(task.selection, task.cancel)
         elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         look = inventory.listed and not elsewhere
-        recalled = self.desk.store.recall(inventory) if look else NOTHING_RECALLED
+        recalled = self.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
-        task.work = work = StudyWork(wanted, inventory, recalled)
-        self.desk.emit(inventoried(inventory, len(work.present)))
-        return work
+        task.study = study = StudyState(wanted, inventory, recalled)
+        self.receiver.emit(inventoried(inventory, len(study.present)))
+        return study

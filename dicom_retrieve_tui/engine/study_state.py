@@ -26,7 +26,7 @@ _REPEATS_MAX = 2
 FINISHED = "its study is finished"
 
 
-class StudyWork:
+class StudyState:
     """One study in the hands of one worker; instances for it may come on any thread."""
 
     def __init__(
@@ -84,7 +84,7 @@ class StudyWork:
         """Instances that are getting their final names just now."""
         self._reported_bytes = 0
         self._changed = threading.Condition()
-        self.account = self._changed
+        self.lock = self._changed
         """Held while an instance is counted and told of; reentrant."""
 
     def _not_listed(self, recalled: Recalled) -> Iterator[tuple[str, str]]:

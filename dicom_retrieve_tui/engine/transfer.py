@@ -10,7 +10,7 @@ from dicom_retrieve_tui.engine.isolate import BREAKS_MAX, Ask, Isolation
 from dicom_retrieve_tui.engine.requests import Requests
 from dicom_retrieve_tui.engine.split_study import (
     UIDS_A_REQUEST_MAX,
-    Shares,
+    SharedRequests,
     image_request,
     image_requests,
 )
@@ -32,7 +32,7 @@ from dicom_retrieve_tui.model.status import TRY_C_GET, Asked
 _BARREN_MAX = 20
 """Instances asked for one by one, and in vain, until the rest is not asked for."""
 
-_SHARES_IN_VAIN_MAX = 2
+_SHARED_IN_VAIN_MAX = 2
 """Shares that break off for one worker, and bring nothing, until it asks for no more."""
 _FIRSTS_MAX = 4
 _LISTS_MAX = 3
@@ -49,7 +49,12 @@ class Transfer:
     """One attempt at the instances of one study."""
 
     def __init__(
-        self, requests: Requests, *, destination: str, instead_of_get: str, shares: Shares | None
+        self,
+        requests: Requests,
+        *,
+        destination: str,
+        instead_of_get: str,
+        shared: SharedRequests | None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -61,22 +66,22 @@ class Transfer:
         """
         self._requests = requests
         self._plan = requests.plan
-        self._desk = requests.desk
+        self._receiver = requests.receiver
         self._cancel = requests.cancel
         self._quirks = requests.quirks
-        self._work = requests.work
+        self._study = requests.study
         self._peer = requests.peer
         self._destination = destination
         self._instead_of_get = instead_of_get
-        self._shares = shares
+        self._shared = shared
         self._asked_whole = False
         """True once this attempt has asked for all of the selection at once."""
-        self._breaks_again = bool(requests.work.bad.broke_at)
+        self._breaks_again = bool(requests.study.bad.broke_at)
         """True if a request of an earlier attempt broke off."""
 
     def run(self) -> Ending:
         """Ask until everything is there or there is no more to try."""
-        if self._work.inventory.empty or self._work.complete:
+        if self._study.inventory.empty or self._study.complete:
             return Ending()
         cancelled, error, start_s = False, None, monotonic()
         for step in (self._run_method, self._weigh):
@@ -89,9 +94,9 @@ class Transfer:
                 error = error or caught
         return Ending(
             final=self._requests.final,
-            error=error or self._desk.disk_failure,
+            error=error or self._receiver.disk_failure,
             cancelled=cancelled or self._cancel.requested,
-            turned_away=self._desk.turned_away_since(start_s),
+            refused_callers=self._receiver.refused_callers_since(start_s),
             starved=self._requests.starves,
             elsewhere=self._requests.sees_nothing,
             destination=self._destination if self._requests.moved else "",
@@ -101,12 +106,12 @@ class Transfer:
     @property
     def _asked(self) -> Asked:
         """The request that was made last, and what there is to try instead."""
-        requests, work = self._requests, self._work
+        requests, study = self._requests, self._study
         other_way = TRY_C_GET if requests.moved else self._instead_of_get
         tried = self._plan.method is Method.AUTO and self._may_move
         return Asked(
             operation="C-MOVE" if requests.moved else "C-GET",
-            came=work.stored_count > len(work.present),
+            came=study.stored_count > len(study.present),
             other_way="" if tried or requests.sees_nothing else other_way,
         )
 
@@ -123,18 +128,18 @@ class Transfer:
             RetrieveError, Cancelled: As ever; what is missing then is its owner's affair.
         """
         if self._moves:
-            return self._ask_by_shares(self._requests.move, busy)
+            return self._ask_shared(self._requests.move, busy)
         try:
-            for negotiation in self._peer.negotiations(self._work.inventory)[:1]:
-                return self._ask_by_shares(partial(self._requests.get, negotiation), busy)
+            for negotiation in self._peer.negotiations(self._study.inventory)[:1]:
+                return self._ask_shared(partial(self._requests.get, negotiation), busy)
         except ContextNotAccepted:
             if not self._may_move:
                 raise
-            return self._ask_by_shares(self._requests.move, busy)
+            return self._ask_shared(self._requests.move, busy)
         return False
 
     def _run_method(self) -> None:
-        if self._work.satisfied:
+        if self._study.satisfied:
             return  # it is only to be weighed
         if self._moves:
             self._by_move()
@@ -166,14 +171,14 @@ class Transfer:
     @property
     def _lacks_some(self) -> bool:
         """True if something did not come that C-MOVE may bring here, or anywhere."""
-        work = self._work
-        if self._stopped or work.satisfied or (work.stored_count and not self._plan.listening):
+        study = self._study
+        if self._stopped or study.satisfied or (study.stored_count and not self._plan.listening):
             return False
-        return work.inventory.listed or not self._requests.settled
+        return study.inventory.listed or not self._requests.settled
 
     @property
     def _stopped(self) -> bool:
-        return self._cancel.requested or self._desk.disk_failure is not None
+        return self._cancel.requested or self._receiver.disk_failure is not None
 
     @property
     def _moves(self) -> bool:
@@ -190,7 +195,7 @@ class Transfer:
 
     def _by_get(self) -> None:
         """Ask with each negotiation in turn; more than one is rare."""
-        inventory = self._work.inventory
+        inventory = self._study.inventory
         asks = [partial(self._requests.get, n) for n in self._peer.negotiations(inventory)]
         for number, ask in enumerate(asks):
             if number == 0 or not inventory.listed:
@@ -220,16 +225,16 @@ class Transfer:
 
         Nor where a request for it broke off before: then one instance may be to blame.
         """
-        in_vain = self._shares is not None
+        in_vain = self._shared is not None
         if in_vain and self._ask_together(ask):
             return
-        work = self._work
-        before = work.stored_count
-        if work.inventory.listed and (before or self._breaks_again):
+        study = self._study
+        before = study.stored_count
+        if study.inventory.listed and (before or self._breaks_again):
             self._ask_by_lists(ask)
         else:
             self._ask_for_selection(ask)
-            if in_vain and work.stored_count > before:
+            if in_vain and study.stored_count > before:
                 self._quirks.rejects_lists = True
 
     def _ask_for_selection(self, ask: Ask) -> None:
@@ -237,15 +242,15 @@ class Transfer:
         finals: list[FinalResponse] = []
         uids_max = 1 if self._quirks.rejects_lists else UIDS_A_REQUEST_MAX
         self._asked_whole = True
-        for request in requests_for(self._work.selection, uids_max):
+        for request in requests_for(self._study.selection, uids_max):
             if self._stopped:
                 break
-            before = self._work.stored_count
+            before = self._study.stored_count
             try:
                 ask(request)
             except AssociationAborted:
-                alone = len(request.sop_instance_uids) < 2 or not self._work.inventory.listed
-                if alone or self._requests.sees_nothing or self._work.stored_count > before:
+                alone = len(request.sop_instance_uids) < 2 or not self._study.inventory.listed
+                if alone or self._requests.sees_nothing or self._study.stored_count > before:
                     raise
                 continue  # perhaps it was the list, and one by one will do
             if (final := self._requests.end()) is not None:
@@ -258,49 +263,49 @@ class Transfer:
 
         A PACS that does not take lists of UIDs shows in that, and may take the whole study.
         """
-        before = self._work.stored_count
+        before = self._study.stored_count
         failure: RetrieveError | None = None
         try:
-            self._ask_by_shares(ask)
+            self._ask_shared(ask)
         except ContextNotAccepted:
             raise  # the shares are for another method, then
         except RetrieveError as error:
             failure = error
-        if self._shares is not None:
-            self._shares.wait()  # the account stays open while others bring what they asked for
+        if self._shared is not None:
+            self._shared.wait()  # the account stays open while others bring what they asked for
             try:
-                for request in self._shares.take_broken_off():
-                    Isolation(request, self._work, ask).retrieve(lambda: self._stopped)
+                for request in self._shared.take_broken_off():
+                    Isolation(request, self._study, ask).retrieve(lambda: self._stopped)
             except RetrieveError as error:
                 failure = failure or error
-        came = self._work.stored_count > before
+        came = self._study.stored_count > before
         if failure is not None and (came or not isinstance(failure, AssociationAborted)):
             raise failure
         return came or self._stopped
 
-    def _ask_by_shares(self, ask: Ask, busy: Callable[[], bool] = lambda: False) -> bool:
+    def _ask_shared(self, ask: Ask, busy: Callable[[], bool] = lambda: False) -> bool:
         """Ask share by share; True if that ended because of `busy`."""
-        shares = self._shares
-        if shares is None or not shares.join():
+        shared = self._shared
+        if shared is None or not shared.join():
             return False
         in_vain = 0
         try:
-            while not self._requests.settled and (request := shares.take()):
-                before = self._work.stored_count
+            while not self._requests.settled and (request := shared.take()):
+                before = self._study.stored_count
                 try:
                     ask(request)
                 except BaseException as error:
                     if not (isinstance(error, PeerError) and error.mid_request):
-                        shares.give_back(request)
+                        shared.give_back(request)
                         raise
-                    shares.put_off(request)
-                    in_vain = in_vain + 1 if self._work.stored_count == before else 0
-                    if in_vain == _SHARES_IN_VAIN_MAX:
+                    shared.put_off(request)
+                    in_vain = in_vain + 1 if self._study.stored_count == before else 0
+                    if in_vain == _SHARED_IN_VAIN_MAX:
                         raise
                 if busy():
                     return True
         finally:
-            shares.leave()
+            shared.leave()
         return False
 
     def _chase(self, ask: Ask, others: Iterable[Ask], *, singly: bool) -> None:
@@ -309,37 +314,37 @@ class Transfer:
         Not for everything over again, where nothing came and the PACS named a failure that time
         may heal: that is for another attempt.
         """
-        work = self._work
-        if not work.inventory.listed:
+        study = self._study
+        if not study.inventory.listed:
             return
-        before = work.stored_count
-        if work.stored_count or self._requests.reported_success:
+        before = study.stored_count
+        if study.stored_count or self._requests.reported_success:
             self._ask_by_lists(ask)
-        if work.stored_count == before:
+        if study.stored_count == before:
             self._ask_past_the_first(ask)
-        lists_failed = work.stored_count == before
+        lists_failed = study.stored_count == before
         for other in others:
             if self._requests.settled:
                 break
             self._ask_by_lists(other)
-        if singly and (work.stored_count or self._requests.reported_success):
+        if singly and (study.stored_count or self._requests.reported_success):
             self._ask_one_by_one(ask, lists_failed=lists_failed)
 
     def _ask_by_lists(self, ask: Ask) -> None:
         """Ask for what is missing by lists, unless the PACS is known not to take them."""
         if self._quirks.rejects_lists:
             return
-        before = self._work.stored_count
+        before = self._study.stored_count
         try:
-            for request in image_requests(self._work, UIDS_A_REQUEST_MAX):
+            for request in image_requests(self._study, UIDS_A_REQUEST_MAX):
                 if self._stopped:
                     return
                 if self._breaks_again:
-                    Isolation(request, self._work, ask).retrieve(lambda: self._stopped)
+                    Isolation(request, self._study, ask).retrieve(lambda: self._stopped)
                 else:
                     ask(request)
         except AssociationAborted:
-            if self._breaks_again or self._work.stored_count > before:  # it was not the list
+            if self._breaks_again or self._study.stored_count > before:  # it was not the list
                 raise
 
     def _ask_past_the_first(self, ask: Ask) -> None:
@@ -348,23 +353,23 @@ class Transfer:
         Orthanc does, and says so by counting fewer sub-operations than it was asked for.
         """
         for _ in range(_FIRSTS_MAX):
-            before = self._work.stored_count
-            for request in list(image_requests(self._work, UIDS_A_REQUEST_MAX)):
+            before = self._study.stored_count
+            for request in list(image_requests(self._study, UIDS_A_REQUEST_MAX)):
                 rest = request.sop_instance_uids[1:]
                 if self._stopped or not rest or not self._requests.stopped_early(len(rest) + 1):
                     return
-                ask(image_request(self._work, request.series_instance_uid or "", rest))
-            if self._work.stored_count == before:
+                ask(image_request(self._study, request.series_instance_uid or "", rest))
+            if self._study.stored_count == before:
                 return
 
     def _ask_one_by_one(self, ask: Ask, *, lists_failed: bool) -> None:
         barren = 0
-        for request in image_requests(self._work, 1):
+        for request in image_requests(self._study, 1):
             if self._requests.settled:
                 return
-            before = self._work.stored_count
+            before = self._study.stored_count
             self._ask_for_one(ask, request)
-            if self._work.stored_count > before:
+            if self._study.stored_count > before:
                 barren = 0
                 self._quirks.rejects_lists = self._quirks.rejects_lists or lists_failed
             else:
@@ -379,38 +384,38 @@ class Transfer:
         except PeerError as error:
             if not (error.mid_request and self._breaks_again):
                 raise
-            if self._work.bad.breaks_at(uid) >= BREAKS_MAX:
-                self._work.bad.given_up[uid] = error.found
+            if self._study.bad.breaks_at(uid) >= BREAKS_MAX:
+                self._study.bad.given_up[uid] = error.found
 
     # What follows weighs a list that is satisfied.
 
     def _weigh(self) -> None:
         """Look into what contradicts a list that is satisfied, with as few requests as it takes."""
-        work = self._work
-        if self._requests.sees_nothing or not work.inventory.listed:
+        study = self._study
+        if self._requests.sees_nothing or not study.inventory.listed:
             return
         self._ask_for_remembered()
         lists_left, counted, grew = _LISTS_MAX, False, False
-        while not self._stopped and work.satisfied:
-            doubt = work.doubt
-            if lists_left and (grew or work.grew or doubt in _LIST_AGAIN):
+        while not self._stopped and study.satisfied:
+            doubt = study.doubt
+            if lists_left and (grew or study.grew or doubt in _LIST_AGAIN):
                 grew = self._list_again()
                 lists_left = lists_left - 1 if grew else 0
-            elif doubt is Doubt.NO_LONGER_LISTED and work.confirmed:
-                work.retire()
+            elif doubt is Doubt.NO_LONGER_LISTED and study.confirmed:
+                study.retire()
             elif doubt in _COUNT and not (counted or self._quirks.counts_nothing):
                 counted = True
                 self._count()
-                self._quirks.counts_nothing = work.doubt is doubt is Doubt.UNCORROBORATED
+                self._quirks.counts_nothing = study.doubt is doubt is Doubt.UNCORROBORATED
             elif self._may_help_to_ask_again(doubt):
-                work.repeats_left -= 1
+                study.repeats_left -= 1
                 self._ask_for_selection(self._way)
             else:
                 return
 
     def _may_help_to_ask_again(self, doubt: Doubt | None) -> bool:
         """True if all of it is worth another request, which brings again what is here."""
-        if not self._work.repeats_left:
+        if not self._study.repeats_left:
             return False
         if doubt in _UNASKED:
             return not self._asked_whole
@@ -420,14 +425,14 @@ class Transfer:
     def _way(self) -> Ask:
         """How to ask for more of what came already."""
         if not self._moves and not self._requests.moved:
-            for negotiation in self._peer.negotiations(self._work.inventory):
+            for negotiation in self._peer.negotiations(self._study.inventory):
                 return partial(self._requests.get, negotiation)
         return self._requests.move
 
     def _ask_for_remembered(self) -> None:
         """Ask for what earlier runs had on disk and the PACS does not list."""
         by_series: dict[str, list[str]] = {}
-        for uid, series_uid in self._work.remembered.items():
+        for uid, series_uid in self._study.remembered.items():
             if series_uid:
                 by_series.setdefault(series_uid, []).append(uid)
         for series_uid, uids in by_series.items():
@@ -435,18 +440,18 @@ class Transfer:
                 if self._stopped:
                     return
                 part = uids[at : at + UIDS_A_REQUEST_MAX]
-                self._way(image_request(self._work, series_uid, part))
+                self._way(image_request(self._study, series_uid, part))
 
     def _list_again(self) -> bool:
         """Have the PACS list the study again; ask for what is new, and return True if it grew."""
-        work = self._work
-        before = len(work.expected)
-        inventory = self._peer.take_inventory(work.selection, self._cancel, count_study=True)
+        study = self._study
+        before = len(study.expected)
+        inventory = self._peer.take_inventory(study.selection, self._cancel, count_study=True)
         if not inventory.listed or inventory.empty:
             return False
-        grew = work.still_arriving = work.list_again(inventory)
+        grew = study.still_arriving = study.list_again(inventory)
         if grew:
-            now = len(work.expected)
+            now = len(study.expected)
             self._requests.note(
                 f"The study is still arriving: {now:,} now, {before:,} when it was listed."
             )
@@ -455,7 +460,7 @@ class Transfer:
 
     def _count(self) -> None:
         """Have the PACS count all of the selection, without having it sent once more."""
-        for request in requests_for(self._work.selection, UIDS_A_REQUEST_MAX):
+        for request in requests_for(self._study.selection, UIDS_A_REQUEST_MAX):
             if scope_of(request) is None or self._stopped:
                 continue
             try:
@@ -465,4 +470,4 @@ class Transfer:
             except PeerError as error:
                 if not error.mid_request:
                     raise
-                self._work.note_break(request, None)
+                self._study.note_break(request, None)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.evidence import Doubt
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import RequestAborted, RetrieveError
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.dimse import COUNTER_MAX, FinalResponse
@@ -47,7 +47,7 @@ class Ending:
     cancelled: bool = False
     elsewhere: bool = False
     """The instances went to somebody else's SCP."""
-    turned_away: tuple[RefusedCaller, ...] = ()
+    refused_callers: tuple[RefusedCaller, ...] = ()
     """Who called our Storage SCP meanwhile and was refused."""
     starved: bool = False
     """That is most likely why nothing came."""
@@ -90,67 +90,67 @@ class Ending:
         return Cure.NONE if self.final is None else status_cure(self.final.status)
 
 
-def judge(work: StudyWork, ending: Ending) -> StudyFinished:
+def judge(study: StudyState, ending: Ending) -> StudyFinished:
     """Judge a study whose instances come to us."""
-    if work.inventory.empty:
-        return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
-    doubt = work.doubt if work.satisfied else None
-    if doubt is Doubt.UNCORROBORATED and not work.inventory.looks_capped:
+    if study.inventory.empty:
+        return _finished(study, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    doubt = study.doubt if study.satisfied else None
+    if doubt is Doubt.UNCORROBORATED and not study.inventory.looks_capped:
         doubt = None  # a list that is as long as it happens to be
-    if work.satisfied and doubt is None:
-        return _judge_full(work)
+    if study.satisfied and doubt is None:
+        return _judge_full(study)
     if ending.cancelled:
-        return _finished(work, Verdict.CANCELLED, "")
+        return _finished(study, Verdict.CANCELLED, "")
     if doubt is not None:
-        finished = _judge_doubtful(work, ending, doubt)
-    elif work.inventory.listed:
-        finished = _judge_listed(work, ending)
+        finished = _judge_doubtful(study, ending, doubt)
+    elif study.inventory.listed:
+        finished = _judge_listed(study, ending)
     else:
-        finished = _judge_unlisted(work, ending)
-    refused = list(map(str, ending.turned_away))  # the PACS itself, perhaps
+        finished = _judge_unlisted(study, ending)
+    refused = list(map(str, ending.refused_callers))  # the PACS itself, perhaps
     told = [*refused, finished.reason] if ending.starved else [finished.reason, *refused]
-    if work.inventory.undecided:
-        told.append(undecided(work.inventory))
+    if study.inventory.undecided:
+        told.append(undecided(study.inventory))
     return replace(finished, reason=" ".join(filter(None, told)))
 
 
-def _judge_listed(work: StudyWork, ending: Ending) -> StudyFinished:
+def _judge_listed(study: StudyState, ending: Ending) -> StudyFinished:
     """Something of what was listed is missing."""
-    verdict = Verdict.PARTIAL if work.stored_count else Verdict.FAILED
-    reason = _why_missing(work, ending)
-    if work.inventory.absent:
-        reason = f"{reason} {absence(work.inventory)}"
-    return _finished(work, verdict, reason)
+    verdict = Verdict.PARTIAL if study.stored_count else Verdict.FAILED
+    reason = _why_missing(study, ending)
+    if study.inventory.absent:
+        reason = f"{reason} {absence(study.inventory)}"
+    return _finished(study, verdict, reason)
 
 
-def _why_missing(work: StudyWork, ending: Ending) -> str:
+def _why_missing(study: StudyState, ending: Ending) -> str:
     """Why listed instances are missing; what we refused is not blamed on the PACS."""
-    causes = Counter(_cause(work, uid) for uid in work.missing())
+    causes = Counter(_cause(study, uid) for uid in study.missing())
     sentences = []
     if causes["conflict"]:
-        sentences.append(_conflicts(work))
+        sentences.append(_conflicts(study))
     if causes["given up"]:
-        sentences.append(_given_up(work))
+        sentences.append(_given_up(study))
     if causes["refused"]:
-        sentences.append(_refused(work))
+        sentences.append(_refused(study))
     if causes[""]:
         sentences.append(ending.reason or _unexplained(ending))
     return " ".join(sentences)
 
 
-def _cause(work: StudyWork, uid: str) -> str:
-    if uid in work.conflicts:
+def _cause(study: StudyState, uid: str) -> str:
+    if uid in study.conflicts:
         return "conflict"
-    if uid in work.bad.unfit:
+    if uid in study.bad.unfit:
         return "refused"
-    return "given up" if uid in work.bad.given_up else ""
+    return "given up" if uid in study.bad.given_up else ""
 
 
-def _given_up(work: StudyWork) -> str:
+def _given_up(study: StudyState) -> str:
     """The instances at which the PACS always breaks off, in a sentence."""
-    first, how = next(iter(work.bad.given_up.items()))
+    first, how = next(iter(study.bad.given_up.items()))
     which = f"instance {first} is due"
-    if (count := len(work.bad.given_up)) > 1:
+    if (count := len(study.bad.given_up)) > 1:
         which = f"one of {count} instances is due, such as {first}"
     return (
         f"{how} It does so whenever {which}, so the rest was retrieved without it. The log of the "
@@ -158,64 +158,64 @@ def _given_up(work: StudyWork) -> str:
     )
 
 
-def _refused(work: StudyWork) -> str:
+def _refused(study: StudyState) -> str:
     """The instances that came and were not kept, in a sentence."""
-    refused = [uid for uid in work.missing() if uid in work.bad.unfit]
-    first = work.bad.unfit[refused[0]][-1].removesuffix(".")
+    refused = [uid for uid in study.missing() if uid in study.bad.unfit]
+    first = study.bad.unfit[refused[0]][-1].removesuffix(".")
     if len(refused) == 1:
         return f"1 instance was refused here: {first}."
     return f"{len(refused)} instances were refused here, the first: {first}."
 
 
-def _judge_doubtful(work: StudyWork, ending: Ending, doubt: Doubt) -> StudyFinished:
+def _judge_doubtful(study: StudyState, ending: Ending, doubt: Doubt) -> StudyFinished:
     """All that was listed is there, and a witness speaks of more."""
-    more = work.known_count - work.stored_count
-    named = len(work.missing())
+    more = study.known_count - study.stored_count
+    named = len(study.missing())
     match doubt:
         case Doubt.STILL_ARRIVING:
             reason = (
-                f"The study is still arriving: {len(work.expected):,} now, {work.listed_first:,} "
+                f"The study is still arriving: {len(study.expected):,} now, {study.listed_first:,} "
                 "when it was listed. Run the same command again later."
             )
-            return _finished(work, Verdict.UNVERIFIED, reason)
+            return _finished(study, Verdict.UNVERIFIED, reason)
         case Doubt.MORE_FAILED:
             names = "names them" if named >= more else "does not name them"
             said = f"It counts {more:,} more as failed than it lists, and {names}."
-            return _finished(work, Verdict.PARTIAL, f"{ending.reason} {said}".strip())
+            return _finished(study, Verdict.PARTIAL, f"{ending.reason} {said}".strip())
         case Doubt.MORE_ANNOUNCED:
-            reason = work.inventory.doubt or (
-                f"The PACS lists {len(work.expected):,}, and counts {work.known_count:,} in its "
+            reason = study.inventory.doubt or (
+                f"The PACS lists {len(study.expected):,}, and counts {study.known_count:,} in its "
                 f"answers to the request: {more:,} may be missing."
             )
-            return _finished(work, Verdict.UNVERIFIED, reason)
+            return _finished(study, Verdict.UNVERIFIED, reason)
         case Doubt.BROKE_OFF:
             reason = f"{ending.reason} All that it lists came, but there may be more."
-            return _finished(work, Verdict.UNVERIFIED, reason.strip())
+            return _finished(study, Verdict.UNVERIFIED, reason.strip())
         case Doubt.NO_LONGER_LISTED:
             reason = (
                 f"The PACS no longer lists {named:,} of what an earlier run knew, and they did not "
                 "come; nothing confirms that it has deleted them."
             )
-            return _finished(work, Verdict.PARTIAL, reason)
+            return _finished(study, Verdict.PARTIAL, reason)
         case Doubt.UNCORROBORATED:
             reason = (
-                f"The PACS listed exactly {len(work.expected):,} and gives no count: it may cap "
+                f"The PACS listed exactly {len(study.expected):,} and gives no count: it may cap "
                 "its answers, and have more."
             )
-            return _finished(work, Verdict.UNVERIFIED, reason)
+            return _finished(study, Verdict.UNVERIFIED, reason)
 
 
-def _judge_full(work: StudyWork) -> StudyFinished:
+def _judge_full(study: StudyState) -> StudyFinished:
     """All that was listed is there; was the listing whole?"""
-    announced = work.inventory.announced_count
-    if announced is not None and work.stored_count < announced:
-        return _finished(work, Verdict.UNVERIFIED, work.inventory.doubt)
-    if work.inventory.undecided:
-        verdict = Verdict.UNVERIFIED if work.stored_count else Verdict.FAILED
-        return _finished(work, verdict, undecided(work.inventory))
-    if work.inventory.absent:
-        return _finished(work, Verdict.PARTIAL, absence(work.inventory))
-    return _finished(work, Verdict.COMPLETE, no_match(work.inventory))
+    announced = study.inventory.announced_count
+    if announced is not None and study.stored_count < announced:
+        return _finished(study, Verdict.UNVERIFIED, study.inventory.doubt)
+    if study.inventory.undecided:
+        verdict = Verdict.UNVERIFIED if study.stored_count else Verdict.FAILED
+        return _finished(study, verdict, undecided(study.inventory))
+    if study.inventory.absent:
+        return _finished(study, Verdict.PARTIAL, absence(study.inventory))
+    return _finished(study, Verdict.COMPLETE, no_match(study.inventory))
 
 
 def absence(inventory: Inventory) -> str:
@@ -244,11 +244,11 @@ def no_match(inventory: Inventory) -> str:
     return f"No series matches the filter; {len(inventory.left_out)} left out on purpose."
 
 
-def _conflicts(work: StudyWork) -> str:
+def _conflicts(study: StudyState) -> str:
     """The instances that came with other content than their files have, in a sentence or two."""
     return (
-        f"{len(work.conflicts)} came with other content than the file that was there; "
-        f"both are kept.{_rivalry(work)}"
+        f"{len(study.conflicts)} came with other content than the file that was there; "
+        f"both are kept.{_rivalry(study)}"
     )
 
 
@@ -261,9 +261,9 @@ def _unexplained(ending: Ending) -> str:
     return "The PACS did not send everything that it lists."
 
 
-def _rivalry(work: StudyWork) -> str:
+def _rivalry(study: StudyState) -> str:
     """That another study has the same SOP Instance UIDs, in a sentence; empty if none has."""
-    if not (owners := set(work.conflicts.values()) - {""}):
+    if not (owners := set(study.conflicts.values()) - {""}):
         return ""
     return (
         f" The file is of study {quoted(min(owners))}, which has the same SOP Instance UIDs: "
@@ -271,15 +271,15 @@ def _rivalry(work: StudyWork) -> str:
     )
 
 
-def _judge_unlisted(work: StudyWork, ending: Ending) -> StudyFinished:
+def _judge_unlisted(study: StudyState, ending: Ending) -> StudyFinished:
     """C-FIND would not list the instances, so nothing can be called complete."""
-    doubt = work.inventory.doubt
-    if not work.stored_count:
-        reason = ending.reason or _nothing_came(work.inventory)
-        return _finished(work, Verdict.FAILED, f"{reason} {doubt}".strip())
+    doubt = study.inventory.doubt
+    if not study.stored_count:
+        reason = ending.reason or _nothing_came(study.inventory)
+        return _finished(study, Verdict.FAILED, f"{reason} {doubt}".strip())
     if ending.reason:
-        return _finished(work, Verdict.PARTIAL, f"{ending.reason} {doubt}".strip())
-    return _finished(work, Verdict.UNVERIFIED, doubt)
+        return _finished(study, Verdict.PARTIAL, f"{ending.reason} {doubt}".strip())
+    return _finished(study, Verdict.UNVERIFIED, doubt)
 
 
 def _nothing_came(inventory: Inventory) -> str:
@@ -288,46 +288,48 @@ def _nothing_came(inventory: Inventory) -> str:
     return "No series is known to match the filter, so nothing was asked for."
 
 
-def judge_delivery(work: StudyWork, ending: Ending, move_destination: str) -> StudyFinished:
+def judge_delivery(study: StudyState, ending: Ending, move_destination: str) -> StudyFinished:
     """Judge a study that the PACS sent to somebody else: its own account is all there is."""
-    if work.inventory.empty:
-        return _finished(work, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
-    verdict, reason = _weigh_delivery(work, ending, move_destination)
-    return _finished(work, verdict, reason, elsewhere=True)
+    if study.inventory.empty:
+        return _finished(study, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
+    verdict, reason = _weigh_delivery(study, ending, move_destination)
+    return _finished(study, verdict, reason, elsewhere=True)
 
 
-def _weigh_delivery(work: StudyWork, ending: Ending, move_destination: str) -> tuple[Verdict, str]:
+def _weigh_delivery(
+    study: StudyState, ending: Ending, move_destination: str
+) -> tuple[Verdict, str]:
     """The verdict and its reason, from the peer's final status and counters."""
     if ending.cancelled:
         return Verdict.CANCELLED, ""
     final = ending.final
     if final is None or final.status not in {SUCCESS, SUB_OPERATIONS_FAILED}:
         return Verdict.FAILED, ending.reason
-    expected = work.inventory.expected_count if work.inventory.listed else None
+    expected = study.inventory.expected_count if study.inventory.listed else None
     if final.completed is None or expected is None:
         reason = f"The PACS reports status 0x{final.status:04X} for {move_destination}, but " + (
-            "does not count what it sent." if expected is not None else work.inventory.doubt
+            "does not count what it sent." if expected is not None else study.inventory.doubt
         )
         return Verdict.UNVERIFIED, reason
     sent = final.completed + (final.warning or 0)
     if final.status == SUCCESS and not final.failed and _agree(sent, expected):
-        return _judge_sent(work.inventory)
+        return _judge_sent(study.inventory)
     reason = ending.reason or "The PACS reports success (status 0x0000)."
     verdict = Verdict.PARTIAL if sent else Verdict.FAILED
     failed = f", and {final.failed:,} failed" if final.failed else ""
-    account = (
+    counts = (
         f"By its own count, {sent:,} of {expected:,} instances went to {move_destination}{failed}."
     )
     if sent == expected:
         verdict = Verdict.UNVERIFIED
-        account = f"{account} The one contradicts the other."
+        counts = f"{counts} The one contradicts the other."
     if sent > expected:
         verdict = Verdict.UNVERIFIED
-        account = (
+        counts = (
             f"It counts {sent:,} instances sent to {move_destination} where it lists "
             f"{expected:,}: its count proves nothing."
         )
-    return verdict, f"{reason} {account}"
+    return verdict, f"{reason} {counts}"
 
 
 def _judge_sent(inventory: Inventory) -> tuple[Verdict, str]:
@@ -345,24 +347,24 @@ def _agree(sent: int, expected: int) -> bool:
 
 
 def _finished(
-    work: StudyWork, verdict: Verdict, reason: str, *, elsewhere: bool = False
+    study: StudyState, verdict: Verdict, reason: str, *, elsewhere: bool = False
 ) -> StudyFinished:
-    listed = work.inventory.listed
+    listed = study.inventory.listed
     return StudyFinished(
-        study_instance_uid=work.study_instance_uid,
+        study_instance_uid=study.study_instance_uid,
         verdict=verdict,
-        expected=_expected(work, elsewhere=elsewhere) if listed else None,
-        stored=work.stored_count,
-        missing=work.missing() if listed and not elsewhere else (),
+        expected=_expected(study, elsewhere=elsewhere) if listed else None,
+        stored=study.stored_count,
+        missing=study.missing() if listed and not elsewhere else (),
         reason=reason,
-        irregular=len(work.irregular),
-        irregular_example=": ".join(next(iter(work.irregular.items()), ())),
+        irregular=len(study.irregular),
+        irregular_example=": ".join(next(iter(study.irregular.items()), ())),
     )
 
 
-def _expected(work: StudyWork, *, elsewhere: bool) -> int | None:
+def _expected(study: StudyState, *, elsewhere: bool) -> int | None:
     """How many instances there are, by the list and by whatever speaks of more."""
-    listed = work.inventory.expected_count
-    if elsewhere or not work.satisfied or listed is None:
+    listed = study.inventory.expected_count
+    if elsewhere or not study.satisfied or listed is None:
         return listed
-    return max(listed, work.known_count)
+    return max(listed, study.known_count)

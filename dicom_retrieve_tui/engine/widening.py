@@ -26,8 +26,8 @@ class Widening:
 
         Each is to be used for the lists of what is missing before the next is taken.
         """
-        requests, work = self._requests, self._requests.work
-        before, final = work.stored_count, requests.final
+        requests, study = self._requests, self._requests.study
+        before, final = study.stored_count, requests.final
         if final is not None and final.status not in _FOR_WANT_OF_A_CONTEXT:
             return
         if requests.quirks.rejects_lists:
@@ -35,14 +35,14 @@ class Widening:
         yield from self._ways(unlisted=False)
         if self._others_may_help:
             yield from self._ways(unlisted=True)
-            requests.quirks.wider_in_vain = work.stored_count == before
-        if work.stored_count == before:
+            requests.quirks.wider_in_vain = study.stored_count == before
+        if study.stored_count == before:
             requests.final = final  # what the PACS says without all the contexts that it refuses
 
     def _ways(self, *, unlisted: bool) -> Iterator["_Way"]:
         requests = self._requests
         for negotiation in requests.peer.wider_negotiations(
-            requests.work.inventory, unlisted=unlisted
+            requests.study.inventory, unlisted=unlisted
         ):
             if self._broke_off or requests.settled:
                 return
@@ -79,7 +79,7 @@ class _Way:
         """Ask; what did not come is still missing."""
         if self._in_vain:
             return
-        before = self._requests.work.stored_count
+        before = self._requests.study.stored_count
         try:
             self._requests.get(self._negotiation, request)
         except ContextNotAccepted:
@@ -88,4 +88,4 @@ class _Way:
             self.broke_off = True
             raise
         else:
-            self._in_vain = not self._all_lists and self._requests.work.stored_count == before
+            self._in_vain = not self._all_lists and self._requests.study.stored_count == before

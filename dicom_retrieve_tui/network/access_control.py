@@ -28,7 +28,7 @@ class Reception(InstanceReceiver, Protocol):
     def expecting(self) -> bool:
         """True while anybody waits for instances."""
 
-    def turn_away(self, caller: RefusedCaller) -> None:
+    def refuse_caller(self, caller: RefusedCaller) -> None:
         """Note that somebody was refused who may have been the PACS."""
 
 
@@ -69,7 +69,7 @@ class Admission:
         """
         if (fault := self._callers.address_fault(visitor.address, ours)) is not None:
             advice = f"If it belongs to the archive, add --accept-from {visitor.address}."
-            self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
+            self._receiver.refuse_caller(RefusedCaller(visitor.address, fault, advice))
             raise Refused(fault)
 
     def admit(self, request: AssociateRequest, visitor: Visitor, ours: str) -> None:
@@ -98,7 +98,7 @@ class Admission:
             advice = "If it belongs to the archive, add its AE title to --accept-from."
         else:
             return
-        self._receiver.turn_away(RefusedCaller(visitor.address, fault, advice))
+        self._receiver.refuse_caller(RefusedCaller(visitor.address, fault, advice))
         raise Refused(fault, rejection)
 
 

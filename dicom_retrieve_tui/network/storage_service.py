@@ -101,7 +101,7 @@ class StorageService:
     ) -> None:
         if isinstance(why, PeerUnreachable):  # it is the PACS by its address, but TLS failed
             reason = why.found.rpartition(" failed: ")[2].removesuffix(".")
-            self._receiver.turn_away(RefusedCaller(visitor.address, reason, why.next_step))
+            self._receiver.refuse_caller(RefusedCaller(visitor.address, reason, why.next_step))
         self._refusals.add(visitor.address, str(why) or "we stopped", peer=connection.peer)
         _say(connection, messages.USER_ABORT)
 

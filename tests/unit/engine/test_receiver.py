@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from dicom_retrieve_tui.engine.receiver import Desk
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.events import Event, InstanceRefused, InstanceStored
@@ -46,18 +46,18 @@ def _request(sop: str) -> StoreRequest:
 def test_a_study_that_is_closed_while_an_instance_gets_its_name_counts_it() -> None:
     events: list[Event] = []
     store = _SlowStore()
-    desk = Desk(store, events.append)
-    work = StudyWork(Selection(study_instance_uid=STUDY), inventory_of("1.1", "1.2"))
-    desk.open(work)
-    arrival = threading.Thread(target=desk.begin(_request("1.1")).commit)
+    receiver = InstanceReceiver(store, events.append)
+    study = StudyState(Selection(study_instance_uid=STUDY), inventory_of("1.1", "1.2"))
+    receiver.open(study)
+    arrival = threading.Thread(target=receiver.begin(_request("1.1")).commit)
     arrival.start()
     assert store.named.wait(_PATIENCE_S)
 
-    closing = threading.Thread(target=desk.close, args=(work,))
+    closing = threading.Thread(target=receiver.close, args=(study,))
     closing.start()
-    while desk.work_of(STUDY) is not None:  # until it lets no further one in
+    while receiver.study_of(STUDY) is not None:  # until it lets no further one in
         pass
-    late = desk.receiver(work, 1).begin(_request("1.2"))
+    late = receiver.for_worker(study, 1).begin(_request("1.2"))
     with pytest.raises(InstanceUnfit, match="its study is finished"):
         late.commit()
     assert closing.is_alive()
@@ -65,5 +65,5 @@ def test_a_study_that_is_closed_while_an_instance_gets_its_name_counts_it() -> N
     closing.join(_PATIENCE_S)
     arrival.join(_PATIENCE_S)
 
-    assert work.missing() == ("1.2",)
+    assert study.missing() == ("1.2",)
     assert [type(event) for event in events] == [InstanceRefused, InstanceStored]

@@ -10,7 +10,7 @@ import pytest
 
 from dicom_retrieve_tui.engine import queue as tasks
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.dry_run import unworked
+from dicom_retrieve_tui.engine.dry_run import nothing_requested
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask
 from dicom_retrieve_tui.engine.run import Run
@@ -60,7 +60,7 @@ class _Rig:
     def finish(self, task: StudyTask, verdict: Verdict = Verdict.COMPLETE) -> StudyFinished:
         uid = task.selection.study_instance_uid
         self.outbox.append(StudyStarted(study_instance_uid=uid, worker=1))
-        finished = unworked(uid, verdict, "")
+        finished = nothing_requested(uid, verdict, "")
         self.outbox.append(finished)
         return finished
 

@@ -10,10 +10,10 @@ import pytest
 
 from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.receiver import Desk
+from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.run import Retriever, Run
 from dicom_retrieve_tui.engine.session import Session
-from dicom_retrieve_tui.engine.study import Study
+from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
@@ -109,9 +109,9 @@ class _Rig:
             outbox=outbox,
             cancel=cancel,
         )
-        self._retriever = Study(
+        self._retriever = StudyRetriever(
             plan=plan,
-            desk=Desk(self.store, outbox.append),
+            receiver=InstanceReceiver(self.store, outbox.append),
             drain_s=0.0,
             late_s=0.0,
             no_progress_s=60.0,

@@ -2,8 +2,8 @@
 
 from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.queue import HelpTask, TaskQueue
-from dicom_retrieve_tui.engine.split_study import Shares
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.split_study import SharedRequests
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
@@ -13,7 +13,7 @@ from dicom_retrieve_tui.model.store_records import Recalled
 _SELECTION = Selection(study_instance_uid="1.2.3")
 
 
-def _work(*sizes: int, present: frozenset[str] = frozenset()) -> StudyWork:
+def _study(*sizes: int, present: frozenset[str] = frozenset()) -> StudyState:
     """A study with series of these sizes."""
     instances = tuple(
         ListedInstance(series_instance_uid=f"1.{series}", sop_instance_uid=f"1.{series}.{n}")
@@ -21,7 +21,7 @@ def _work(*sizes: int, present: frozenset[str] = frozenset()) -> StudyWork:
         for n in range(size)
     )
     inventory = Inventory(study_instance_uid="1.2.3", listed=True, instances=instances)
-    return StudyWork(_SELECTION, inventory, Recalled(present=present))
+    return StudyState(_SELECTION, inventory, Recalled(present=present))
 
 
 def _queue(studies: int, workers: int) -> TaskQueue:
@@ -30,7 +30,7 @@ def _queue(studies: int, workers: int) -> TaskQueue:
 
 
 def _help(size: int) -> HelpTask:
-    return HelpTask(Shares(_work(size), workers=3), CancelToken())
+    return HelpTask(SharedRequests(_study(size), workers=3), CancelToken())
 
 
 def _take(queue: TaskQueue) -> StudyTask | HelpTask:
@@ -39,33 +39,33 @@ def _take(queue: TaskQueue) -> StudyTask | HelpTask:
     return task
 
 
-def _taken(shares: Shares) -> list[tuple[str, ...]]:
+def _taken(shared: SharedRequests) -> list[tuple[str, ...]]:
     taken = []
-    while (request := shares.take()) is not None:
+    while (request := shared.take()) is not None:
         assert request.level is Level.IMAGE
         taken.append(request.sop_instance_uids)
     return taken
 
 
 def test_every_instance_is_in_one_share() -> None:
-    work = _work(70, 300, 5)
+    study = _study(70, 300, 5)
 
-    taken = _taken(Shares(work, workers=4))
+    taken = _taken(SharedRequests(study, workers=4))
 
     uids = [uid for share in taken for uid in share]
     assert len(uids) == len(set(uids)) == 375
-    assert set(uids) == work.expected
+    assert set(uids) == study.expected
 
 
 def test_shares_are_small_enough_for_all_workers() -> None:
-    sizes = [len(share) for share in _taken(Shares(_work(1000), workers=8))]
+    sizes = [len(share) for share in _taken(SharedRequests(_study(1000), workers=8))]
 
     assert len(sizes) >= 32
     assert max(sizes) <= 1000 // 32
 
 
 def test_workers_begin_with_shares_unlike_in_length_and_end_at_about_the_same_time() -> None:
-    sizes = [len(share) for share in _taken(Shares(_work(2000), workers=8))]
+    sizes = [len(share) for share in _taken(SharedRequests(_study(2000), workers=8))]
 
     assert len(set(sizes[:8])) == 8
     busy = [0] * 8
@@ -75,29 +75,29 @@ def test_workers_begin_with_shares_unlike_in_length_and_end_at_about_the_same_ti
 
 
 def test_a_series_is_not_asked_for_in_handfuls() -> None:
-    work = _work(*[20] * 60)
+    study = _study(*[20] * 60)
 
-    assert min(len(share) for share in _taken(Shares(work, workers=8))) >= 9
+    assert min(len(share) for share in _taken(SharedRequests(study, workers=8))) >= 9
 
 
 def test_a_large_study_is_asked_for_in_lists_that_a_pacs_takes() -> None:
-    assert max(len(share) for share in _taken(Shares(_work(20_000), workers=2))) == 200
+    assert max(len(share) for share in _taken(SharedRequests(_study(20_000), workers=2))) == 200
 
 
 def test_what_is_here_already_is_in_no_share() -> None:
-    work = _work(30, present=frozenset(f"1.0.{n}" for n in range(29)))
+    study = _study(30, present=frozenset(f"1.0.{n}" for n in range(29)))
 
-    assert _taken(Shares(work, workers=8)) == [("1.0.29",)]
+    assert _taken(SharedRequests(study, workers=8)) == [("1.0.29",)]
 
 
 def test_a_request_that_failed_can_be_made_by_another() -> None:
-    shares = Shares(_work(10), workers=2)
-    request = shares.take()
+    shared = SharedRequests(_study(10), workers=2)
+    request = shared.take()
     assert request is not None
 
-    shares.give_back(request)
+    shared.give_back(request)
 
-    assert shares.take() == request
+    assert shared.take() == request
 
 
 def test_idle_workers_help_with_the_study_that_has_most_left() -> None:

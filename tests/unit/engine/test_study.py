@@ -10,8 +10,8 @@ import pytest
 from dicom_retrieve_tui.engine import requests
 from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.queue import TaskQueue
-from dicom_retrieve_tui.engine.receiver import Desk
-from dicom_retrieve_tui.engine.study import Postponed, Study
+from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.study import Postponed, StudyRetriever
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -79,11 +79,11 @@ class _Rig:
             listening=destination is not None,
             retries=retries,
         )
-        desk = Desk(self.store, self.events.append)
-        peer.receiver = desk
-        self.study = Study(
+        receiver = InstanceReceiver(self.store, self.events.append)
+        peer.receiver = receiver
+        self.study = StudyRetriever(
             plan=plan,
-            desk=desk,
+            receiver=receiver,
             drain_s=drain_s,
             late_s=max(drain_s, late_s),
             no_progress_s=no_progress_s,
@@ -443,7 +443,7 @@ def test_a_disk_that_breaks_between_two_attempts_takes_nothing_back() -> None:
     rig = _Rig(_sends("1.1", then=AssociationAborted("Lost.")), retries=3)
 
     assert isinstance(rig.attempt(), Postponed)
-    rig.study.desk.disk_failure = DiskFailed("No space.", path="/out")
+    rig.study.receiver.disk_failure = DiskFailed("No space.", path="/out")
     finished = rig.finish()
 
     assert (finished.verdict, finished.stored) == (Verdict.PARTIAL, 1)

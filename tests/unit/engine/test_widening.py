@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from dicom_retrieve_tui.engine.receiver import Desk
-from dicom_retrieve_tui.engine.requests import Quirks, Requests
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.widening import Widening
 from dicom_retrieve_tui.errors import AssociationAborted, ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -27,7 +27,7 @@ def _widened(
     *,
     final: FinalResponse = _FAILED,
     method: Method = Method.C_GET,
-    quirks: Quirks | None = None,
+    quirks: PeerQuirks | None = None,
     lists: int = 1,
 ) -> tuple[int, Requests]:
     """How many requests were made for `lists` lists with each way, and the account of them."""
@@ -45,12 +45,12 @@ def _widened(
         method=method,
         move_destination="DRTUI" if method is Method.AUTO else None,
     )
-    desk = Desk(FakeStore(), lambda _event: None)
-    work = StudyWork(plan.selections[0], inventory)
-    desk.open(work)
+    receiver = InstanceReceiver(FakeStore(), lambda _event: None)
+    study = StudyState(plan.selections[0], inventory)
+    receiver.open(study)
     requests = Requests(
-        plan=plan, desk=desk, cancel=CancelToken(), drain_s=0, late_s=0, no_progress_s=0,
-        quirks=quirks or Quirks(), work=work, peer=peer, worker=1, final=final,
+        plan=plan, receiver=receiver, cancel=CancelToken(), drain_s=0, late_s=0, no_progress_s=0,
+        quirks=quirks or PeerQuirks(), study=study, peer=peer, worker=1, final=final,
     )  # fmt: skip
     for ask in Widening(requests).asks():
         for _ in range(lists):
@@ -65,7 +65,7 @@ def test_every_way_is_tried_once_until_all_is_there() -> None:
     asked, requests = _widened([_FAILED, _FAILED, FinalResponse(status=0)])
 
     assert asked == 3
-    assert requests.work.complete
+    assert requests.study.complete
     assert not requests.quirks.wider_in_vain
 
 
@@ -81,10 +81,10 @@ def test_in_vain_the_last_word_is_that_of_the_usual_contexts_and_is_remembered()
 
 @pytest.mark.parametrize(
     ("method", "quirks"),
-    [(Method.C_GET, Quirks(wider_in_vain=True)), (Method.AUTO, Quirks())],
+    [(Method.C_GET, PeerQuirks(wider_in_vain=True)), (Method.AUTO, PeerQuirks())],
 )
 def test_only_the_likely_ways_are_tried_where_others_hardly_help(
-    method: Method, quirks: Quirks
+    method: Method, quirks: PeerQuirks
 ) -> None:
     asked, _ = _widened([], method=method, quirks=quirks)
 
@@ -93,9 +93,9 @@ def test_only_the_likely_ways_are_tried_where_others_hardly_help(
 
 @pytest.mark.parametrize(
     ("final", "quirks"),
-    [(FinalResponse(status=0xA701), Quirks()), (_FAILED, Quirks(rejects_lists=True))],
+    [(FinalResponse(status=0xA701), PeerQuirks()), (_FAILED, PeerQuirks(rejects_lists=True))],
 )
-def test_no_way_is_tried_where_none_can_help(final: FinalResponse, quirks: Quirks) -> None:
+def test_no_way_is_tried_where_none_can_help(final: FinalResponse, quirks: PeerQuirks) -> None:
     assert _widened([], final=final, quirks=quirks)[0] == 0
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.engine.split_study import UIDS_A_REQUEST_MAX, Shares
-from dicom_retrieve_tui.engine.study_state import StudyWork
+from dicom_retrieve_tui.engine.split_study import UIDS_A_REQUEST_MAX, SharedRequests
+from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
@@ -20,8 +20,8 @@ def _requests(
         for n in range(1, size + 1)
     )
     inventory = Inventory(study_instance_uid="1.2.3", listed=True, instances=instances)
-    work = StudyWork(Selection(study_instance_uid="1.2.3"), inventory)
-    shares = Shares(work, workers)
+    work = StudyState(Selection(study_instance_uid="1.2.3"), inventory)
+    shares = SharedRequests(work, workers)
     return work.expected, list(iter(shares.take, None))
 
 
