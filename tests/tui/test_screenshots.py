@@ -1,4 +1,4 @@
-"""The pictures of the README show the application as it is."""
+"""The pictures of README and guide show the application as it is."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 from screenshots.draw import PICTURES, draw
 from screenshots.svg import lines_of
+from tests.documents import PAGES
 
 HERE = Path(__file__).parents[2] / "screenshots"
-README = HERE.parent / "README.md"
 
 
 def words(svg: str) -> list[list[str]]:
@@ -31,5 +31,5 @@ async def test_a_picture_drawn_anew_says_what_the_kept_one_says(
 
 def test_every_picture_is_kept_and_shown() -> None:
     assert {path.stem for path in HERE.glob("*.svg")} == set(PICTURES)
-    shown = set(re.findall(r"\(screenshots/([\w-]+)\.svg\)", README.read_text(encoding="utf-8")))
-    assert shown == set(PICTURES)
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert set(re.findall(r"screenshots/([\w-]+)\.svg\)", text)) == set(PICTURES)

@@ -13,7 +13,8 @@ from dicom_retrieve_tui.model.events import (
     StudyQueued,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.event_schema import COMMAND, DOCUMENT, render
+from tests.documents import ROOT
+from tests.event_schema import COMMAND, DOCUMENT, SCHEMAS, render
 from tests.json_schema import problems
 from tests.unit.cli.scripted import C_GET, STUDY, Engine, run, study_of, whole_run
 
@@ -22,6 +23,22 @@ _SCHEMA: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
 
 def test_the_schema_has_every_event_and_field() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == render(), f"write it again: {COMMAND}"
+
+
+def test_the_guide_names_every_event_and_field() -> None:
+    guide = (ROOT / "docs" / "guide" / "scripting.md").read_text(encoding="utf-8")
+    names = {name for kind in _SCHEMA["$defs"].values() for name in kind["properties"]}
+
+    assert [name for name in (*_SCHEMA["$defs"], *names) if f"`{name}`" not in guide] == []
+
+
+def test_the_guide_names_every_key_of_the_report() -> None:
+    guide = (ROOT / "docs" / "guide" / "scripting.md").read_text(encoding="utf-8")
+    report = json.loads((SCHEMAS / "report.json").read_text(encoding="utf-8"))
+    totals, study = report["properties"]["totals"], report["$defs"]["study"]
+    names = {*report["properties"], *totals["properties"], *study["properties"]}
+
+    assert [name for name in names if f"`{name}`" not in guide] == []
 
 
 def test_every_line_matches_the_schema() -> None:
