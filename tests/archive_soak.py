@@ -1,12 +1,22 @@
 """Judges runs against random archives by what is on disk."""
 
 import random
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import RetrieveFinished, StudyFinished
 from dicom_retrieve_tui.model.verdict import GOOD
 from tests.peers.random_archive import Character, RandomArchive
-from tests.runs import files_in, get_plan, run, settings
+from tests.runs import files_in, get_plan, move_plan, run
+
+_TIMEOUT_S = 5.0
+_TIMEOUT_OF_MOVES_S = 1.5
+"""Also how long late instances of a C-MOVE are waited for, again and again."""
+_MOVES = 0.1
+_AT_ONCE = 10
 
 
 def violation(seed: int, output: Path) -> str | None:
@@ -18,12 +28,16 @@ def violation(seed: int, output: Path) -> str | None:
     character = Character.draw(seed)
     chance = random.Random(-seed - 1)
     parallel, runs = chance.choice([1, 1, 2, 3]), chance.choice([1, 1, 2, 3])
+    moves = chance.random() < _MOVES or not character.serves_get
+    plan = (move_plan if moves else get_plan)(parallel=parallel, retries=3)
+    if moves and character.serves_get and chance.random() < 1 / 2:
+        plan = replace(plan, method=Method.AUTO)
     with RandomArchive(character) as archive:
         for _ in range(runs):
             for name in chance.sample(here := _here(output), min(len(here), chance.choice([0, 3]))):
                 (output / f"{name}.dcm").unlink()
-            plan = get_plan(parallel=parallel, retries=3)
-            events = run(plan, settings(archive.port, output, timeout_s=5.0))
+            timeout_s = _TIMEOUT_OF_MOVES_S if moves else _TIMEOUT_S
+            events = run(plan, archive.settings(output, timeout_s=timeout_s))
             (finished,) = [e for e in events if isinstance(e, RetrieveFinished)]
             good, all_here = finished.verdict in GOOD, character.sendable <= set(_here(output))
             if good and not all_here:
@@ -32,6 +46,13 @@ def violation(seed: int, output: Path) -> str | None:
                 reasons = [e.reason for e in events if isinstance(e, StudyFinished)]
                 return f"did not end well with all on disk: {reasons} {character.traits}"
     return None
+
+
+def first_violation(seeds: Iterable[int], folder: Path) -> str | None:
+    """Look at the archives of all seeds, several at once, for they mostly wait."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda seed: (seed, violation(seed, folder / str(seed))), seeds)
+        return next((f"seed {seed}: {wrong}" for seed, wrong in found if wrong), None)
 
 
 def _here(output: Path) -> list[str]:

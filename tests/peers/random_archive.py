@@ -8,13 +8,16 @@ an honest one by nobody. Counters alone may be absurd, too.
 import random
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from tests.peers import wire
-from tests.peers.raw_pacs import Conversation, Instance, NoContext, RawPacs, Request, instances
+from tests.peers.moving_pacs import MovingPacs
+from tests.peers.raw_pacs import Conversation, Instance, NoContext, Request, instances
 
 _OF_STUDY, _OF_SERIES = 0x00201208, 0x00201209
 _FAILED_LIST = 0x00080058
+_C_GET = frozenset({"1.2.840.10008.5.1.4.1.2.1.3", "1.2.840.10008.5.1.4.1.2.2.3"})
 _COUNTERS = ("remaining", "completed", "failed", "warning")
 
 
@@ -42,6 +45,7 @@ class Character:
     """Instances after which the first requests break off, one for each."""
     breaks_for_ever: bool = False
     takes_lists: bool = True
+    serves_get: bool = True
 
     @property
     def sendable(self) -> frozenset[str]:
@@ -98,6 +102,7 @@ class Character:
             breaks=tuple(breaks),
             breaks_for_ever=now_and_then(0.05),
             takes_lists=now_and_then(0.9),
+            serves_get=now_and_then(0.95),
         )
 
 
@@ -107,7 +112,7 @@ class _Outcome:
     failed: list[str] = field(default_factory=list)
 
 
-class RandomArchive(RawPacs):
+class RandomArchive(MovingPacs):
     """Plays a character."""
 
     def __init__(self, character: Character) -> None:
@@ -115,6 +120,9 @@ class RandomArchive(RawPacs):
         self.character = character
         self._breaks = list(character.breaks)
         self._drawing = threading.Lock()
+
+    def on_associate(self, conversation: Conversation) -> None:
+        conversation.accept(refused=frozenset() if self.character.serves_get else _C_GET)
 
     def find(self, request: Request) -> list[dict[int, str]]:
         character = self.character
@@ -131,6 +139,16 @@ class RandomArchive(RawPacs):
         return matches
 
     def on_get(self, conversation: Conversation, request: Request) -> None:
+        self._retrieve(conversation, request, conversation.store)
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        with self.call_scp(self.holdings) as scu:
+            self._retrieve(conversation, request, scu.store)
+            scu.release()
+
+    def _retrieve(
+        self, conversation: Conversation, request: Request, store: Callable[[Instance], int]
+    ) -> None:
         character = self.character
         if "\\" in request.key(0x00080018) and not character.takes_lists:
             conversation.respond(request, 0xA900)
@@ -144,14 +162,16 @@ class RandomArchive(RawPacs):
         for number, instance in enumerate(wanted):
             if number == left or instance.sop in character.poison:
                 raise EOFError
-            self._send(conversation, instance, outcome)
+            self._send(store, instance, outcome)
         if left is not None and left >= len(wanted):
             raise EOFError  # behind the last instance, and before the final response
         self._end(conversation, request, outcome)
 
-    def _send(self, conversation: Conversation, instance: Instance, outcome: _Outcome) -> None:
+    def _send(
+        self, store: Callable[[Instance], int], instance: Instance, outcome: _Outcome
+    ) -> None:
         try:
-            if instance.sop in self.character.unsendable or conversation.store(instance) != 0:
+            if instance.sop in self.character.unsendable or store(instance) != 0:
                 outcome.failed.append(instance.sop)
             else:
                 outcome.completed += 1
