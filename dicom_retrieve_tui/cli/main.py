@@ -15,6 +15,7 @@ from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 
 if TYPE_CHECKING:
     import argparse
@@ -81,13 +82,13 @@ def main(
         for line in f"{PROGRAM}: {error}".split("\n"):
             around.stderr.say(line)
     except (KeyboardInterrupt, Cancelled):
-        return 130
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the one place: whatever gets here is a bug
         from dicom_retrieve_tui.model.bug_report import bug_lines  # noqa: PLC0415 - 10 ms
 
         for line in bug_lines(error):
             around.stderr.say(line)
-    return 1
+    return NOT_OK
 
 
 def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | None") -> int:
@@ -95,7 +96,7 @@ def _dispatch(argv: Sequence[str], around: Surroundings, retrieve: "Engine | Non
     if args.help or args.version:
         text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
         around.stdout.write_lines(text.rstrip("\n").split("\n"))
-        return 0
+        return OK
     if args.no_color:
         around.environ["NO_COLOR"] = "1"  # rich and Textual both look there
     if args.command in _COMMANDS:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-INTERRUPTED = 130
+from dicom_retrieve_tui.exit_codes import INTERRUPTED
+
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([] if _HANG_UP is None else [_HANG_UP]))
 

@@ -3,14 +3,12 @@
 A write goes to a file beside it that takes its place at once, so a crash never costs the file.
 """
 
-import contextlib
-import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
+from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 
@@ -47,22 +45,10 @@ def write_document(named: Path, document: dict[str, Any]) -> None:
     """
     import tomli_w  # noqa: PLC0415 - only whoever writes needs it
 
-    path = Path(os.path.realpath(named))
-    text = tomli_w.dumps(document)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd, beside = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        named.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(named, [tomli_w.dumps(document)])
     except OSError as error:
-        raise _unwritable(named, error) from error
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
         raise _unwritable(named, error) from error
 
 

@@ -21,6 +21,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import AssociationRejected
+from dicom_retrieve_tui.exit_codes import INTERRUPTED
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
@@ -41,7 +42,7 @@ from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
-from dicom_retrieve_tui.tui.sighup import INTERRUPTED, HangUpHandler
+from dicom_retrieve_tui.tui.sighup import HangUpHandler
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """The studies that failed, as a list that `--uid-list` and the UID line read."""
 
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.storage.permissions import PRIVATE
 
@@ -19,12 +19,7 @@ def write_failed_list(folder: Path, failed: Iterable[tuple[str, str]]) -> Path:
     """
     PRIVATE.make_folder(folder)
     path = folder / NAME
-    part = path.with_suffix(".part")
-    lines = [f"{uid}  # {clean_text(reason)}" for uid, reason in failed]
-    part.unlink(missing_ok=True)
-    with os.fdopen(PRIVATE.create(part, os.O_WRONLY), "w", encoding="utf-8") as file:
-        file.write("\n".join([*lines, ""]))
-    os.replace(part, path)  # noqa: PTH105 - the one that promises to be atomic
+    replace_file(path, [f"{uid}  # {clean_text(reason)}\n" for uid, reason in failed])
     return path
 
 

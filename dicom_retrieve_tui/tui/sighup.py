@@ -16,8 +16,7 @@ from contextlib import suppress
 from functools import partial
 from types import FrameType
 
-INTERRUPTED = 130
-"""Exit code where a signal ended us, as without a screen."""
+from dicom_retrieve_tui.exit_codes import INTERRUPTED
 
 _LEAVES_S = 2.0
 """For the application to end by itself, once all else has."""

@@ -21,12 +21,13 @@ from dicom_retrieve_tui.cli.commands.demo_server import (
     offer_destination,
     peer_of,
 )
-from dicom_retrieve_tui.cli.commands.retrieve import OK, Engine, run_order
+from dicom_retrieve_tui.cli.commands.retrieve import Engine, run_order
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
 from dicom_retrieve_tui.cli.read_options import Options
 from dicom_retrieve_tui.cli.signals import Interruption
+from dicom_retrieve_tui.exit_codes import OK
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.humanize import folder_text
 from dicom_retrieve_tui.model.selection import Plan, Selection

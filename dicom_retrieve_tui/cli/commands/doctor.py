@@ -4,15 +4,15 @@ import argparse
 from contextlib import closing
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.cli.commands.retrieve import NOT_OK, OK
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.output.diagnosis import Telling, TellingJson, TellingPeople
 from dicom_retrieve_tui.cli.parser_base import UsageError, names_profile
 from dicom_retrieve_tui.cli.read_options import read_settings, read_way
 from dicom_retrieve_tui.cli.security_args import unlocked
-from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
+from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.doctor.result import Conclusion
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.uids import uid_fault

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date
 
 from dicom_retrieve_tui import __version__, wiring
-from dicom_retrieve_tui.cli.commands.retrieve import NOT_OK, OK
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.find_args import FindOptions, read_find_options
 from dicom_retrieve_tui.cli.logs import logging_to
@@ -22,8 +21,9 @@ from dicom_retrieve_tui.cli.output.find_writers import (
 )
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.security_args import unlocked
-from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
+from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, PeerError
+from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
 from dicom_retrieve_tui.model.humanize import count, plural

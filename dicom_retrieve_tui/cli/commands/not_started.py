@@ -7,18 +7,15 @@ from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
-from dicom_retrieve_tui.cli.output.report import Ending
-from dicom_retrieve_tui.cli.output.report_file import hand_in
+from dicom_retrieve_tui.cli.output.report import Ending, write_report
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.read_options import Options
-from dicom_retrieve_tui.cli.signals import INTERRUPTED
+from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
 from dicom_retrieve_tui.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.cli.commands.lookup import LookupsFailed, LookupsStopped
-
-_NOT_OK = 1
 
 
 class Unbegun:
@@ -38,7 +35,7 @@ class Unbegun:
         """Write those of what cannot be; why, and what to try next, is a note of the run."""
         for line in f"{PROGRAM}: {failure}".split("\n"):
             self._around.stderr.say(line)
-        return self._tell(failure.options, _NOT_OK, failed_story(failure.options, failure.brief))
+        return self._tell(failure.options, NOT_OK, failed_story(failure.options, failure.brief))
 
     def _tell(self, options: Options, exit_code: int, story: Iterable[Event]) -> int:
         around = self._around
@@ -55,7 +52,7 @@ class Unbegun:
             elapsed_s=around.monotonic_s() - self._started_s,
             exit_code=exit_code,
         )
-        return hand_in(account, options, ending, around)
+        return write_report(account, options, ending, around)
 
 
 def stopped_story(options: Options) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.cli.security_args import unlocked
 from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
+from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.options import KEYS, SECURITY_FILES
 from dicom_retrieve_tui.model.sanitize import check_text, clean_text
@@ -58,7 +59,7 @@ def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _n
     )
     for fault in faults:
         around.stderr.say(f"{book.path}: {clean_text(fault)}")
-    return 1 if faults else 0
+    return NOT_OK if faults else OK
 
 
 def _show(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
@@ -70,12 +71,12 @@ def _show(args: argparse.Namespace, around: Surroundings, book: ProfileBook, nam
         f"{key:<{wide}}  {clean_text(value.text):<{most}}  {value.origin}".rstrip()
         for key, value in held.items()
     )
-    return 0
+    return OK
 
 
 def _path(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _name: str) -> int:
     around.stdout.write_lines([str(book.path)])
-    return 0
+    return OK
 
 
 def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
@@ -96,7 +97,7 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
     book.save()
     around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it by")
     around.stderr.say(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
-    return 0
+    return OK
 
 
 def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
@@ -107,11 +108,11 @@ def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, n
         around.stderr.say(f"remove {PROFILE_SIGN}{name} from {book.path}? y or n")
         if around.stdin.readline().strip().lower() not in {"y", "yes"}:
             around.stderr.say("nothing was removed")
-            return 1
+            return NOT_OK
     book.remove(name)
     book.save()
     around.stderr.say(f"removed {PROFILE_SIGN}{name} from {book.path}")
-    return 0
+    return OK
 
 
 def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
@@ -125,9 +126,9 @@ def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, nam
         round_trip_s = echo(settings)
     except PeerError as error:
         around.stderr.say(f"{PROGRAM}: {error}")
-        return 1
+        return NOT_OK
     around.stdout.write_lines([f"{settings.peer} answered C-ECHO in {round_trip_s * 1000:.1f} ms"])
-    return 0
+    return OK
 
 
 _ACTIONS = {

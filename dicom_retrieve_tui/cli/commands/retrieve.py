@@ -11,12 +11,12 @@ from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
-from dicom_retrieve_tui.cli.output.report import Ending
-from dicom_retrieve_tui.cli.output.report_file import hand_in
+from dicom_retrieve_tui.cli.output.report import Ending, write_report
 from dicom_retrieve_tui.cli.output.summary import summarise
 from dicom_retrieve_tui.cli.read_options import Options
-from dicom_retrieve_tui.cli.signals import INTERRUPTED, Interruption
+from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
@@ -26,7 +26,6 @@ from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
 
-OK, NOT_OK = 0, 1
 _GRACE_S = 1.0
 """From a second Ctrl-C until the process ends without its accounts, if they take longer."""
 
@@ -153,7 +152,7 @@ class _Order:
             elapsed_s=self._elapsed_s(),
             exit_code=code,
         )
-        return hand_in(self._account, self._options, ending, self._around)
+        return write_report(self._account, self._options, ending, self._around)
 
     def _elapsed_s(self) -> float:
         return self._around.monotonic_s() - self._started_s

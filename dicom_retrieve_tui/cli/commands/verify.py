@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.commands.retrieve import NOT_OK, OK
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.output.command_output import Output
 from dicom_retrieve_tui.cli.output.verify_result import (
@@ -15,6 +14,7 @@ from dicom_retrieve_tui.cli.output.verify_result import (
     tally_record,
 )
 from dicom_retrieve_tui.cli.parser_base import UsageError
+from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
 from dicom_retrieve_tui.storage.verify import verify_folder
 

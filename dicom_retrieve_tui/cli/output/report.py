@@ -1,18 +1,26 @@
-"""What `--report` holds: the final account of a run, as plain values. Pure."""
+"""`--report`: the final account of a run as JSON, in a file or a stream such as `/dev/stdout`."""
 
+import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.console import utc_text
+from dicom_retrieve_tui.atomic_file import replace_file
+from dicom_retrieve_tui.cli.console import Surroundings, utc_text
+from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.left_out import all_left_out, count_modalities
 from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.errors import reason_of
+from dicom_retrieve_tui.exit_codes import NOT_OK
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
 from dicom_retrieve_tui.model.narration import verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -142,3 +150,26 @@ def _refusal(refused: InstanceRefused) -> dict[str, str]:
         "reason": refused.reason,
         **({"path": refused.path} if refused.path else {}),
     }
+
+
+def write_report(account: Account, options: Options, ending: Ending, around: Surroundings) -> int:
+    """Write the report, if one was asked for, and print where it is; return the exit code.
+
+    A report that could not be written is a failure, however the run ended.
+    """
+    path = options.report
+    if path is None:
+        return ending.exit_code
+    report = clean_values(build_report(account, options, ending))
+    pieces = chain(json.JSONEncoder(indent=2).iterencode(report), "\n")
+    try:
+        if (stream := open_stream(path)) is not None:
+            with os.fdopen(stream, "w", encoding="utf-8") as file:
+                file.writelines(pieces)
+        else:
+            replace_file(path, pieces, options.settings.umask)
+    except OSError as error:
+        around.stderr.say(f"--report {path}: cannot be written: {reason_of(error)}")
+        return ending.exit_code or NOT_OK
+    around.stderr.say(f"the full account is in {path}")
+    return ending.exit_code
