@@ -24,8 +24,7 @@ from dicom_retrieve_tui.model.status import try_c_move
 if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-    from dicom_retrieve_tui.engine.run import Run
-    from dicom_retrieve_tui.engine.session import Session
+    from dicom_retrieve_tui.engine.run import Run, Session
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.network.access_control import Reception
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
@@ -70,7 +69,7 @@ def open_session(
             handler.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-    from dicom_retrieve_tui.engine.session import Session
+    from dicom_retrieve_tui.engine.run import Session
     from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.timeouts import Timeouts
     from dicom_retrieve_tui.storage.permissions import Permissions
@@ -124,7 +123,7 @@ def dry_run(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Ev
     _note_dangers(settings, outbox)
     run = _run(plan, settings, outbox, cancel)
     run.queue.close()
-    yield from run.events(DryRun(outbox.append), resources=nullcontext())
+    yield from run.events(DryRun(outbox.append, run.queue), resources=nullcontext())
 
 
 def find(

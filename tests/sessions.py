@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from dicom_retrieve_tui.engine.session import Session
+from dicom_retrieve_tui.engine.run import Session
 from dicom_retrieve_tui.model.events import Event, StudyFinished
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.selection import Selection

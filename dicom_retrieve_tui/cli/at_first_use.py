@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from dicom_retrieve_tui.doctor.result import Finding
-    from dicom_retrieve_tui.engine.session import Session
+    from dicom_retrieve_tui.engine.run import Session
     from dicom_retrieve_tui.model.cancel import CancelToken
     from dicom_retrieve_tui.model.lookup_result import Answer
     from dicom_retrieve_tui.model.search import Found, Search

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask
+from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.verdicts import absence, no_match, undecided
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
@@ -20,12 +19,14 @@ class DryRun:
     """Asks for each study what there is, and retrieves nothing."""
 
     emit: Emit
+    queue: TaskQueue
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished:
         """Take the inventory of one study."""
         uid = task.selection.study_instance_uid
         self.emit(StudyStarted(study_instance_uid=uid, worker=worker))
         try:
+            self.queue.wait_while_paused(peer, task.cancel)
             inventory = peer.take_inventory(task.selection, task.cancel)
             self.emit(inventoried(inventory))
             finished = _judge(inventory)

@@ -1,12 +1,17 @@
 """The queue that workers take studies from, and how many of them may work at once."""
 
+import heapq
+import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
-from dicom_retrieve_tui.engine.backlog import Backlog, StudyTask
+from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.split_study import SharedRequests
+from dicom_retrieve_tui.engine.study_state import StudyState
+from dicom_retrieve_tui.errors import Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -26,6 +31,23 @@ _RAISE_AFTER_S = 30.0
 Emit = Callable[[Event], None]
 
 
+@dataclass(slots=True, kw_only=True)
+class StudyTask:
+    """One study on its way through the queue, with what earlier attempts left."""
+
+    selection: Selection
+    cancel: CancelToken
+    """Requested to stop this study; a child of the run's."""
+    failed_attempts: int = 0
+    started: bool = False
+    study: StudyState | None = None
+
+    @property
+    def uid(self) -> str:
+        """Study Instance UID (0020,000D)."""
+        return self.selection.study_instance_uid
+
+
 @dataclass(frozen=True, slots=True)
 class HelpTask:
     """A study in other hands that has requests to spare."""
@@ -33,6 +55,68 @@ class HelpTask:
     shared: SharedRequests
     cancel: CancelToken
     """The study's own."""
+
+
+class Backlog:
+    """Tasks by Study Instance UID; one that waits never holds up one that is ready."""
+
+    def __init__(self) -> None:
+        self._ready: OrderedDict[str, StudyTask] = OrderedDict()
+        self._waiting: dict[str, tuple[int, StudyTask]] = {}
+        self._due: list[tuple[float, int, str]] = []
+        """A heap. An entry whose number is not the one in `_waiting` is of the past."""
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        """How many there are, ready or not."""
+        return len(self._ready) + len(self._waiting)
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._ready or uid in self._waiting
+
+    def __iter__(self) -> Iterator[StudyTask]:
+        yield from self._ready.values()
+        yield from (task for _, task in self._waiting.values())
+
+    @property
+    def ready(self) -> int:
+        """How many can be taken now."""
+        return len(self._ready)
+
+    def due_in_s(self, now_s: float) -> float | None:
+        """How soon one that waits may be due, 0 if it is overdue; None if none waits."""
+        return max(self._due[0][0] - now_s, 0.0) if self._waiting else None
+
+    def add(self, task: StudyTask) -> None:
+        """Put a task to the end of those that are ready."""
+        self._ready[task.uid] = task
+
+    def postpone(self, task: StudyTask, due_s: float) -> None:
+        """Put a task to the end at `due_s`, on `time.monotonic()`."""
+        number = next(self._numbers)
+        self._waiting[task.uid] = (number, task)
+        heapq.heappush(self._due, (due_s, number, task.uid))
+
+    def wake(self, now_s: float) -> None:
+        """Make ready what is due."""
+        while self._due and self._due[0][0] <= now_s:
+            _, number, uid = heapq.heappop(self._due)
+            if uid in self._waiting and self._waiting[uid][0] == number:
+                self.add(self._waiting.pop(uid)[1])
+
+    def take_first(self) -> StudyTask | None:
+        """Take out the next one that is ready."""
+        return self._ready.popitem(last=False)[1] if self._ready else None
+
+    def promote(self, uid: str) -> None:
+        """Move a task to the front; one that waits is ready, then."""
+        if uid in self._waiting:
+            self.add(self._waiting.pop(uid)[1])
+        self._ready.move_to_end(uid, last=False)
+
+    def take_out(self, uid: str) -> StudyTask:
+        """Take out this one."""
+        return self._ready.pop(uid) if uid in self._ready else self._waiting.pop(uid)[1]
 
 
 class TaskQueue:
@@ -177,16 +261,22 @@ class TaskQueue:
         self._changed.wait(min(rest_s, due_in_s or rest_s))
         self._resting -= 1
 
-    def wait_while_paused(self, cancel: CancelToken) -> None:
-        """Let a request begin only when the run is not paused, or `cancel` is requested."""
+    def wait_while_paused(self, peer: Peer, cancel: CancelToken) -> None:
+        """Return when a request may begin; a pause releases the association of `peer`.
+
+        Raises:
+            Cancelled: `cancel` was requested during the pause.
+        """
+        with self._changed:
+            paused = self._paused
+        if not paused:
+            return
+        peer.close()
         with self._changed:
             while self._paused and not cancel.requested:
                 self._rest()
-
-    @property
-    def paused(self) -> bool:
-        """True between `pause` and `resume`."""
-        return self._paused
+        if cancel.requested:
+            raise Cancelled
 
     @property
     def idle_workers(self) -> int:

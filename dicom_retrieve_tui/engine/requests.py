@@ -8,12 +8,14 @@ from time import monotonic
 from typing import Any
 
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import ContextNotAccepted, PeerError, RequestAborted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
+from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
@@ -47,6 +49,7 @@ class Requests:
 
     plan: Plan
     receiver: InstanceReceiver
+    queue: TaskQueue
     cancel: CancelToken
     drain_s: float
     late_s: float
@@ -79,6 +82,7 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
+        self._wait_while_paused()
         receiver = self.receiver.for_worker(self.study, self.worker)
         before_bytes, before = self.study.activity.received_bytes, self.study.note_begin()
         try:
@@ -98,6 +102,7 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
+        self._wait_while_paused()
         final = self.peer.c_get_nothing(self._operation(request, told=False))
         self.study.note_count(request, final)
 
@@ -110,6 +115,7 @@ class Requests:
         if self.plan.move_destination is None:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
+        self._wait_while_paused()
         before, began_s = self.study.stored_count, monotonic()
         arrivals_before, refusals_before = self.study.note_begin(), self.study.bad.refusals
         try:
@@ -136,6 +142,18 @@ class Requests:
             self._drain(self._uids_of(request), final, self._patience_s(final, came, began_s))
         self.study.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(before, began_s)
+
+    def list_again(self) -> Inventory:
+        """Ask by C-FIND what there is now, with the count of the study.
+
+        Raises:
+            PeerError, Cancelled: It ended without an answer.
+        """
+        self._wait_while_paused()
+        return self.peer.take_inventory(self.study.selection, self.cancel, count_study=True)
+
+    def _wait_while_paused(self) -> None:
+        self.queue.wait_while_paused(self.peer, self.cancel)
 
     def _refused_all(self, before: int, began_s: float) -> bool:
         """True if nothing came since, and somebody was refused who may be the PACS."""

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask, TaskQueue
+from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests
 from dicom_retrieve_tui.engine.split_study import SharedRequests
@@ -262,6 +261,7 @@ class StudyRetriever:
         requests = Requests(
             plan=self.plan,
             receiver=self.receiver,
+            queue=self.queue,
             cancel=cancel,
             drain_s=self.drain_s,
             late_s=self.late_s,
@@ -289,6 +289,7 @@ class StudyRetriever:
         """Ask what there is, look what of it is here, and tell; an earlier attempt may have."""
         if task.study is not None:
             return task.study
+        self.queue.wait_while_paused(peer, task.cancel)
         inventory = peer.take_inventory(task.selection, task.cancel)
         elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
         look = inventory.listed and not elsewhere

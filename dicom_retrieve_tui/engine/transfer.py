@@ -446,7 +446,7 @@ class Transfer:
         """Have the PACS list the study again; ask for what is new, and return True if it grew."""
         study = self._study
         before = len(study.expected)
-        inventory = self._peer.take_inventory(study.selection, self._cancel, count_study=True)
+        inventory = self._requests.list_again()
         if not inventory.listed or inventory.empty:
             return False
         grew = study.still_arriving = study.list_again(inventory)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.engine.session import Session
+from dicom_retrieve_tui.engine.run import Session
 from dicom_retrieve_tui.model.retry import Backoff
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.runs import get_plan, settings

@@ -9,10 +9,9 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.engine import queue as tasks
-from dicom_retrieve_tui.engine.backlog import StudyTask
 from dicom_retrieve_tui.engine.dry_run import nothing_requested
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask
+from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask
 from dicom_retrieve_tui.engine.run import Run
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.errors import DiskFailed

@@ -9,10 +9,9 @@ from contextlib import ExitStack, closing
 import pytest
 
 from dicom_retrieve_tui.dataset.walked import Walked
-from dicom_retrieve_tui.engine.backlog import StudyTask
+from dicom_retrieve_tui.engine.queue import StudyTask
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-from dicom_retrieve_tui.engine.run import Retriever, Run
-from dicom_retrieve_tui.engine.session import Session
+from dicom_retrieve_tui.engine.run import Retriever, Run, Session
 from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken

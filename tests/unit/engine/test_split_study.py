@@ -1,7 +1,6 @@
 """A study cut into requests, and the workers that share them."""
 
-from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.queue import HelpTask, TaskQueue
+from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model.cancel import CancelToken

@@ -8,8 +8,7 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.engine import requests
-from dicom_retrieve_tui.engine.backlog import StudyTask
-from dicom_retrieve_tui.engine.queue import TaskQueue
+from dicom_retrieve_tui.engine.queue import StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.study import Postponed, StudyRetriever
 from dicom_retrieve_tui.errors import (

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests
 from dicom_retrieve_tui.engine.study_state import StudyState
@@ -49,7 +50,9 @@ def _widened(
     study = StudyState(plan.selections[0], inventory)
     receiver.open(study)
     requests = Requests(
-        plan=plan, receiver=receiver, cancel=CancelToken(), drain_s=0, late_s=0, no_progress_s=0,
+        plan=plan, receiver=receiver, queue=TaskQueue((), CancelToken(), workers=1, emit=print),
+        cancel=CancelToken(),
+        drain_s=0, late_s=0, no_progress_s=0,
         quirks=quirks or PeerQuirks(), study=study, peer=peer, worker=1, final=final,
     )  # fmt: skip
     for ask in Widening(requests).asks():
