@@ -19,6 +19,7 @@ _BYTES_AS_BLANKS = " \udca0\udcca"
 """A non-breaking blank in Windows-1252, and in Mac Roman."""
 _BYTES_AS_QUOTES = "\udc91\udc92\udc93\udc94\udcd2\udcd3\udcd4\udcd5"
 """Typographic quotes, likewise."""
+_URN = re.compile(r"^(?:urn:)?oid:", re.IGNORECASE)
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 """Full-width forms of ASCII."""
 
@@ -59,7 +60,8 @@ def uid_text(cell: str) -> str:
     """Return a cell that holds a UID, likewise without brackets and separators around it."""
     if _DIGITS_AND_PERIODS.fullmatch(cell):
         return cell
-    return cell_text(cell_text(cell.translate(_WIDE)).strip(f"{_BRACKETS}{_QUOTES},; "))
+    text = cell_text(cell_text(cell.translate(_WIDE)).strip(f"{_BRACKETS}{_QUOTES},; "))
+    return _URN.sub("", text, count=1)
 
 
 def spoilt(text: str) -> str | None:

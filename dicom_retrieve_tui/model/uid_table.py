@@ -27,7 +27,11 @@ _HEADING_WITHIN = 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _RULE = re.compile(r"[-+=|:\s\u2500-\u257f]*-{2,}[-+=|:\s\u2500-\u257f]*|[\u2500-\u257f\s]{3,}")
 """A line that parts or frames a table: `+----+----+`, `|---|:---|`, `---- ----`."""
-_FOOTER = re.compile(r"\(?\d+ rows?(?: affected| in set)?\)?(?: \([\d.]+ sec\))?", re.IGNORECASE)
+_FOOTER = re.compile(
+    r"\(?\d+ (?:row|record)(?:s|\(s\))?(?: affected| in set| selected| returned)?\.?\)?"
+    r"(?: \([\d.]+ sec\))?",
+    re.IGNORECASE,
+)
 _LIKE_A_UID = re.compile(r"[0-9]+(?:\.[0-9]+){3,}")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]+")
 _DIGITS = re.compile(r"\d+(?:E[+-]?\d+)?", re.IGNORECASE)
@@ -36,14 +40,16 @@ _DIGITS = re.compile(r"\d+(?:E[+-]?\d+)?", re.IGNORECASE)
 class Column(Enum):
     """A column that counts; the value is what people call it, made `plain`."""
 
-    STUDY = frozenset({"studyinstanceuid", "studyuid", "studyinstanceuids", "suid", "0020000d"})
-    SERIES = frozenset({"seriesinstanceuid", "seriesuid", "0020000e"})
-    INSTANCE = frozenset({"sopinstanceuid", "sopuid", "instanceuid", "00080018"})
+    STUDY = frozenset(
+        {"studyinstanceuid", "studyuid", "studyinstanceuids", "studyiuid", "suid", "0020000d"}
+    )
+    SERIES = frozenset({"seriesinstanceuid", "seriesuid", "seriesiuid", "0020000e"})
+    INSTANCE = frozenset({"sopinstanceuid", "sopuid", "instanceuid", "sopiuid", "00080018"})
     ACCESSION = frozenset({"accessionnumber", "accession", "accessionno", "accno", "00080050"})
-    PATIENT = frozenset({"patientid", "00100020"})
+    PATIENT = frozenset({"patientid", "patid", "00100020"})
     DATE = frozenset({"studydate", "00080020"})
     MODALITY = frozenset({"modality", "00080060"})
-    MODALITIES = frozenset({"modalitiesinstudy", "modalities", "00080061"})
+    MODALITIES = frozenset({"modalitiesinstudy", "modalities", "modsinstudy", "00080061"})
     STUDY_DESCRIPTION = frozenset({"studydescription", "00081030"})
     SERIES_DESCRIPTION = frozenset({"seriesdescription", "0008103e"})
 
@@ -159,7 +165,7 @@ def _heading(
     # A name in quotes may have more of another separator in it.
     found = [each for each in sorted(_DELIMITERS, key=line.count, reverse=True) if each in line]
     for each in [delimiter] if delimiter else found or [","]:
-        names = tuple(cell_text(name) for name in next(_reader([line], each), []))
+        names = tuple(cell_text(name) for name in _cells(line, each))
         places = _places([plain(name) for name in names], key, column)
         if wanted & places.keys():
             return Heading(index=index, delimiter=each, names=names, places=places)
@@ -194,10 +200,19 @@ def columns_of(line: str) -> str | None:
     return ", ".join(repr(name) for name in names[:_COLUMNS_SHOWN_MAX])
 
 
-def _reader(lines: Sequence[str], delimiter: str) -> "_csv.Reader":
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Return the cells of one line; none of a line that is too long to be a heading."""
+    try:
+        return next(_reader([line], delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _reader(lines: Sequence[str], delimiter: str, *, strict: bool = False) -> "_csv.Reader":
     # Universal line ends are left to the reader: a quoted cell may hold some.
     text = io.StringIO("".join(lines), newline="")
-    return csv.reader(text, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+    blanks = delimiter != "\t"
+    return csv.reader(text, delimiter=delimiter, skipinitialspace=blanks, strict=strict)
 
 
 def rows_of(lines: Sequence[str], heading: Heading) -> Iterator[TableRow]:
@@ -210,20 +225,53 @@ def rows_of(lines: Sequence[str], heading: Heading) -> Iterator[TableRow]:
     Raises:
         ConfigError: A quote is left open.
     """
-    first = heading.index + 1
-    rows = _reader(lines[first:], heading.delimiter)
+    at = heading.index + 1
     names = [name.strip() for name in heading.names]
-    try:
-        for row in rows:
+    while at < len(lines):
+        began = at
+        for row, end in _parsed(lines, at, heading.delimiter):
+            if end - at > 1 and _is_quote_open(lines[at:end], row, heading):
+                yield TableRow(at + 1, {}, "a quote is left open in it")
+                at += 1
+                break
+            at = end
             cells = [cell_text(cell) for cell in row]
             if not any(cells) or cells == names or _is_beside_the_point(row, heading):
                 continue
-            yield _row(first + rows.line_num, row, cells, heading)
+            yield _row(end, row, cells, heading)
+        if at == began:
+            return
+
+
+def _parsed(lines: Sequence[str], first: int, delimiter: str) -> Iterator[tuple[list[str], int]]:
+    """Yield the rows from a line on, each with the number of lines down to its end.
+
+    Raises:
+        ConfigError: A quote is left open.
+    """
+    rows = _reader(lines[first:], delimiter)
+    try:
+        for row in rows:
+            yield row, first + rows.line_num
     except csv.Error as error:  # a cell of 128 KiB: the rest of the table, for want of a quote
         raise ConfigError(
             f"line {first + rows.line_num}: the table cannot be read here: {error}; "
             "is a quote left open?"
         ) from error
+
+
+def _is_quote_open(lines: Sequence[str], row: list[str], heading: Heading) -> bool:
+    """Return True if a row of several lines has other rows in one of its cells."""
+    of_uids = {at for column, at in heading.places.items() if column.holds_uids}
+    others = (cell for at, cell in enumerate(row) if at not in of_uids)
+    below = (line for cell in others for line in cell.splitlines()[1:])
+    if of_uids and any(map(_LIKE_A_UID.search, below)):
+        return True
+    try:
+        list(_reader(lines, heading.delimiter, strict=True))
+    except csv.Error:
+        return True
+    return False
 
 
 def _is_beside_the_point(row: list[str], heading: Heading) -> bool:

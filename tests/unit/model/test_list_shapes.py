@@ -38,6 +38,9 @@ LISTS = {
     "mysql": f"+---+---+\n| study_uid | n |\n+---+---+\n| {A} | 1 |\n| {B} | 2 |\n+---+---+\n"
     "2 rows in set (0.00 sec)\n",
     "psql": f" study_uid | n\n-----------+---\n {A} | 1\n {B} | 2\n(2 rows)\n\n",
+    "SQL*Plus": f"STUDY_IUID\n----------\n{A}\n{B}\n\n2 rows selected.\n",
+    "SQL Server": f"study_iuid,n\n{A},1\n{B},2\n\n(2 row(s) affected)\n",
+    "URNs": f"urn:oid:{A}\nurn:oid:{B}\n",
     "Markdown": f"| Study UID | n |\n|:----|---:|\n| {A} | 1 |\n| {B} | 2 |\n",
     "drawn": f"│ Study UID │\n├───┤\n{A}\n{B}\n".replace("│ Study UID │", "Study UID"),
     "a comment above": f"# from the ward\nStudyInstanceUID,n\n# first\n{A},1\n{B},2\n",

@@ -86,6 +86,40 @@ def test_a_quote_that_is_left_open_is_named_by_its_line() -> None:
         parse_uid_list(text)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '1.2.840.1,"x\n1.2.840.2,y\n1.2.840.3,z\n',
+        '1.2.840.1,"x\n1.2.840.2,"y\n1.2.840.3,z\n',
+        '1.2.840.1,"x\n1.2.840.2,y\n1.2.840.3,z"\n',
+        '1.2.840.1,"x\n1.2.840.2,y\n1.2.840.3,"z"\n',
+    ],
+    ids=["to the end", "to the next quote", "to a stray quote", "to a quoted cell"],
+)
+def test_an_open_quote_takes_no_row_below_it_along(rows: str) -> None:
+    found = parse_uid_list(f"StudyInstanceUID,Name\n{rows}")
+
+    assert found.bad[0] == "line 2: a quote is left open in it"
+    # Every row is asked for, or named.
+    assert len(found.uids) + len(found.bad) == 3
+    assert found.uids in {("1.2.840.2", "1.2.840.3"), ("1.2.840.3",), ("1.2.840.2",)}
+
+
+def test_an_open_quote_takes_no_patient_along() -> None:
+    found = parse_uid_list('PatientID,Name\nP1,"x\nP2,y\n', key=Column.PATIENT)
+
+    assert found.bad == ("line 2: a quote is left open in it",)
+    assert [each.patient_id for each in found.lookups] == ["P2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 200_000 + "\n1.2.840.1\n", "x;" * 200_000 + "\n1.2.840.1\n"]
+)
+def test_a_line_that_is_too_long_for_a_heading_is_none(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_uid_list(text, "a column")
+
+
 def test_rows_are_narrowed_to_their_series_and_instances() -> None:
     found = parse_uid_list(
         "SOP Instance UID;Study Instance UID;Series Instance UID\n"
