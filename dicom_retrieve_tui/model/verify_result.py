@@ -29,7 +29,7 @@ class Flawed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudyFindings:
+class VerifiedStudy:
     """What was found of one study."""
 
     study_instance_uid: str

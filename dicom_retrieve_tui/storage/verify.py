@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of
 from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Entry
@@ -31,7 +31,7 @@ _Look = tuple[Entry, Flawed | None]
 """A file, and what is wrong with it, if anything is."""
 
 
-def verify_folder(root: Path, *, deep: bool) -> Iterator[StudyFindings]:
+def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
     """Look at every file that the journal of a folder names; findings come study by study.
 
     Args:
@@ -74,7 +74,7 @@ def _journal_of(root: Path) -> Path:
     )
 
 
-def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) -> StudyFindings:
+def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) -> VerifiedStudy:
     looks = [
         [(entry, _flaw_of(root, entry, deep=deep)) for entry in entries]
         for entries in study.layouts
@@ -98,7 +98,7 @@ def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) 
         for uid in study.missing
         if uid not in known
     ]
-    return StudyFindings(
+    return VerifiedStudy(
         study_instance_uid=study.study_instance_uid,
         verdict=_VERDICTS.get(study.verdict or ""),
         whole=len(whole),

@@ -7,7 +7,7 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.output.left_out import left_out_text
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 
 UIDS_MAX = 10
 """Instances named one by one for each study; `--json` names them all."""
@@ -41,7 +41,7 @@ class Tally:
     doubled: bool = False
     """True if an instance has several files, or should have."""
 
-    def add(self, study: StudyFindings) -> None:
+    def add(self, study: VerifiedStudy) -> None:
         """Take in one study."""
         self.studies += 1
         self.proven += study.proven
@@ -69,15 +69,15 @@ class Tally:
         return 0 < self.studies == self.proven
 
 
-def _lost(study: StudyFindings, flaw: Flaw) -> int:
+def _lost(study: VerifiedStudy, flaw: Flaw) -> int:
     return sum(each is flaw for each in study.lost.values())
 
 
-def _copies(study: StudyFindings, flaw: Flaw) -> int:
+def _copies(study: VerifiedStudy, flaw: Flaw) -> int:
     return sum(each.whole_elsewhere for each in study.with_flaw(flaw))
 
 
-def study_lines(study: StudyFindings) -> Iterator[str]:
+def study_lines(study: VerifiedStudy) -> Iterator[str]:
     """A line for the study, and one for each file that is not as it should be."""
     counts = f"{study.whole:,}/{study.instances:,}"
     remarks = [_files(study)] if study.doubled else []
@@ -94,14 +94,14 @@ def study_lines(study: StudyFindings) -> Iterator[str]:
         yield f"  ... and {count(more, noun)} more (--json names them all)"
 
 
-def _words(study: StudyFindings) -> str:
+def _words(study: VerifiedStudy) -> str:
     """`whole`, `missing 2, damaged 1`, or the verdict on what nobody knows to be all."""
     flaws = [f"{flaw} {n:,}" for flaw in Flaw if (n := _lost(study, flaw))]
     flaws += [f"{flaw} copies {n:,}" for flaw in Flaw if (n := _copies(study, flaw))]
     return ", ".join(flaws) or ("whole" if study.proven else str(study.verdict or UNFINISHED))
 
 
-def _files(of: StudyFindings | Tally) -> str:
+def _files(of: VerifiedStudy | Tally) -> str:
     """`6 files`, or `5 of 6 files` where not all are whole."""
     there = f"{of.whole_files:,} of " if of.whole_files < of.files else ""
     return f"{there}{count(of.files, 'file')}"
@@ -153,7 +153,7 @@ def _next(tally: Tally) -> str:
     return f"{first}run the retrieval again to get the rest"
 
 
-def study_record(study: StudyFindings) -> Mapping[str, object]:
+def study_record(study: VerifiedStudy) -> Mapping[str, object]:
     """One study as `--json` tells it; the names are public."""
     return {
         "study_instance_uid": study.study_instance_uid,

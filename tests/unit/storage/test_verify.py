@@ -6,14 +6,14 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, StudyFindings
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage import file_check as verification
 from dicom_retrieve_tui.storage.journal import Entry
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.unit.storage.kept import DEEP, OTHER, STUDY, files_below, keep, path_of
 
 
-def findings_of(root: Path, *, deep: bool = False) -> StudyFindings:
+def findings_of(root: Path, *, deep: bool = False) -> VerifiedStudy:
     (findings,) = verify_folder(root, deep=deep)
     return findings
 
@@ -29,7 +29,7 @@ def test_what_is_there_and_whole_is_proven(tmp_path: Path, *, deep: bool) -> Non
 
     findings = findings_of(tmp_path, deep=deep)
 
-    assert findings == StudyFindings(
+    assert findings == VerifiedStudy(
         study_instance_uid=STUDY, verdict=Verdict.COMPLETE, whole=3, whole_files=3, flawed=()
     )
     assert findings.proven
