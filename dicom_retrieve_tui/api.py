@@ -1,0 +1,603 @@
+"""The library: what `import dicom_retrieve_tui` offers to other programs and to notebooks.
+
+No function here handles signals, prints or prompts. Every thread that one of them starts has ended
+when it returns, or when its context is left.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypedDict, Unpack
+
+from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.config import secrets
+from dicom_retrieve_tui.errors import Cancelled, ConfigError
+from dicom_retrieve_tui.model.address import (
+    DEFAULT_PORT,
+    Endpoint,
+    PeerAE,
+    parse_listen,
+    parse_pacs_url,
+)
+from dicom_retrieve_tui.model.allowed_callers import parse_callers
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Level, Method, QueryModel
+from dicom_retrieve_tui.model.dates import DateRange, parse_dates
+from dicom_retrieve_tui.model.events import Event, RetrieveFinished, RetrieveStarted
+from dicom_retrieve_tui.model.options import (
+    DEFAULT_KEEP_FREE,
+    KEYS,
+    MAX_PDU_BYTES,
+    parse_ae_title,
+    parse_keep_free,
+    parse_layout_text,
+    parse_method,
+    parse_query_model,
+    parse_timeout_s,
+    parse_umask,
+    parse_user_name,
+)
+from dicom_retrieve_tui.model.person_name import name_key
+from dicom_retrieve_tui.model.progress import Progress, StudyProgress
+from dicom_retrieve_tui.model.search import Match, Search
+from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.selection import Plan, Selection, join
+from dicom_retrieve_tui.model.series_filter import (
+    SeriesFilter,
+    modality_conflict,
+    parse_descriptions,
+    parse_modalities,
+)
+from dicom_retrieve_tui.model.settings import (
+    DEFAULT_CALLED_AE_TITLE,
+    DEFAULT_CALLING_AE_TITLE,
+    DEFAULT_TIMEOUT_S,
+    PRIVATE_UMASK,
+    Settings,
+)
+from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.model.verify_result import VerifiedStudy
+from dicom_retrieve_tui.storage.verify import verify_folder
+
+_NOT_STARTED = "not started"
+
+
+@dataclass(frozen=True, slots=True)
+class Pacs:
+    """A PACS, and how to talk to it.
+
+    Raises `ConfigError` if a value is invalid. Nothing is sent, and no name is looked up, before
+    the PACS is used.
+    """
+
+    host: str
+    """Host name or address."""
+    port: int = DEFAULT_PORT
+    called_ae_title: str = field(default=DEFAULT_CALLED_AE_TITLE, kw_only=True)
+    """AE title of the PACS."""
+    calling_ae_title: str = field(default=DEFAULT_CALLING_AE_TITLE, kw_only=True)
+    """Our AE title."""
+    method: Method | str = field(default=Method.C_MOVE, kw_only=True)
+    """`c-move`, `c-get`, or `auto`: C-GET, then C-MOVE if there is a move destination."""
+    move_destination: str | None = field(default=None, kw_only=True)
+    """AE title that C-MOVE sends to; required by `c-move`."""
+    listen: int | str | None = field(default=None, kw_only=True)
+    """Port, or `HOST:PORT`, of our own Storage SCP as the move destination. None: the move
+    destination is another SCP, and no file arrives here."""
+    accept_from: str = field(default="", kw_only=True)
+    """Further hosts that may send to our Storage SCP, separated by commas."""
+    timeout_s: float = field(default=DEFAULT_TIMEOUT_S, kw_only=True)
+    """Seconds without a byte before an association is given up."""
+    query_model: QueryModel | str = field(default=QueryModel.AUTO, kw_only=True)
+    """`study-root`, `patient-root` or `auto`."""
+    max_pdu_bytes: int = field(default=MAX_PDU_BYTES, kw_only=True)
+    """Largest PDU that the PACS may send."""
+    tls: TlsSettings | bool = field(default=False, kw_only=True)
+    """True for TLS with the certificates that this machine trusts."""
+    user: str | None = field(default=None, kw_only=True)
+    """User identity to send."""
+    passcode: Secret | str | None = field(default=None, kw_only=True, repr=False)
+    """Passcode of `user`; None takes it from `passcode_file`, or from the environment variable
+    DICOM_RETRIEVE_PASSCODE, or sends the name alone."""
+    passcode_file: Path | str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.passcode is not None and not isinstance(self.passcode, Secret):
+            object.__setattr__(self, "passcode", Secret(self.passcode))
+        if self.user is None and (self.passcode is not None or self.passcode_file is not None):
+            raise ConfigError("passcode and passcode_file require user.")
+        if self.accept_from and self.listen is None:
+            raise ConfigError("accept_from requires listen: it is about our own Storage SCP.")
+        self._settings()
+
+    def __str__(self) -> str:
+        return str(self._peer())
+
+    def _peer(self) -> PeerAE:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        try:
+            host = parse_pacs_url(f"pacs://{host}").host
+        except ConfigError as error:
+            raise ConfigError(f"host {self.host!r}: expected a host name or an address.") from error
+        port = _whole_number("port", self.port, "port")
+        return PeerAE(
+            ae_title=parse_ae_title("called_ae_title", self.called_ae_title),
+            endpoint=Endpoint(host=host, port=port),
+        )
+
+    def _settings(self) -> Settings:
+        """Return the settings of an association, without secrets that are read from elsewhere."""
+        user = None
+        if self.user is not None:
+            user = UserIdentity(
+                name=parse_user_name("user", self.user),
+                passcode_file=None if self.passcode_file is None else Path(self.passcode_file),
+                passcode=self.passcode if isinstance(self.passcode, Secret) else None,
+            )
+        tls = self.tls if isinstance(self.tls, TlsSettings) else TlsSettings() if self.tls else None
+        return Settings(
+            peer=self._peer(),
+            calling_ae_title=parse_ae_title("calling_ae_title", self.calling_ae_title),
+            output=Path(),
+            timeout_s=parse_timeout_s("timeout_s", str(self.timeout_s)),
+            query_model=parse_query_model("query_model", self.query_model),
+            max_pdu_bytes=_whole_number("max_pdu_bytes", self.max_pdu_bytes, "max_pdu"),
+            listen=None if self.listen is None else parse_listen(str(self.listen), "listen"),
+            accept_from=parse_callers("accept_from", self.accept_from) if self.accept_from else (),
+            tls=tls,
+            user=user,
+        )
+
+    def _ready(self, *, listening: bool = False) -> Settings:
+        """Return the settings with their secrets.
+
+        Args:
+            listening: Our own Storage SCP is needed, if there is to be one.
+
+        Raises:
+            ConfigError: A secret is missing, or a file with one cannot be read.
+        """
+        settings = self._settings()
+        if not listening:
+            settings = replace(settings, listen=None, accept_from=())
+        elif settings.listen and settings.tls and settings.tls.certificate is None:
+            raise ConfigError("listen with tls requires a certificate: TlsSettings(certificate=).")
+        passcode = settings.user.passcode if settings.user else None
+        passphrase = settings.tls.key_passphrase if settings.tls else None
+        given = {secrets.PASSCODE: passcode, secrets.PASSPHRASE: passphrase}
+        environ = {name: text for name, text in os.environ.items() if given.get(name) is None}
+        return secrets.unlocked(
+            settings, environ, lambda question: passcode if question.peer else passphrase
+        )
+
+
+class RetrieveOptions(TypedDict, total=False):
+    """Keyword arguments of `retrieve` and `retrieve_all`."""
+
+    layout: str
+    """Names of the files below `output`: `flat` (the default), `hierarchical` or a template such as
+    `{PatientID}/{SOPInstanceUID}.dcm`."""
+    parallel: int
+    """Associations at once, 1 by default."""
+    retries: int
+    """Further attempts at a study after a failure that may be temporary, 3 by default."""
+    modality: str | Iterable[str]
+    """Retrieve only series of these modalities."""
+    exclude_modality: str | Iterable[str]
+    """Leave out series of these modalities."""
+    series_description: str | Iterable[str]
+    """Retrieve only series whose description matches one of these patterns with `*` and `?`."""
+    umask: int
+    """Permissions that new files and folders do not get, 0o077 by default."""
+    keep_free: str
+    """Disk space to leave free, such as `5%` or `20G`; `0` for none."""
+    dry_run: bool
+    """Only ask the PACS what there is; the verdict `complete` means that it listed everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyAccount:
+    """How the retrieval of one study ended."""
+
+    study_instance_uid: str
+    verdict: Verdict
+    expected: int | None
+    """Instances that the PACS lists; None if it does not list them."""
+    stored: int
+    """Instances proven on disk, those of earlier runs included."""
+    missing: tuple[str, ...] = ()
+    """SOP Instance UIDs that the PACS lists and that are not on disk."""
+    reason: str = ""
+    """What went wrong and what to do next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveAccount:
+    """How a retrieval ended."""
+
+    verdict: Verdict
+    """Of all studies together."""
+    studies: tuple[StudyAccount, ...]
+    """Every study that was asked for, in that order."""
+    notes: tuple[str, ...] = ()
+    """What the user should know that belongs to no single study."""
+
+    @property
+    def complete(self) -> bool:
+        """True if everything asked for is complete, or delivered: exit code 0 of the command."""
+        return self.verdict in GOOD
+
+
+class Retrieval:
+    """A running retrieval: an iterator of its events, to be used as a context manager.
+
+    Leaving the context before the last event cancels the retrieval and joins its threads; complete
+    instances are kept. `cancel` may be called from any thread, everything else from the thread that
+    reads the events.
+    """
+
+    def __init__(self, plan: Plan, settings: Settings, *, dry_run: bool) -> None:
+        self._plan = plan
+        self._cancel = CancelToken()
+        self._events = _events(plan, settings, self._cancel, dry_run=dry_run)
+        self.progress = Progress()
+        """Counts of the events read so far; read it, do not change it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        """Return the next event; wait for it.
+
+        Raises:
+            ConfigError: Before the first event: the output folder or the listening port cannot be
+                used, or a TLS file cannot be loaded.
+        """
+        event = next(self._events)
+        self.progress.apply(event)
+        return event
+
+    def cancel(self) -> None:
+        """Ask the retrieval to end; the events that remain say how it ended."""
+        self._cancel.request()
+
+    def close(self) -> None:
+        """Cancel the retrieval if it still runs, and join its threads."""
+        self._events.close()
+
+    def account(self) -> RetrieveAccount:
+        """Return the account of the events read so far; the final one after the last event.
+
+        A study without a verdict counts as cancelled.
+        """
+        delivering = self._plan.method is Method.C_MOVE and not self._plan.listening
+        found = self.progress.studies
+        return RetrieveAccount(
+            verdict=self.progress.verdict or Verdict.CANCELLED,
+            studies=tuple(
+                _account(uid, found.get(uid), delivering=delivering)
+                for uid in (each.study_instance_uid for each in self._plan.selections)
+            ),
+            notes=tuple(self.progress.notes),
+        )
+
+
+def retrieve(
+    pacs: Pacs,
+    selections: str | Selection | Iterable[str | Selection],
+    output: Path | str,
+    **options: Unpack[RetrieveOptions],
+) -> Retrieval:
+    """Retrieve studies to a folder; iterate over the result, in a `with` block, for the events.
+
+    The retrieval begins with the first event that is read. Run again with the same arguments, it
+    asks only for what is missing.
+
+    Args:
+        pacs: The PACS to ask.
+        selections: Study Instance UIDs, or `Selection`s for series and instances of a study.
+        output: Folder for the files; created if missing.
+        **options: See `RetrieveOptions`.
+
+    Raises:
+        ConfigError: An argument is invalid, or two contradict each other. Nothing was sent.
+    """
+    return _retrieval(pacs, selections, output, **options)
+
+
+def retrieve_all(
+    pacs: Pacs,
+    selections: str | Selection | Iterable[str | Selection],
+    output: Path | str,
+    *,
+    on_event: Callable[[Event], None] = lambda _: None,
+    **options: Unpack[RetrieveOptions],
+) -> RetrieveAccount:
+    """Retrieve studies to a folder; return the final account.
+
+    Args:
+        pacs: The PACS to ask.
+        selections: Study Instance UIDs, or `Selection`s for series and instances of a study.
+        output: Folder for the files; created if missing.
+        on_event: Called with each event. If it raises, the retrieval is cancelled.
+        **options: See `RetrieveOptions`.
+
+    Raises:
+        ConfigError: An argument is invalid, two contradict each other, or the output folder or the
+            listening port cannot be used. Nothing was sent.
+    """
+    with _retrieval(pacs, selections, output, **options) as events:
+        for event in events:
+            on_event(event)
+        return events.account()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a PACS lists; iterating over it gives the matches."""
+
+    matches: tuple[Match, ...]
+    remarks: tuple[str, ...] = ()
+    """What the user should know about the list."""
+    incomplete: bool = False
+    """There may be more matches; `remarks` say why."""
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self.matches)
+
+    def __len__(self) -> int:
+        return len(self.matches)
+
+
+def find(
+    pacs: Pacs,
+    *,
+    level: Level | str = Level.STUDY,
+    patient_id: str = "",
+    patient_name: str = "",
+    accession_number: str = "",
+    study_date: str | DateRange | None = None,
+    modality: str = "",
+    study_description: str = "",
+    study_instance_uid: str = "",
+    series_instance_uid: str = "",
+    everything: bool = False,
+    split: bool = False,
+) -> SearchResult:
+    """List the studies, series or instances that match all criteria, by C-FIND.
+
+    Texts may have the wildcards `*` and `?`.
+
+    Args:
+        pacs: The PACS to ask.
+        level: What to list: `study`, `series` or `image`.
+        patient_id: Patient ID (0010,0020).
+        patient_name: Patient's Name (0010,0010), as `Doe^Jane` or `Doe, Jane`.
+        accession_number: Accession Number (0008,0050).
+        study_date: Such as `2024-03-31`, `2024-01..2024-03`, `today` or `last 7d`.
+        modality: A modality of the study; of the series, where these are listed.
+        study_description: Study Description (0008,1030).
+        study_instance_uid: Study Instance UID (0020,000D).
+        series_instance_uid: Series Instance UID (0020,000E).
+        everything: List everything that the PACS has; required without criteria.
+        split: Split the range of dates wherever the PACS seems to cap its answers.
+
+    Raises:
+        ConfigError: A criterion is invalid, or there is none.
+        PeerError: The PACS cannot be asked, or refuses.
+    """
+    if str(level).upper() not in set(Level):
+        raise ConfigError(f"level {str(level)!r}: choose study, series or image.")
+    today = datetime.now().astimezone().date()
+    dates = (
+        parse_dates("study_date", study_date, today) if isinstance(study_date, str) else study_date
+    )
+    search = Search(
+        level=Level(str(level).upper()),
+        patient_id=patient_id,
+        patient_name=name_key(patient_name),
+        accession_number=accession_number,
+        study_date=dates,
+        modality=modality.upper(),
+        study_description=study_description,
+        study_instance_uid=study_instance_uid,
+        series_instance_uid=series_instance_uid,
+    )
+    if not search.selective and not everything:
+        raise ConfigError("Without criteria, find requires everything=True.")
+    if split and (dates is None or dates.first is None):
+        raise ConfigError("split requires study_date with a first day.")
+    settings = pacs._ready()  # noqa: SLF001 - the same module
+    with closing(wiring.find(search, settings, CancelToken(), today if split else None)) as found:
+        answers = list(found)
+    remarks = [each for each in answers if not isinstance(each, Match)]
+    return SearchResult(
+        matches=tuple(each for each in answers if isinstance(each, Match)),
+        remarks=tuple(each.text for each in remarks),
+        incomplete=any(each.incomplete for each in remarks),
+    )
+
+
+def echo(pacs: Pacs) -> float:
+    """Send a C-ECHO; return the round trip in seconds.
+
+    Raises:
+        ConfigError: A file with a secret or a certificate cannot be used.
+        PeerError: The PACS cannot be reached, or refuses.
+    """
+    return wiring.echo(pacs._ready())  # noqa: SLF001 - the same module
+
+
+def verify(folder: Path | str, *, deep: bool = False) -> Iterator[VerifiedStudy]:
+    """Check that every file that was retrieved to `folder` is there and whole, study by study.
+
+    No PACS is asked, and nothing is changed.
+
+    Args:
+        folder: What was the `output` of retrievals.
+        deep: Read every file and compare its checksum; otherwise only its size is checked.
+
+    Raises:
+        ConfigError: The folder has no journal of a retrieval, or the journal cannot be read.
+    """
+    return verify_folder(Path(folder), deep=deep)
+
+
+def _retrieval(
+    pacs: Pacs,
+    selections: str | Selection | Iterable[str | Selection],
+    output: Path | str,
+    *,
+    layout: str = "flat",
+    parallel: int = int(KEYS["parallel"].default),
+    retries: int = int(KEYS["retries"].default),
+    modality: str | Iterable[str] = (),
+    exclude_modality: str | Iterable[str] = (),
+    series_description: str | Iterable[str] = (),
+    umask: int = PRIVATE_UMASK,
+    keep_free: str = "",
+    dry_run: bool = False,
+) -> Retrieval:
+    method = parse_method("method", pacs.method)
+    destination = None
+    if pacs.move_destination is not None:
+        destination = parse_ae_title("move_destination", pacs.move_destination)
+    _check_method(method, destination, listening=pacs.listen is not None)
+    plan = Plan(
+        selections=_selections(selections),
+        method=method,
+        move_destination=None if method is Method.C_GET else destination,
+        listening=pacs.listen is not None,
+        parallel=_whole_number("parallel", parallel, "parallel"),
+        retries=_whole_number("retries", retries, "retries"),
+        series_filter=_series_filter(modality, exclude_modality, series_description),
+    )
+    settings = replace(
+        pacs._ready(listening=True),  # noqa: SLF001 - the same module
+        output=Path(output).expanduser(),
+        layout=parse_layout_text("layout", layout),
+        umask=parse_umask("umask", f"{umask:03o}"),
+        keep_free=parse_keep_free("keep_free", keep_free) if keep_free else DEFAULT_KEEP_FREE,
+    )
+    return Retrieval(plan, settings, dry_run=dry_run)
+
+
+def _whole_number(parameter: str, number: int, option: str) -> int:
+    """Return `number` if it is within the bounds of an option; raise `ConfigError` if not."""
+    KEYS[option].parse(parameter, str(number))
+    return number
+
+
+def _check_method(method: Method, destination: str | None, *, listening: bool) -> None:
+    """Raise `ConfigError` if method, move destination and listener contradict each other."""
+    if method is Method.C_GET and listening:
+        raise ConfigError(
+            "method 'c-get' brings the files over our own association; leave listen out."
+        )
+    if method is Method.C_MOVE and destination is None:
+        raise ConfigError(
+            "method 'c-move' requires move_destination, the AE title that the PACS sends to; to "
+            "fetch the files directly, use method='c-get'."
+        )
+    if listening and destination is None:
+        raise ConfigError(
+            "listen requires move_destination, the AE title under which the PACS knows us."
+        )
+
+
+def _selections(
+    given: str | Selection | Iterable[str | Selection],
+) -> tuple[Selection, ...]:
+    """Return one selection for each study.
+
+    Raises:
+        ConfigError: A UID is invalid, or nothing is selected.
+    """
+    each = [given] if isinstance(given, str | Selection) else list(given)
+    found = [Selection.of(one) if isinstance(one, str) else one for one in each]
+    for uid in (uid for selection in found for uid in selection.uids):
+        if (fault := uid_fault(uid)) is not None:
+            raise ConfigError(f"The UID {uid!r} {fault}.")
+    if not found:
+        raise ConfigError("No study was selected.")
+    return join(found)
+
+
+def _series_filter(
+    modality: str | Iterable[str],
+    exclude_modality: str | Iterable[str],
+    series_description: str | Iterable[str],
+) -> SeriesFilter:
+    wanted, excluded = _joined(modality, ","), _joined(exclude_modality, ",")
+    descriptions = _joined(series_description, "|")
+    if fault := modality_conflict(wanted, excluded):
+        raise ConfigError(f"modality and exclude_modality contradict each other: {fault}.")
+    return SeriesFilter(
+        modalities=parse_modalities("modality", wanted) if wanted else (),
+        excluded_modalities=parse_modalities("exclude_modality", excluded) if excluded else (),
+        descriptions=parse_descriptions("series_description", descriptions) if descriptions else (),
+    )
+
+
+def _joined(texts: str | Iterable[str], separator: str) -> str:
+    return texts if isinstance(texts, str) else separator.join(texts)
+
+
+def _events(
+    plan: Plan, settings: Settings, cancel: CancelToken, *, dry_run: bool
+) -> Generator[Event, None, None]:
+    run = wiring.dry_run if dry_run else wiring.retrieve
+    started = False
+    try:
+        with closing(run(plan, settings, cancel)) as events:
+            for event in events:
+                started = True
+                yield event
+    except Cancelled:
+        if started:
+            raise
+        # Cancelled before the first event: the contract of the events still holds.
+        yield RetrieveStarted(
+            peer=str(settings.peer),
+            method=str(plan.method),
+            studies=len(plan.selections),
+            parallel=plan.parallel,
+        )
+        yield RetrieveFinished(verdict=Verdict.CANCELLED)
+
+
+def _account(uid: str, study: StudyProgress | None, *, delivering: bool) -> StudyAccount:
+    if study is None:
+        return StudyAccount(
+            study_instance_uid=uid,
+            verdict=Verdict.CANCELLED,
+            expected=None,
+            stored=0,
+            reason=_NOT_STARTED,
+        )
+    return StudyAccount(
+        study_instance_uid=uid,
+        verdict=study.verdict or Verdict.CANCELLED,
+        expected=study.expected,
+        stored=study.stored,
+        # The files of a delivery are on another machine: none is known to be missing.
+        missing=() if delivering else study.missing,
+        reason=study.reason,
+    )
