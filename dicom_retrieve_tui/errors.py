@@ -82,11 +82,15 @@ class PeerError(RetrieveError):
 
 
 class PeerUnreachable(PeerError):
-    """No TCP connection came about, or no TLS on it."""
+    """There is no TCP connection to the peer, or no TLS on it."""
 
-    def __init__(self, found: str, *, next_step: str = "", retryable: bool = True) -> None:
+    def __init__(
+        self, found: str, *, next_step: str = "", retryable: bool = True, reason: str = ""
+    ) -> None:
         super().__init__(found, next_step=next_step)
         self.retryable = retryable
+        self.reason = reason or found.removesuffix(".")
+        """Why, as the end of a sentence that names the peer."""
 
 
 class AssociationRejected(PeerError):

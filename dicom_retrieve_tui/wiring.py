@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
     from dicom_retrieve_tui.model.search import Found, Search
-    from dicom_retrieve_tui.network.access_control import Reception
+    from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
     from dicom_retrieve_tui.network.deviations import Deviations
     from dicom_retrieve_tui.network.storage_scp import StorageScp
@@ -320,7 +320,7 @@ def _listen(
     settings: Settings,
     plan: Plan,
     cancel: CancelToken,
-    reception: "Reception",
+    receiver: "ScpReceiver",
     deviations: "Deviations | None" = None,
 ) -> "StorageScp":
     """Bind the port of our own Storage SCP; it accepts callers once its context is entered.
@@ -332,23 +332,23 @@ def _listen(
         ConfigError: The port cannot be bound, or a host name is unknown.
         Cancelled: `cancel` was requested while a name was looked up.
     """
-    from dicom_retrieve_tui.network.access_rules import Callers
+    from dicom_retrieve_tui.network.access import AccessList
     from dicom_retrieve_tui.network.storage_scp import StorageScp
     from dicom_retrieve_tui.network.timeouts import Timeouts
 
     timeouts = Timeouts.from_timeout(settings.timeout_s)
     host, port = settings.listen or (None, 0)
     host = host or _our_address(settings, cancel)
-    callers = Callers(
+    access_list = AccessList(
         settings.peer.endpoint.host,
         settings.accept_from,
         limit_s=timeouts.connect_s,
         cancel=cancel,
     )
     return StorageScp(
-        reception,
+        receiver,
         timeouts,
-        callers,
+        access_list,
         ae_title=plan.move_destination or settings.calling_ae_title,
         host=host,
         port=port,

@@ -23,7 +23,13 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.dimse import Activity, FinalResponse, RetrieveOperation, StoreRequest
+from dicom_retrieve_tui.model.dimse import (
+    Activity,
+    FinalResponse,
+    IncomingInstance,
+    RetrieveOperation,
+    StoreRequest,
+)
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
@@ -45,11 +51,10 @@ from dicom_retrieve_tui.model.status import (
     next_step,
     try_c_move,
 )
-from dicom_retrieve_tui.network.access_control import Reception
+from dicom_retrieve_tui.network.access import ScpReceiver
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.c_retrieve import c_get, c_move
-from dicom_retrieve_tui.network.c_store import Incoming
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import Context, Proposal
 from dicom_retrieve_tui.network.peer import query_retrieve
@@ -64,7 +69,7 @@ class OurListener:
     """Opens our own Storage SCP."""
 
     port: int
-    bind: Callable[[Reception], StorageScp]
+    bind: Callable[[ScpReceiver], StorageScp]
 
 
 _UNKNOWN_PATIENT_ID = "NOBODY"
@@ -309,7 +314,7 @@ class _Refusing:
     def refuse_caller(self, caller: RefusedCaller) -> None:
         self.refused.append(caller)
 
-    def begin(self, request: StoreRequest) -> Incoming:
+    def begin(self, request: StoreRequest) -> IncomingInstance:
         raise InstanceUnfit(
             f"Instance {request.sop_instance_uid!r} was not asked for.",
             status=SOP_CLASS_NOT_SUPPORTED,

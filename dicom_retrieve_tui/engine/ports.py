@@ -5,34 +5,15 @@ from typing import Any, Protocol
 
 from dicom_retrieve_tui.dataset.walked import Walked
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.dimse import Activity, FinalResponse, RetrieveOperation, StoreRequest
+from dicom_retrieve_tui.model.dimse import (
+    FinalResponse,
+    Receiver,
+    RetrieveOperation,
+    StoreRequest,
+)
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import Placed, Recalled, StudyRecord
-
-
-class Incoming(Protocol):
-    """One instance on its way in, as the network sees it."""
-
-    @property
-    def activity(self) -> Activity:
-        """Where to note the bytes that come."""
-
-    def write(self, pieces: Sequence[memoryview]) -> object:
-        """Take the next pieces of the data set. Raises `StoreError`."""
-
-    def commit(self) -> int:
-        """Check and name it; the status for the C-STORE response. Raises `StoreError`."""
-
-    def discard(self) -> None:
-        """Forget it, if it was not committed."""
-
-
-class Receiver(Protocol):
-    """Decides which instances are welcome. Raises `StoreError` for those that are not."""
-
-    def begin(self, request: StoreRequest) -> Incoming:
-        """Make room for an instance."""
 
 
 class Peer(Protocol):

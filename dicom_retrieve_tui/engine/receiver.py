@@ -16,13 +16,13 @@ from dicom_retrieve_tui.engine.identity import (
     identity_of,
     stated_uid,
 )
-from dicom_retrieve_tui.engine.ports import Incoming, Part, Receiver, Store
+from dicom_retrieve_tui.engine.ports import Part, Store
 from dicom_retrieve_tui.engine.study_state import FINISHED, StudyState
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.character_sets import decode_text
-from dicom_retrieve_tui.model.dimse import Activity, StoreRequest
+from dicom_retrieve_tui.model.dimse import Activity, IncomingInstance, Receiver, StoreRequest
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
@@ -90,7 +90,7 @@ class InstanceReceiver:
         """The receiver of a worker's association, on which only instances of `work` can come."""
         return _Reserved(self, study, worker)
 
-    def begin(self, request: StoreRequest) -> Incoming:
+    def begin(self, request: StoreRequest) -> IncomingInstance:
         """Make room for an instance that came on an association of the PACS's own.
 
         Raises:
@@ -169,7 +169,7 @@ class _Reserved:
         self._study = study
         self._worker = worker
 
-    def begin(self, request: StoreRequest) -> Incoming:
+    def begin(self, request: StoreRequest) -> IncomingInstance:
         return _Arrival(self._receiver, request, self._study, self._worker)
 
 
@@ -198,7 +198,7 @@ class _Arrival:
             raise
 
     def write(self, pieces: Sequence[memoryview]) -> None:
-        """Pass what came on to the part; see `ports.Incoming`."""
+        """Pass what came on to the part; see `IncomingInstance`."""
         try:
             self._part.write(pieces)
         except DiskFailed as error:
@@ -206,7 +206,7 @@ class _Arrival:
             raise
 
     def commit(self) -> int:
-        """Check, match and name; see `ports.Incoming`."""
+        """Check, match and name; see `IncomingInstance`."""
         receiver, request = self._receiver, self._request
         study, identity = self._match(self._check())
         if not study.begin_naming():

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import RetrieveRequest
@@ -124,3 +125,39 @@ class RetrieveOperation:
     has_come: Callable[[], bool] | None = None
     """True once an instance of this request has come; None if all that comes for the study is of
     this request. For a C-MOVE, whose instances come on associations that others share."""
+
+
+class IncomingInstance(Protocol):
+    """An instance while it is being received."""
+
+    @property
+    def activity(self) -> Activity:
+        """Where to note the bytes that come."""
+
+    def write(self, pieces: Sequence[memoryview]) -> object:
+        """Take the next pieces of the data set; they are valid only during the call.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
+
+    def commit(self) -> int:
+        """Check and name the instance; return the status for the C-STORE response.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
+
+    def discard(self) -> None:
+        """Remove what was written of an instance that was not committed. Never raises."""
+
+
+class Receiver(Protocol):
+    """Decides which instances are accepted, and keeps them."""
+
+    def begin(self, request: StoreRequest) -> IncomingInstance:
+        """Accept an instance.
+
+        Raises:
+            StoreError: It is refused, or there is no room.
+        """

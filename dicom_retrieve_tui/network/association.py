@@ -313,7 +313,7 @@ def receive_associate_pdu(connection: Connection) -> tuple[int, bytes]:
     kind, reserved, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)
     if (kind, reserved) in _TLS_RECORDS:
         raise PeerUnreachable(
-            f"{connection.peer} speaks TLS here, and we do not.",
+            f"{connection.peer} uses TLS, and we do not.",
             next_step="Add --tls.",
             retryable=False,
         )

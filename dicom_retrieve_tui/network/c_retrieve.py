@@ -9,18 +9,20 @@ from dicom_retrieve_tui.errors import (
     ProtocolError,
     RequestAborted,
 )
-from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, StoreRequest
+from dicom_retrieve_tui.model.dimse import (
+    FinalResponse,
+    IncomingInstance,
+    Receiver,
+    RetrieveOperation,
+    StoreRequest,
+)
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.status import PENDING, SOP_CLASS_NOT_SUPPORTED
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import receive_identifier
-from dicom_retrieve_tui.network.c_store import (
-    Incoming,
-    InstanceReceiver,
-    receive_instance,
-)
+from dicom_retrieve_tui.network.c_store import receive_instance
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.messages import PeerAborted
 from dicom_retrieve_tui.network.negotiation import Context
@@ -31,7 +33,7 @@ def c_get(
     association: Association,
     context: Context,
     operation: RetrieveOperation,
-    receiver: InstanceReceiver,
+    receiver: Receiver,
     *,
     patient_id: str | None,
 ) -> FinalResponse:
@@ -77,7 +79,7 @@ def c_move(
 class _NothingHere:
     """Where no instance may come: those of a C-MOVE do not come where it was asked for."""
 
-    def begin(self, request: StoreRequest) -> Incoming:
+    def begin(self, request: StoreRequest) -> IncomingInstance:
         raise InstanceUnfit(
             f"Instance {quoted(request.sop_instance_uid)} came on an association that has no "
             "context for it.",
@@ -85,7 +87,7 @@ class _NothingHere:
         )
 
 
-NOTHING_HERE: InstanceReceiver = _NothingHere()
+NOTHING_HERE: Receiver = _NothingHere()
 
 
 class _Conversation:
@@ -96,7 +98,7 @@ class _Conversation:
         association: Association,
         operation: RetrieveOperation,
         context: Context,
-        receiver: InstanceReceiver,
+        receiver: Receiver,
         patient_id: str | None,
     ) -> None:
         self._association = association

@@ -6,10 +6,9 @@ Source: PS3.4 annex B.2.2, PS3.7 section 9.1.1.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Protocol
 
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, ProtocolError, StoreError
-from dicom_retrieve_tui.model.dimse import Activity, StoreRequest
+from dicom_retrieve_tui.model.dimse import Activity, IncomingInstance, Receiver, StoreRequest
 from dicom_retrieve_tui.model.status import (
     CANNOT_UNDERSTAND,
     OUT_OF_RESOURCES,
@@ -32,48 +31,12 @@ OBJECT_BYTES_MAX = 1 << 36
 not end by itself, and what is refused fills no disk."""
 
 
-class Incoming(Protocol):
-    """One instance on its way in."""
-
-    @property
-    def activity(self) -> Activity:
-        """Where to note the bytes that come."""
-
-    def write(self, pieces: Sequence[memoryview]) -> object:
-        """Take the next pieces of the data set; they are valid only during the call.
-
-        Raises:
-            StoreError: It cannot be kept.
-        """
-
-    def commit(self) -> int:
-        """Check and name the instance; return the status for the C-STORE response.
-
-        Raises:
-            StoreError: It cannot be kept.
-        """
-
-    def discard(self) -> None:
-        """Leave nothing behind of an instance that was not committed. Never raises."""
-
-
-class InstanceReceiver(Protocol):
-    """Decides what is welcome."""
-
-    def begin(self, request: StoreRequest) -> Incoming:
-        """Make room for an instance.
-
-        Raises:
-            StoreError: It is not welcome, or there is no room.
-        """
-
-
 def receive_instance(
     stream: MessageStream,
     contexts: Mapping[int, Context],
     context_id: int,
     command: Command,
-    receiver: InstanceReceiver,
+    receiver: Receiver,
 ) -> None:
     """Receive the data set of a C-STORE request, have it kept, and answer.
 
@@ -84,7 +47,7 @@ def receive_instance(
         PeerError, Cancelled: The association cannot go on.
     """
     failure: StoreError | None = None
-    incoming: Incoming | None = None
+    incoming: IncomingInstance | None = None
     try:
         incoming = receiver.begin(_request(stream, contexts, context_id, command))
     except StoreError as error:
@@ -119,7 +82,7 @@ def receive_instance(
 
 
 def _take_data_set(
-    stream: MessageStream, context_id: int, incoming: Incoming | None, activity: Activity
+    stream: MessageStream, context_id: int, incoming: IncomingInstance | None, activity: Activity
 ) -> StoreError | None:
     """Pass the data set on; once that fails, take the rest off the wire all the same.
 

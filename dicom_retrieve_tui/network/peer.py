@@ -18,7 +18,7 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
-from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
+from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Selection
@@ -38,7 +38,6 @@ from dicom_retrieve_tui.model.sop_classes import (
 )
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_retrieve import NOTHING_HERE, c_get, c_move
-from dicom_retrieve_tui.network.c_store import InstanceReceiver
 from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
 from dicom_retrieve_tui.network.query_models import QueryModels
@@ -183,7 +182,7 @@ class PacsPeer:
             pending.extendleft(reversed(again))
 
     def c_get(
-        self, operation: RetrieveOperation, negotiation: Negotiation, receiver: InstanceReceiver
+        self, operation: RetrieveOperation, negotiation: Negotiation, receiver: Receiver
     ) -> FinalResponse:
         """See `engine.ports.Peer`."""
 
@@ -203,7 +202,7 @@ class PacsPeer:
         )
 
     def _c_get(
-        self, association: Association, operation: RetrieveOperation, receiver: InstanceReceiver
+        self, association: Association, operation: RetrieveOperation, receiver: Receiver
     ) -> FinalResponse:
         return self._models.ask(
             association,

@@ -1,7 +1,8 @@
 """Our own Storage SCP: the move destination of our C-MOVEs, in this process.
 
-One listener for all running C-MOVEs, one thread for each association that a PACS opens; what is
-said there is `storage_service`'s. Source: PS3.4 annex B.
+One listener for all running C-MOVEs, and one thread for each association that a PACS opens. The
+receiver matches instances to studies: a PACS may use several associations for one study.
+Source: PS3.4 annex B, PS3.8 section 9.1.2.
 """
 
 import contextlib
@@ -12,16 +13,40 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.errors import (
+    Cancelled,
+    ConfigError,
+    PeerError,
+    PeerTimeout,
+    PeerUnreachable,
+    ProtocolError,
+    StoreError,
+    reason_of,
+)
+from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
-from dicom_retrieve_tui.network.access_control import Admission, Reception
-from dicom_retrieve_tui.network.access_rules import Callers
-from dicom_retrieve_tui.network.connection_limits import Visitor, Visitors
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.status import SUCCESS
+from dicom_retrieve_tui.network import associate_pdu as associate_pdus
+from dicom_retrieve_tui.network import command_set as cs
+from dicom_retrieve_tui.network import messages
+from dicom_retrieve_tui.network.access import (
+    AccessControl,
+    AccessList,
+    CallerConnection,
+    CallRefused,
+    ConnectionLimits,
+    RefusalLog,
+    ScpReceiver,
+)
+from dicom_retrieve_tui.network.association import receive_associate_pdu
+from dicom_retrieve_tui.network.c_store import receive_instance
+from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.deviations import Deviations
-from dicom_retrieve_tui.network.refused_calls import Refusals
-from dicom_retrieve_tui.network.storage_service import StorageService
-from dicom_retrieve_tui.network.timeouts import TICK_S, Timeouts
+from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
+from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
+from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Timeouts, within
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsServer
@@ -29,9 +54,11 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 64
 _ANOTHER_PORT = "Choose another port with --listen, and have the PACS send to that one."
-_OF_ANOTHER = (
-    "It is no address of this machine: name one that is, or with --listen PORT none at all."
+_NOT_OUR_ADDRESS = (
+    "It is not an address of this machine: use one that is, or --listen PORT without an address."
 )
+_ASSOCIATE_S_MAX = 10.0
+"""Longest wait for an A-ASSOCIATE-RQ, which a PACS sends at once."""
 
 
 class StorageScp:
@@ -39,9 +66,9 @@ class StorageScp:
 
     def __init__(
         self,
-        receiver: Reception,
+        receiver: ScpReceiver,
         timeouts: Timeouts,
-        callers: Callers,
+        access_list: AccessList,
         *,
         ae_title: str,
         host: str,
@@ -53,24 +80,25 @@ class StorageScp:
         """Bind and listen; nothing is accepted before `start`.
 
         Args:
-            ae_title: Ours, by which a caller must call us.
-            port: 0 takes any free port; `port` then says which.
-            tls: Whoever calls must speak TLS; None: must not.
+            access_list: Who may call.
+            ae_title: Our AE title, by which a caller must call us.
+            port: 0 takes any free port; see the attribute `port`.
+            tls: Require TLS of callers; None: require that they use none.
             max_pdu_bytes: Largest PDU that a caller may send.
             deviations: Where to note what a caller does against the standard; None only logs it.
 
         Raises:
             ConfigError: The address cannot be bound.
         """
-        self._callers = callers
+        self._access_list = access_list
         self._ae_title = ae_title
-        self._visitors = Visitors()
-        self._refusals = Refusals()
+        self._limits = ConnectionLimits()
+        self._refusals = RefusalLog()
         self._stop = CancelToken()
-        self._service = StorageService(
+        self._service = _Service(
             receiver,
             timeouts,
-            Admission(receiver, callers, self._visitors, ae_title),
+            AccessControl(receiver, access_list, self._limits, ae_title),
             tls=tls,
             max_pdu_bytes=max_pdu_bytes,
             refusals=self._refusals,
@@ -83,11 +111,11 @@ class StorageScp:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except OSError as error:
-            # `create_server` names the address a second time; of an unknown name only it knows.
+            # `create_server` appends the address, which the message has already.
             reason = reason_of(error).partition(" (while ")[0]
             raise ConfigError(
                 f"Cannot listen on {host} port {port}: {reason}.",
-                next_step=_OF_ANOTHER if error.errno == errno.EADDRNOTAVAIL else _ANOTHER_PORT,
+                next_step=_NOT_OUR_ADDRESS if error.errno == errno.EADDRNOTAVAIL else _ANOTHER_PORT,
             ) from error
         self._listener.settimeout(TICK_S)
         self.host = host
@@ -98,7 +126,7 @@ class StorageScp:
     def __enter__(self) -> Self:
         _LOG.info(
             "listening as %s on %s port %d for %s",
-            self._ae_title, self.host, self.port, self._callers,
+            self._ae_title, self.host, self.port, self._access_list,
         )  # fmt: skip
         self._acceptor.start()
         return self
@@ -125,7 +153,7 @@ class StorageScp:
             self.raise_bug()
 
     def raise_bug(self) -> None:
-        """Raise what broke a thread of ours, which the PACS would be blamed for otherwise."""
+        """Raise an unexpected error of one of our threads, which would look like the PACS's."""
         if self._bug is not None:
             raise self._bug
 
@@ -136,42 +164,187 @@ class StorageScp:
             except TimeoutError:
                 continue
             except OSError as error:
-                if not self._stop.wait(0):  # else it was woken
+                # `_wake` causes this error, too.
+                if not self._stop.wait(0):
                     _LOG.warning("could not accept a connection: %s", error)
                     self._stop.wait(TICK_S)
                 continue
-            if (visitor := self._visitors.enter(str(address[0]))) is None:
+            if (caller := self._limits.register(str(address[0]))) is None:
                 sock.close()
                 self._refusals.add(str(address[0]), "there are too many connections")
                 continue
             peer = f"{address[0]}:{address[1]}"
             thread = threading.Thread(
-                target=self._serve, args=(sock, peer, visitor), name=f"storage-scp {peer}"
+                target=self._serve, args=(sock, peer, caller), name=f"storage-scp {peer}"
             )
             with self._lock:
                 self._threads[thread] = sock
             try:
                 thread.start()
-            except RuntimeError as error:  # the system has no thread left for us, just now
+            except RuntimeError as error:
+                # The system has no thread left for now.
                 sock.close()
                 self._refusals.add(str(address[0]), str(error))
-                self._gone(visitor, thread)
+                self._remove(caller, thread)
 
-    def _gone(self, visitor: Visitor, thread: threading.Thread) -> None:
-        self._visitors.leave(visitor)
+    def _remove(self, caller: CallerConnection, thread: threading.Thread) -> None:
+        self._limits.remove(caller)
         with self._lock:
             self._threads.pop(thread, None)
 
-    def _serve(self, sock: socket.socket, peer: str, visitor: Visitor) -> None:
+    def _serve(self, sock: socket.socket, peer: str, caller: CallerConnection) -> None:
         try:
-            self._service.serve(sock, peer, visitor)
+            self._service.serve(sock, peer, caller)
         except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
             self._bug = error
         finally:
-            self._gone(visitor, threading.current_thread())
+            self._remove(caller, threading.current_thread())
+
+
+class _Service:
+    """Serves callers. Safe to use from several threads, one for each caller."""
+
+    def __init__(
+        self,
+        receiver: ScpReceiver,
+        timeouts: Timeouts,
+        access_control: AccessControl,
+        *,
+        tls: "TlsServer | None",
+        max_pdu_bytes: int,
+        refusals: RefusalLog,
+        deviations: Deviations,
+        stop: CancelToken,
+    ) -> None:
+        self._receiver = receiver
+        self._timeouts = timeouts
+        self._tls = tls
+        self._max_pdu_bytes = max_pdu_bytes
+        self._access_control = access_control
+        self._refusals = refusals
+        self._deviations = deviations
+        self._stop = stop
+
+    def serve(self, sock: socket.socket, peer: str, caller: CallerConnection) -> None:
+        """Serve one connection until its end, and close it."""
+        connection = Connection(self._tls.wrap(sock, peer) if self._tls else sock, peer)
+        try:
+            own_address = _own_address(sock)
+            self._access_control.check_address(caller, own_address)
+            stream, request = self._associate(connection, caller, own_address)
+            self._receive(stream, request)
+        except PeerReleased:
+            _LOG.debug("%s released its association", connection.peer)
+        except CallRefused as refusal:
+            self._refusals.add(caller.address, str(refusal))
+            if refusal.rejection is not None:
+                _send_last(connection, associate_pdus.encode_rejection(*refusal.rejection))
+        except (PeerError, StoreError, Cancelled) as error:
+            # Do not blame the peer if we ended the association.
+            self._abort(connection, caller, Cancelled() if self._stop.requested else error)
+        finally:
+            connection.close()
+
+    def _abort(
+        self,
+        connection: Connection,
+        caller: CallerConnection,
+        why: PeerError | StoreError | Cancelled,
+    ) -> None:
+        # Its address is the PACS's, but TLS failed.
+        if isinstance(why, PeerUnreachable):
+            self._receiver.refuse_caller(RefusedCaller(caller.address, why.reason, why.next_step))
+        self._refusals.add(caller.address, str(why) or "we stopped", peer=connection.peer)
+        _send_last(connection, messages.USER_ABORT)
+
+    def _associate(
+        self, connection: Connection, caller: CallerConnection, own_address: str
+    ) -> tuple[MessageStream, AssociateRequest]:
+        """Receive and accept an A-ASSOCIATE-RQ."""
+        limit_s = min(_ASSOCIATE_S_MAX, self._timeouts.acse_s)
+        limit = within(limit_s, "an A-ASSOCIATE-RQ", self._stop)
+
+        def guard(now_s: float) -> None:
+            limit(now_s)
+            if caller.dropped:
+                raise CallRefused("it sent nothing, and others called")
+
+        connection.guard = guard
+        kind, pdu = receive_associate_pdu(connection)
+        if kind != associate_pdus.A_ASSOCIATE_RQ:
+            raise ProtocolError(f"{connection.peer} began with a PDU of type 0x{kind:02X}.")
+        request = decode_request(pdu, self._max_pdu_bytes)
+        self._access_control.admit(request, caller, own_address)
+        connection.peer = f"{clean_text(request.calling_ae_title)}@{connection.peer}"
+        _LOG.debug("%s opened an association with %d contexts", connection.peer,
+                   len(request.contexts))  # fmt: skip
+        for deviation in request.deviations:
+            self._deviations.note(deviation)
+        connection.guard = self._idle_guard(connection)
+        connection.send(request.reply)
+        stream = MessageStream(
+            connection, request.peer_max_pdu_bytes, self._max_pdu_bytes, self._deviations
+        )
+        return stream, request
+
+    def _receive(self, stream: MessageStream, request: AssociateRequest) -> None:
+        contexts = {context.context_id: context for context in request.contexts}
+        while True:
+            context_id, command = stream.receive_command()
+            if command.field == cs.C_STORE_RQ:
+                receive_instance(stream, contexts, context_id, command, self._receiver)
+            elif command.field == cs.C_ECHO_RQ:
+                stream.send(context_id, _echo_response(command))
+            else:
+                raise ProtocolError(
+                    f"{stream.connection.peer} sent a request other than C-STORE and C-ECHO."
+                )
+
+    def _idle_guard(self, connection: Connection) -> Guard:
+        """Return a guard that limits the silence between instances: some PACS never release."""
+
+        def guard(now_s: float) -> None:
+            if self._stop.requested:
+                raise Cancelled
+            silent_s = now_s - connection.last_byte_s
+            if silent_s > self._timeouts.first_s:
+                waiting_for = f"the next instance from {connection.peer}"
+                raise PeerTimeout(
+                    f"Waited {silent_s:.0f} s for {waiting_for}.",
+                    waiting_for=waiting_for,
+                    waited_s=silent_s,
+                )
+
+        return guard
+
+
+def _own_address(sock: socket.socket) -> str:
+    try:
+        return str(sock.getsockname()[0])
+    except OSError as error:
+        raise CallRefused("it has disconnected") from error
+
+
+def _send_last(connection: Connection, pdu: bytes) -> None:
+    """Send a PDU before closing, if the connection still takes it."""
+    connection.guard = within(TICK_S, "room for a last PDU", CancelToken())
+    with contextlib.suppress(PeerError):
+        connection.send(pdu)
+
+
+def _echo_response(request: cs.Command) -> bytes:
+    return cs.encode(
+        {
+            cs.AFFECTED_SOP_CLASS_UID: request.text(cs.AFFECTED_SOP_CLASS_UID),
+            cs.COMMAND_FIELD: cs.C_ECHO_RSP,
+            cs.MESSAGE_ID_RESPONDED_TO: request.number(cs.MESSAGE_ID) or 0,
+            cs.COMMAND_DATA_SET_TYPE: cs.NO_DATA_SET,
+            cs.STATUS: SUCCESS,
+        }
+    )
 
 
 def _wake(sock: socket.socket) -> None:
-    """Let whoever waits for this socket look up now, where the system can, and not a tick later."""
+    """Wake the thread that waits for this socket, where the system can."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RD)

@@ -65,7 +65,7 @@ def test_the_right_title_from_a_wrong_address_gets_no_answer(
     assert pacs.rejections
     assert set(pacs.rejections) == {None}
     assert (finished.verdict, finished.stored) == (Verdict.FAILED, 0)
-    assert "127.0.0.2: it is no address of the PACS (127.0.0.1)" in finished.reason
+    assert "127.0.0.2: it is not an address of the PACS (127.0.0.1)" in finished.reason
     assert len([note for note in of_kind(Noted, events) if "127.0.0.2" in note.text]) == 1
     assert len([line for line in caplog.messages if "127.0.0.2 ended" in line]) <= 2
     assert not files_in(tmp_path)
@@ -73,7 +73,9 @@ def test_the_right_title_from_a_wrong_address_gets_no_answer(
 
 
 @pytest.mark.parametrize("status", [0xB000, 0xA702, 0xC000, 0x0000])
-@fault(38, user_reads="failed: Our Storage SCP refused a call from 127.0.0.2: it is no address of")
+@fault(
+    38, user_reads="failed: Our Storage SCP refused a call from 127.0.0.2: it is not an address of"
+)
 def test_a_study_that_starves_because_of_it_ends_soon(tmp_path: Path, status: int) -> Told:
     """Late instances, other requests and further attempts would be refused all the same."""
     with _SendsFromElsewhere(instances(30)) as pacs:
@@ -154,7 +156,7 @@ class _Haunted(MovingPacs):
         return super().send_to_scp(wanted)
 
 
-@fault(38, user_reads="127.0.0.2: it is no address of the PACS")
+@fault(38, user_reads="127.0.0.2: it is not an address of the PACS")
 def test_a_stranger_who_calls_again_and_again_is_told_of_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> Told:

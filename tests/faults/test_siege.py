@@ -8,8 +8,7 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.network import connection, storage_scp, storage_service
-from dicom_retrieve_tui.network import connection_limits as visitors
+from dicom_retrieve_tui.network import access, connection, storage_scp
 from tests.faults.catalogue import fault
 from tests.peers import wire
 from tests.peers.besieged_pacs import HELLO, BesiegedPacs, read_to_end
@@ -18,7 +17,7 @@ from tests.peers.raw_pacs import Instance, instances
 from tests.runs import move_plan, run, verdict_of
 
 _STALLED, _SILENT, _SHUTDOWN_S = 12, 5, 2.0
-_FLOOD = visitors.WAITING_AN_ADDRESS_MAX + 8
+_FLOOD = access.PENDING_AN_ADDRESS_MAX + 8
 _GROWTH_MAX_BYTES = 8 << 20
 _BEGUN = b"\1\0\0\0"
 _GIB = struct.pack(">BBL", 4, 0, 1 << 30)
@@ -100,7 +99,7 @@ def test_strangers_are_sent_away_in_time_even_if_every_moment_brings_a_byte(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    monkeypatch.setattr(storage_service, "_ASSOCIATE_S_MAX", limit_s)
+    monkeypatch.setattr(storage_scp, "_ASSOCIATE_S_MAX", limit_s)
     with _SlowlyDripping(instances(2)) as pacs, pacs.siege:
         events = run(move_plan(), pacs.settings(tmp_path, timeout_s=timeout_s))
 
@@ -111,11 +110,11 @@ def test_strangers_are_sent_away_in_time_even_if_every_moment_brings_a_byte(
 class _Flood(BesiegedPacs):
     def besiege(self) -> None:
         flood = [self.stranger() for _ in range(_FLOOD)]
-        for first in flood[: _FLOOD - visitors.WAITING_AN_ADDRESS_MAX]:
+        for first in flood[: _FLOOD - access.PENDING_AN_ADDRESS_MAX]:
             assert first.recv(1) == b""
 
 
-@fault(36, user_reads="it kept silent, and others came")
+@fault(36, user_reads="it sent nothing, and others called")
 def test_of_too_many_that_say_nothing_those_who_came_first_go(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> str:
@@ -143,7 +142,7 @@ class _HasTooMany(MovingPacs):
 def test_one_association_too_many_is_told_to_come_later(
     tmp_path: Path, limit: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    monkeypatch.setattr(visitors, limit, 1)
+    monkeypatch.setattr(access, limit, 1)
     with _HasTooMany(instances(3)) as pacs:
         events = run(move_plan(), pacs.settings(tmp_path))
 

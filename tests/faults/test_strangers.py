@@ -186,7 +186,7 @@ class _LetsARogueInFirst(MovingPacs):
         super().on_find(conversation, request)
 
 
-@fault(38, user_reads="nothing is expected just now")
+@fault(38, user_reads="no instance is expected now")
 def test_nobody_but_an_echo_is_let_in_before_anything_was_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> str:

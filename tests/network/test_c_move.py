@@ -124,7 +124,7 @@ def test_an_address_of_another_machine_is_told_from_a_port_in_use(tmp_path: Path
     with pytest.raises(ConfigError) as refusal:
         run(move_plan(), given)
 
-    assert "It is no address of this machine" in str(refusal.value)
+    assert "It is not an address of this machine" in str(refusal.value)
 
 
 class _CallsTwice(MovingPacs):

@@ -220,7 +220,7 @@ def test_a_port_that_answers_by_an_alert_wants_tls(tmp_path: Path) -> None:
     with _Alerts() as pacs:
         reason = _refusal(pacs, None, tmp_path)
 
-    assert f"RAW@127.0.0.1:{pacs.port} speaks TLS here, and we do not. Add --tls." in reason
+    assert f"RAW@127.0.0.1:{pacs.port} uses TLS, and we do not. Add --tls." in reason
 
 
 class _Stalls(RawPacs):

@@ -139,7 +139,7 @@ def test_a_caller_with_tls_is_told_apart_where_we_have_none(
         pacs.tls = None
         _retrieve(pacs, None, tmp_path)
 
-    assert "speaks TLS here, and we do not. Add --tls." in caplog.text
+    assert "uses TLS, and we do not. Add --tls." in caplog.text
 
 
 class _Besieged(_Pacs):

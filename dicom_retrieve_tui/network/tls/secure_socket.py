@@ -269,4 +269,5 @@ def unreachable(peer: str, failure: Failure) -> PeerUnreachable:
         f"The TLS handshake with {peer} failed: {failure.what}.",
         next_step=failure.advice,
         retryable=failure.retryable,
+        reason=failure.what,
     )

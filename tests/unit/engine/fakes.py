@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from dicom_retrieve_tui.dataset.walked import Walked
-from dicom_retrieve_tui.engine.ports import Receiver
 from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, StoreRequest
+from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
