@@ -28,7 +28,6 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui import theme
-from dicom_retrieve_tui.tui.aftermath import list_failed, toast_text
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -82,6 +81,7 @@ class RetrieveApp(KeyQueueApp[None]):
             super().__init__()
             self.ended = ended
             self.listed = listed
+            """Where the failed studies are listed, or why they are not; empty if none failed."""
 
     def __init__(
         self,
@@ -287,12 +287,14 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(fault, severity="warning", timeout=15, markup=False)
 
     def _job_ended(self, ended: JobEnded) -> None:
-        """On the session's thread: write the list of what failed, and let the screen know."""
-        if ended.in_vain:
+        """Write the list of failed studies and inform the screen, on the session's thread."""
+        if ended.all_failed:
             self._secrets.forget_typed(ended.terms.settings)
-        listed = list_failed(self._failed_lists, ended)
+        listed = ""
+        if not ended.reason:  # else another run may have the folder
+            listed = self._failed_lists.report(ended.terms.settings.output, ended.failed)
         if listed:
-            self.store.note(f"what failed is listed in {listed}", grave=True)
+            self.store.note(listed, grave=True)
         self.post_message(self.JobOver(ended, listed))
 
     def on_retrieve_app_job_over(self, event: JobOver) -> None:
@@ -305,7 +307,7 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
         severity: Literal["warning", "information"] = "warning" if event.listed else "information"
-        text = toast_text(ended, event.listed)
+        text = "\n".join(filter(None, (ended.summary, event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)
 
 

@@ -53,3 +53,12 @@ class FailedLists:
                 path.unlink(missing_ok=True)
                 self._written.discard(path)
             return None
+
+    def report(self, folder: Path, failed: Sequence[tuple[str, str]]) -> str:
+        """Do as `keep`, and return a sentence about it; empty if nothing failed."""
+        try:
+            path = self.keep(folder, failed)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            return f"Could not write {NAME}: {reason}."
+        return f"Failed studies are listed in {path}" if path else ""

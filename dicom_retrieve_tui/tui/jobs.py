@@ -1,64 +1,119 @@
-"""The controller between the screens and the sessions: who runs, who waits, and who is told.
+"""Sessions of the application: which run, which wait for a folder or a port, how they ended.
 
-Studies on equal terms share one session. Each session has one thread of ours, which folds its
-events into the store; nothing here waits for the screen, and the screen waits for nothing here.
+Studies with equal options share one session. Each session has one thread, which folds its events
+into the progress store. The screen never waits for a session, nor a session for the screen.
 """
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import methodcaller
+from functools import partial
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.bug_report import bug_lines
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
+from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.handle import Handle
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.ports import OpenSession
+from dicom_retrieve_tui.tui.ports import OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
 from dicom_retrieve_tui.tui.terms import Terms
 
 QUIT_S = 3.0
+_OPEN_S = 1.0
+"""Longest wait for a session to be made, which takes some 0.1 s the first time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnded:
-    """A session is over."""
+    """The account of a session that has ended."""
 
     terms: Terms
     endings: tuple[StudyFinished, ...]
-    """Of the studies that it had in hand; the last one of each."""
+    """The last one of each study of the session."""
     failed: tuple[tuple[str, str], ...]
-    """Study Instance UIDs in this folder that ended badly, in this session or before, and why."""
+    """Study Instance UIDs and reasons of this folder's failed studies, of earlier sessions, too."""
     reason: str = ""
-    """Why it came to nothing; empty if it told its story to the end."""
+    """Why the session failed as a whole; empty if it ran to its end."""
     traceback: str = ""
     """Of a bug; empty if there was none."""
 
     @property
     def verdicts(self) -> Counter[Verdict]:
-        """How many studies ended how."""
+        """The number of studies by verdict."""
         return Counter(ending.verdict for ending in self.endings)
 
     @property
-    def in_vain(self) -> bool:
-        """True if nothing at all came of it."""
+    def all_failed(self) -> bool:
+        """True if the session failed as a whole, or each of its studies."""
         return bool(self.reason) or set(self.verdicts) == {Verdict.FAILED}
 
     @property
     def missing(self) -> int:
-        """Instances, of all studies."""
+        """Missing instances of all studies."""
         return sum(len(ending.missing) for ending in self.endings)
+
+    @property
+    def summary(self) -> str:
+        """One line: the number of studies, their verdicts, and missing instances."""
+        if not self.endings:
+            return "No study was started."
+        verdicts = ", ".join(f"{number:,} {word}" for word, number in self.verdicts.items())
+        missing = f" ({count(self.missing, 'instance')} missing)" if self.missing else ""
+        return f"{count(len(self.endings), 'study')}: {verdicts}{missing}"
+
+
+class _Job:
+    """A session that runs, and its thread, which makes it: that loads many modules."""
+
+    def __init__(self) -> None:
+        self.thread = threading.Thread()
+        self.token = CancelToken()
+        self.begun = False
+        """True from the first event on: until then, a folder or a name server may be slow."""
+        self.finishing = False
+        """True if it takes no further studies."""
+        self.endings: dict[str, StudyFinished] = {}
+        self.removed: set[str] = set()
+        """Removed studies of which the session has not emitted `StudyRemoved` yet."""
+        self._session: Session | None = None
+        self._opened = threading.Event()
+
+    def opened(self, session: Session | None) -> None:
+        """Set the session; None if it could not be made."""
+        self._session = session
+        self._opened.set()
+
+    @property
+    def session(self) -> Session | None:
+        """The session, once it is made; None if that failed, or takes too long."""
+        self._opened.wait(_OPEN_S)
+        return self._session
+
+    def cancel(self) -> None:
+        """End the session soon."""
+        self.finishing = True
+        self.token.request()
+        if (session := self.session) is not None:
+            session.cancel()
+
+    def cancel_if_empty(self, session: Session) -> bool:
+        """Cancel a session that would begin without a study; True if so."""
+        if not self.begun and not session.has_studies:
+            self.cancel()
+            return True
+        return False
 
 
 class Jobs:
-    """Everything that runs, and everything that waits for it."""
+    """All running sessions, and the studies that wait for one. Safe from any thread."""
 
     def __init__(
         self,
@@ -67,13 +122,13 @@ class Jobs:
         on_end: Callable[[JobEnded], object],
         job_history: JobHistory | None = None,
     ) -> None:
-        """Prepare.
+        """Start with no session.
 
         Args:
-            open_session: Makes a session; it sends nothing yet.
-            store: Where events are folded.
-            on_end: Told of each session that ends, on that session's thread.
-            job_history: Told of what is asked for, and of how it ends; None remembers nothing.
+            open_session: Makes a session.
+            store: Receives the events.
+            on_end: Called on the thread of each session that ends.
+            job_history: Records studies and verdicts; None records nothing.
         """
         self._open_session = open_session
         self._store = store
@@ -81,9 +136,9 @@ class Jobs:
         self._job_history = job_history or JobHistory()
         self._lock = threading.RLock()
         self._terms: list[Terms] = []
-        self._jobs: dict[int, Handle] = {}
+        self._jobs: dict[int, _Job] = {}
+        # Their session cannot start yet: an earlier one has the folder or the port.
         self._waiting: dict[int, list[StudyRequest]] = {}
-        """Studies whose session cannot start yet: one before it has the folder or the port."""
         self._paused = False
         self._closed = False
 
@@ -95,58 +150,66 @@ class Jobs:
 
     @property
     def paused(self) -> bool:
-        """True if nothing new is begun."""
+        """True between `pause` and `resume`."""
         return self._paused
 
     def terms_of(self, key: RowKey) -> Terms:
-        """The terms on which an entry was asked for."""
+        """Return the options of an entry."""
         return self._terms[key.group]
 
     def failed_in(self, folder: Path) -> tuple[tuple[str, str], ...]:
-        """Study Instance UIDs in this folder that ended badly, and why."""
+        """Return UIDs and reasons of the failed studies of this folder."""
         with self._lock:
             groups = [n for n, each in enumerate(self._terms) if each.settings.output == folder]
         return self._store.failed(groups)
 
     def folders(self) -> list[Path]:
-        """Every folder that something was asked for into."""
+        """Return every output folder of this run of the application."""
         with self._lock:
             return list(dict.fromkeys(terms.settings.output for terms in self._terms))
 
-    def add(self, terms: Terms, wanted: Iterable[StudyRequest]) -> int:
-        """Queue studies; returns how many of them were not queued or running already."""
+    def add(self, terms: Terms, requests: Iterable[StudyRequest]) -> int:
+        """Queue studies and return how many; those that are queued or running do not count."""
         with self._lock:
-            return self._add(self._group(terms), wanted)
+            return self._add(self._group(terms), requests)
 
     def retry(self, keys: Iterable[RowKey]) -> int:
-        """Ask again for what is missing of these; returns how many there were to ask for."""
+        """Queue failed and stopped studies again, and return how many."""
         by_group: dict[int, list[StudyRequest]] = {}
         for key in keys:
             found = self._store.entry(key)
             if found is not None and found[0].state in {State.FAILED, State.STOPPED}:
                 by_group.setdefault(key.group, []).append(found[1])
         with self._lock:
-            return sum(self._add(group, wanted) for group, wanted in by_group.items())
+            return sum(self._add(group, requests) for group, requests in by_group.items())
 
     def pause(self) -> None:
-        """Begin no further study or request; those in hand go on to their end."""
-        self._steer_all(paused=True)
+        """Start no further study or request; those in progress continue."""
+        with self._lock:
+            self._paused = True
+            for session in self._sessions():
+                session.pause()
 
     def resume(self) -> None:
-        """Go on."""
-        self._steer_all(paused=False)
+        """Undo `pause`."""
+        with self._lock:
+            self._paused = False
+            for session in self._sessions():
+                session.resume()
 
     def stop(self, keys: Iterable[RowKey]) -> None:
-        """Cancel these studies, whether they wait or run."""
+        """Cancel these studies, queued or running."""
         with self._lock:
             for key in keys:
-                if (job := self._jobs.get(key.group)) and not self._waits(key):
-                    job.stop(key.study_instance_uid)
+                job = self._jobs.get(key.group)
+                if job and (session := job.session) and not self._waits(key):
+                    session.stop(key.study_instance_uid)
+                    job.cancel_if_empty(session)
                 else:
                     self._withdraw(key)
 
     def stop_all(self) -> None:
-        """Cancel everything that runs or waits."""
+        """Cancel every queued or running study."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
             for job in self._jobs.values():
@@ -156,33 +219,32 @@ class Jobs:
                     self._store.end(group)
 
     def promote(self, keys: Sequence[RowKey]) -> None:
-        """Let these be the next ones, in their order."""
+        """Move these studies to the front of the queue, in their order."""
         with self._lock:
             for key in reversed(keys):
                 uid = key.study_instance_uid
                 if (waiting := self._waiting.get(key.group)) is not None:
                     waiting.sort(key=lambda each: each.selection.study_instance_uid != uid)
-                if (job := self._jobs.get(key.group)) is not None:
-                    job.tell(methodcaller("promote", uid))
+                job = self._jobs.get(key.group)
+                if job and (session := job.session):
+                    session.promote(uid)
 
     def remove(self, keys: Iterable[RowKey]) -> int:
-        """Take entries out of the list; returns how many run, and hence stay."""
-        left = 0
+        """Take entries out of the list, but for running ones; return how many of those."""
+        running = 0
         with self._lock:
             for key in keys:
                 state = self._store.state_of(key)
+                job = self._jobs.get(key.group) if state is State.QUEUED else None
                 if state in {State.RUNNING, State.RETRYING}:
-                    left += 1
-                    continue
-                if state is State.QUEUED:
-                    if (job := self._jobs.get(key.group)) is not None and not self._waits(key):
-                        job.remove(key.study_instance_uid)
-                        if job.given_up:
-                            self._drop(key.group, job.let_go())
-                        continue
-                    self._withdraw(key)
-                self._drop(key.group, [key.study_instance_uid])
-        return left
+                    running += 1
+                elif job and (session := job.session) and not self._waits(key):
+                    self._remove_from(job, session, key)
+                else:
+                    if state is State.QUEUED:
+                        self._withdraw(key)
+                    self._drop(key.group, [key.study_instance_uid])
+        return running
 
     def close(self, within_s: float = QUIT_S) -> bool:
         """Cancel everything and wait for it; True if every thread has ended in time."""
@@ -200,99 +262,116 @@ class Jobs:
             self._terms.append(terms)
         return self._terms.index(terms)
 
-    def _add(self, group: int, wanted: Iterable[StudyRequest]) -> int:
-        taken = self._store.queue(group, wanted)
-        self._job_history.asked(self._terms[group], [each.selection for each in taken])
+    def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
+        added = self._store.queue(group, requests)
+        self._job_history.asked(self._terms[group], [each.selection for each in added])
         job = self._jobs.get(group)
-        if job is not None and not job.finishing:
-            job.tell(methodcaller("add", [each.selection for each in taken]))
-            job.opening_for.update(each.selection.study_instance_uid for each in taken)
-        elif taken:
-            self._waiting.setdefault(group, []).extend(taken)
-            self._start_what_can()
-        return len(taken)
+        if job and not job.finishing and (session := job.session):
+            session.add([each.selection for each in added])
+        elif added:
+            self._waiting.setdefault(group, []).extend(added)
+            self._start_possible()
+        return len(added)
 
-    def _start_what_can(self) -> None:
+    def _start_possible(self) -> None:
+        """Start a session for every waiting group whose folder and port are free."""
         for group in list(self._waiting):
             terms = self._terms[group]
-            taken = (self._terms[other].clashes_with(terms) for other in self._jobs)
-            if not self._closed and not any(taken):
+            clashes = (self._terms[other].clashes_with(terms) for other in self._jobs)
+            if not self._closed and not any(clashes):
                 self._start(group, self._waiting.pop(group))
 
-    def _start(self, group: int, wanted: Sequence[StudyRequest]) -> None:
+    def _start(self, group: int, requests: Sequence[StudyRequest]) -> None:
         terms = self._terms[group]
-        plan = terms.plan([each.selection for each in wanted])
+        plan = terms.plan([each.selection for each in requests])
         self._store.begin(
             group,
             associations=plan.parallel,
             timeout_s=terms.settings.timeout_s,
             delivering=terms.delivering,
         )
-        thread = threading.Thread(target=self._consume, args=(group,), name=f"session-{group}")
-        uids = {each.selection.study_instance_uid for each in wanted}
-        job = self._jobs[group] = Handle(plan, thread, opening_for=uids)
-        if self._paused:
-            job.tell(methodcaller("pause"))
-        thread.start()
+        job = self._jobs[group] = _Job()
+        run = partial(self._run, group, job, plan, paused=self._paused)
+        job.thread = threading.Thread(target=run, name=f"session-{group}")
+        job.thread.start()
 
-    def _consume(self, group: int) -> None:
-        """The one thread of a session."""
-        with self._lock:
-            job = self._jobs[group]
-        reason = bug = ""
+    def _run(self, group: int, job: _Job, plan: Plan, *, paused: bool) -> None:
+        """Make a session and fold its events into the store, on the thread of the session."""
+        failure: Exception | None = None
+        session: Session | None = None
         try:
-            settings = self._terms[group].settings
-            session = self._open_session(job.plan, settings, job.cancel_opening)
-            with self._lock:
-                job.open(session)
+            try:
+                session = self._open_session(plan, self._terms[group].settings, job.token)
+                if paused:
+                    session.pause()
+            finally:
+                job.opened(session)
             for event in session.events():
                 job.begun = True
-                self._take(group, job, event)
+                self._take(group, job, session, event)
         except Cancelled:
-            pass  # while it was opened: nothing was begun
-        except RetrieveError as error:
-            reason = str(error)
+            pass  # before the first event
         except Exception as error:  # noqa: BLE001 - a bug costs this session, and is shown
-            reason = f"a bug: {type(error).__name__}; please report it"
-            bug = "\n".join(bug_lines(error))
+            failure = error
+        self._end(group, job, failure)
+
+    def _end(self, group: int, job: _Job, failure: Exception | None) -> None:
+        """Give up studies that were not started, start other sessions, and report."""
+        reason = bug = ""
+        if isinstance(failure, RetrieveError):
+            reason = str(failure)
+        elif failure is not None:
+            reason = f"a bug: {type(failure).__name__}; please report it"
+            bug = "\n".join(bug_lines(failure))
         with self._lock:
-            self._drop(group, job.let_go())
+            self._drop(group, job.removed)
+            del self._jobs[group]
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             self._store.end(group, reason, waiting=waiting)
-            del self._jobs[group]
-            self._start_what_can()
+            self._start_possible()
+        terms = self._terms[group]
         self._on_end(
             JobEnded(
-                terms=self._terms[group],
+                terms=terms,
                 endings=tuple(job.endings.values()),
-                failed=self.failed_in(self._terms[group].settings.output),
+                failed=self.failed_in(terms.settings.output),
                 reason=reason,
                 traceback=bug,
             )
         )
 
-    def _take(self, group: int, job: Handle, event: Event) -> None:
-        listed = isinstance(event, StudyRemoved) and self._store.state_of(
+    def _take(self, group: int, job: _Job, session: Session, event: Event) -> None:
+        removed = isinstance(event, StudyRemoved) and self._store.state_of(
             RowKey(group, event.study_instance_uid)
         )
         self._store.apply(group, event)
-        if isinstance(event, StudyFinished):
-            job.endings[event.study_instance_uid] = event
-            self._job_history.ended(self._terms[group], event)
-        if isinstance(event, StudyRemoved) and listed:
-            self._job_history.removed(self._terms[group], [event.study_instance_uid])
-        if isinstance(event, StudyFinished | StudyRemoved):
-            with self._lock:
-                if not job.finishing and not self._store.unfinished(group):
-                    # Idle, it would keep the folder and the port from everybody else.
-                    job.finishing = True
-                    job.tell(methodcaller("finish"))
-
-    def _steer_all(self, *, paused: bool) -> None:
+        match event:
+            case StudyFinished():
+                job.endings[event.study_instance_uid] = event
+                self._job_history.ended(self._terms[group], event)
+            case StudyRemoved():
+                with self._lock:
+                    job.removed.discard(event.study_instance_uid)
+                if removed:
+                    self._job_history.removed(self._terms[group], [event.study_instance_uid])
+            case _:
+                return
         with self._lock:
-            self._paused = paused
-            for job in self._jobs.values():
-                job.tell(methodcaller("pause" if paused else "resume"))
+            if not job.finishing and not self._store.unfinished(group):
+                # An idle session would keep the folder and the port from others.
+                job.finishing = True
+                session.finish()
+
+    def _remove_from(self, job: _Job, session: Session, key: RowKey) -> None:
+        """Remove a queued study; its row goes with `StudyRemoved`, or now if that never comes."""
+        if session.remove(key.study_instance_uid):
+            job.removed.add(key.study_instance_uid)
+        if job.cancel_if_empty(session):
+            self._drop(key.group, job.removed)
+            job.removed.clear()
+
+    def _sessions(self) -> Iterator[Session]:
+        return (session for job in self._jobs.values() if (session := job.session) is not None)
 
     def _waits(self, key: RowKey) -> bool:
         return any(
@@ -300,13 +379,14 @@ class Jobs:
             for each in self._waiting.get(key.group, ())
         )
 
-    def _drop(self, group: int, uids: list[str]) -> None:
-        """Forget that these were asked for."""
+    def _drop(self, group: int, uids: Iterable[str]) -> None:
+        """Take entries out of the list and the history."""
+        uids = list(uids)
         self._store.forget([RowKey(group, uid) for uid in uids])
         self._job_history.removed(self._terms[group], uids)
 
     def _withdraw(self, key: RowKey) -> None:
-        """Take a study out of what waits for a session."""
+        """Take a study out of those that wait for a session."""
         kept = [
             each
             for each in self._waiting.pop(key.group, [])

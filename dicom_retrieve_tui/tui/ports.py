@@ -18,13 +18,22 @@ from dicom_retrieve_tui.model.settings import Settings
 
 
 class Session(Protocol):
-    """A run that takes further studies until it is told that no more come.
+    """A run that takes further studies until `finish`.
 
     Every method but `events` returns at once and may be called from any thread.
     """
 
     def events(self) -> Iterator[Event]:
-        """Tell the story, from `RetrieveStarted` to `RetrieveFinished`; called once."""
+        """Retrieve, from `RetrieveStarted` to `RetrieveFinished`; called once.
+
+        Raises:
+            ConfigError: Before the first event: the folder or the port cannot be used.
+            Cancelled: Before the first event.
+        """
+
+    @property
+    def has_studies(self) -> bool:
+        """True while a study is queued or being retrieved."""
 
     def add(self, selections: Sequence[Selection]) -> object:
         """Put studies to the end of the queue."""
@@ -41,8 +50,8 @@ class Session(Protocol):
     def promote(self, study_instance_uid: str) -> object:
         """Let a study that waits be the next."""
 
-    def remove(self, study_instance_uid: str) -> object:
-        """Take a study that waits out of the queue."""
+    def remove(self, study_instance_uid: str) -> bool:
+        """Take a queued study out; False if it was started, or is not there."""
 
     def finish(self) -> object:
         """No more studies come: end when the queue is empty."""
@@ -105,6 +114,5 @@ TellAdministrator = Callable[[Plan, Settings], Sequence[str]]
 
 
 OpenSession = Callable[[Plan, Settings, CancelToken], Session]
-"""Nothing is sent before `events` is iterated. Raises `ConfigError` where the folder or the port
-cannot be used, and `Cancelled` where the token was requested before all was ready; what is
-requested later cancels the session."""
+"""Make a session. It takes the folder and the port, and sends something, once `events` is read.
+Raises `ConfigError` if a secret is missing."""

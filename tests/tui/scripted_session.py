@@ -78,9 +78,14 @@ class ScriptedSession:
         self.asked.append(f"promote {study_instance_uid}")
         self.tell(events.StudyPromoted(study_instance_uid=study_instance_uid))
 
-    def remove(self, study_instance_uid: str) -> None:
+    @property
+    def has_studies(self) -> bool:
+        return True
+
+    def remove(self, study_instance_uid: str) -> bool:
         self.asked.append(f"remove {study_instance_uid}")
         self.tell(events.StudyRemoved(study_instance_uid=study_instance_uid))
+        return True
 
     def finish(self) -> None:
         self.asked.append("finish")

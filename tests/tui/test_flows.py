@@ -181,7 +181,7 @@ async def test_a_failed_study_is_listed_told_and_tried_again(tmp_path: Path) -> 
         listed = (tmp_path / "failed-studies.txt").read_text()
         assert listed == f"{A}  # partial: {reason}\n"
         await bench.pilot.press("f6")
-        await bench.until(lambda: "! what failed is listed in" in bench.text())
+        await bench.until(lambda: "! Failed studies are listed in" in bench.text())
         await bench.pilot.press("f6")
 
         await bench.pilot.press("enter")
@@ -214,7 +214,7 @@ async def test_what_a_peer_says_is_shown_as_it_is_and_moves_no_cursor(tmp_path: 
         await bench.start(A)
         said = "status 0xC001 [/nonsense] \x1b[31m[bold"
         await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0, reason=said))
-        await bench.until(lambda: "What failed is listed in" in bench.text())
+        await bench.until(lambda: "Failed studies are listed in" in bench.text())
         assert "[red]/failed-studies.txt" in bench.joined().replace(" ", "")
         await bench.until(lambda: "[31m[bold" in bench.text(bench.main.query_one("#events")))
         await bench.pilot.press("enter")

@@ -15,7 +15,6 @@ from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.aftermath import toast_text
 from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -234,7 +233,7 @@ def test_a_silent_name_server_does_not_hold_up_the_end(
         getattr(jobs, how)()
 
     over = ended.get(timeout=QUIT_S)
-    assert (over.reason, over.traceback, toast_text(over, "")) == ("", "", "Nothing was begun.")
+    assert (over.reason, over.traceback, over.summary) == ("", "", "No study was started.")
     left = None if how == "remove" else State.STOPPED
     assert [store.state_of(RowKey(0, uid)) for uid in (A, B)] == [left, left]
     assert not store.unfinished_studies
