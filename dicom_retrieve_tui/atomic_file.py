@@ -26,7 +26,7 @@ def replace_file(named: Path, pieces: Iterable[str], umask: int = _OWNER_ALONE) 
     path = Path(os.path.realpath(named))
     fd, temporary = mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME_MAX]}.")
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
+        with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
             if umask != _OWNER_ALONE and hasattr(os, "fchmod"):
                 os.fchmod(fd, 0o666 & ~umask)  # mkstemp makes files for their owner alone
             file.writelines(pieces)

@@ -1,14 +1,22 @@
-"""`profiles.toml`: a `[profiles.NAME]` table for each PACS, and `[defaults]` under them.
+"""`profiles.toml`: a `[profiles.NAME]` table for each PACS, and `[defaults]` for all of them.
 
-What we do not know in it, because a newer version or somebody else wrote it, is kept when we write.
+A write changes the table of one profile; comments, unknown keys and all other tables stay.
 """
 
+import contextlib
 import copy
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dicom_retrieve_tui.config.toml_file import read_document, unknown_key, write_document
+from dicom_retrieve_tui.config.toml_edit import NotEditable, edit_table
+from dicom_retrieve_tui.config.toml_file import (
+    read_text_and_document,
+    unknown_key,
+    write_document,
+    write_text,
+)
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.options import (
     KEYS,
@@ -24,10 +32,10 @@ _PROFILES, _DEFAULTS = "profiles", "defaults"
 
 
 def profiles_path(flag: str | None, environ: Mapping[str, str]) -> Path:
-    """Where the profiles are: as the flag says, else the environment, else the user's folder."""
+    """Return the path from the flag, else from the environment, else in the user's folder."""
     if flag is not None or environ.get(ENVIRONMENT):
         return Path(flag if flag is not None else environ[ENVIRONMENT])
-    from platformdirs import user_config_path  # noqa: PLC0415 - not needed where a path is given
+    from platformdirs import user_config_path  # noqa: PLC0415 - unused if a path is given
 
     return user_config_path("dicom-retrieve", appauthor=False) / "profiles.toml"
 
@@ -35,45 +43,49 @@ def profiles_path(flag: str | None, environ: Mapping[str, str]) -> Path:
 class ProfileBook:
     """The profiles of one file. Values are texts, as the flags take them."""
 
-    def __init__(self, path: Path, document: dict[str, Any]) -> None:
+    def __init__(self, path: Path, text: str, document: dict[str, Any]) -> None:
         self.path = path
+        self._text = text
         self._document = document
+        self._changes: list[tuple[str, str]] = []
+        """Names of profiles before and after each change since the file was read; the name after
+        is empty if the profile was removed."""
 
     @classmethod
     def load(cls, path: Path) -> "ProfileBook":
-        """Read the file; one that is not there holds nothing.
+        """Read the file; one that does not exist holds nothing.
 
         Raises:
-            ConfigError: It cannot be read, or is no TOML.
+            ConfigError: It cannot be read, or is not TOML.
         """
-        return cls(path, read_document(path))
+        return cls(path, *read_text_and_document(path))
 
     @property
     def names(self) -> list[str]:
-        """The profiles' names, in the order of the file."""
+        """Return the names of the profiles, in the order of the file."""
         profiles = self._document.get(_PROFILES)
         return list(profiles) if isinstance(profiles, dict) else []
 
     def profile(self, name: str) -> dict[str, str]:
-        """What a profile says.
+        """Return what a profile holds.
 
         Raises:
-            ConfigError: There is no such profile, or it has mistakes, all of which are named.
+            ConfigError: There is no such profile, or it has mistakes; the message lists all.
         """
         if name not in self.names:
             raise ConfigError(self._unknown(name))
         return self._sound(f"{_PROFILES}.{name}", self._document[_PROFILES][name])
 
     def defaults(self) -> dict[str, str]:
-        """What holds for every profile that does not say otherwise.
+        """Return what `[defaults]` holds: values for every profile without its own.
 
         Raises:
-            ConfigError: It has mistakes, all of which are named.
+            ConfigError: It has mistakes; the message lists all.
         """
         return self._sound(_DEFAULTS, self._document.get(_DEFAULTS, {}))
 
     def faults(self) -> list[str]:
-        """Every mistake in the file, each as a sentence."""
+        """Return every mistake in the file, each as a sentence."""
         found = list(self._faults_of(_DEFAULTS, self._document.get(_DEFAULTS, {})))
         profiles = self._document.get(_PROFILES, {})
         if not isinstance(profiles, dict):
@@ -85,10 +97,10 @@ class ProfileBook:
         return found
 
     def put(self, name: str, texts: Mapping[str, str]) -> None:
-        """Say something in a profile, new or not; what it said besides is kept.
+        """Set values of a profile, which may be new; its other values stay.
 
         Raises:
-            ConfigError: The name will not do.
+            ConfigError: The name is invalid.
         """
         if fault := profile_name_fault(name):
             raise ConfigError(f"{name!r} {fault}.")
@@ -98,36 +110,38 @@ class ProfileBook:
         profiles.setdefault(name, {}).update(
             {key: _typed(key, text) for key, text in texts.items()}
         )
+        self._changes.append((name, name))
 
     def said(self, name: str) -> dict[str, str]:
-        """What a profile says, as texts to edit, sound or not; nothing if there is none."""
+        """Return the values of a profile as texts to edit, valid or not."""
         table = self.table(name)
         return {key: _text(key, table[key]) or str(table[key]) for key in KEYS if key in table}
 
     def table(self, name: str) -> dict[str, Any]:
-        """Everything that stands in a profile, also what we do not know; empty if there is none."""
+        """Return every value of a profile, also under unknown keys; empty if there is none."""
         profiles = self._document.get(_PROFILES)
         table = profiles.get(name) if isinstance(profiles, dict) else None
         return copy.deepcopy(table) if isinstance(table, dict) else {}
 
     def faults_of(self, name: str) -> list[str]:
-        """Every mistake in a profile, each as a sentence."""
+        """Return every mistake in a profile, each as a sentence."""
         return list(self._faults_of(f"{_PROFILES}.{name}", self._document[_PROFILES][name]))
 
     def rewrite(self, name: str, texts: Mapping[str, str], *, was: str = "") -> None:
-        """Let a profile say this and no more, but for what we do not know in it.
+        """Set all values of a profile; only unknown keys stay.
 
         Args:
-            was: The name that it had, if it had another; its place stays.
+            was: The former name, if it had another; its place in the file stays.
 
         Raises:
-            ConfigError: The name will not do, or is another profile's.
+            ConfigError: The name is invalid, or another profile has it.
         """
         was = was or name
         if name != was and name in self.names:
             raise ConfigError(f"There is a profile {name!r} already.")
         unknown = {key: value for key, value in self.table(was).items() if key not in KEYS}
         if was in self.names:
+            self._changes.append((was, name))
             profiles = self._document[_PROFILES]
             self._document[_PROFILES] = {
                 (name if each == was else each): ({} if each == was else table)
@@ -137,7 +151,7 @@ class ProfileBook:
         self._document[_PROFILES][name] |= unknown
 
     def remove(self, name: str) -> None:
-        """Forget a profile.
+        """Remove a profile.
 
         Raises:
             ConfigError: There is no such profile.
@@ -145,14 +159,29 @@ class ProfileBook:
         if name not in self.names:
             raise ConfigError(self._unknown(name))
         del self._document[_PROFILES][name]
+        self._changes.append((name, ""))
 
     def save(self) -> None:
         """Write the file, readable by its owner alone. A link to it stays a link.
 
         Raises:
-            ConfigError: The disk refuses; the file is as it was.
+            ConfigError: The file cannot be written; it is unchanged.
         """
+        with contextlib.suppress(NotEditable, tomllib.TOMLDecodeError):
+            text = self._edited()
+            if tomllib.loads(text) == self._document:
+                write_text(self.path, text)
+                return
+        # Written in a way that cannot be edited in place, such as inline tables.
         write_document(self.path, self._document)
+
+    def _edited(self) -> str:
+        text = self._text
+        for was, name in self._changes:
+            table = self.table(name) if name in self.names else None
+            renamed = (_PROFILES, name) if table is not None and name != was else ()
+            text = edit_table(text, (_PROFILES, was), table, renamed)
+        return text
 
     def _sound(self, table_name: str, table: Any) -> dict[str, str]:
         if faults := list(self._faults_of(table_name, table)):

@@ -1,6 +1,6 @@
-"""A TOML file that people edit, too: read with mistakes in words, written so that none is lost.
+"""Read and write a TOML file that users edit, too.
 
-A write goes to a file beside it that takes its place at once, so a crash never costs the file.
+A write goes to a new file that replaces the old one in one step, so that a crash loses nothing.
 """
 
 import tomllib
@@ -14,46 +14,65 @@ from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_mo
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """What the file says; one that is not there says nothing.
+    """Return what the file holds; nothing if it does not exist.
 
     Raises:
-        ConfigError: It cannot be read, or is no TOML.
+        ConfigError: It cannot be read, or is not TOML.
+    """
+    return read_text_and_document(path)[1]
+
+
+def read_text_and_document(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of the file with its line ends, and what it holds.
+
+    Raises:
+        ConfigError: As for `read_document`.
     """
     try:
-        with path.open(encoding="utf-8") as file:
-            return tomllib.loads(read_at_most(file, SETTINGS_MAX_BYTES))
+        with path.open(encoding="utf-8", newline="") as file:
+            text = read_at_most(file, SETTINGS_MAX_BYTES)
+        return text, tomllib.loads(text)
     except FileNotFoundError:
-        return {}
+        return "", {}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}.") from error
     except OSError as error:
         reason = reason_of(error)
         raise ConfigError(f"{path}: cannot be read: {reason}.") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: this is no text in UTF-8.") from error
+        raise ConfigError(f"{path}: this is not text in UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: this is no TOML: {error}.") from error
+        raise ConfigError(f"{path}: this is not TOML: {error}.") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: its values are nested too deep.") from error
+        raise ConfigError(f"{path}: its values are nested too deeply.") from error
 
 
 def write_document(named: Path, document: dict[str, Any]) -> None:
+    """Write the file, as `write_text` does. Comments in it are lost.
+
+    Raises:
+        ConfigError: The file cannot be written; it is unchanged.
+    """
+    import tomli_w  # noqa: PLC0415 - only a write needs it
+
+    write_text(named, tomli_w.dumps(document))
+
+
+def write_text(named: Path, text: str) -> None:
     """Write the file, readable by its owner alone. A link to it stays a link.
 
     Raises:
-        ConfigError: The disk refuses; the file is as it was.
+        ConfigError: The file cannot be written; it is unchanged.
     """
-    import tomli_w  # noqa: PLC0415 - only whoever writes needs it
-
     try:
         named.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(named, [tomli_w.dumps(document)])
+        replace_file(named, [text])
     except OSError as error:
         raise _unwritable(named, error) from error
 
 
 def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
-    """The sentence about a key that there is not, with the nearest that there is."""
+    """Return the message about an unknown key, with the nearest known one."""
     import difflib  # noqa: PLC0415 - only for a mistake
 
     near = difflib.get_close_matches(key, sorted(known), n=1)
@@ -62,4 +81,4 @@ def unknown_key(where: str, key: str, known: Iterable[str]) -> str:
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
     reason = reason_of(error)
-    return ConfigError(f"{path}: cannot be written: {reason}; it is as it was.")
+    return ConfigError(f"{path}: cannot be written: {reason}; it is unchanged.")

@@ -167,11 +167,11 @@ async def test_a_file_that_is_no_toml_is_shown_and_not_touched(tmp_path: Path) -
     profiles = profile_store(tmp_path, broken)
     async with opened(profile_store=profiles, doctor=answers().doctor) as bench:
         assert isinstance(bench.app.screen, ProfilesScreen)
-        assert "this is no TOML" in flat(bench)
+        assert "this is not TOML" in flat(bench)
         await bench.pilot.press("n")
         bench.fill(host="pacs.test")
         await bench.pilot.press("enter")
-        assert "this is no TOML" in flat(bench)
+        assert "this is not TOML" in flat(bench)
 
     assert profiles.path.read_text() == broken
 

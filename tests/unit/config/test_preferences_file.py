@@ -75,8 +75,8 @@ def test_what_is_no_toml_is_told_and_never_written_over(tmp_path: Path) -> None:
     held, (fault,) = file.load()
 
     assert held == Preferences()
-    assert "this is no TOML" in fault
-    with pytest.raises(ConfigError, match="this is no TOML"):
+    assert "this is not TOML" in fault
+    with pytest.raises(ConfigError, match="this is not TOML"):
         file.remember(Preferences(theme="nord"), "theme")
     assert file.path.read_text() == "theme = \n"
 

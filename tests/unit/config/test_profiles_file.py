@@ -69,7 +69,7 @@ def test_a_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
 
 
 def test_what_is_no_toml_is_named_with_its_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"this is no TOML: .*line 2"):
+    with pytest.raises(ConfigError, match=r"this is not TOML: .*line 2"):
         book(tmp_path, "[defaults]\nparallel = \n")
 
 
@@ -126,6 +126,45 @@ def test_what_is_not_ours_is_kept(tmp_path: Path) -> None:
     assert str(written["other"]["program"]["x"]) == "1979-05-27"
 
 
+def test_comments_and_the_other_tables_are_kept_byte_for_byte(tmp_path: Path) -> None:
+    rest = "# mine\r\n[defaults]\r\ntimeout=  30 # slow\r\n\r\n"
+    before = "[profiles.a] # the archive\r\nhost = 'h' # by name\r\n# port = 4242\r\n"
+    path = tmp_path / "profiles.toml"
+    path.write_bytes(f"{rest}{before}".encode())
+
+    profiles = ProfileBook.load(path)
+    profiles.put("a", {"port": "11112"})
+    profiles.put("b", {"host": "b"})
+    profiles.remove("b")
+    profiles.put("c", {"host": "c"})
+    profiles.save()
+
+    after = (
+        "[profiles.a] # the archive\r\nhost = 'h' # by name\r\nport = 11112\r\n# port = 4242\r\n"
+    )
+    new = '\r\n[profiles.c]\r\nhost = "c"\r\n'
+    assert path.read_bytes().decode() == f"{rest}{after}{new}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "profiles = {a = {host = 'h'}}\n",
+        "profiles.a.host = 'h'\n",
+        "[profiles]\na.host = 'h'\n",
+        "[[profiles.a.list]]\nx = 1\n[[profiles.a.list]]\n[profiles.b]\nhost = 'h'\n",
+    ],
+)
+def test_what_cannot_be_edited_in_place_is_written_whole(text: str, tmp_path: Path) -> None:
+    profiles = book(tmp_path, text)
+
+    profiles.rewrite("new", {"host": "x", "port": "5"}, was="a")
+    profiles.save()
+
+    read = ProfileBook.load(profiles.path)
+    assert read.profile("new")["port"] == "5" if "list" not in text else read.names == ["new", "b"]
+
+
 def test_a_file_is_for_its_owner_alone_and_a_link_stays_a_link(tmp_path: Path) -> None:
     real = tmp_path / "real.toml"
     real.write_text("")
@@ -152,7 +191,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(ConfigError, match="no space left on device; it is as it was"):
+    with pytest.raises(ConfigError, match="no space left on device; it is unchanged"):
         profiles.save()
 
     assert [path.name for path in tmp_path.iterdir()] == ["profiles.toml"]
