@@ -182,7 +182,7 @@ def echo(settings: Settings, cancel: CancelToken | None = None) -> float:
     """
     from dicom_retrieve_tui.model.sop_classes import VERIFICATION
     from dicom_retrieve_tui.network.association import Association
-    from dicom_retrieve_tui.network.c_find import c_echo
+    from dicom_retrieve_tui.network.c_echo import c_echo
     from dicom_retrieve_tui.network.negotiation import Proposal
 
     proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)

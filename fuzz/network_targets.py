@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Read, Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, Read, WalkResult
 from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from dicom_retrieve_tui.errors import AssociationRejected, PeerError, PeerTimeout, ProtocolError
 from dicom_retrieve_tui.model import tags
@@ -134,7 +133,7 @@ def _reader(data: bytes) -> Read:
     return lambda at, length: data[at : at + length]
 
 
-def _walked(walk_it: Callable[[], Walked]) -> Walked | None:
+def _walked(walk_it: Callable[[], WalkResult]) -> WalkResult | None:
     try:
         return walk_it()
     except MalformedDataSet as error:

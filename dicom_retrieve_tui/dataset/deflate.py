@@ -6,7 +6,7 @@ Source: PS3.5 annex A.5: a raw deflate stream, padded with a null byte to an eve
 import zlib
 from collections.abc import Callable
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet
 
 INFLATED_BYTES_MAX = 1 << 30
 """A small stream can inflate to anything; real deflated objects are reports and plans."""

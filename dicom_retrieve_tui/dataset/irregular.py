@@ -35,8 +35,7 @@ from dicom_retrieve_tui.dataset.encoding import (
     encoding_of,
     plain_syntax,
 )
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Read, Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, Read, WalkResult
 from dicom_retrieve_tui.model.sop_classes import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -79,7 +78,7 @@ _SYNTAX_NAMES = {
 
 def read_irregular(
     read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int], most: int
-) -> Walked:
+) -> WalkResult:
     """Read a data set that is not regular in the transfer syntax of its presentation context.
 
     Args:
@@ -147,7 +146,7 @@ def _has_second_vr(source: "_Source", encoding: Encoding | None) -> bool:
     return not second or second in VRS
 
 
-def _read_file(source: "_Source", context: str, wanted: frozenset[int], most: int) -> Walked:
+def _read_file(source: "_Source", context: str, wanted: frozenset[int], most: int) -> WalkResult:
     """Read what was sent with a preamble and a file meta before it."""
     at, syntax = _PREAMBLE_BYTES + len(_PREFIX), context
     while source.get(at, 2) == b"\2\0":
@@ -183,7 +182,9 @@ def _inflates(source: "_Source") -> bool:
     return looks_like_elements(head)
 
 
-def _read_deflated(source: "_Source", context: str, wanted: frozenset[int], most: int) -> Walked:
+def _read_deflated(
+    source: "_Source", context: str, wanted: frozenset[int], most: int
+) -> WalkResult:
     inflater = Inflater(source.read, source.size_bytes)
     data = inflater.read(0, IRREGULAR_INFLATED_BYTES_MAX + 1)
     if len(data) > IRREGULAR_INFLATED_BYTES_MAX:
@@ -305,7 +306,7 @@ class _Reader:
         """By position: if elements with odd VRs from there on lead to a regular one."""
         self._steps = 0
 
-    def read(self, context: str) -> Walked:
+    def read(self, context: str) -> WalkResult:
         """Read to the end.
 
         Args:
@@ -325,7 +326,7 @@ class _Reader:
             raise self._cut_short(0)
         syntax = self._syntax(context)
         why = self._why or _ELSEWISE
-        return Walked(self._values, syntax, why, 0, self._others, padded=self._padded)
+        return WalkResult(self._values, syntax, why, 0, self._others, padded=self._padded)
 
     # Elements
 

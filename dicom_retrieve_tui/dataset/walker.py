@@ -30,8 +30,7 @@ from dicom_retrieve_tui.dataset.encoding import (
     encoding_of,
 )
 from dicom_retrieve_tui.dataset.irregular import looks_like_elements, read_irregular
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Read, Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, Read, WalkResult
 
 WINDOW_BYTES = 1 << 14
 """Read at once: more than the headers of most images, so that a small instance takes one read."""
@@ -43,7 +42,9 @@ _NOTHING = Wanted(frozenset(), 0)
 _UNKNOWN_SIZE = 1 << 62
 
 
-def walk(read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int]) -> Walked:
+def walk(
+    read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int]
+) -> WalkResult:
     """Walk a whole data set, in memory bounded by the window.
 
     An irregular one is read a second time, and one that is deflated as well is held in memory.
@@ -58,7 +59,7 @@ def walk(read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozense
     return _walk(read, size_bytes, transfer_syntax_uid, wanted, VALUE_BYTES_MAX)
 
 
-def walk_bytes(data: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> Walked:
+def walk_bytes(data: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> WalkResult:
     """Walk a data set that is in memory; see `walk`. A wanted value may have any length."""
 
     def read(offset: int, length: int) -> bytes:
@@ -69,14 +70,14 @@ def walk_bytes(data: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) ->
 
 def _walk(
     read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int], most: int
-) -> Walked:
+) -> WalkResult:
     values: dict[int, bytes] | None
     if transfer_syntax_uid in DEFLATED_SYNTAXES:
         values = _walk_deflated(read, size_bytes, transfer_syntax_uid, wanted, most)
     else:
         values = _walk_regular(read, size_bytes, transfer_syntax_uid, wanted, most)
     if values is not None:
-        return Walked(values, transfer_syntax_uid)
+        return WalkResult(values, transfer_syntax_uid)
     return read_irregular(read, size_bytes, transfer_syntax_uid, wanted, most)
 
 

@@ -11,7 +11,7 @@ from dicom_retrieve_tui.errors import ConfigError, ContextNotAccepted, Operation
 from dicom_retrieve_tui.model.address import Endpoint
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from dicom_retrieve_tui.network.association import Association, AssociationParameters, open_tls
-from dicom_retrieve_tui.network.c_find import c_echo
+from dicom_retrieve_tui.network.c_echo import c_echo
 from dicom_retrieve_tui.network.connection import connect
 from dicom_retrieve_tui.network.dns import address_towards, resolve
 from dicom_retrieve_tui.network.negotiation import Proposal

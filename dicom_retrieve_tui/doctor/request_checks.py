@@ -55,10 +55,10 @@ from dicom_retrieve_tui.network.access import ScpReceiver
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.c_retrieve import c_get, c_move
-from dicom_retrieve_tui.network.inventory import take_inventory
 from dicom_retrieve_tui.network.negotiation import Context, Proposal
 from dicom_retrieve_tui.network.peer import query_retrieve
 from dicom_retrieve_tui.network.storage_scp import StorageScp
+from dicom_retrieve_tui.network.study_inventory import take_inventory
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.inventory import Inventory

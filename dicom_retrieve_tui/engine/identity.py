@@ -7,7 +7,7 @@ command and the request say.
 
 from typing import NamedTuple
 
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
@@ -32,7 +32,7 @@ class Identity(NamedTuple):
     """In what the data set departs from the standard, its UIDs included."""
 
 
-def stated_uid(walked: Walked, tag: int, expected: str) -> str:
+def stated_uid(walked: WalkResult, tag: int, expected: str) -> str:
     """The UID that a data set states; of several, the one that is expected. Empty if none is."""
     text = tags.uid_text(walked.values.get(tag, b""))
     if text != expected and any(
@@ -42,7 +42,9 @@ def stated_uid(walked: Walked, tag: int, expected: str) -> str:
     return text
 
 
-def agreed_identity(walked: Walked, request: StoreRequest, study: StudyState) -> Identity | None:
+def agreed_identity(
+    walked: WalkResult, request: StoreRequest, study: StudyState
+) -> Identity | None:
     """The identity of an instance whose data set agrees with command and request, as most do."""
     values = walked.values
     try:
@@ -60,7 +62,7 @@ def agreed_identity(walked: Walked, request: StoreRequest, study: StudyState) ->
     return Identity(study.study_instance_uid, series, values, walked.irregular)
 
 
-def identity_of(walked: Walked, request: StoreRequest, study: StudyState) -> Identity:
+def identity_of(walked: WalkResult, request: StoreRequest, study: StudyState) -> Identity:
     """The identity of any other instance that may belong to `work`."""
     known = {
         tags.SOP_CLASS_UID: request.sop_class_uid,
@@ -81,7 +83,7 @@ def identity_of(walked: Walked, request: StoreRequest, study: StudyState) -> Ide
     return Identity(study_uid, series, values, walked.irregular or _fault(walked, request))
 
 
-def _fault(walked: Walked, request: StoreRequest) -> str:
+def _fault(walked: WalkResult, request: StoreRequest) -> str:
     """The first UID that is missing or wrong, in a phrase."""
     for tag, name in _NAMES.items():
         uid = stated_uid(walked, tag, request.sop_class_uid)

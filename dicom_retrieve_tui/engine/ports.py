@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import (
     FinalResponse,
@@ -82,7 +82,7 @@ class Part(Protocol):
     def write(self, pieces: Sequence[memoryview]) -> object:
         """Append to the data set. Raises `DiskFailed`."""
 
-    def check(self, wanted: frozenset[int]) -> Walked:
+    def check(self, wanted: frozenset[int]) -> WalkResult:
         """Walk the data set; the raw values of the wanted elements. Raises `StoreError`."""
 
     def discard(self) -> None:

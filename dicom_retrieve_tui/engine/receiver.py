@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.identity import (
     Identity,
     agreed_identity,
@@ -257,7 +257,7 @@ class _Arrival:
         """Leave nothing behind."""
         self._part.discard()
 
-    def _check(self) -> Walked:
+    def _check(self) -> WalkResult:
         try:
             return self._part.check(self._receiver.wanted_tags)
         except DiskFailed as error:
@@ -279,7 +279,7 @@ class _Arrival:
             return ""
         return self._receiver.store.keep_damaged(self._part)
 
-    def _match(self, walked: Walked) -> tuple[StudyState, Identity]:
+    def _match(self, walked: WalkResult) -> tuple[StudyState, Identity]:
         """Find whose instance this is."""
         receiver, request = self._receiver, self._request
         study = self._study_of(walked)
@@ -294,7 +294,7 @@ class _Arrival:
             raise receiver.refusal(request, study, objection, OUT_OF_RESOURCES)
         return study, identity
 
-    def _weigh(self, walked: Walked, study: StudyState | None) -> tuple[StudyState, Identity]:
+    def _weigh(self, walked: WalkResult, study: StudyState | None) -> tuple[StudyState, Identity]:
         """Identify an instance whose data set does not agree with command and request.
 
         Raises:
@@ -311,7 +311,7 @@ class _Arrival:
             raise receiver.refusal(request, None, reason, OUT_OF_RESOURCES)
         return study, identity_of(walked, request, study)
 
-    def _study_of(self, walked: Walked) -> StudyState | None:
+    def _study_of(self, walked: WalkResult) -> StudyState | None:
         """The study that an instance belongs to, as far as it or its association says.
 
         On an association of the PACS's own, one that names no study must at least be listed.

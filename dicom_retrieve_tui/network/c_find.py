@@ -1,4 +1,4 @@
-"""C-FIND and C-ECHO as SCU. Source: PS3.4 sections C.4.1 and A.4, PS3.7 section 9.1."""
+"""C-FIND as SCU. Source: PS3.4 section C.4.1, PS3.7 section 9.1.2."""
 
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, ProtocolError
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.sop_classes import FIND_CLASSES, VERIFICATION
+from dicom_retrieve_tui.model.sop_classes import FIND_CLASSES
 from dicom_retrieve_tui.model.status import PENDING, SUCCESS, Asked, describe_status
 from dicom_retrieve_tui.network import command_set as cs
 from dicom_retrieve_tui.network import identifiers
@@ -18,7 +18,7 @@ from dicom_retrieve_tui.network.negotiation import Context
 from dicom_retrieve_tui.network.timeouts import AnswerGuard
 
 MATCHES_MAX = 5_000_000
-"""Of one C-FIND: far above the studies that anybody lists at once, and 400 MB to remember."""
+"""Of one C-FIND: far more than a user lists at once, and 400 MB to remember."""
 _UNIQUE_KEYS = {
     Level.STUDY: tags.STUDY_INSTANCE_UID,
     Level.SERIES: tags.SERIES_INSTANCE_UID,
@@ -27,25 +27,8 @@ _UNIQUE_KEYS = {
 """Source: PS3.4 section C.6.2.1."""
 
 
-def c_echo(association: Association) -> float:
-    """Send a C-ECHO; returns the round trip in seconds.
-
-    Raises:
-        OperationFailed: The answer is not Success.
-        PeerError, Cancelled: There is no answer.
-    """
-    context = association.first_context(VERIFICATION, service="C-ECHO")
-    message_id = association.next_message_id()
-    started_s = monotonic()
-    _ask(association, context, cs.C_ECHO_RQ, message_id, None)
-    answer = _answer(association, cs.C_ECHO_RSP, message_id, "C-ECHO")
-    if answer.status != SUCCESS:
-        raise _failure(association, "C-ECHO", answer)
-    return monotonic() - started_s
-
-
 def find_context(association: Association) -> Context:
-    """The context for C-FIND, Study Root if the peer offers it.
+    """Return the context for C-FIND, Study Root if the peer offers it.
 
     Raises:
         ContextNotAccepted: The peer offers no C-FIND.
@@ -61,17 +44,17 @@ def c_find(
     *,
     send_cancel: bool = False,
 ) -> Iterator[bytes]:
-    """Send a C-FIND; yields the identifier of each match, encoded, as it comes.
+    """Send a C-FIND; yield the encoded identifier of each match as it comes.
 
-    The iterator must be read to its end: the answers that nobody reads would be taken for those of
-    the next request. The time that its reader takes is not counted against the peer.
+    Read the iterator to its end: otherwise the next request receives the remaining responses. The
+    time between two reads is not counted against the peer.
 
     Args:
-        send_cancel: Tell the peer when the user stops, and let it end by itself within the grace.
+        send_cancel: Send a C-CANCEL when the user stops, and wait a moment for the final response.
 
     Raises:
         OperationFailed: The final status is not Success.
-        PeerError, Cancelled: There is no final response, or not within `MATCHES_MAX` matches.
+        PeerError, Cancelled: No final response came, or more than `MATCHES_MAX` matches.
     """
     seen: set[int] = set()
     message_id = association.next_message_id()
@@ -81,12 +64,12 @@ def c_find(
     def on_cancel() -> None:
         _send_cancel(association, context, message_id)
 
-    _ask(
+    send_request(
         *(association, context, cs.C_FIND_RQ, message_id, identifier),
         on_cancel=on_cancel if send_cancel else None,
     )
     while True:
-        answer = _answer(association, cs.C_FIND_RSP, message_id, "C-FIND")
+        answer = receive_response(association, cs.C_FIND_RSP, message_id, "C-FIND")
         if answer.status not in PENDING:
             break
         if not answer.identifier:
@@ -103,26 +86,26 @@ def c_find(
     if send_cancel and association.cancel.requested:
         raise Cancelled
     if answer.status != SUCCESS:
-        raise _failure(association, f"C-FIND at the {level} level", answer)
-    # By the standard no identifier comes with Success; some send their last match with it, and
-    # others give our keys back, which match nothing.
+        raise status_failure(association, f"C-FIND at the {level} level", answer)
+    # The standard has no identifier with Success, but some send their last match with it, and
+    # others return our keys.
     if answer.identifier not in {b"", identifier} and _names_one(answer.identifier, level):
         yield answer.identifier
 
 
 def _note(association: Association, level: Level, identifier: bytes, seen: set[int]) -> None:
-    """Count a new match as progress, but not the same one over and over: some peers never end.
+    """Count a new match as progress, but not a repeated one: some peers never end.
 
     Raises:
-        PeerError: Others are new for ever. No `OperationFailed`, after which the association would
-            be used again.
+        PeerError: There are too many matches. An `OperationFailed` would let the association be
+            used again.
     """
     if (match := hash(identifier)) in seen:
         return
     if len(seen) == MATCHES_MAX:
         raise PeerError(
             f"{association.peer} answered C-FIND at the {level} level with more than "
-            f"{MATCHES_MAX:,} matches, and no end of them.",
+            f"{MATCHES_MAX:,} matches, and does not end.",
             next_step="Narrow the search, or ask the PACS administrator whether its lists end.",
         )
     seen.add(match)
@@ -130,12 +113,12 @@ def _note(association: Association, level: Level, identifier: bytes, seen: set[i
 
 
 def _names_one(identifier: bytes, level: Level) -> bool:
-    """True for the identifier of a match, which has the unique key of its level."""
+    """Return True for the identifier of a match, which has the unique key of its level."""
     unique = _UNIQUE_KEYS[level]
     return bool(identifiers.decode_identifier(identifier, frozenset({unique})).get(unique))
 
 
-def _ask(
+def send_request(
     association: Association,
     context: Context,
     field: int,
@@ -144,6 +127,13 @@ def _ask(
     *,
     on_cancel: Callable[[], None] | None = None,
 ) -> None:
+    """Send a request, and guard its responses.
+
+    Args:
+        field: Command Field (0000,0100).
+        identifier: The data set to send; None for a request without one.
+        on_cancel: Sends a C-CANCEL.
+    """
     command: dict[int, bytes | str | int] = {
         cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
         cs.COMMAND_FIELD: field,
@@ -171,17 +161,21 @@ def _send_cancel(association: Association, context: Context, message_id: int) ->
     association.stream.send(context.context_id, command)
 
 
-class _Answer(NamedTuple):
+class Response(NamedTuple):
+    """One response to a request."""
+
     status: int
     comment: str
     identifier: bytes
 
 
-def _answer(association: Association, field: int, message_id: int, operation: str) -> _Answer:
-    """Wait for the next response to `message_id`; one to no message is taken for that.
+def receive_response(
+    association: Association, field: int, message_id: int, operation: str
+) -> Response:
+    """Wait for the next response to `message_id`, or one that names no message.
 
     Raises:
-        ProtocolError: It is no response, or has no status.
+        ProtocolError: It is not a response, or has no status.
     """
     stream = association.stream
     while True:
@@ -194,18 +188,18 @@ def _answer(association: Association, field: int, message_id: int, operation: st
                 f"{association.peer} did not answer our {operation} with a response."
             )
         if command.number(cs.MESSAGE_ID_RESPONDED_TO) in {message_id, None}:
-            return _Answer(status, command.comment, identifier)
+            return Response(status, command.comment, identifier)
 
 
 def receive_identifier(
     stream: MessageStream, context_id: int, command: Command, *, pending: bool
 ) -> bytes:
-    """Receive the identifier that comes with a response; empty if there is none.
+    """Receive the identifier of a response; empty if there is none.
 
-    A final response that announces an identifier may come without; it is final all the same.
+    A final response may announce an identifier that does not come; it is still final.
 
     Raises:
-        PeerError, Cancelled: A pending one ended in the middle.
+        PeerError, Cancelled: The identifier of a pending response is incomplete.
     """
     if not command.has_data_set or (not pending and not command.says_if_data_set):
         return b""
@@ -214,7 +208,8 @@ def receive_identifier(
     return stream.receive_identifier(context_id)
 
 
-def _failure(association: Association, operation: str, answer: _Answer) -> OperationFailed:
+def status_failure(association: Association, operation: str, answer: Response) -> OperationFailed:
+    """Return the error for a final response that is not Success."""
     return OperationFailed(
         f"{association.peer} answered {operation} with "
         f"{describe_status(answer.status, answer.comment, Asked(operation=operation))}",

@@ -37,19 +37,19 @@ def c_get(
     *,
     patient_id: str | None,
 ) -> FinalResponse:
-    """Retrieve over this very association; the instances go to `receiver`.
+    """Retrieve over this association; hand the instances to `receiver`.
 
     Args:
-        context: Of C-GET; see `query_models`.
-        patient_id: To send as a key; None sends none.
+        context: The context of C-GET; see `query_models`.
+        patient_id: A key to send; None: send none.
 
     Raises:
-        RequestAborted: The peer accepted the context, and aborts at the request.
-        DiskFailed: There is no room for instances; the association is of no more use.
-        PeerError, Cancelled: It ended without a final response.
+        RequestAborted: The peer accepted the context, but aborted at the request.
+        DiskFailed: There is no room for instances; the association cannot be used again.
+        PeerError, Cancelled: No final response came.
     """
-    conversation = _Conversation(association, operation, context, receiver, patient_id)
-    return conversation.hold(cs.C_GET_RQ, cs.C_GET_RSP, {})
+    exchange = _Exchange(association, operation, context, receiver, patient_id)
+    return exchange.run(cs.C_GET_RQ, cs.C_GET_RSP, {})
 
 
 def c_move(
@@ -60,24 +60,24 @@ def c_move(
     *,
     patient_id: str | None,
 ) -> FinalResponse:
-    """Have the peer send to `move_destination`, an AE title that it knows the address of.
+    """Have the peer send to `move_destination`, an AE title whose address it knows.
 
     Args:
-        context: Of C-MOVE; see `query_models`.
-        patient_id: To send as a key; None sends none.
+        context: The context of C-MOVE; see `query_models`.
+        patient_id: A key to send; None: send none.
 
     Raises:
-        PeerError, Cancelled: It ended without a final response.
+        PeerError, Cancelled: No final response came.
     """
     destination: dict[int, bytes | str | int] = {
         cs.MOVE_DESTINATION: cs.padded_text(move_destination)
     }
-    conversation = _Conversation(association, operation, context, NOTHING_HERE, patient_id)
-    return conversation.hold(cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination)
+    exchange = _Exchange(association, operation, context, REFUSES_ALL, patient_id)
+    return exchange.run(cs.C_MOVE_RQ, cs.C_MOVE_RSP, destination)
 
 
-class _NothingHere:
-    """Where no instance may come: those of a C-MOVE do not come where it was asked for."""
+class _RefusesAll:
+    """The receiver of a C-MOVE: its instances do not come on the association of the request."""
 
     def begin(self, request: StoreRequest) -> IncomingInstance:
         raise InstanceUnfit(
@@ -87,10 +87,10 @@ class _NothingHere:
         )
 
 
-NOTHING_HERE: Receiver = _NothingHere()
+REFUSES_ALL: Receiver = _RefusesAll()
 
 
-class _Conversation:
+class _Exchange:
     """One request, its pending responses and sub-operations, until the final response."""
 
     def __init__(
@@ -108,9 +108,9 @@ class _Conversation:
         self._patient_id = patient_id
         self._message_id = association.next_message_id()
         self._stray_final: FinalResponse | None = None
-        """A final response to a request that was not made."""
+        """A final response with a Message ID that we did not send."""
 
-    def hold(
+    def run(
         self, request_field: int, response_field: int, extra: dict[int, bytes | str | int]
     ) -> FinalResponse:
         association, operation, context = self._association, self._operation, self._context
@@ -139,12 +139,13 @@ class _Conversation:
                         return final
         except PeerAborted as error:
             answered = association.stream.received_commands > answered_before
-            told = error if answered else RequestAborted(error.found)
-            told.mid_request = True
-            raise told from error
+            failure = error if answered else RequestAborted(error.found)
+            failure.mid_request = True
+            raise failure from error
         except PeerTimeout as error:
             if self._stray_final is not None:
-                return self._stray_final  # nothing followed it: it was meant for us
+                # Nothing followed it, so it answers our request.
+                return self._stray_final
             error.mid_request = True
             raise
         except PeerError as error:
@@ -163,7 +164,7 @@ class _Conversation:
         )
 
     def _next(self, response_field: int) -> FinalResponse | None:
-        """Deal with one message; return the final response if it was that."""
+        """Handle one message; return it if it is the final response."""
         stream = self._association.stream
         context_id, command = stream.receive_command()
         if command.field == cs.C_STORE_RQ:
@@ -182,7 +183,8 @@ class _Conversation:
         if command.number(cs.MESSAGE_ID_RESPONDED_TO) not in {self._message_id, None}:
             if response.status not in PENDING:
                 self._stray_final = response
-            return None  # the real one may follow
+            # The right response may follow.
+            return None
         if response.status in PENDING:
             self._operation.on_response(response)
             return None
@@ -211,7 +213,7 @@ class _Conversation:
         return self._association.connection.last_byte_s
 
     def _heard_of_move_s(self) -> float:
-        """The answers to a C-MOVE may be silent while the instances come elsewhere."""
+        """Return when anything came: a C-MOVE may have no responses while its instances come."""
         has_come = self._operation.has_come
         if has_come is None or has_come():
             return self._operation.activity.last_byte_s

@@ -1,4 +1,4 @@
-"""One C-STORE sub-operation, received: the same over C-GET and in our own Storage SCP.
+"""C-STORE as SCP: receive one instance, over C-GET or in our own Storage SCP.
 
 Source: PS3.4 annex B.2.2, PS3.7 section 9.1.1.
 """
@@ -27,8 +27,7 @@ from dicom_retrieve_tui.network.negotiation import Context
 _LOG = logging.getLogger(__name__)
 
 OBJECT_BYTES_MAX = 1 << 36
-"""64 GiB: many times what the largest slide scans have. Something has to end a data set that does
-not end by itself, and what is refused fills no disk."""
+"""64 GiB, many times the size of the largest slide scans: limits a data set that does not end."""
 
 
 def receive_instance(
@@ -38,13 +37,13 @@ def receive_instance(
     command: Command,
     receiver: Receiver,
 ) -> None:
-    """Receive the data set of a C-STORE request, have it kept, and answer.
+    """Receive the data set of a C-STORE request, hand it to the receiver, and respond.
 
-    Success is said only after the instance is checked and stands under its final name.
+    The response is Success only after the instance is checked and has its final name.
 
     Raises:
-        DiskFailed: No instance can be kept any more; this one was answered 0xA700.
-        PeerError, Cancelled: The association cannot go on.
+        DiskFailed: No further instance can be kept; the response to this one was 0xA700.
+        PeerError, Cancelled: The association has to end.
     """
     failure: StoreError | None = None
     incoming: IncomingInstance | None = None
@@ -56,7 +55,7 @@ def receive_instance(
     activity = incoming.activity if incoming is not None else own_activity
     try:
         stream.connection.activity = activity
-        # A small instance comes with its command, before anybody knew whose it is.
+        # A small instance comes together with its command, before its study is known.
         activity.arriving[id(stream)] = activity.last_byte_s = monotonic()
         if command.has_data_set or stream.data_set_follows():
             failure = _take_data_set(stream, context_id, incoming, activity) or failure
@@ -84,10 +83,10 @@ def receive_instance(
 def _take_data_set(
     stream: MessageStream, context_id: int, incoming: IncomingInstance | None, activity: Activity
 ) -> StoreError | None:
-    """Pass the data set on; once that fails, take the rest off the wire all the same.
+    """Write the data set; if that fails, receive and drop the rest.
 
     Raises:
-        ProtocolError: It is larger than any instance is; and all that `receive_data_set` raises.
+        ProtocolError: It is larger than any instance; and all that `receive_data_set` raises.
     """
     failure: StoreError | None = None
     write: Callable[[Sequence[memoryview]], object] = incoming.write if incoming else _drop
@@ -113,7 +112,7 @@ def _take_data_set(
 
 
 def _drop(_pieces: Sequence[memoryview]) -> None:
-    """Nobody keeps it."""
+    """Drop data that is not kept."""
 
 
 def _request(
@@ -130,7 +129,7 @@ def _request(
             status=SOP_CLASS_NOT_SUPPORTED,
         )
     request = StoreRequest(
-        # Some leave the class out, and their presentation context says which it is.
+        # Some peers omit the class; their presentation context has it.
         sop_class_uid=sop_class_uid or context.abstract_syntax,
         sop_instance_uid=command.text(AFFECTED_SOP_INSTANCE_UID),
         transfer_syntax_uid=context.transfer_syntax,
@@ -141,8 +140,8 @@ def _request(
 
 
 def _context_of(contexts: Mapping[int, Context], sop_class_uid: str) -> Context | None:
-    """A context in which an instance of a class may have been meant to come.
+    """Return a context for a class, for an instance in a context that was not accepted.
 
-    The data set shows in which transfer syntax it really is.
+    The data set shows its real transfer syntax later.
     """
     return next((cx for cx in contexts.values() if cx.abstract_syntax == sop_class_uid), None)

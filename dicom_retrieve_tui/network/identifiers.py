@@ -16,7 +16,7 @@ from dicom_retrieve_tui.dataset.encoding import (
     UNDEFINED_LENGTH,
     Encoding,
 )
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet
 from dicom_retrieve_tui.dataset.walker import walk_bytes
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8, decode_text

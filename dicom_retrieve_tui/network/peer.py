@@ -37,10 +37,10 @@ from dicom_retrieve_tui.model.sop_classes import (
     known_contexts,
 )
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
-from dicom_retrieve_tui.network.c_retrieve import NOTHING_HERE, c_get, c_move
-from dicom_retrieve_tui.network.inventory import take_inventory
+from dicom_retrieve_tui.network.c_retrieve import REFUSES_ALL, c_get, c_move
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
 from dicom_retrieve_tui.network.query_models import QueryModels
+from dicom_retrieve_tui.network.study_inventory import take_inventory
 
 _SERVICE_CLASSES = (*FIND_CLASSES, *GET_CLASSES, *MOVE_CLASSES)
 
@@ -198,7 +198,7 @@ class PacsPeer:
         return self._use(
             _NO_CONTEXT_FOR_STORAGE,
             operation.cancel,
-            lambda association: self._c_get(association, operation, NOTHING_HERE),
+            lambda association: self._c_get(association, operation, REFUSES_ALL),
         )
 
     def _c_get(

@@ -4,8 +4,7 @@ import os
 from enum import Enum
 from pathlib import Path
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, WalkResult
 from dicom_retrieve_tui.dataset.walker import walk
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.storage.checksum import checksum_of
@@ -98,11 +97,11 @@ def _is_whole(path: Path, entry: Entry) -> bool:
     return entry.sop_instance_uid in sop_uids and entry.study_instance_uid in study_uids
 
 
-def _uids(walked: Walked, tag: int) -> set[str]:
+def _uids(walked: WalkResult, tag: int) -> set[str]:
     return {uid for value in walked.candidates(tag) if (uid := tags.uid_text(value))}
 
 
-def _walk(path: Path) -> tuple[str, Walked] | None:
+def _walk(path: Path) -> tuple[str, WalkResult] | None:
     """The file meta's SOP Instance UID and the data set of a DICOM file; None if it is not whole.
 
     Raises:

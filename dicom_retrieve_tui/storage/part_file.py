@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from zlib import crc32
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, WalkResult
 from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES, walk
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
@@ -102,7 +101,7 @@ class PartFile:
             while left:
                 left = left[os.write(self._fd, left) :]
 
-    def check(self, wanted: frozenset[int]) -> Walked:
+    def check(self, wanted: frozenset[int]) -> WalkResult:
         """Walk the data set to its exact end; return the raw values of the `wanted` elements.
 
         Where it can be read in another transfer syntax only than that of its presentation context,
@@ -133,7 +132,7 @@ class PartFile:
             raise disk_failed(error, self.path, "read a file back") from error
         return walked
 
-    def _write_again(self, walked: Walked) -> None:
+    def _write_again(self, walked: WalkResult) -> None:
         """Write the data set behind a file meta that fits it.
 
         Raises:

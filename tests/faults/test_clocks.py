@@ -302,7 +302,7 @@ class _ListsNewForEver(RawPacs):
         super().on_find(conversation, request)
 
 
-@fault(13, user_reads="at the IMAGE level with more than 200 matches, and no end of them")
+@fault(13, user_reads="at the IMAGE level with more than 200 matches, and does not end")
 def test_a_listing_of_ever_new_instances_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Told:

@@ -460,7 +460,7 @@ def test_a_list_of_new_matches_without_end_is_ended(
 
     with _Endless(listens=False) as pacs:
         given = settings(pacs.port, tmp_path)
-        with pytest.raises(PeerError, match=r"more than 100 matches, and no end of them\. Narrow"):
+        with pytest.raises(PeerError, match=r"more than 100 matches, and does not end\. Narrow"):
             found.extend(wiring.find(Search(patient_id="*"), given, CancelToken()))
 
     assert len(found) == 100

@@ -11,8 +11,7 @@ from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Read
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, Read
 from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from tests.properties.samples import Sample, samples
 from tests.unit.encoded import (

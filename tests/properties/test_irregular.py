@@ -6,8 +6,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, WalkResult
 from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from tests.unit.encoded import (
     BIG_ENDIAN,
@@ -76,9 +75,9 @@ def _data_sets(draw: st.DrawFn, *, pixels: bool = True) -> tuple[str, bytes, set
     return syntax, data, boundaries
 
 
-def _walked(data: bytes, context: str) -> Walked | None:
+def _walked(data: bytes, context: str) -> WalkResult | None:
     """What is read, the same from memory and from a file; None if it is refused."""
-    results: list[Walked | None] = []
+    results: list[WalkResult | None] = []
     for read in (
         partial(walk_bytes, data, context, _WANTED),
         partial(walk, lambda at, n: data[at : at + n], len(data), context, _WANTED),

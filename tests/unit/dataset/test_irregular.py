@@ -5,8 +5,7 @@ import zlib
 import pytest
 
 from dicom_retrieve_tui.dataset import irregular
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, WalkResult
 from dicom_retrieve_tui.dataset.walker import walk, walk_bytes
 from tests.unit.encoded import (
     BIG_ENDIAN,
@@ -61,7 +60,7 @@ def _odd(vr: bytes, value: bytes, *, long: bool = False) -> bytes:
     return b"\x09\0\x10\x10" + vr + length + value
 
 
-def _read(data: bytes, syntax: str) -> Walked:
+def _read(data: bytes, syntax: str) -> WalkResult:
     """What is read, the same from memory and from a file."""
     from_memory = walk_bytes(data, syntax, UID_AND_ID)
     from_file = walk(lambda at, n: data[at : at + n], len(data), syntax, UID_AND_ID)
@@ -279,7 +278,7 @@ _FRAGMENTED_ICON = explicit(0x00280010, "US", b"\1\0") + FRAGMENTS
     ],
 )
 def test_a_regular_data_set_is_not_irregular(syntax: str, data: bytes) -> None:
-    assert _read(data, syntax) == Walked(VALUES, syntax)
+    assert _read(data, syntax) == WalkResult(VALUES, syntax)
 
 
 def test_compressed_pixel_data_among_implicit_elements_are_kept_in_their_syntax() -> None:

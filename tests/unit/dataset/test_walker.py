@@ -6,7 +6,7 @@ import pytest
 
 from dicom_retrieve_tui.dataset import deflate as deflated
 from dicom_retrieve_tui.dataset.encoding import DEPTH_MAX
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet
 from dicom_retrieve_tui.dataset.walker import (
     VALUE_BYTES_MAX,
     WINDOW_BYTES,

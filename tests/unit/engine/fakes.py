@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation, StoreRequest
@@ -44,7 +44,7 @@ class FakePart:
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Forget it."""
 
-    def check(self, wanted: frozenset[int]) -> Walked:
+    def check(self, wanted: frozenset[int]) -> WalkResult:
         values = {
             0x00080016: self._request.sop_class_uid,
             0x00080018: self._request.sop_instance_uid,
@@ -52,7 +52,7 @@ class FakePart:
             0x0020000E: SERIES,
         }
         found = {tag: value.encode() for tag, value in values.items() if tag in wanted}
-        return Walked(found, IMPLICIT)
+        return WalkResult(found, IMPLICIT)
 
     def discard(self) -> None:
         """Nothing was made."""

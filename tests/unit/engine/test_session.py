@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from dicom_retrieve_tui.dataset.walked import Walked
+from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.queue import StudyTask
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.run import Retriever, Run, Session
@@ -44,7 +44,7 @@ _STUDIES = [f"1.{number}" for number in range(1, 13)]
 class _Part(FakePart):
     """Of the study that the instance's UID begins with."""
 
-    def check(self, wanted: frozenset[int]) -> Walked:
+    def check(self, wanted: frozenset[int]) -> WalkResult:
         study = ".".join(self._request.sop_instance_uid.split(".")[:2]).encode()
         walked = super().check(wanted)
         values = walked.values | {0x0020000D: study, 0x0020000E: study + b".1"}

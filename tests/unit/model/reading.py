@@ -1,6 +1,6 @@
 """What the tests of the walk over a data set have in common."""
 
-from dicom_retrieve_tui.dataset.malformed import MalformedDataSet
+from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet
 from dicom_retrieve_tui.dataset.walker import walk_bytes
 from tests.unit.encoded import explicit
 
