@@ -64,7 +64,7 @@ NEVER = {
 }
 ONLY_TO_WORK = {
     *("json", "logging", "socket", "sqlite3", "threading", "difflib"),
-    *("dicom_retrieve_tui.cli.commands.default", "dicom_retrieve_tui.model.selection"),
+    *("dicom_retrieve_tui.cli.commands.retrieve", "dicom_retrieve_tui.model.selection"),
 }
 
 

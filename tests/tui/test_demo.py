@@ -5,7 +5,7 @@ from pathlib import Path
 from textual.content import Content
 
 from dicom_retrieve_tui.cli.commands.application import open_profile_store
-from dicom_retrieve_tui.cli.commands.demo_application import save_demo_profiles
+from dicom_retrieve_tui.cli.commands.demo import save_demo_profiles
 from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dicom_retrieve_tui.cli.commands import application as interactive
-from dicom_retrieve_tui.cli.commands import demo_application as demo_screen
+from dicom_retrieve_tui.cli.commands import demo
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.model.choices import Method
@@ -104,6 +104,6 @@ def test_without_arguments_and_without_a_terminal_the_command_asks_for_a_pacs() 
 
 
 def test_the_demonstration_opens_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_screen, "run_demo_screen", lambda *_: 0)
+    monkeypatch.setattr(demo, "run_demo_screen", lambda *_: 0)
 
     assert main(["demo"], stdin=TERMINAL, stdout=TERMINAL, stderr=TERMINAL) == 0

@@ -4,7 +4,7 @@ import gc
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.cli import at_first_use
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
@@ -41,19 +41,19 @@ def run_interactive(
     from dicom_retrieve_tui.tui.history import JobHistory  # noqa: PLC0415 - likewise
     from dicom_retrieve_tui.tui.secret_store import SecretStore  # noqa: PLC0415 - likewise
 
-    with closing(JobHistory(at_first_use.open_history if remember else None)) as job_history:
+    with closing(JobHistory(wiring.open_history if remember else None)) as job_history:
         app = RetrieveApp(
-            at_first_use.open_session,
+            wiring.open_session,
             profile_store.presets()[0],
-            find=at_first_use.find,
-            find_each=at_first_use.find_each,
+            find=wiring.find,
+            find_each=wiring.find_each,
             preset=preset,
             text=text,
             job_history=job_history,
             settings=settings,
             profile_store=profile_store,
-            doctor=Doctor(at_first_use.diagnose, at_first_use.tell_administrator),
-            secrets=SecretStore(around.environ, at_first_use.check_tls),
+            doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
+            secrets=SecretStore(around.environ, wiring.check_tls),
         )
         return run_app(app)
 

@@ -1,59 +1,69 @@
-"""`dicom-retrieve demo`: the embedded PACS, and the real command run against it.
+"""`dicom-retrieve demo`: the embedded PACS, and the ordinary command or application run on it.
 
-Nothing is retrieved here: this builds orders and hands them to the function that every other order
-goes to, so that the demonstration shows the product and not a show.
+Retrievals from the demonstration PACS take the same way as any other.
 """
 
 import argparse
+import contextlib
+import shutil
+import socket
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.cli.check_paths import check_output
-from dicom_retrieve_tui.cli.commands.demo_server import (
-    CALLING,
-    DESTINATION,
-    HOST,
-    DemoServer,
-    DemoStudy,
-    offer_destination,
-    peer_of,
-)
-from dicom_retrieve_tui.cli.commands.retrieve import Engine, run_order
+from dicom_retrieve_tui.cli.commands.retrieve import Engine, run_retrieval
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
 from dicom_retrieve_tui.cli.read_options import Options
 from dicom_retrieve_tui.cli.signals import Interruption
+from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
+from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.exit_codes import OK
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.humanize import folder_text
+from dicom_retrieve_tui.model.options import HIERARCHICAL
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.settings import HIERARCHICAL_LAYOUT, Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from dicom_retrieve_tui.demo.pacs import DemoPacs
+
+    OpenPacs = Callable[[], AbstractContextManager[DemoPacs]]
+
+_HOST = "127.0.0.1"
+_CALLING = "DEMO_SCU"
+_DESTINATION = "DEMO_SCP"
 _PARALLEL = 2
+_PACE_S = 0.15
+"""Between two instances in the application, so that the user can watch."""
+_BUSY = 2
+"""Index of the study that the PACS refuses once in the application, to show a failure."""
 
-
-OpenPacs = Callable[[], AbstractContextManager[DemoServer]]
+# ruff: noqa: PLC0415 - the PACS loads pynetdicom, and the application Textual
 
 
 def run_demo(
     args: argparse.Namespace,
     around: Surroundings,
     engine: Engine | None = None,
-    open_pacs: OpenPacs | None = None,
+    open_pacs: "OpenPacs | None" = None,
 ) -> int:
-    """Start the PACS, and retrieve from it or keep it up; returns the exit code.
+    """Start the PACS, and retrieve from it or keep it running; return the exit code.
 
     Raises:
-        ConfigError: The flags cannot be meant.
+        ConfigError: The flags are invalid or contradictory.
     """
     if args.headless and args.serve:
-        raise UsageError("--headless and --serve exclude each other; give one of them.")
+        raise UsageError("--headless and --serve cannot be combined.")
     if args.serve and args.output is not None:
-        raise UsageError("--output has no use with --serve, which retrieves nothing.")
+        raise UsageError("--output cannot be combined with --serve, which retrieves nothing.")
     on_screen = not (args.headless or args.serve)
     if on_screen and not around.interactive:
         raise UsageError(
@@ -62,36 +72,24 @@ def run_demo(
         )
     output = None if args.output is None else check_output(args.output)
     if on_screen:
-        return show_demo(around, output)
+        return run_demo_screen(around, output)
     with (open_pacs or _demo_pacs)() as pacs:
         if args.serve:
             return _serve(pacs, around)
         return _Headless(pacs, around, engine, verbose=args.verbose).run(output)
 
 
-def show_demo(around: Surroundings, output: Path | None) -> int:
-    """Open the application on a PACS that takes its time and refuses one study once."""
-    from dicom_retrieve_tui.cli.commands.demo_application import run_demo_screen  # noqa: PLC0415 - loads textual
-
-    return run_demo_screen(around, output)
-
-
-def _demo_pacs() -> AbstractContextManager[DemoServer]:
-    from dicom_retrieve_tui.demo.pacs import DemoPacs  # noqa: PLC0415 - it loads pynetdicom
+def _demo_pacs() -> "AbstractContextManager[DemoPacs]":
+    from dicom_retrieve_tui.demo.pacs import DemoPacs
 
     return DemoPacs()
 
 
 class _Headless:
-    """Everything but one study by C-GET, and that one by C-MOVE to ourselves."""
+    """Retrieves all studies but one by C-GET, and that one by C-MOVE to our Storage SCP."""
 
     def __init__(
-        self,
-        pacs: DemoServer,
-        around: Surroundings,
-        engine: Engine | None,
-        *,
-        verbose: bool,
+        self, pacs: "DemoPacs", around: Surroundings, engine: Engine | None, *, verbose: bool
     ) -> None:
         self._pacs = pacs
         self._around = around
@@ -102,90 +100,157 @@ class _Headless:
     def run(self, output: Path | None) -> int:
         self._lasting = output is not None  # else the next run makes another folder
         output = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
-        orders = [selection_of(study) for study in self._pacs.studies]
-        by_get, by_move = orders[:-1], orders[-1:]
-        self._say(f"a PACS with {len(orders)} studies is up: {peer_of(self._pacs)}")
-        code = self._carry_out(self._get_order(by_get, output))
+        studies = self._pacs.studies
+        selections = [Selection(study_instance_uid=each.study_instance_uid) for each in studies]
+        by_get, by_move = selections[:-1], selections[-1:]
+        self._around.stderr.say(
+            f"a PACS with {len(studies)} studies is running: {_peer(self._pacs)}"
+        )
+        code = self._retrieve(self._get_options(by_get, output))
         if code == OK:
-            code = self._carry_out(self._move_order(by_move, output))
+            code = self._retrieve(self._move_options(by_move, output))
         if output.exists():
             self._around.stdout.write_lines([f"The files are in {folder_text(output)}"])
         return code
 
-    def _carry_out(self, options: Options) -> int:
-        with logging_to(None, self._say):
-            return run_order(options, self._around, self._engine)
+    def _retrieve(self, options: Options) -> int:
+        with logging_to(None, self._around.stderr.say):
+            return run_retrieval(options, self._around, self._engine)
 
-    def _get_order(self, orders: list[Selection], output: Path) -> Options:
-        plan = Plan(selections=tuple(orders), method=Method.C_GET, parallel=_PARALLEL)
+    def _get_options(self, selections: list[Selection], output: Path) -> Options:
+        plan = Plan(selections=tuple(selections), method=Method.C_GET, parallel=_PARALLEL)
         return self._options(plan, self._settings(output))
 
-    def _move_order(self, orders: list[Selection], output: Path) -> Options:
-        port = offer_destination(self._pacs)
+    def _move_options(self, selections: list[Selection], output: Path) -> Options:
+        port = _register_destination(self._pacs)
         plan = Plan(
-            selections=tuple(orders),
+            selections=tuple(selections),
             method=Method.C_MOVE,
-            move_destination=DESTINATION,
+            move_destination=_DESTINATION,
             listening=True,
         )
-        settings = self._settings(output, listen=(HOST, port))
-        return self._options(plan, settings)
+        return self._options(plan, self._settings(output, listen=(_HOST, port)))
 
     def _options(self, plan: Plan, settings: Settings) -> Options:
         return Options(plan=plan, settings=settings, verbose=self._verbose, lasting=self._lasting)
 
     def _settings(self, output: Path, listen: tuple[str | None, int] | None = None) -> Settings:
         return Settings(
-            peer=peer_of(self._pacs),
-            calling_ae_title=CALLING,
+            peer=_peer(self._pacs),
+            calling_ae_title=_CALLING,
             output=output,
             layout=HIERARCHICAL_LAYOUT,
             listen=listen,
         )
 
-    def _say(self, text: str) -> None:
-        self._around.stderr.say(text)
 
-
-def _serve(pacs: DemoServer, around: Surroundings) -> int:
-    """Keep the PACS up until a signal comes; stopping it is what it is for, hence exit code 0."""
-    port = offer_destination(pacs)
-    around.stdout.write_lines(serving_text(pacs, port))
+def _serve(pacs: "DemoPacs", around: Surroundings) -> int:
+    """Keep the PACS running until a signal comes, which is its ordinary end: exit code 0."""
+    port = _register_destination(pacs)
+    around.stdout.write_lines(_serving_text(pacs, port))
     over = threading.Event()
     with Interruption(on_first=over.set, on_second=lambda: None):
         while not over.wait(0.2):
             pass
-    around.stderr.say("the demonstration PACS is down")
+    around.stderr.say("the demonstration PACS has stopped")
     return OK
 
 
-def serving_text(pacs: DemoServer, destination_port: int) -> list[str]:
-    """Where the PACS is, what it holds, and command lines to paste."""
-    url = f"pacs://{HOST}:{pacs.port}"
+def _serving_text(pacs: "DemoPacs", destination_port: int) -> list[str]:
+    """Return the address of the PACS, its studies, and command lines to paste."""
+    url = f"pacs://{_HOST}:{pacs.port}"
     uid = pacs.studies[0].study_instance_uid
     common = [f"  {PROGRAM} {url} --called-aet {pacs.ae_title} \\", f"      --study-uid {uid} \\"]
-    by_move = f"--move-dest {DESTINATION} --listen {HOST}:{destination_port}"
+    by_move = f"--move-dest {_DESTINATION} --listen {_HOST}:{destination_port}"
     return [
-        f"The demonstration PACS is up, on this machine only: {peer_of(pacs)}",
+        f"The demonstration PACS is running, for this machine only: {_peer(pacs)}",
         "",
-        "It holds, with the number of instances:",
-        *map(_study_line, pacs.studies),
+        "Its studies, with the number of instances:",
+        *(
+            f"  {each.number_of_instances:>3}  {each.study_instance_uid:<44}  {each.description}"
+            for each in pacs.studies
+        ),
         "",
-        "To fetch a study by C-GET:",
+        "To retrieve a study by C-GET:",
         *common,
         "      --method c-get --output study/",
         "or by C-MOVE:",
         *common,
         f"      {by_move} --output study/",
         "",
-        "Ctrl-C ends it.",
+        "Ctrl-C stops it.",
     ]
 
 
-def _study_line(study: DemoStudy) -> str:
-    return f"  {study.number_of_instances:>3}  {study.study_instance_uid:<44}  {study.description}"
+def _peer(pacs: "DemoPacs") -> PeerAE:
+    return PeerAE(ae_title=pacs.ae_title, endpoint=Endpoint(host=_HOST, port=pacs.port))
 
 
-def selection_of(study: DemoStudy) -> Selection:
-    """A whole study."""
-    return Selection(study_instance_uid=study.study_instance_uid)
+def _register_destination(pacs: "DemoPacs") -> int:
+    """Register `DEMO_SCP` with the PACS, at a free port; return the port.
+
+    The PACS must know it before our Storage SCP listens.
+    """
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port = int(probe.getsockname()[1])
+    pacs.register_destination(_DESTINATION, _HOST, port)
+    return port
+
+
+def run_demo_screen(around: Surroundings, output: Path | None) -> int:
+    """Run the application on a slow PACS that refuses one study once; return the exit code.
+
+    Changes of profiles and settings go to temporary files.
+    """
+    from dicom_retrieve_tui.cli.commands.application import open_profile_store, run_interactive
+    from dicom_retrieve_tui.demo.pacs import DemoPacs
+    from dicom_retrieve_tui.demo.studies import demo_studies
+
+    folder = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
+    studies = demo_studies()
+    uids = [study.study_instance_uid for study in studies]
+    with (
+        tempfile.TemporaryDirectory(prefix="dicom-retrieve-demo-") as temporary,
+        DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs,
+    ):
+        port = _register_destination(pacs)
+        profiles = Path(temporary) / "profiles.toml"
+        settings = settings_path(profiles)
+        with contextlib.suppress(OSError):
+            shutil.copy(settings_path(profiles_path(None, around.environ)), settings)
+        save_demo_profiles(profiles, pacs, folder, port)
+        code = run_interactive(
+            open_profile_store(profiles),
+            around=around,
+            settings=SettingsFile(settings),
+            preset="demo",
+            text="\n".join(uids),
+            remember=False,
+        )
+    if folder.exists():
+        around.stdout.write_lines([f"The files are in {folder_text(folder)}"])
+    return code
+
+
+def save_demo_profiles(path: Path, pacs: "DemoPacs", folder: Path, port: int) -> None:
+    """Save two profiles: the PACS by C-GET, and by C-MOVE to our Storage SCP.
+
+    They retry nothing, so that the user can press `r` for the study that is refused once.
+    """
+    common = {
+        "host": pacs.host,
+        "port": str(pacs.port),
+        "called_aet": pacs.ae_title,
+        "aet": _CALLING,
+        "method": "c-get",
+        "output": str(folder),
+        "layout": HIERARCHICAL,
+        "parallel": "2",
+        "retries": "0",
+    }
+    by_move = {"method": "c-move", "move_dest": _DESTINATION, "listen": f"{pacs.host}:{port}"}
+    book = ProfileBook.load(path)
+    book.put("demo", common)
+    book.put("demo-move", {**common, **by_move})
+    book.save()

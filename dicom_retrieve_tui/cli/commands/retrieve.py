@@ -1,19 +1,23 @@
-"""One retrieval from order to exit code: events are folded, and handed to whoever shows them."""
+"""`dicom-retrieve TARGET`: one retrieval, from the command line to the exit code."""
 
+import argparse
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.cli.commands.not_started import failed_story, stopped_story
 from dicom_retrieve_tui.cli.console import Surroundings
-from dicom_retrieve_tui.cli.logs import log_event
+from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
 from dicom_retrieve_tui.cli.output.report import Ending, write_report
 from dicom_retrieve_tui.cli.output.summary import summarise
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.parser_base import PROGRAM, names_profile
+from dicom_retrieve_tui.cli.read_options import Options, read_options
+from dicom_retrieve_tui.cli.security_args import unlocked
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
@@ -21,49 +25,132 @@ from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _GRACE_S = 1.0
-"""From a second Ctrl-C until the process ends without its accounts, if they take longer."""
+"""From a second Ctrl-C until the process ends, even if summary and report are not written yet."""
 
 Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
 """`wiring.retrieve`, `wiring.dry_run`, or a script in a test."""
 
 
-def run_order(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
-    """Carry out one order and tell of it; returns the exit code. Whoever calls keeps the log open.
+def run_retrieve(
+    args: argparse.Namespace, around: Surroundings, engine: Engine | None = None
+) -> int:
+    """Retrieve what the flags name; return the exit code.
+
+    Raises:
+        RetrieveError: The flags are invalid, or the output folder or the port cannot be used.
+    """
+    if names_profile(args.target):
+        from dicom_retrieve_tui.cli.profile_args import fill_in, open_book  # noqa: PLC0415
+
+        fill_in(args, open_book(args, around.environ))
+    options = read_options(args, lambda: _read_stdin(around))
+    options = replace(options, settings=unlocked(options.settings, around))
+    # Opened once for look-ups and retrieval: the reader of a pipe sees one end of file.
+    with logging_to(options.log_file, around.stderr.say, options.settings.umask):
+        if options.lookups:
+            return _look_up_and_retrieve(options, around, engine)
+        return run_retrieval(options, around, engine)
+
+
+def run_retrieval(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
+    """Run one retrieval and report it; return the exit code. The caller keeps the log open.
 
     Raises:
         RetrieveError: Before anything was sent: the output folder or the port cannot be used.
     """
-    return _Order(options, around).run(engine or _wired(options))
+    wired = wiring.dry_run if options.dry_run else wiring.retrieve
+    return _Retrieval(options, around).run(engine or wired)
 
 
-def _wired(options: Options) -> Engine:
-    return wiring.dry_run if options.dry_run else wiring.retrieve
+def _look_up_and_retrieve(options: Options, around: Surroundings, engine: Engine | None) -> int:
+    from dicom_retrieve_tui.cli.commands.lookup import (  # noqa: PLC0415 - few runs have look-ups
+        LookupsFailed,
+        LookupsStopped,
+        resolve,
+    )
+
+    started = around.utc_now(), around.monotonic_s()
+    try:
+        options = resolve(options, around)
+    except LookupsStopped as stop:
+        around.stderr.say(str(stop))
+        story = _stopped_story(stop.options)
+        return _Retrieval(stop.options, around, started).not_started(story, INTERRUPTED)
+    except LookupsFailed as failure:
+        for line in f"{PROGRAM}: {failure}".split("\n"):
+            around.stderr.say(line)
+        story = _failed_story(failure.options, failure.brief)
+        return _Retrieval(failure.options, around, started).not_started(story, NOT_OK)
+    return run_retrieval(options, around, engine)
+
+
+def _read_stdin(around: Surroundings) -> str:
+    if around.stdin.isatty():
+        around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
+    buffer = getattr(around.stdin, "buffer", None)
+    if buffer is None:
+        return read_at_most(around.stdin, LIST_MAX_BYTES)
+    from dicom_retrieve_tui.model.list_text import list_text  # noqa: PLC0415 - most name UIDs
+
+    return list_text(read_at_most(buffer, LIST_MAX_BYTES))
+
+
+def _stopped_story(options: Options) -> Iterator[Event]:
+    """Yield the events of a run that the user stopped before it started."""
+    yield _started(options)
+    yield RetrieveFinished(verdict=Verdict.CANCELLED)
+
+
+def _failed_story(options: Options, reason: str) -> Iterator[Event]:
+    """Yield the events of a run that failed before it started."""
+    yield _started(options)
+    yield Noted(study_instance_uid=None, text=reason)
+    yield RetrieveFinished(verdict=Verdict.FAILED)
+
+
+def _started(options: Options) -> RetrieveStarted:
+    plan = options.plan
+    return RetrieveStarted(
+        peer=str(options.settings.peer),
+        method=str(plan.method),
+        studies=len(plan.selections),
+        parallel=plan.parallel,
+    )
 
 
 def _stream(engine: Engine, options: Options, cancel: CancelToken) -> Generator[Event, None, None]:
-    """The engine's events; closing this closes the engine's iterator."""
+    """Yield the engine's events; closing this closes the engine's iterator."""
     yield from engine(options.plan, options.settings, cancel)
 
 
-class _Order:
-    """What belongs to one order while it is carried out."""
+class _Retrieval:
+    """One retrieval: its events go to the renderer, to JSON lines, to the log and into the account.
 
-    def __init__(self, options: Options, around: Surroundings) -> None:
+    Whatever ends it, the summary and the report are written.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        around: Surroundings,
+        started: tuple[datetime, float] | None = None,
+    ) -> None:
         self._options = options
         self._around = around
         self._account = Account(options.plan)
         self._cancel = CancelToken()
-        self._started, self._started_s = around.utc_now(), around.monotonic_s()
+        self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
         self._working = True
-        """False once only the accounts are left to write."""
+        """False once only summary and report are left to write."""
         self._bug: Exception | None = None
-        """The first one in taking in an event."""
+        """The first exception while an event was handled."""
         self._renderer = self._choose_renderer()
         self._json = (
             JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
@@ -72,15 +159,15 @@ class _Order:
         )
 
     def run(self, engine: Engine) -> int:
-        """Carry it out, and write every account that was asked for, however it ends.
+        """Retrieve, and write summary and report however it ends; return the exit code.
 
         Raises:
-            RetrieveError, Cancelled: Before anything was sent; the accounts say so.
-            Exception: A bug ended it; the accounts hold what was done until then.
+            RetrieveError, Cancelled: Before anything was sent.
+            Exception: A bug ended it; summary and report hold what was done until then.
         """
         interruption = Interruption(on_first=self._stop, on_second=self._insist, grace_s=_GRACE_S)
-        with interruption:  # to the last account: a signal that comes late costs none
-            self._tell_left_out()
+        with interruption:  # to the end of the report, so that a late signal does not cost it
+            self._print_left_out()
             failure = self._follow(engine)
             self._working = False
             code = self._close(failure, interrupted=interruption.requested)
@@ -88,64 +175,74 @@ class _Order:
             raise failure
         return code
 
-    def _follow(self, engine: Engine) -> Exception | Cancelled | None:
-        """Take in every event; returns what ended the run before its time."""
-        try:
-            with ExitStack() as stack:
-                stack.callback(self._renderer.close)
-                events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
-                for event in events:
-                    self._take_safely(event)
-                    if isinstance(event, RetrieveStarted):
-                        self._take_notes()
-        except (Exception, Cancelled) as error:  # noqa: BLE001 - raised again behind the accounts
-            return error
-        return self._bug
-
-    def _take_safely(self, event: Event) -> None:
-        """Take in an event; a bug in that ends the run in good order."""
-        try:
-            self._take(event)
-        except Exception as bug:  # noqa: BLE001 - raised again behind the accounts
-            self._bug = self._bug or bug
-            self._cancel.request()
-
-    def _close(self, failure: Exception | Cancelled | None, *, interrupted: bool) -> int:
-        """Write the accounts; returns the exit code."""
-        progress = self._account.progress
-        if not progress.peer and isinstance(failure, RetrieveError | Cancelled):
-            if isinstance(failure, Cancelled):
-                self._around.stderr.say("stopped; nothing was retrieved")
-                self._record(stopped_story(self._options))
-                return self._hand_in(INTERRUPTED)
-            self._record(failed_story(self._options, str(failure)))
-            return self._hand_in(NOT_OK)
-        if isinstance(failure, Exception):
-            if progress.verdict is None:
-                self._record([bug_note(failure), RetrieveFinished(verdict=Verdict.FAILED)])
-            elif failure is self._bug:
-                self._account.apply(bug_note(failure))
-            return self._hand_in(self._tell_safely(NOT_OK))
-        return self._hand_in(self._tell_safely(self._exit_code(interrupted=interrupted)))
-
-    def _tell_safely(self, code: int) -> int:
-        """Print the summary; a bug in that costs no report."""
-        try:
-            return self._tell(code)
-        except Exception as bug:  # noqa: BLE001 - raised again behind the report
-            self._bug = self._bug or bug
-            self._account.apply(bug_note(bug))
-            return NOT_OK
+    def not_started(self, story: Iterable[Event], code: int) -> int:
+        """Write events and report of a run that ended before it started; return the exit code."""
+        self._record(story)
+        return self._write_report(code)
 
     def _record(self, story: Iterable[Event]) -> None:
-        """Take in events that the engine did not emit; there is nothing left to show."""
+        """Handle events that the engine did not emit; the renderer is closed already."""
         for event in story:
             self._account.apply(event)
             log_event(event)
             if self._json is not None:
                 self._json.write(event)
 
-    def _hand_in(self, code: int) -> int:
+    def _follow(self, engine: Engine) -> Exception | Cancelled | None:
+        """Handle every event; return what ended the run early."""
+        try:
+            with ExitStack() as stack:
+                stack.callback(self._renderer.close)
+                events = stack.enter_context(closing(_stream(engine, self._options, self._cancel)))
+                for event in events:
+                    self._handle_safely(event)
+                    if isinstance(event, RetrieveStarted):
+                        self._handle_notes()
+        except (Exception, Cancelled) as error:  # noqa: BLE001 - raised again after the report
+            return error
+        return self._bug
+
+    def _handle_safely(self, event: Event) -> None:
+        """Handle an event; a bug in that cancels the run."""
+        try:
+            self._handle(event)
+        except Exception as bug:  # noqa: BLE001 - raised again after the report
+            self._bug = self._bug or bug
+            self._cancel.request()
+
+    def _handle(self, event: Event) -> None:
+        self._account.apply(event)
+        log_event(event, with_paths=self._options.log_patient_data)
+        self._renderer.show(event)
+        if self._json is not None:
+            self._json.write(event)
+            if self._around.stdout.lost:
+                # The reader of the JSON lines has gone. What is on disk stays.
+                self._cancel.request()
+
+    def _handle_notes(self) -> None:
+        """Turn the notes on the list of UIDs into events."""
+        for note in self._options.notes:
+            self._handle_safely(Noted(study_instance_uid=None, text=note))
+
+    def _close(self, failure: Exception | Cancelled | None, *, interrupted: bool) -> int:
+        """Write summary and report; return the exit code."""
+        progress = self._account.progress
+        if not progress.peer and isinstance(failure, RetrieveError | Cancelled):
+            if isinstance(failure, Cancelled):
+                self._around.stderr.say("stopped; nothing was retrieved")
+                return self.not_started(_stopped_story(self._options), INTERRUPTED)
+            return self.not_started(_failed_story(self._options, str(failure)), NOT_OK)
+        if isinstance(failure, Exception):
+            if progress.verdict is None:
+                self._record([bug_note(failure), RetrieveFinished(verdict=Verdict.FAILED)])
+            elif failure is self._bug:
+                self._account.apply(bug_note(failure))
+            return self._write_report(self._print_summary_safely(NOT_OK))
+        code = self._exit_code(interrupted=interrupted)
+        return self._write_report(self._print_summary_safely(code))
+
+    def _write_report(self, code: int) -> int:
         ending = Ending(
             started=self._started,
             finished=self._around.utc_now(),
@@ -157,61 +254,33 @@ class _Order:
     def _elapsed_s(self) -> float:
         return self._around.monotonic_s() - self._started_s
 
-    def _tell_left_out(self) -> None:
-        """Name the lines of the list that cannot be asked for, before the rest is."""
-        if left_out := self._options.left_out:
-            for line in f"{self._options.list_flag}: {describe(left_out)}".split("\n"):
-                self._around.stderr.say(line)
-
-    def _take_notes(self) -> None:
-        """Report what is to be known of the list, in every account."""
-        for note in self._options.notes:
-            self._take_safely(Noted(study_instance_uid=None, text=note))
-
-    def _choose_renderer(self) -> Renderer:
-        around, options = self._around, self._options
-        # JSON lines on the same terminal would run through the rows.
-        shared = options.json and around.stdout.is_terminal
-        dumb = around.environ.get("TERM", "") in {"", "dumb"}
-        scene = Scene(around.stderr, self._account, options, around.monotonic_s)
-        if not around.stderr.is_terminal or shared or dumb:
-            return PlainRenderer(scene)
-        from dicom_retrieve_tui.cli.output.live import LiveRenderer  # noqa: PLC0415 - scripts have none
-
-        return LiveRenderer(scene)
-
-    def _take(self, event: Event) -> None:
-        self._account.apply(event)
-        log_event(event, with_paths=self._options.log_patient_data)
-        self._renderer.show(event)
-        if self._json is not None:
-            self._json.write(event)
-            if self._around.stdout.lost:
-                # Nobody reads what was asked for. What is on disk stays.
-                self._cancel.request()
-
-    def _stop(self) -> None:
-        self._cancel.request()
-        if self._working:
-            self._renderer.stopping()
-
-    def _insist(self) -> None:
-        self._cancel.insist()
-        if self._working:
-            self._renderer.abandon()
-
     def _exit_code(self, *, interrupted: bool) -> int:
         if self._account.progress.complete:
             return NOT_OK if self._options.left_out else OK
         return INTERRUPTED if interrupted else NOT_OK
 
-    def _tell(self, code: int) -> int:
-        """Print the summary; data that was asked for and could not be printed is a failure."""
+    def _print_left_out(self) -> None:
+        """Print which lines of the list are left out, before anything is sent."""
+        if left_out := self._options.left_out:
+            for line in f"{self._options.list_flag}: {describe(left_out)}".split("\n"):
+                self._around.stderr.say(line)
+
+    def _print_summary_safely(self, code: int) -> int:
+        """Print the summary; after a bug in that, the report is still written."""
+        try:
+            return self._print_summary(code)
+        except Exception as bug:  # noqa: BLE001 - raised again after the report
+            self._bug = self._bug or bug
+            self._account.apply(bug_note(bug))
+            return NOT_OK
+
+    def _print_summary(self, code: int) -> int:
+        """Print the summary; return the exit code, which is not 0 if requested data was lost."""
         around, options = self._around, self._options
         lines = list(summarise(self._account, options, self._elapsed_s()))
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
-            lines.append(f"{left_out} left out: exit code 1, whatever else came")
+            lines.append(f"{left_out} left out: exit code 1")
         if options.json:
             for line in lines:
                 around.stderr.say(line)
@@ -222,3 +291,25 @@ class _Order:
             if options.json or options.dry_run:
                 return code or NOT_OK
         return code
+
+    def _choose_renderer(self) -> Renderer:
+        around, options = self._around, self._options
+        # JSON lines on the same terminal would run through the rows.
+        shared = options.json and around.stdout.is_terminal
+        dumb = around.environ.get("TERM", "") in {"", "dumb"}
+        scene = Scene(around.stderr, self._account, options, around.monotonic_s)
+        if not around.stderr.is_terminal or shared or dumb:
+            return PlainRenderer(scene)
+        from dicom_retrieve_tui.cli.output.live import LiveRenderer  # noqa: PLC0415 - loads rich
+
+        return LiveRenderer(scene)
+
+    def _stop(self) -> None:
+        self._cancel.request()
+        if self._working:
+            self._renderer.stopping()
+
+    def _insist(self) -> None:
+        self._cancel.insist()
+        if self._working:
+            self._renderer.abandon()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.commands import default as retrieval
+from dicom_retrieve_tui.cli.commands import retrieve
 from tests.unit.cli.scripted import C_GET, PACS, STUDY, run
 
 UID_1025 = "1." + "2" * 1023
@@ -160,7 +160,10 @@ USAGE = {
     "verify with a stray flag": (("verify", ".", "--deap"), "did you mean --deep?"),
     "demo of nothing": (("demo",), "--headless"),
     "demo of both": (("demo", "--headless", "--serve"), "--headless"),
-    "demo that serves a folder": (("demo", "--serve", "--output", "x"), "no use with --serve"),
+    "demo that serves a folder": (
+        ("demo", "--serve", "--output", "x"),
+        "cannot be combined with --serve",
+    ),
     "demo with a stray flag": (("demo", "--headless", "--aet", "X"), "There is no flag --aet"),
 }
 
@@ -217,7 +220,7 @@ def test_every_bad_line_of_a_list_is_named(folder: Path) -> None:
 
 
 def test_standard_input_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrieval, "LIST_MAX_BYTES", 3_000_000)
+    monkeypatch.setattr(retrieve, "LIST_MAX_BYTES", 3_000_000)
 
     result = run(PACS, "--method", "c-get", "--uid-list", "-", stdin="1.2\n" * 1_000_000)
 

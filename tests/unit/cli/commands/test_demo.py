@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -77,7 +78,7 @@ class Demo:
 def demo(*argv: str, verdict: Verdict = Verdict.COMPLETE) -> Demo:
     pacs, engine, out, err = Pacs(), Retrieving(verdict), Stream(), Stream()
     around = Surroundings(stdin=Stream(), stdout=DataStream(out), stderr=Narration(err))
-    code = run_demo(arguments(*argv), around, engine, pacs.open)
+    code = run_demo(arguments(*argv), around, engine, cast("Any", pacs.open))
     return Demo(pacs, engine, code, out.getvalue(), err.getvalue())
 
 
@@ -163,7 +164,7 @@ def test_serving_tells_where_and_what_until_a_signal_comes() -> None:
     ("argv", "words"),
     [
         ([], "this is none; give --headless (retrieve everything) or --serve"),
-        (["--headless", "--serve"], "--headless and --serve exclude each other"),
+        (["--headless", "--serve"], "--headless and --serve cannot be combined"),
     ],
 )
 def test_the_demonstration_says_what_it_needs(argv: list[str], words: str) -> None:
