@@ -113,7 +113,7 @@ examples:
 
 _DEMO_DESCRIPTION = """\
 A small PACS with invented patients, on this machine only, to try everything against.
-Without flags, at a terminal, the application opens on it."""
+Without flags, the application opens on it; without a terminal, --headless is implied."""
 
 _VERIFY_DESCRIPTION = """\
 Look, without any PACS, whether every instance that was retrieved into FOLDER is

@@ -66,10 +66,8 @@ def run_demo(
         raise UsageError("--output cannot be combined with --serve, which retrieves nothing.")
     on_screen = not (args.headless or args.serve)
     if on_screen and not around.interactive:
-        raise UsageError(
-            "demo draws its screen on a terminal, and this is none; give --headless (retrieve "
-            "everything) or --serve (keep the PACS up)."
-        )
+        around.stderr.say("no terminal for the application: retrieving as with --headless")
+        on_screen = False
     output = None if args.output is None else check_output(args.output)
     if on_screen:
         return run_demo_screen(around, output)

@@ -158,7 +158,6 @@ USAGE = {
     "verify of nothing deeply": (("verify", "--deep"), "verify needs the folder"),
     "verify of two": (("verify", "a", "b"), "'b' is one argument too many."),
     "verify with a stray flag": (("verify", ".", "--deap"), "did you mean --deep?"),
-    "demo of nothing": (("demo",), "--headless"),
     "demo of both": (("demo", "--headless", "--serve"), "--headless"),
     "demo that serves a folder": (
         ("demo", "--serve", "--output", "x"),

@@ -160,13 +160,14 @@ def test_serving_tells_where_and_what_until_a_signal_comes() -> None:
     assert ran.pacs.is_down
 
 
-@pytest.mark.parametrize(
-    ("argv", "words"),
-    [
-        ([], "this is none; give --headless (retrieve everything) or --serve"),
-        (["--headless", "--serve"], "--headless and --serve cannot be combined"),
-    ],
-)
-def test_the_demonstration_says_what_it_needs(argv: list[str], words: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(words)):
-        demo(*argv)
+def test_without_a_terminal_the_demonstration_is_headless_and_says_so(tmp_path: Path) -> None:
+    ran = demo("--output", str(tmp_path))
+
+    assert ran.code == 0
+    assert ran.err.startswith("no terminal for the application: retrieving as with --headless\n")
+    assert ran.out.endswith(f"The files are in {tmp_path}/\n")
+
+
+def test_headless_and_serving_cannot_be_combined() -> None:
+    with pytest.raises(UsageError, match="--headless and --serve cannot be combined"):
+        demo("--headless", "--serve")
