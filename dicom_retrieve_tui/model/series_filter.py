@@ -5,12 +5,14 @@ filter then cannot be decided for that series, and the caller has to say so.
 """
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.humanize import count
 
 MODALITY_SEPARATOR = ","
 DESCRIPTION_SEPARATOR = "|"
@@ -202,3 +204,19 @@ def _optional(
 def _pattern(text: str) -> re.Pattern[str]:
     # A bracket is a character like any other, and not the beginning of a set.
     return re.compile(translate(text.casefold().replace("[", "[[]")))
+
+
+def count_modalities(left_out: Iterable[tuple[str, str]]) -> Counter[str]:
+    """Return the number of series of each modality; `unknown` where the PACS does not send it.
+
+    Args:
+        left_out: Series Instance UID and modality of each series.
+    """
+    return Counter(modality or "unknown" for _, modality in left_out)
+
+
+def left_out_text(left_out: Iterable[tuple[str, str]]) -> str:
+    """`3 series (SR 2, KO 1)`."""
+    counts = count_modalities(left_out)
+    by_modality = ", ".join(f"{word} {n:,}" for word, n in counts.most_common())
+    return f"{count(counts.total(), 'series')} ({by_modality})"

@@ -10,15 +10,16 @@ from dicom_retrieve_tui import __version__, wiring
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.find_args import FindOptions, read_find_options
 from dicom_retrieve_tui.cli.logs import logging_to
-from dicom_retrieve_tui.cli.output import find_lines
-from dicom_retrieve_tui.cli.output.command_output import Output
-from dicom_retrieve_tui.cli.output.find_writers import (
+from dicom_retrieve_tui.cli.output.find_output import (
     JsonWriter,
     TableWriter,
     Writer,
     rows_writer,
+    said_of,
     uids_writer,
+    with_flag,
 )
+from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.security_args import unlocked
 from dicom_retrieve_tui.cli.signals import Interruption
@@ -106,7 +107,7 @@ class _Listing:
 
     def _remark(self, remark: Remark) -> None:
         self._out.record("remark", {"text": remark.text, "incomplete": remark.incomplete})
-        self._around.stderr.say(find_lines.with_flag(remark.text))
+        self._around.stderr.say(with_flag(remark.text))
         self._complete = self._complete and not remark.incomplete
 
     def _tell_start(self) -> None:
@@ -115,7 +116,7 @@ class _Listing:
         start = {"schema": SCHEMA_VERSION, "version": __version__, "peer": str(peer)}
         self._out.record("find_started", {**start, "level": level})
         things = plural(self._noun)
-        self._around.stderr.say(f"looking for {things} in {peer}: {find_lines.said_of(search)}")
+        self._around.stderr.say(f"looking for {things} in {peer}: {said_of(search)}")
 
     def _tell_end(self, code: int) -> int:
         around = self._around

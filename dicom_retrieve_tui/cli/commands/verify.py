@@ -1,21 +1,20 @@
 """`dicom-retrieve verify FOLDER`: what is there, missing or damaged, without asking any PACS."""
 
 import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.console import Surroundings
-from dicom_retrieve_tui.cli.output.command_output import Output
-from dicom_retrieve_tui.cli.output.verify_result import (
-    Tally,
-    study_lines,
-    study_record,
-    summary_lines,
-    tally_record,
-)
+from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+from dicom_retrieve_tui.model.humanize import count, folder_text
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.series_filter import left_out_text
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage.verify import verify_folder
 
 
@@ -52,3 +51,196 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
     out.record("verify_finished", {**tally_record(tally), "exit_code": code})
     out.last(*summary_lines(tally, folder, deep=args.deep))
     return code
+
+
+UIDS_MAX = 10
+"""Instances named one by one for each study; `--json` names them all."""
+UNFINISHED = "unfinished"
+"""What stands for the verdict of a retrieval that was killed, or still runs."""
+_WORDS_WIDTH = 10
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sum of all findings."""
+
+    studies: int = 0
+    proven: int = 0
+    """Studies that were complete once, and still are."""
+    whole: int = 0
+    """Instances, as the next two: of these there is no whole file."""
+    missing: int = 0
+    damaged: int = 0
+    files: int = 0
+    """Those that there should be."""
+    whole_files: int = 0
+    missing_copies: int = 0
+    """Files of instances that stand whole elsewhere, as the next."""
+    damaged_copies: int = 0
+    left_out: int = 0
+    """Series that filters left out on purpose."""
+    irregular: int = 0
+    """Whole instances whose data sets depart from the standard."""
+    irregular_example: str = ""
+    doubled: bool = False
+    """True if an instance has several files, or should have."""
+
+    def add(self, study: VerifiedStudy) -> None:
+        """Take in one study."""
+        self.studies += 1
+        self.proven += study.proven
+        self.whole += study.whole
+        self.missing += _lost(study, Flaw.MISSING)
+        self.damaged += _lost(study, Flaw.DAMAGED)
+        self.files += study.files
+        self.whole_files += study.whole_files
+        self.missing_copies += _copies(study, Flaw.MISSING)
+        self.damaged_copies += _copies(study, Flaw.DAMAGED)
+        self.left_out += len(study.left_out)
+        self.doubled |= study.doubled
+        self.irregular += len(study.irregular)
+        if study.irregular and not self.irregular_example:
+            self.irregular_example = ": ".join(next(iter(study.irregular.items())))
+
+    @property
+    def instances(self) -> int:
+        """How many there should be."""
+        return self.whole + self.missing + self.damaged
+
+    @property
+    def all_proven(self) -> bool:
+        """True if there is something, and nothing of it is wrong."""
+        return 0 < self.studies == self.proven
+
+
+def _lost(study: VerifiedStudy, flaw: Flaw) -> int:
+    return sum(each is flaw for each in study.lost.values())
+
+
+def _copies(study: VerifiedStudy, flaw: Flaw) -> int:
+    return sum(each.whole_elsewhere for each in study.with_flaw(flaw))
+
+
+def study_lines(study: VerifiedStudy) -> Iterator[str]:
+    """A line for the study, and one for each file that is not as it should be."""
+    counts = f"{study.whole:,}/{study.instances:,}"
+    remarks = [_files(study)] if study.doubled else []
+    if study.irregular:
+        remarks.append(f"{len(study.irregular):,} irregular, kept as sent")
+    if study.left_out:
+        remarks.append(f"{left_out_text(study.left_out)} left out on purpose")
+    told = f"  ({'; '.join(remarks)})" if remarks else ""
+    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}{told}"
+    for each in study.flawed[:UIDS_MAX]:
+        yield f"  {each.flaw} {each.sop_instance_uid}  {_where(each)}"
+    if (more := len(study.flawed) - UIDS_MAX) > 0:
+        noun = "file" if study.doubled else "instance"
+        yield f"  ... and {count(more, noun)} more (--json names them all)"
+
+
+def _words(study: VerifiedStudy) -> str:
+    """`whole`, `missing 2, damaged 1`, or the verdict on what nobody knows to be all."""
+    flaws = [f"{flaw} {n:,}" for flaw in Flaw if (n := _lost(study, flaw))]
+    flaws += [f"{flaw} copies {n:,}" for flaw in Flaw if (n := _copies(study, flaw))]
+    return ", ".join(flaws) or ("whole" if study.proven else str(study.verdict or UNFINISHED))
+
+
+def _files(of: VerifiedStudy | Tally) -> str:
+    """`6 files`, or `5 of 6 files` where not all are whole."""
+    there = f"{of.whole_files:,} of " if of.whole_files < of.files else ""
+    return f"{there}{count(of.files, 'file')}"
+
+
+def _where(flawed: Flawed) -> str:
+    if flawed.path is None:
+        return flawed.reason or "never came"
+    elsewhere = "whole elsewhere" if flawed.whole_elsewhere else ""
+    said = "; ".join(each for each in (flawed.reason, elsewhere) if each)
+    return f"{flawed.path} ({said})" if said else flawed.path
+
+
+def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
+    """The sum, and what to do next."""
+    if not tally.studies:
+        yield f"the journal of {folder_text(folder)} names nothing"
+        return
+    how = "every file read to its end" if deep else "by presence and size; --deep reads them"
+    of = f"{count(tally.instances, 'instance')} of {count(tally.studies, 'study')}"
+    files = f", in {_files(tally)}" if tally.doubled else ""
+    flaws = ", ".join(_flaws(tally))
+    told = f": {flaws}" if flaws else ""
+    which = f"{tally.whole:,} of" if tally.missing + tally.damaged else "all"
+    yield f"{which} {of} are there and whole{files} ({how}){told}"
+    if tally.irregular:
+        yield (
+            f"{count(tally.irregular, 'instance')} irregular, and kept as sent: for example "
+            f"{clean_text(tally.irregular_example)}"
+        )
+    if tally.left_out:
+        yield f"{count(tally.left_out, 'series')} left out on purpose, by a filter"
+    if not tally.all_proven:
+        yield f"{tally.proven:,} of {count(tally.studies, 'study')} proven complete; {_next(tally)}"
+
+
+def _flaws(tally: Tally) -> Iterator[str]:
+    for word, number in (("missing", tally.missing), ("damaged", tally.damaged)):
+        if number:
+            yield f"{number:,} {word}"
+    for word, number in (("missing", tally.missing_copies), ("damaged", tally.damaged_copies)):
+        if number:
+            yield count(number, f"{word} copy")
+
+
+def _next(tally: Tally) -> str:
+    # Without reading it, a retrieval takes a file of the right size for whole.
+    first = "move the damaged files away and " if tally.damaged + tally.damaged_copies else ""
+    return f"{first}run the retrieval again to get the rest"
+
+
+def study_record(study: VerifiedStudy) -> Mapping[str, object]:
+    """One study as `--json` tells it; the names are public."""
+    return {
+        "study_instance_uid": study.study_instance_uid,
+        "verdict": str(study.verdict or UNFINISHED),
+        "instances": study.instances,
+        "whole": study.whole,
+        "files": study.files,
+        "whole_files": study.whole_files,
+        "left_out_series": [
+            {"series_instance_uid": series_uid, "modality": modality}
+            for series_uid, modality in study.left_out
+        ],
+        "irregular": [
+            {"sop_instance_uid": uid, "reason": reason} for uid, reason in study.irregular.items()
+        ],
+        "missing": [_file_record(each) for each in study.with_flaw(Flaw.MISSING)],
+        "damaged": [
+            {**_file_record(each), "reason": each.reason} for each in study.with_flaw(Flaw.DAMAGED)
+        ],
+        **({"checksums": dict(study.checksums)} if study.checksums else {}),
+    }
+
+
+def _file_record(flawed: Flawed) -> dict[str, object]:
+    return {
+        "sop_instance_uid": flawed.sop_instance_uid,
+        "path": flawed.path,
+        **({"whole_elsewhere": True} if flawed.whole_elsewhere else {}),
+        **({"reason": flawed.reason} if flawed.reason else {}),
+    }
+
+
+def tally_record(tally: Tally) -> Mapping[str, object]:
+    """The sum as `--json` tells it."""
+    return {
+        "studies": tally.studies,
+        "proven": tally.proven,
+        "instances": tally.instances,
+        "whole": tally.whole,
+        "missing": tally.missing,
+        "damaged": tally.damaged,
+        "files": tally.files,
+        "whole_files": tally.whole_files,
+        "left_out_series": tally.left_out,
+        "irregular": tally.irregular,
+    }

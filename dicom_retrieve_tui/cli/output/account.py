@@ -71,6 +71,10 @@ class Account:
             for uid in (selection.study_instance_uid,)
         ]
 
+    def left_out(self) -> list[tuple[str, str]]:
+        """Return Series Instance UID and modality of every series that the filter left out."""
+        return [series for _, study in self.studies() for series in study.left_out]
+
     def left(self) -> Left:
         """What a further run would have to ask for."""
         found = [study for _, study in self.studies()]

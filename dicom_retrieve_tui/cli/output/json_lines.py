@@ -5,11 +5,11 @@ told once a second and study at most; everything else is told as it happens.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.console import DataStream, utc_text
+from dicom_retrieve_tui.cli.console import DataStream, Surroundings, utc_text
 from dicom_retrieve_tui.model.events import (
     SCHEMA_VERSION,
     BytesReceived,
@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.events import (
     event_fields,
 )
 from dicom_retrieve_tui.model.narration import verdict_word
+from dicom_retrieve_tui.model.sanitize import clean_values
 
 BYTES_EVERY_S = 1.0
 
@@ -76,3 +77,30 @@ class JsonLines:
         if isinstance(event, StudyFinished | RetrieveFinished):
             record["verdict"] = verdict_word(event.verdict, dry_run=self._dry_run)
         self._stdout.write_lines([json.dumps(record)])
+
+
+class Output:
+    """Lines or JSON on stdout, whichever was asked for."""
+
+    def __init__(self, around: Surroundings, *, as_json: bool) -> None:
+        self._around = around
+        self._as_json = as_json
+
+    def record(self, event: str, fields: Mapping[str, object]) -> None:
+        """Write an object, if JSON was asked for."""
+        if self._as_json:
+            time = utc_text(self._around.utc_now())
+            record = clean_values({"event": event, "time": time, **fields})
+            self._around.stdout.write_lines([json.dumps(record)])
+
+    def lines(self, *lines: str) -> None:
+        """Write lines, unless JSON was asked for."""
+        if not self._as_json:
+            self._around.stdout.write_lines(lines)
+
+    def last(self, *lines: str) -> None:
+        """Say the last words, on stderr where stdout is for JSON."""
+        self.lines(*lines)
+        if self._as_json:
+            for line in lines:
+                self._around.stderr.say(line)

@@ -7,17 +7,163 @@ the first event arrives: nothing else in the headless command needs it.
 
 import contextlib
 import os
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dicom_retrieve_tui.cli.output.live_numbers import Board
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
 from dicom_retrieve_tui.cli.output.run_log import log_line
-from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.events import AttemptFailed, AttemptStarted, Event, StudyFinished
+from dicom_retrieve_tui.model.progress import Progress, StudyProgress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.throughput import Throughput, done, remaining
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
+
+_IN_HAND = frozenset({WorkerState.FINDING, WorkerState.RECEIVING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of numbers; None where nobody knows yet."""
+
+    label: str
+    study_instance_uid: str = ""
+    done: int = 0
+    expected: int | None = None
+    instances_per_s: float | None = None
+    bytes_per_s: float | None = None
+    retry_in_s: float | None = None
+    """Of a study between two attempts, seconds until it may be tried again; else None."""
+    helping: bool = False
+    """The study is another worker's, and counted in its row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """All that the live display shows at one moment."""
+
+    rows: tuple[Row, ...]
+    hidden: int
+    """Workers for whose rows the terminal is too small."""
+    total: Row
+    exact: bool
+    """False if the total's `expected` is an estimate."""
+    studies_total: int
+    finished: int
+    bad: int
+    waiting: int
+    """Studies between two attempts."""
+    received_bytes: int
+    elapsed_s: float
+    eta_s: float | None
+
+
+@dataclass(slots=True)
+class _Speed:
+    """How fast one worker is."""
+
+    instances: Throughput = field(default_factory=Throughput)
+    bytes: Throughput = field(default_factory=Throughput)
+
+    def sample(self, worker: WorkerProgress, now_s: float) -> None:
+        """Note what this worker got until now."""
+        self.instances.add(now_s, worker.instances)
+        self.bytes.add(now_s, worker.received_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    study: StudyProgress
+    due_s: float
+
+
+class Board:
+    """Measures how fast each worker is, and how long studies wait."""
+
+    def __init__(self, progress: Progress, monotonic_s: Callable[[], float]) -> None:
+        self._progress = progress
+        self._monotonic_s = monotonic_s
+        self._started_s = monotonic_s()
+        self._speeds: defaultdict[int, _Speed] = defaultdict(_Speed)
+        self._waiting: dict[str, _Waiting] = {}
+        self._instances = Throughput()
+        self._bytes = Throughput()
+
+    def follow(self, event: Event) -> None:
+        """Note until when a study waits; all else is in the progress already."""
+        if isinstance(event, AttemptFailed):
+            study = self._progress.studies[event.study_instance_uid]
+            due_s = self._monotonic_s() + event.wait_s
+            self._waiting[event.study_instance_uid] = _Waiting(study, due_s)
+        elif isinstance(event, AttemptStarted | StudyFinished):
+            self._waiting.pop(event.study_instance_uid, None)
+
+    def picture(self, rows_max: int) -> Picture:
+        """Take the numbers of this moment.
+
+        Args:
+            rows_max: Lines that there is room for, workers' rows only.
+        """
+        now_s = self._monotonic_s()
+        progress = self._progress
+        at_work: list[tuple[WorkerProgress, StudyProgress]] = []
+        for number, worker in sorted(progress.workers.copy().items()):
+            self._speeds[number].sample(worker, now_s)
+            if study := progress.studies.get(worker.study_instance_uid or ""):
+                at_work.append((worker, study))
+        self._instances.add(now_s, progress.came)
+        self._bytes.add(now_s, progress.received_bytes)
+        waiting = self._waiting.copy()
+        in_hand = [study for worker, study in at_work if worker.state in _IN_HAND]
+        future = remaining(progress, [*in_hand, *(each.study for each in waiting.values())])
+        rows = [self._row(worker, study, waiting, now_s) for worker, study in at_work]
+        rate = self._instances.rate
+        return Picture(
+            rows=tuple(rows[:rows_max]),
+            hidden=max(len(rows) - rows_max, 0),
+            total=Row(
+                label="total",
+                done=progress.stored,
+                expected=None if future is None else progress.stored + future.instances,
+                instances_per_s=rate,
+                bytes_per_s=self._bytes.rate,
+            ),
+            exact=future is not None and future.exact,
+            studies_total=progress.studies_total,
+            finished=progress.finished,
+            bad=progress.finished - progress.good,
+            waiting=len(waiting),
+            received_bytes=progress.received_bytes,
+            elapsed_s=now_s - self._started_s,
+            eta_s=None if future is None else future.eta_s(rate),
+        )
+
+    def _row(
+        self,
+        worker: WorkerProgress,
+        study: StudyProgress,
+        waiting: Mapping[str, _Waiting],
+        now_s: float,
+    ) -> Row:
+        uid, retry_in_s = study.study_instance_uid, None
+        if worker.state is WorkerState.WAITING and uid in waiting:
+            retry_in_s = max(waiting[uid].due_s - now_s, 0.0)
+        speed = self._speeds[worker.number]
+        return Row(
+            label=str(worker.number),
+            study_instance_uid=uid,
+            done=done(study),
+            expected=study.expected,
+            instances_per_s=speed.instances.rate,
+            bytes_per_s=speed.bytes.rate,
+            retry_in_s=retry_in_s,
+            helping=worker.state is WorkerState.HELPING,
+        )
+
 
 _REFRESH_PER_S = 5
 _SHOW_CURSOR = b"\x1b[?25h\r\n"

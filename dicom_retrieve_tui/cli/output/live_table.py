@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dicom_retrieve_tui.cli.output.live_numbers import Picture, Row
+from dicom_retrieve_tui.cli.output.live import Picture, Row
 from dicom_retrieve_tui.model.humanize import (
     byte_rate_text,
     clock_text,

@@ -13,7 +13,6 @@ from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.cli.console import Surroundings, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.output.left_out import all_left_out, count_modalities
 from dicom_retrieve_tui.cli.read_options import Options
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK
@@ -22,7 +21,7 @@ from dicom_retrieve_tui.model.narration import verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.series_filter import SeriesFilter
+from dicom_retrieve_tui.model.series_filter import SeriesFilter, count_modalities
 from dicom_retrieve_tui.model.verdict import Verdict
 
 
@@ -66,7 +65,7 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
 def _totals(account: Account, options: Options) -> dict[str, object]:
     progress = account.progress
     tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
-    left_out = count_modalities(all_left_out(account))
+    left_out = count_modalities(account.left_out())
     return {
         "studies": len(account.plan.selections),
         "duplicates_merged": options.duplicates,

@@ -8,11 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.output.dry_run_table import listing_total, render_listing
-from dicom_retrieve_tui.cli.output.left_out import left_out_lines
-from dicom_retrieve_tui.cli.output.next_step import again
-from dicom_retrieve_tui.cli.output.study_sentence import lone_study
 from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.humanize import (
     byte_rate_text,
     count,
@@ -21,9 +18,10 @@ from dicom_retrieve_tui.model.humanize import (
     rate_text,
     size_text,
 )
-from dicom_retrieve_tui.model.narration import irregular_text
+from dicom_retrieve_tui.model.narration import irregular_text, verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import left_out_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 UIDS_MAX = 10
@@ -190,3 +188,166 @@ def _refused(account: Account, options: Options) -> str:
 
 def _which(options: Options) -> str:
     return f"(see {options.report})" if options.report else "(--verbose says which and why)"
+
+
+_SOME = "{came} of {what} {are} in {folder}; whether that is all, is unknown"
+
+_RETRIEVED = {
+    Verdict.COMPLETE: "{all} of {what} {are} in {folder}",
+    Verdict.PARTIAL: "{stored} of {expected} of {what} {are} in {folder}; {missing} missing",
+    Verdict.UNVERIFIED: _SOME,
+    Verdict.CANCELLED: "{stored} of {expected} of {what} {are} in {folder}",
+    Verdict.FAILED: "nothing of {what} was retrieved",
+    Verdict.NOT_FOUND: "{what}",
+}
+"""Where the PACS listed what there is."""
+
+_UNLISTED = _RETRIEVED | {
+    Verdict.PARTIAL: _SOME,
+    Verdict.CANCELLED: "{came} of {what} {are} in {folder}",
+}
+_FAILED_AGAIN = "nothing more of {what} was retrieved; {came} of an earlier run {are} in {folder}"
+"""Where it did not, or was not asked any more."""
+
+_SENT = {
+    Verdict.DELIVERED: "{expected} delivered to {to} by the PACS's account; "
+    "nothing was written to {folder}",
+    Verdict.PARTIAL: "not all of {what} went to {to}",
+    Verdict.UNVERIFIED: "how much of {what} went to {to}, is unknown",
+    Verdict.CANCELLED: "how much of {what} went to {to} before the end, is unknown",
+    Verdict.FAILED: "{what} could not be sent to {to}",
+    Verdict.NOT_FOUND: "{what}",
+}
+"""Where the instances went past us, and only the PACS knows of them."""
+
+
+def subject(order: Selection) -> str:
+    """What was asked for: `study 1.2.3`, `series 1.2.3.4`, `2 series of study 1.2.3`."""
+    study = f"study {order.study_instance_uid}"
+    match list(order.rows()):
+        case [(_, "", _)]:
+            return study
+        case [(_, series, "")]:
+            return f"series {series}"
+        case [(_, _, instance)]:
+            return f"instance {instance}"
+        case _ if any(each.sop_instance_uids for each in order.series):
+            return f"what was asked for of {study}"
+        case _:
+            return f"{count(len(order.series), 'series')} of {study}"
+
+
+def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+    """The sentence, its first word the verdict."""
+    came = count(study.stored, "instance")
+    words = {
+        "order": subject(order),
+        "what": f"the matching series of {subject(order)}" if study.left_out else subject(order),
+        "folder": folder_text(options.settings.output),
+        "to": options.plan.move_destination,
+        "came": came,
+        "all": "the one instance" if study.stored == 1 else f"all {came}",
+        "are": "is" if study.stored == 1 else "are",
+        "stored": f"{study.stored:,}",
+        "expected": count(study.expected or 0, "instance"),
+        "missing": f"{len(study.missing) or (study.expected or 0) - study.stored:,}",
+    }
+    return f"{verdict}: {_template(order, study, verdict, options).format_map(words)}"
+
+
+def _template(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+    if verdict is Verdict.COMPLETE and study.no_match:
+        return "no series of {order} matches, so that nothing was retrieved"
+    if verdict is Verdict.DELIVERED or options.delivering:
+        # A delivery judged complete would be a file that is here: the plain words fit it.
+        return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
+    if verdict is Verdict.COMPLETE and order.level is Level.IMAGE and len([*order.rows()]) == 1:
+        return "{what} is in {folder}"
+    if verdict is Verdict.FAILED and study.stored:
+        return _FAILED_AGAIN
+    return (_UNLISTED if study.expected is None else _RETRIEVED)[verdict]
+
+
+_NOTHING_RETRIEVED = "nothing was retrieved (--dry-run)"
+
+
+def render_listing(account: Account) -> Iterator[str]:
+    """A line for each study that the PACS has; none at all if it has none."""
+    found = [(order, study) for order, study in account.studies() if _is_known(study)]
+    if not found:
+        return
+    yield " series  instances  study"
+    for order, study in found:
+        series = account.series.get(order.study_instance_uid, 0)
+        instances = "-" if study.expected is None else f"{study.expected:,}"
+        yield f"{series:>7,}  {instances:>9}  {order.study_instance_uid}"
+
+
+def listing_total(account: Account) -> str:
+    """The sentence below the table."""
+    judged = account.studies()
+    if len(judged) == 1:
+        order, study = judged[0]
+        word = verdict_word(study.verdict or Verdict.CANCELLED, dry_run=True)
+        instances = f"{count(study.expected, 'instance')} of " if study.expected else ""
+        return f"{word}: {instances}{subject(order)}; {_NOTHING_RETRIEVED}"
+    known = [(order, study) for order, study in judged if _is_known(study)]
+    instances = count(sum(study.expected or 0 for _, study in known), "instance")
+    series = sum(account.series.get(order.study_instance_uid, 0) for order, _ in known)
+    return (
+        f"planned: {instances} in {count(series, 'series')} of {len(known):,} of "
+        f"{count(len(judged), 'study')}; {_NOTHING_RETRIEVED}"
+    )
+
+
+def _is_known(study: StudyProgress) -> bool:
+    return study.verdict in {Verdict.COMPLETE, Verdict.PARTIAL, Verdict.UNVERIFIED}
+
+
+def left_out_lines(account: Account) -> Iterator[str]:
+    """The lines of a summary; none without a filter."""
+    chosen = account.plan.series_filter
+    if not chosen:
+        return
+    if left_out := account.left_out():
+        yield f"{left_out_text(left_out)} left out on purpose; asked for: {chosen}"
+    studies = [study for _, study in account.studies()]
+    if (none := sum(study.no_match for study in studies)) and len(studies) > 1:
+        yield f"{count(none, 'study')} {'has' if none == 1 else 'have'} no series that matches"
+
+
+_AGAIN = "run the same command again"
+
+
+def again(account: Account, options: Options) -> Iterator[str]:
+    """At most one line; none where a further run would not ask for the rest only."""
+    if not options.resumable:
+        return
+    studies = [study for _, study in account.studies()]
+    if any(study.verdict in {None, Verdict.CANCELLED} for study in studies):
+        yield f"{_AGAIN}: {_left(account)}"
+    elif any(map(_may_heal, studies)):
+        rest = any(study.stored for study in studies)
+        yield f"{_AGAIN} to {'ask for the rest only' if rest else 'try once more'}"
+
+
+def _left(account: Account) -> str:
+    """`412 of 1,098 instances left, and 3 studies not begun`."""
+    left = account.left()
+    parts = []
+    if left.instances:
+        parts.append(f"{left.instances:,} of {count(left.expected, 'instance')} left")
+    if left.not_begun:
+        parts.append(f"{count(left.not_begun, 'study')} not begun")
+    return ", and ".join(parts) or "how much is left, is unknown"
+
+
+def _may_heal(study: StudyProgress) -> bool:
+    """True if a further attempt may bring more.
+
+    Of what came with other content than the file that is there, it would bring the same again; an
+    attempt that was worth repeating once is so later, too.
+    """
+    if study.verdict is Verdict.PARTIAL and study.listed:
+        return len(study.missing) > study.set_aside
+    return study.verdict is Verdict.FAILED and study.failed_attempts > 0

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from dicom_retrieve_tui.cli.commands.doctor import TellingPeople
 from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
-from dicom_retrieve_tui.cli.output.diagnosis import TellingPeople
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import read_settings, read_way
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step

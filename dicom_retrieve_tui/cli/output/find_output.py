@@ -4,9 +4,13 @@ The columns have the standard's keywords for headings, so that a spreadsheet ope
 `--uid-list` reads them as it reads any table of studies.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Protocol
 
+from dicom_retrieve_tui.cli.console import DataStream
+from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import ASK_BY_UID, Match, Search
 from dicom_retrieve_tui.model.spreadsheet import as_text
@@ -81,7 +85,7 @@ def heading(columns: tuple[Column, ...]) -> list[str]:
     return [title for title, _ in columns]
 
 
-def row(columns: tuple[Column, ...], match: Match) -> list[str]:
+def cells(columns: tuple[Column, ...], match: Match) -> list[str]:
     """The cells of one line: text for spreadsheets, and with its quotes for every reader."""
     return [_quoted(as_text(text(match))) for _, text in columns]
 
@@ -91,7 +95,7 @@ def _quoted(cell: str) -> str:
     return f'"{doubled}"' if '"' in cell else cell
 
 
-def record(match: Match) -> dict[str, object]:
+def match_record(match: Match) -> dict[str, object]:
     """A match for JSON, without what its level does not have."""
     left_out = _LEFT_OUT[match.level] | {"level"}
     return {f.name: getattr(match, f.name) for f in fields(match) if f.name not in left_out}
@@ -115,3 +119,84 @@ def said_of(search: Search) -> str:
         "series": search.series_instance_uid,
     }
     return ", ".join(f"{name} {key}" for name, key in keys.items() if key) or "everything"
+
+
+class Writer(Protocol):
+    """Writes matches; a reader that went away is noted by the stream."""
+
+    def write(self, match: Match) -> None:
+        """Write one match, or keep it for the end."""
+        ...
+
+    def finish(self) -> None:
+        """Write what was kept."""
+        ...
+
+
+class JsonWriter:
+    """One object a line."""
+
+    def __init__(self, out: Output, noun: str) -> None:
+        self._out = out
+        self._event = f"{noun}_found"
+
+    def write(self, match: Match) -> None:
+        """Write one match."""
+        self._out.record(self._event, match_record(match))
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+class RowsWriter:
+    """Columns between tabs below a heading, where there is anything to head."""
+
+    def __init__(self, stdout: DataStream, columns: tuple[Column, ...], *, headed: bool) -> None:
+        self._stdout = stdout
+        self._columns = columns
+        self._headed = headed
+
+    def write(self, match: Match) -> None:
+        """Write one match."""
+        if self._headed:
+            self._stdout.write_rows([heading(self._columns)])
+            self._headed = False
+        self._stdout.write_rows([cells(self._columns, match)])
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+class TableWriter:
+    """A table for a terminal, drawn when everything that it must hold is known."""
+
+    def __init__(self, stdout: DataStream, level: Level) -> None:
+        self._stdout = stdout
+        self._level = level
+        self._matches: list[Match] = []
+
+    def write(self, match: Match) -> None:
+        """Keep one match."""
+        self._matches.append(match)
+
+    def finish(self) -> None:
+        """Draw the table."""
+        if not self._matches:
+            return
+        from dicom_retrieve_tui.cli.output.find_table import in_order, render_table  # noqa: PLC0415
+
+        width = shutil.get_terminal_size().columns
+        self._stdout.write_lines(render_table(self._level, in_order(self._matches), width))
+
+
+def uids_writer(stdout: DataStream, level: Level) -> Writer:
+    """Study Instance UIDs alone, one a line; of what is below a study, a table of its UIDs.
+
+    Alone, the UID of a series would be taken for that of a study.
+    """
+    return RowsWriter(stdout, UID_COLUMNS[level], headed=level is not Level.STUDY)
+
+
+def rows_writer(stdout: DataStream, level: Level) -> Writer:
+    """Everything that is known, as a table that programs read."""
+    return RowsWriter(stdout, COLUMNS[level], headed=True)
