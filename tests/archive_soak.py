@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.events import RetrieveFinished, StudyFinished
+from dicom_retrieve_tui.model.events import Event, RetrieveFinished, StudyFinished
+from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import GOOD
 from tests.peers.random_archive import Character, RandomArchive
 from tests.runs import files_in, get_plan, move_plan, run
@@ -37,7 +39,7 @@ def violation(seed: int, output: Path) -> str | None:
             for name in chance.sample(here := _here(output), min(len(here), chance.choice([0, 3]))):
                 (output / f"{name}.dcm").unlink()
             timeout_s = _TIMEOUT_OF_MOVES_S if moves else _TIMEOUT_S
-            events = run(plan, archive.settings(output, timeout_s=timeout_s))
+            events = _events(plan, archive, output, timeout_s)
             (finished,) = [e for e in events if isinstance(e, RetrieveFinished)]
             good, all_here = finished.verdict in GOOD, character.sendable <= set(_here(output))
             if good and not all_here:
@@ -46,6 +48,17 @@ def violation(seed: int, output: Path) -> str | None:
                 reasons = [e.reason for e in events if isinstance(e, StudyFinished)]
                 return f"did not end well with all on disk: {reasons} {character.traits}"
     return None
+
+
+def _events(plan: Plan, archive: RandomArchive, output: Path, timeout_s: float) -> list[Event]:
+    """Run; other archives look for ports at the same time, and may have taken ours."""
+    while True:
+        try:
+            return run(plan, archive.settings(output, timeout_s=timeout_s))
+        except ConfigError as error:
+            if "address already in use" not in str(error):
+                raise
+            archive.move_elsewhere()
 
 
 def first_violation(seeds: Iterable[int], folder: Path) -> str | None:

@@ -12,6 +12,11 @@ from tests.peers.raw_scu import RawScu
 from tests.runs import settings
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 class MovingPacs(RawPacs):
     """Sends what matches to the port of the Storage SCP under test, over one association."""
 
@@ -22,8 +27,7 @@ class MovingPacs(RawPacs):
 
     def __init__(self, holdings: list[Instance] | None = None) -> None:
         super().__init__(holdings)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.scp_port: int = probe.getsockname()[1]
+        self.scp_port = _free_port()
         self.called: list[RawScu] = []
         """Our associations with the Storage SCP under test; the end closes what is left open."""
 
@@ -36,6 +40,10 @@ class MovingPacs(RawPacs):
         super().__exit__(kind, error, traceback)
         for scu in self.called:
             scu.sock.close()
+
+    def move_elsewhere(self) -> None:
+        """Send to another port from now on: the one that was free has been taken since."""
+        self.scp_port = _free_port()
 
     def settings(self, output: Path, timeout_s: float = 10.0) -> Settings:
         given = settings(self.port, output, timeout_s=timeout_s)
