@@ -146,8 +146,7 @@ if TYPE_CHECKING:
     )
     from dicom_retrieve_tui.model.progress import Progress, StudyProgress
     from dicom_retrieve_tui.model.search import Match
-    from dicom_retrieve_tui.model.secret import Secret
-    from dicom_retrieve_tui.model.security import TlsSettings
+    from dicom_retrieve_tui.model.security import Secret, TlsSettings
     from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
     from dicom_retrieve_tui.model.verdict import Verdict
     from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
@@ -160,7 +159,7 @@ else:
         "model.events",
         "model.progress",
         "model.search",
-        "model.secret",
+        "model.security",
         "model.security",
         "model.selection",
         "model.verdict",

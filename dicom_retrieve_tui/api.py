@@ -44,8 +44,7 @@ from dicom_retrieve_tui.model.options import (
 from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.search import Match, Search
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Plan, Selection, join
 from dicom_retrieve_tui.model.series_filter import (
     SeriesFilter,

@@ -9,8 +9,8 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import Endpoint, parse_listen, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.list_cells import cell_dates
 from dicom_retrieve_tui.model.list_text import list_text, readable
+from dicom_retrieve_tui.model.spreadsheet_cells import cell_dates
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.uid_table import Column

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.security import Secret
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
 """Those of ECMA-48 that a terminal of any background shows."""

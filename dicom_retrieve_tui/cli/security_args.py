@@ -11,8 +11,7 @@ from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.config import secrets
 from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase
 from dicom_retrieve_tui.model.options import parse_flag, parse_user_name
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 
 _NEED_TLS = ("tls_ca", "tls_cert", "tls_key", "tls_insecure")

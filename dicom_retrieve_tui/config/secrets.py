@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
-from dicom_retrieve_tui.model import pem
+from dicom_retrieve_tui.model import security as pem
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.options import USER_BYTES_MAX
-from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.security import Secret
 from dicom_retrieve_tui.model.settings import Settings
 
 PASSPHRASE = "DICOM_RETRIEVE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable

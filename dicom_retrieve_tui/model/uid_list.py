@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_cells import (
+from dicom_retrieve_tui.model.list_text import readable
+from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.spreadsheet_cells import (
     cell_text,
     is_sheet_error,
     spoilt_number,
     spoilt_uid,
     uid_text,
 )
-from dicom_retrieve_tui.model.list_text import readable
-from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Lookup, key_fault
 from dicom_retrieve_tui.model.uid_table import (
     Column,

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_cells import is_sheet_error, spoilt_uid, uid_text
 from dicom_retrieve_tui.model.list_text import readable
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.spreadsheet_cells import is_sheet_error, spoilt_uid, uid_text
 from dicom_retrieve_tui.model.uid_list import (
     UidList,
     line_fault,

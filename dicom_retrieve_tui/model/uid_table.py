@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_cells import cell_text, is_sheet_error, spoilt, uid_text
+from dicom_retrieve_tui.model.spreadsheet_cells import cell_text, is_sheet_error, spoilt, uid_text
 
 if TYPE_CHECKING:
     import _csv

@@ -1,7 +1,18 @@
-"""Rules for UIDs and AE titles, and the words for what breaks them. Pure."""
+"""Rules for UIDs and AE titles, and our own implementation UID.
+
+Source: PS3.5 sections 6.2 and 9.1, PS3.7 annex D.3.3.2, PS3.10 section 7.1.
+"""
 
 import re
 from collections.abc import Iterable
+
+from dicom_retrieve_tui import __version__
+
+IMPLEMENTATION_CLASS_UID = "2.25.63277772598277503229622060361475029434"
+"""Derived from a UUID (PS3.5 annex B.2), the same for every version."""
+
+IMPLEMENTATION_VERSION_NAME = f"DCMRETRIEVE_{'.'.join(__version__.split('.')[:2])}"
+"""16 characters at most."""
 
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64

@@ -4,10 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import AssociationRejected, ProtocolError
-from dicom_retrieve_tui.model.implementation import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-)
 from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import UserIdentity
@@ -16,6 +12,10 @@ from dicom_retrieve_tui.model.sop_classes import (
     NATIVE_SYNTAXES,
     TRANSFER_SYNTAXES,
     preferred_syntax,
+)
+from dicom_retrieve_tui.model.uids import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
 )
 from dicom_retrieve_tui.network import associate_pdu as pdus
 from dicom_retrieve_tui.network.associate_pdu import Associate, UserInformation, WireContext

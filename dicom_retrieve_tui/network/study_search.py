@@ -12,14 +12,32 @@ from datetime import date
 from functools import partial
 
 from dicom_retrieve_tui.errors import OperationFailed
-from dicom_retrieve_tui.model import search_rules as rules
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.character_sets import SPECIFIC_CHARACTER_SET_UTF_8
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.inventory import looks_capped
-from dicom_retrieve_tui.model.search import ASK_BY_UID, Found, Match, Remark, Search
+from dicom_retrieve_tui.model.search import (
+    ASK_BY_UID,
+    MODALITY,
+    STUDY_DATE,
+    Found,
+    Match,
+    Remark,
+    Search,
+    any_fits,
+    fewest_study_keys,
+    ignored_key,
+    instance_keys,
+    instance_match,
+    series_keys,
+    series_match,
+    study_keys,
+    study_match,
+    uncounted,
+    unproven_key,
+)
 from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES
 from dicom_retrieve_tui.model.status import CANCELLED
 from dicom_retrieve_tui.network.association import Association
@@ -125,16 +143,16 @@ class _Finder:
         for study in untold:  # dcmqrscp takes no Modalities in Study, and lists them all
             modalities = self._modalities_of(study)
             if not modalities:
-                self._unproven[rules.MODALITY] += 1
-            if rules.any_fits(self._search.modality, modalities):
+                self._unproven[MODALITY] += 1
+            if any_fits(self._search.modality, modalities):
                 yield replace(study, modalities=modalities)
 
     def _studies_of(self, dates: DateRange | None) -> Iterator[Match]:
         """Yield the studies of these days, each once, dividing the days if need be."""
         search = replace(self._search, study_date=dates)
-        keys = (rules.fewest_study_keys if self._fewest_keys else rules.study_keys)(search)
+        keys = (fewest_study_keys if self._fewest_keys else study_keys)(search)
         seen = self._seen_studies
-        query = partial(self._query, Level.STUDY, match_of=rules.study_match, seen=seen)
+        query = partial(self._query, Level.STUDY, match_of=study_match, seen=seen)
         unique = bool(search.study_instance_uid)
         doubt = yield from self._unfolded(query, keys, seen, unique=unique)
         if not doubt:
@@ -149,7 +167,7 @@ class _Finder:
 
     def _halves(self, dates: DateRange | None) -> tuple[DateRange, DateRange] | None:
         """What to ask for instead of `dates`; None where dividing does not help."""
-        if self._split_until is None or dates is None or self._ignored[rules.STUDY_DATE]:
+        if self._split_until is None or dates is None or self._ignored[STUDY_DATE]:
             return None
         return dates.halves(self._split_until)
 
@@ -157,12 +175,12 @@ class _Finder:
         """Why the dates stay as they are, if anybody asked for something else."""
         if self._split_until is None:
             return ""
-        if self._ignored[rules.STUDY_DATE]:
+        if self._ignored[STUDY_DATE]:
             return "To divide the dates is of no use: the PACS ignores them."
         return f"{dates} cannot be divided any further: narrow the search by another key."
 
     def _modalities_of(self, study: Match) -> tuple[str, ...]:
-        keys = rules.series_keys(Search(), study)
+        keys = series_keys(Search(), study)
         answers = self._ask(Level.SERIES, keys, study)
         told = {values.get(tags.MODALITY, "") for values in answers if _is_of(values, study)}
         return tuple(sorted(told - {""}))
@@ -174,21 +192,21 @@ class _Finder:
         query = partial(
             self._query,
             Level.SERIES,
-            match_of=lambda values: rules.series_match(values, study),
+            match_of=lambda values: series_match(values, study),
             seen=seen,
             within=study,
             announced=None if narrowed else study.number_of_series,
         )
         unique = bool(search.series_instance_uid) or study.number_of_series == 1
-        keys = rules.series_keys(search, study)
+        keys = series_keys(search, study)
         doubt = yield from self._unfolded(query, keys, seen, unique=unique)
         self._doubt(doubt)
 
     def _instances(self, series: Match) -> Iterator[Match]:
         doubt = yield from self._query(
             Level.IMAGE,
-            rules.instance_keys(self._search, series),
-            lambda values: rules.instance_match(values, series),
+            instance_keys(self._search, series),
+            lambda values: instance_match(values, series),
             within=series,
             announced=None if self._search.sop_instance_uid else series.number_of_instances,
         )
@@ -211,7 +229,7 @@ class _Finder:
             return doubt
         if self._answers == 1 and not unique and single.counted and not self._is_one(single):
             seen.discard(single.uid)
-            several = self._several(query, rules.uncounted(keys))
+            several = self._several(query, uncounted(keys))
             if several is not None:
                 yield from several[0]
                 return several[1]
@@ -225,7 +243,7 @@ class _Finder:
         """
         if single.level is not Level.STUDY or not self._search.modality:
             return False
-        keys = rules.uncounted(rules.series_keys(Search(), single))
+        keys = uncounted(series_keys(Search(), single))
         answers = self._ask(Level.SERIES, keys, single)
         listed = {
             values.get(tags.SERIES_INSTANCE_UID) for values in answers if _is_of(values, single)
@@ -302,9 +320,9 @@ class _Finder:
             return False
         if within is not None and not _is_of(values, within):
             return False
-        if ignored := rules.ignored_key(self._search, match):
+        if ignored := ignored_key(self._search, match):
             self._ignored[ignored] += 1
-        elif unproven := rules.unproven_key(self._search, match):
+        elif unproven := unproven_key(self._search, match):
             self._unproven[unproven] += 1
             return False
         return ignored is None

@@ -11,11 +11,11 @@ from typing import IO
 
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
-from dicom_retrieve_tui.model.implementation import (
+from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS
+from dicom_retrieve_tui.model.uids import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
-from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS
 
 PREAMBLE = b"\0" * 128 + b"DICM"
 

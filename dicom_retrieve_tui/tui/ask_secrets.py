@@ -11,7 +11,7 @@ from dicom_retrieve_tui.tui.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.config.secrets import Question
-    from dicom_retrieve_tui.model.secret import Secret
+    from dicom_retrieve_tui.model.security import Secret
 
 
 def unlock(

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.lookup_result import LookedUp
 from dicom_retrieve_tui.model.selection import join
-from dicom_retrieve_tui.model.study_lookup import Lookup
+from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
 from dicom_retrieve_tui.tui.ask_secrets import unlock, unlock_each
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
@@ -128,7 +127,7 @@ class QueueActions:
     ) -> None:
         from dicom_retrieve_tui.tui.screens.lookup import LookupScreen  # noqa: PLC0415 - not for the first frame
 
-        def done(found: LookedUp | None) -> None:
+        def done(found: LookupResult | None) -> None:
             if found is None:
                 otherwise()
                 return

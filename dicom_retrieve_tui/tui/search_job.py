@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.lookup_result import Answer
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Found, Match, Search
 from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.study_lookup import Answer
 from dicom_retrieve_tui.tui.search_form import empty_search
 
 Find = Callable[[Search, Settings, CancelToken], Generator[Found, None, None]]

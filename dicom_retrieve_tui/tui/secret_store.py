@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from dicom_retrieve_tui.config.secrets import Question, unlocked
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.security import Secret
 from dicom_retrieve_tui.model.settings import Settings
 
 

@@ -222,6 +222,6 @@ def _ambiguous_numbers_are_named(thousand: Orthanc, tmp_path: Path) -> None:
     )
 
     assert done.exit_code == 1
-    assert "line 1: accession number 'A7' is that of 2 studies (" in done.stderr
+    assert "line 1: 2 studies have accession number 'A7' (" in done.stderr
     assert _study_uid(14) in done.stderr
     assert _study_uid(15) in done.stderr

@@ -10,11 +10,11 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, MaximumLengthNotification
 from pynetdicom.presentation import PresentationContext, build_context
 
 from dicom_retrieve_tui.errors import ProtocolError
-from dicom_retrieve_tui.model.implementation import (
+from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.uids import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
-from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import associate_pdu as pdus
 from dicom_retrieve_tui.network.negotiation import (
     Context,

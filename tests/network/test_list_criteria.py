@@ -107,7 +107,7 @@ def test_what_stands_in_a_row_is_combined_with_and(
         ("PatientID,StudyDate", "T-0001,31.03.26", "has a year of two digits"),
         ("PatientID,Modality", "T-0001,CT/MR", "names several: write one row for each"),
         ("PatientID,Modality", "T-0001,Röntgen", "is not a modality such as CT"),
-        ("AccessionNumber,StudyDate", "A1,2026-03-31", "is that of 2 studies"),
+        ("AccessionNumber,StudyDate", "A1,2026-03-31", "2 studies have"),
     ],
 )
 def test_what_no_study_fits_or_what_may_be_another_is_named(

@@ -14,8 +14,7 @@ import pytest
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import AttemptFailed, Event
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.security import Secret, TlsSettings
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers import wire
 from tests.peers.certificates import Authority

@@ -14,8 +14,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.model.events import AttemptFailed
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import UserIdentity
+from dicom_retrieve_tui.model.security import Secret, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 from tests.runs import get_plan, of_kind, run, settings, verdict_of
 

@@ -57,7 +57,6 @@ NEVER = {
     *("platform", "random"),
     "dicom_retrieve_tui.cli.output.live",
     "dicom_retrieve_tui.doctor.sample",
-    "dicom_retrieve_tui.model.search",
     "dicom_retrieve_tui.doctor.run",
     "dicom_retrieve_tui.network.study_search",
     "dicom_retrieve_tui.storage.history",

@@ -9,7 +9,7 @@ from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
 
 from dicom_retrieve_tui.model.dimse import StoreRequest
-from dicom_retrieve_tui.model.implementation import (
+from dicom_retrieve_tui.model.uids import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.lookup_result import Answer
 from dicom_retrieve_tui.model.search import Found, Match, Search
 from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.study_lookup import Answer
 
 _TICK_S = 0.01
 

@@ -7,8 +7,7 @@ import pytest
 
 from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.errors import AssociationRejected, ConfigError
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import UserIdentity
+from dicom_retrieve_tui.model.security import Secret, UserIdentity
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History

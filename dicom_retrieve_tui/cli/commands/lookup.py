@@ -15,10 +15,10 @@ from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.lookup_result import Answer, LookedUp, some_of
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.study_lookup import Answer, LookupResult, some_of
 from dicom_retrieve_tui.model.uid_list import describe, notes_on
 from dicom_retrieve_tui.wiring import find_each
 
@@ -94,7 +94,7 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
     lines = count(len(options.lookups), "line")
     around.stderr.say(f"looking up {lines} of {options.list_flag} at {options.settings.peer}")
     log = LookupLog(len(options.lookups), str(options.settings.peer))
-    found = LookedUp()
+    found = LookupResult()
     try:
         stopped = not _look_up(options, found, ask or _wired(), log)
     except PeerError as error:
@@ -118,7 +118,7 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
     return resolved
 
 
-def _look_up(options: Options, found: LookedUp, ask: Ask, log: LookupLog) -> bool:
+def _look_up(options: Options, found: LookupResult, ask: Ask, log: LookupLog) -> bool:
     """Note what each line stands for; False if the user stopped."""
     cancel = CancelToken()
     searches = [lookup.search for lookup in options.lookups]
@@ -137,7 +137,7 @@ def _look_up(options: Options, found: LookedUp, ask: Ask, log: LookupLog) -> boo
     return not interruption.requested
 
 
-def _by_uids(options: Options, found: LookedUp) -> Options:
+def _by_uids(options: Options, found: LookupResult) -> Options:
     """The order as far as it was looked up; the lines that are left are among its faults."""
     selections = join([*options.plan.selections, *found.selections])
     rest = options.lookups[found.lines :]

@@ -13,7 +13,7 @@ from dicom_retrieve_tui.cli.console import DataStream
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import ASK_BY_UID, Match, Search
-from dicom_retrieve_tui.model.spreadsheet import as_text
+from dicom_retrieve_tui.model.spreadsheet_cells import escaped
 
 Column = tuple[str, Callable[[Match], str]]
 
@@ -87,7 +87,7 @@ def heading(columns: tuple[Column, ...]) -> list[str]:
 
 def cells(columns: tuple[Column, ...], match: Match) -> list[str]:
     """The cells of one line: text for spreadsheets, and with its quotes for every reader."""
-    return [_quoted(as_text(text(match))) for _, text in columns]
+    return [_quoted(escaped(text(match))) for _, text in columns]
 
 
 def _quoted(cell: str) -> str:

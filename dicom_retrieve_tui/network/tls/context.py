@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, WrongPassphrase, reason_of
-from dicom_retrieve_tui.model import pem
+from dicom_retrieve_tui.model import security as pem
 from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.security import TlsSettings
 

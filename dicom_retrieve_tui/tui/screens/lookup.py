@@ -14,15 +14,14 @@ from textual.widgets import Static
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.lookup_result import LookedUp
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.settings import Settings
-from dicom_retrieve_tui.model.study_lookup import Lookup
+from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
-class LookupScreen(ModalScreen[LookedUp | None]):
+class LookupScreen(ModalScreen[LookupResult | None]):
     """Ends with what was found; with None if somebody would rather not, or the PACS cannot say."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,7 +49,7 @@ class LookupScreen(ModalScreen[LookedUp | None]):
     class Over(Message):
         """The PACS has answered, or cannot; likewise."""
 
-        def __init__(self, found: LookedUp, fault: str) -> None:
+        def __init__(self, found: LookupResult, fault: str) -> None:
             super().__init__()
             self.found = found
             self.fault = fault
@@ -102,7 +101,7 @@ class LookupScreen(ModalScreen[LookedUp | None]):
 
     def _ask(self) -> None:
         """On a thread of its own."""
-        found, fault = LookedUp(), ""
+        found, fault = LookupResult(), ""
         searches = [lookup.search for lookup in self._lookups]
         try:
             with closing(self._find_each(searches, self._settings, self._cancel)) as answers:

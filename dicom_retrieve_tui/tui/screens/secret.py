@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from dicom_retrieve_tui.config.secrets import Question
-from dicom_retrieve_tui.model.secret import Secret
+from dicom_retrieve_tui.model.security import Secret
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 

@@ -8,8 +8,7 @@ import pytest
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict

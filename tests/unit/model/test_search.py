@@ -6,11 +6,18 @@ from datetime import date
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model import search_rules as rules
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
-from dicom_retrieve_tui.model.search import Match, Search
+from dicom_retrieve_tui.model.search import (
+    Match,
+    Search,
+    ignored_key,
+    series_keys,
+    series_match,
+    study_keys,
+    study_match,
+)
 
 _STUDY = Match(level=Level.STUDY, study_instance_uid="1.2.3", patient_name="Doe^John")
 
@@ -41,7 +48,7 @@ def test_a_search_with_any_key_is_selective() -> None:
 
 
 def test_studies_are_asked_for_with_every_key_and_no_empty_uid_as_one() -> None:
-    keys = rules.study_keys(
+    keys = study_keys(
         Search(
             patient_id="P1",
             patient_name="Doe*",
@@ -60,7 +67,7 @@ def test_studies_are_asked_for_with_every_key_and_no_empty_uid_as_one() -> None:
 
 
 def test_series_are_asked_for_within_their_study() -> None:
-    keys = rules.series_keys(Search(modality="CT"), _STUDY)
+    keys = series_keys(Search(modality="CT"), _STUDY)
 
     assert keys[tags.STUDY_INSTANCE_UID] == "1.2.3"
     assert keys[tags.MODALITY] == "CT"
@@ -68,7 +75,7 @@ def test_series_are_asked_for_within_their_study() -> None:
 
 
 def test_a_series_keeps_what_is_known_of_its_study() -> None:
-    series = rules.series_match(
+    series = series_match(
         {tags.SERIES_INSTANCE_UID: "1.2.3.1", tags.NUMBER_OF_SERIES_RELATED_INSTANCES: "12"}, _STUDY
     )
 
@@ -78,7 +85,7 @@ def test_a_series_keeps_what_is_known_of_its_study() -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "many", "1" * 20])
 def test_a_count_that_is_none_is_left_out(text: str) -> None:
-    match = rules.study_match({tags.NUMBER_OF_STUDY_RELATED_SERIES: text})
+    match = study_match({tags.NUMBER_OF_STUDY_RELATED_SERIES: text})
 
     assert match.number_of_series is None
 
@@ -109,10 +116,10 @@ _TOLD = replace(
     ],
 )
 def test_an_answer_that_contradicts_a_key_is_known(search: Search, ignored: str | None) -> None:
-    assert rules.ignored_key(search, _TOLD) == ignored
+    assert ignored_key(search, _TOLD) == ignored
 
 
 def test_what_a_pacs_leaves_out_contradicts_nothing() -> None:
     search = Search(modality="MR", patient_id="P2", study_date=DateRange(date(2024, 2, 1), None))
 
-    assert rules.ignored_key(search, _STUDY) is None
+    assert ignored_key(search, _STUDY) is None

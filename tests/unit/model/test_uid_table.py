@@ -159,8 +159,8 @@ def test_a_row_without_a_uid_is_known_by_its_accession_number_or_patient() -> No
     )
     assert found.duplicates == 1
     assert found.bad == (
-        "line 6: the accession number 'A*' has a wildcard, and a line stands for one",
-        "line 7: the patient ID has a wildcard, and a line stands for one",
+        "line 6: the accession number 'A*' has a wildcard, but a line names only one",
+        "line 7: the patient ID has a wildcard, but a line names only one",
     )
 
 

@@ -5,11 +5,11 @@ import pytest
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
-from dicom_retrieve_tui.model.implementation import (
+from dicom_retrieve_tui.model.uids import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
+    uid_fault,
 )
-from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.storage.file_meta import file_header, read_header
 from tests.unit.encoded import EXPLICIT, explicit
 

@@ -14,10 +14,10 @@ from dicom_retrieve_tui.cli.read_options import Options, read_options
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.lookup_result import Answer
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Owner, Selection
 from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.study_lookup import Answer
 from tests.unit.cli.scripted import PACS, PEER, Stream, run
 
 A, B, C = "1.2.1", "1.2.2", "1.2.3"
@@ -90,8 +90,8 @@ def test_lines_become_studies_and_those_that_do_not_are_named() -> None:
     assert options.left_out == (
         "line 2: the PACS has no study with accession number 'A2'",
         (
-            f"line 3: accession number 'A3' is that of 2 studies ({B}, {C}): "
-            "ask for those that are meant by their UIDs"
+            f"line 3: 2 studies have accession number 'A3' ({B}, {C}): "
+            "name the right ones by their UIDs"
         ),
         "line 4: Out of resources.",
     )
@@ -116,11 +116,11 @@ def test_a_list_that_was_cut_short_does_not_say_that_there_is_no_study() -> None
 
     assert options.left_out == (
         (
-            "line 1: no study with accession number 'A1' came, but there may be one: "
+            "line 1: no study with accession number 'A1' was found, but there may be one: "
             "The list ends after 0 studies: out of resources."
         ),
         (
-            "line 2: no study with accession number 'A2' came, but there may be one: "
+            "line 2: no study with accession number 'A2' was found, but there may be one: "
             "The list ends after 0 studies: out of resources."
         ),
     )
@@ -256,4 +256,4 @@ def test_what_is_no_uid_is_never_asked_for() -> None:
     options = archive.resolve("A1\nA2\n", "--accession-list")
 
     assert wanted(options) == (Selection.of(A),)
-    assert "line 1: the PACS answers '*' where a UID was due" in "\n".join(options.left_out)
+    assert "line 1: the PACS answered '*' instead of a UID" in "\n".join(options.left_out)

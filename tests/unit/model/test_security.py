@@ -6,8 +6,7 @@ import traceback
 
 import pytest
 
-from dicom_retrieve_tui.model.secret import Secret
-from dicom_retrieve_tui.model.security import TlsSettings
+from dicom_retrieve_tui.model.security import Secret, TlsSettings
 
 WORD = "abracadabra"
 

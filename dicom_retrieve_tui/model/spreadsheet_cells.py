@@ -1,6 +1,8 @@
-"""Cells and lines of a list as spreadsheets, databases and programs leave them. Pure.
+"""Cells of tables: read them as spreadsheets, databases and programs write them, and escape them.
 
-What has one meaning is read; what a program has spoilt is explained, for its digits are lost.
+A cell with one meaning is read; a cell that a program has corrupted is reported, because its digits
+are lost. A cell that a spreadsheet would calculate, such as `=HYPERLINK(...)` as a patient's name,
+is written with an apostrophe, which makes it text; reading removes the apostrophe.
 """
 
 import re
@@ -8,7 +10,10 @@ from datetime import date
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates
-from dicom_retrieve_tui.model.spreadsheet import as_said
+
+_FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""The wide characters count in East Asian spreadsheets. Source: OWASP, CSV Injection."""
+_APOSTROPHE = "'"
 
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb"
 _BRACKETS = "<>[](){}"
@@ -38,14 +43,24 @@ _AS_NUMBER = (
 )
 
 
+def escaped(cell: str) -> str:
+    """Return a cell in a form that no spreadsheet takes for a formula."""
+    return _APOSTROPHE + cell if _FORMULA.match(cell) else cell
+
+
+def unescaped(cell: str) -> str:
+    """Return the cell that `escaped` was given."""
+    return cell[1:] if cell[:1] == _APOSTROPHE and _FORMULA.match(cell) else cell
+
+
 def cell_text(cell: str) -> str:
     """Return a cell without what spreadsheets and programs put around a text."""
     text = cell.strip()
     if _PLAIN.fullmatch(text):
         return text
-    said = as_said(text)
-    if said != text:
-        return said
+    plain = unescaped(text)
+    if plain != text:
+        return plain
     if excel := _EXCEL_TEXT.fullmatch(text):
         text = excel[1].strip()
     stripped = text.strip(_BYTES_AS_BLANKS + _BYTES_AS_QUOTES)

@@ -1,9 +1,15 @@
-"""Cells as spreadsheets leave them."""
+"""Cells as spreadsheets write them, and as we write them."""
 
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_cells import cell_dates, spoilt_number, uid_text
+from dicom_retrieve_tui.model.spreadsheet_cells import (
+    cell_dates,
+    escaped,
+    spoilt_number,
+    uid_text,
+    unescaped,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +103,17 @@ def test_a_date_as_it_is_written(cell: str, dates: str) -> None:
 def test_a_date_that_may_be_another_is_refused(cell: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         cell_dates(cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["=1+1", "+49", "-1", "@SUM(1)", "'=1", "  =1", "\uff1d1", '=HYPERLINK("http://x.example")'],
+)
+def test_a_cell_that_begins_like_a_formula_is_escaped(cell: str) -> None:
+    assert escaped(cell) == f"'{cell}"
+    assert unescaped(escaped(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", ["", "1.2.3", "Müller^Jörg", "O'Hara", "'", "'s", "A=1", "2-1"])
+def test_any_other_cell_is_not_escaped(cell: str) -> None:
+    assert escaped(cell) == unescaped(cell) == cell
