@@ -53,6 +53,8 @@ class Arrived:
     """Received whole, each time that one came."""
     repeated: int
     """Times that one came which had come for this very request already."""
+    foreign: tuple[str, ...] = ()
+    """SOP Instance UIDs of those that were refused because they were not asked for."""
 
 
 @dataclass(slots=True)
@@ -80,12 +82,13 @@ class Evidence:
             counted: C-FIND's own counts agree with the list. Against these, a PACS that claims to
                 have sent more than came has miscounted.
         """
-        self.named[scope] = frozenset(final.failed_sop_instance_uids)
+        self.named[scope] = frozenset(final.failed_sop_instance_uids) - frozenset(came.foreign)
         self.broke_off.discard(scope)
         if final.status == SUCCESS:
             self.ended_well.add(scope)
         miscounted = counted and _claimed(final) > came.instances
-        self._note_total(scope, None if miscounted else final, came.repeated)
+        needless = came.repeated + len(came.foreign)
+        self._note_total(scope, None if miscounted else final, needless)
 
     def note_count(self, scope: str, final: FinalResponse, known: int) -> None:
         """Take in the final response to a request for all of a scope that could bring nothing.
@@ -111,7 +114,7 @@ class Evidence:
         if last is not None:
             self._note_total(scope, last)
 
-    def _note_total(self, scope: str, told: FinalResponse | None, repeated: int = 0) -> None:
+    def _note_total(self, scope: str, told: FinalResponse | None, needless: int = 0) -> None:
         self.totals.pop(scope, None)
         self.failures.pop(scope, None)
         if told is None:
@@ -119,7 +122,7 @@ class Evidence:
         named = len(told.failed_sop_instance_uids)
         failed = max(_sane(told.failed), named)
         total = _sane(told.completed) + _sane(told.warning) + _sane(told.remaining) + failed
-        total -= repeated
+        total -= needless
         if total > 0:
             self.totals[scope] = total
             self.failures[scope] = failed

@@ -288,6 +288,8 @@ class _Arrival:
             study, identity = self._weigh(walked, study)
         study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
         if objection := study.objection(study_uid, series_uid, request.sop_instance_uid):
+            if objection != FINISHED:
+                study.note_foreign(request.sop_instance_uid)
             raise receiver.refusal(request, study, objection, OUT_OF_RESOURCES)
         owner = study.selection.owner
         if owner != _ANYONE and (objection := owner.objection(*_owner_of(identity.values))):

@@ -116,6 +116,8 @@ class StudyState:
         self._watched: set[str] = set()
         """Those that came since a request for all of it began."""
         self._repeated = 0
+        self._foreign: list[str] = []
+        """SOP Instance UIDs of those that came since then and were not asked for."""
         self._closed = False
         self._naming = 0
         """Instances that are getting their final names just now."""
@@ -323,7 +325,7 @@ class StudyState:
     def note_begin(self) -> int:
         """Take in that a request begins; returns how many instances have been received so far."""
         with self._changed:
-            self._watched, self._repeated = set(), 0
+            self._watched, self._repeated, self._foreign = set(), 0, []
             return self.arrivals
 
     def note_end(self, request: RetrieveRequest, final: FinalResponse, before: int) -> None:
@@ -331,7 +333,9 @@ class StudyState:
         with self._changed:
             self.evidence.answered = True
             if (scope := scope_of(request)) is not None:
-                came = Arrived(self.arrivals - before, self._repeated)
+                # Where nothing counts the list, they may be what the list lacks.
+                foreign = self._foreign if self.inventory.counted else []
+                came = Arrived(self.arrivals - before, self._repeated, tuple(foreign))
                 self.evidence.note_end(scope, final, came, counted=self.inventory.counted)
 
     def note_count(self, request: RetrieveRequest, final: FinalResponse) -> None:
@@ -353,6 +357,12 @@ class StudyState:
             due = (i.sop_instance_uid for i in self.to_ask_for())
             if uid := next((uid for uid in due if not asked or uid in asked), None):
                 self.bad.note_break(uid)
+
+    def note_foreign(self, sop_uid: str) -> None:
+        """Take in that an instance came that was not asked for."""
+        with self._changed:
+            if sop_uid not in self.expected:
+                self._foreign.append(sop_uid)
 
     def note_unfit(self, sop_uid: str, reason: str) -> None:
         """Take in that an instance came, and was refused for what it is."""

@@ -1,10 +1,12 @@
 """Rows 45 to 51: the list is satisfied, and something else speaks of more."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.events import AttemptFailed, Noted
+from dicom_retrieve_tui.model.events import AttemptFailed, InstanceRefused, Noted
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
@@ -169,6 +171,52 @@ def test_what_failed_and_is_not_listed_is_missing_by_its_uid(tmp_path: Path) -> 
     finished = verdict_of(events)
     assert (finished.verdict, finished.stored, finished.expected) == (Verdict.PARTIAL, 5, 8)
     assert finished.missing == ("1.2.3.2.1", "1.2.3.2.2", "1.2.3.2.3")
+    return events
+
+
+class _SendsAllOfTheStudy(DoubtfulPacs):
+    """Sends the whole study, whatever series of it is asked for, and names what it failed."""
+
+    counts = True
+    names = False
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        answers = [(each.sop, conversation.store(each)) for each in self.holdings]
+        failed = [sop for sop, status in answers if status]
+        conversation.respond(
+            request,
+            0xB000 if failed else 0,
+            wire.data_set({_FAILED_LIST: "\\".join(failed)}) if failed and self.names else None,
+            completed=len(answers) - len(failed),
+            failed=len(failed),
+            warning=0,
+        )
+
+
+@fault(46, user_reads="complete")
+@pytest.mark.parametrize("names", [False, True])
+def test_what_was_refused_because_it_was_not_asked_for_is_not_missing(
+    tmp_path: Path, *, names: bool
+) -> Told:
+    only = Selection.of("1.2.3", "1.2.3.1", None)
+    with _SendsAllOfTheStudy(instances(3) + instances(2, series=_HIDDEN)) as pacs:
+        pacs.names = names
+        events = run(replace(get_plan(), selections=(only,)), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.stored, finished.missing) == (Verdict.COMPLETE, 3, ())
+    assert len(of_kind(InstanceRefused, events)) == 2
+    return events
+
+
+@fault(46, user_reads="It counts 2 more as failed than it lists")
+def test_what_a_list_without_counts_may_lack_is_not_taken_for_a_strangers(tmp_path: Path) -> Told:
+    only = Selection.of("1.2.3", "1.2.3.1", None)
+    with _SendsAllOfTheStudy(instances(3) + instances(2, series=_HIDDEN)) as pacs:
+        pacs.counts = False
+        events = run(replace(get_plan(), selections=(only,)), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.PARTIAL
     return events
 
 
