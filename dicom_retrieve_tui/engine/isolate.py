@@ -63,7 +63,10 @@ class Isolation:
             return
         if not self._study.arrivals:
             raise self._last  # nothing else came either
-        self._study.bad.given_up[uid] = self._last.found
+        # The rest came, so it is not the destination that an abort made suspect.
+        cause = self._last.__cause__
+        last = cause if isinstance(cause, PeerError) else self._last
+        self._study.bad.given_up[uid] = last.found
 
     def _missing(self, uids: Iterable[str]) -> tuple[str, ...]:
         wanted = {each.sop_instance_uid for each in self._study.to_ask_for()}

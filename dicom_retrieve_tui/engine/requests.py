@@ -171,13 +171,16 @@ class Requests:
         return self.final is None or self.final.status in {SUCCESS, SUB_OPERATIONS_FAILED}
 
     def stopped_early(self, asked: int) -> bool:
-        """True if the last request, for `asked` instances, ended at the first that failed."""
+        """True if the last request, for `asked` instances, ended at the first that failed.
+
+        Where a C-GET counts nothing, and nothing has come, it may have: it is not known.
+        """
         final = self.final
         if final is None or final.status == SUCCESS or status_cure(final.status) is Cure.NONE:
             return False
         counters = (final.completed, final.failed, final.warning)
         counted = sum(n or 0 for n in counters)
-        return counted < asked and bool(counted or self.study.stored_count)
+        return counted < asked and bool(counted or self.study.stored_count or not self.moved)
 
     @property
     def settled(self) -> bool:

@@ -27,7 +27,7 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, combined
 from dicom_retrieve_tui.model.selection import RetrieveRequest, requests_for
-from dicom_retrieve_tui.model.status import TRY_C_GET, Asked
+from dicom_retrieve_tui.model.status import TRY_C_GET, Asked, describe_status
 
 _BARREN_MAX = 20
 """Instances asked for one by one, and in vain, until the rest is not asked for."""
@@ -152,10 +152,16 @@ class Transfer:
             self._by_move()
         except RequestAborted as abort:
             self._after_abort(abort)
+        except PeerError as error:
+            self._after_break(error)
         else:
-            if self._may_move and self._lacks_some:
-                self._requests.note("Not everything came by C-GET: asking for the rest by C-MOVE.")
-                self._by_move()
+            self._after_get()
+
+    def _after_get(self) -> None:
+        """Ask by C-MOVE for what C-GET did not bring."""
+        if self._may_move and self._lacks_some:
+            self._requests.note("Not everything came by C-GET: asking for the rest by C-MOVE.")
+            self._by_move()
 
     def _after_abort(self, abort: RequestAborted) -> None:
         """Ask by C-MOVE, where the PACS aborts because it does not serve C-GET."""
@@ -167,6 +173,36 @@ class Transfer:
         self._requests.note(f"{found} Asking by C-MOVE instead, as --method auto says.")
         self._by_move()
         self._quirks.aborts_get = self._requests.reported_success
+
+    def _after_break(self, error: PeerError) -> None:
+        """Ask by C-MOVE, where the PACS hangs up or is silent at a C-GET: it may not serve any.
+
+        Raises:
+            PeerError: The same, if C-MOVE brings nothing: then it may be about an instance. Or it
+                is another failure.
+        """
+        if not (error.mid_request and self._may_move) or self._quirks.takes_get:
+            raise error
+        instead = "Asking by C-MOVE instead, as --method auto says."
+        self._requests.note(f"{error.found} It did so at our C-GET request. {instead}")
+        before = self._study.stored_count
+        try:
+            self._by_move()
+            failure = self._move_failure()
+        except PeerError as other:
+            failure = str(other)
+        if self._study.stored_count == before and failure:
+            self._requests.note(f"C-MOVE brought nothing, either. {failure}")
+            raise error
+        self._quirks.aborts_get = not failure
+
+    def _move_failure(self) -> str:
+        """Return how the PACS ended a C-MOVE, in a sentence; empty if it named no failure."""
+        final = self._requests.final
+        if final is None or self._requests.reported_success:
+            return ""
+        described = describe_status(final.status, final.comment, self._asked)
+        return f"The PACS ended the retrieval with {described}"
 
     @property
     def _lacks_some(self) -> bool:
@@ -350,7 +386,8 @@ class Transfer:
     def _ask_past_the_first(self, ask: Ask) -> None:
         """Ask for lists without their first instance, where the PACS stops at what it cannot send.
 
-        Orthanc does, and says so by counting fewer sub-operations than it was asked for.
+        Orthanc does, and says so by counting fewer sub-operations than it was asked for. Where
+        nothing has come and none is counted, it may refuse any request: that is tried once.
         """
         for _ in range(_FIRSTS_MAX):
             before = self._study.stored_count

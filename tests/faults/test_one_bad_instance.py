@@ -137,6 +137,106 @@ def test_a_pacs_that_stops_at_its_first_failure_is_asked_for_the_rest(tmp_path: 
     return events
 
 
+class _RefusesAtTheFirst(RawPacs):
+    """Ends a request with a failure if a bad instance is the first of it, and counts nothing."""
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        wanted = [i for i in self.holdings if request.matches(i)]
+        if wanted[0].sop == "1.2.3.1.1":
+            conversation.respond(request, 0xC001, completed=0, failed=0, warning=0)
+            return
+        for instance in wanted:
+            conversation.store(instance)
+        self.finish(conversation, request, completed=len(wanted))
+
+
+@fault(50, user_reads="status 0xC001")
+def test_a_pacs_that_fails_at_the_first_and_counts_nothing_is_asked_for_the_rest(
+    tmp_path: Path,
+) -> Told:
+    with _RefusesAtTheFirst(instances(24)) as pacs:
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.stored, finished.missing) == (23, ("1.2.3.1.1",))
+    assert len(pacs.retrievals) < 8
+    return events
+
+
+class _AbortsMoveAtTheFirst(MovingPacs):
+    """Aborts a C-MOVE whenever one instance is due, before it calls anybody."""
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        if any(i.sop == "1.2.3.1.1" for i in self.holdings if request.matches(i)):
+            conversation.send(wire.pdu(wire.A_ABORT, bytes(4)))
+            raise EOFError
+        super().on_move(conversation, request)
+
+
+@fault(50, user_reads="It does so whenever instance 1.2.3.1.1 is due")
+def test_where_the_rest_comes_by_c_move_its_destination_is_not_suspected(tmp_path: Path) -> Told:
+    with _AbortsMoveAtTheFirst(instances(8)) as pacs:
+        events = run(move_plan(retries=3), pacs.settings(tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.stored, finished.missing) == (7, ("1.2.3.1.1",))
+    assert "destination" not in finished.reason
+    return [finished]
+
+
+class _HangsUpAtGet(MovingPacs):
+    """Hangs up, or is silent, at a C-GET for some instances; a C-MOVE may end with a status."""
+
+    how = "hang up"
+    bad: frozenset[str] = frozenset()
+    status = 0
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        wanted = [i for i in self.holdings if request.matches(i)]
+        if any(i.sop in self.bad for i in wanted):
+            if self.how == "stall":
+                self.stopping.wait()
+            raise EOFError
+        for instance in wanted:
+            conversation.store(instance)
+        self.finish(conversation, request, completed=len(wanted))
+
+    def on_move(self, conversation: Conversation, request: Request) -> None:
+        if self.status:
+            conversation.respond(request, self.status)
+        else:
+            super().on_move(conversation, request)
+
+
+@fault(51, user_reads="complete")
+@pytest.mark.parametrize("how", ["hang up", "stall"])
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_an_archive_that_hangs_up_at_c_get_is_asked_by_c_move(
+    tmp_path: Path, how: str, parallel: int
+) -> Told:
+    plan = replace(move_plan(parallel=parallel), method=Method.AUTO)
+    with _HangsUpAtGet(instances(8)) as pacs:
+        pacs.how, pacs.bad = how, frozenset(i.sop for i in pacs.holdings)
+        events = run(plan, pacs.settings(tmp_path, timeout_s=0.3 if how == "stall" else 10.0))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    return events
+
+
+@fault(51, user_reads="C-MOVE brought nothing, either. The PACS ended the retrieval with status")
+def test_where_c_move_does_not_work_either_one_bad_instance_costs_no_other(
+    tmp_path: Path,
+) -> Told:
+    plan = replace(move_plan(retries=3), method=Method.AUTO)
+    with _HangsUpAtGet(instances(8)) as pacs:
+        pacs.bad, pacs.status = frozenset({"1.2.3.1.1"}), 0xA801
+        events = run(plan, pacs.settings(tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.stored, finished.missing) == (7, ("1.2.3.1.1",))
+    return events
+
+
 class _MovesOnly(MovingPacs):
     """Fails by C-GET what it sends by C-MOVE."""
 
