@@ -193,7 +193,7 @@ class History:
         with self._transaction() as database:
             jobs = database.execute(_RECENT, (most,)).fetchall()
             return [
-                tuple(_selection(*row) for row in database.execute(_SELECTIONS, job))
+                tuple(_selection(*row) for row in database.execute(_SELECTIONS, job).fetchall())
                 for job in jobs
             ]
 
@@ -314,6 +314,6 @@ def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> J
             )
             for study, series, sop, verdict, expected, stored in database.execute(
                 _STUDIES, (job_id,)
-            )
+            ).fetchall()
         ),
     )

@@ -330,7 +330,9 @@ class Journal:
         try:
             with self._reading, explained(self._path):
                 replaced = self._replaced
-                return [read(row) for row in self._reader.execute(query, values)]
+                # At once: a cursor in the traceback of an error would keep the file open.
+                rows = self._reader.execute(query, values).fetchall()
+                return [read(row) for row in rows]
         except JournalDamaged as damage:
             self._replace(damage, replaced)
             return []
@@ -488,7 +490,8 @@ class Journal:
         (earlier,) = database.execute(_VERDICT, (uid,)).fetchone() or (None,)
         if earlier is None or earlier in _SETTLED:
             return False
-        recorded = {series for (series,) in database.execute(_SERIES, (uid,)) if series}
+        rows = database.execute(_SERIES, (uid,)).fetchall()
+        recorded = {series for (series,) in rows if series}
         return not recorded <= study.series
 
     def _forget_lost_copies(self, database: sqlite3.Connection, study: str, sop: str) -> None:

@@ -250,7 +250,10 @@ def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
     """The columns of each table."""
     tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     query = "SELECT name FROM pragma_table_info(?)"
-    return {table: {name for (name,) in database.execute(query, (table,))} for (table,) in tables}
+    return {
+        table: {name for (name,) in database.execute(query, (table,)).fetchall()}
+        for (table,) in tables
+    }
 
 
 def _check(database: sqlite3.Connection) -> None:

@@ -107,13 +107,14 @@ def _read(database: sqlite3.Connection, path: Path, uid: str) -> Recorded:
     verdict = database.execute(
         "SELECT verdict FROM studies WHERE study_instance_uid = ?", (uid,)
     ).fetchone()
+    # Each answer is read at once: a cursor in the traceback of an error would keep the file open.
     missing = database.execute(
         "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ? ORDER BY 1", (uid,)
-    )
+    ).fetchall()
     layouts: defaultdict[str, list[Entry]] = defaultdict(list)
     # A retrieval may migrate the journal between two reads.
     entries = _ENTRIES if version_of(database, path) > 1 else _ENTRIES_OF_VERSION_1
-    for layout, *row in database.execute(entries, (uid,)):
+    for layout, *row in database.execute(entries, (uid,)).fetchall():
         layouts[text(layout)].append(Entry.from_row(row))
     return Recorded(
         study_instance_uid=uid,
