@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
-from dicom_retrieve_tui.storage.journal import Entry, Journal
-from dicom_retrieve_tui.storage.journal_reader import JournalReader
+from dicom_retrieve_tui.storage.journal import Journal
+from dicom_retrieve_tui.storage.journal_database import Entry, JournalReader
 
 _LAYOUT = "{SOPInstanceUID}.dcm"
 _STUDIES = ("1.2.3", "1.2.4")

@@ -19,9 +19,8 @@ from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement
-from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
-from dicom_retrieve_tui.storage.file_check import is_torn, study_of
+from dicom_retrieve_tui.storage.file_check import checksum_of, is_torn, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER

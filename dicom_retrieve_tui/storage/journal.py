@@ -14,25 +14,24 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
+from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
+    Entry,
     JournalDamaged,
     connect,
     explained,
-    number,
     open_database,
-    relative_path,
     set_aside,
     text,
 )
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.syncing import Syncer
 
 _T = TypeVar("_T")
 
@@ -91,41 +90,6 @@ _SET_VERDICT_IF_OPEN = (
     " DO UPDATE SET verdict = excluded.verdict WHERE verdict <> 'complete'"
 )
 """A PACS that cannot be reached today does not undo what was proven yesterday."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One instance that stood under its final name when it was recorded."""
-
-    study_instance_uid: str
-    sop_instance_uid: str
-    path: str
-    """Relative to the output folder."""
-    size_bytes: int
-    synced: bool = False
-    series_instance_uid: str = ""
-    """Empty if the data set has none, or if version 1 of the journal recorded it."""
-    digest: str = ""
-    """Checksum of the file as it was received; empty in a record of version 1."""
-    irregular: str = ""
-    """Why the data set is irregular, in a short phrase; empty for a regular one."""
-
-    @classmethod
-    def from_row(cls, row: Sequence[Any]) -> Self:
-        """Return the entry of a row that has its fields in their order.
-
-        Raises:
-            ValueError: The row is damaged.
-        """
-        study, sop, path, size_bytes, synced, *rest = row
-        return cls(
-            text(study),
-            text(sop),
-            relative_path(path),
-            number(size_bytes),
-            bool(synced),
-            *map(text, rest),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND
-from dicom_retrieve_tui.storage.checksum import checksum_text
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
+from dicom_retrieve_tui.storage.file_check import checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.free_space import Reserve
 from dicom_retrieve_tui.storage.permissions import Permissions

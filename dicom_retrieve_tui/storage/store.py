@@ -14,11 +14,17 @@ from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
-from dicom_retrieve_tui.storage.checksum import checksum_of
 from dicom_retrieve_tui.storage.disk_errors import journal_not_made
-from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of, study_of
+from dicom_retrieve_tui.storage.file_check import (
+    Condition,
+    checksum_of,
+    inspect,
+    irregularity_of,
+    study_of,
+)
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
-from dicom_retrieve_tui.storage.journal import Entry, Journal
+from dicom_retrieve_tui.storage.journal import Journal
+from dicom_retrieve_tui.storage.journal_database import Entry
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 

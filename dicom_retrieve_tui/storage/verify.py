@@ -11,8 +11,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of
 from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
-from dicom_retrieve_tui.storage.journal import Entry
-from dicom_retrieve_tui.storage.journal_reader import JournalReader, Recorded
+from dicom_retrieve_tui.storage.journal_database import Entry, JournalReader, Recorded
 from dicom_retrieve_tui.storage.store import JOURNAL
 
 _READ_BYTES = 1 << 20

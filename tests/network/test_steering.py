@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.journal_reader import JournalReader
+from dicom_retrieve_tui.storage.journal_database import JournalReader
 from tests.peers.held_pacs import A, B, C, HeldPacs, holdings, session_of
 from tests.peers.raw_pacs import Conversation, RawPacs, Request
 from tests.runs import files_in, of_kind

@@ -9,7 +9,8 @@ from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
-from dicom_retrieve_tui.storage.journal import Entry, Journal
+from dicom_retrieve_tui.storage.journal import Journal
+from dicom_retrieve_tui.storage.journal_database import Entry
 from dicom_retrieve_tui.storage.store import JOURNAL
 from tests.unit.encoded import EXPLICIT, explicit
 

@@ -13,7 +13,7 @@ from dicom_retrieve_tui.storage.file_check import (
     study_of,
 )
 from dicom_retrieve_tui.storage.file_meta import file_header
-from dicom_retrieve_tui.storage.journal import Entry
+from dicom_retrieve_tui.storage.journal_database import Entry
 from tests.unit.encoded import EXPLICIT, explicit
 
 _SOP = explicit(0x00080018, "UI", b"1.2.3.4\0")

@@ -12,8 +12,8 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.store_records import StudyRecord
-from dicom_retrieve_tui.storage.journal import SET_SYNCED, Entry, Journal
-from dicom_retrieve_tui.storage.journal_reader import JournalReader
+from dicom_retrieve_tui.storage.journal import SET_SYNCED, Journal
+from dicom_retrieve_tui.storage.journal_database import Entry, JournalReader
 from tests.unit.storage.kept import make_newer
 
 _STUDY = "1.2.3"

@@ -8,7 +8,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage import file_check as verification
-from dicom_retrieve_tui.storage.journal import Entry
+from dicom_retrieve_tui.storage.journal_database import Entry
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.unit.storage.kept import DEEP, OTHER, STUDY, files_below, keep, path_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.storage import syncing
-from dicom_retrieve_tui.storage.syncing import Syncer
+from dicom_retrieve_tui.storage import fsync as syncing
+from dicom_retrieve_tui.storage.fsync import Syncer
 
 _FILES = [f"{n % 3}/{n}.dcm" for n in range(60)]
 

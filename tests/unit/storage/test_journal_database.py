@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.storage.journal_reader import JournalReader
+from dicom_retrieve_tui.storage.journal_database import JournalReader
 from tests.unit.storage.kept import OTHER, STUDY, files_below, journal_of, keep, make_newer
 
 
