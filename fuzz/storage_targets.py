@@ -8,11 +8,11 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.journal import Journal
-from dicom_retrieve_tui.storage.journal_database import Entry, JournalReader
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader
 
 _LAYOUT = "{SOPInstanceUID}.dcm"
 _STUDIES = ("1.2.3", "1.2.4")
-_NEW = Entry("1.2.3", "1.2.3.99", "1.2.3.99.dcm", 10, digest="crc32:00000000")
+_NEW = InstanceRecord("1.2.3", "1.2.3.99", "1.2.3.99.dcm", 10, digest="crc32:00000000")
 
 
 def journals(data: bytes) -> None:
@@ -36,8 +36,8 @@ def journals(data: bytes) -> None:
             return
         with closing(journal):
             for study in _STUDIES:
-                for entry in journal.entries(study):
-                    assert (folder / entry.path).resolve().is_relative_to(folder.resolve())
+                for record in journal.records(study):
+                    assert (folder / record.path).resolve().is_relative_to(folder.resolve())
                 journal.missing(study)
             journal.record(_NEW)
         assert "1.2.5" in {study.study_instance_uid for study in JournalReader(path).studies()}
@@ -58,7 +58,9 @@ def _journal() -> bytes:
             for study in _STUDIES:
                 for number in range(20):
                     sop = f"{study}.{number}"
-                    journal.record(Entry(study, sop, f"{sop}.dcm", 10, digest="crc32:01234567"))
+                    journal.record(
+                        InstanceRecord(study, sop, f"{sop}.dcm", 10, digest="crc32:01234567")
+                    )
                 uids = frozenset([f"{study}.30"])
                 journal.finish(
                     StudyRecord(

@@ -13,13 +13,13 @@ from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, WalkResult
 from dicom_retrieve_tui.dataset.walker import walk
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.storage.file_meta import PREAMBLE, read_header
-from dicom_retrieve_tui.storage.journal_database import Entry
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 
 _PREFIX = "crc32:"
 _READ_BYTES = 1 << 20
 
 
-class Condition(Enum):
+class FileCondition(Enum):
     """How a file was found."""
 
     WHOLE = "whole"
@@ -29,33 +29,33 @@ class Condition(Enum):
     """Of the right size, and not what was received."""
 
 
-def inspect(root: Path, entry: Entry, *, deep: bool) -> Condition:
+def check_file(root: Path, record: InstanceRecord, *, deep: bool) -> FileCondition:
     """Look at one file.
 
     Args:
         root: The output folder.
-        entry: What the journal says of it.
+        record: What the journal says of it.
         deep: Read it to its end and compare it with its checksum, or look at its structure if none
             is recorded; otherwise its presence and its size are all that is looked at.
 
     Raises:
         OSError: It cannot be looked at.
     """
-    path = root / entry.path
+    path = root / record.path
     try:
         size_bytes = path.stat().st_size
     except FileNotFoundError:
-        return Condition.MISSING
-    if size_bytes != entry.size_bytes:
-        return Condition.DAMAGED
+        return FileCondition.MISSING
+    if size_bytes != record.size_bytes:
+        return FileCondition.DAMAGED
     if not deep:
-        return Condition.WHOLE
-    if entry.digest:
-        return Condition.WHOLE if checksum_of(path) == entry.digest else Condition.CHANGED
-    return Condition.WHOLE if _is_whole(path, entry) else Condition.DAMAGED
+        return FileCondition.WHOLE
+    if record.digest:
+        return FileCondition.WHOLE if checksum_of(path) == record.digest else FileCondition.CHANGED
+    return FileCondition.WHOLE if _is_whole(path, record) else FileCondition.DAMAGED
 
 
-def is_torn(path: Path) -> bool:
+def is_cut_short(path: Path) -> bool:
     """True if a file begins as those of ours do, or with nothing, and does not come to its end.
 
     A power cut leaves such a file under its name where neither it nor its record was synced.
@@ -91,7 +91,7 @@ def irregularity_of(path: Path) -> str:
     return found[1].irregular if found else ""
 
 
-def _is_whole(path: Path, entry: Entry) -> bool:
+def _is_whole(path: Path, record: InstanceRecord) -> bool:
     """True if the file is one DICOM instance from beginning to end, and the one recorded.
 
     A data set that names no study or instance was identified by the request that brought it.
@@ -100,8 +100,8 @@ def _is_whole(path: Path, entry: Entry) -> bool:
         return False
     meta_uid, walked = found
     sop_uids = _uids(walked, tags.SOP_INSTANCE_UID) or {meta_uid}
-    study_uids = _uids(walked, tags.STUDY_INSTANCE_UID) or {entry.study_instance_uid}
-    return entry.sop_instance_uid in sop_uids and entry.study_instance_uid in study_uids
+    study_uids = _uids(walked, tags.STUDY_INSTANCE_UID) or {record.study_instance_uid}
+    return record.sop_instance_uid in sop_uids and record.study_instance_uid in study_uids
 
 
 def _uids(walked: WalkResult, tag: int) -> set[str]:

@@ -20,9 +20,9 @@ from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
-from dicom_retrieve_tui.storage.file_check import checksum_of, is_torn, study_of
+from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
-from dicom_retrieve_tui.storage.free_space import Reserve
+from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile
@@ -62,7 +62,7 @@ class OutputFolder:
         self.root = root
         self.layout = layout
         self._permissions = permissions
-        self._reserve = Reserve(root, spare)
+        self._free_space = FreeSpace(root, spare)
         self._parts = root / PRIVATE_FOLDER / "parts"
         self._conflicts = root / PRIVATE_FOLDER / CONFLICTS
         self._damaged = root / PRIVATE_FOLDER / DAMAGED_FOLDER
@@ -144,7 +144,7 @@ class OutputFolder:
             DiskFailed: It cannot be created.
         """
         path = f"{self._parts}/{next(self._numbers)}.part"
-        return PartFile(path, request, self._permissions, self._reserve)
+        return PartFile(path, request, self._permissions, self._free_space)
 
     def place(
         self,
@@ -189,7 +189,7 @@ class OutputFolder:
         """True of a file that is damaged, or may be: it differs from what was received just now."""
         path = self.root / relative
         try:
-            return path.is_file() and (is_torn(path) or is_doubtful(relative))
+            return path.is_file() and (is_cut_short(path) or is_doubtful(relative))
         except OSError:
             return False
 

@@ -13,7 +13,7 @@ _LOOK_EVERY_BYTES = 1 << 26
 """Others write to the disk, too; asking the operating system for each piece would show."""
 
 
-class Reserve:
+class FreeSpace:
     """Counts what is written, and looks at the disk now and then. Safe from several threads."""
 
     def __init__(self, root: Path, spare: KeepFree) -> None:
@@ -23,7 +23,7 @@ class Reserve:
         """Bytes that may be written before the next look; threads that race for them look early."""
         self._looking = threading.Lock()
 
-    def take(self, size_bytes: int) -> None:
+    def require(self, size_bytes: int) -> None:
         """Have room for so many bytes more.
 
         Raises:

@@ -1,7 +1,7 @@
 """What is proven to be in the output folder, so that the next run need not ask for it again.
 
 One thread writes: it takes what was recorded since it last looked, in one transaction, and then has
-the operating system sync those files, beside the transfer and never in it. An entry says that its
+the operating system sync those files, beside the transfer and never in it. An record says that its
 file was whole when it got its name; `synced` says that it has reached the disk, too.
 """
 
@@ -22,7 +22,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
 from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
-    Entry,
+    InstanceRecord,
     JournalDamaged,
     connect,
     explained,
@@ -49,16 +49,16 @@ INSERT OR REPLACE INTO instances (
     series_instance_uid, digest, irregular
 ) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)
 """
-_ENTRIES = (
+_RECORDS = (
     "SELECT study_instance_uid, sop_instance_uid, path, size_bytes, synced, series_instance_uid,"
     " digest, irregular FROM instances WHERE study_instance_uid = ? AND layout = ?"
 )
-"""In the order of the fields of `Entry`."""
+"""In the order of the fields of `InstanceRecord`."""
 _SET_KILLED = "INSERT OR IGNORE INTO folder VALUES (?, 'killed')"
 """The boot of the machine in which a run was killed."""
 _IS_DOUBTFUL = "SELECT 1 FROM folder WHERE value = 'killed' AND (name = ? OR name <> ?)"
 """The machine has stopped since a run was killed: what that run did not record may hold zeros."""
-_ENTRY = f"{_ENTRIES} AND sop_instance_uid = ?"
+_RECORD = f"{_RECORDS} AND sop_instance_uid = ?"
 SET_SYNCED = (
     "UPDATE instances SET synced = 1"
     " WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
@@ -97,10 +97,10 @@ class _Batch:
     """What is written at once."""
 
     finished: list[StudyRecord] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    records: list[InstanceRecord] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.finished or self.entries)
+        return bool(self.finished or self.records)
 
 
 class Journal:
@@ -123,7 +123,7 @@ class Journal:
 
         Args:
             path: The database.
-            root: The output folder, which the entries' paths start from.
+            root: The output folder, which the records' paths start from.
             layout: The template in use: an instance under another name is another file.
             planned: Study Instance UIDs that are to be retrieved; those that are never begun stay
                 on record as unfinished.
@@ -148,8 +148,8 @@ class Journal:
         self._new_plans: list[tuple[str, bool]] = []
         self._planned: dict[str, None] = {}
         """What this run has recorded as planned."""
-        self._pending: deque[Entry] = deque()
-        self._unwritten: dict[str, Entry] = {}
+        self._pending: deque[InstanceRecord] = deque()
+        self._unwritten: dict[str, InstanceRecord] = {}
         """What is recorded and not yet in the database, by its path."""
         self._finished: deque[StudyRecord] = deque()
         self._failure: Exception | None = None
@@ -259,25 +259,27 @@ class Journal:
         """A study that was planned, and of which nothing came, is not to be retrieved after all."""
         self._plans.append((uid, False))
 
-    def record(self, entry: Entry) -> None:
+    def record(self, record: InstanceRecord) -> None:
         """Note an instance; it reaches the database within moments, and is then synced."""
-        self._unwritten[entry.path] = entry
-        self._pending.append(entry)
+        self._unwritten[record.path] = record
+        self._pending.append(record)
 
     def finish(self, study: StudyRecord) -> None:
         """Note how a study ended, once the files recorded before are synced."""
         self._finished.append(study)
 
-    def entries(self, study_instance_uid: str) -> list[Entry]:
+    def records(self, study_instance_uid: str) -> list[InstanceRecord]:
         """What earlier runs recorded of a study under the layout in use."""
-        return self._query(Entry.from_row, _ENTRIES, study_instance_uid, self._layout)
+        return self._query(InstanceRecord.from_row, _RECORDS, study_instance_uid, self._layout)
 
-    def entry(self, study_instance_uid: str, sop_instance_uid: str, path: str) -> Entry | None:
+    def record_of(
+        self, study_instance_uid: str, sop_instance_uid: str, path: str
+    ) -> InstanceRecord | None:
         """Return the record of a file, of this run or of an earlier one."""
-        if (entry := self._unwritten.get(path)) is not None:
-            return entry
+        if (record := self._unwritten.get(path)) is not None:
+            return record
         key = (study_instance_uid, self._layout, sop_instance_uid)
-        found = self._query(Entry.from_row, _ENTRY, *key)
+        found = self._query(InstanceRecord.from_row, _RECORD, *key)
         return next((each for each in found if each.path == path), None)
 
     def is_complete(self, study_instance_uid: str) -> bool:
@@ -347,7 +349,7 @@ class Journal:
             self._take_plans()
             if not self._batch:
                 # The studies first: what is recorded after this look belongs to the next batch.
-                self._batch = _Batch(finished=_take(self._finished), entries=_take(self._pending))
+                self._batch = _Batch(finished=_take(self._finished), records=_take(self._pending))
             try:
                 with explained(self._path):
                     self._write_batch(database)
@@ -359,9 +361,9 @@ class Journal:
             self._forget_written()
             if last and not self._batch:
                 return True
-            left = self._syncer.sync([entry.path for entry in self._batch.entries])
-            entries = [entry for entry in self._batch.entries if entry.path not in left]
-            self._synced = _Batch(finished=self._batch.finished, entries=entries)
+            left = self._syncer.sync([record.path for record in self._batch.records])
+            records = [record for record in self._batch.records if record.path not in left]
+            self._synced = _Batch(finished=self._batch.finished, records=records)
             self._batch = _Batch()
             if not last:
                 self._wake.wait(_BATCH_S)
@@ -370,7 +372,7 @@ class Journal:
         """Keep for the new database what only the old one has."""
         self._batch = _Batch(
             finished=[*self._synced.finished, *self._batch.finished],
-            entries=[*self._synced.entries, *self._batch.entries],
+            records=[*self._synced.records, *self._batch.records],
         )
         self._synced = _Batch()
         self._new_plans = [(uid, True) for uid in self._planned]
@@ -378,9 +380,9 @@ class Journal:
     def _forget_written(self) -> None:
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
-        for entry in self._batch.entries:
-            if self._unwritten.get(entry.path) is entry:
-                del self._unwritten[entry.path]
+        for record in self._batch.records:
+            if self._unwritten.get(record.path) is record:
+                del self._unwritten[record.path]
 
     def _take_plans(self) -> None:
         for uid, planned in (plans := _take(self._plans)):
@@ -393,7 +395,7 @@ class Journal:
     def _write_batch(self, database: sqlite3.Connection) -> None:
         """Record what is new, and that what was recorded the last time has been synced.
 
-        In one transaction: an entry is found by its UID, so that each touches pages all over the
+        In one transaction: an record is found by its UID, so that each touches pages all over the
         database, and nearly all pages are written by either half.
         """
         batch, synced, layout = self._batch, self._synced, self._layout
@@ -407,9 +409,9 @@ class Journal:
             # First, because what came again since then is not synced.
             database.executemany(
                 SET_SYNCED,
-                [(e.study_instance_uid, e.sop_instance_uid, layout) for e in synced.entries],
+                [(e.study_instance_uid, e.sop_instance_uid, layout) for e in synced.records],
             )
-            database.executemany(_INSERT, [_row(entry, layout) for entry in batch.entries])
+            database.executemany(_INSERT, [_row(record, layout) for record in batch.records])
             for study in synced.finished:
                 self._write_study(database, study)
 
@@ -465,17 +467,17 @@ class Journal:
                 database.execute(_FORGET_COPY, (study, sop, layout))
 
 
-def _row(entry: Entry, layout: str) -> tuple[str | int, ...]:
+def _row(record: InstanceRecord, layout: str) -> tuple[str | int, ...]:
     """The values of `_INSERT`."""
     return (
-        entry.sop_instance_uid,
+        record.sop_instance_uid,
         layout,
-        entry.study_instance_uid,
-        entry.path,
-        entry.size_bytes,
-        entry.series_instance_uid,
-        entry.digest,
-        entry.irregular,
+        record.study_instance_uid,
+        record.path,
+        record.size_bytes,
+        record.series_instance_uid,
+        record.digest,
+        record.irregular,
     )
 
 

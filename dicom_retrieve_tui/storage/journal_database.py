@@ -123,7 +123,7 @@ _UNSAFE = re.compile(r"\0|^/|(^|/)\.\.?(/|$)")
 """Paths that would lead out of the output folder."""
 
 _STUDIES_AT_ONCE = 50
-_ENTRIES = (
+_RECORDS = (
     "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced,"
     " series_instance_uid, digest, irregular"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
@@ -134,7 +134,7 @@ _LEFT_OUT = (
     " AND series_instance_uid NOT IN"
     " (SELECT series_instance_uid FROM instances WHERE study_instance_uid = ?1) ORDER BY 1"
 )
-_ENTRIES_OF_VERSION_1 = (
+_RECORDS_OF_VERSION_1 = (
     "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced, '', '', ''"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
 )
@@ -368,7 +368,7 @@ def set_aside(path: Path, folder: Path, permissions: Permissions) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class InstanceRecord:
     """One instance that stood under its final name when it was recorded."""
 
     study_instance_uid: str
@@ -386,7 +386,7 @@ class Entry:
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
-        """Return the entry of a row that has its fields in their order.
+        """Return the record of a row that has its fields in their order.
 
         Raises:
             ValueError: The row is damaged.
@@ -403,7 +403,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedStudy:
     """Everything that the journal says of a study."""
 
     study_instance_uid: str
@@ -411,14 +411,14 @@ class Recorded:
     """None if no retrieval of it has ended."""
     missing: tuple[str, ...]
     """SOP Instance UIDs that the PACS listed and that had not come when it ended."""
-    layouts: tuple[tuple[Entry, ...], ...]
+    layouts: tuple[tuple[InstanceRecord, ...], ...]
     """Files under every layout that was ever in use, those of each by themselves."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series that a filter left out on purpose and no run has asked for: Series Instance UID and
     modality."""
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def records(self) -> tuple[InstanceRecord, ...]:
         """Files under all layouts."""
         return tuple(chain.from_iterable(self.layouts))
 
@@ -440,7 +440,7 @@ class JournalReader:
         with self._open() as database:
             version_of(database, path)
 
-    def studies(self) -> Iterator[Recorded]:
+    def studies(self) -> Iterator[RecordedStudy]:
         """Every study of which the journal knows, in the order of the UIDs.
 
         Raises:
@@ -476,7 +476,7 @@ class JournalReader:
         return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
 
 
-def _read(database: sqlite3.Connection, path: Path, uid: str) -> Recorded:
+def _read(database: sqlite3.Connection, path: Path, uid: str) -> RecordedStudy:
     verdict = database.execute(
         "SELECT verdict FROM studies WHERE study_instance_uid = ?", (uid,)
     ).fetchone()
@@ -484,12 +484,12 @@ def _read(database: sqlite3.Connection, path: Path, uid: str) -> Recorded:
     missing = database.execute(
         "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ? ORDER BY 1", (uid,)
     ).fetchall()
-    layouts: defaultdict[str, list[Entry]] = defaultdict(list)
+    layouts: defaultdict[str, list[InstanceRecord]] = defaultdict(list)
     # A retrieval may migrate the journal between two reads.
-    entries = _ENTRIES if version_of(database, path) > 1 else _ENTRIES_OF_VERSION_1
-    for layout, *row in database.execute(entries, (uid,)).fetchall():
-        layouts[text(layout)].append(Entry.from_row(row))
-    return Recorded(
+    records = _RECORDS if version_of(database, path) > 1 else _RECORDS_OF_VERSION_1
+    for layout, *row in database.execute(records, (uid,)).fetchall():
+        layouts[text(layout)].append(InstanceRecord.from_row(row))
+    return RecordedStudy(
         study_instance_uid=uid,
         verdict=text(verdict[0]) if verdict else None,
         missing=tuple(text(sop) for (sop,) in missing),

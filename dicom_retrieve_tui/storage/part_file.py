@@ -19,7 +19,7 @@ from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_check import checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
-from dicom_retrieve_tui.storage.free_space import Reserve
+from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.permissions import Permissions
 
 _COPY_BYTES = 1 << 20
@@ -30,7 +30,7 @@ class PartFile:
     """One instance being received."""
 
     def __init__(
-        self, path: str, request: StoreRequest, permissions: Permissions, reserve: Reserve
+        self, path: str, request: StoreRequest, permissions: Permissions, free_space: FreeSpace
     ) -> None:
         """Create the part file.
 
@@ -45,7 +45,7 @@ class PartFile:
         self.transfer_syntax_uid = request.transfer_syntax_uid
         """As negotiated; once the part is checked, the syntax in which it can be read."""
         self._permissions = permissions
-        self._reserve = reserve
+        self._free_space = free_space
         self._header = file_header(request)
         self._head = b""
         self._data_set_bytes = 0
@@ -79,7 +79,7 @@ class PartFile:
             DiskFailed: The disk does not take it, or has to keep some room.
         """
         size_bytes = sum(map(len, pieces))
-        self._reserve.take(size_bytes)
+        self._free_space.require(size_bytes)
         try:
             if self._data_set_bytes:
                 self._write_all(pieces, size_bytes)
@@ -142,7 +142,7 @@ class PartFile:
         header, start = file_header(request), len(self._header) + walked.start
         end = self.size_bytes
         path = f"{self.path}.again"
-        self._reserve.take(len(header) + end - start)
+        self._free_space.require(len(header) + end - start)
         fd = self._permissions.create(path, _NEW_FILE)
         try:
             with os.fdopen(os.dup(fd), "wb") as file:

@@ -16,15 +16,15 @@ from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 from dicom_retrieve_tui.storage.disk_errors import journal_not_made
 from dicom_retrieve_tui.storage.file_check import (
-    Condition,
+    FileCondition,
+    check_file,
     checksum_of,
-    inspect,
     irregularity_of,
     study_of,
 )
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Journal
-from dicom_retrieve_tui.storage.journal_database import Entry
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
@@ -127,7 +127,7 @@ class InstanceStore:
         if placed.placement is not Placement.SET_ASIDE:
             series = tags.uid_text(values.get(tags.SERIES_INSTANCE_UID, b""))
             journal.record(
-                Entry(
+                InstanceRecord(
                     study,
                     sop,
                     placed.path,
@@ -148,14 +148,17 @@ class InstanceStore:
             sop: SOP Instance UID of that instance.
             path: The file, relative to the output folder.
         """
-        if (entry := journal.entry(study, sop, path)) is None:
+        if (record := journal.record_of(study, sop, path)) is None:
             owner = study_of(self._root / path)
-            entry = journal.entry(owner, sop, path) if owner and owner != study else None
-        if entry is None:
+            record = journal.record_of(owner, sop, path) if owner and owner != study else None
+        if record is None:
             return journal.doubtful
-        if entry.synced:
+        if record.synced:
             return False
-        return not entry.digest or inspect(self._root, entry, deep=True) is not Condition.WHOLE
+        return (
+            not record.digest
+            or check_file(self._root, record, deep=True) is not FileCondition.WHOLE
+        )
 
     def keep_damaged(self, part: PartFile) -> str:
         """Move the bytes of a damaged instance aside, the first time in a run.
@@ -202,12 +205,12 @@ class InstanceStore:
         For the account of a study that was not asked for: no file is read or moved, so that a run
         ends at once.
         """
-        entries = self._journal.entries(study_instance_uid) if self._journal else ()
+        records = self._journal.records(study_instance_uid) if self._journal else ()
         try:
-            whole = [inspect(self._root, each, deep=False) for each in entries]
+            whole = [check_file(self._root, each, deep=False) for each in records]
         except OSError:
             return 0
-        return whole.count(Condition.WHOLE)
+        return whole.count(FileCondition.WHOLE)
 
     def _recorded(self, study_instance_uid: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return the recorded instances, by their UIDs.
@@ -216,25 +219,25 @@ class InstanceStore:
         """
         present: dict[str, str] = {}
         gone: dict[str, str] = {}
-        for entry in self._journal.entries(study_instance_uid) if self._journal else ():
-            if self._is_proven(entry):
-                present[entry.sop_instance_uid] = entry.irregular
+        for record in self._journal.records(study_instance_uid) if self._journal else ():
+            if self._is_proven(record):
+                present[record.sop_instance_uid] = record.irregular
             else:
-                gone[entry.sop_instance_uid] = entry.series_instance_uid
+                gone[record.sop_instance_uid] = record.series_instance_uid
         return present, gone
 
-    def _is_proven(self, entry: Entry) -> bool:
+    def _is_proven(self, record: InstanceRecord) -> bool:
         """Look at the file of a record; what is damaged is moved aside."""
-        condition = inspect(self._root, entry, deep=not entry.synced)
-        if condition in {Condition.DAMAGED, Condition.CHANGED}:
-            self._folder.set_damaged_aside(entry.path)
-        if condition is not Condition.WHOLE:
+        condition = check_file(self._root, record, deep=not record.synced)
+        if condition in {FileCondition.DAMAGED, FileCondition.CHANGED}:
+            self._folder.set_damaged_aside(record.path)
+        if condition is not FileCondition.WHOLE:
             return False
-        if entry.synced:
+        if record.synced:
             return True
-        if not entry.digest:  # its structure does not tell zeros from pixels
+        if not record.digest:  # its structure does not tell zeros from pixels
             return False
-        self._journal_in_order().record(entry)  # to have it synced
+        self._journal_in_order().record(record)  # to have it synced
         return True
 
     def _adopted(
@@ -256,11 +259,13 @@ class InstanceStore:
             return
         size_bytes = found.st_size
         series = instance.series_instance_uid
-        entry = Entry(study_instance_uid, sop, path, size_bytes, series_instance_uid=series)
-        if inspect(self._root, entry, deep=True) is Condition.WHOLE:
+        record = InstanceRecord(
+            study_instance_uid, sop, path, size_bytes, series_instance_uid=series
+        )
+        if check_file(self._root, record, deep=True) is FileCondition.WHOLE:
             digest = checksum_of(self._root / path)
             irregular = irregularity_of(self._root / path)
-            self._journal_in_order().record(replace(entry, digest=digest, irregular=irregular))
+            self._journal_in_order().record(replace(record, digest=digest, irregular=irregular))
             yield sop, irregular
 
     def plan(self, uids: Iterable[str]) -> None:
@@ -285,7 +290,7 @@ class InstanceStore:
             self._journal.finish(study)
 
     def _journal_in_order(self) -> Journal:
-        """The journal, if it still takes entries: no file is named that cannot be recorded.
+        """The journal, if it still takes records: no file is named that cannot be recorded.
 
         Raises:
             DiskFailed: It cannot be made, or written any more.

@@ -9,24 +9,24 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
-from dicom_retrieve_tui.storage.file_check import Condition, inspect, irregularity_of
+from dicom_retrieve_tui.storage.file_check import FileCondition, check_file, irregularity_of
 from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
-from dicom_retrieve_tui.storage.journal_database import Entry, JournalReader, Recorded
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, RecordedStudy
 from dicom_retrieve_tui.storage.store import JOURNAL
 
 _READ_BYTES = 1 << 20
 _FLAWS = {
-    Condition.MISSING: Flaw.MISSING,
-    Condition.DAMAGED: Flaw.DAMAGED,
-    Condition.CHANGED: Flaw.DAMAGED,
+    FileCondition.MISSING: Flaw.MISSING,
+    FileCondition.DAMAGED: Flaw.DAMAGED,
+    FileCondition.CHANGED: Flaw.DAMAGED,
 }
 _OTHER_CONTENT = (
     f"came with other content than the file of that name; kept in {PRIVATE_FOLDER}/{CONFLICTS}"
 )
-_REASONS = {Condition.CHANGED: "its content is not what was received"}
+_REASONS = {FileCondition.CHANGED: "its content is not what was received"}
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 
-_Look = tuple[Entry, Flawed | None]
+_Look = tuple[InstanceRecord, Flawed | None]
 """A file, and what is wrong with it, if anything is."""
 
 
@@ -44,7 +44,7 @@ def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
     """
     reader = JournalReader(_journal_of(root))
     aside = _set_aside(root)
-    return (_look_at(root, study, aside, deep=deep) for study in reader.studies())
+    return (_check_study(root, study, aside, deep=deep) for study in reader.studies())
 
 
 def _set_aside(root: Path) -> frozenset[str]:
@@ -73,19 +73,21 @@ def _journal_of(root: Path) -> Path:
     )
 
 
-def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) -> VerifiedStudy:
+def _check_study(
+    root: Path, study: RecordedStudy, aside: frozenset[str], *, deep: bool
+) -> VerifiedStudy:
     looks = [
-        [(entry, _flaw_of(root, entry, deep=deep)) for entry in entries]
-        for entries in study.layouts
+        [(record, _flaw_of(root, record, deep=deep)) for record in records]
+        for records in study.layouts
     ]
-    standing = [entry for each in looks for entry, flaw in each if flaw is None]
-    whole = frozenset(entry.sop_instance_uid for entry in standing)
+    standing = [record for each in looks for record, flaw in each if flaw is None]
+    whole = frozenset(record.sop_instance_uid for record in standing)
     flawed = [
         replace(flaw, whole_elsewhere=flaw.sop_instance_uid in whole)
         for each in looks
         for flaw in _missed(each, whole)
     ]
-    known = {entry.sop_instance_uid for entry in study.entries}
+    known = {record.sop_instance_uid for record in study.records}
     # What came after the study's last verdict is no longer missing, although the verdict says so.
     flawed += [
         Flawed(
@@ -101,26 +103,28 @@ def _look_at(root: Path, study: Recorded, aside: frozenset[str], *, deep: bool) 
         study_instance_uid=study.study_instance_uid,
         verdict=_VERDICTS.get(study.verdict or ""),
         whole=len(whole),
-        whole_files=len({entry.path for entry in standing} - {each.path for each in flawed}),
+        whole_files=len({record.path for record in standing} - {each.path for each in flawed}),
         left_out=study.left_out,
         flawed=tuple(dict.fromkeys(flawed)),  # two layouts may give an instance the same path
         irregular=dict(_irregular(root, standing, deep=deep)),
-        checksums={entry.path: entry.digest for entry in standing if deep and entry.digest},
+        checksums={record.path: record.digest for record in standing if deep and record.digest},
     )
 
 
-def _irregular(root: Path, standing: list[Entry], *, deep: bool) -> Iterator[tuple[str, str]]:
+def _irregular(
+    root: Path, standing: list[InstanceRecord], *, deep: bool
+) -> Iterator[tuple[str, str]]:
     """In what data sets depart from the standard, as recorded.
 
-    An entry without a checksum was recorded before anything irregular was kept, or by a repair.
+    An record without a checksum was recorded before anything irregular was kept, or by a repair.
     """
-    for entry in standing:
-        irregular = entry.irregular
-        if deep and not (irregular or entry.digest):
+    for record in standing:
+        irregular = record.irregular
+        if deep and not (irregular or record.digest):
             with contextlib.suppress(OSError):
-                irregular = irregularity_of(root / entry.path)
+                irregular = irregularity_of(root / record.path)
         if irregular:
-            yield entry.sop_instance_uid, irregular
+            yield record.sop_instance_uid, irregular
 
 
 def _missed(looks: list[_Look], whole: frozenset[str]) -> list[Flawed]:
@@ -139,25 +143,25 @@ def _missed(looks: list[_Look], whole: frozenset[str]) -> list[Flawed]:
     return [flaw for flaw in flawed if flaw.sop_instance_uid not in whole]
 
 
-def _flaw_of(root: Path, entry: Entry, *, deep: bool) -> Flawed | None:
+def _flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None:
     """What is wrong with a file, if anything is."""
     reason = ""
     # A file that was not synced may be anything after a power cut; its size proves nothing.
-    unproven = bool(entry.digest) and not entry.synced
+    unproven = bool(record.digest) and not record.synced
     try:
-        condition = inspect(root, entry, deep=deep or unproven)
-        if deep and condition is Condition.WHOLE and not entry.digest:
-            _read_through(root / entry.path)
+        condition = check_file(root, record, deep=deep or unproven)
+        if deep and condition is FileCondition.WHOLE and not record.digest:
+            _read_through(root / record.path)
     except NotADirectoryError:  # a file stands where a folder of its path was
-        condition = Condition.MISSING
+        condition = FileCondition.MISSING
     except OSError as error:
-        condition, reason = Condition.DAMAGED, reason_of(error)
-    if condition is Condition.WHOLE:
+        condition, reason = FileCondition.DAMAGED, reason_of(error)
+    if condition is FileCondition.WHOLE:
         return None
     return Flawed(
-        sop_instance_uid=entry.sop_instance_uid,
+        sop_instance_uid=record.sop_instance_uid,
         flaw=_FLAWS[condition],
-        path=entry.path,
+        path=record.path,
         reason=reason or _REASONS.get(condition, ""),
     )
 

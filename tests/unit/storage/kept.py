@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Journal
-from dicom_retrieve_tui.storage.journal_database import Entry
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 from dicom_retrieve_tui.storage.store import JOURNAL
 from tests.unit.encoded import EXPLICIT, explicit
 
@@ -75,7 +75,7 @@ def keep(
             path = f"{below}{path_of(number, uid)}"
             raw = file_of(sop, uid)
             (root / path).write_bytes(raw)
-            kept.record(Entry(uid, sop, path, len(raw)))
+            kept.record(InstanceRecord(uid, sop, path, len(raw)))
         if verdict is not None:
             kept.finish(
                 StudyRecord(

@@ -6,14 +6,14 @@ import pytest
 
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.storage.file_check import (
-    Condition,
-    inspect,
+    FileCondition,
+    check_file,
     irregularity_of,
-    is_torn,
+    is_cut_short,
     study_of,
 )
 from dicom_retrieve_tui.storage.file_meta import file_header
-from dicom_retrieve_tui.storage.journal_database import Entry
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 from tests.unit.encoded import EXPLICIT, explicit
 
 _SOP = explicit(0x00080018, "UI", b"1.2.3.4\0")
@@ -34,24 +34,24 @@ def _file(folder: Path, data: bytes) -> Path:
 @pytest.mark.parametrize(
     ("data", "condition"),
     [
-        (_SOP + _STUDY + _PIXELS, Condition.WHOLE),
-        (_SOP + _PIXELS, Condition.WHOLE),
-        (_STUDY + _PIXELS, Condition.WHOLE),
-        (_PIXELS, Condition.WHOLE),
-        (_SOP + _OTHER + _STUDY + _PIXELS, Condition.WHOLE),
-        (_SOP + _STUDY + _PIXELS + bytes(20), Condition.WHOLE),
-        (_SOP + _OTHER + _PIXELS, Condition.DAMAGED),
-        (explicit(0x00080018, "UI", b"1.2.3.5\0") + _STUDY + _PIXELS, Condition.DAMAGED),
-        (_SOP + _STUDY + _PIXELS[:-1], Condition.DAMAGED),
+        (_SOP + _STUDY + _PIXELS, FileCondition.WHOLE),
+        (_SOP + _PIXELS, FileCondition.WHOLE),
+        (_STUDY + _PIXELS, FileCondition.WHOLE),
+        (_PIXELS, FileCondition.WHOLE),
+        (_SOP + _OTHER + _STUDY + _PIXELS, FileCondition.WHOLE),
+        (_SOP + _STUDY + _PIXELS + bytes(20), FileCondition.WHOLE),
+        (_SOP + _OTHER + _PIXELS, FileCondition.DAMAGED),
+        (explicit(0x00080018, "UI", b"1.2.3.5\0") + _STUDY + _PIXELS, FileCondition.DAMAGED),
+        (_SOP + _STUDY + _PIXELS[:-1], FileCondition.DAMAGED),
     ],
 )
 def test_a_file_is_whole_if_it_does_not_say_that_it_is_another(
-    tmp_path: Path, data: bytes, condition: Condition
+    tmp_path: Path, data: bytes, condition: FileCondition
 ) -> None:
     path = _file(tmp_path, data)
-    entry = Entry("1.2", "1.2.3.4", path.name, path.stat().st_size)
+    record = InstanceRecord("1.2", "1.2.3.4", path.name, path.stat().st_size)
 
-    assert inspect(tmp_path, entry, deep=True) is condition
+    assert check_file(tmp_path, record, deep=True) is condition
 
 
 def test_what_is_irregular_in_a_file_is_named(tmp_path: Path) -> None:
@@ -72,4 +72,4 @@ def test_what_is_irregular_in_a_file_is_named(tmp_path: Path) -> None:
 def test_zeros_behind_a_data_set_may_be_what_a_power_cut_left(
     tmp_path: Path, data: bytes, *, torn: bool
 ) -> None:
-    assert is_torn(_file(tmp_path, data)) is torn
+    assert is_cut_short(_file(tmp_path, data)) is torn

@@ -13,7 +13,7 @@ import pytest
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Journal
-from dicom_retrieve_tui.storage.journal_database import Entry, JournalReader
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader
 from tests.unit.storage.kept import make_newer
 
 _STUDY = "1.2.3"
@@ -31,14 +31,14 @@ def _run(
     """One run that ended like this; without a verdict, one that was killed before it had one."""
     journal = Journal(folder / "journal.db", folder, "{SOPInstanceUID}.dcm", tuple(planned))
     if verdict:
-        entry = StudyRecord(
+        record = StudyRecord(
             study_instance_uid=_STUDY,
             verdict=verdict,
             asked=frozenset(asked),
             missing=frozenset(missing),
             retired=frozenset(retired),
         )
-        journal.finish(entry)
+        journal.finish(record)
     journal.close()
 
 
@@ -89,14 +89,14 @@ def test_what_is_no_longer_listed_stays_recorded_only_where_its_file_is(tmp_path
                 path = tmp_path / f"{below}{sop}.dcm"
                 path.parent.mkdir(exist_ok=True)
                 path.touch()
-                journal.record(Entry(_STUDY, sop, f"{below}{sop}.dcm", 0))
+                journal.record(InstanceRecord(_STUDY, sop, f"{below}{sop}.dcm", 0))
     for gone in ("1.dcm", "deep/1.dcm", "2.dcm", "3.dcm"):
         (tmp_path / gone).unlink()
 
     _run(tmp_path, "complete", asked=["3"], retired=["1", "2"])
 
     (study,) = JournalReader(tmp_path / "journal.db").studies()
-    assert {entry.path for entry in study.entries} == {"3.dcm", "deep/2.dcm", "deep/3.dcm"}
+    assert {record.path for record in study.records} == {"3.dcm", "deep/2.dcm", "deep/3.dcm"}
 
 
 def test_a_run_that_was_killed_leaves_the_last_verdict(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ class _Disk:
 
     def __init__(self) -> None:
         self.journal: Journal | None = None
-        self.again: list[Entry] = []
+        self.again: list[InstanceRecord] = []
         self.syncs = 0
 
     def fsync(self, _fd: int) -> None:
@@ -125,13 +125,13 @@ class _Disk:
 def test_an_instance_that_came_again_is_not_synced_because_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = Entry(_STUDY, "1.2.3.4", "1.2.3.4.dcm", 100)
-    (tmp_path / entry.path).write_bytes(b"")
+    record = InstanceRecord(_STUDY, "1.2.3.4", "1.2.3.4.dcm", 100)
+    (tmp_path / record.path).write_bytes(b"")
     disk = _Disk()
     monkeypatch.setattr(os, "fsync", disk.fsync)
     disk.journal = journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
-    disk.again.append(entry)
-    journal.record(entry)
+    disk.again.append(record)
+    journal.record(record)
 
     with pytest.raises(DiskFailed):
         journal.close()
@@ -151,7 +151,7 @@ def test_an_instance_of_two_studies_is_synced_for_the_one_that_was(tmp_path: Pat
             ("1.2.3.4", layout, "1.2.4", "1.2.4/1.2.3.4.dcm", 100),
         )
     journal = Journal(path, tmp_path, layout)
-    journal.record(Entry(_STUDY, "1.2.3.4", f"{_STUDY}/1.2.3.4.dcm", 100))
+    journal.record(InstanceRecord(_STUDY, "1.2.3.4", f"{_STUDY}/1.2.3.4.dcm", 100))
     (tmp_path / _STUDY).mkdir()
 
     journal.close()
@@ -184,7 +184,7 @@ def test_the_names_of_the_folders_above_an_instance_are_synced_once(
 
     for n, name in enumerate(names):
         (tmp_path / name).touch()
-        journal.record(Entry(_STUDY, str(n), name, 0))
+        journal.record(InstanceRecord(_STUDY, str(n), name, 0))
     journal.close()
 
     found = Counter(str(path.relative_to(tmp_path)) for path in synced)
@@ -201,7 +201,7 @@ def test_a_bug_in_the_writer_does_not_end_the_journal_in_silence(
     monkeypatch.setattr(os, "fsync", broken)
     (tmp_path / "1.dcm").write_bytes(b"")
     journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
-    journal.record(Entry(_STUDY, "1", "1.dcm", 0))
+    journal.record(InstanceRecord(_STUDY, "1", "1.dcm", 0))
 
     with pytest.raises(RuntimeError, match="a bug"):
         journal.close()
@@ -258,8 +258,8 @@ def test_a_journal_of_version_1_is_read_and_taken_over(version: int, tmp_path: P
     path = tmp_path / "journal.db"
     with closing(sqlite3.connect(path)) as database:
         database.executescript(f"{_VERSION_1} PRAGMA user_version = {version};")
-    old = Entry(_STUDY, "1.2.3.4", "1.2.3.4.dcm", 100, synced=True)
-    new = Entry(
+    old = InstanceRecord(_STUDY, "1.2.3.4", "1.2.3.4.dcm", 100, synced=True)
+    new = InstanceRecord(
         _STUDY,
         "1.2.3.6",
         "1.2.3.6.dcm",
@@ -271,15 +271,15 @@ def test_a_journal_of_version_1_is_read_and_taken_over(version: int, tmp_path: P
 
     before = list(JournalReader(path).studies())
     with closing(Journal(path, tmp_path, "{SOPInstanceUID}.dcm")) as journal:
-        recalled, missing = journal.entries(_STUDY), journal.missing(_STUDY)
+        recalled, missing = journal.records(_STUDY), journal.missing(_STUDY)
         journal.record(new)
     after = list(JournalReader(path).studies())
 
-    assert [(study.entries, study.verdict, study.missing) for study in before] == [
+    assert [(study.records, study.verdict, study.missing) for study in before] == [
         ((old,), "partial", ("1.2.3.5",))
     ]
     assert (recalled, missing) == ([old], frozenset(["1.2.3.5"]))
-    assert [(study.entries, study.verdict, study.missing) for study in after] == [
+    assert [(study.records, study.verdict, study.missing) for study in after] == [
         ((old, replace(new, synced=True)), "partial", ("1.2.3.5",))
     ]
 
@@ -297,7 +297,7 @@ def _part(
     sop = f"{series}.1"
     if comes:
         (folder / f"{sop}.dcm").touch()
-        journal.record(Entry(_STUDY, sop, f"{sop}.dcm", 0, series_instance_uid=series))
+        journal.record(InstanceRecord(_STUDY, sop, f"{sop}.dcm", 0, series_instance_uid=series))
     if verdict:
         journal.finish(
             StudyRecord(

@@ -26,7 +26,7 @@ def a_running_retrieval(journal: Path) -> Iterator[sqlite3.Connection]:
 
 
 def known(reader: JournalReader) -> dict[str, int]:
-    return {study.study_instance_uid: len(study.entries) for study in reader.studies()}
+    return {study.study_instance_uid: len(study.records) for study in reader.studies()}
 
 
 def test_everything_that_was_recorded_comes_back(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_everything_that_was_recorded_comes_back(tmp_path: Path) -> None:
 
     assert (first.study_instance_uid, first.verdict) == (STUDY, "partial")
     assert first.missing == ("1.4", "1.5")
-    assert [entry.path for entry in first.entries] == [f"{STUDY}.1.1.dcm", f"{STUDY}.1.2.dcm"]
-    assert all(entry.synced and entry.size_bytes > 1000 for entry in first.entries)
+    assert [record.path for record in first.records] == [f"{STUDY}.1.1.dcm", f"{STUDY}.1.2.dcm"]
+    assert all(record.synced and record.size_bytes > 1000 for record in first.records)
     assert (second.study_instance_uid, second.verdict, second.missing) == (OTHER, None, ())
 
 
@@ -47,7 +47,7 @@ def test_a_study_of_which_nothing_came_is_known_by_its_verdict(tmp_path: Path) -
 
     (study,) = JournalReader(journal_of(tmp_path)).studies()
 
-    assert (study.verdict, study.missing, study.entries) == ("failed", ("1.4",), ())
+    assert (study.verdict, study.missing, study.records) == ("failed", ("1.4",), ())
 
 
 def test_many_studies_come_in_order_and_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE
-from dicom_retrieve_tui.storage.free_space import Reserve
+from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE
 from tests.unit.encoded import EXPLICIT, explicit
@@ -33,7 +33,7 @@ def _check(folder: Path, data: bytes, first_bytes: int) -> dict[int, bytes]:
 
 
 def _found(folder: Path, data: bytes, cut: list[list[memoryview]]) -> dict[int, bytes]:
-    part = PartFile(f"{folder}/1.part", _OFFER, PRIVATE, Reserve(folder, DEFAULT_KEEP_FREE))
+    part = PartFile(f"{folder}/1.part", _OFFER, PRIVATE, FreeSpace(folder, DEFAULT_KEEP_FREE))
     try:
         for pieces in cut:
             part.write(pieces)

@@ -8,7 +8,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage import file_check as verification
-from dicom_retrieve_tui.storage.journal_database import Entry
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.unit.storage.kept import DEEP, OTHER, STUDY, files_below, keep, path_of
 
@@ -195,8 +195,8 @@ def test_a_file_in_place_of_a_folder_makes_what_was_in_it_missing(tmp_path: Path
 def test_what_the_disk_does_not_give_back_is_damaged_and_the_rest_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def bad_sector(path: Path, entry: Entry) -> bool:
-        if entry.path == path_of(2):
+    def bad_sector(path: Path, record: InstanceRecord) -> bool:
+        if record.path == path_of(2):
             raise OSError(errno.EIO, "Input/output error", str(path))
         return True
 
