@@ -69,6 +69,7 @@ def open_session(
             handler.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+    from dicom_retrieve_tui.engine.requests import RunContext
     from dicom_retrieve_tui.engine.run import Session
     from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.timeouts import Timeouts
@@ -96,18 +97,18 @@ def open_session(
         if settings.listen is not None:
             scp = _listen(settings, plan, cancel, receiver, _deviations(receiver.emit))
             stack.enter_context(scp)
-        return StudyRetriever(
+        context = RunContext(
             plan=plan,
             receiver=receiver,
+            queue=run.queue,
             drain_s=timeouts.drain_s,
             late_s=timeouts.stall_s,
             no_progress_s=timeouts.no_progress_s,
-            backoff=backoff,
-            queue=run.queue,
-            instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
             listening_at=_reachable_at(scp, settings, receiver, cancel) if scp else "",
-            raise_bug=scp.raise_bug if scp else lambda: None,
+            instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
         )
+        raise_bug = scp.raise_bug if scp else lambda: None
+        return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
 
     return Session(run, start, cancel)
 

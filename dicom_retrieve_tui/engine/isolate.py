@@ -1,8 +1,9 @@
-"""Finds the instance at which the PACS breaks off, and retrieves the others.
+"""Find the instance at which the PACS breaks off, and retrieve the others.
 
-An archive that cannot read one of its files may abort, hang up or fall silent whenever it is due,
-and takes down with it what would have come after. So a request that breaks off again is made
-without the instance that was due both times, and otherwise by halves.
+An archive that cannot read one of its files may abort, hang up or fall silent when that file is
+due, so that what would have come after it is missing, too. A request that breaks off again is
+therefore repeated without the instance that was due both times, and if that does not help, by
+halves.
 """
 
 from collections import deque
@@ -14,14 +15,15 @@ from dicom_retrieve_tui.errors import PeerError
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 
 BREAKS_MAX = 2
-"""So often a request may break off when an instance is due, until it is asked for no more."""
+"""How often a request may break off when an instance is due, until it is not requested again."""
 
 _IN_VAIN_MAX = 16
-"""Requests that break off one after the other without bringing anything, until it is the PACS."""
+"""Requests in a row that break off and bring nothing, until the PACS itself is to blame."""
 _IN_VAIN_AT_FIRST_MAX = 6
 """The same while nothing of the study has come at all."""
 
 Ask = Callable[[RetrieveRequest], None]
+"""Makes a request, in one way or another."""
 
 
 class Isolation:
@@ -33,19 +35,20 @@ class Isolation:
         self._ask = ask
         self._lists = deque([request.sop_instance_uids])
         self._suspects: list[str] = []
-        """What was due when a request broke off twice, set aside to see if the rest comes."""
+        """Instances that were due when a request broke off twice, set aside while the rest is
+        requested."""
         self._proven = True
-        """The rest came without another break, so that the suspects are to blame."""
+        """The rest came without another break, so the suspects are the cause."""
         self._in_vain = 0
         self._last: PeerError | None = None
         """How a request broke off the last time."""
 
     def retrieve(self, stopped: Callable[[], bool]) -> None:
-        """Ask until what can come is here; the instances that keep it from coming are given up.
+        """Request until what can come is here; give up the instances at which the PACS breaks off.
 
         Raises:
-            PeerError: It is not about an instance: the PACS cannot be reached, or breaks off
-                whatever it is asked for.
+            PeerError: No single instance is the cause: the PACS cannot be reached, or breaks off
+                at every request.
         """
         while self._lists and not stopped():
             if uids := self._missing(self._lists.popleft()):
@@ -69,7 +72,7 @@ class Isolation:
         self._study.bad.given_up[uid] = last.found
 
     def _missing(self, uids: Iterable[str]) -> tuple[str, ...]:
-        wanted = {each.sop_instance_uid for each in self._study.to_ask_for()}
+        wanted = {instance.sop_instance_uid for instance in self._study.to_ask_for()}
         return tuple(uid for uid in uids if uid in wanted)
 
     def _try(self, uids: tuple[str, ...]) -> None:
@@ -89,7 +92,7 @@ class Isolation:
             self._in_vain = 0
 
     def _go_on(self, left: tuple[str, ...], *, came: bool) -> None:
-        """Decide what to ask for next, after a request broke off when `left` was due."""
+        """Decide what to request next, after a request broke off when `left` was due."""
         due, rest = left[0], left[1:]
         twice = self._study.bad.breaks_at(due) >= BREAKS_MAX
         if not rest:
@@ -102,7 +105,7 @@ class Isolation:
             self._lists.appendleft(rest)
         elif came or not self._suspects:
             self._lists.appendleft(left)
-        else:  # the suspect was set aside, and still nothing comes: it may be any of these
+        else:  # without the suspect, still nothing comes: each of these may be the cause
             self._proven = False
             half = len(left) // 2
             self._lists.extendleft((left[half:], left[:half]))

@@ -1,14 +1,13 @@
-"""One study from its inventory to its verdict, in one attempt or several."""
+"""Retrieve one study, from its inventory to its verdict, in one attempt or several."""
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
-from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests
+from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask
+from dicom_retrieve_tui.engine.requests import Requests, RunContext
 from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.transfer import Transfer
@@ -25,7 +24,6 @@ from dicom_retrieve_tui.model.events import (
     StudyStarted,
 )
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
-from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.store_records import NOTHING_RECALLED, StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -48,54 +46,56 @@ class _Result:
     cure: Cure = Cure.NONE
     error: RetrieveError | None = None
     may_heal: bool = True
-    """False if the verdict stands, whatever comes."""
-
-    @property
-    def crowded(self) -> bool:
-        """True if the PACS had no association left for us. Source: PS3.8 Table 9-21."""
-        return isinstance(self.error, AssociationRejected) and _no_association_left(self.error)
+    """False if no further attempt can change the verdict."""
 
 
-def _no_association_left(error: AssociationRejected) -> bool:
+def _no_association_left(error: RetrieveError | None) -> bool:
+    """True if the PACS had no association left for us. Source: PS3.8 Table 9-21."""
+    if not isinstance(error, AssociationRejected):
+        return False
     return error.retryable and error.source == _PROVIDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRetriever:
-    """What it takes to retrieve a study; the same for every study of a run."""
+    """Retrieves the studies of a run."""
 
-    plan: Plan
-    receiver: InstanceReceiver
-    drain_s: float
-    """Seconds of silence after a final C-MOVE response until no late instance is expected."""
-    late_s: float
-    """The same while none has come at all, although the PACS reports success."""
-    no_progress_s: float
-    """The same without a new instance, whatever else comes."""
+    run: RunContext
     backoff: Backoff
-    queue: TaskQueue
-    """Told when a study can be shared, and when the PACS has no association left for us."""
-    listening_at: str = ""
-    """Host and port of our own Storage SCP; empty without one."""
-    instead_of_get: str = ""
-    """What to try where the PACS does not serve C-GET."""
-    quirks: PeerQuirks = field(default_factory=PeerQuirks)
     raise_bug: Callable[[], None] = lambda: None
     """Raises a bug that ended a thread of our Storage SCP."""
 
-    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
-        """Make one attempt at a study, telling the story as events.
+    # The queue of the run
 
-        Returns the verdict, or `Postponed` if the failure may heal and attempts are left.
+    def expect(self, uids: Iterable[str]) -> None:
+        """See `run.Retriever`."""
+        self.run.receiver.store.plan(uids)
+
+    def forget(self, uid: str) -> None:
+        """See `run.Retriever`."""
+        self.run.receiver.store.unplan(uid)
+
+    def poll(self) -> None:
+        """See `run.Retriever`."""
+        self.run.receiver.report_bytes()
+        self.raise_bug()
+
+    # One attempt at a study
+
+    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
+        """Make one attempt at a study, emitting its events.
+
+        Returns:
+            The verdict, or `Postponed` if the failure may heal and attempts are left.
         """
         self._announce(task, worker)
         result = self._attempt(task, peer, worker)
         if (wait_s := self._wait_s(task, result)) is not None:
-            self.receiver.emit(
+            self.run.receiver.emit(
                 AttemptFailed(
-                    study_instance_uid=task.selection.study_instance_uid,
+                    study_instance_uid=task.uid,
                     failed_attempts=task.failed_attempts,
-                    retries=self.plan.retries,
+                    retries=self.run.plan.retries,
                     wait_s=round(wait_s, 3),
                     reason=result.finished.reason,
                 )
@@ -103,77 +103,13 @@ class StudyRetriever:
             return Postponed(wait_s)
         return self._finish(task, result.finished)
 
-    def abandon(self, task: StudyTask) -> StudyFinished:
-        """Close the account of a study that waited for another attempt when the user stopped."""
-        if task.study is not None:
-            return self._finish(task, judge(task.study, Ending(cancelled=True)))
-        return self._finish(task, self._nothing_requested(task, Verdict.CANCELLED, ""))
-
-    def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
-        """Close the account of a study that a bug of ours has ended."""
-        reason = bug_reason(bug)
-        if task.study is not None:
-            return self._finish(task, judge(task.study, Ending(error=RetrieveError(reason))))
-        return self._finish(task, self._nothing_requested(task, Verdict.FAILED, reason))
-
-    def _nothing_requested(self, task: StudyTask, verdict: Verdict, reason: str) -> StudyFinished:
-        """The verdict on a study that nothing is known of; what earlier runs left of it counts."""
-        finished = nothing_requested(task.uid, verdict, reason)
-        elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
-        if elsewhere or task.selection.series:
-            return finished
-        return replace(finished, stored=self.receiver.store.kept_count(task.uid))
-
-    def expect(self, uids: Iterable[str]) -> None:
-        """See `run.Retriever`."""
-        self.receiver.store.plan(uids)
-
-    def forget(self, uid: str) -> None:
-        """See `run.Retriever`."""
-        self.receiver.store.unplan(uid)
-
-    def poll(self) -> None:
-        """See `run.Retriever`."""
-        self.receiver.report_bytes()
-        self.raise_bug()
-
-    def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
-        study, missing = task.study, frozenset(finished.missing)
-        self.receiver.store.finish(
-            StudyRecord(
-                study_instance_uid=finished.study_instance_uid,
-                verdict=str(finished.verdict),
-                asked=missing | study.expected if study is not None else missing,
-                missing=missing,
-                retired=study.retired if study is not None else frozenset(),
-                series=frozenset(study.selection.instances_by_series) if study else frozenset(),
-                left_out=study.inventory.left_out_on_purpose if study else (),
-            )
-        )
-        self.receiver.emit(finished)
-        return finished
-
     def _announce(self, task: StudyTask, worker: int) -> None:
-        uid = task.selection.study_instance_uid
         event = AttemptStarted if task.started else StudyStarted
         task.started = True
-        self.receiver.emit(event(study_instance_uid=uid, worker=worker))
-
-    def _wait_s(self, task: StudyTask, result: _Result) -> float | None:
-        """Seconds until the next attempt, or None if this was the last one."""
-        hopeless = not result.may_heal or self.receiver.disk_failure
-        if hopeless or task.cancel.requested:
-            return None
-        if result.crowded and self.queue.lower():
-            return self.backoff.wait_s(1)  # nobody failed: there were too many of us
-        often_enough = result.cure is Cure.ONCE and task.failed_attempts > 0
-        if result.cure is Cure.NONE or often_enough or task.failed_attempts >= self.plan.retries:
-            return None
-        task.failed_attempts += 1
-        return self.backoff.wait_s(task.failed_attempts)
+        self.run.receiver.emit(event(study_instance_uid=task.uid, worker=worker))
 
     def _attempt(self, task: StudyTask, peer: Peer, worker: int) -> _Result:
-        if (broken := self.receiver.disk_failure) is not None:
+        if (broken := self.run.receiver.disk_failure) is not None:
             if task.study is not None:
                 return _Result(judge(task.study, Ending(error=broken)))
             return _Result(self._nothing_requested(task, Verdict.FAILED, str(broken)))
@@ -186,9 +122,9 @@ class StudyRetriever:
             return _Result(failed, error_cure(error), error)
         if not study.inventory.has_match:
             return _Result(judge(study, Ending()))
-        ending = self._retrieve(task, study, peer, worker)
+        ending = self._transfer(task, study, peer, worker)
         finished = (
-            judge_delivery(study, ending, self.plan.move_destination or "")
+            judge_delivery(study, ending, self.run.plan.move_destination or "")
             if ending.elsewhere
             else judge(study, ending)
         )
@@ -196,61 +132,55 @@ class StudyRetriever:
         may_heal = finished.verdict in _MAY_HEAL or (study.satisfied and not study.hopeless)
         return _Result(finished, cure, ending.error, may_heal)
 
-    def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
-        """Make requests for a study that another worker has; its failures are no failures yet.
+    def _prepare(self, task: StudyTask, peer: Peer) -> StudyState:
+        """Ask what the PACS has and check what of it is here, unless an earlier attempt did."""
+        if task.study is not None:
+            return task.study
+        self.run.queue.wait_while_paused(peer, task.cancel)
+        inventory = peer.take_inventory(task.selection, task.cancel)
+        look = inventory.listed and not self._delivers_elsewhere
+        recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
+        wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
+        task.study = study = StudyState(wanted, inventory, recalled)
+        self.run.receiver.emit(inventoried(inventory, len(study.present)))
+        return study
 
-        A study of its own comes first, as soon as there is one.
-        """
-        if not task.shared.join():
-            return
-        uid, others_may = task.shared.study.study_instance_uid, False
-        self.receiver.emit(HelpStarted(study_instance_uid=uid, worker=worker))
-        try:
-            transfer = self._transfer(task.shared.study, task.cancel, peer, worker, task.shared)
-            others_may = transfer.help(busy=lambda: self.queue.has_ready)
-        except (Cancelled, RetrieveError) as error:
-            _LOG.debug("no more help: %s", error)
-            if isinstance(error, AssociationRejected) and _no_association_left(error):
-                self.queue.lower()
-        finally:
-            if not others_may:  # nothing is left, or asking again is pointless
-                self.queue.unshare(task)
-            self.receiver.emit(HelpFinished(study_instance_uid=uid, worker=worker))
-            task.shared.leave()
-
-    def _retrieve(self, task: StudyTask, study: StudyState, peer: Peer, worker: int) -> Ending:
-        """Ask for what is missing, with the help of others if they have nothing else to do."""
+    def _transfer(self, task: StudyTask, study: StudyState, peer: Peer, worker: int) -> Ending:
+        """Request what is missing, with the help of workers that have no study of their own."""
         shared = self._split(study)
-        transfer = self._transfer(study, task.cancel, peer, worker, shared)
-        self.receiver.open(study)
+        transfer = self._transfer_of(study, task.cancel, peer, worker, shared)
+        receiver, queue = self.run.receiver, self.run.queue
+        receiver.open(study)
         if shared is None:
             try:
                 return transfer.run()
             finally:
-                self.receiver.close(study)
+                receiver.close(study)
         help_task = HelpTask(shared, task.cancel)
-        self.queue.share(help_task)
+        queue.share(help_task)
         try:
             return transfer.run()
         finally:
-            self.queue.unshare(help_task)
+            queue.unshare(help_task)
             shared.wait()
-            self.receiver.close(study)
+            receiver.close(study)
 
     def _split(self, study: StudyState) -> SharedRequests | None:
-        """The study cut into requests, where it can be and where it helps."""
-        elsewhere = self.plan.method is not Method.C_GET and not self.plan.listening
-        workers = self.queue.idle_workers + 1
-        listed = study.inventory.listed and not study.inventory.is_short  # the rest comes unlisted
-        countable = self.plan.method is Method.C_GET and not self.quirks.counts_nothing
+        """Cut a study into requests for several workers, if that is possible and helps."""
+        plan, queue, quirks = self.run.plan, self.run.queue, self.run.quirks
+        elsewhere = plan.method is not Method.C_GET and not plan.listening
+        workers = queue.idle_workers + 1
+        # What is missing in a short list comes only with a request for the whole study.
+        listed = study.inventory.listed and not study.inventory.is_short
+        countable = plan.method is Method.C_GET and not quirks.counts_nothing
         if not (study.inventory.counted or countable):
-            return None  # only a request for all of it tells how many there are
-        if workers == 1 or elsewhere or not listed or self.quirks.rejects_lists:
+            return None  # only a request for the whole study shows how many instances there are
+        if workers == 1 or elsewhere or not listed or quirks.rejects_lists:
             return None
         shared = SharedRequests(study, workers)
         return shared if len(shared) > 1 else None
 
-    def _transfer(
+    def _transfer_of(
         self,
         study: StudyState,
         cancel: CancelToken,
@@ -258,43 +188,85 @@ class StudyRetriever:
         worker: int,
         shared: SharedRequests | None,
     ) -> Transfer:
-        requests = Requests(
-            plan=self.plan,
-            receiver=self.receiver,
-            queue=self.queue,
-            cancel=cancel,
-            drain_s=self.drain_s,
-            late_s=self.late_s,
-            no_progress_s=self.no_progress_s,
-            quirks=self.quirks,
-            study=study,
-            peer=peer,
-            worker=worker,
-        )
-        return Transfer(
-            requests,
-            destination=self._destination,
-            instead_of_get=self.instead_of_get,
-            shared=shared,
-        )
+        requests = Requests(run=self.run, study=study, peer=peer, worker=worker, cancel=cancel)
+        return Transfer(requests, shared)
+
+    def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
+        """Make requests for a study that another worker retrieves; failures are left to that one.
+
+        The helper leaves as soon as a study waits for a worker.
+        """
+        study, queue, emit = task.shared.study, self.run.queue, self.run.receiver.emit
+        if not task.shared.join():
+            return
+        others_may = False
+        emit(HelpStarted(study_instance_uid=study.study_instance_uid, worker=worker))
+        try:
+            transfer = self._transfer_of(study, task.cancel, peer, worker, task.shared)
+            others_may = transfer.help(busy=lambda: queue.has_ready)
+        except (Cancelled, RetrieveError) as error:
+            _LOG.debug("no more help: %s", error)
+            if isinstance(error, RetrieveError) and _no_association_left(error):
+                queue.lower()
+        finally:
+            if not others_may:  # nothing is left, or further requests are pointless
+                queue.unshare(task)
+            emit(HelpFinished(study_instance_uid=study.study_instance_uid, worker=worker))
+            task.shared.leave()
+
+    # The end of a study
+
+    def _wait_s(self, task: StudyTask, result: _Result) -> float | None:
+        """Return the seconds until the next attempt, or None if this was the last one."""
+        hopeless = not result.may_heal or self.run.receiver.disk_failure
+        if hopeless or task.cancel.requested:
+            return None
+        if _no_association_left(result.error) and self.run.queue.lower():
+            return self.backoff.wait_s(1)  # no attempt of this study: we had too many associations
+        failed_before = result.cure is Cure.ONCE and task.failed_attempts > 0
+        retries = self.run.plan.retries
+        if result.cure is Cure.NONE or failed_before or task.failed_attempts >= retries:
+            return None
+        task.failed_attempts += 1
+        return self.backoff.wait_s(task.failed_attempts)
+
+    def abandon(self, task: StudyTask) -> StudyFinished:
+        """Finish a study that waited for another attempt when the user stopped."""
+        if task.study is not None:
+            return self._finish(task, judge(task.study, Ending(cancelled=True)))
+        return self._finish(task, self._nothing_requested(task, Verdict.CANCELLED, ""))
+
+    def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
+        """Finish a study that a bug of ours has ended."""
+        reason = bug_reason(bug)
+        if task.study is not None:
+            return self._finish(task, judge(task.study, Ending(error=RetrieveError(reason))))
+        return self._finish(task, self._nothing_requested(task, Verdict.FAILED, reason))
+
+    def _nothing_requested(self, task: StudyTask, verdict: Verdict, reason: str) -> StudyFinished:
+        """Return the verdict on a study without an inventory; what earlier runs left is counted."""
+        finished = nothing_requested(task.uid, verdict, reason)
+        if self._delivers_elsewhere or task.selection.series:
+            return finished
+        return replace(finished, stored=self.run.receiver.store.kept_count(task.uid))
 
     @property
-    def _destination(self) -> str:
-        """Our move destination in the words that a PACS administrator needs."""
-        if not self.listening_at:
-            return ""
-        return f"AE title {self.plan.move_destination} is at {self.listening_at}"
+    def _delivers_elsewhere(self) -> bool:
+        """True if nothing is written to the output folder."""
+        return self.run.plan.method is Method.C_MOVE and not self.run.plan.listening
 
-    def _prepare(self, task: StudyTask, peer: Peer) -> StudyState:
-        """Ask what there is, look what of it is here, and tell; an earlier attempt may have."""
-        if task.study is not None:
-            return task.study
-        self.queue.wait_while_paused(peer, task.cancel)
-        inventory = peer.take_inventory(task.selection, task.cancel)
-        elsewhere = self.plan.method is Method.C_MOVE and not self.plan.listening
-        look = inventory.listed and not elsewhere
-        recalled = self.receiver.store.recall(inventory) if look else NOTHING_RECALLED
-        wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
-        task.study = study = StudyState(wanted, inventory, recalled)
-        self.receiver.emit(inventoried(inventory, len(study.present)))
-        return study
+    def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
+        study, missing = task.study, frozenset(finished.missing)
+        self.run.receiver.store.finish(
+            StudyRecord(
+                study_instance_uid=finished.study_instance_uid,
+                verdict=str(finished.verdict),
+                asked=missing | study.expected if study is not None else missing,
+                missing=missing,
+                retired=study.retired if study is not None else frozenset(),
+                series=frozenset(study.selection.instances_by_series) if study else frozenset(),
+                left_out=study.inventory.left_out_on_purpose if study else (),
+            )
+        )
+        self.run.receiver.emit(finished)
+        return finished

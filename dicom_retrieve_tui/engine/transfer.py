@@ -1,21 +1,22 @@
-"""The requests for one study: all of it at once, then what is still missing."""
+"""One attempt at the instances of a study: by C-GET, by C-MOVE, and then what contradicts the list.
 
-from collections.abc import Callable, Iterable
+C-GET is tried with the usual presentation contexts, with narrower and with wider ones; where it
+does not bring everything and C-MOVE may, C-MOVE follows. Once all that is listed is here, a few
+requests look into whatever indicates that there is more.
+"""
+
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 from time import monotonic
+from typing import Any
 
 from dicom_retrieve_tui.engine.evidence import Doubt, scope_of
-from dicom_retrieve_tui.engine.isolate import BREAKS_MAX, Ask, Isolation
+from dicom_retrieve_tui.engine.isolate import Ask
+from dicom_retrieve_tui.engine.missing_instances import MissingInstances
 from dicom_retrieve_tui.engine.requests import Requests
-from dicom_retrieve_tui.engine.split_study import (
-    UIDS_A_REQUEST_MAX,
-    SharedRequests,
-    image_request,
-    image_requests,
-)
+from dicom_retrieve_tui.engine.split_study import UIDS_A_REQUEST_MAX, SharedRequests, image_request
 from dicom_retrieve_tui.engine.verdicts import Ending
-from dicom_retrieve_tui.engine.widening import Widening
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     Cancelled,
@@ -25,66 +26,52 @@ from dicom_retrieve_tui.errors import (
     RetrieveError,
 )
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.dimse import FinalResponse, combined
 from dicom_retrieve_tui.model.selection import RetrieveRequest, requests_for
-from dicom_retrieve_tui.model.status import TRY_C_GET, Asked, describe_status
+from dicom_retrieve_tui.model.status import (
+    SUB_OPERATIONS_FAILED,
+    SUCCESS,
+    TRY_C_GET,
+    Asked,
+    describe_status,
+)
 
-_BARREN_MAX = 20
-"""Instances asked for one by one, and in vain, until the rest is not asked for."""
-
-_SHARED_IN_VAIN_MAX = 2
-"""Shares that break off for one worker, and bring nothing, until it asks for no more."""
-_FIRSTS_MAX = 4
 _LISTS_MAX = 3
 """How often the PACS is asked for its list again, while it has more each time."""
 
+# Which doubts about a complete list each kind of request may settle.
 _MORE = frozenset({Doubt.MORE_FAILED, Doubt.MORE_ANNOUNCED})
 _UNASKED = _MORE | {Doubt.UNCORROBORATED}
 _LIST_AGAIN = _MORE | {Doubt.NO_LONGER_LISTED}
 _COUNT = frozenset({Doubt.BROKE_OFF, Doubt.NO_LONGER_LISTED, Doubt.UNCORROBORATED})
-"""What helps against which doubt."""
+
+_NO_CONTEXT = frozenset({SUCCESS, SUB_OPERATIONS_FAILED, 0x0122, 0xA702})
+"""What archives answer that have no presentation context for what they hold."""
 
 
 class Transfer:
     """One attempt at the instances of one study."""
 
-    def __init__(
-        self,
-        requests: Requests,
-        *,
-        destination: str,
-        instead_of_get: str,
-        shared: SharedRequests | None,
-    ) -> None:
-        """Prepare; nothing is sent yet.
+    def __init__(self, requests: Requests, shared: SharedRequests | None) -> None:
+        """Send nothing yet.
 
         Args:
-            destination: Our move destination, in the words that a PACS administrator needs.
-            instead_of_get: What to try where the PACS does not serve C-GET.
-            shares: What to ask for, one request after the other, with the help of others; None:
-                all at once.
+            requests: Makes the requests.
+            shared: The study cut into requests that several workers make; None for one worker.
         """
         self._requests = requests
-        self._plan = requests.plan
-        self._receiver = requests.receiver
-        self._cancel = requests.cancel
-        self._quirks = requests.quirks
+        self._missing = MissingInstances(requests, shared)
+        self._run = requests.run
+        self._plan = requests.run.plan
+        self._quirks = requests.run.quirks
         self._study = requests.study
-        self._peer = requests.peer
-        self._destination = destination
-        self._instead_of_get = instead_of_get
-        self._shared = shared
-        self._asked_whole = False
-        """True once this attempt has asked for all of the selection at once."""
-        self._breaks_again = bool(requests.study.bad.broke_at)
-        """True if a request of an earlier attempt broke off."""
 
     def run(self) -> Ending:
-        """Ask until everything is there or there is no more to try."""
+        """Make requests until everything is here or nothing more can be tried."""
         if self._study.inventory.empty or self._study.complete:
             return Ending()
-        cancelled, error, start_s = False, None, monotonic()
-        for step in (self._run_method, self._weigh):
+        requests, receiver = self._requests, self._run.receiver
+        cancelled, error, started_s = False, None, monotonic()
+        for step in (self._retrieve, self._settle_doubts):
             try:
                 step()
             except Cancelled:
@@ -93,21 +80,28 @@ class Transfer:
             except RetrieveError as caught:
                 error = error or caught
         return Ending(
-            final=self._requests.final,
-            error=error or self._receiver.disk_failure,
-            cancelled=cancelled or self._cancel.requested,
-            refused_callers=self._receiver.refused_callers_since(start_s),
-            starved=self._requests.starves,
-            elsewhere=self._requests.sees_nothing,
-            destination=self._destination if self._requests.moved else "",
+            final=requests.final,
+            error=error or receiver.disk_failure,
+            cancelled=cancelled or requests.cancel.requested,
+            refused_callers=receiver.refused_callers_since(started_s),
+            starved=requests.starves,
+            elsewhere=requests.sees_nothing,
+            destination=self._destination if requests.moved else "",
             asked=self._asked,
         )
+
+    @property
+    def _destination(self) -> str:
+        """Our move destination as a PACS administrator needs to know it; empty without one."""
+        if not self._run.listening_at:
+            return ""
+        return f"AE title {self._plan.move_destination} is at {self._run.listening_at}"
 
     @property
     def _asked(self) -> Asked:
         """The request that was made last, and what there is to try instead."""
         requests, study = self._requests, self._study
-        other_way = TRY_C_GET if requests.moved else self._instead_of_get
+        other_way = TRY_C_GET if requests.moved else self._run.instead_of_get
         tried = self._plan.method is Method.AUTO and self._may_move
         return Asked(
             operation="C-MOVE" if requests.moved else "C-GET",
@@ -116,31 +110,34 @@ class Transfer:
         )
 
     def help(self, busy: Callable[[], bool]) -> bool:
-        """Make requests for a study that is in other hands, while it has any to spare.
+        """Make shared requests for a study that another worker retrieves, while any are left.
 
         Args:
-            busy: True if the helper is needed elsewhere; looked at after each request.
+            busy: True if this worker has other work; called after each request.
 
         Returns:
-            True if it left because it was, so that others may go on.
+            True if it left because of `busy`, so that other workers may go on.
 
         Raises:
-            RetrieveError, Cancelled: As ever; what is missing then is its owner's affair.
+            RetrieveError, Cancelled: A request failed; the other worker handles what is missing.
         """
+        requests, ask_shared = self._requests, self._missing.ask_shared
         if self._moves:
-            return self._ask_shared(self._requests.move, busy)
+            return ask_shared(requests.move, busy)
         try:
-            for negotiation in self._peer.negotiations(self._study.inventory)[:1]:
-                return self._ask_shared(partial(self._requests.get, negotiation), busy)
+            for negotiation in requests.peer.negotiations(self._study.inventory)[:1]:
+                return ask_shared(partial(requests.get, negotiation), busy)
         except ContextNotAccepted:
             if not self._may_move:
                 raise
-            return self._ask_shared(self._requests.move, busy)
+            return ask_shared(requests.move, busy)
         return False
 
-    def _run_method(self) -> None:
+    # C-GET and C-MOVE
+
+    def _retrieve(self) -> None:
         if self._study.satisfied:
-            return  # it is only to be weighed
+            return  # only doubts are left
         if self._moves:
             self._by_move()
             return
@@ -148,7 +145,7 @@ class Transfer:
             self._by_get()
         except ContextNotAccepted as refusal:
             if not self._may_move:
-                raise self._with_another_way(refusal, refusal.found) from refusal
+                raise self._with_advice(refusal, refusal.found) from refusal
             self._by_move()
         except RequestAborted as abort:
             self._after_abort(abort)
@@ -158,46 +155,46 @@ class Transfer:
             self._after_get()
 
     def _after_get(self) -> None:
-        """Ask by C-MOVE for what C-GET did not bring."""
+        """Use C-MOVE for what C-GET did not bring."""
         if self._may_move and self._lacks_some:
             self._requests.note("Not everything came by C-GET: asking for the rest by C-MOVE.")
             self._by_move()
 
     def _after_abort(self, abort: RequestAborted) -> None:
-        """Ask by C-MOVE, where the PACS aborts because it does not serve C-GET."""
+        """Use C-MOVE if the PACS aborts because it does not serve C-GET."""
         if self._quirks.takes_get:
             raise abort  # it serves C-GET, and this is another failure
         found = f"{abort.found} It did so at our C-GET request: some refuse C-GET like that."
         if not self._may_move:
-            raise self._with_another_way(abort, found) from abort
+            raise self._with_advice(abort, found) from abort
         self._requests.note(f"{found} Asking by C-MOVE instead, as --method auto says.")
         self._by_move()
         self._quirks.aborts_get = self._requests.reported_success
 
     def _after_break(self, error: PeerError) -> None:
-        """Ask by C-MOVE, where the PACS hangs up or is silent at a C-GET: it may not serve any.
+        """Use C-MOVE if the PACS hangs up or is silent at a C-GET: it may not serve C-GET.
 
         Raises:
-            PeerError: The same, if C-MOVE brings nothing: then it may be about an instance. Or it
-                is another failure.
+            PeerError: The same error, if it is another failure, or if C-MOVE brings nothing: then
+                a single instance may be the cause.
         """
         if not (error.mid_request and self._may_move) or self._quirks.takes_get:
             raise error
         instead = "Asking by C-MOVE instead, as --method auto says."
         self._requests.note(f"{error.found} It did so at our C-GET request. {instead}")
-        before = self._study.stored_count
+        stored_before = self._study.stored_count
         try:
             self._by_move()
             failure = self._move_failure()
         except PeerError as other:
             failure = str(other)
-        if self._study.stored_count == before and failure:
+        if self._study.stored_count == stored_before and failure:
             self._requests.note(f"C-MOVE brought nothing, either. {failure}")
             raise error
         self._quirks.aborts_get = not failure
 
     def _move_failure(self) -> str:
-        """Return how the PACS ended a C-MOVE, in a sentence; empty if it named no failure."""
+        """Return how the PACS ended a C-MOVE, in a sentence; empty if it reported no failure."""
         final = self._requests.final
         if final is None or self._requests.reported_success:
             return ""
@@ -206,15 +203,11 @@ class Transfer:
 
     @property
     def _lacks_some(self) -> bool:
-        """True if something did not come that C-MOVE may bring here, or anywhere."""
-        study = self._study
-        if self._stopped or study.satisfied or (study.stored_count and not self._plan.listening):
+        """True if instances are missing that C-MOVE may bring."""
+        study, requests = self._study, self._requests
+        if requests.stopped or study.satisfied or (study.stored_count and not self._plan.listening):
             return False
-        return study.inventory.listed or not self._requests.settled
-
-    @property
-    def _stopped(self) -> bool:
-        return self._cancel.requested or self._receiver.disk_failure is not None
+        return study.inventory.listed or not requests.settled
 
     @property
     def _moves(self) -> bool:
@@ -225,262 +218,97 @@ class Transfer:
     def _may_move(self) -> bool:
         return self._plan.method is not Method.C_GET and self._plan.move_destination is not None
 
-    def _with_another_way(self, refusal: PeerError, found: str) -> PeerError:
-        """The refusal of a C-GET, with what to try instead."""
-        return type(refusal)(found, next_step=refusal.next_step or self._instead_of_get)
+    def _with_advice(self, refusal: PeerError, found: str) -> PeerError:
+        """Return the refusal of a C-GET with what to try instead."""
+        return type(refusal)(found, next_step=refusal.next_step or self._run.instead_of_get)
 
     def _by_get(self) -> None:
-        """Ask with each negotiation in turn; more than one is rare."""
-        inventory = self._study.inventory
-        asks = [partial(self._requests.get, n) for n in self._peer.negotiations(inventory)]
+        """Make C-GET requests with each negotiation; more than one is rare."""
+        inventory, requests = self._study.inventory, self._requests
+        asks = [partial(requests.get, n) for n in requests.peer.negotiations(inventory)]
         for number, ask in enumerate(asks):
             if number == 0 or not inventory.listed:
-                self._ask_for_all(ask)
+                self._missing.ask_for_all(ask)
             else:
-                self._ask_by_lists(ask)
-            if self._requests.settled:
+                self._missing.ask_by_lists(ask)
+            if requests.settled:
                 return
         for ask in asks[:1]:
             narrow = [
-                partial(self._requests.get, n) for n in self._peer.narrow_negotiations(inventory)
+                partial(requests.get, n) for n in requests.peer.narrow_negotiations(inventory)
             ]
-            # Where C-MOVE comes next, it brings what no list brought.
+            wide = WiderNegotiations(requests, may_move=self._may_move).asks()
+            # If C-MOVE follows, it brings what no list brought.
             singly = not (self._may_move and self._plan.listening)
-            self._chase(ask, chain(narrow, Widening(self._requests).asks()), singly=singly)
+            self._missing.ask_for_rest(ask, chain(narrow, wide), singly=singly)
 
     def _by_move(self) -> None:
-        if not self._plan.listening:  # somebody else gets all of it, whatever is here
-            self._ask_for_selection(self._requests.move)
+        ask = self._requests.move
+        if not self._plan.listening:  # an SCP that is not ours gets all of it, whatever is here
+            self._missing.ask_for_selection(ask)
             return
-        self._ask_for_all(self._requests.move)
+        self._missing.ask_for_all(ask)
         if not self._requests.settled:
-            self._chase(self._requests.move, (), singly=True)
+            self._missing.ask_for_rest(ask, (), singly=True)
 
-    def _ask_for_all(self, ask: Ask) -> None:
-        """The whole selection in one request, unless it is shared, or in part here already.
+    # What contradicts a list of which everything is here
 
-        Nor where a request for it broke off before: then one instance may be to blame.
-        """
-        in_vain = self._shared is not None
-        if in_vain and self._ask_together(ask):
-            return
-        study = self._study
-        before = study.stored_count
-        if study.inventory.listed and (before or self._breaks_again):
-            self._ask_by_lists(ask)
-        else:
-            self._ask_for_selection(ask)
-            if in_vain and study.stored_count > before:
-                self._quirks.rejects_lists = True
-
-    def _ask_for_selection(self, ask: Ask) -> None:
-        """The requests for it one after the other, with one account of them all."""
-        finals: list[FinalResponse] = []
-        uids_max = 1 if self._quirks.rejects_lists else UIDS_A_REQUEST_MAX
-        self._asked_whole = True
-        for request in requests_for(self._study.selection, uids_max):
-            if self._stopped:
-                break
-            before = self._study.stored_count
-            try:
-                ask(request)
-            except AssociationAborted:
-                alone = len(request.sop_instance_uids) < 2 or not self._study.inventory.listed
-                if alone or self._requests.sees_nothing or self._study.stored_count > before:
-                    raise
-                continue  # perhaps it was the list, and one by one will do
-            if (final := self._requests.end()) is not None:
-                finals.append(final)
-        if finals:
-            self._requests.final = combined(finals)
-
-    def _ask_together(self, ask: Ask) -> bool:
-        """Ask share by share, as others do meanwhile; False if nothing at all came of it.
-
-        A PACS that does not take lists of UIDs shows in that, and may take the whole study.
-        """
-        before = self._study.stored_count
-        failure: RetrieveError | None = None
-        try:
-            self._ask_shared(ask)
-        except ContextNotAccepted:
-            raise  # the shares are for another method, then
-        except RetrieveError as error:
-            failure = error
-        if self._shared is not None:
-            self._shared.wait()  # the account stays open while others bring what they asked for
-            try:
-                for request in self._shared.take_broken_off():
-                    Isolation(request, self._study, ask).retrieve(lambda: self._stopped)
-            except RetrieveError as error:
-                failure = failure or error
-        came = self._study.stored_count > before
-        if failure is not None and (came or not isinstance(failure, AssociationAborted)):
-            raise failure
-        return came or self._stopped
-
-    def _ask_shared(self, ask: Ask, busy: Callable[[], bool] = lambda: False) -> bool:
-        """Ask share by share; True if that ended because of `busy`."""
-        shared = self._shared
-        if shared is None or not shared.join():
-            return False
-        in_vain = 0
-        try:
-            while not self._requests.settled and (request := shared.take()):
-                before = self._study.stored_count
-                try:
-                    ask(request)
-                except BaseException as error:
-                    if not (isinstance(error, PeerError) and error.mid_request):
-                        shared.give_back(request)
-                        raise
-                    shared.put_off(request)
-                    in_vain = in_vain + 1 if self._study.stored_count == before else 0
-                    if in_vain == _SHARED_IN_VAIN_MAX:
-                        raise
-                if busy():
-                    return True
-        finally:
-            shared.leave()
-        return False
-
-    def _chase(self, ask: Ask, others: Iterable[Ask], *, singly: bool) -> None:
-        """Ask for what is missing: by lists of UIDs, in other ways, and then one by one.
-
-        Not for everything over again, where nothing came and the PACS named a failure that time
-        may heal: that is for another attempt.
-        """
-        study = self._study
-        if not study.inventory.listed:
-            return
-        before = study.stored_count
-        if study.stored_count or self._requests.reported_success:
-            self._ask_by_lists(ask)
-        if study.stored_count == before:
-            self._ask_past_the_first(ask)
-        lists_failed = study.stored_count == before
-        for other in others:
-            if self._requests.settled:
-                break
-            self._ask_by_lists(other)
-        if singly and (study.stored_count or self._requests.reported_success):
-            self._ask_one_by_one(ask, lists_failed=lists_failed)
-
-    def _ask_by_lists(self, ask: Ask) -> None:
-        """Ask for what is missing by lists, unless the PACS is known not to take them."""
-        if self._quirks.rejects_lists:
-            return
-        before = self._study.stored_count
-        try:
-            for request in image_requests(self._study, UIDS_A_REQUEST_MAX):
-                if self._stopped:
-                    return
-                if self._breaks_again:
-                    Isolation(request, self._study, ask).retrieve(lambda: self._stopped)
-                else:
-                    ask(request)
-        except AssociationAborted:
-            if self._breaks_again or self._study.stored_count > before:  # it was not the list
-                raise
-
-    def _ask_past_the_first(self, ask: Ask) -> None:
-        """Ask for lists without their first instance, where the PACS stops at what it cannot send.
-
-        Orthanc does, and says so by counting fewer sub-operations than it was asked for. Where
-        nothing has come and none is counted, it may refuse any request: that is tried once.
-        """
-        for _ in range(_FIRSTS_MAX):
-            before = self._study.stored_count
-            for request in list(image_requests(self._study, UIDS_A_REQUEST_MAX)):
-                rest = request.sop_instance_uids[1:]
-                if self._stopped or not rest or not self._requests.stopped_early(len(rest) + 1):
-                    return
-                ask(image_request(self._study, request.series_instance_uid or "", rest))
-            if self._study.stored_count == before:
-                return
-
-    def _ask_one_by_one(self, ask: Ask, *, lists_failed: bool) -> None:
-        barren = 0
-        for request in image_requests(self._study, 1):
-            if self._requests.settled:
-                return
-            before = self._study.stored_count
-            self._ask_for_one(ask, request)
-            if self._study.stored_count > before:
-                barren = 0
-                self._quirks.rejects_lists = self._quirks.rejects_lists or lists_failed
-            else:
-                barren += 1
-            if barren == _BARREN_MAX:
-                return
-
-    def _ask_for_one(self, ask: Ask, request: RetrieveRequest) -> None:
-        (uid,) = request.sop_instance_uids
-        try:
-            ask(request)
-        except PeerError as error:
-            if not (error.mid_request and self._breaks_again):
-                raise
-            if self._study.bad.breaks_at(uid) >= BREAKS_MAX:
-                self._study.bad.given_up[uid] = error.found
-
-    # What follows weighs a list that is satisfied.
-
-    def _weigh(self) -> None:
-        """Look into what contradicts a list that is satisfied, with as few requests as it takes."""
-        study = self._study
-        if self._requests.sees_nothing or not study.inventory.listed:
+    def _settle_doubts(self) -> None:
+        """Look into what contradicts a satisfied list, with as few requests as possible."""
+        study, requests, quirks = self._study, self._requests, self._quirks
+        if requests.sees_nothing or not study.inventory.listed:
             return
         self._ask_for_remembered()
         lists_left, counted, grew = _LISTS_MAX, False, False
-        while not self._stopped and study.satisfied:
+        while not requests.stopped and study.satisfied:
             doubt = study.doubt
             if lists_left and (grew or study.grew or doubt in _LIST_AGAIN):
                 grew = self._list_again()
                 lists_left = lists_left - 1 if grew else 0
             elif doubt is Doubt.NO_LONGER_LISTED and study.confirmed:
                 study.retire()
-            elif doubt in _COUNT and not (counted or self._quirks.counts_nothing):
+            elif doubt in _COUNT and not (counted or quirks.counts_nothing):
                 counted = True
                 self._count()
-                self._quirks.counts_nothing = study.doubt is doubt is Doubt.UNCORROBORATED
-            elif self._may_help_to_ask_again(doubt):
+                quirks.counts_nothing = study.doubt is doubt is Doubt.UNCORROBORATED
+            elif self._repeating_may_help(doubt):
                 study.repeats_left -= 1
-                self._ask_for_selection(self._way)
+                self._missing.ask_for_selection(self._usual_way)
             else:
                 return
 
-    def _may_help_to_ask_again(self, doubt: Doubt | None) -> bool:
-        """True if all of it is worth another request, which brings again what is here."""
+    def _repeating_may_help(self, doubt: Doubt | None) -> bool:
+        """True if requesting everything again, also what is here, may settle a doubt."""
         if not self._study.repeats_left:
             return False
         if doubt in _UNASKED:
-            return not self._asked_whole
+            return not self._missing.asked_for_all
         return doubt is Doubt.BROKE_OFF
 
     @property
-    def _way(self) -> Ask:
-        """How to ask for more of what came already."""
-        if not self._moves and not self._requests.moved:
-            for negotiation in self._peer.negotiations(self._study.inventory):
-                return partial(self._requests.get, negotiation)
-        return self._requests.move
+    def _usual_way(self) -> Ask:
+        """How to request more of what came already."""
+        requests = self._requests
+        if not self._moves and not requests.moved:
+            for negotiation in requests.peer.negotiations(self._study.inventory):
+                return partial(requests.get, negotiation)
+        return requests.move
 
     def _ask_for_remembered(self) -> None:
-        """Ask for what earlier runs had on disk and the PACS does not list."""
+        """Request what earlier runs had on disk and the PACS does not list."""
         by_series: dict[str, list[str]] = {}
         for uid, series_uid in self._study.remembered.items():
             if series_uid:
                 by_series.setdefault(series_uid, []).append(uid)
         for series_uid, uids in by_series.items():
             for at in range(0, len(uids), UIDS_A_REQUEST_MAX):
-                if self._stopped:
+                if self._requests.stopped:
                     return
                 part = uids[at : at + UIDS_A_REQUEST_MAX]
-                self._way(image_request(self._study, series_uid, part))
+                self._usual_way(image_request(self._study, series_uid, part))
 
     def _list_again(self) -> bool:
-        """Have the PACS list the study again; ask for what is new, and return True if it grew."""
+        """Ask for the list again; if it grew, request what is new and return True."""
         study = self._study
         before = len(study.expected)
         inventory = self._requests.list_again()
@@ -492,19 +320,99 @@ class Transfer:
             self._requests.note(
                 f"The study is still arriving: {now:,} now, {before:,} when it was listed."
             )
-            self._ask_by_lists(self._way)
+            self._missing.ask_by_lists(self._usual_way)
         return grew
 
     def _count(self) -> None:
-        """Have the PACS count all of the selection, without having it sent once more."""
+        """Have the PACS count the whole selection without sending it again."""
         for request in requests_for(self._study.selection, UIDS_A_REQUEST_MAX):
-            if scope_of(request) is None or self._stopped:
+            if scope_of(request) is None or self._requests.stopped:
                 continue
             try:
                 self._requests.count(request)
             except ContextNotAccepted:
-                return  # it serves C-MOVE alone
+                return  # it serves only C-MOVE
             except PeerError as error:
                 if not error.mid_request:
                     raise
                 self._study.note_break(request, None)
+
+
+class WiderNegotiations:
+    """The wider C-GET negotiations for one study, each tried once."""
+
+    def __init__(self, requests: Requests, *, may_move: bool) -> None:
+        """Send nothing yet.
+
+        Args:
+            requests: Makes the requests.
+            may_move: A C-MOVE can follow, and needs no presentation context of ours.
+        """
+        self._requests = requests
+        self._may_move = may_move
+        self._broke_off = False
+
+    def asks(self) -> Iterator[Ask]:
+        """Yield ways to request what is missing, until nothing is or no further one may help.
+
+        The caller requests the lists of what is missing with each before it takes the next.
+        """
+        requests, study, quirks = self._requests, self._requests.study, self._requests.run.quirks
+        stored_before, final = study.stored_count, requests.final
+        if final is not None and final.status not in _NO_CONTEXT:
+            return
+        if quirks.rejects_lists:
+            return  # what is here already would come again, in other syntaxes
+        yield from self._ways(unlisted=False)
+        in_vain = self._may_move or quirks.wider_in_vain
+        if not (in_vain or self._broke_off or requests.settled):
+            yield from self._ways(unlisted=True)
+            quirks.wider_in_vain = study.stored_count == stored_before
+        if study.stored_count == stored_before:
+            requests.final = final  # what the PACS answered before it refused these contexts
+
+    def _ways(self, *, unlisted: bool) -> Iterator["_Way"]:
+        requests = self._requests
+        for negotiation in requests.peer.wider_negotiations(
+            requests.study.inventory, unlisted=unlisted
+        ):
+            if self._broke_off or requests.settled:
+                return
+            way = _Way(requests, negotiation, all_lists=not unlisted)
+            yield way
+            self._broke_off = way.broke_off
+
+
+class _Way:
+    """One negotiation, with which lists are requested one after the other."""
+
+    def __init__(self, requests: Requests, negotiation: Any, *, all_lists: bool) -> None:
+        """Send nothing yet.
+
+        Args:
+            requests: Makes the requests.
+            negotiation: One of `Peer.wider_negotiations`.
+            all_lists: Go on after a list that was requested in vain.
+        """
+        self._requests = requests
+        self._negotiation = negotiation
+        self._all_lists = all_lists
+        self._in_vain = False
+        self.broke_off = False
+        """The PACS ended the association instead of answering."""
+
+    def __call__(self, request: RetrieveRequest) -> None:
+        """Make a request; what did not come is still missing."""
+        if self._in_vain:
+            return
+        stored_before = self._requests.study.stored_count
+        try:
+            self._requests.get(self._negotiation, request)
+        except ContextNotAccepted:
+            self._in_vain = True
+        except AssociationAborted:
+            self.broke_off = True
+            raise
+        else:
+            stored = self._requests.study.stored_count
+            self._in_vain = not self._all_lists and stored == stored_before

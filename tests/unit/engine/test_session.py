@@ -11,6 +11,7 @@ import pytest
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.queue import StudyTask
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.requests import RunContext
 from dicom_retrieve_tui.engine.run import Retriever, Run, Session
 from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled, ConfigError
@@ -109,13 +110,15 @@ class _Rig:
             cancel=cancel,
         )
         self._retriever = StudyRetriever(
-            plan=plan,
-            receiver=InstanceReceiver(self.store, outbox.append),
-            drain_s=0.0,
-            late_s=0.0,
-            no_progress_s=60.0,
+            run=RunContext(
+                plan=plan,
+                receiver=InstanceReceiver(self.store, outbox.append),
+                queue=self.run.queue,
+                drain_s=0.0,
+                late_s=0.0,
+                no_progress_s=60.0,
+            ),
             backoff=Backoff(first_s=0.001),
-            queue=self.run.queue,
         )
         self.on_start: Callable[[], object] = lambda: None
         """What happens while the folder and the port are taken."""

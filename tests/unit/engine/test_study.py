@@ -10,6 +10,7 @@ import pytest
 from dicom_retrieve_tui.engine import requests
 from dicom_retrieve_tui.engine.queue import StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.requests import RunContext
 from dicom_retrieve_tui.engine.study import Postponed, StudyRetriever
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -81,13 +82,15 @@ class _Rig:
         receiver = InstanceReceiver(self.store, self.events.append)
         peer.receiver = receiver
         self.study = StudyRetriever(
-            plan=plan,
-            receiver=receiver,
-            drain_s=drain_s,
-            late_s=max(drain_s, late_s),
-            no_progress_s=no_progress_s,
+            run=RunContext(
+                plan=plan,
+                receiver=receiver,
+                queue=self.queue,
+                drain_s=drain_s,
+                late_s=max(drain_s, late_s),
+                no_progress_s=no_progress_s,
+            ),
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
-            queue=self.queue,
         )
         task = self.queue.take()
         assert isinstance(task, StudyTask)
@@ -442,7 +445,7 @@ def test_a_disk_that_breaks_between_two_attempts_takes_nothing_back() -> None:
     rig = _Rig(_sends("1.1", then=AssociationAborted("Lost.")), retries=3)
 
     assert isinstance(rig.attempt(), Postponed)
-    rig.study.receiver.disk_failure = DiskFailed("No space.", path="/out")
+    rig.study.run.receiver.disk_failure = DiskFailed("No space.", path="/out")
     finished = rig.finish()
 
     assert (finished.verdict, finished.stored) == (Verdict.PARTIAL, 1)

@@ -7,9 +7,9 @@ import pytest
 
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests
+from dicom_retrieve_tui.engine.requests import PeerQuirks, Requests, RunContext
 from dicom_retrieve_tui.engine.study_state import StudyState
-from dicom_retrieve_tui.engine.widening import Widening
+from dicom_retrieve_tui.engine.transfer import WiderNegotiations
 from dicom_retrieve_tui.errors import AssociationAborted, ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method
@@ -49,13 +49,19 @@ def _widened(
     receiver = InstanceReceiver(FakeStore(), lambda _event: None)
     study = StudyState(plan.selections[0], inventory)
     receiver.open(study)
+    context = RunContext(
+        plan=plan,
+        receiver=receiver,
+        queue=TaskQueue((), CancelToken(), workers=1, emit=print),
+        drain_s=0,
+        late_s=0,
+        no_progress_s=0,
+        quirks=quirks or PeerQuirks(),
+    )
     requests = Requests(
-        plan=plan, receiver=receiver, queue=TaskQueue((), CancelToken(), workers=1, emit=print),
-        cancel=CancelToken(),
-        drain_s=0, late_s=0, no_progress_s=0,
-        quirks=quirks or PeerQuirks(), study=study, peer=peer, worker=1, final=final,
-    )  # fmt: skip
-    for ask in Widening(requests).asks():
+        run=context, study=study, peer=peer, worker=1, cancel=CancelToken(), final=final
+    )
+    for ask in WiderNegotiations(requests, may_move=method is Method.AUTO).asks():
         for _ in range(lists):
             try:
                 ask(_REQUEST)
@@ -69,7 +75,7 @@ def test_every_way_is_tried_once_until_all_is_there() -> None:
 
     assert asked == 3
     assert requests.study.complete
-    assert not requests.quirks.wider_in_vain
+    assert not requests.run.quirks.wider_in_vain
 
 
 def test_in_vain_the_last_word_is_that_of_the_usual_contexts_and_is_remembered() -> None:
@@ -79,7 +85,7 @@ def test_in_vain_the_last_word_is_that_of_the_usual_contexts_and_is_remembered()
 
     assert asked == _ALL
     assert requests.final == final
-    assert requests.quirks.wider_in_vain
+    assert requests.run.quirks.wider_in_vain
 
 
 @pytest.mark.parametrize(
