@@ -1,11 +1,11 @@
-"""Everything that can go wrong, in one tree.
+"""The errors of this package, in one tree.
 
 ::
 
     Cancelled                      the user stopped; not an error
     RetrieveError                  .retryable: may the same request succeed later?
     ├── ConfigError                .option .problem: an invalid request; nothing was sent
-    │   └── WrongPassphrase        of the private key; whoever typed it may try again
+    │   └── WrongPassphrase        of the private key; the prompt may be repeated
     ├── PeerError                  the peer, or the way to it
     │   ├── PeerUnreachable        no TCP or TLS connection
     │   ├── AssociationRejected    .result .source .reason
@@ -15,11 +15,11 @@
     │   ├── ProtocolError          bytes that the standard does not allow here
     │   └── OperationFailed        .operation .status (a DIMSE failure)
     └── StoreError                 our disk, or an instance that cannot be kept
-        ├── InstanceUnfit          .status: this instance; the next may be welcome
-        └── DiskFailed             .path: the disk; no further instance will fare better
+        ├── InstanceUnfit          .status: this instance; the next one may be kept
+        └── DiskFailed             .path: the disk; further instances will fail, too
 
-A class exists only if some caller branches on it. A message says what we were doing, with whom,
-what came back and what to try next.
+A class exists only if a caller branches on it. A message says what was done, with which peer, what
+came back and what to try next.
 """
 
 import os
@@ -29,18 +29,18 @@ from typing import Self
 class Cancelled(BaseException):
     """The user asked to stop.
 
-    Not a `RetrieveError`, nor even an `Exception`, so that no handler of failures swallows it.
+    Not an `Exception`, so that no handler of failures swallows it.
     """
 
 
 class RetrieveError(Exception):
-    """A retrieval, or a part of one, did not work out."""
+    """A retrieval, or a part of one, failed."""
 
     retryable = False
     """May the same request succeed later, with nothing changed but the time?"""
 
     def __init__(self, found: str, *, next_step: str = "") -> None:
-        """Say what came back, and apart from that what to try next; `str()` is both."""
+        """Take what came back and what to try next; `str()` is both."""
         super().__init__(f"{found} {next_step}".rstrip())
         self.found = found
         self.next_step = next_step
@@ -52,12 +52,12 @@ class ConfigError(RetrieveError):
     def __init__(
         self, found: str, *, next_step: str = "", option: str = "", problem: str = ""
     ) -> None:
-        """Take the whole message, and its parts for those who show it beside the option.
+        """Take the whole message, and its parts for a form that shows it beside the option.
 
         Args:
             found: The message; it names the option, and the value if that helps.
             next_step: As for every `RetrieveError`.
-            option: What is to blame: a flag, or the place in a file; empty if nothing is.
+            option: The flag or the place in a file that is to blame; empty if there is none.
             problem: What is wrong with it, without name, value and period.
         """
         super().__init__(found, next_step=next_step)
@@ -71,14 +71,14 @@ class ConfigError(RetrieveError):
 
 
 class WrongPassphrase(ConfigError):
-    """The private key does not open with it."""
+    """The passphrase does not open the private key."""
 
 
 class PeerError(RetrieveError):
     """The peer, or the way to it, failed."""
 
     mid_request = False
-    """True if it ended a C-GET or C-MOVE that had been sent, before its final response."""
+    """True if a C-GET or C-MOVE was sent and got no final response."""
 
 
 class PeerUnreachable(PeerError):
@@ -90,7 +90,7 @@ class PeerUnreachable(PeerError):
         super().__init__(found, next_step=next_step)
         self.retryable = retryable
         self.reason = reason or found.removesuffix(".")
-        """Why, as the end of a sentence that names the peer."""
+        """The cause, as the end of a sentence that names the peer."""
 
 
 class AssociationRejected(PeerError):
@@ -110,18 +110,18 @@ class AssociationRejected(PeerError):
 
     @property
     def names_a_cause(self) -> bool:
-        """True if time may heal it, or its reason is an AE title or the like."""
+        """True if the rejection is transient, or its reason is an AE title or the like."""
         return self.retryable or self.reason > 1
 
 
 class AssociationAborted(PeerError):
-    """The association ended before its work did: A-ABORT, a lost connection, an early release."""
+    """The association ended too early: A-ABORT, a lost connection, an early release."""
 
     retryable = True
 
 
 class RequestAborted(AssociationAborted):
-    """The only answer to a request was an A-ABORT: how some refuse a service that they accepted."""
+    """A request was answered by A-ABORT, as some PACS refuse a service that they accepted."""
 
 
 class ContextNotAccepted(PeerError):
@@ -161,7 +161,7 @@ class StoreError(RetrieveError):
 
 
 class InstanceUnfit(StoreError):
-    """This one instance is damaged, or nobody asked for it; `status` is our C-STORE answer."""
+    """One instance is damaged or was not requested; `status` is our C-STORE response."""
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)

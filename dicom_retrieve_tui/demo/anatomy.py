@@ -1,4 +1,4 @@
-"""Where the organs of a phantom are, and how bright: ellipses of 16-bit pixels."""
+"""Position and brightness of the organs of a phantom: ellipses of 16-bit pixels."""
 
 from dicom_retrieve_tui.demo.phantom import Ellipse, grey
 

@@ -1,4 +1,4 @@
-"""What the demonstration PACS answers to queries: records at each level, and instances by key.
+"""Query answers of the demonstration PACS: records at each level, and instances by key.
 
 This module does no I/O. Source: PS3.4 annex C.6, the attributes of the two query models.
 """
@@ -84,7 +84,7 @@ class Catalogue:
         return (self._answer(keys, r) for r in self._records[level] if matches(keys, r))
 
     def select(self, keys: Dataset, *, root: str) -> list[DemoInstance]:
-        """Say which instances a C-GET or C-MOVE means. Source: PS3.4 section C.4.2.2.1.
+        """Return the instances that a C-GET or C-MOVE requests. Source: PS3.4 section C.4.2.2.1.
 
         Raises:
             InvalidIdentifier: No level of this model, or no unique key at its level, without
@@ -139,7 +139,7 @@ def _unique_keys_to(level: str) -> Iterator[str]:
 
 
 def _copy(keywords: Iterable[str], source: Dataset, target: Dataset) -> None:
-    """Copy what there is; what there is not is known to be unknown: present without a value."""
+    """Copy the attributes that exist; the others are present without a value."""
     for keyword in keywords:
         tag = tag_for_keyword(keyword)
         if tag is not None and tag in source:
@@ -149,7 +149,7 @@ def _copy(keywords: Iterable[str], source: Dataset, target: Dataset) -> None:
 
 
 def _computed(level: str, group: Sequence[DemoInstance]) -> Attributes:
-    """Counts and lists, by level. Source: PS3.4 sections C.3.4 and C.6.1.1, "additional" keys."""
+    """Return counts and lists. Source: PS3.4 sections C.3.4 and C.6.1.1, "additional" keys."""
     series = len({instance.series_instance_uid for instance in group})
     if level == "PATIENT":
         return {

@@ -1,4 +1,4 @@
-"""Which presentation contexts the demonstration PACS takes and proposes.
+"""Presentation contexts that the demonstration PACS accepts and proposes.
 
 It never transcodes: a compressed instance goes as it is or not at all, an uncompressed one in
 either native syntax, the stored one first.
@@ -18,7 +18,7 @@ _FIND, _MOVE, _GET = "1", "2", "3"  # the last component of both roots' SOP Clas
 
 
 def supported_contexts(instances: Iterable[DemoInstance]) -> list[PresentationContext]:
-    """What to accept: the services, and each class we hold in the role that C-GET needs.
+    """Return what to accept: the services, and each class we hold in the role that C-GET needs.
 
     Only syntaxes that we can send are accepted, so that a context with a choice of several comes
     out right. Source: PS3.4 section C.4.3.2 for the roles: the requestor is SCP of storage.
@@ -33,7 +33,7 @@ def supported_contexts(instances: Iterable[DemoInstance]) -> list[PresentationCo
 
 
 def requested_contexts(instances: Iterable[DemoInstance]) -> list[PresentationContext]:
-    """What to propose to a move destination: a context for each class and syntax.
+    """Return what to propose to a move destination: a context for each class and syntax.
 
     Of several syntaxes in one context the destination would pick one for all instances.
     """
@@ -45,7 +45,7 @@ def requested_contexts(instances: Iterable[DemoInstance]) -> list[PresentationCo
 
 
 def query_root(abstract_syntax: str) -> str:
-    """The highest level of the query model that a SOP Class belongs to."""
+    """Return the highest level of the query model that a SOP class belongs to."""
     return "PATIENT" if abstract_syntax.startswith(_PATIENT_ROOT) else "STUDY"
 
 
@@ -56,7 +56,7 @@ def _services() -> list[str]:
 
 
 def _sendable(instances: Iterable[DemoInstance]) -> dict[str, dict[str, None]]:
-    """Syntaxes by SOP Class, in order, the stored ones first."""
+    """Return syntaxes by SOP class, in order, the stored ones first."""
     sendable: dict[str, dict[str, None]] = {}
     for instance in instances:
         sendable.setdefault(instance.sop_class_uid, {})[instance.transfer_syntax_uid] = None

@@ -27,7 +27,7 @@ _FILM_SIDE = 1024
 def ct_series(
     study: str, description: str, *, slices: int, spacing_mm: float, kernel: str
 ) -> SeriesPlan:
-    """Axial slices through a chest: body, lungs, heart and spine, in Hounsfield units."""
+    """Return axial slices through a chest: body, lungs, heart and spine, in Hounsfield units."""
     common: Attributes = {
         **_slice_attributes(study, spacing_mm=spacing_mm, pixel_mm=2.8),
         "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
@@ -62,7 +62,7 @@ def ct_series(
 def mr_series(
     study: str, description: str, *, slices: int, echo_ms: float, fluid: int
 ) -> SeriesPlan:
-    """Axial slices through a head: scalp, brain and ventricles.
+    """Return axial slices through a head: scalp, brain and ventricles.
 
     Args:
         fluid: How bright the ventricles are: dark in T1, bright in T2.
@@ -102,7 +102,7 @@ def mr_series(
 
 
 def cr_series(study: str, description: str) -> SeriesPlan:
-    """A chest from the front and from the side, on plates of 2 MB each."""
+    """Return a chest from the front and from the side, on plates of 2 MB each."""
     common: Attributes = {
         **_GREY_PIXELS,
         "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",

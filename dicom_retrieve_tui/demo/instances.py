@@ -1,4 +1,4 @@
-"""What the demonstration PACS holds: studies of instances, built of plain attributes.
+"""Studies of the demonstration PACS, built of plain attributes.
 
 UIDs derive from names, so that the same study has the same UIDs every time.
 """
@@ -63,7 +63,7 @@ class DemoInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoStudy:
-    """One study and what it consists of."""
+    """One study and its instances."""
 
     study_instance_uid: str
     patient_id: str
@@ -72,12 +72,12 @@ class DemoStudy:
 
     @property
     def number_of_series(self) -> int:
-        """How many series the study has."""
+        """Number of series."""
         return len({instance.series_instance_uid for instance in self.instances})
 
     @property
     def number_of_instances(self) -> int:
-        """How many instances the study has."""
+        """Number of instances."""
         return len(self.instances)
 
 
@@ -89,9 +89,9 @@ class SeriesPlan:
     """Unique in its study; the UIDs derive from it."""
     transfer_syntax_uid: str
     common: Attributes
-    """The same in each instance, SOPClassUID, Modality and SeriesDescription among them."""
+    """The same in each instance: SOPClassUID, Modality, SeriesDescription and others."""
     instances: Iterable[Attributes]
-    """What differs, pixels included."""
+    """Attributes that differ, pixels included."""
 
 
 def build_study(name: str, common: Attributes, series: Iterable[SeriesPlan]) -> DemoStudy:
@@ -116,7 +116,7 @@ def build_study(name: str, common: Attributes, series: Iterable[SeriesPlan]) -> 
 
 
 def uid_for(*names: object) -> str:
-    """The UID that belongs to these names. Source: PS3.5 annex B.2, UIDs derived from UUIDs."""
+    """Return the UID for these names. Source: PS3.5 annex B.2, UIDs derived from UUIDs."""
     return f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(map(str, names))).int}"
 
 
@@ -144,7 +144,7 @@ def _build_series(
 
 
 def _finish_pixels(dataset: Dataset, transfer_syntax_uid: str) -> None:
-    """Settle what Python's bytes leave open. Source: PS3.5 section 8.2 and annex A."""
+    """Set the VR and the form of length of pixel data. Source: PS3.5 section 8.2 and annex A."""
     element = dataset["PixelData"]
     element.VR = "OW" if dataset.BitsAllocated > 8 else "OB"
     if UID(transfer_syntax_uid).is_encapsulated:

@@ -1,4 +1,4 @@
-"""Whether a record answers the matching keys of a C-FIND. Source: PS3.4 section C.2.2.2.
+"""Matching of records and the keys of a C-FIND. Source: PS3.4 section C.2.2.2.
 
 This module does no I/O: data elements in, a verdict out.
 """
@@ -15,7 +15,7 @@ _NO_WILDCARD_VRS = frozenset({"DA", "TM", "DT", "UI", "IS", "DS", "US", "UL", "S
 
 
 def matches(keys: Dataset, record: Dataset) -> bool:
-    """True if every key that has a value, and that the record knows, matches.
+    """Return True if every key that has a value, and that the record has, matches.
 
     A key that the record does not know is optional and not supported: as if it had no value
     (PS3.4 section C.2.2.1.3).
@@ -28,7 +28,7 @@ def matches(keys: Dataset, record: Dataset) -> bool:
 
 
 def values(element: DataElement) -> list[str]:
-    """The values of an element as text, however many."""
+    """Return the values of an element as text."""
     value = element.value
     if value is None:
         return []
@@ -36,7 +36,7 @@ def values(element: DataElement) -> list[str]:
 
 
 def _matches_one(key: DataElement, held: DataElement) -> bool:
-    """Any of the key's values against any that is held.
+    """Match any value of the key with any value of the record.
 
     Lists are the standard's for UIDs only (C.2.2.2.2); ModalitiesInStudy is asked with lists, too.
     """
@@ -52,13 +52,13 @@ def _matches_value(wanted: str, present: str, vr: str) -> bool:
         return _in_range(wanted, present)
     if vr in _NO_WILDCARD_VRS:
         return wanted == present
-    if vr == "PN":  # C.2.2.2.1 lets names disregard case; empty components at the end say nothing
+    if vr == "PN":  # C.2.2.2.1: names may ignore case; empty components at the end mean nothing
         return bool(_pattern(wanted.rstrip("^").lower()).fullmatch(present.rstrip("^").lower()))
     return bool(_pattern(wanted).fullmatch(present))
 
 
 def _in_range(wanted: str, present: str) -> bool:
-    """Range matching, section C.2.2.2.5: either end may be open, both are inclusive.
+    """Match a range, section C.2.2.2.5: either end may be open, both are inclusive.
 
     What is held is cut to the precision of each end: 10:00:59 lies within "-1000".
     """
@@ -69,6 +69,6 @@ def _in_range(wanted: str, present: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _pattern(wanted: str) -> re.Pattern[str]:
-    """Wildcard matching, section C.2.2.2.4: `*` any run of characters, `?` any one."""
+    """Match wildcards, section C.2.2.2.4: `*` any run of characters, `?` any one."""
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in wanted)
     return re.compile("".join(parts), re.DOTALL)

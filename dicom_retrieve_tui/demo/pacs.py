@@ -43,20 +43,20 @@ class DemoPacs:
         busy_once: Iterable[str] = (),
         pace_s: float = 0.0,
     ) -> None:
-        """Prepare.
+        """Take where to listen and what to hold.
 
         Args:
-            host: An address of this machine.
+            host: An address of this computer.
             port: Where to listen; 0 is any free one.
-            ae_title: What it calls itself.
-            studies: What it holds; the invented ones if None.
-            busy_once: Study Instance UIDs that are refused (0xA701) until somebody comes back for
-                them, to show what a failure looks like.
-            pace_s: Seconds before each instance, so that a person sees them come.
+            ae_title: Its AE title.
+            studies: Its studies; the invented ones if None.
+            busy_once: Study Instance UIDs that are refused (0xA701) until a client retries them,
+                to show a failure.
+            pace_s: Seconds before each instance, so that a user sees them arrive.
         """
         self.host = host
         self.port = port
-        """The port it listens on; the actual one, also where 0 was given, once it is started."""
+        """The port; the actual one after the start, also where 0 was given."""
         self.ae_title = ae_title
         self.studies = tuple(demo_studies() if studies is None else studies)
         self._stop = threading.Event()
@@ -78,12 +78,12 @@ class DemoPacs:
         self._service.register_destination(ae_title, host, port)
 
     def __enter__(self) -> Self:
-        """Start to listen.
+        """Start listening.
 
         Raises:
             ConfigError: The address cannot be listened on.
         """
-        # Patient names are in the identifiers. The switches are the library's, for all its AEs.
+        # Identifiers hold patient names. These switches of pynetdicom hold for all its AEs.
         _config.LOG_REQUEST_IDENTIFIERS = False
         _config.LOG_RESPONSE_IDENTIFIERS = False
         handlers = self._plumbing.handlers()
@@ -112,7 +112,7 @@ class DemoPacs:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop listening, cut what is connected and wait for every thread to end."""
+        """Stop listening, close all connections and wait for every thread to end."""
         self._stop.set()
         self._server.shutdown()
         self._acceptor.join()

@@ -16,10 +16,10 @@ class Shape(Protocol):
 
     @property
     def pixel(self) -> bytes:
-        """What a covered pixel becomes, as stored."""
+        """Value of a covered pixel, as stored."""
 
     def spans(self, columns: int, rows: int) -> Iterator[tuple[int, int, int]]:
-        """Row, first column and the column after the last, inside the picture."""
+        """Yield row, first column and the column after the last, inside the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Ellipse:
     pixel: bytes
 
     def spans(self, columns: int, rows: int) -> Iterator[tuple[int, int, int]]:
-        """Row, first column and the column after the last, inside the picture."""
+        """Yield row, first column and the column after the last, inside the picture."""
         top = max(0, math.ceil((self.y - self.radius_y) * rows))
         bottom = min(rows, math.ceil((self.y + self.radius_y) * rows))
         for row in range(top, bottom):
@@ -44,15 +44,15 @@ class Ellipse:
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """The sector that an ultrasound probe at the top edge, in the middle, looks into."""
+    """The sector below an ultrasound probe in the middle of the top edge."""
 
     slope: float
-    """How fast it widens: half the width for each row down, in widths per height."""
+    """Widening: half the width for each row down, in widths per height."""
     depth: float
     pixel: bytes
 
     def spans(self, columns: int, rows: int) -> Iterator[tuple[int, int, int]]:
-        """Row, first column and the column after the last, inside the picture."""
+        """Yield row, first column and the column after the last, inside the picture."""
         for row in range(min(rows, math.ceil(self.depth * rows))):
             down = row / rows
             half = min(self.slope * down, math.sqrt(self.depth**2 - down**2))
@@ -60,7 +60,7 @@ class Fan:
 
 
 def draw(shapes: Iterable[Shape], *, over: bytes, columns: int) -> bytes:
-    """The pixels of a picture, row by row, later shapes over earlier ones.
+    """Return the pixels of a picture, row by row, later shapes over earlier ones.
 
     Args:
         over: The picture to start from, its pixels as long as those of every shape.
@@ -77,7 +77,7 @@ def draw(shapes: Iterable[Shape], *, over: bytes, columns: int) -> bytes:
 
 
 def grained(pixels: bytes, *, mask: bytes, name: str) -> bytes:
-    """The same picture with grain that belongs to `name`, so that no two are alike.
+    """Return the picture with grain that depends on `name`, so that no two are equal.
 
     The whole picture is added as one long number: `mask` has to leave the sum of a pixel and its
     grain within the pixel.
@@ -92,14 +92,14 @@ def grained(pixels: bytes, *, mask: bytes, name: str) -> bytes:
 
 
 def noise(size: int, *, name: str, mask: bytes) -> bytes:
-    """`size` bytes that depend on `name` alone, only their bits in `mask` ever set."""
+    """Return `size` bytes that depend on `name` alone, with bits of `mask` only."""
     stream = hashlib.shake_128(name.encode()).digest(size)
     masked = int.from_bytes(stream, "little") & int.from_bytes(mask, "little")
     return masked.to_bytes(size, "little")
 
 
 def grey(value: int) -> bytes:
-    """One 16-bit pixel as stored, little endian."""
+    """Return one 16-bit pixel as stored, little endian."""
     return value.to_bytes(2, "little")
 
 

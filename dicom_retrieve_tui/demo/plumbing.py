@@ -1,4 +1,4 @@
-"""What pynetdicom leaves to its user: sockets that do not block for ever, threads that end.
+"""Additions to pynetdicom: sockets with timeouts, threads that end.
 
 Each cure is for something seen in pynetdicom 3.0.4; the comments say what.
 """
@@ -26,10 +26,10 @@ _JOIN_S = 0.05
 
 
 class Server(ThreadedAssociationServer):
-    """A listener that this package starts and stops itself."""
+    """A listener that this package starts and stops."""
 
     request_queue_size = 64
-    """Of the operating system: the default of 5 refuses a burst of associations."""
+    """Backlog; the default of 5 refuses a burst of associations."""
 
     def shutdown(self) -> None:
         """Stop listening; the threads that set up associations have ended.
@@ -49,7 +49,7 @@ class Plumbing:
         self._sockets: dict[Association, socket.socket] = {}
 
     def handlers(self) -> list[Handler]:
-        """What to bind to every association."""
+        """Return the handlers to bind to every association."""
         return [
             (evt.EVT_CONN_OPEN, self._on_open),
             (evt.EVT_DATA_SENT, self._on_sent),
@@ -57,7 +57,7 @@ class Plumbing:
         ]
 
     def drain(self) -> None:
-        """Cut every connection and wait until their threads have ended, two seconds at most."""
+        """Close every connection and wait for their threads, two seconds at most."""
         deadline = time.monotonic() + _DRAIN_S
         while (threads := self._threads()) and time.monotonic() < deadline:
             self._cut()
@@ -94,14 +94,14 @@ class Plumbing:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _on_close(self, event: evt.Event) -> None:
-        """Close what the library only drops, where the peer was the first to close."""
+        """Close sockets that pynetdicom only drops where the peer closed first."""
         with self._lock:
             sock = self._sockets.pop(event.assoc, None)
         if sock:
             sock.close()
 
     def _threads(self) -> list[tuple[threading.Thread, Association]]:
-        """Our threads that are alive, two for each association."""
+        """Return our threads that are alive, two for each association."""
         pairs = (
             (thread, thread if isinstance(thread, Association) else thread.assoc)
             for thread in threading.enumerate()
@@ -118,7 +118,7 @@ class Plumbing:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for _, association in self._threads():
-            # A lost connection does not wake who waits for an A-ASSOCIATE or a response.
+            # A lost connection does not wake a thread that waits for A-ASSOCIATE or a response.
             waiting_for_an_answer: Any = association.dul.to_user_queue
-            waiting_for_an_answer.put(None)  # what an empty queue gives it after its time-out
+            waiting_for_an_answer.put(None)  # as an empty queue gives after its timeout
             association.dimse.msg_queue.put((None, None))

@@ -23,7 +23,7 @@ Code = tuple[str, str, str]
 def report_series(
     description: str, *, findings: Iterable[str], impressions: Iterable[str]
 ) -> SeriesPlan:
-    """One unverified report, complete as far as it goes."""
+    """Return one unverified report."""
     common: Attributes = {
         "SOPClassUID": "1.2.840.10008.5.1.4.1.1.88.11",
         "Modality": "SR",

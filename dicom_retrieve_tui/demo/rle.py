@@ -14,11 +14,11 @@ _SEGMENTS_MAX = 15
 _RUN_MAX = 128
 
 _RUN = re.compile(rb"(.)\1{2,%d}" % (_RUN_MAX - 1), re.DOTALL)
-"""Three equal bytes or more: a run of two costs what it saves."""
+"""Equal bytes that make a run: a run of two saves nothing."""
 
 
 def encode_frame(planes: Sequence[bytes], *, columns: int) -> bytes:
-    """One RLE-encoded frame: the header of offsets, then a segment for each byte plane.
+    """Return one RLE-encoded frame: the header of offsets, then a segment for each byte plane.
 
     Source: PS3.5 section G.5: 16 unsigned longs, little endian, the number of segments first.
 
@@ -44,7 +44,7 @@ def _segment(plane: bytes, columns: int) -> bytes:
 
 @lru_cache(maxsize=1024)  # the black rows of a picture are all alike
 def _packed_row(row: bytes) -> bytes:
-    """The PackBits of section G.3.1."""
+    """Return the PackBits of section G.3.1."""
     packed = bytearray()
     done = 0
     for run in _RUN.finditer(row):

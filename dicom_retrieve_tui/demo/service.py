@@ -1,4 +1,4 @@
-"""The services of the demonstration PACS: what answers a C-FIND, C-GET or C-MOVE.
+"""The services of the demonstration PACS: C-FIND, C-GET and C-MOVE.
 
 The handlers speak pynetdicom's dialect: generators of status and data set, which it turns into
 responses and C-STORE sub-operations.
@@ -35,14 +35,14 @@ class QueryRetrieveService:
         busy_once: Iterable[str] = (),
         pace_s: float = 0.0,
     ) -> None:
-        """Prepare.
+        """Take the instances and how to send them.
 
         Args:
-            instances: What there is.
-            ae_title: What it calls itself in answers.
-            stop: Set when everything shall end.
-            busy_once: Study Instance UIDs that are refused until somebody comes back for them.
-            pace_s: How long it takes to find an instance before it is sent.
+            instances: All of the PACS.
+            ae_title: Its AE title in answers.
+            stop: Set when everything must end.
+            busy_once: Study Instance UIDs that are refused until a client lists them again.
+            pace_s: Seconds before each instance.
         """
         self._catalogue = Catalogue(instances, ae_title=ae_title)
         self._stop = stop
@@ -51,11 +51,11 @@ class QueryRetrieveService:
         self._pace_s = pace_s
 
     def register_destination(self, ae_title: str, host: str, port: int) -> None:
-        """Let C-MOVE send to this AE from now on."""
+        """Allow C-MOVE to send to this AE."""
         self._destinations[ae_title.strip()] = (host, port)
 
     def handlers(self, store_handlers: list[Handler]) -> list[Handler]:
-        """What to bind to the server.
+        """Return the handlers to bind to the server.
 
         Args:
             store_handlers: What to bind to the associations that C-MOVE opens.
@@ -71,7 +71,7 @@ class QueryRetrieveService:
         ]
 
     def _on_find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
-        """Source: PS3.4 section C.4.1."""
+        """Answer a C-FIND. Source: PS3.4 section C.4.1."""
         self._note_listing(event.identifier)
         try:
             answers = self._catalogue.find(event.identifier, root=_root(event))
@@ -85,11 +85,11 @@ class QueryRetrieveService:
             yield _PENDING, answer
 
     def _on_get(self, event: evt.Event) -> Iterator[object]:
-        """Source: PS3.4 section C.4.3."""
+        """Answer a C-GET. Source: PS3.4 section C.4.3."""
         try:
             selected = self._catalogue.select(event.identifier, root=_root(event))
         except InvalidIdentifier:
-            yield 1  # pynetdicom looks at no status where there is nothing to send
+            yield 1  # pynetdicom ignores the status if no sub-operation follows
             yield _IDENTIFIER_DOES_NOT_MATCH, None
             return
         if self._is_busy(event):
@@ -99,7 +99,7 @@ class QueryRetrieveService:
         yield from self._sub_operations(event, selected)
 
     def _on_move(self, event: evt.Event, store_handlers: list[Handler]) -> Iterator[object]:
-        """Source: PS3.4 section C.4.2.
+        """Answer a C-MOVE. Source: PS3.4 section C.4.2.
 
         pynetdicom connects to the destination before it looks at a status, so an identifier that
         does not match is left to it: it answers 0xC514, unable to process.
@@ -128,7 +128,7 @@ class QueryRetrieveService:
             yield _PENDING, instance.dataset
 
     def _note_listing(self, identifier: Dataset) -> None:
-        """A client that lists a study's series for the second time comes back for it: no excuse."""
+        """Stop refusing a study once a client has listed its series twice."""
         uid = str(identifier.get("StudyInstanceUID", ""))
         if uid in self._busy and identifier.get("QueryRetrieveLevel") == "SERIES":
             self._busy[uid] -= 1
@@ -136,7 +136,7 @@ class QueryRetrieveService:
                 del self._busy[uid]
 
     def _is_busy(self, event: evt.Event) -> bool:
-        """True if this study is still refused."""
+        """Return True if this study is still refused."""
         return str(event.identifier.get("StudyInstanceUID", "")) in self._busy
 
 

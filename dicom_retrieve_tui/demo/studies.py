@@ -18,7 +18,7 @@ _BORIS: Attributes = {
     "PatientSex": "M",
 }
 _ZOE: Attributes = {
-    "PatientName": "Muster^Zoë",  # outside ASCII, as names are
+    "PatientName": "Muster^Zoë",  # outside ASCII, as real names are
     "PatientID": "DEMO-0003",
     "PatientBirthDate": "19910823",
     "PatientSex": "F",
@@ -26,7 +26,7 @@ _ZOE: Attributes = {
 
 
 def demo_studies() -> tuple[DemoStudy, ...]:
-    """Build every study anew; the same bytes and UIDs each time, in a fraction of a second."""
+    """Build every study, with the same bytes and UIDs each time."""
     return (_chest_ct(), _chest_films(), _head_mr(), _abdomen_ultrasound())
 
 

@@ -36,7 +36,7 @@ _COMMON: Attributes = {
 
 
 def us_stills(study: str, description: str, *, images: int) -> SeriesPlan:
-    """Single-frame images, one fragment each."""
+    """Return single-frame images, one fragment each."""
     return SeriesPlan(
         name=description,
         transfer_syntax_uid=RLE_LOSSLESS,
@@ -50,7 +50,7 @@ def us_stills(study: str, description: str, *, images: int) -> SeriesPlan:
 
 
 def us_cine(study: str, description: str, *, frames: int) -> SeriesPlan:
-    """One multi-frame image, a fragment for each frame and a Basic Offset Table to find them."""
+    """Return one multi-frame image: a fragment for each frame, and a Basic Offset Table."""
     return SeriesPlan(
         name=description,
         transfer_syntax_uid=RLE_LOSSLESS,
@@ -67,7 +67,7 @@ def us_cine(study: str, description: str, *, frames: int) -> SeriesPlan:
 
 
 def planes(name: str, pulse: float) -> tuple[bytes, bytes, bytes]:
-    """Red, green and blue of one picture: speckle in a fan, a vessel, its flow in colour.
+    """Return red, green and blue of one picture: speckle in a fan, a vessel, its flow in colour.
 
     Args:
         name: Whose speckle it is.

@@ -93,10 +93,10 @@ TITLES = {
 
 _PREFACE = """# Faults
 
-What PACS, networks, disks and people do wrong, which test does it to us, and what the user reads.
-After each of these tests the threads, open files, listening ports and part files are as before.
+Faults of PACS, networks, disks and users, the tests that provoke them, and the text that the user
+reads. After each test, threads, open files, listening ports and part files are as before it.
 
-Drawn from the tests by `python -m tests.faults.table`; a test fails when it is out of date.
+Drawn from the tests by `python -m tests.faults.table`; a test fails if it is out of date.
 
 | # | fault | tests (in `tests/faults/`) | the user reads |
 |---|---|---|---|
