@@ -1,6 +1,5 @@
-"""Every secret that an order needs, before it is sent: whatever nobody knows yet is asked for."""
+"""Prompts for the passcodes and passphrases that a PACS or a key file needs."""
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
@@ -11,90 +10,42 @@ from dicom_retrieve_tui.tui.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.config.secrets import Question
-    from dicom_retrieve_tui.model.security import Secret
 
 
-def unlock(
-    screen: Screen[Any],
-    secrets: SecretStore,
-    settings: Settings,
-    then: Callable[[], object],
-    *,
-    otherwise: Callable[[], object] = lambda: None,
-    complain: Callable[[ConfigError], object] | None = None,
-) -> None:
-    """Do `then` once every secret that `settings` need is known; ask for what is not.
+async def unlock(screen: Screen[Any], secrets: SecretStore, settings: Settings) -> bool:
+    """Prompt until every secret of these settings is known; False if the user declines.
 
-    Args:
-        screen: From which to ask.
-        secrets: Where the answers are kept.
-        settings: With whom we are to talk, and how.
-        then: Sends.
-        otherwise: What to do where nothing may be sent.
-        complain: Tells of a file that cannot be used; None puts it into a message.
+    Call it from a worker of `screen`.
+
+    Raises:
+        ConfigError: A file of TLS or of the passcode cannot be used.
     """
+    from dicom_retrieve_tui.tui.screens.secret import SecretScreen  # noqa: PLC0415 - not for the first frame
 
-    def go_on(asked: "Question | None" = None) -> None:
+    asked: Question | None = None
+    while True:
+        fault = ""
         try:
             question = secrets.question(settings)
         except ConfigError as error:
-            if asked is not None:
-                secrets.drop(asked)
-                ask(asked, str(error))
-                return
-            (complain or _telling(screen))(error)
-            otherwise()
-            return
+            if asked is None:
+                raise
+            # The answer was wrong, as the key file has shown.
+            secrets.drop(asked)
+            question, fault = asked, str(error)
         if question is None:
-            then()
-        else:
-            ask(question)
-
-    def ask(question: "Question", fault: str = "") -> None:
-        def answered(secret: "Secret | None") -> None:
-            if secret is None:
-                otherwise()
-                return
-            secrets.keep(question, secret)
-            go_on(question)
-
-        from dicom_retrieve_tui.tui.screens.secret import SecretScreen  # noqa: PLC0415 - not for the first frame
-
-        screen.app.push_screen(SecretScreen(question, fault), answered)
-
-    go_on()
+            return True
+        secret = await screen.app.push_screen_wait(SecretScreen(question, fault))
+        if secret is None:
+            return False
+        secrets.keep(question, secret)
+        asked = question
 
 
-def unlock_each(
-    screen: Screen[Any],
-    secrets: SecretStore,
-    orders: Sequence[tuple[Settings, Callable[[], int]]],
-    done: Callable[[int, int], object],
-) -> None:
-    """Send one order after the other; one that may not be sent costs no other.
-
-    Args:
-        screen: As for `unlock`.
-        secrets: Likewise.
-        orders: With whom to talk, and what sends and returns how much was asked for.
-        done: Told how much was asked for, and how many orders were not sent.
-    """
-
-    def go_on(at: int, asked: int, left: int) -> None:
-        if at == len(orders):
-            done(asked, left)
-            return
-        settings, send = orders[at]
-        unlock(
-            screen,
-            secrets,
-            settings,
-            lambda: go_on(at + 1, asked + send(), left),
-            otherwise=lambda: go_on(at + 1, asked, left + 1),
-        )
-
-    go_on(0, 0, 0)
-
-
-def _telling(screen: Screen[Any]) -> Callable[[ConfigError], object]:
-    return lambda error: screen.notify(str(error), severity="error", timeout=15, markup=False)
+async def unlock_or_notify(screen: Screen[Any], secrets: SecretStore, settings: Settings) -> bool:
+    """Do as `unlock`, but report a file that cannot be used in a toast, and return False."""
+    try:
+        return await unlock(screen, secrets, settings)
+    except ConfigError as error:
+        screen.notify(str(error), severity="error", timeout=15, markup=False)
+        return False

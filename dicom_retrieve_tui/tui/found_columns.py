@@ -96,7 +96,7 @@ def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str
     return text.rjust(column.width) if column.right else text
 
 
-def wanted_of(matches: Sequence[Match]) -> list[StudyRequest]:
+def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
     """What to retrieve for studies, or for series of them: one entry a study, in their order."""
     by_study: dict[str, Match] = {}
     for match in matches:

@@ -1,22 +1,20 @@
-"""What people do to the studies of the queue: each key, its question and its answer in words.
+"""Actions on the studies of the queue, one for each key that `QueuePane` binds."""
 
-It draws nothing: the screen that it works for shows what has come of it.
-"""
-
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from textual import work
 from textual.screen import Screen
 
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.selection import join
-from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
-from dicom_retrieve_tui.tui.ask_secrets import unlock, unlock_each
+from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_lookup import Lookup
+from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
@@ -28,262 +26,237 @@ from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 if TYPE_CHECKING:
     from dicom_retrieve_tui.model.settings import Settings
 
-_FAULTS_TOLD_MAX = 3
-_OF_STUDIES = {"retry", "stop", "promote", "remove", "copy"}
-"""What there must be a study for."""
+_FAULTS_SHOWN_MAX = 3
 
 
-class QueueActions:
-    """Acts on studies for one screen."""
+class QueueActions(Screen[None]):
+    """A screen with a queue: its actions call `Jobs`."""
 
     def __init__(
         self,
-        screen: Screen[Any],
-        queue: QueuePane,
-        *,
         jobs: Jobs,
+        store: ProgressStore,
+        *,
         job_history: JobHistory,
         secrets: SecretStore,
         failed_lists: FailedLists,
         find_each: FindEach,
-        note: Callable[[str], object],
-        after: Callable[[str], object],
     ) -> None:
-        """Prepare.
+        """Keep what the actions need.
 
         Args:
-            screen: Who asks questions, and tells.
-            queue: Where the studies are marked.
-            jobs: What is asked for goes there.
-            job_history: What earlier runs left.
-            secrets: What the PACS wants to know and only a person can tell.
-            failed_lists: Where studies that failed are listed.
-            find_each: Looks up what only the PACS can name.
-            note: Puts a line among the events.
-            after: Called once something was done, with what there is to say of an order.
+            jobs: Runs and steers sessions.
+            store: Keeps their progress, and events.
+            job_history: Knows unfinished studies of earlier runs.
+            secrets: Keeps typed passcodes and passphrases.
+            failed_lists: Writes lists of failed studies.
+            find_each: Looks up accession numbers and patient IDs.
         """
-        self._screen, self._queue, self._after = screen, queue, after
-        self._jobs, self._job_history, self._secrets = jobs, job_history, secrets
-        self._failed_lists, self._find_each, self._note = failed_lists, find_each, note
+        super().__init__()
+        self._jobs, self._store, self._job_history = jobs, store, job_history
+        self._secrets, self._failed_lists, self._find_each = secrets, failed_lists, find_each
+        self._queue = QueuePane(id="queue-pane")
 
-    def act(self, what: str, rows: Sequence[Row]) -> None:
-        """Do what a key of the queue stands for, to these studies."""
-        keys = [row.key for row in rows]
-        acts: dict[str, Callable[[], object]] = {
-            "retry": lambda: self._retry(keys),
-            "pause": self._pause,
-            "stop": lambda: self._stop(rows),
-            "stop_all": self._stop_all,
-            "promote": lambda: self._promote(rows),
-            "remove": lambda: self._remove(keys),
-            "copy": lambda: self._copy(keys),
-            "export": self._export,
-            "open": lambda: self._open(rows),
-            "resume": self.resume,
-            "forget": self._forget,
-        }
-        if rows or what not in _OF_STUDIES:
-            acts[what]()
-        else:
-            self._notify(NO_STUDY)
-        self._after("")
+    def queue_changed(self, report: str = "") -> None:
+        """Draw the queue after an action, and a report of what was added to it."""
 
-    def order(
-        self,
-        terms: Terms,
-        wanted: Sequence[StudyRequest],
-        lookups: Sequence[Lookup] = (),
-        otherwise: Callable[[], object] = lambda: None,
+    @work
+    async def retrieve(
+        self, terms: Terms, requests: Sequence[StudyRequest], lookups: Sequence[Lookup] = ()
     ) -> None:
-        """Queue studies, once every secret is known.
+        """Queue studies, once every secret is known and every lookup is answered.
 
         Args:
             terms: How to retrieve them.
-            wanted: What to retrieve.
-            lookups: What else to retrieve, once the PACS has told which studies that are.
-            otherwise: What to do where nothing may be sent.
+            requests: The studies.
+            lookups: Accession numbers and patient IDs of further studies.
         """
+        found: list[StudyRequest] | None = None
+        if await unlock_or_notify(self, self._secrets, terms.settings):
+            found = await self._look_up(terms, requests, lookups) if lookups else list(requests)
+        if not found:
+            self.not_retrieved()
+            return
+        added = self._jobs.add(terms, found)
+        report = f"✓ {count(added, 'study')} queued"
+        present = len(found) - added
+        self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)
 
-        def send() -> None:
-            if lookups:
-                self._look_up(terms, wanted, lookups, otherwise)
-            else:
-                self._send(terms, wanted)
+    def not_retrieved(self) -> None:
+        """Restore the input of a `retrieve` that queued nothing."""
 
-        unlock(self._screen, self._secrets, terms.settings, send, otherwise=otherwise)
-
-    def _send(self, terms: Terms, wanted: Sequence[StudyRequest]) -> None:
-        added = self._jobs.add(terms, wanted)
-        there = len(wanted) - added
-        told = f"✓ {count(added, 'study')} queued"
-        self._after(f"{told}, {there:,} there already" if there else told)
-
-    def _look_up(
-        self,
-        terms: Terms,
-        wanted: Sequence[StudyRequest],
-        lookups: Sequence[Lookup],
-        otherwise: Callable[[], object],
-    ) -> None:
+    async def _look_up(
+        self, terms: Terms, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
+    ) -> list[StudyRequest] | None:
+        """Return all studies, those that the PACS names included; None if the user declined."""
         from dicom_retrieve_tui.tui.screens.lookup import LookupScreen  # noqa: PLC0415 - not for the first frame
 
-        def done(found: LookupResult | None) -> None:
-            if found is None:
-                otherwise()
-                return
-            self._tell_of_lines(found.faults)
-            named = [each.selection for each in wanted]
-            selections = join([*named, *found.selections])
-            if selections:
-                self._send(terms, [StudyRequest(selection=each) for each in selections])
-            else:
-                otherwise()
-
         screen = LookupScreen(self._find_each, lookups, terms.settings)
-        self._screen.app.push_screen(screen, done)
+        answer = await self.app.push_screen_wait(screen)
+        if answer is None:
+            return None
+        self._report_faults(answer.faults)
+        return _requests(join([*(each.selection for each in requests), *answer.selections]))
 
-    def _tell_of_lines(self, faults: Sequence[str]) -> None:
-        """Tell of lines that stand for no study: some at once, all of them among the events."""
+    def _report_faults(self, faults: Sequence[str]) -> None:
+        """Report lookups without a study: some in a toast, all of them among the events."""
         for fault in faults:
-            self._note(fault)
+            self._store.note(fault)
         if faults:
-            more = len(faults) - _FAULTS_TOLD_MAX
-            shown = [*faults[:_FAULTS_TOLD_MAX], *([f"and {more:,} more: F6"] if more > 0 else [])]
-            self._notify("\n".join(shown), severity="warning", timeout=15)
+            more = len(faults) - _FAULTS_SHOWN_MAX
+            shown = [*faults[:_FAULTS_SHOWN_MAX], *([f"and {more:,} more: F6"] if more > 0 else [])]
+            self._report("\n".join(shown), severity="warning", timeout=15)
 
-    def resume(self) -> None:
-        """Ask for what earlier runs left."""
-        orders, faults = self._job_history.left()
+    @work
+    async def action_resume_unfinished(self) -> None:
+        """Queue what earlier runs left unfinished."""
+        unfinished, faults = self._job_history.left()
         for fault in faults:
-            self._notify(fault, severity="warning", timeout=15)
+            self._report(fault, severity="warning", timeout=15)
+        if not (unfinished or faults):
+            self._report("No study is unfinished.")
+        added = 0
+        for terms, selections in unfinished:
+            if await unlock_or_notify(self, self._secrets, terms.settings):
+                added += self._jobs.add(terms, _requests(selections))
+        self.queue_changed(f"✓ Resuming {count(added, 'study')}" if added else "")
 
-        def done(asked: int, left: int) -> None:
-            taken_up = f"✓ {count(asked, 'study')} taken up again: what is missing"
-            if not (asked or faults or left):
-                self._notify("Nothing was left unfinished.")
-            self._after(taken_up if asked else "")
-
-        again = [
-            (
-                terms.settings,
-                partial(
-                    self._jobs.add, terms, [StudyRequest(selection=each) for each in selections]
-                ),
-            )
-            for terms, selections in orders
-        ]
-        unlock_each(self._screen, self._secrets, again, done)
-
-    def _forget(self) -> None:
-        def forget() -> None:
-            self._job_history.forget_left()
-            self._after("")
-
+    @work
+    async def action_forget_unfinished(self) -> None:
+        """Forget what earlier runs left unfinished."""
         offer = self._job_history.offer
         if offer is None:
-            self._notify("Nothing was left unfinished.")
-        else:
-            self._ask(f"{offer}. Forget that? What has come stays.", "Forget", forget)
+            self._report("No study is unfinished.")
+            return
+        them = "it" if offer.studies == 1 else "them"
+        if await self._confirm(f"{offer}. Forget {them}? Received files stay.", "Forget"):
+            self._job_history.forget_left()
+            self.queue_changed()
 
-    def _retry(self, keys: list[RowKey]) -> None:
+    def action_retry(self) -> None:
+        """Retry failed and stopped studies: their missing instances only."""
+        if rows := self._chosen():
+            self._retry([row.key for row in rows])
+
+    @work
+    async def _retry(self, keys: Sequence[RowKey]) -> None:
         by_settings: dict[Settings, list[RowKey]] = {}
         for key in keys:
             by_settings.setdefault(self._jobs.terms_of(key).settings, []).append(key)
+        retried, declined = 0, False
+        for settings, some in by_settings.items():
+            if await unlock_or_notify(self, self._secrets, settings):
+                retried += self._jobs.retry(some)
+            else:
+                declined = True
+        if retried:
+            self._report(f"Retrying {count(retried, 'study')} (missing instances only).")
+        elif not declined:
+            self._report("Only failed or stopped studies can be retried.")
+        self._queue.table.clear_marks()
+        self.queue_changed()
 
-        def done(asked: int, left: int) -> None:
-            again = f"{count(asked, 'study')} asked for again: what is missing, and no more."
-            if asked:
-                self._notify(again)
-            elif not left:
-                self._notify("Only a study that failed or was stopped can be asked for again.")
-            self._queue.table.clear_marks()
-            self._after("")
-
-        again = [(held, partial(self._jobs.retry, some)) for held, some in by_settings.items()]
-        unlock_each(self._screen, self._secrets, again, done)
-
-    def _pause(self) -> None:
-        if not self._jobs.paused and not self._jobs.busy:
-            self._notify("Nothing runs.")
-        elif self._jobs.paused:
+    def action_pause(self) -> None:
+        """Pause the queue, or resume it."""
+        if self._jobs.paused:
             self._jobs.resume()
-        else:
+        elif self._jobs.busy:
             self._jobs.pause()
+        else:
+            self._report("Nothing is running.")
+        self.queue_changed()
 
-    def _stop(self, rows: Sequence[Row]) -> None:
+    def action_stop(self) -> None:
+        """Stop studies; ask first if there are several."""
+        if not (rows := self._chosen()):
+            return
         keys = [row.key for row in rows if row.state not in BAD and row.state is not State.DONE]
         if not keys:
-            self._notify("It does not run.")
+            self._report("Not running: nothing to stop.")
         elif len(keys) == 1:
             self._jobs.stop(keys)
         else:
-            self._ask(
-                f"Stop {count(len(keys), 'study')}? What has come stays.",
-                f"Stop {len(keys)}",
-                lambda: self._jobs.stop(keys),
-            )
+            self._stop(keys)
         self._queue.table.clear_marks()
+        self.queue_changed()
 
-    def _stop_all(self) -> None:
-        if self._jobs.busy:
-            self._ask(
-                "Stop everything that runs or waits? What has come stays.",
-                "Stop everything",
-                self._jobs.stop_all,
-            )
-        else:
-            self._notify("Nothing runs.")
+    @work
+    async def _stop(self, keys: Sequence[RowKey]) -> None:
+        number = len(keys)
+        if await self._confirm(f"Stop {count(number, 'study')}? Received files stay.", "Stop"):
+            self._jobs.stop(keys)
+            self.queue_changed()
 
-    def _promote(self, rows: Sequence[Row]) -> None:
+    @work
+    async def action_stop_all(self) -> None:
+        """Stop every study, if the user confirms."""
+        if not self._jobs.busy:
+            self._report("Nothing is running.")
+        elif await self._confirm("Stop all studies? Received files stay.", "Stop all"):
+            self._jobs.stop_all()
+            self.queue_changed()
+
+    def action_promote(self) -> None:
+        """Move studies to the front of the queue."""
+        if not (rows := self._chosen()):
+            return
         keys = [row.key for row in rows if row.state in {State.QUEUED, State.RETRYING}]
         self._jobs.promote(keys)
-        self._notify(f"{count(len(keys), 'study')} next." if keys else "It does not wait.")
+        moved = f"{count(len(keys), 'study')} moved to the front."
+        self._report(moved if keys else "Only waiting studies can move up.")
+        self.queue_changed()
 
-    def _remove(self, keys: list[RowKey]) -> None:
-        if self._jobs.remove(keys):
-            self._notify("A study that runs stays; x stops it first.")
+    def action_remove(self) -> None:
+        """Remove studies from the queue, but for running ones."""
+        if rows := self._chosen():
+            if self._jobs.remove([row.key for row in rows]):
+                self._report("Running studies stay in the queue. Press x to stop them first.")
+            self.queue_changed()
 
-    def _copy(self, keys: list[RowKey]) -> None:
-        self._screen.app.copy_to_clipboard("\n".join(key.study_instance_uid for key in keys))
-        self._notify(f"Copied {count(len(keys), 'UID')}.")
+    def action_copy_uids(self) -> None:
+        """Copy Study Instance UIDs."""
+        if rows := self._chosen():
+            self.app.copy_to_clipboard("\n".join(row.key.study_instance_uid for row in rows))
+            self._report(f"Copied {count(len(rows), 'UID')}.")
 
-    def _open(self, rows: Sequence[Row]) -> None:
-        """Show where the files are: of the study, else of whatever was asked for last."""
-        folders = [study_folder(self._jobs.terms_of(row.key), row.key) for row in rows[:1]]
-        for folder in folders or self._jobs.folders()[-1:]:
-            fault = open_folder(folder)
-            if fault:
-                self._screen.app.copy_to_clipboard(str(folder))
-                self._notify(f"{fault}; copied: {folder}")
-            else:
-                self._notify(f"Opening {folder}")
+    def action_export_failed(self) -> None:
+        """Write the list of failed studies of every output folder."""
+        failed = [(each, self._jobs.failed_in(each)) for each in self._jobs.folders()]
+        reports = [self._failed_lists.report(*each) for each in failed if each[1]]
+        for report in reports or ["No study has failed."]:
+            self._report(report)
+
+    def action_open_folder(self) -> None:
+        """Open the folder of a study, else the last output folder, on the desktop."""
+        rows = self._queue.table.chosen()
+        if rows:
+            folder = study_folder(self._jobs.terms_of(rows[0].key), rows[0].key)
+        elif folders := self._jobs.folders():
+            folder = folders[-1]
+        else:
+            self._report("Nothing was retrieved yet.")
             return
-        self._notify("Nothing was retrieved yet.")
+        if fault := open_folder(folder):
+            self.app.copy_to_clipboard(str(folder))
+            self._report(f"{fault}; copied: {folder}")
+        else:
+            self._report(f"Opening {folder}")
 
-    def _export(self) -> None:
-        listed = False
-        for folder in self._jobs.folders():
-            failed = self._jobs.failed_in(folder)
-            if not failed:
-                continue
-            listed = True
-            try:
-                path = self._failed_lists.keep(folder, failed)
-            except OSError as error:
-                self._notify(f"{folder} takes no list: {error.strerror}", severity="error")
-            else:
-                self._notify(f"{count(len(failed), 'study')} listed in {path}")
-        if not listed:
-            self._notify("Nothing failed.")
+    def _chosen(self) -> list[Row]:
+        """Return marked rows, else the one under the cursor; report if there is none."""
+        rows = self._queue.table.chosen()
+        if not rows:
+            self._report(NO_STUDY)
+        return rows
 
-    def _ask(self, question: str, yes: str, act: Callable[[], object]) -> None:
+    async def _confirm(self, question: str, yes: str) -> bool:
         from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
 
-        def answered(answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
-            if answer:
-                act()
+        return await self.app.push_screen_wait(ConfirmScreen(question, yes=yes, no="Keep"))
 
-        self._screen.app.push_screen(ConfirmScreen(question, yes=yes, no="Go on"), answered)
+    def _report(self, text: str, **options: Any) -> None:
+        self.notify(text, markup=False, **options)
 
-    def _notify(self, text: str, **how: Any) -> None:
-        self._screen.notify(text, markup=False, **how)
+
+def _requests(selections: Sequence[Selection]) -> list[StudyRequest]:
+    return [StudyRequest(selection=each) for each in selections]

@@ -54,7 +54,7 @@ def test_version_cipher_and_certificate_are_named(
 
 
 @both_versions
-def test_it_names_a_certificate_that_is_wanted_of_us_at_the_handshake(
+def test_it_names_a_certificate_that_is_requests_for_us_at_the_handshake(
     authority: Authority, version: ssl.TLSVersion, tmp_path: Path
 ) -> None:
     context = pacs_context(authority.issue("pacs"), wants=authority.certificate)

@@ -77,7 +77,7 @@ async def test_more_can_be_added_while_it_runs() -> None:
         await bench.until(lambda: session.asked)
 
         assert session.asked == [f"add {B}"]
-        assert "1 study queued, 1 there already" in bench.text()
+        assert "1 study queued, 1 already in the queue" in bench.text()
 
 
 async def test_what_was_asked_for_comes_back_with_the_up_key() -> None:
@@ -132,9 +132,9 @@ async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filter
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("r", "Only a study that failed or was stopped can be asked for again."),
-        ("x", "It does not run."),
-        ("t", "It does not wait."),
+        ("r", "Only failed or stopped studies can be retried."),
+        ("x", "Not running: nothing to stop."),
+        ("t", "Only waiting studies can move up."),
         ("c", "Copied 1 UID."),
     ],
 )

@@ -63,7 +63,7 @@ async def test_what_was_left_is_offered_and_enter_resumes_it(
 
         assert asked(bench) == [C]
         assert bench.session.settings.output == tmp_path
-        assert "1 study taken up again" in bench.text()
+        assert "Resuming 1 study" in bench.text()
         await bench.tell(whole(C))
         await bench.until(lambda: not bench.app.jobs.busy)
 
@@ -81,7 +81,7 @@ async def test_the_queue_resumes_by_a_key_while_other_things_run(
 
         await bench.until(lambda: session.asked == [f"add {C}"])
         await bench.pilot.press("u")
-        await bench.until(lambda: "Nothing was left unfinished." in bench.text())
+        await bench.until(lambda: "No study is unfinished." in bench.text())
 
 
 async def test_who_asks_for_the_same_again_has_nothing_left_of_it(
@@ -100,7 +100,7 @@ async def test_what_was_left_can_be_forgotten(history: History, tmp_path: Path) 
     await leave(history, tmp_path)
     async with opened(job_history=memory_of(history)) as bench:
         await bench.pilot.press("escape", "U")
-        await bench.until(lambda: "Forget that?" in bench.text())
+        await bench.until(lambda: "Forget it?" in bench.text())
         await bench.pilot.press("y")
 
         assert "Nothing is queued yet." in bench.text()

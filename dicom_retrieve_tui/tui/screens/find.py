@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -15,10 +15,10 @@ from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import quoted
-from dicom_retrieve_tui.model.search import Match
+from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.uids import uid_fault
-from dicom_retrieve_tui.tui.ask_secrets import unlock
-from dicom_retrieve_tui.tui.found_columns import wanted_of
+from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
+from dicom_retrieve_tui.tui.found_columns import requests_for
 from dicom_retrieve_tui.tui.hide_patients import shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
@@ -74,8 +74,8 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         self._finder, self._terms, self._secrets = finder, terms, secrets
         finder.point_at(terms.settings)
         self._known = 0
-        self._studies: list[Match] = []
-        """The study into which one looked."""
+        self._study: Match | None = None
+        """The study whose series are shown."""
         self._searching = False
 
     def compose(self) -> ComposeResult:
@@ -137,27 +137,39 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             pane.focus_field(fault.field)
             return
 
-        def go() -> None:
+        self._search_for(search)
+
+    @work
+    async def _search_for(self, search: Search) -> None:
+        if await self._unlock():
             self._finder.search(search)
             self._show_list()
             self.table.focus()
 
-        unlock(self, self._secrets, self._terms.settings, go)
+    @on(FoundTable.Opened)
+    def _opened(self, event: FoundTable.Opened) -> None:
+        """Search for the series of a study, or retrieve a series."""
+        if not (matches := self._named([event.match])):
+            return
+        if self._finder.depth == 1:
+            self._open(event.match)
+        else:
+            self.dismiss(requests_for(matches))
 
-    @on(FoundTable.Asked)
-    def _asked(self, event: FoundTable.Asked) -> None:
-        matches = self._named(event.matches)
-        match event.what:
-            case "open" if matches and self._finder.depth == 1:
-                self._open(matches)
-            case "open" | "retrieve":
-                self._retrieve(matches)
-            case "copy":
-                self._copy(matches)
-            case "new":
-                self.action_new()
-            case _:
-                self._look(anyway=True)
+    @on(FoundTable.MarksChanged)
+    def _marks_changed(self) -> None:
+        self._look(anyway=True)
+
+    def action_retrieve(self) -> None:
+        """Retrieve marked studies or series, else the one under the cursor."""
+        if matches := self._named(self.table.chosen()):
+            self.dismiss(requests_for(matches))
+
+    def action_copy_uids(self) -> None:
+        """Copy the UIDs of marked studies or series, else of the one under the cursor."""
+        if matches := self._named(self.table.chosen()):
+            self.app.copy_to_clipboard("\n".join(match.uid for match in matches))
+            self.notify(f"Copied {count(len(matches), 'UID')}.")
 
     def _named(self, matches: Sequence[Match]) -> list[Match]:
         """Return those that can be asked for by their UID, and report the others."""
@@ -167,24 +179,15 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             self.notify(text, severity="error", markup=False)
         return [match for match, fault in faults if fault is None]
 
-    def _open(self, studies: Sequence[Match]) -> None:
-        """Look into a study."""
-
-        def go() -> None:
-            self._finder.open(studies[0])
-            self._studies = list(studies)
+    @work
+    async def _open(self, study: Match) -> None:
+        if await self._unlock():
+            self._finder.open(study)
+            self._study = study
             self._show_list()
 
-        unlock(self, self._secrets, self._terms.settings, go)
-
-    def _retrieve(self, matches: Sequence[Match]) -> None:
-        if matches:
-            self.dismiss(wanted_of(matches))
-
-    def _copy(self, matches: Sequence[Match]) -> None:
-        if matches:
-            self.app.copy_to_clipboard("\n".join(match.uid for match in matches))
-            self.notify(f"Copied {count(len(matches), 'UID')}.")
+    async def _unlock(self) -> bool:
+        return await unlock_or_notify(self, self._secrets, self._terms.settings)
 
     def _show_list(self) -> None:
         """Show what the current search has found so far, from the beginning."""
@@ -225,7 +228,7 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         told.set_class(bool(now.fault), "-bad")
 
     def _patient_text(self) -> str:
-        name = "".join(name_text(match.patient_name) for match in self._studies)
+        name = name_text(self._study.patient_name) if self._study else ""
         return shown_patient(name, hide=self.table.hide_patients) or "this study"
 
     def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback

@@ -5,15 +5,13 @@ One timer looks at the store four times a second; nothing else draws numbers.
 """
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import Screen
 
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -24,21 +22,16 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, unverified
 from dicom_retrieve_tui.tui.search_job import FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
-from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import RetrievePane
 from dicom_retrieve_tui.tui.widgets.throughput import Throughput
 from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
 from dicom_retrieve_tui.tui.widgets.uid_line import Part
-
-if TYPE_CHECKING:
-    from dicom_retrieve_tui.tui.queue_view import Tab
 
 PERIOD_S = 0.25
 WIDE = 100
@@ -46,7 +39,7 @@ TALL = 30
 ROOMY = 70
 
 
-class MainScreen(Screen[None]):
+class MainScreen(QueueActions):
     """Panes, arranged by the size of the terminal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,36 +74,29 @@ class MainScreen(Screen[None]):
         """Prepare.
 
         Args:
-            jobs: What is asked for goes there.
-            store: What is shown comes from there.
+            jobs: Runs and steers sessions.
+            store: Keeps their progress.
             presets: The profiles.
-            job_history: What earlier runs left, and what was asked for lately.
-            finder: What was searched for, and with what.
-            secrets: What the PACS wants to know and only a person can tell.
-            failed_lists: Where studies that failed are listed.
-            find_each: Looks up what only the PACS can name.
+            job_history: Knows unfinished and recent jobs.
+            finder: Keeps the last search.
+            secrets: Keeps typed passcodes and passphrases.
+            failed_lists: Writes lists of failed studies.
+            find_each: Looks up accession numbers and patient IDs.
             preset: The profile to begin with; the first one if empty.
-            text: What stands in the UID line at first.
+            text: The first text of the UID line.
         """
-        super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
-        self._jobs, self._store, self._job_history, self._finder = jobs, store, job_history, finder
-        self._presets, self._secrets = presets, secrets
-        self._failed_lists = failed_lists
-        self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
-        self._queue = QueuePane(id="queue-pane")
-        self._steering = QueueActions(
-            self,
-            self._queue,
-            jobs=jobs,
+        super().__init__(
+            jobs,
+            store,
             job_history=job_history,
             secrets=secrets,
             failed_lists=failed_lists,
             find_each=find_each,
-            note=store.note,
-            after=self._after,
         )
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
+        self._finder, self._presets = finder, presets
+        self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._echo, self._told_of = "", self.profile
 
     def compose(self) -> ComposeResult:
@@ -170,11 +156,6 @@ class MainScreen(Screen[None]):
         self._retrieve.take_presets(presets, name)
         self._show_peer()
 
-    def show_tab(self, tab: "Tab") -> None:
-        """Show the rows of one tab, and stand on the queue."""
-        self._queue.action_tab(tab.value)
-        self.table.focus()
-
     def action_queue(self) -> None:
         """Go to the queue."""
         self.table.focus()
@@ -213,7 +194,12 @@ class MainScreen(Screen[None]):
             self._retrieve.complain(fault)
             return
         screen = FindScreen(self._finder, terms, self._secrets)
-        self.app.push_screen(screen, partial(self._take_found, terms))
+
+        def take_found(requests: list[StudyRequest] | None) -> None:
+            if requests:
+                self.retrieve(terms, requests)
+
+        self.app.push_screen(screen, take_found)
 
     def action_load(self) -> None:
         """Load a list of UIDs from a file."""
@@ -227,22 +213,25 @@ class MainScreen(Screen[None]):
         self._retrieve.line.take_paste(event.text)
         self._retrieve.line.focus()
 
-    @on(RetrievePane.Ordered)
-    def _ordered(self, event: RetrievePane.Ordered) -> None:
-        back = self._retrieve.line.give_back
-        self._steering.order(event.terms, event.wanted, event.lookups, otherwise=back)
+    @on(RetrievePane.Submitted)
+    def _submitted(self, event: RetrievePane.Submitted) -> None:
+        self.retrieve(event.terms, event.requests, event.lookups)
 
     @on(RetrievePane.Resumed)
     def _resumed(self) -> None:
-        self._steering.resume()
+        self.action_resume_unfinished()
 
-    def _after(self, told: str) -> None:
-        """Show what has been done to the queue, and say what there is to say."""
+    def queue_changed(self, report: str = "") -> None:
+        """Draw the queue; with a report, go to it."""
         self.show_offer()
-        if told:
-            self._retrieve.say(told)
+        if report:
+            self._retrieve.say(report)
             self.table.focus()
         self._look()
+
+    def not_retrieved(self) -> None:
+        """Put the UIDs back into their line."""
+        self._retrieve.line.give_back()
 
     def show_offer(self) -> None:
         """Offer what is left, unless something else is queued."""
@@ -273,10 +262,6 @@ class MainScreen(Screen[None]):
             )
         )
 
-    @on(QueuePane.Asked)
-    def _asked(self, event: QueuePane.Asked) -> None:
-        self._steering.act(event.what, event.rows)
-
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
 
@@ -287,10 +272,6 @@ class MainScreen(Screen[None]):
             self._retrieve.load(draft)
             self._show_peer()
             self._tell_of_profile()
-
-    def _take_found(self, terms: Terms, wanted: list[StudyRequest] | None) -> None:
-        if wanted:
-            self._steering.order(terms, wanted)
 
     def _take_list(self, part: Part | None) -> None:
         if part is not None:

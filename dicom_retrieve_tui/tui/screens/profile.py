@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -168,22 +168,17 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             self._changed_meanwhile = isinstance(error, Changed)
             self._say(str(error), bad=True)
             return
-        unlock(
-            self,
-            self._doctor.secrets,
-            terms.settings,
-            partial(self._ask, terms),
-            otherwise=self._unasked,
-            complain=self._complain,
-        )
+        self._unlock_and_ask(terms)
 
-    def _unasked(self) -> None:
-        """Say nothing of what is said already."""
-        if not self.query_one("#told").has_class("-bad"):
-            self._say("It is saved, but the PACS was not asked.", bad=True)
-
-    def _complain(self, error: ConfigError) -> None:
-        self._show_failure(step_of(error))
+    @work
+    async def _unlock_and_ask(self, terms: Terms) -> None:
+        try:
+            if await unlock(self, self._doctor.secrets, terms.settings):
+                self._ask(terms)
+            else:
+                self._say("Saved, but the PACS was not asked.", bad=True)
+        except ConfigError as error:
+            self._show_failure(step_of(error))
 
     def _ask(self, terms: Terms) -> None:
         self._asking.request()

@@ -1,10 +1,11 @@
 """The saved profiles: chosen, changed, tried; what is wrong with the file is told and kept."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -204,18 +205,20 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         def tell(finding: Finding) -> None:
             self.post_message(self.Found(cancel, name, finding))
 
-        def go() -> None:
-            ask = partial(self._doctor.ask, terms, tell, cancel, whole=whole)
-            self.run_worker(ask, thread=True)
-
-        unlock(
-            self,
-            self._doctor.secrets,
-            terms.settings,
-            go,
-            complain=lambda error: tell(step_of(error)),
-        )
+        self._ask(terms, tell, cancel, whole=whole)
         self._tell()
+
+    @work
+    async def _ask(
+        self, terms: Terms, tell: Callable[[Finding], object], cancel: CancelToken, *, whole: bool
+    ) -> None:
+        try:
+            if not await unlock(self, self._doctor.secrets, terms.settings):
+                return
+        except ConfigError as error:
+            tell(step_of(error))
+            return
+        self.run_worker(partial(self._doctor.ask, terms, tell, cancel, whole=whole), thread=True)
 
     def on_profiles_screen_found(self, event: Found) -> None:
         """Show a step as it comes."""

@@ -32,23 +32,25 @@ with the options of the main screen. `enter` opens a study's series. A click on 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "Series", id="found.open"),
         Binding("space", "mark", "Mark", id="found.mark"),
-        Binding("r", "retrieve", "Retrieve", id="found.retrieve"),
-        Binding("n", "new", "New", id="found.new"),
+        Binding("r", "screen.retrieve", "Retrieve", id="found.retrieve"),
+        Binding("n", "screen.new", "New", id="found.new"),
         Binding("a", "mark_all", "Mark all, or none", show=False, id="found.mark_all"),
-        Binding("c", "copy", "Copy the UID", show=False, id="found.copy"),
+        Binding("c", "screen.copy_uids", "Copy the UID", show=False, id="found.copy"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="found.mask"),
         Binding("j", "cursor_down", "Down", show=False, id="found.down"),
         Binding("k", "cursor_up", "Up", show=False, id="found.up"),
         Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
     ]
 
-    class Asked(Message):
-        """Somebody asks for something that is not the table's to do."""
+    class Opened(Message):
+        """Enter, or a second click, on a study or a series."""
 
-        def __init__(self, what: str, matches: list[Match]) -> None:
+        def __init__(self, match: Match) -> None:
             super().__init__()
-            self.what = what
-            self.matches = matches
+            self.match = match
+
+    class MarksChanged(Message):
+        """Other rows are marked than before."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, cursor_type="row", cell_padding=PADDING)
@@ -125,18 +127,6 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         everything = set(self._matches)
         self._mark(set() if everything == self._marks else everything)
 
-    def action_retrieve(self) -> None:
-        """Ask for what is chosen."""
-        self.post_message(self.Asked("retrieve", self.chosen()))
-
-    def action_copy(self) -> None:
-        """Copy the UIDs of what is chosen."""
-        self.post_message(self.Asked("copy", self.chosen()))
-
-    def action_new(self) -> None:
-        """Search for something else."""
-        self.post_message(self.Asked("new", []))
-
     def on_resize(self) -> None:
         """Choose the columns anew."""
         self.lay_out()
@@ -146,7 +136,7 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         event.stop()
         match = self._under_cursor()
         if match is not None:
-            self.post_message(self.Asked("open", [match]))
+            self.post_message(self.Opened(match))
 
     @on(DataTable.HeaderSelected)
     def _title_clicked(self, event: DataTable.HeaderSelected) -> None:
@@ -164,7 +154,7 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         for uid in marks ^ self._marks:
             self.update_cell(uid, MARK, Text(MARKED if uid in marks else ""))
         self._marks = marks
-        self.post_message(self.Asked("count", []))
+        self.post_message(self.MarksChanged())
 
     def _under_cursor(self) -> Match | None:
         if not self.is_valid_row_index(self.cursor_row):

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from dicom_retrieve_tui.tui.queue_view import Tab, View
-from dicom_retrieve_tui.tui.snapshot import Row, Totals
+from dicom_retrieve_tui.tui.snapshot import Totals
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
@@ -38,20 +38,26 @@ class QueuePane(FramedPane):
     """The table, and a line for the filter while there is one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "ask('retry')", "Retry", id="queue.retry", tooltip="Ask for what is missing"),
-        Binding("p", "ask('pause')", "Pause", id="queue.pause", tooltip="Begin nothing new"),
-        Binding("x", "ask('stop')", "Stop", id="queue.stop", tooltip="Cancel the study"),
-        Binding("X", "ask('stop_all')", "Stop everything", show=False, id="queue.stop_all"),
+        Binding("r", "screen.retry", "Retry", id="queue.retry", tooltip="Ask for what is missing"),
+        Binding("p", "screen.pause", "Pause", id="queue.pause", tooltip="Begin nothing new"),
+        Binding("x", "screen.stop", "Stop", id="queue.stop", tooltip="Cancel the study"),
+        Binding("X", "screen.stop_all", "Stop everything", show=False, id="queue.stop_all"),
         Binding("slash", "filter", "Filter", key_display="/", id="queue.filter"),
         Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
-        Binding("t", "ask('promote')", "Next in the queue", show=False, id="queue.promote"),
-        Binding("delete,d", "ask('remove')", "Remove", show=False, id="queue.remove"),
-        Binding("c", "ask('copy')", "Copy the UID", show=False, id="queue.copy"),
-        Binding("e", "ask('export')", "Export the failed list", show=False, id="queue.export"),
+        Binding("t", "screen.promote", "Next in the queue", show=False, id="queue.promote"),
+        Binding("delete,d", "screen.remove", "Remove", show=False, id="queue.remove"),
+        Binding("c", "screen.copy_uids", "Copy the UID", show=False, id="queue.copy"),
+        Binding(
+            "e", "screen.export_failed", "Export the failed list", show=False, id="queue.export"
+        ),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="queue.mask"),
-        Binding("o", "ask('open')", "Open the folder", show=False, id="queue.open"),
-        Binding("u", "ask('resume')", "Resume what was left", show=False, id="queue.resume"),
-        Binding("U", "ask('forget')", "Forget what was left", show=False, id="queue.forget"),
+        Binding("o", "screen.open_folder", "Open the folder", show=False, id="queue.open"),
+        Binding(
+            "u", "screen.resume_unfinished", "Resume what was left", show=False, id="queue.resume"
+        ),
+        Binding(
+            "U", "screen.forget_unfinished", "Forget what was left", show=False, id="queue.forget"
+        ),
         Binding("1", "tab('all')", "All", show=False, id="queue.all"),
         Binding("2", "tab('active')", "Active", show=False, id="queue.active"),
         Binding("3", "tab('failed')", "Failed", show=False, id="queue.failed"),
@@ -65,14 +71,6 @@ class QueuePane(FramedPane):
         & #filter.-open { display: block; }
     }
     """
-
-    class Asked(Message):
-        """Somebody asks for something that is not the pane's to do."""
-
-        def __init__(self, what: str, rows: list[Row]) -> None:
-            super().__init__()
-            self.what = what
-            self.rows = rows
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -107,10 +105,6 @@ class QueuePane(FramedPane):
                 title += f"  {totals.stored:,}/{totals.expected:,} images"
         self.border_title = title
         self._show_tabs()
-
-    def action_ask(self, what: str) -> None:
-        """Hand on what is not ours to do."""
-        self.post_message(self.Asked(what, self.table.chosen()))
 
     def action_tab(self, name: str) -> None:
         """Show the rows of one tab."""

@@ -59,15 +59,15 @@ class RetrievePane(FramedPane):
     }
     """
 
-    class Ordered(Message):
+    class Submitted(Message):
         """These studies are to be retrieved on these terms."""
 
         def __init__(
-            self, terms: Terms, wanted: Sequence[StudyRequest], lookups: Sequence[Lookup]
+            self, terms: Terms, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
         ) -> None:
             super().__init__()
             self.terms = terms
-            self.wanted = wanted
+            self.requests = requests
             self.lookups = lookups
             """Studies that only the PACS can name."""
 
@@ -201,9 +201,9 @@ class RetrievePane(FramedPane):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.order()
+        self.submit()
 
-    def order(self) -> None:
+    def submit(self) -> None:
         """Ask for what stands here; bad lines need it twice, and are skipped then."""
         found = self.line.found
         if self._offer and not self.line.parts:
@@ -225,8 +225,8 @@ class RetrievePane(FramedPane):
             return
         self.line.take_away(selections)
         self._form.forget_study()
-        wanted = [StudyRequest(selection=each) for each in selections]
-        self.post_message(self.Ordered(terms, wanted, found.lookups))
+        requests = [StudyRequest(selection=each) for each in selections]
+        self.post_message(self.Submitted(terms, requests, found.lookups))
 
     def _say(self, text: str, kind: str) -> None:
         place = self.query_one("#verdict", Static)
