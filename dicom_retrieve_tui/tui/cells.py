@@ -2,7 +2,15 @@
 
 from rich.cells import cell_len, set_cell_size
 
+from dicom_retrieve_tui.model.sanitize import clean_text
+
 ELLIPSIS = "…"
+MASKED = "•••"
+
+
+def shown_patient(text: str, *, hide: bool) -> str:
+    """Return a patient's name or ID for the screen, masked or sanitised; empty stays empty."""
+    return MASKED if hide and text else clean_text(text)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

@@ -10,8 +10,7 @@ from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.tui.cells import cut
-from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.cells import cut, shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 MARK = "mark"
@@ -64,7 +63,7 @@ _STUDY = (
     FoundColumn("modality", "MOD", 5, lambda m: "/".join(m.modalities)),
     FoundColumn("series", "SER", 4, lambda m: _number(m.number_of_series), right=True,
                 rank=3),
-    FoundColumn("images", "IMAGES", 6, lambda m: _number(m.number_of_instances), right=True),
+    FoundColumn("instances", "INST.", 6, lambda m: _number(m.number_of_instances), right=True),
     FoundColumn("description", "DESCRIPTION", 11, lambda m: m.study_description, grows=True),
     FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, rank=4),
 )  # fmt: skip
@@ -72,7 +71,7 @@ _SERIES = (
     _MARK,
     FoundColumn("number", "NO", 5, lambda m: m.series_number, right=True),
     FoundColumn("modality", "MOD", 5, lambda m: "/".join(m.modalities)),
-    FoundColumn("images", "IMAGES", 6, lambda m: _number(m.number_of_instances), right=True),
+    FoundColumn("instances", "INST.", 6, lambda m: _number(m.number_of_instances), right=True),
     FoundColumn("description", "DESCRIPTION", 16, lambda m: m.series_description, grows=True),
     FoundColumn("uid", "SERIES", 24, lambda m: m.series_instance_uid),
 )

@@ -13,8 +13,7 @@ from dicom_retrieve_tui.model.humanize import (
     size_text,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cells import bar, fit
-from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.cells import bar, fit, shown_patient
 from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, State
 
@@ -58,14 +57,14 @@ class Column:
 _MARK = Column("mark", "", 1)
 _STATE = Column("state", "", 1, sort="state")
 _UID = Column("uid", "STUDY", _UID_MIN, sort="uid")
-_IMAGES = Column("images", "IMAGES", 11, right=True, sort="images")
+_INSTANCES = Column("instances", "INSTANCES", 11, right=True, sort="instances")
 _PROGRESS = Column("progress", "PROGRESS", _PROGRESS_MIN, sort="state")
 _RATE = Column("rate", "RATE", 7, right=True, sort="rate", rank=1)
 _ETA = Column("eta", "ETA", 7, right=True, sort="eta", rank=2)
 _PATIENT = Column("patient", "PATIENT", 12, sort="patient", rank=3)
 _SIZE = Column("size", "SIZE", 8, right=True, sort="size", rank=4, reserve=_UID_ENOUGH - _UID_MIN)
 _MODALITY = Column("modality", "MOD", 4, rank=5, reserve=_UID_ENOUGH - _UID_MIN)
-_ORDER = (_MARK, _STATE, _UID, _PATIENT, _MODALITY, _IMAGES, _PROGRESS, _RATE, _SIZE, _ETA)
+_ORDER = (_MARK, _STATE, _UID, _PATIENT, _MODALITY, _INSTANCES, _PROGRESS, _RATE, _SIZE, _ETA)
 
 
 def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column, ...]:
@@ -161,7 +160,7 @@ def cell_text(column: Column, row: Row, *, marked: bool, hide_patients: bool) ->
     return fit(text, column.width, right=column.right)
 
 
-def _images(row: Row, width: int) -> str:
+def _instances(row: Row, width: int) -> str:
     if not row.expected and not row.done:
         return BLANK if row.state not in {State.RUNNING, State.RETRYING} else "?"
     if row.expected is None:
@@ -222,7 +221,7 @@ _TEXTS: dict[str, Callable[[Row, int], str]] = {
     "state": lambda row, _: GLYPHS[row.state],
     "uid": lambda row, width: shortened(row.key.study_instance_uid, width),
     "modality": lambda row, _: row.modality,
-    "images": _images,
+    "instances": _instances,
     "progress": progress_text,
     "rate": lambda row, _: rate_text(row.instances_per_s) if row.instances_per_s else BLANK,
     "size": lambda row, _: size_text(row.received_bytes) if row.received_bytes else BLANK,

@@ -35,16 +35,16 @@ SORTS: dict[str, Callable[[Row], object]] = {
     "added": lambda row: row.number,
     "state": lambda row: _STATE_RANK[row.state],
     "uid": lambda row: row.key.study_instance_uid,
-    "images": lambda row: row.expected or row.done,
+    "instances": lambda row: row.expected or row.done,
     "rate": lambda row: row.instances_per_s or 0.0,
     "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
     "size": lambda row: row.received_bytes,
     "patient": lambda row: row.patient,
 }
 """The orders that there are, by name; equal rows stay in the order in which they came."""
-CYCLE = ("added", "state", "images", "uid")
+CYCLE = ("added", "state", "instances", "uid")
 """The orders that the key goes through."""
-_DESCENDING = frozenset({"images", "rate", "size"})
+_DESCENDING = frozenset({"instances", "rate", "size"})
 _REBUILD_SHARE = 8
 
 

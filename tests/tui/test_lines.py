@@ -53,11 +53,11 @@ def test_the_header_and_the_total_never_exceed_the_line(width: int) -> None:
 def test_a_wide_header_tells_everything_and_a_narrow_one_what_matters() -> None:
     left, right = header_texts(158, PEERING, RUNNING, paused=False)
     assert left == "dicom-retrieve  prod  MYAE → PACS1 10.0.0.5:104  dest MYAE  ● echo 12.0 ms"
-    assert right == "assoc 3/4  412 im/s  61.0 MB/s  0:42"
+    assert right == "assoc 3/4  412 inst/s  61.0 MB/s  0:42"
 
     left, right = header_texts(58, PEERING, RUNNING, paused=True)
     assert left == "prod  MYAE → PACS1 10.0.0.5:104"
-    assert right == "PAUSED  412 im/s"
+    assert right == "PAUSED  412 inst/s"
 
 
 def test_the_total_counts_what_is_missing_as_not_done() -> None:

@@ -70,7 +70,7 @@ def lines(app: TableApp) -> list[str]:
         (
             60,
             [
-                "    STUDY              IMAGES PROGRESS          RATE     ETA",
+                "    STUDY           INSTANCES PROGRESS          RATE     ETA",
                 "  ▶ …688119.971.1     312/480 █████████·····   118/s    0:01",
                 "  ▶ …688119.971.2    96/1,210 waits 14 s           ·       ·",
                 "  ↻ …688119.971.3        0/20 again in 4 s         ·       ·",
@@ -82,7 +82,7 @@ def lines(app: TableApp) -> list[str]:
         (
             80,
             [
-                "    STUDY                PATIENT           IMAGES PROGRESS          RATE     ETA",
+                "    STUDY                PATIENT        INSTANCES PROGRESS          RATE     ETA",
                 "  ▶ …5.3.604688119.971.1 P0012345         312/480 █████████·····   118/s    0:01",
                 "  ▶ …5.3.604688119.971.2 患者番号一 …    96/1,210 waits 14 s           ·       ·",
                 "  ↻ …5.3.604688119.971.3 —                   0/20 again in 4 s         ·       ·",
@@ -104,7 +104,7 @@ async def test_a_wide_table_shows_whole_uids_and_more() -> None:
     async with running(app, (160, 7)):
         drawn = [line.split() for line in lines(app)]
 
-    titles = ["STUDY", "PATIENT", "MOD", "IMAGES", "PROGRESS", "RATE", "SIZE", "ETA"]
+    titles = ["STUDY", "PATIENT", "MOD", "INSTANCES", "PROGRESS", "RATE", "SIZE", "ETA"]
     assert drawn[0] == titles
     assert drawn[1][:5] == ["▶", f"{ROOT}.1", "P0012345", "CT", "312/480"]
     assert drawn[1][-4:] == ["118/s", "161.0", "MB", "0:01"]
@@ -132,7 +132,7 @@ async def test_patients_are_masked() -> None:
 async def test_the_cursor_stays_on_its_study_while_rows_move() -> None:
     app = TableApp([row(n, State.RUNNING, done=0, expected=100) for n in range(1, 6)])
     async with running(app, (80, 12)) as pilot:
-        app.table.show_view(View(sort="images", descending=True))
+        app.table.show_view(View(sort="instances", descending=True))
         await pilot.press("down")
         before = cursor(app)
 
@@ -177,7 +177,7 @@ async def test_tabs_sort_and_filter() -> None:
         assert "No match; esc clears the filter." in "\n".join(lines(app))
         app.table.show_view(View())
         await pilot.press("s", "s")
-        assert app.table.view == View(sort="images", descending=True)
+        assert app.table.view == View(sort="instances", descending=True)
         assert "96/1,210" in lines(app)[1]
 
 

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from dicom_retrieve_tui.model.humanize import count, duration_text, folder_text, size_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.tui.hide_patients import shown_patient
+from dicom_retrieve_tui.tui.cells import shown_patient
 from dicom_retrieve_tui.tui.snapshot import Details, State
 from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
@@ -55,7 +55,7 @@ def detail_lines(
         f"Folder    {folder_text(terms.settings.output)}",
         "",
         f"State     {row.verdict or row.state.value}",
-        f"Images    {_counts(details)}",
+        f"Instances {_counts(details)}",
     ]
     if row.received_bytes:
         rate = f" in {duration_text(row.elapsed_s)}" if row.elapsed_s else ""

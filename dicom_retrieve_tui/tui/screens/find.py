@@ -18,8 +18,8 @@ from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
+from dicom_retrieve_tui.tui.cells import shown_patient
 from dicom_retrieve_tui.tui.found_columns import requests_for
-from dicom_retrieve_tui.tui.hide_patients import shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
 from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress

@@ -72,7 +72,7 @@ def _parts(peer: PeerSummary, totals: Totals, *, paused: bool) -> list[_Part]:
             4,
             right=True,
         ),
-        _Part(f"{rate:,.0f} im/s" if rate and moving else "", 9, right=True),
+        _Part(f"{rate:,.0f} inst/s" if rate and moving else "", 9, right=True),
         _Part(byte_rate_text(totals.bytes_per_s) if moving else "", 2, right=True),
         _Part(f"{clock_text(totals.elapsed_s)}" if associations else "", 1, right=True),
     ]

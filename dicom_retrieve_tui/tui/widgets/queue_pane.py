@@ -102,7 +102,7 @@ class QueuePane(FramedPane):
         if totals.studies:
             title = f"Queue  {done:,}/{totals.studies:,} studies"
             if totals.expected:
-                title += f"  {totals.stored:,}/{totals.expected:,} images"
+                title += f"  {totals.stored:,}/{totals.expected:,} instances"
         self.border_title = title
         self._show_tabs()
 

@@ -17,7 +17,6 @@ from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
 from dicom_retrieve_tui.tui.cursor import Cursor
-from dicom_retrieve_tui.tui.hints import hint
 from dicom_retrieve_tui.tui.queue_columns import QueueColumns
 from dicom_retrieve_tui.tui.queue_view import ShownRows, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
@@ -35,6 +34,28 @@ _CLASSES = {
     State.STOPPED: "stopped",
     State.DONE: "done",
 }
+
+_EMPTY = (
+    "Nothing is queued yet.",
+    "",
+    "Paste a Study Instance UID above and press enter;",
+    "ctrl+o loads a list from a file, f3 finds studies in the PACS,",
+    "f2 saves your PACS.",
+)
+
+
+def hint(offer: str, *, queued: bool) -> tuple[str, ...]:
+    """What to do, line by line.
+
+    Args:
+        offer: What an earlier run left; empty if there is nothing.
+        queued: There are rows, and the filter lets none of them through.
+    """
+    if queued:
+        return ("No match; esc clears the filter.",)
+    if offer:
+        return (f"{offer}.", "u takes up again what is missing; U forgets it.")
+    return _EMPTY
 
 
 class QueueTable(GrowingLines, can_focus=True, inherit_bindings=False):

@@ -9,7 +9,7 @@ from dicom_retrieve_tui.model.humanize import byte_rate_text
 from dicom_retrieve_tui.tui.snapshot import Sample
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_LABEL, _NOW, _PEAK = 6, 9, 15
+_LABEL, _NOW, _PEAK = 7, 9, 15
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -28,7 +28,7 @@ def graph_lines(width: int, history: Sequence[Sample], *, live: bool) -> list[st
     instances = [sample.instances_per_s for sample in history]
     volumes = [sample.bytes_per_s for sample in history]
     return [
-        _line(width, "im/s", instances, lambda value: f"{value:,.0f}", live=live),
+        _line(width, "inst/s", instances, lambda value: f"{value:,.0f}", live=live),
         _line(width, "MB/s", volumes, _megabytes, live=live),
     ]
 
