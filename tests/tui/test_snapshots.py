@@ -1,4 +1,8 @@
-"""How the screens look: each in a picture, compared byte by byte. The clock stands still."""
+"""How the screens look, with a clock that stands still.
+
+Most are kept as text: the characters of the screen, a letter for the style of each, and what the
+letters stand for. A few are kept as pictures, too.
+"""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,8 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from string import ascii_letters, digits
 
 import pytest
+from rich.cells import cell_len
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
@@ -136,6 +142,24 @@ SNAPSHOTS: dict[str, tuple[str, Callable[[Scene], Awaitable[None]]]] = {
 }
 
 
+PICTURES = {"running", "running-large", "details", "options"}
+"""Also compared as SVG, byte by byte."""
+
+
+def text_of(bench: Bench) -> str:
+    """The screen, the style of each of its cells, and a legend."""
+    texts, cells, letters = [], [], dict[str, str]()
+    for strip in bench.app.screen._compositor.render_strips():
+        texts.append(strip.text.rstrip())
+        row = ""
+        for text, style, _ in strip:
+            letter = letters.setdefault(str(style), (ascii_letters + digits)[len(letters)])
+            row += letter * cell_len(text)
+        cells.append(row)
+    legend = [f"{letter}: {style}" for style, letter in letters.items()]
+    return "\n".join([*texts, "", *cells, "", *legend, ""])
+
+
 @pytest.mark.parametrize("name", SNAPSHOTS)
 async def test_the_screen_looks_as_it_did(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -151,19 +175,23 @@ async def test_the_screen_looks_as_it_did(
                 field.cursor_blink = False
         stage.bench.main._look()
         await stage.bench.pilot.pause()
-        picture = slim(stage.bench.app.export_screenshot(title=name, simplify=True))
+        seen = {f"{name}.txt": text_of(stage.bench)}
+        if name in PICTURES:
+            picture = stage.bench.app.export_screenshot(title=name, simplify=True)
+            seen[f"{name}.svg"] = slim(picture)
 
-    kept = HERE / f"{name}.svg"
-    if os.environ.get(UPDATE):
-        kept.write_text(picture, encoding="utf-8")
-    if not kept.exists() or kept.read_text(encoding="utf-8") != picture:
-        seen = tmp_path / kept.name
-        seen.write_text(picture, encoding="utf-8")
-        pytest.fail(
-            f"{name} looks different: {seen} instead of {kept}. Open both in a browser. If it is "
-            f"meant: {UPDATE}=1 tests/run tests/tui/test_snapshots.py, and look at each change."
-        )
+    for file, content in seen.items():
+        kept = HERE / file
+        if os.environ.get(UPDATE):
+            kept.write_text(content, encoding="utf-8")
+        if not kept.exists() or kept.read_text(encoding="utf-8") != content:
+            (tmp_path / file).write_text(content, encoding="utf-8")
+            pytest.fail(
+                f"{name} looks different: compare {tmp_path / file} with {kept}. To accept it: "
+                f"{UPDATE}=1 tests/run tests/tui/test_snapshots.py, and look at each change."
+            )
 
 
-def test_every_picture_is_one_of_a_screen() -> None:
-    assert {path.stem for path in HERE.glob("*.svg")} == set(SNAPSHOTS)
+def test_every_file_is_of_a_screen() -> None:
+    expected = {f"{name}.txt" for name in SNAPSHOTS} | {f"{name}.svg" for name in PICTURES}
+    assert {path.name for path in HERE.iterdir()} == expected
