@@ -63,10 +63,10 @@ class ConnectionChecks:
         started_s = monotonic()
         with closing(open_tls(self._parameters, client)) as secured:
             elapsed_s = monotonic() - started_s
-            secured.hear_verdict(self._patience(f"the verdict of {self._parameters.peer}"))
-            agreement = secured.agreement()
-        how = f"{agreement} within {_ms(elapsed_s)}"
-        if agreement.certificate is None:
+            secured.wait_for_verdict(self._patience(f"the verdict of {self._parameters.peer}"))
+            handshake_result = secured.result()
+        how = f"{handshake_result} within {_ms(elapsed_s)}"
+        if handshake_result.certificate is None:
             return Step(
                 check=Check.TLS,
                 outcome=Outcome.WARNING,
@@ -74,11 +74,11 @@ class ConnectionChecks:
                 next_step="Others on the network may read or change everything: set --tls-ca.",
                 keys=("tls_insecure", "tls_ca"),
             )
-        soon = agreement.certificate.runs_out(datetime.now(UTC))
+        soon = handshake_result.certificate.renewal_advice(datetime.now(UTC))
         return Step(
             check=Check.TLS,
             outcome=Outcome.WARNING if soon else Outcome.OK,
-            found=f"{how}; its certificate is {agreement.certificate}.",
+            found=f"{how}; its certificate is {handshake_result.certificate}.",
             next_step=soon,
         )
 

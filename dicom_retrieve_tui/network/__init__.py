@@ -1,1 +1,1 @@
-"""The upper layer, DIMSE and the Storage SCP; nothing here needs pydicom or pynetdicom."""
+"""The upper layer protocol, DIMSE and the Storage SCP, without pydicom or pynetdicom."""

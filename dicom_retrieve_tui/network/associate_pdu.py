@@ -1,8 +1,7 @@
-"""The A-ASSOCIATE PDUs as they are on the wire; what they mean to us is decided in `negotiation`.
+"""Encode and decode A-ASSOCIATE PDUs; `negotiation` interprets them.
 
-A peer's padding is stripped, items that we do not know are passed over, and an item that cannot be
-read loses only itself, with an entry in `Associate.deviations`: nothing here reads beyond the item
-that it is in.
+Padding is stripped, unknown items are skipped, and an unreadable item is dropped alone, with an
+entry in `Associate.deviations`: no read goes beyond its item.
 Source: PS3.8 section 9.3.2 to 9.3.4, PS3.7 annex D.3.3.
 """
 
@@ -18,7 +17,7 @@ A_ASSOCIATE_AC = 0x02
 A_ASSOCIATE_RJ = 0x03
 
 ACCEPTANCE = 0
-"""Result of a presentation context that was accepted; all others are refusals."""
+"""Result of an accepted presentation context; all others are refusals."""
 NO_ABSTRACT_SYNTAX = 3
 NO_TRANSFER_SYNTAX = 4
 """Results of a context whose syntaxes are not supported. Source: PS3.8 Table 9-18."""
@@ -27,7 +26,7 @@ _APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
 _PROTOCOL_VERSION = 1
 _AE_TITLE_BYTES = 16
 _CAUTIOUS_MAX_PDU_BYTES = 16384
-"""Every implementation takes as much; for a peer whose own limit cannot be read."""
+"""For a peer whose limit cannot be read: every implementation takes as much."""
 
 _APPLICATION_CONTEXT = 0x10
 _PROPOSED_CONTEXT = 0x20
@@ -47,7 +46,7 @@ _FIXED = struct.Struct(">BxLH2x16s16s32x")
 """Type, length, protocol version, called and calling AE title."""
 _ITEM_HEADER = struct.Struct(">BxH")
 _CONTEXT = struct.Struct(">BxBx")
-"""Presentation context ID, and in an answer the result."""
+"""Presentation context ID, and the result in an answer."""
 _US = struct.Struct(">H")
 _UL = struct.Struct(">L")
 _REJECTION = struct.Struct(">BxLxBBB")
@@ -55,7 +54,7 @@ _REJECTION = struct.Struct(">BxLxBBB")
 
 @dataclass(frozen=True, slots=True)
 class WireContext:
-    """One presentation context, as it is proposed or as it is answered."""
+    """One presentation context, proposed or answered."""
 
     context_id: int
     result: int
@@ -67,18 +66,18 @@ class WireContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserInformation:
-    """What a side says of itself."""
+    """User information of one side."""
 
     max_pdu_bytes: int = 0
     """Largest PDU that it takes; 0 means no limit."""
     implementation_class_uid: str = ""
     implementation_version_name: str = ""
     scp_roles: tuple[str, ...] = ()
-    """Abstract syntaxes for which the requestor is the SCP: as it proposes, or as is accepted."""
+    """Abstract syntaxes for which the requestor is the SCP, proposed or accepted."""
     identity: UserIdentity | None = None
-    """In whose name the requestor asks; it is written, and not read."""
+    """User identity of the requestor; encoded, but not decoded."""
     confirms_user: bool = False
-    """Of an answer: the acceptor has taken note of who asks. It is read, and not written."""
+    """True if the acceptor confirms the user identity; decoded, but not encoded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +89,11 @@ class Associate:
     contexts: tuple[WireContext, ...]
     user: UserInformation
     deviations: tuple[str, ...] = ()
-    """What could not be read, in words; it is not written."""
+    """What could not be read, in words; not encoded."""
 
 
 def encode(kind: int, associate: Associate) -> bytes:
-    """Write an A-ASSOCIATE-RQ or -AC.
+    """Encode an A-ASSOCIATE-RQ or -AC.
 
     Args:
         kind: `A_ASSOCIATE_RQ` or `A_ASSOCIATE_AC`.
@@ -110,7 +109,7 @@ def encode(kind: int, associate: Associate) -> bytes:
 
 
 def decode(pdu: bytes) -> Associate:
-    """Read an A-ASSOCIATE-RQ or -AC, whichever it is.
+    """Decode an A-ASSOCIATE-RQ or -AC.
 
     Raises:
         ProtocolError: The bytes are neither.
@@ -137,7 +136,7 @@ def decode(pdu: bytes) -> Associate:
 
 
 def decode_rejection(pdu: bytes) -> tuple[int, int, int]:
-    """Result, source and reason of an A-ASSOCIATE-RJ; 0 for what it leaves out."""
+    """Return result, source and reason of an A-ASSOCIATE-RJ; 0 for missing ones."""
     _, _, result, source, reason = _REJECTION.unpack(
         pdu[: _REJECTION.size].ljust(_REJECTION.size, b"\0")
     )
@@ -145,7 +144,7 @@ def decode_rejection(pdu: bytes) -> tuple[int, int, int]:
 
 
 def encode_rejection(result: int, source: int, reason: int) -> bytes:
-    """Write an A-ASSOCIATE-RJ."""
+    """Encode an A-ASSOCIATE-RJ."""
     length = _REJECTION.size - _PDU_HEADER.size
     return _REJECTION.pack(A_ASSOCIATE_RJ, length, result, source, reason)
 
@@ -155,7 +154,7 @@ def _item(kind: int, value: bytes) -> bytes:
 
 
 def _uid(uid: str) -> bytes:
-    """A UID as it stands in an item: without padding. Source: PS3.8 annex F."""
+    """Encode a UID of an item, which has no padding. Source: PS3.8 annex F."""
     return uid.encode("latin-1")
 
 
@@ -184,13 +183,13 @@ def _user(user: UserInformation) -> bytes:
 
 
 def _scp_role(abstract_syntax: str) -> bytes:
-    """SCU role 0, SCP role 1. Source: PS3.7 annex D.3.3.4.1."""
+    """Encode SCU role 0 and SCP role 1. Source: PS3.7 annex D.3.3.4.1."""
     uid = _uid(abstract_syntax)
     return _US.pack(len(uid)) + uid + b"\0\1"
 
 
 def _identity(user: UserIdentity) -> bytes:
-    """Type 1 is a name, 2 a name and a passcode; both ask for a positive response.
+    """Encode a user identity: type 1 is a name, 2 a name and a passcode; request a response.
 
     Source: PS3.7 annex D.3.3.7.1.
     """
@@ -203,7 +202,7 @@ def _identity(user: UserIdentity) -> bytes:
 
 
 def _items(data: memoryview, deviations: list[str]) -> Iterator[tuple[int, memoryview]]:
-    """The items of one level, type and value, up to the first that does not fit."""
+    """Yield type and value of the items of one level, up to the first that does not fit."""
     at = 0
     while at < len(data):
         if len(data) - at < _ITEM_HEADER.size:
@@ -221,7 +220,7 @@ def _items(data: memoryview, deviations: list[str]) -> Iterator[tuple[int, memor
 
 
 def _read_context(value: memoryview, deviations: list[str]) -> Iterator[WireContext]:
-    """The one context in an item; none if it has no ID."""
+    """Yield the context of an item; nothing if it has no ID."""
     if len(value) < _CONTEXT.size:
         deviations.append("it has a presentation context without an ID")
         return
@@ -256,7 +255,7 @@ def _read_user(value: memoryview, deviations: list[str]) -> UserInformation:
 
 
 def _grants_scp(kind: int, item: memoryview) -> bool:
-    """True for a role selection whose last byte says that the requestor is the SCP."""
+    """Return True for a role selection whose last byte makes the requestor the SCP."""
     return kind == _ROLE_SELECTION and len(item) > 4 and item[-1] == 1
 
 

@@ -1,4 +1,4 @@
-"""An association that we request: open, use, release or abort. Source: PS3.8 sections 7 and 9."""
+"""Associations that we request: open, use, release or abort. Source: PS3.8 sections 7 and 9."""
 
 import contextlib
 import logging
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _PDU_HEADER = struct.Struct(">BBL")
 _TLS_RECORDS = frozenset({(0x15, 3), (0x16, 3)})
-"""How an alert and a handshake begin. Source: RFC 8446 section 5.1."""
+"""The first bytes of a TLS alert and handshake. Source: RFC 8446 section 5.1."""
 ASSOCIATE_BYTES_MAX = 1 << 18
-"""128 contexts with a role each make some 30 KB."""
+"""128 contexts with a role each take about 30 KB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,12 @@ class AssociationParameters:
     tls: "TlsClient | None" = None
     """None: unencrypted."""
     user: UserIdentity | None = None
-    """In whose name we ask; None: nobody's."""
+    """User identity to send; None: none."""
     query_model: QueryModel = QueryModel.AUTO
     max_pdu_bytes: int = MAX_PDU_BYTES
     """Largest PDU that the peer may send us."""
     deviations: Deviations = field(default_factory=Deviations)
-    """Where every association notes what the peer does against the standard."""
+    """Deviations of the peer from the standard, noted by every association."""
 
 
 class Association:
@@ -86,7 +86,7 @@ class Association:
     ) -> None:
         self.parameters = parameters
         self.cancel = parameters.cancel
-        """Ends the request at hand; whoever makes one may set its own."""
+        """Cancels the current request; each request may set its own."""
         self.peer = str(parameters.peer)
         self.connection = connection
         self.stream = MessageStream(
@@ -106,10 +106,10 @@ class Association:
         """Connect and negotiate.
 
         Raises:
-            PeerUnreachable: There is no TCP connection to be had, or no TLS on it.
+            PeerUnreachable: The TCP connection or the TLS handshake failed.
             AssociationRejected: The peer refuses the association.
-            AssociationAborted, ProtocolError: It ends otherwise.
-            PeerTimeout, Cancelled: It takes too long, or the user stops.
+            AssociationAborted, ProtocolError: It ended otherwise.
+            PeerTimeout, Cancelled: It took too long, or the user stopped.
         """
         peer, timeouts, cancel = parameters.peer, parameters.timeouts, parameters.cancel
         tls = parameters.tls
@@ -138,7 +138,7 @@ class Association:
         for deviation in acceptance.deviations:
             parameters.deviations.note(deviation)
         if parameters.user is not None and not acceptance.confirms_user:
-            _LOG.info("%s does not say that it has taken note of the user", peer)
+            _LOG.info("%s does not confirm the user identity", peer)
         _LOG.debug(
             "association with %s: %d of %d contexts accepted, maximum PDU %d bytes",
             peer, len(acceptance.contexts), len(proposals), acceptance.peer_max_pdu_bytes,
@@ -147,20 +147,20 @@ class Association:
 
     @property
     def offers_storage(self) -> bool:
-        """True if a context was accepted in which instances may come."""
+        """True if a context for a storage class was accepted."""
         return any(cx.abstract_syntax not in SERVICE_CLASSES for cx in self.contexts.values())
 
     def context_for(self, abstract_syntax: str) -> Context | None:
-        """The first accepted context for an abstract syntax, or None."""
+        """Return the first accepted context for an abstract syntax, or None."""
         return next(
             (cx for cx in self.contexts.values() if cx.abstract_syntax == abstract_syntax), None
         )
 
     def first_context(self, *abstract_syntaxes: str, service: str) -> Context:
-        """The accepted context of the first of `abstract_syntaxes` that has one.
+        """Return the accepted context of the first of `abstract_syntaxes` that has one.
 
         Raises:
-            ContextNotAccepted: None has; the message names `service`.
+            ContextNotAccepted: No context was accepted; the message names `service`.
         """
         for abstract_syntax in abstract_syntaxes:
             if context := self.context_for(abstract_syntax):
@@ -174,23 +174,23 @@ class Association:
         )
 
     def next_message_id(self) -> int:
-        """A Message ID (0000,0110) that is not in use on this association."""
+        """Return a Message ID (0000,0110) that is not in use on this association."""
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
     @staticmethod
     def usable_after(error: BaseException) -> bool:
-        """True if the association is still in order: the peer answered, if only with a refusal."""
+        """Return True if the association can be used after an error: the peer refused a request."""
         return isinstance(error, (OperationFailed, ContextNotAccepted))
 
     def guard_with(self, guard: Guard) -> None:
-        """Let `guard` watch over every wait from now on."""
+        """Use `guard` for every wait from now on."""
         self.connection.guard = guard
 
     def release(self) -> None:
-        """Release in good order, or abort if the peer does not answer. Never raises.
+        """Release, or abort if the peer does not answer. Never raises.
 
-        Whatever was to be done is done, so a peer that fails to say good-bye changes nothing.
+        All requests are finished by then, so a peer that does not answer changes no result.
         """
         if self.cancel.insisted:
             self.abort()
@@ -201,7 +201,8 @@ class Association:
         self.connection.guard = within(limit_s, waiting_for, CancelToken())
         try:
             self.connection.send(messages.RELEASE_REQUEST)
-            while True:  # what is still under way comes before the answer
+            # Messages that were sent before the answer come first.
+            while True:
                 context_id, command = self.stream.receive_command()
                 if command.has_data_set:
                     self.stream.receive_data_set(context_id, lambda _pieces: None)
@@ -231,23 +232,23 @@ class Association:
 
 
 def open_tls(parameters: AssociationParameters, tls: "TlsClient") -> "TlsSocket":
-    """A TCP connection with TLS on it, both under the connect clock.
+    """Open a TCP connection with TLS on it, both within the connect timeout.
 
     Raises:
-        PeerUnreachable: There is no TCP connection to be had, or no TLS on it.
-        PeerTimeout, Cancelled: It takes too long, or the user stops.
+        PeerUnreachable: The TCP connection or the TLS handshake failed.
+        PeerTimeout, Cancelled: It took too long, or the user stopped.
     """
     peer, began_s = parameters.peer, monotonic()
     sock = _open_tcp(parameters)
-    shaking_hands = within(
+    handshake_limit = within(
         parameters.timeouts.connect_s,
         f"the TLS handshake with {peer}",
         parameters.cancel,
-        ask="Does this port speak TLS?",
+        ask="Does this port use TLS?",
         since_s=began_s,
     )
-    secured = tls.secure(sock, peer, shaking_hands)
-    _LOG.debug("%s with %s", secured.agreement(), peer)
+    secured = tls.secure(sock, peer, handshake_limit)
+    _LOG.debug("%s with %s", secured.result(), peer)
     return secured
 
 
@@ -270,14 +271,14 @@ def _abandon(connection: Connection, *, politely: bool) -> None:
 
 
 def _receive_answer(connection: Connection, parameters: AssociationParameters) -> bytes:
-    """Wait for the A-ASSOCIATE-AC; everything else becomes an error."""
+    """Return the A-ASSOCIATE-AC; raise an error for any other answer."""
     try:
         kind, pdu = receive_associate_pdu(connection)
     except AssociationAborted as error:
         tls = "do not accept our certificate" if parameters.tls else "want TLS (--tls)"
         raise AssociationAborted(
             f"{error.found.removesuffix('.')}, instead of an answer to our A-ASSOCIATE-RQ.",
-            next_step=f"Some do so if they do not know our AE title or address, or {tls}.",
+            next_step=f"Some PACS do this if they do not know our AE title or address, or {tls}.",
         ) from error
     if kind == associate_pdus.A_ASSOCIATE_AC:
         return pdu
@@ -295,7 +296,7 @@ def _receive_answer(connection: Connection, parameters: AssociationParameters) -
         raise AssociationAborted(
             f"{peer} aborted the association {messages.abort_words(source, reason)} instead of "
             "accepting it.",
-            next_step="Its log says more; some do this to an AE title that they do not know.",
+            next_step="See its log; some PACS do this if they do not know our AE title.",
         )
     raise ProtocolError(
         f"{peer} answered our A-ASSOCIATE-RQ with a PDU of type 0x{kind:02X}: is it a DICOM port?"
@@ -303,11 +304,11 @@ def _receive_answer(connection: Connection, parameters: AssociationParameters) -
 
 
 def receive_associate_pdu(connection: Connection) -> tuple[int, bytes]:
-    """Receive one whole PDU of the association's beginning: its type and its bytes.
+    """Receive one A-ASSOCIATE PDU; return its type and its bytes.
 
     Raises:
-        ProtocolError: It claims to be larger than any such PDU is.
-        PeerUnreachable: It is TLS.
+        ProtocolError: It claims to be larger than any A-ASSOCIATE PDU.
+        PeerUnreachable: The peer uses TLS.
     """
     connection.fill(_PDU_HEADER.size)
     kind, reserved, length = _PDU_HEADER.unpack_from(connection.view, connection.pos)

@@ -1,7 +1,7 @@
-"""DIMSE command sets: the group 0000 elements that go before a data set.
+"""DIMSE command sets: the elements of group 0000 that precede a data set.
 
-Always Implicit VR Little Endian, whatever was negotiated; one in Explicit VR is read, too. Source:
-PS3.7 section 6.3.1; the elements and command field values are those of PS3.7 annex E.
+They are in Implicit VR Little Endian, whatever was negotiated; Explicit VR is read, too.
+Source: PS3.7 section 6.3.1, and annex E for the elements and command field values.
 """
 
 import struct
@@ -47,7 +47,7 @@ MEDIUM = 0x0000
 _COMMENTS = frozenset({OFFENDING_ELEMENT, ERROR_COMMENT})
 
 COMMENT_CHARACTERS_MAX = 200
-"""The standard allows 64; what some peers say beyond that may still help."""
+"""The standard allows 64; some peers send more, which may help."""
 OFFENDING_ELEMENTS_MAX = 8
 
 _HEADER = struct.Struct("<HHL")
@@ -59,21 +59,21 @@ _STORE_RESPONSE = struct.Struct("<" + 4 * "HHLH")
 
 
 class Command:
-    """One received command set; every accessor tolerates what the peer left out."""
+    """One received command set; every accessor tolerates missing elements."""
 
     __slots__ = ("_values", "deviation", "field")
 
     def __init__(self, values: Mapping[int, bytes], deviation: str = "") -> None:
         self._values = values
         self.deviation = deviation
-        """What of it breaks the standard, in words; empty if nothing does."""
+        """The deviation from the standard, in words; empty if there is none."""
         self.field = self.number(COMMAND_FIELD)
         """Command Field (0000,0100)."""
 
     def number(self, element: int) -> int | None:
-        """The value of a US element; None if it is absent, or not a number of 16 bits.
+        """Return the value of a US element; None if it is absent, or not a number of 16 bits.
 
-        Some write it with 32 bits.
+        Some peers write 32 bits.
         """
         value = self._values.get(element)
         if value is None or len(value) not in {2, 4}:
@@ -82,27 +82,28 @@ class Command:
         return number if number <= 0xFFFF else None
 
     def text(self, element: int) -> str:
-        """The value of a text or UID element without its padding; empty if it is absent."""
+        """Return the value of a text or UID element without padding; empty if it is absent."""
         return self._values.get(element, b"").decode("latin-1").strip("\0 ")
 
     def padded_uid(self, element: int) -> bytes:
-        """The value of a UID element as the peer encoded it, but never of odd length."""
+        """Return the value of a UID element as encoded, padded to an even length."""
         value = self._values.get(element, b"")
         return value + b"\0" * (len(value) % 2)
 
     @property
     def comment(self) -> str:
-        """What the peer says of a failure, fit for the screen: its comment, and the elements meant.
+        """The peer's explanation of a failure, cleaned for the screen: comment and elements.
 
         Source: PS3.7 annex C, Error Comment (0000,0902) and Offending Element (0000,0901).
         """
-        if not self._values.keys() & _COMMENTS:  # thousands of pending responses have none
+        # Thousands of pending responses have none.
+        if not self._values.keys() & _COMMENTS:
             return ""
-        said = clean_text(self.text(ERROR_COMMENT), COMMENT_CHARACTERS_MAX)
+        comment = clean_text(self.text(ERROR_COMMENT), COMMENT_CHARACTERS_MAX)
         raw = self._values.get(OFFENDING_ELEMENT, b"")[: 4 * OFFENDING_ELEMENTS_MAX]
         tags = [_TAG.unpack_from(raw, at) for at in range(0, len(raw) - 3, 4)]
-        meant = ", ".join(f"({group:04X},{element:04X})" for group, element in tags)
-        return "; ".join(filter(None, [said, meant and f"offending element {meant}"]))
+        offending = ", ".join(f"({group:04X},{element:04X})" for group, element in tags)
+        return "; ".join(filter(None, [comment, offending and f"offending element {offending}"]))
 
     @property
     def has_data_set(self) -> bool:
@@ -111,22 +112,23 @@ class Command:
 
     @property
     def says_if_data_set(self) -> bool:
-        """True if it has the element that `has_data_set` depends on."""
+        """True if the element that `has_data_set` depends on is there."""
         return self.number(COMMAND_DATA_SET_TYPE) is not None
 
 
 def decode(data: bytes) -> Command:
-    """Read one command set.
+    """Decode one command set.
 
-    Elements of other groups mean nothing here and are passed over, as is padding behind the last.
+    Elements of other groups are skipped, as is padding after the last.
 
     Raises:
-        ProtocolError: The bytes are no sequence of elements, or none of group 0000.
+        ProtocolError: The bytes are not a sequence of elements, or none is of group 0000.
     """
     values: dict[int, bytes] = {}
     at, end, tag_length = 0, len(data), _TAG_LENGTH.unpack_from
     try:
-        while at < end:  # two commands for each instance: the tag is read as one number
+        # Each instance has two command sets, so the tag is read as one number.
+        while at < end:
             tag, length = tag_length(data, at)
             value = at + 8
             if tag & 0xFFFF or length > end - value:
@@ -139,7 +141,7 @@ def decode(data: bytes) -> Command:
 
 
 def _decode_irregular(data: bytes) -> Command:
-    """Read a command set that has other elements than it should, or has them in Explicit VR."""
+    """Decode a command set with elements of other groups, or in Explicit VR."""
     values: dict[int, bytes] = {}
     explicit, at, end = False, 0, len(data)
     padded = data + bytes(LONGEST_HEADER_BYTES)
@@ -159,7 +161,7 @@ def _decode_irregular(data: bytes) -> Command:
 
 
 def encode(values: Mapping[int, bytes | str | int]) -> bytes:
-    """Write a command set, group length first; `values` must be in ascending order."""
+    """Encode a command set, group length first; `values` must be in ascending order."""
     body = b"".join(_element(number, value) for number, value in values.items())
     return _element(0, struct.pack("<L", len(body))) + body
 
@@ -173,19 +175,19 @@ def _element(number: int, value: bytes | str | int) -> bytes:
 
 
 def padded_uid(uid: str) -> bytes:
-    """A UID as it is encoded: padded with a null to an even length. Source: PS3.5 section 9.1."""
+    """Encode a UID, padded with a null to an even length. Source: PS3.5 section 9.1."""
     value = uid.encode("latin-1")
     return value + b"\0" * (len(value) % 2)
 
 
 def padded_text(text: str) -> bytes:
-    """A text or AE title as it is encoded: padded with a space to an even length."""
+    """Encode a text or AE title, padded with a space to an even length."""
     value = text.encode("latin-1")
     return value + b" " * (len(value) % 2)
 
 
 def encode_store_response(request: Command, status: int) -> bytes:
-    """Answer a C-STORE request, in one piece: there is one for each instance.
+    """Encode the response to a C-STORE request, in one step: each instance has one.
 
     Source: PS3.7 section 9.3.1.2.
     """
@@ -211,7 +213,7 @@ def encode_store_response(request: Command, status: int) -> bytes:
 
 
 def encode_cancel(message_id: int) -> bytes:
-    """Ask for the end of the operation that `message_id` began. Source: PS3.7 section 9.3.2.3."""
+    """Encode a C-CANCEL of the operation `message_id`. Source: PS3.7 section 9.3.2.3."""
     return encode(
         {
             COMMAND_FIELD: C_CANCEL_RQ,

@@ -1,7 +1,7 @@
-"""One TCP connection: a socket, a buffer and a guard. It knows nothing of DICOM.
+"""One TCP connection: a socket, a buffer and a guard, without knowledge of DICOM.
 
-The socket blocks for one tick at most, so that every wait looks at its guard several times a
-second. There is no reactor and no queue: whoever needs bytes receives them.
+The socket blocks for at most `TICK_S`, so that every wait calls its guard several times a second.
+There is no reactor and no queue: the code that needs bytes receives them.
 """
 
 import contextlib
@@ -20,40 +20,40 @@ from dicom_retrieve_tui.network.dns import SocketAddress, resolve
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
 
 BUFFER_BYTES = 1 << 19
-"""Holds several of the largest PDUs that we let a peer send."""
+"""Room for several of the largest PDUs that a peer may send."""
 
 QUICKACK: int | None = getattr(socket, "TCPQUICKACK", None)
 
 
 def untouched(size: int) -> memoryview:
-    """Zeros that take memory only as they are overwritten: who says little, costs little."""
+    """Return a buffer of zeros that takes memory only as it is overwritten."""
     return memoryview(mmap.mmap(-1, size))
 
 
 def _no_guard(_now_s: float) -> None:
-    """Nothing waits yet."""
+    """The guard of a connection on which no wait has started."""
 
 
 class Transport(Protocol):
-    """The methods of `socket.socket` that are used once a connection is there."""
+    """The methods of `socket.socket` that a connection uses, plain or under TLS."""
 
     def settimeout(self, value: float | None, /) -> None:
-        """Let every wait end after so many seconds with a `TimeoutError`."""
+        """Raise `TimeoutError` from waits of more than `value` seconds."""
 
     def setsockopt(self, level: int, name: int, value: int, /) -> None:
         """Set an option of the TCP socket."""
 
     def recv_into(self, buffer: memoryview, /) -> int:
-        """Receive what has come, at least a byte; 0 if the peer has closed the connection."""
+        """Receive at least one byte; return 0 if the peer has closed the connection."""
 
     def send(self, data: memoryview, /) -> int:
-        """Send; returns how much of it was taken."""
+        """Send; return the number of bytes taken."""
 
     def shutdown(self, how: int, /) -> None:
-        """End both directions."""
+        """Shut both directions down."""
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
 
 
 class Connection:
@@ -71,7 +71,7 @@ class Connection:
         self.have = 0
         self.guard: Guard = _no_guard
         self.activity = Activity(last_byte_s=monotonic(), last_instance_s=monotonic())
-        """Where received bytes are noted; the work at hand lends its own."""
+        """Where received bytes are noted; the current request sets its own."""
         self.last_byte_s = monotonic()
         self._next_check_s = 0.0
         self._sock = sock
@@ -83,7 +83,7 @@ class Connection:
 
         Raises:
             AssociationAborted: The connection is lost.
-            PeerTimeout, Cancelled: The guard says that waiting is over.
+            PeerTimeout, Cancelled: The guard ends the wait.
         """
         have, pos = self.have, self.pos
         if have - pos >= need:
@@ -98,7 +98,7 @@ class Connection:
             self._receive()
 
     def _receive(self) -> None:
-        """Wait for bytes, tick by tick, and append them to the buffer."""
+        """Wait for bytes, calling the guard, and append them to the buffer."""
         sock, view = self._sock, self.view[self.have :]
         while True:
             try:
@@ -109,8 +109,9 @@ class Connection:
             except OSError as error:
                 raise self._lost(error) from error
         if QUICKACK is not None:
-            # Linux clears the flag by itself. Without it a peer that writes a command and its data
-            # set separately, with Nagle on, waits 40 ms for our delayed ACK, twice an instance.
+            # Linux clears the flag after each receive. Without it, a peer that writes a command
+            # and its data set separately, with Nagle on, waits 40 ms for our delayed ACK, twice
+            # an instance.
             try:  # noqa: SIM105 - `suppress` costs as much as the call
                 sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
             except OSError:
@@ -121,16 +122,16 @@ class Connection:
         now_s = monotonic()
         self.last_byte_s = self.activity.last_byte_s = now_s
         if now_s >= self._next_check_s:
-            # A peer that never pauses must not keep us from noticing a cancel.
+            # Notice a cancel even if the peer never pauses.
             self._next_check_s = now_s + TICK_S
             self.guard(now_s)
 
     def send(self, data: bytes) -> None:
-        """Send all of `data`, looking at the guard while the peer does not take it.
+        """Send all of `data`, calling the guard while the peer does not take it.
 
         Raises:
             AssociationAborted: The connection is lost.
-            PeerTimeout, Cancelled: The guard says that waiting is over.
+            PeerTimeout, Cancelled: The guard ends the wait.
         """
         unsent = memoryview(data)
         while unsent:
@@ -162,24 +163,24 @@ def _tune(sock: Transport) -> None:
     ]
     for level, name, value in options:
         if (option := getattr(socket, name, None)) is not None:
-            with contextlib.suppress(OSError):  # a socket that is already gone says so when used
+            # A socket that is already closed raises when it is used.
+            with contextlib.suppress(OSError):
                 sock.setsockopt(level, option, value)
 
 
 def connect(endpoint: Endpoint, guard: Limit) -> socket.socket:
     """Open a TCP connection to the first address of `endpoint` that answers.
 
-    One that does not answer gets no more than its share of the time that is left, so that the next
-    one has its own.
+    The remaining time is shared equally among the addresses that are left.
 
     Raises:
         PeerUnreachable: The name does not resolve, or no address answers.
-        PeerTimeout, Cancelled: The guard says that waiting is over.
+        PeerTimeout, Cancelled: The guard ends the wait.
     """
     failures: list[str] = []
     addresses = resolve(endpoint, guard)
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        # The last one has all that is left, and the guard tells of its end.
+        # The last address has all the time that is left; the guard ends it.
         share_s = (guard.until_s - monotonic()) / left if left > 1 else inf
         found = _call(family, address, guard, share_s)
         if not isinstance(found, str):
@@ -193,10 +194,11 @@ def connect(endpoint: Endpoint, guard: Limit) -> socket.socket:
 
 
 def _call(family: int, address: SocketAddress, guard: Guard, limit_s: float) -> socket.socket | str:
-    """A socket that is connected within so many seconds, or why there is none."""
+    """Return a socket that connected within `limit_s` seconds, or why it did not."""
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:  # a family that this machine does not have
+    except OSError as error:
+        # This machine does not have the address family.
         return reason_of(error)
     with ExitStack() as closing:
         closing.callback(sock.close)
@@ -215,7 +217,7 @@ def _call(family: int, address: SocketAddress, guard: Guard, limit_s: float) -> 
 
 
 def _answered(sock: socket.socket, guard: Guard, limit_s: float) -> bool:
-    """Wait for it; false if nobody answered within so many seconds."""
+    """Wait for the connection; return False if there was no answer within `limit_s` seconds."""
     until_s = monotonic() + limit_s
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_WRITE)

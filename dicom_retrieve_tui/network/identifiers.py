@@ -27,7 +27,7 @@ from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.model.uids import UID_LENGTH_SENT_MAX
 
 _TEXT_CHARACTERS_MAX = 1024
-"""More than any of the texts that we ask for may have; what goes beyond is cut."""
+"""Longer texts are cut; no text that we ask for may be as long."""
 
 _HEADER = struct.Struct("<HHL")
 _EXPLICIT_HEADER = struct.Struct("<HH2sH")
@@ -53,7 +53,7 @@ _VRS = {
     tags.NUMBER_OF_STUDY_RELATED_INSTANCES: b"IS",
     tags.NUMBER_OF_SERIES_RELATED_INSTANCES: b"IS",
 }
-"""Of the keys that we send; all others are LO."""
+"""VRs of the keys that we send; all others are LO."""
 _ENCODINGS = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG)
 _FAILED_LIST = frozenset({tags.FAILED_SOP_INSTANCE_UID_LIST})
 _UID_TAGS = frozenset(
@@ -64,13 +64,13 @@ _UID_TAGS = frozenset(
 def encode_identifier(
     level: Level, keys: Mapping[int, str], transfer_syntax: str = IMPLICIT_VR_LITTLE_ENDIAN
 ) -> bytes:
-    """Encode the keys of a request, the level among them, in ascending order of their tags.
+    """Encode the keys of a request, with the level, in ascending order of tags.
 
-    An empty value is a return key; a UID with a value is a matching key. Texts are Latin-1 unless
-    the keys say UTF-8.
+    A key with an empty value is a return key, another one a matching key. Texts are Latin-1 unless
+    the keys have the character set UTF-8.
 
     Args:
-        transfer_syntax: Implicit VR Little Endian, as we propose it, or Explicit VR Little Endian.
+        transfer_syntax: Implicit VR Little Endian, as we propose, or Explicit VR Little Endian.
     """
     elements = {**keys, tags.QUERY_RETRIEVE_LEVEL: str(level)}
     is_utf_8 = keys.get(tags.SPECIFIC_CHARACTER_SET) == SPECIFIC_CHARACTER_SET_UTF_8
@@ -95,11 +95,11 @@ def _padded(tag: int, value: bytes) -> bytes:
 
 
 def retrieve_keys(request: RetrieveRequest, patient_id: str | None) -> dict[int, str]:
-    """The unique keys of a C-GET or C-MOVE, none of them empty. Source: PS3.4 section C.4.2.2.1.
+    """Return the unique keys of a C-GET or C-MOVE, none empty. Source: PS3.4 section C.4.2.2.1.
 
     Args:
         request: What to retrieve.
-        patient_id: Patient ID for the Patient Root model, which wants it; None leaves it out.
+        patient_id: The Patient ID that the Patient Root model needs; None: without it.
     """
     keys = {tags.STUDY_INSTANCE_UID: request.study_instance_uid}
     if request.series_instance_uid:
@@ -112,18 +112,18 @@ def retrieve_keys(request: RetrieveRequest, patient_id: str | None) -> dict[int,
 
 
 def decode_identifier(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
-    """The wanted elements of a match as text, without padding; those that can be read.
+    """Return the wanted elements of a match as text, without padding; skip unreadable ones.
 
-    Only for UIDs, codes and numbers: nothing here knows of character sets.
+    Only for UIDs, codes and numbers: the character set is ignored.
     """
     values = _read(data, wanted)
     return {tag: tags.uid_text(value) for tag, value in values.items()}
 
 
 def decode_texts(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
-    """The wanted elements of a match as text in whatever character set it says, fit for a screen.
+    """Return the wanted elements as text, decoded by their character set and safe for a screen.
 
-    Elements that cannot be read are left out.
+    Unreadable elements are skipped.
     """
     values = _read(data, wanted | {tags.SPECIFIC_CHARACTER_SET})
     character_set = tags.uid_text(values.pop(tags.SPECIFIC_CHARACTER_SET, b""))
@@ -136,10 +136,10 @@ def decode_texts(data: bytes, wanted: frozenset[int]) -> dict[int, str]:
 
 
 def _clean_uid(value: bytes) -> str:
-    """Return a UID as it can be sent again; one that a screen cannot show never passes for another.
+    """Return a UID that is safe for a screen, and never equal to another valid UID.
 
-    Its control characters are replaced and not dropped: `uid_fault` refuses what takes their place.
-    One that is too long to be sent is cut where it is still too long.
+    Control characters are replaced and not dropped: `uid_fault` refuses the replacement. A UID that
+    is too long to be sent is cut where it is still too long.
     """
     text = tags.uid_text(value)[: UID_LENGTH_SENT_MAX + 1]
     return text if text.isprintable() else "".join(map(_printable, text))
@@ -154,15 +154,15 @@ def _read(data: bytes, wanted: frozenset[int]) -> dict[int, bytes]:
         return walk_bytes(data, IMPLICIT_VR_LITTLE_ENDIAN, wanted).values
     except MalformedDataSet:
         pass
-    # The encoding that finds most of what is wanted is the one that it has.
+    # Its encoding is the one that finds most of the wanted elements.
     readings = [_salvage(data, encoding, wanted) for encoding in _ENCODINGS]
     return max(readings, key=len)
 
 
 def _salvage(data: bytes, encoding: Encoding, wanted: frozenset[int]) -> dict[int, bytes]:
-    """The wanted elements at the top level, up to the first byte that makes no sense.
+    """Return the wanted elements at the top level, up to the first invalid byte.
 
-    Groups that have no place in an identifier and delimiters that end nothing are passed over.
+    Foreign groups and stray delimiters are skipped.
     """
     values: dict[int, bytes] = {}
     at, depth = 0, 0
@@ -189,7 +189,7 @@ def _salvage(data: bytes, encoding: Encoding, wanted: frozenset[int]) -> dict[in
 
 
 def failed_sop_instance_uids(identifier: bytes) -> tuple[str, ...]:
-    """The UIDs that a final response says failed (0008,0058); empty where it does not say."""
+    """Return the failed UIDs (0008,0058) of a final response; empty if it has no list."""
     if not identifier:
         return ()
     text = decode_identifier(identifier, _FAILED_LIST).get(tags.FAILED_SOP_INSTANCE_UID_LIST, "")

@@ -1,9 +1,9 @@
 """DIMSE messages over P-DATA: fragments in, fragments out, on one connection.
 
-What breaks the rules of a message, but leaves it readable, is noted and read.
-A received data set never rests here: its bytes go from the connection's buffer straight to the
-consumer, so an object of any size costs no more memory than the buffer. Source: PS3.8 section 9.3.5
-and annex E (message control header), PS3.7 section 6.3.
+A deviation that leaves a message readable is noted, and the message is read. The bytes of a data
+set go from the connection's buffer straight to the consumer, so an object of any size takes no more
+memory than the buffer.
+Source: PS3.8 section 9.3.5 and annex E (message control header), PS3.7 section 6.3.
 """
 
 import struct
@@ -33,34 +33,34 @@ RELEASE_RESPONSE = struct.pack(">BBLL", A_RELEASE_RP, 0, 4, 0)
 USER_ABORT = struct.pack(">BBLBBBB", A_ABORT, 0, 4, 0, 0, 0, 0)
 
 COMMAND_SET_BYTES_MAX = 1 << 16
-"""A command set has a few hundred bytes; whoever sends more means us no good."""
+"""A command set has a few hundred bytes."""
 
 IDENTIFIER_BYTES_MAX = 1 << 22
 """An identifier has a few hundred bytes; a list of failed SOP Instance UIDs may have many."""
 
 _PIECES_MAX = 256
-"""Handed on at once; no operating system takes less than 1,024."""
+"""Pieces that are written at once; every operating system takes 1,024 or more."""
 
 _PDU_SLACK_BYTES = 12
-"""Some peers count the PDU's and the PDV's headers into the maximum, some do not."""
+"""Some peers include the headers of PDU and PDV in the maximum, some do not."""
 
 PDU_BYTES_MAX = 1 << 27
-"""Some peers send a whole data set in one PDU, whatever we allowed. It is read in pieces and costs
-no memory; only what claims to be larger than this is taken for garbage."""
+"""Some peers send a whole data set in one PDU, beyond our maximum. It is read in pieces and takes
+no memory; a PDU that claims to be larger than this is invalid."""
 
 STRAY_BYTES_MAX = 1 << 22
-"""Of a data set that belongs to no command: a late identifier, at most."""
+"""Largest data set without a command: a late identifier."""
 
 _UNSENT_S_MAX = 3.0
-"""How long we wait for a data set that a final response announces, but the peer may not send."""
+"""Wait for a data set that a final response announces, but that may not come."""
 _UNSENT_AGAIN_S = 0.3
-"""The same of a peer that has announced one in vain before."""
+"""The same wait for a peer that did not send one before."""
 
 _DEFAULT_MAX_PDU_BYTES = 16384
 _UNLIMITED_PDU_BYTES = 1 << 17
 
 _LAST_PDU_BYTES_MAX = 32
-"""Of a release or an abort; the standard gives them 4."""
+"""Largest body of a release or an abort; the standard has 4 bytes."""
 
 _ABORT_SOURCES = {0: "by its user", 2: "by its provider"}
 _ABORT_REASONS = {
@@ -75,7 +75,7 @@ _ABORT_REASONS = {
 
 
 def abort_words(source: int, reason: int) -> str:
-    """Who aborted, and why, with the numbers of the A-ABORT."""
+    """Return the source and reason of an A-ABORT in words and numbers."""
     return (
         f"{_ABORT_SOURCES.get(source, f'(source {source})')} "
         f"(reason {reason}: {_ABORT_REASONS.get(reason, 'unknown')})"
@@ -87,15 +87,15 @@ class PeerAborted(AssociationAborted):
 
 
 class PeerReleased(AssociationAborted):
-    """The peer asked for an orderly release where we expected a message."""
+    """The peer requested a release where a message was expected."""
 
 
 class _NothingCame(Exception):
-    """A data set that was announced did not begin in time."""
+    """An announced data set did not begin in time."""
 
 
 def _drop(_pieces: Sequence[memoryview]) -> None:
-    """Nobody wants a data set yet."""
+    """Drop data before a consumer is set."""
 
 
 class MessageStream:
@@ -108,10 +108,10 @@ class MessageStream:
         max_pdu_bytes: int = MAX_PDU_BYTES,
         deviations: Deviations | None = None,
     ) -> None:
-        """Begin, with what each side said that it takes.
+        """Use the maximum PDU lengths of both sides.
 
         Args:
-            deviations: Where to note what the peer does against the standard; None only logs it.
+            deviations: Deviations of the peer from the standard are noted there.
         """
         self.deviations = deviations or Deviations()
         self.connection = connection
@@ -120,19 +120,19 @@ class MessageStream:
         if self._fragment_bytes < 2:
             self._fragment_bytes = _DEFAULT_MAX_PDU_BYTES
         self.received_commands = 0
-        """Messages that the peer has begun so far."""
+        """Number of command sets received."""
         self._pdu_left = 0
         self._pdv_left = 0
         self._pdv_context = 0
         self._pdv_flags = 0
         self._held = False
-        """The header of the next fragment has been read, and its payload has not."""
+        """True if the header of the next fragment was read, but not its payload."""
         self._pieces: list[memoryview] = []
-        """Of the data set that is coming in, in the receive buffer, not handed on yet."""
+        """Pieces of the current data set in the receive buffer that were not written yet."""
         self._write: Callable[[Sequence[memoryview]], object] = _drop
 
     def send(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
-        """Send one message, cut to the peer's maximum PDU length."""
+        """Send one message in PDUs of at most the peer's maximum length."""
         pdus = self._fragments(context_id, command, _IS_COMMAND)
         if data_set is not None:
             pdus += self._fragments(context_id, data_set, 0)
@@ -150,11 +150,11 @@ class MessageStream:
         return pdus
 
     def receive_command(self) -> tuple[int, Command]:
-        """Wait for the next command set; returns its presentation context ID with it.
+        """Wait for the next command set; return it with its presentation context ID.
 
         Raises:
-            PeerReleased: The peer asks for release instead; the answer has been sent.
-            AssociationAborted, PeerTimeout, Cancelled: There is nothing more to wait for.
+            PeerReleased: The peer requested a release; the response has been sent.
+            AssociationAborted, PeerTimeout, Cancelled: The wait ended.
             ProtocolError: The peer sent something else.
         """
         self._next_fragment()
@@ -174,12 +174,12 @@ class MessageStream:
         return context_id, command
 
     def _skip_stray_data_set(self) -> None:
-        """Drop the data set of no command that has begun; the next fragment is a command's.
+        """Drop a data set without a command, up to the next fragment of a command.
 
-        It may be one that a response announced, and that came too late to be waited for.
+        It may be one that a response announced, and that came too late.
 
         Raises:
-            ProtocolError: It has no end.
+            ProtocolError: It does not end.
         """
         self.deviations.note(
             "The PACS sends data sets that belong to no message; they are ignored."
@@ -212,13 +212,13 @@ class MessageStream:
     def receive_data_set(
         self, context_id: int, write: Callable[[Sequence[memoryview]], object]
     ) -> None:
-        """Hand the data set of the command just received to `write`, as it comes.
+        """Pass the data set of the last command to `write`, as it comes.
 
         Each call has the pieces that came together, one for each fragment. They are views into the
         receive buffer, valid only during the call.
 
         Raises:
-            AssociationAborted, PeerTimeout, Cancelled: It will not end.
+            AssociationAborted, PeerTimeout, Cancelled: It is incomplete.
             ProtocolError: Something else came in the middle of it.
         """
         connection = self.connection
@@ -249,13 +249,13 @@ class MessageStream:
                 return
 
     def data_set_follows(self) -> bool:
-        """Wait for the first fragment of a data set that may not come.
+        """Wait for the first fragment of a data set that may not come; return True if it does.
 
-        False if something else comes, or the peer ends the association or keeps silent for some
-        seconds: for the last response to a request, that costs nothing but the data set.
+        False if something else comes, the peer ends the association, or nothing comes for some
+        seconds: after the last response to a request, only the data set is lost.
 
         Raises:
-            PeerTimeout, Cancelled: There is nothing more to wait for.
+            PeerTimeout, Cancelled: The wait ended.
         """
         patience_s = _UNSENT_AGAIN_S if self.deviations.announces_in_vain else _UNSENT_S_MAX
         connection, guard = self.connection, self.connection.guard
@@ -273,7 +273,7 @@ class MessageStream:
             if not self._pdv_flags & _IS_COMMAND:
                 return True
         except (_NothingCame, AssociationAborted):
-            """Whatever it meant to send."""
+            pass
         finally:
             connection.guard = guard
         self.deviations.announces_in_vain = True
@@ -281,7 +281,7 @@ class MessageStream:
         return False
 
     def _fill(self, need: int) -> None:
-        """Have at least `need` unread bytes; they may come in the place of what was read before."""
+        """Have at least `need` unread bytes; they may overwrite bytes that were read before."""
         self._hand_on()
         self.connection.fill(need)
 
@@ -291,10 +291,10 @@ class MessageStream:
             self._write(pieces)
 
     def receive_identifier(self, context_id: int) -> bytes:
-        """Receive a small data set whole.
+        """Receive a small data set.
 
         Raises:
-            ProtocolError: It is larger than any identifier is; and all that `receive_data_set`
+            ProtocolError: It is larger than any identifier; and all that `receive_data_set`
                 raises.
         """
         identifier = bytearray()
@@ -336,7 +336,7 @@ class MessageStream:
         self._pdv_left = size - 2
 
     def _skip(self, length: int) -> None:
-        """Pass over so many bytes of a PDU that are part of no presentation data value."""
+        """Skip bytes of a PDU that are not part of a presentation data value."""
         if length:
             self.deviations.note("The PACS sends presentation data values without content.")
             self._fill(length)
@@ -359,10 +359,10 @@ class MessageStream:
                 return
 
     def _allow(self, length: int) -> None:
-        """Note a PDU that is larger than we allowed.
+        """Note a PDU that exceeds our maximum.
 
         Raises:
-            ProtocolError: It is larger than any data set in one piece.
+            ProtocolError: It is larger than any data set.
         """
         if length > PDU_BYTES_MAX:
             raise ProtocolError(
@@ -374,7 +374,7 @@ class MessageStream:
         )
 
     def _interruption(self, kind: int, length: int) -> AssociationAborted | ProtocolError:
-        """What it means that a PDU other than P-DATA came."""
+        """Return the error for a PDU other than P-DATA."""
         connection = self.connection
         if length <= _LAST_PDU_BYTES_MAX and kind in {A_RELEASE_RQ, A_RELEASE_RP, A_ABORT}:
             connection.fill(length)

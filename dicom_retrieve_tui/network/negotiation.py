@@ -1,4 +1,4 @@
-"""A-ASSOCIATE: what we propose, and what was accepted. Source: PS3.8 section 7.1."""
+"""Association negotiation: what each side proposes and accepts. Source: PS3.8 section 7.1."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Proposal:
     abstract_syntax: str
     transfer_syntax: str
     as_scp: bool = False
-    """We take the SCP role: the peer sends us instances of this class on our association."""
+    """Propose the SCP role: the peer sends us instances of this class on our association."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """What an A-ASSOCIATE-AC granted us."""
+    """What an A-ASSOCIATE-AC accepts."""
 
     contexts: tuple[Context, ...]
     peer_max_pdu_bytes: int
     """0 means no limit."""
     scp_roles: frozenset[str] = frozenset()
-    """Abstract syntaxes for which the peer says that it lets us be the SCP."""
+    """Abstract syntaxes for which the peer accepts our SCP role."""
     confirms_user: bool = False
-    """The peer says that it has taken note of the user; many take none, and say nothing."""
+    """True if the peer confirms the user identity; many ignore it."""
     implementation: str = ""
-    """What the peer calls its software, cleaned for the screen."""
+    """The peer's implementation version name, cleaned for the screen."""
     answered: frozenset[int] = frozenset()
-    """Presentation context IDs that were accepted or refused; some answer only so many."""
+    """Presentation context IDs that were accepted or refused; some peers answer only a part."""
     deviations: tuple[str, ...] = ()
-    """What of the answer breaks the standard, in sentences; each cost at most its context."""
+    """Deviations of the answer from the standard, in sentences; each costs at most its context."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class AssociateRequest:
     reply: bytes
     """The A-ASSOCIATE-AC to send."""
     deviations: tuple[str, ...] = ()
-    """What of the request breaks the standard, in sentences; each cost at most its context."""
+    """Deviations of the request from the standard, in sentences; each costs at most its context."""
 
 
 def encode_request(
@@ -84,7 +84,7 @@ def encode_request(
     user: UserIdentity | None = None,
     max_pdu_bytes: int = MAX_PDU_BYTES,
 ) -> bytes:
-    """Build the A-ASSOCIATE-RQ PDU; context IDs are 1, 3, 5 ... in the order of `proposals`."""
+    """Encode the A-ASSOCIATE-RQ; context IDs are 1, 3, 5 ... in the order of `proposals`."""
     proposed = tuple(proposals)
     request = Associate(
         called_ae_title=called_ae_title,
@@ -103,14 +103,13 @@ def encode_request(
 
 
 def decode_acceptance(pdu: bytes, proposals: tuple[Proposal, ...]) -> Acceptance:
-    """Read an A-ASSOCIATE-AC that answers `proposals`.
+    """Decode an A-ASSOCIATE-AC that answers `proposals`.
 
-    Contexts count as accepted whether or not the peer answered our role selection: some that send
-    instances all the same leave the answer out. A context that is answered in a way that was not
-    proposed loses only itself.
+    Contexts count as accepted even without an answer to our role selection: some peers that omit it
+    send instances nevertheless. A context with an answer that was not proposed is ignored alone.
 
     Raises:
-        ProtocolError: The bytes are no A-ASSOCIATE-AC.
+        ProtocolError: The bytes are not an A-ASSOCIATE-AC.
     """
     try:
         acceptance = pdus.decode(pdu)
@@ -142,7 +141,7 @@ def _malformed(name: str, how: str) -> str:
 
 
 def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Context | None, str]:
-    """The context that an answer accepts, None if it is of no use; and what is odd about it."""
+    """Return the context that an answer accepts, None if it is unusable; and its deviation."""
     context_id = answer.context_id
     index = context_id // 2
     if context_id % 2 == 0 or index >= len(proposals):
@@ -151,7 +150,7 @@ def _accepted(answer: WireContext, proposals: tuple[Proposal, ...]) -> tuple[Con
             "it is ignored."
         )
     proposal = proposals[index]
-    # Each context proposes a single syntax: an answer that leaves it out can mean no other.
+    # Each context proposes a single syntax, so an answer without one means that.
     syntax = answer.transfer_syntaxes[0] if answer.transfer_syntaxes else ""
     context = Context(context_id, proposal.abstract_syntax, proposal.transfer_syntax)
     if syntax == proposal.transfer_syntax:
@@ -175,24 +174,24 @@ _UID_CHARACTERS_MAX = 64
 def decode_rejection(
     pdu: bytes, *, peer: str, called: str, calling: str, user: UserIdentity | None = None
 ) -> AssociationRejected:
-    """Read an A-ASSOCIATE-RJ into the error that names it and the next step.
+    """Return the error for an A-ASSOCIATE-RJ, with the next step.
 
     Args:
-        user: In whose name we asked. No reason of the standard's says that he was refused.
+        user: The user identity that was sent. The standard has no reason for its refusal.
     """
     result, source, reason = pdus.decode_rejection(pdu)
     words = ", ".join(
         [
-            _RESULTS.get(result, "of a kind that the standard does not know"),
-            _REASONS.get((source, reason), "for a reason that the standard does not know"),
+            _RESULTS.get(result, "with a result that the standard does not have"),
+            _REASONS.get((source, reason), "for a reason that the standard does not have"),
         ]
     )
     evidence = f"(result {result}, source {source}, reason {reason}: {words})"
     hint = _REJECTION_HINTS.get((source, reason), "Ask its administrator why.")
     if user is not None and (source, reason) in _MAY_BE_THE_USER:
-        which = "that the passcode is right" if user.passcode else "that no passcode is wanted"
-        hint = f"It may have refused the user: see that --user is known, and {which}."
-        # Some lock a user out who tries again and again: once more is enough.
+        which = "that the passcode is right" if user.passcode else "that it needs no passcode"
+        hint = f"It may have refused the user: check that it knows --user, and {which}."
+        # Do not retry: some PACS lock a user out after several attempts.
         result = _FOR_GOOD
     return AssociationRejected(
         f"{peer} refused the association {evidence}.",
@@ -220,22 +219,22 @@ _REASONS = {
 _REJECTION_HINTS = {
     (1, 3): "It does not know our AE title {calling}: set --aet to one that it knows, or ask its "
     "administrator to add {calling}.",
-    (1, 7): "It does not answer to the AE title {called}: set --called-aet (case matters). Some, "
-    "as DCMTK's dcmqrscp, say the same to a calling AE title that they do not know: does it know "
-    "{calling} (--aet)?",
+    (1, 7): "Its AE title is not {called}: set --called-aet (case matters). Some PACS, as DCMTK's "
+    "dcmqrscp, answer the same if they do not know the calling AE title: does it know {calling} "
+    "(--aet)?",
     (3, 1): "It is busy: try again later.",
     (3, 2): "It has no association left for us: try again later.",
 }
 
 
 def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateRequest:
-    """Read an A-ASSOCIATE-RQ and accept every context in it that can be read.
+    """Decode an A-ASSOCIATE-RQ and accept every context in it that can be read.
 
-    Only Storage SCUs have business with our SCP. A context without an abstract or a transfer syntax
-    is rejected alone. Of several transfer syntaxes, see `model.sop_classes.preferred_syntax`.
+    A context without an abstract or a transfer syntax is rejected alone. For several transfer
+    syntaxes, see `model.sop_classes.preferred_syntax`.
 
     Raises:
-        ProtocolError: The bytes are no A-ASSOCIATE-RQ.
+        ProtocolError: The bytes are not an A-ASSOCIATE-RQ.
     """
     try:
         request = pdus.decode(pdu)
@@ -253,7 +252,7 @@ def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateR
         for number in rejected
     ]
     reply = Associate(
-        # Sent back as they came. Source: PS3.8 Table 9-17.
+        # Return the titles unchanged. Source: PS3.8 Table 9-17.
         called_ae_title=request.called_ae_title,
         calling_ae_title=request.calling_ae_title,
         contexts=tuple(answers),
@@ -274,7 +273,7 @@ def decode_request(pdu: bytes, max_pdu_bytes: int = MAX_PDU_BYTES) -> AssociateR
 
 
 def _answer(context: WireContext) -> WireContext:
-    """How we answer a proposed context."""
+    """Return our answer to a proposed context."""
     if not context.abstract_syntax:
         result = pdus.NO_ABSTRACT_SYNTAX
     elif not context.transfer_syntaxes:
@@ -282,7 +281,7 @@ def _answer(context: WireContext) -> WireContext:
     else:
         syntax = preferred_syntax(context.transfer_syntaxes)
         return WireContext(context.context_id, pdus.ACCEPTANCE, "", (syntax,))
-    # Of a rejected context the syntax has no meaning, but some miss it. Source: PS3.8 Table 9-18.
+    # A rejected context needs no syntax, but some peers expect one. Source: PS3.8 Table 9-18.
     return WireContext(context.context_id, result, "", (IMPLICIT_VR_LITTLE_ENDIAN,))
 
 

@@ -1,8 +1,8 @@
-"""One worker's way to the PACS: at most one association, opened when needed and kept for the next.
+"""The engine's `Peer`: the PACS as one worker uses it, over at most one association at a time.
 
-The engine's `Peer` port. Every association proposes C-FIND, C-GET and C-MOVE, and beside them the
-storage classes of the C-GET at hand, so that the next study can often use it, too. A PACS that
-takes no association with so many contexts gets fewer.
+An association is opened when needed and kept for the next request. It proposes C-FIND, C-GET and
+C-MOVE, and the storage classes of the current C-GET, so that the next study can often use it, too.
+A PACS that refuses an association with so many contexts gets fewer.
 """
 
 from collections import deque
@@ -53,12 +53,12 @@ class Negotiation:
 
     proposals: tuple[Proposal, ...] = ()
     exact: bool = False
-    """These and no others: an association that has more will not do."""
+    """True if an association with further contexts must not be used."""
     wider: bool = False
-    """Beyond what the inventory says: without any of these accepted, there is nothing to ask."""
+    """True for contexts beyond the inventory: if none is accepted, no request is made."""
 
     def cut_to(self, limit: int) -> "Negotiation":
-        """The same with the first so many contexts."""
+        """Return the negotiation with its first `limit` contexts."""
         return (
             self
             if len(self.proposals) <= limit
@@ -66,14 +66,14 @@ class Negotiation:
         )
 
     def met_by(self, proposed: frozenset[Proposal]) -> bool:
-        """True if an association on which `proposed` was proposed will do."""
+        """Return True if an association that proposed `proposed` can be used."""
         if self.exact:
             return frozenset(each for each in proposed if each.as_scp) == frozenset(self.proposals)
         return proposed.issuperset(self.proposals)
 
 
 def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
-    """What every association proposes."""
+    """Return the service contexts that every association proposes."""
     return tuple(
         Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(_SERVICE_CLASSES, model)
     )
@@ -82,11 +82,11 @@ def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
 _NO_STORAGE = Negotiation()
 _NO_CONTEXT_FOR_STORAGE = Negotiation(exact=True)
 _CONTEXTS_FEW = 16
-"""Nothing refuses an association because of so few."""
+"""No PACS refuses an association because of so few contexts."""
 
 
 class PacsPeer:
-    """Asks one PACS, from one thread."""
+    """Makes requests to one PACS. Not thread-safe: each worker has its own."""
 
     def __init__(
         self,
@@ -102,11 +102,11 @@ class PacsPeer:
         self._association: Association | None = None
         self._proposed: frozenset[Proposal] = frozenset()
         self._contexts_max = CONTEXTS_MAX - len(_SERVICE_CLASSES)
-        """Storage contexts of one association; fewer once the PACS has refused as many."""
+        """Most storage contexts of an association; lowered if the PACS refuses so many."""
         self._was_accepted = False
-        """The PACS has accepted an association: what it refuses then is not our AE title."""
+        """True once the PACS accepted an association: a later refusal is not for our AE title."""
         self._unanswered: set[Proposal] = set()
-        """Proposed, or left out for being too many, and neither accepted nor refused."""
+        """Contexts without an answer: not proposed because of the limit, or not answered."""
         self._refused: set[Proposal] = set()
         self._models = QueryModels()
 
@@ -123,31 +123,31 @@ class PacsPeer:
         )
 
     def negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
-        """The storage contexts for an inventory, cut to what fits beside C-FIND, C-GET and C-MOVE.
+        """Return the storage contexts for an inventory, in parts that fit one association each.
 
-        Exactly the classes that were listed, or the likeliest for the modalities where the PACS
+        They are for the listed classes, or for the likeliest classes of the modalities if the PACS
         does not return SOP Class UIDs.
         """
         return tuple(self._cut(_contexts(inventory)))
 
     def narrow_negotiations(self, inventory: Inventory) -> tuple[Negotiation, ...]:
-        """The same without the uncompressed syntaxes, and with Implicit VR alone.
+        """Return negotiations without the uncompressed syntaxes, and with Implicit VR alone.
 
         dcmqrscp sends every instance of a class in the first context that it accepted for the
-        class, and fails those that are stored otherwise.
+        class, and fails for instances in another syntax.
         """
         contexts = _contexts(inventory)
         compressed = [cx for cx in contexts if cx[1] not in NATIVE_SYNTAXES]
         implicit = [cx for cx in contexts if cx[1] == IMPLICIT_VR_LITTLE_ENDIAN]
         narrow = (*self._cut(compressed, exact=True)[:1], *self._cut(implicit, exact=True)[:1])
-        # What the PACS says of a whole study may leave a class out, and nobody would know.
+        # The classes that the PACS lists for a whole study may be incomplete.
         guessed = guessed_contexts(inventory.modalities) if inventory.study_classes else []
         return (*narrow, *self._cut([cx for cx in guessed if cx not in contexts])[:1])
 
     def wider_negotiations(self, inventory: Inventory, *, unlisted: bool) -> Iterator[Negotiation]:
-        """See `engine.ports.Peer`: everything else that the standard has, the likeliest first.
+        """See `engine.ports.Peer`: all other contexts of the standard, the likeliest first.
 
-        What the PACS left without an answer comes first; what it has refused does not come again.
+        Contexts without an answer come first; refused ones are not proposed again.
         """
         usual = _proposals(_contexts(inventory))
         for negotiation in self.narrow_negotiations(inventory):
@@ -165,7 +165,7 @@ class PacsPeer:
     def _in_batches(
         self, proposals: Iterator[Proposal], seen: set[Proposal]
     ) -> Iterator[Negotiation]:
-        """Negotiations for proposals not in `seen`; those left unanswered come once more."""
+        """Yield negotiations for proposals not in `seen`; repeat unanswered ones once."""
         pending: deque[Proposal] = deque()
         repeated: set[Proposal] = set()
         while True:
@@ -237,7 +237,7 @@ class PacsPeer:
             self._forget()
 
     def _cut(self, contexts: list[tuple[str, str]], *, exact: bool = False) -> list[Negotiation]:
-        """As many negotiations as it takes for all of `contexts`."""
+        """Return negotiations for all of `contexts`, each within the limit."""
         step = self._contexts_max
         proposals = _proposals(contexts)
         cuts = range(0, len(proposals), step)
@@ -246,12 +246,12 @@ class PacsPeer:
     def _use(
         self, needed: Negotiation, cancel: CancelToken, ask: Callable[[Association], _T]
     ) -> _T:
-        """Ask on an association that has the contexts needed: the open one, or else a new one.
+        """Make a request on the open association if it has the contexts, or on a new one.
 
-        A request that `cancel` ends before its answer costs the association, and nothing else.
+        A request that is cancelled before its answer costs the association.
 
-        A kept association may have died of boredom. That shows before any answer, and then the
-        question is put again on a new one.
+        The peer may have closed an idle association. That shows before any response, and the
+        request is then repeated on a new one.
         """
         if len(needed.proposals) > self._contexts_max:
             self._unanswered.update(needed.proposals[self._contexts_max :])
@@ -307,13 +307,13 @@ class PacsPeer:
     def _are_too_many(
         self, needed: Negotiation, refusal: AssociationAborted | AssociationRejected
     ) -> bool:
-        """True if a refusal may be for the number of contexts: all else was accepted before."""
+        """Return True if a refusal may be for the number of contexts."""
         if not self._was_accepted or len(needed.proposals) < _CONTEXTS_FEW:
             return False
         return isinstance(refusal, AssociationAborted) or not refusal.names_a_cause
 
     def _note_answers(self, association: Association, needed: Negotiation) -> None:
-        """Remember what was refused, and what got no answer: some answer only so many contexts."""
+        """Remember refused and unanswered contexts: some PACS answer only so many."""
         self._was_accepted = True
         answered = association.acceptance.answered
         first_id = 2 * (association.proposed_count - len(needed.proposals)) + 1
@@ -336,7 +336,7 @@ class PacsPeer:
 def _contexts(inventory: Inventory) -> list[tuple[str, str]]:
     contexts = known_contexts(sorted(inventory.sop_class_uids))
     if not inventory.classes_known:
-        # What a short list leaves out is of other modalities, or in the classes that it names.
+        # Instances missing from a short list have other modalities, or the listed classes.
         short = inventory.is_short and contexts
         guessed = guessed_contexts(frozenset() if short else inventory.modalities)
         contexts = list(dict.fromkeys(contexts + guessed))

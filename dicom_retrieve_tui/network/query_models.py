@@ -1,7 +1,7 @@
-"""In which query model a PACS serves C-GET and C-MOVE, and whether it wants the Patient ID.
+"""Find the query model in which a PACS serves C-GET and C-MOVE, and whether it needs a Patient ID.
 
-The Study Root model comes first, for it needs no Patient ID. Some archives offer C-FIND in one
-model and the retrieval in the other, and some offer both and serve one. Source: PS3.4 section C.6.
+Study Root is tried first, because it needs no Patient ID. Some archives offer C-FIND in one model
+and the retrieval in the other, and some offer both and serve one. Source: PS3.4 section C.6.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier
 from dicom_retrieve_tui.network.negotiation import Context
 
-_OF_THE_MODEL = frozenset({0x0120, 0x0122, 0xA900})
+_MODEL_STATUSES = frozenset({0x0120, 0x0122, 0xA900})
 """Missing attribute, SOP class not supported, identifier does not match the SOP class."""
 
 Ask = Callable[[Context, str | None], FinalResponse]
@@ -27,7 +27,7 @@ Ask = Callable[[Context, str | None], FinalResponse]
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One way to make a request."""
+    """A query model, and whether to send the Patient ID."""
 
     abstract_syntax: str
     with_patient_id: bool
@@ -37,11 +37,11 @@ class QueryModels:
     """Makes the requests of one worker in the query model that the PACS serves."""
 
     def __init__(self) -> None:
-        """Begin with nothing known."""
+        """Start without knowledge of the PACS."""
         self._served: dict[str, _Way] = {}
         """By service."""
         self._patient: tuple[str, str | None] = ("", None)
-        """Study Instance UID and Patient ID of the study that was asked about last."""
+        """Study Instance UID and Patient ID of the last study whose ID was looked up."""
 
     def ask(
         self,
@@ -51,7 +51,7 @@ class QueryModels:
         service: str,
         ask: Ask,
     ) -> FinalResponse:
-        """Make a request; in another way where the PACS refuses it for its query model.
+        """Make a request; repeat it in the other model if the PACS refuses it for its query model.
 
         Args:
             classes: The SOP classes of the service, the preferred model first.
@@ -59,15 +59,15 @@ class QueryModels:
 
         Raises:
             ContextNotAccepted: The PACS offers the service in neither model.
-            OperationFailed: It wants a Patient ID that is not known.
-            PeerError, Cancelled: What `ask` raises.
+            OperationFailed: The PACS needs a Patient ID that is unknown.
+            PeerError, Cancelled: `ask` raised it.
         """
         preferred = association.first_context(*classes, service=service)
         usual, *others = self._ways(association, preferred, classes, service)
         patient_id = self._patient_id(association, operation) if usual.with_patient_id else None
         before_bytes = operation.activity.received_bytes
         first = ask(association.context_for(usual.abstract_syntax) or preferred, patient_id)
-        if not _is_of_the_model(first) or operation.activity.received_bytes > before_bytes:
+        if not _is_for_the_model(first) or operation.activity.received_bytes > before_bytes:
             self._served[service] = usual
             return first
         if usual.abstract_syntax in PATIENT_ROOT_CLASSES and not patient_id:
@@ -77,10 +77,11 @@ class QueryModels:
             if context is None or not (patient_id := self._patient_id(association, operation)):
                 continue
             final = ask(context, patient_id)
-            if not _is_of_the_model(final):
+            if not _is_for_the_model(final):
                 self._served[service] = way
                 return final
-        self._served[service] = usual  # no other one is tried again
+        # Do not try the others again.
+        self._served[service] = usual
         return first
 
     def _ways(
@@ -95,7 +96,7 @@ class QueryModels:
         return list(dict.fromkeys(ways))
 
     def _patient_id(self, association: Association, operation: RetrieveOperation) -> str | None:
-        """The Patient ID of a study, asked for by C-FIND where it is not known; or None."""
+        """Return the Patient ID of a study, by C-FIND if it is unknown; or None."""
         if operation.patient_id:
             return operation.patient_id
         study_uid = operation.request.study_instance_uid
@@ -104,9 +105,9 @@ class QueryModels:
         return self._patient[1]
 
 
-def _is_of_the_model(final: FinalResponse) -> bool:
-    """True for a refusal that another query model or a Patient ID may help against."""
-    return final.status in _OF_THE_MODEL and not final.completed
+def _is_for_the_model(final: FinalResponse) -> bool:
+    """Return True for a refusal that another query model or a Patient ID may avoid."""
+    return final.status in _MODEL_STATUSES and not final.completed
 
 
 def _first_way(context: Context) -> _Way:
@@ -120,7 +121,8 @@ def _find_patient_id(association: Association, study_uid: str) -> str | None:
     try:
         context = find_context(association)
         if context.abstract_syntax in PATIENT_ROOT_CLASSES:
-            return None  # the inventory has asked
+            # The inventory has asked already.
+            return None
         for match in c_find(association, context, Level.STUDY, asked):
             values = decode_identifier(match, frozenset(asked))
             if values.get(tags.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
@@ -136,8 +138,8 @@ def _wants_patient_id(
     is_listed = association.context_for(STUDY_ROOT_FIND) is not None
     return OperationFailed(
         f"The PACS ended the retrieval with {meaning_of(final.status, final.comment)}. It serves "
-        f"{service} in the Patient Root model, which asks by Patient ID, and C-FIND gave none.",
-        next_step="Have the study given a Patient ID there." if is_listed else "",
+        f"{service} in the Patient Root model, which needs a Patient ID, and C-FIND returned none.",
+        next_step="Give the study a Patient ID in the PACS." if is_listed else "",
         operation=service,
         status=final.status,
     )

@@ -1,8 +1,8 @@
-"""Asks by C-FIND what there is of a study: SERIES, then IMAGE for each series.
+"""List the series and instances of a study by C-FIND: SERIES, then IMAGE for each series.
 
-Many archives refuse an IMAGE query without its series; one study-wide query is tried first all the
-same, and believed only if it agrees with the series' own counts. What comes of it all is held
-against whatever the peer counts. Source: PS3.4 section C.4.1.
+Many archives refuse an IMAGE query without its series. One study-wide query is still tried first,
+and used only if it agrees with the counts of the series. The result is checked against all counts
+of the peer. Source: PS3.4 section C.4.1.
 """
 
 import re
@@ -31,8 +31,8 @@ _WITHOUT_FILTER = "Retrieve the study without a filter, or name its series by th
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _UID_CHARACTERS_MAX = 64
 _FEW_INSTANCES = 64
-"""Up to here one more question costs more than the SOP class of each instance: Orthanc takes 0.2 ms
-to look one up."""
+"""Up to this number, one more query costs more than the SOP class of each instance, which takes
+Orthanc 0.2 ms."""
 
 
 def take_inventory(
@@ -42,14 +42,14 @@ def take_inventory(
     *,
     count_study: bool = False,
 ) -> Inventory:
-    """List what the peer holds of `selection` and the filter wants.
+    """List what the peer has of `selection` and the filter accepts.
 
-    A peer that refuses C-FIND, or refuses it at the IMAGE level, gives an inventory that is not
-    `listed`: the retrieval can go on, but nothing can be proven complete. Without a list of the
-    series no filter can be applied, and nothing is to be retrieved blindly.
+    If the peer refuses C-FIND, or refuses it at the IMAGE level, the inventory is not `listed`: the
+    retrieval can go on, but cannot be proven complete. A filter needs the list of series; without
+    it, this raises.
 
     Args:
-        count_study: Ask for the count of the study, also if it is small and the series are counted.
+        count_study: Ask for the count of the study even if it is small and its series are counted.
 
     Raises:
         PeerError, Cancelled: The association failed; or the series cannot be listed, and there is a
@@ -62,17 +62,17 @@ def take_inventory(
         if series_filter:
             raise ContextNotAccepted(_unfiltered(refusal), next_step=_WITHOUT_FILTER) from refusal
         return Inventory(study_instance_uid=uid, listed=False, doubt=str(refusal))
-    survey = _Survey(association, context, selection, series_filter, count_study=count_study)
+    queries = _Queries(association, context, selection, series_filter, count_study=count_study)
     try:
-        return survey.take()
+        return queries.take()
     except OperationFailed as failure:
-        if series_filter and not survey.series_known:
+        if series_filter and not queries.series_known:
             raise _filter_failed(failure) from failure
-        return survey.unlisted(f"What the PACS has cannot be listed: {failure}")
+        return queries.unlisted(f"What the PACS has cannot be listed: {failure}")
 
 
 def _filter_failed(failure: OperationFailed) -> OperationFailed:
-    """The failure of a C-FIND on which the filter depends; it may heal as its status does."""
+    """Return the error of a C-FIND that the filter needs; retryable if its status is."""
     explained = OperationFailed(
         _unfiltered(failure),
         next_step=_WITHOUT_FILTER,
@@ -87,8 +87,8 @@ def _unfiltered(error: PeerError) -> str:
     return f"{error.found} Without a list of the series, the filter cannot choose among them."
 
 
-class _Survey:
-    """The queries for one selection, and what came of them so far."""
+class _Queries:
+    """The queries for one selection, and their results so far."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class _Survey:
         self._unique = {tags.STUDY_INSTANCE_UID: selection.study_instance_uid}
         self._patient_id: str | None = None
         self._counts: dict[str, int | None] = {}
-        """Instances by the peer's own count, by Series Instance UID, of what the filter wants."""
+        """The peer's instance counts by Series Instance UID, of series that the filter accepts."""
         self._left_out: dict[str, LeftOutSeries] = {}
         self.series_known = False
         """True once the peer has listed the series."""
@@ -116,10 +116,10 @@ class _Survey:
         self._study_classes: frozenset[str] = frozenset()
         self._study_count: int | None = None
         self._nameless = dict.fromkeys((Level.SERIES, Level.IMAGE), 0)
-        """Answers without the UID of their level, or that cannot be read at all."""
+        """Responses without the UID of their level, or unreadable."""
         self._repeated = dict.fromkeys((Level.SERIES, Level.IMAGE), 0)
-        """Answers that name what another one named: each may stand in the place of one that is
-        missing, as where a peer overwrites an answer before it is sent."""
+        """Responses that repeat a UID: each may replace a missing one, as in a peer that overwrites
+        a response before it is sent."""
 
     def take(self) -> Inventory:
         if self._context.abstract_syntax in PATIENT_ROOT_CLASSES:
@@ -127,8 +127,8 @@ class _Survey:
                 return self._inventory([])
             if not self._patient_id:
                 if self._filter:
-                    raise PeerError(self._doubt_of_nobody())
-                return self.unlisted(self._doubt_of_nobody())
+                    raise PeerError(self._no_patient_id())
+                return self.unlisted(self._no_patient_id())
         self._find_series()
         self.series_known = True
         if not self._counts:
@@ -148,9 +148,9 @@ class _Survey:
         return instances
 
     def _seems_folded(self, instances: Sequence[ListedInstance]) -> bool:
-        """True if one series alone is listed, with more instances than it has.
+        """Return True if only one series is listed, with more instances than it has.
 
-        Some archives fold all matches into one where a count is among the keys, and count them all.
+        Some archives fold all matches into one if a count is among the keys, and count them all.
         """
         if self._narrowed or len(self._counts) != 1 or self._left_out:
             return False
@@ -158,7 +158,7 @@ class _Survey:
         return (announced or 0) > len(instances)
 
     def _find_unfolded_series(self) -> bool:
-        """List the series without counts; True if that gives more, which the one count covers."""
+        """List the series without counts; return True if there are more than with counts."""
         folded = dict(self._counts)
         self._counts.clear()
         self._find_series(with_counts=False)
@@ -184,21 +184,22 @@ class _Survey:
     def _find(
         self, level: Level, keys: Mapping[int, str], wanted: frozenset[int]
     ) -> Iterator[dict[int, str]]:
-        """Matches as text by tag; those of another study, which some archives mix in, left out."""
+        """Yield matches as text by tag, without those of other studies, which some archives add."""
         study_uid = self._selection.study_instance_uid
         asked = {**self._unique, **keys}
         for match in c_find(self._association, self._context, level, asked):
             values = decode_identifier(match, wanted | {tags.STUDY_INSTANCE_UID})
-            if tags.SERIES_DESCRIPTION in values:  # the one text, in whatever character set it says
+            # The only text that has a character set.
+            if tags.SERIES_DESCRIPTION in values:
                 values |= decode_texts(match, _DESCRIPTION)
             if values.get(tags.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
                 yield values
 
     def _find_patient(self) -> bool:
-        """Look for the study; False if it is not there.
+        """Find the Patient ID of the study; return False if the study is not there.
 
-        The Patient Root model wants the Patient ID with every further key. A study may have none,
-        for the element may be empty. Source: PS3.3 section C.7.1.1.
+        The Patient Root model needs it with every further key. It may be empty.
+        Source: PS3.3 section C.7.1.1.
         """
         found = False
         for match in self._find(Level.STUDY, {tags.PATIENT_ID: ""}, frozenset({tags.PATIENT_ID})):
@@ -207,17 +208,17 @@ class _Survey:
                 self._patient_id = self._unique[tags.PATIENT_ID] = patient_id
         return found
 
-    def _doubt_of_nobody(self) -> str:
-        """Why a study without a Patient ID cannot be listed, and what helps."""
+    def _no_patient_id(self) -> str:
+        """Return why a study without a Patient ID cannot be listed, and the next step."""
         ordered = self._association.parameters.query_model is QueryModel.PATIENT_ROOT
         next_step = (
             "Try --query-model auto."
             if ordered
-            else "It offers no other model: have the study given a Patient ID there."
+            else "It offers no other model: give the study a Patient ID in the PACS."
         )
         return (
-            "The PACS has this study without a Patient ID, by which the Patient Root model asks, "
-            f"so nobody can say what is in it. {next_step}"
+            "The PACS has this study without a Patient ID, which the Patient Root model needs, so "
+            f"its contents cannot be listed. {next_step}"
         )
 
     def _find_series(self, *, with_counts: bool = True) -> None:
@@ -241,7 +242,7 @@ class _Survey:
                 self._choose(series_uid, match)
 
     def _choose(self, series_uid: str, match: Mapping[int, str]) -> None:
-        """Take a series in, or leave it out."""
+        """Add a series, or note that the filter leaves it out."""
         count = _count(match, tags.NUMBER_OF_SERIES_RELATED_INSTANCES)
         modality, description = match.get(tags.MODALITY), match.get(tags.SERIES_DESCRIPTION)
         if self._filter.wants(modality, description):
@@ -256,10 +257,10 @@ class _Survey:
         )
 
     def _ask_of_study(self) -> None:
-        """Ask of a study that is large, or may be, for its SOP classes and its count at once.
+        """Ask a study that is or may be large for its SOP classes and count in one query.
 
-        Some archives do not know of the one or the other. A small study has few series, and its
-        instances tell their classes.
+        Some archives do not know one or the other. For a small study, the instance queries return
+        the classes.
         """
         announced = self._announced_of_all()
         if announced is None:
@@ -270,17 +271,17 @@ class _Survey:
         asked = {tags.SOP_CLASSES_IN_STUDY: "", tags.NUMBER_OF_STUDY_RELATED_INSTANCES: ""}
         try:
             for match in self._find(Level.STUDY, asked, frozenset(asked)):
-                told = match.get(tags.SOP_CLASSES_IN_STUDY, "").split("\\")
-                self._study_classes |= frozenset(filter(None, map(_class_uid, told)))
+                classes = match.get(tags.SOP_CLASSES_IN_STUDY, "").split("\\")
+                self._study_classes |= frozenset(filter(None, map(_class_uid, classes)))
                 self._study_count = _count(match, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
         except OperationFailed:
             self._study_classes, self._study_count = frozenset(), None
 
     def _study_wide(self) -> list[ListedInstance] | None:
-        """One query for the whole study, or None if its answer cannot be trusted.
+        """Return the instances by one query for the whole study; None if it cannot be trusted.
 
-        Without the series' counts there is nothing to hold the answer against. Where the filter
-        leaves out more than it wants, the answer would be mostly what is not wanted.
+        Without counts of the series there is nothing to check it against. If the filter leaves out
+        more than it accepts, the response would mostly be unwanted.
         """
         left_out = self._counts_left_out()
         counts = self._counts | left_out
@@ -367,7 +368,7 @@ class _Survey:
         )
 
     def _doubt_of_answers(self) -> str:
-        """Why answers that name nothing, or nothing new, leave the list in doubt."""
+        """Return why responses without a UID, or with a repeated one, make the list doubtful."""
         nameless, repeated = sum(self._nameless.values()), sum(self._repeated.values())
         if nameless:
             what = f"{count(nameless, 'answer')} to C-FIND without a UID, or that cannot be read"
@@ -379,7 +380,7 @@ class _Survey:
         )
 
     def _count_nameless(self, level: Level, match: Mapping[int, str]) -> None:
-        """Count an answer that names nothing, unless all that it says is that there is nothing."""
+        """Count a response without a UID, unless it only reports a count of zero."""
         self._nameless[level] += not match or any(match.values())
         self._association.parameters.deviations.note(
             f"The PACS answers C-FIND at the {level} level without a UID, or in a way that cannot "
@@ -387,7 +388,7 @@ class _Survey:
         )
 
     def _vouched_for(self, instances: Sequence[ListedInstance]) -> bool:
-        """True if no answer was left out that may have named an instance."""
+        """Return True if no response was dropped that may have named an instance."""
         useless = [*self._nameless.values(), *self._repeated.values()]
         if not any(useless) or (self._narrowed and all(self._narrowed.values())):
             return True
@@ -398,7 +399,7 @@ class _Survey:
         return not of_series and None not in counts
 
     def _absent(self, instances: Sequence[ListedInstance]) -> Iterator[str]:
-        """What was asked for by name, and is not there."""
+        """Return the series and instances that were selected by UID and are not there."""
         found = {instance.sop_instance_uid for instance in instances}
         for series in self._selection.series:
             if series.series_instance_uid in self._left_out:
@@ -409,24 +410,24 @@ class _Survey:
                 yield from (uid for uid in series.sop_instance_uids if uid not in found)
 
     def _counts_of_whole_series(self) -> dict[str, int | None]:
-        """The peer's counts; where only some instances are asked for, it counts too many."""
+        """Return the peer's counts; None for selected instances, which it does not count."""
         return {uid: n for uid, n in self._counts.items() if not self._narrowed.get(uid)}
 
     def _announced(self) -> int | None:
-        """Instances by the peer's counts, before anything is listed; None if one is missing."""
+        """Return the number of instances by the peer's counts; None if one is missing."""
         return _total(self._counts_of_whole_series())
 
     def _announced_of_all(self) -> int | None:
-        """The same with what the filter left out: it may matter how large the whole study is."""
+        """Return the same with the series that the filter leaves out."""
         return _total(self._counts_of_whole_series() | self._counts_left_out())
 
     def _counts_left_out(self) -> dict[str, int | None]:
         return {uid: series.instance_count for uid, series in self._left_out.items()}
 
     def _study_count_wanted(self) -> int | None:
-        """The peer's count of the study, without what the filter left out of it.
+        """Return the peer's count of the study, without the series that the filter leaves out.
 
-        More than its series add up to means a series that it does not list.
+        If it exceeds the sum of the series, the peer does not list a series.
         """
         if self._narrowed or self._study_count is None:
             return None
@@ -435,7 +436,7 @@ class _Survey:
 
 
 def _total(counts: Mapping[str, int | None]) -> int | None:
-    """The sum; None if there is none, or one is missing."""
+    """Return the sum of counts; None if there is none, or one is missing."""
     known = [n for n in counts.values() if n is not None]
     return sum(known) if known and len(known) == len(counts) else None
 
@@ -445,7 +446,7 @@ def _by_series(instance: ListedInstance) -> str:
 
 
 def _class_uid(text: str) -> str | None:
-    """A SOP Class UID as it can be proposed; None for what is not one."""
+    """Return a SOP Class UID that can be proposed; None if it is invalid."""
     text = text.strip()
     return text if len(text) <= _UID_CHARACTERS_MAX and _UID.fullmatch(text) else None
 

@@ -1,8 +1,7 @@
-"""Lists what a PACS has by C-FIND: studies, then their series, then the instances of these.
+"""Search a PACS by C-FIND: studies, then their series, then their instances.
 
-Each level is asked within one entity of the level above it, as every archive understands it; where
-only the Patient Root model is offered, with the Patient ID of the study as well. Source: PS3.4
-section C.4.1.
+Each query is for one entity of the level above, which every archive understands. In the Patient
+Root model it has the Patient ID of the study, too. Source: PS3.4 section C.4.1.
 """
 
 from collections import Counter
@@ -46,7 +45,7 @@ from dicom_retrieve_tui.network.identifiers import decode_texts
 
 _Keys = dict[int, str]
 _Listing = Generator[Match, None, str]
-"""Matches as they come; in the end why there may be more, or nothing."""
+"""Yields matches; returns why there may be more, or an empty text."""
 
 
 def find(
@@ -56,19 +55,19 @@ def find(
     *,
     fewest_keys: bool = False,
 ) -> Iterator[Found]:
-    """Yield what matches, as it comes, each entity once; then what is to be said of the list.
+    """Yield each match once, as it comes; then remarks on the list.
 
     Args:
-        association: With C-FIND proposed on it.
+        association: Must propose C-FIND.
         search: What to list.
-        split_until: Where the peer seems to cap its answers, divide the range of dates until every
-            part stays below the cap; a range with an open end is divided up to this day.
-        fewest_keys: Ask for no more than what names a study and proves that it is meant.
+        split_until: If the peer seems to limit its matches, split the range of dates until every
+            part stays below the limit; a range with an open end is split up to this day.
+        fewest_keys: Ask only for the keys that identify a study.
 
     Raises:
-        ContextNotAccepted: The peer offers no C-FIND.
-        OperationFailed: It refuses the search, and not because there is too much to list.
-        PeerError, Cancelled: There is no final response.
+        ContextNotAccepted: The peer does not offer C-FIND.
+        OperationFailed: It refuses the search, but not for too many matches.
+        PeerError, Cancelled: No final response came.
     """
     return _Finder(association, search, split_until, fewest_keys=fewest_keys).run()
 
@@ -91,12 +90,12 @@ class _Finder:
         self._context = find_context(association)
         self._patient_root = self._context.abstract_syntax in PATIENT_ROOT_CLASSES
         self._ignored: Counter[str] = Counter()
-        """Answers left out, by the key that they contradict."""
+        """Number of dropped responses by the key that they contradict."""
         self._unproven: Counter[str] = Counter()
-        """Answers left out, by the key that they do not return."""
+        """Number of dropped responses by the key that they do not return."""
         self._unnamed = 0
         self._answers = 0
-        """To the last question, whatever they were worth."""
+        """Number of responses to the last query, dropped ones included."""
         self._seen_studies: set[str] = set()
         self._parts = 1
         self._remarks: list[Remark] = []
@@ -108,7 +107,7 @@ class _Finder:
             Level.IMAGE: self._all_instances,
         }[self._search.level]()
         if self._parts > 1:
-            yield Remark(text=f"The dates were divided into {self._parts:,} parts.")
+            yield Remark(text=f"The dates were split into {self._parts:,} parts.")
         for key, left_out in self._ignored.items():
             yield Remark(text=f"The PACS seems to ignore the {key}: {left_out:,} left out.")
         yield from self._remarks_on_proof()
@@ -134,13 +133,14 @@ class _Finder:
             yield from self._instances(series)
 
     def _studies(self) -> Iterator[Match]:
-        untold: list[Match] = []
+        without_modalities: list[Match] = []
         for study in self._studies_of(self._search.study_date):
             if self._search.modality and not study.modalities:
-                untold.append(study)
+                without_modalities.append(study)
             else:
                 yield study
-        for study in untold:  # dcmqrscp takes no Modalities in Study, and lists them all
+        # dcmqrscp ignores Modalities in Study, and lists all studies.
+        for study in without_modalities:
             modalities = self._modalities_of(study)
             if not modalities:
                 self._unproven[MODALITY] += 1
@@ -148,7 +148,7 @@ class _Finder:
                 yield replace(study, modalities=modalities)
 
     def _studies_of(self, dates: DateRange | None) -> Iterator[Match]:
-        """Yield the studies of these days, each once, dividing the days if need be."""
+        """Yield each study of these days once; split the days if necessary."""
         search = replace(self._search, study_date=dates)
         keys = (fewest_study_keys if self._fewest_keys else study_keys)(search)
         seen = self._seen_studies
@@ -166,24 +166,24 @@ class _Finder:
             yield from self._studies_of(half)
 
     def _halves(self, dates: DateRange | None) -> tuple[DateRange, DateRange] | None:
-        """What to ask for instead of `dates`; None where dividing does not help."""
+        """Return the halves of `dates`; None if splitting does not help."""
         if self._split_until is None or dates is None or self._ignored[STUDY_DATE]:
             return None
         return dates.halves(self._split_until)
 
     def _undivided(self, dates: DateRange | None) -> str:
-        """Why the dates stay as they are, if anybody asked for something else."""
+        """Return why the dates were not split, if splitting was requested."""
         if self._split_until is None:
             return ""
         if self._ignored[STUDY_DATE]:
-            return "To divide the dates is of no use: the PACS ignores them."
-        return f"{dates} cannot be divided any further: narrow the search by another key."
+            return "Splitting by date does not help: the PACS ignores the study date."
+        return f"{dates} cannot be split further: narrow the search by another key."
 
     def _modalities_of(self, study: Match) -> tuple[str, ...]:
         keys = series_keys(Search(), study)
         answers = self._ask(Level.SERIES, keys, study)
-        told = {values.get(tags.MODALITY, "") for values in answers if _is_of(values, study)}
-        return tuple(sorted(told - {""}))
+        modalities = {values.get(tags.MODALITY, "") for values in answers if _is_of(values, study)}
+        return tuple(sorted(modalities - {""}))
 
     def _series(self, study: Match) -> Iterator[Match]:
         search = self._search
@@ -215,14 +215,14 @@ class _Finder:
     def _unfolded(
         self, query: Callable[[_Keys], _Listing], keys: _Keys, seen: set[str], *, unique: bool
     ) -> _Listing:
-        """Yield the matches of a question; one match alone is asked for again without counts.
+        """Yield the matches of a query; repeat it without counts if there is only one.
 
-        Some archives answer with one row for all matches as soon as they count something.
+        Some archives fold all matches into one if a count is among the keys.
 
         Args:
-            query: Asks it.
-            keys: The question.
-            unique: No more than one match can be right.
+            query: Sends the query.
+            keys: Its keys.
+            unique: True if there can be only one match.
         """
         single, doubt = yield from _all_but_single(query(keys))
         if single is None:
@@ -239,7 +239,7 @@ class _Finder:
     def _is_one(self, single: Match) -> bool:
         """Return True for a study that has as many series as the PACS counts.
 
-        Asked only where the modality is a key: without it, far more than was asked for may come.
+        Only for searches by modality: a repeated query without that key may match far more.
         """
         if single.level is not Level.STUDY or not self._search.modality:
             return False
@@ -253,7 +253,7 @@ class _Finder:
     def _several(
         self, query: Callable[[_Keys], _Listing], keys: _Keys
     ) -> tuple[list[Match], str] | None:
-        """Return what the peer lists without counting, and the doubt; None if that is no more."""
+        """Return the matches without counts, and the doubt; None if there are not more."""
         try:
             matches, doubt = _collected(query(keys))
         except OperationFailed:
@@ -270,12 +270,12 @@ class _Finder:
         within: Match | None = None,
         announced: int | None = None,
     ) -> _Listing:
-        """Yield the matches of one C-FIND; returns why there may be more, or nothing.
+        """Yield the matches of one C-FIND; return why there may be more, or an empty text.
 
         Args:
-            seen: UIDs not to be yielded again.
-            within: The study or series that the question is about.
-            announced: How many there are by the peer's own count.
+            seen: UIDs to skip.
+            within: The study or series that is queried.
+            announced: The number of matches by the peer's count.
         """
         seen = set() if seen is None else seen
         self._answers = answers = 0
@@ -292,12 +292,13 @@ class _Finder:
         except OperationFailed as failure:
             if not _is_limit(failure.status):
                 raise
-            # Orthanc says so of a limit of its own, and nobody here has cancelled anything.
+            # Orthanc answers this status at its limit, though we have not cancelled.
             limit = failure.status == CANCELLED
-            why = "it has a limit, it seems (status 0xFE00)." if limit else str(failure)
+            why = "the PACS seems to have a limit (status 0xFE00)." if limit else str(failure)
             return f"The list ends after {count(answers, level.noun)}: {why}"
         repeated = answers - len(named)
-        if repeated > len(named):  # each may stand in the place of another
+        # Each repeated match may replace another.
+        if repeated > len(named):
             return (
                 f"Of {count(answers, level.noun)} that the PACS listed, {repeated:,} repeat "
                 "another one: others may be missing."
@@ -314,7 +315,7 @@ class _Finder:
             yield decode_texts(answer, wanted)
 
     def _is_asked_for(self, values: _Keys, match: Match, within: Match | None) -> bool:
-        """True unless the answer names nothing, or belongs to something else."""
+        """Return True unless the response has no UID, or contradicts the search."""
         if not match.uid:
             self._unnamed += 1
             return False
@@ -333,7 +334,7 @@ class _Finder:
 
 
 def _all_but_single(listing: _Listing) -> Generator[Match, None, tuple[Match | None, str]]:
-    """Yield the matches unless there is one alone; returns that one, and the listing's doubt."""
+    """Yield the matches unless there is only one; return that one, and the doubt."""
     held: Match | None = None
     number = 0
     while True:
@@ -352,7 +353,7 @@ def _all_but_single(listing: _Listing) -> Generator[Match, None, tuple[Match | N
 
 
 def _collected(listing: _Listing) -> tuple[list[Match], str]:
-    """Return everything that a listing yields, and its doubt."""
+    """Return all matches of a listing, and its doubt."""
     matches: list[Match] = []
     while True:
         try:
@@ -362,7 +363,7 @@ def _collected(listing: _Listing) -> tuple[list[Match], str]:
 
 
 def _doubt_about(level: Level, answers: int, announced: int | None) -> str:
-    """Doubt a list that is too short, or of a suspicious length where nobody counts."""
+    """Return the doubt on a list that is too short, or of a suspicious length without a count."""
     listed = count(answers, level.noun)
     if announced is not None:
         short = answers < announced
@@ -373,12 +374,12 @@ def _doubt_about(level: Level, answers: int, announced: int | None) -> str:
 
 
 def _is_of(values: _Keys, within: Match) -> bool:
-    """False for an answer about another study or series, which some archives mix in."""
+    """Return False for a response on another study or series, which some archives add."""
     study = values.get(tags.STUDY_INSTANCE_UID) or within.study_instance_uid
     series = values.get(tags.SERIES_INSTANCE_UID) or within.series_instance_uid
     return study == within.study_instance_uid and within.series_instance_uid in {"", series}
 
 
 def _is_limit(status: int) -> bool:
-    """True for what archives answer when they stop at a limit of theirs."""
+    """Return True for the statuses of archives that stop at a limit."""
     return status == CANCELLED or status >> 8 in {0xA7, 0xB0}

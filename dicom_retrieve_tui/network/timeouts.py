@@ -1,7 +1,7 @@
-"""How long we wait for what, all on `time.monotonic()`: no wait anywhere is unbounded.
+"""The timeouts of every wait, on `time.monotonic()`. No wait is unbounded.
 
-A guard is called several times a second by whatever waits or receives. It returns while waiting is
-right and raises when a clock has run out or the user wants to stop.
+The code that waits or receives calls its guard several times a second. The guard raises if a
+timeout has passed or the user stops.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import Activity
 
 TICK_S = 0.2
-"""How often a waiting thread looks at its guard."""
+"""Interval in which a waiting thread calls its guard."""
 
 Guard = Callable[[float], None]
 """Takes `time.monotonic()`."""
@@ -23,7 +23,7 @@ _IF_SLOW = "If the PACS is only slow, raise --timeout."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """The limits of every wait, in seconds."""
+    """The limit of every wait, in seconds."""
 
     connect_s: float
     """TCP connect, name resolution included, then the TLS handshake."""
@@ -36,15 +36,15 @@ class Timeouts:
     no_progress_s: float
     """Last new instance until now, for a PACS that answers Pending for ever."""
     release_s: float = 2.0
-    """A-RELEASE-RQ sent until its answer: all is done by then, and nobody should wait for it."""
+    """A-RELEASE-RQ sent until its answer; short, because all requests are finished by then."""
     cancel_grace_s: float = 1.0
     """C-CANCEL sent until we abort."""
     drain_s: float = 5.0
-    """Last byte until we no longer expect stores that come after the final C-MOVE response."""
+    """Last byte until no more instances are expected after the final C-MOVE response."""
 
     @classmethod
     def from_timeout(cls, timeout_s: float) -> "Timeouts":
-        """All limits from the one that users set."""
+        """Derive all limits from `--timeout`."""
         return cls(
             connect_s=timeout_s,
             acse_s=timeout_s,
@@ -64,11 +64,11 @@ def within(
     ask: str = "",
     since_s: float | None = None,
 ) -> "Limit":
-    """A guard for one wait that must end within `limit_s` seconds.
+    """Return a guard for one wait that must end within `limit_s` seconds.
 
     Args:
-        ask: What the user should ask himself if it does not, as a sentence.
-        since_s: When the clock started, on `time.monotonic()`; now if None.
+        ask: A question on the likely cause of a timeout, for the message.
+        since_s: When the wait started, on `time.monotonic()`; now if None.
     """
     started_s = monotonic() if since_s is None else since_s
     return Limit(limit_s, waiting_for, cancel, ask, started_s)
@@ -76,7 +76,7 @@ def within(
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Guards one wait; see `within`."""
+    """A guard for one wait; see `within`."""
 
     limit_s: float
     waiting_for: str
@@ -90,7 +90,7 @@ class Limit:
         return self.started_s + self.limit_s
 
     def __call__(self, now_s: float) -> None:
-        """Raise `Cancelled` or `PeerTimeout` if there is nothing more to wait for."""
+        """Raise `Cancelled` or `PeerTimeout` if the wait has to end."""
         if self.cancel.requested:
             raise Cancelled
         if now_s > self.until_s:
@@ -98,11 +98,11 @@ class Limit:
 
 
 class AnswerGuard:
-    """Guards a request and its answers: first, stall and no-progress timeouts, and the user's wish.
+    """A guard for a request and its responses: first, stall and no-progress timeouts, and cancel.
 
-    Any byte on any association of the retrieval restarts the stall clock, so a slow transfer that
-    flows never times out. Only a new instance restarts the no-progress clock, which rests while an
-    instance is coming in.
+    Any byte on any association of the retrieval restarts the stall timeout, so a slow transfer
+    never times out. Only a new instance restarts the no-progress timeout, which pauses while an
+    instance is being received.
     """
 
     def __init__(
@@ -119,10 +119,10 @@ class AnswerGuard:
 
         Args:
             waiting_for: Names the answers in messages, "C-GET responses from PACS".
-            on_cancel: Sends a C-CANCEL; the peer then has the grace to end the operation itself.
+            on_cancel: Sends a C-CANCEL, after which the peer has a moment to end the operation.
                 Without it, a cancel ends the wait at once.
-            heard_s: When an answer to this very request was last heard, where other requests for
-                the same study may be under way: their bytes do not answer this one.
+            heard_s: Returns when a response to this request last came, if other requests for the
+                same study may be running: their bytes do not answer this one.
         """
         self._timeouts = timeouts
         self._cancel = cancel
@@ -134,7 +134,7 @@ class AnswerGuard:
         self._cancelled_s: float | None = None
 
     def __call__(self, now_s: float) -> None:
-        """Raise `Cancelled` or `PeerTimeout` if there is nothing more to wait for."""
+        """Raise `Cancelled` or `PeerTimeout` if the wait has to end."""
         if self._cancel.requested:
             self._stop(now_s)
         activity, timeouts = self._activity, self._timeouts

@@ -255,7 +255,7 @@ def test_a_calling_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -
     return _run_into_rejection(3, tmp_path)
 
 
-@fault(5, user_reads="It does not answer to the AE title RAW: set --called-aet (case matters)")
+@fault(5, user_reads="Its AE title is not RAW: set --called-aet (case matters)")
 def test_a_called_ae_title_that_is_unknown_is_not_tried_again(tmp_path: Path) -> Told:
     return _run_into_rejection(7, tmp_path)
 

@@ -129,7 +129,7 @@ def test_an_archive_that_wants_the_patient_id_in_study_root_gets_it(tmp_path: Pa
     return events
 
 
-@fault(70, user_reads="which asks by Patient ID, and C-FIND gave none. Have the study given")
+@fault(70, user_reads="which needs a Patient ID, and C-FIND returned none. Give the study")
 def test_a_patient_id_that_is_not_known_is_named_as_the_cause(tmp_path: Path) -> Told:
     with _Models() as pacs:
         pacs.patient_id = ""

@@ -84,7 +84,7 @@ def test_doctor_tells_what_the_handshake_came_to(
     assert steps["tls"]["outcome"] == "ok"
     assert re.fullmatch(
         r"TLS 1\.[23] with [A-Z0-9_-]*GCM[A-Z0-9_-]* within [0-9.]+ ms; its certificate is that of "
-        r"orthanc \(for localhost, 127\.0\.0\.1\), issued by Invented Authority, and good until "
+        r"orthanc \(for localhost, 127\.0\.0\.1\), issued by Invented Authority, expires "
         r"20..-..-..\.",
         steps["tls"]["found"],
     )
@@ -96,10 +96,10 @@ def test_doctor_tells_who_refuses_whom_in_the_handshake(
 ) -> None:
     stranger = Authority(tmp_path / "stranger", "Somebody Else")
     cases: list[tuple[list[object], str, str]] = [
-        (_trust(authority), "wants a certificate of ours", "--tls-cert"),
+        (_trust(authority), "requires a client certificate", "--tls-cert"),
         (
             [*_trust(authority), *_show(stranger.issue("rogue"))],
-            "trust the authority of our",
+            "trust the CA of our",
             "add",
         ),
         ([*_trust(stranger), *_show(ours)], "comes from an authority that we do not", "--tls-ca"),
@@ -122,9 +122,9 @@ def test_each_refusal_is_told_in_words(
 ) -> None:
     stranger = Authority(tmp_path / "stranger", "Somebody Else")
     cases = [
-        (_trust(authority), "wants a certificate of ours"),
-        ([*_trust(authority), *_show(stranger.issue("rogue"))], "trust the authority of our"),
-        ([*_trust(stranger), *_show(ours)], "comes from an authority that we do not trust"),
+        (_trust(authority), "requires a client certificate"),
+        ([*_trust(authority), *_show(stranger.issue("rogue"))], "trust the CA of our"),
+        ([*_trust(stranger), *_show(ours)], "comes from a CA that is not trusted"),
         ([], "want TLS (--tls)"),
     ]
     told = {}

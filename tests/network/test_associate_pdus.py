@@ -143,7 +143,7 @@ def test_a_rejection_with_numbers_of_its_own_is_told_all_the_same() -> None:
     error = decode_rejection(b"\3\0\0\0\0\4\0\x09\x08", peer="P", called="T", calling="U")
 
     assert "result 9, source 8, reason 0" in str(error)
-    assert "that the standard does not know" in str(error)
+    assert "that the standard does not have" in str(error)
 
 
 def test_padding_and_unknown_items_are_passed_over() -> None:

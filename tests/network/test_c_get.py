@@ -321,7 +321,7 @@ def test_the_inventory_of_several_series_takes_one_image_query(tmp_path: Path) -
     ("result", "source", "reason", "words"),
     [
         (1, 1, 3, "does not know our AE title DICOMRETRIEVE"),
-        (1, 1, 7, "does not answer to the AE title RAW"),
+        (1, 1, 7, "Its AE title is not RAW"),
         (2, 3, 2, "no association left for us"),
     ],
 )

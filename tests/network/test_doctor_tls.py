@@ -64,7 +64,7 @@ def test_it_names_a_certificate_that_is_requests_for_us_at_the_handshake(
         step = _told(pacs, authority.settings(), tmp_path)
 
     assert step.outcome is Outcome.FAILED
-    assert "wants a certificate of ours" in step.found
+    assert "requires a client certificate" in step.found
     assert "--tls-cert" in step.next_step
     assert "tls_cert" in step.keys
 
@@ -81,12 +81,14 @@ def test_it_waits_no_longer_than_a_moment_for_a_peer_that_says_no_more(
     assert step.outcome is Outcome.OK
 
 
-def test_it_warns_of_a_certificate_that_runs_out(authority: Authority, tmp_path: Path) -> None:
+def test_it_warns_of_a_certificate_that_renewal_advice(
+    authority: Authority, tmp_path: Path
+) -> None:
     with _pacs(pacs_context(authority.issue("pacs", days=10))) as pacs:
         step = _told(pacs, authority.settings(), tmp_path)
 
     assert step.outcome is Outcome.WARNING
-    assert step.next_step == "Its administrator has to renew it: it runs out in 9 days."
+    assert step.next_step == "Ask the administrator of the PACS to renew it: it expires in 9 days."
 
 
 def test_it_says_that_nobody_is_verified(authority: Authority, tmp_path: Path) -> None:

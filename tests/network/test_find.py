@@ -298,7 +298,7 @@ def test_dates_are_divided_until_every_part_is_below_the_cap(
     uids = [m.uid for m in _matches(found)]
     assert len(uids) == len(set(uids)) == 300
     (remark,) = _remarks(found)
-    assert "divided into" in remark.text
+    assert "split into" in remark.text
     assert not remark.incomplete
     assert pacs.associations == 1
 

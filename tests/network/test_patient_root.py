@@ -14,14 +14,14 @@ from tests.runs import STUDY, get_plan, run, settings, verdict_of
 
 _STUDY_ROOT = frozenset(f"1.2.840.10008.5.1.4.1.2.2.{n}" for n in "123")
 _PATIENT_ID = 0x00100020
-_UNTOLD = (
-    "The PACS has this study without a Patient ID, by which the Patient Root model asks, so nobody "
-    "can say what is in it."
+_NOT_LISTED = (
+    "The PACS has this study without a Patient ID, which the Patient Root model needs, so its "
+    "contents cannot be listed."
 )
 
 
 class _WithoutPatientId(RawPacs):
-    """Has studies of nobody, in the Patient Root model alone."""
+    """Has studies without Patient ID, in the Patient Root model alone."""
 
     def on_associate(self, conversation: Conversation) -> None:
         conversation.accept(refused=_STUDY_ROOT)
@@ -47,14 +47,14 @@ def test_what_is_there_without_a_patient_id_is_asked_for_and_not_called_missing(
     finished = verdict_of(events)
     assert (finished.verdict, finished.stored) == (Verdict.UNVERIFIED, 3)
     assert finished.reason == (
-        f"{_UNTOLD} It offers no other model: have the study given a Patient ID there."
+        f"{_NOT_LISTED} It offers no other model: give the study a Patient ID in the PACS."
     )
 
 
 @pytest.mark.parametrize(
     ("model", "next_step"),
     [
-        (QueryModel.AUTO, "It offers no other model: have the study given a Patient ID there."),
+        (QueryModel.AUTO, "It offers no other model: give the study a Patient ID in the PACS."),
         (QueryModel.PATIENT_ROOT, "Try --query-model auto."),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_pacs_that_wants_the_id_that_it_does_not_tell_is_explained(
 
     assert finished.verdict is Verdict.FAILED
     assert "0xA900" in finished.reason
-    assert finished.reason.endswith(f"{_UNTOLD} {next_step}")
+    assert finished.reason.endswith(f"{_NOT_LISTED} {next_step}")
 
 
 def test_a_survey_says_so_too(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_survey_says_so_too(tmp_path: Path) -> None:
         events = list(dry_run(get_plan(), settings(pacs.port, tmp_path), CancelToken()))
 
     assert verdict_of(events).verdict is Verdict.UNVERIFIED
-    assert verdict_of(events).reason.startswith(_UNTOLD)
+    assert verdict_of(events).reason.startswith(_NOT_LISTED)
 
 
 def test_a_study_that_is_not_there_is_not_found_as_ever(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_pacs_that_wants_a_certificate_we_do_not_have_is_told(
     with _pacs(context) as pacs:
         reason = _refusal(pacs, authority.settings(), tmp_path)
 
-    assert "wants a certificate of ours" in reason
+    assert "requires a client certificate" in reason
     assert "--tls-cert and --tls-key" in reason
 
 
@@ -113,7 +113,7 @@ def test_a_pacs_that_does_not_trust_our_authority_is_told(
     with _pacs(context) as pacs:
         reason = _refusal(pacs, authority.settings(authority.issue("ours")), tmp_path)
 
-    assert "does not trust the authority of our certificate" in reason
+    assert "does not trust the CA of our certificate" in reason
 
 
 def test_a_certificate_that_has_expired_is_refused(authority: Authority, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_an_authority_that_we_do_not_trust_is_refused(
         reason = _refusal(pacs, authority.settings(), tmp_path)
         of_the_machine = _refusal(pacs, TlsSettings(), tmp_path)
 
-    assert "comes from an authority that we do not trust. Name a file" in reason
+    assert "comes from a CA that is not trusted. Set --tls-ca" in reason
     assert "--tls-ca" in of_the_machine
 
 
@@ -173,7 +173,7 @@ def test_tls_that_is_no_longer_safe_is_refused(authority: Authority, tmp_path: P
     with _pacs(context) as pacs:
         reason = _refusal(pacs, authority.settings(), tmp_path)
 
-    assert "speaks only versions of TLS that are no longer safe" in reason
+    assert "has only versions of TLS that are no longer safe" in reason
 
 
 def test_ciphers_that_are_no_longer_safe_are_refused(authority: Authority, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_port_that_speaks_no_tls_is_named(authority: Authority, tmp_path: Path
     with _SpeaksNoTls() as pacs:
         reason = _refusal(pacs, authority.settings(), tmp_path)
 
-    assert "it does not speak TLS on this port" in reason
+    assert "it does not use TLS on this port" in reason
 
 
 def test_a_port_that_hangs_up_may_want_tls(authority: Authority, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_handshake_that_takes_too_long_is_given_up_at_the_connect_timeout(
     assert monotonic() - began_s < _SOON_S + 1.0
     reason = verdict_of(events).reason
     assert f"s for the TLS handshake with RAW@127.0.0.1:{pacs.port}; " in reason
-    assert "Does this port speak TLS?" in reason
+    assert "Does this port use TLS?" in reason
 
 
 def test_a_cancel_ends_a_handshake(authority: Authority, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_handshake_that_breaks_off_is_tried_again(
 
     assert len(of_kind(AttemptFailed, events)) == 1
     assert words in verdict_of(events).reason
-    assert "Does this port speak TLS?" in verdict_of(events).reason
+    assert "Does this port use TLS?" in verdict_of(events).reason
 
 
 def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
@@ -321,11 +321,11 @@ def test_a_file_that_cannot_be_used_is_told_before_anything_is_sent(
     cases = {
         TlsSettings(ca=tmp_path / "none.pem"): "none.pem: cannot be read: no such file",
         TlsSettings(ca=Path("/dev/zero")): "--tls-ca /dev/zero: it has more than 20 MB",
-        TlsSettings(ca=empty): "--tls-ca .*there is no certificate in it",
-        TlsSettings(certificate=ours.key): "--tls-cert .*there is no certificate in it",
-        TlsSettings(certificate=ours.certificate): "no private key in it; name its file by --tls-k",
+        TlsSettings(ca=empty): "--tls-ca .*it has no certificate",
+        TlsSettings(certificate=ours.key): "--tls-cert .*it has no certificate",
+        TlsSettings(certificate=ours.certificate): "no private key; set --tls-k",
         TlsSettings(certificate=ours.certificate, key=other.key): "is not the private key of",
-        TlsSettings(certificate=ours.certificate, key=empty): "--tls-key .*no private key in it",
+        TlsSettings(certificate=ours.certificate, key=empty): "--tls-key .*no private key",
         unlocked: "--tls-key .*the private key needs its passphrase",
         replace(unlocked, key_passphrase=Secret("sesame")): "the passphrase is wrong",
     }

@@ -86,8 +86,8 @@ def test_a_caller_without_a_certificate_is_refused_where_we_name_an_authority(
 
     assert verdict_of(events).verdict is Verdict.FAILED
     assert not files_in(tmp_path)
-    assert "it showed no certificate, and --tls-ca says that it must" in caplog.text
-    assert "it showed no certificate" in verdict_of(events).reason
+    assert "it sent no certificate, which --tls-ca requires" in caplog.text
+    assert "it sent no certificate" in verdict_of(events).reason
 
 
 def test_a_caller_whose_authority_we_do_not_trust_is_refused(
@@ -104,7 +104,7 @@ def test_a_caller_whose_authority_we_do_not_trust_is_refused(
 
     assert verdict_of(events).verdict is Verdict.FAILED
     assert not files_in(tmp_path)
-    assert "its certificate comes from an authority that we do not trust" in caplog.text
+    assert "its certificate comes from a CA that is not trusted" in caplog.text
 
 
 def test_a_caller_that_does_not_trust_us_is_told_apart(
@@ -117,7 +117,7 @@ def test_a_caller_that_does_not_trust_us_is_told_apart(
     with _Pacs(authority, scu_context(stranger.certificate)) as pacs:
         _retrieve(pacs, ours, tmp_path)
 
-    assert "it does not trust the authority of our certificate" in caplog.text
+    assert "it does not trust the CA of our certificate" in caplog.text
 
 
 def test_a_caller_without_tls_is_refused(
@@ -129,7 +129,7 @@ def test_a_caller_without_tls_is_refused(
     assert pacs.refusals
     assert verdict_of(events).verdict is Verdict.FAILED
     assert not files_in(tmp_path)
-    assert "it does not speak TLS to us. Have the PACS send over TLS" in caplog.text
+    assert "it does not use TLS to send to us. Have the PACS use TLS" in caplog.text
 
 
 def test_a_caller_with_tls_is_told_apart_where_we_have_none(
@@ -178,7 +178,7 @@ def test_silent_callers_keep_nobody_out_and_do_not_hold_up_the_end(
 def test_to_listen_with_tls_we_need_a_certificate(authority: Authority, tmp_path: Path) -> None:
     with (
         _Pacs(authority, None) as pacs,
-        pytest.raises(ConfigError, match="needs --tls-cert and --tls-key"),
+        pytest.raises(ConfigError, match="requires --tls-cert and --tls-key"),
     ):
         _retrieve(pacs, authority.settings(), tmp_path)
 

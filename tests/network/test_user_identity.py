@@ -74,13 +74,13 @@ def test_a_pacs_that_takes_no_note_of_the_user_is_used_and_logged(
     with _pacs(checks=False) as (port, _):
         wiring.echo(_asking(port, "mrs.test", OPEN))
 
-    assert "does not say that it has taken note of the user" in caplog.text
+    assert "does not confirm the user identity" in caplog.text
     assert OPEN not in caplog.text
 
 
 @pytest.mark.parametrize(
     ("passcode", "words"),
-    [("sesame", "that the passcode is right"), (None, "that no passcode is wanted")],
+    [("sesame", "that the passcode is right"), (None, "that it needs no passcode")],
 )
 def test_a_user_who_is_refused_is_told_in_words_and_tried_once_more_at_most(
     passcode: str | None, words: str, tmp_path: Path
@@ -93,7 +93,7 @@ def test_a_user_who_is_refused_is_told_in_words_and_tried_once_more_at_most(
 
     assert len(of_kind(AttemptFailed, events)) == 1
     assert len(seen) == 3
-    assert "It may have refused the user: see that --user is known" in str(caught.value)
+    assert "It may have refused the user: check that it knows --user" in str(caught.value)
     assert words in verdict_of(events).reason
     assert "sesame" not in f"{caught.value} {events} {given!r}"
 

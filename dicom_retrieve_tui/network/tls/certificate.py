@@ -1,4 +1,4 @@
-"""What a TLS handshake came to, in words. Pure, and without `ssl`, which is slow to load."""
+"""Certificate and result of a TLS handshake. Does not import `ssl`, which is slow to load."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,71 +11,71 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 _NAME_CHARACTERS_MAX = 80
 _HOSTS_MAX = 5
 _SOON_DAYS = 30
-"""Administrators want some notice."""
+"""Warn this many days before a certificate expires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """Of the peer's certificate, what people ask about."""
+    """The peer's certificate."""
 
     subject: str
     issuer: str
     hosts: tuple[str, ...]
-    """Names and addresses that it is for; empty if it names none apart from its subject."""
+    """Host names and addresses of the certificate; empty if it has only a subject."""
     expires: datetime
 
     def __str__(self) -> str:
         shown = listed(self.hosts)
         whose = f"{self.subject} (for {shown})" if shown else self.subject
         by = "itself" if self.issuer == self.subject else self.issuer
-        return f"that of {whose}, issued by {by}, and good until {self.expires:%Y-%m-%d}"
+        return f"that of {whose}, issued by {by}, expires {self.expires:%Y-%m-%d}"
 
-    def runs_out(self, now: datetime) -> str:
-        """A sentence if it is time to renew it, else empty."""
+    def renewal_advice(self, now: datetime) -> str:
+        """Return a sentence if the certificate expires soon, else an empty text."""
         left = self.expires - now
         if left.days >= _SOON_DAYS:
             return ""
         days = count(max(left.days, 0), "day")
-        return f"Its administrator has to renew it: it runs out in {days}."
+        return f"Ask the administrator of the PACS to renew it: it expires in {days}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """What both sides agreed on."""
+class HandshakeResult:
+    """The result of a TLS handshake."""
 
     version: str
     """`TLSv1.3`."""
     cipher: str
     certificate: Certificate | None
-    """None where none is verified."""
+    """None if it was not verified."""
 
     def __str__(self) -> str:
         return f"{self.version.replace('v', ' ')} with {self.cipher}"
 
 
 def read_certificate(decoded: Mapping[str, Any], expires_s: float) -> Certificate:
-    """The certificate that `ssl.SSLSocket.getpeercert` gives of a peer that was verified.
+    """Return the certificate in the form of `ssl.SSLSocket.getpeercert`.
 
     Args:
         expires_s: Its `notAfter`, seconds since 1970.
     """
     return Certificate(
-        subject=_whose(decoded.get("subject", ())),
-        issuer=_whose(decoded.get("issuer", ())),
+        subject=_name_of(decoded.get("subject", ())),
+        issuer=_name_of(decoded.get("issuer", ())),
         hosts=tuple(str(name) for _, name in decoded.get("subjectAltName", ())),
         expires=datetime.fromtimestamp(expires_s, UTC),
     )
 
 
-def _whose(distinguished_name: Iterable[Iterable[tuple[str, str]]]) -> str:
-    """The common name, or whatever else there is."""
+def _name_of(distinguished_name: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """Return the common name of a distinguished name, or its other parts."""
     parts = {key: value for rdn in distinguished_name for key, value in rdn}
-    name = parts.get("commonName") or ", ".join(parts.values()) or "nobody by name"
+    name = parts.get("commonName") or ", ".join(parts.values()) or "an unnamed subject"
     return clean_text(name, _NAME_CHARACTERS_MAX)
 
 
 def listed(hosts: Sequence[str]) -> str:
-    """The hosts that a certificate is for, as many as a sentence holds."""
+    """Return the first hosts of a certificate, for a sentence."""
     shown = ", ".join(clean_text(host, _NAME_CHARACTERS_MAX) for host in hosts[:_HOSTS_MAX])
     more = len(hosts) - _HOSTS_MAX
     return f"{shown} and {more} more" if more > 0 else shown

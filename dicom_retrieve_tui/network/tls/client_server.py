@@ -1,7 +1,7 @@
-"""TLS on the associations that we request, and on those that come to us.
+"""TLS as client, for associations that we request, and as server, for our Storage SCP.
 
-Source: PS3.15 annex B.12 (BCP 195, RFC 9325). This module loads `ssl`, and is imported only where
-TLS is wanted.
+Imports `ssl`, so it is imported only if TLS is used.
+Source: PS3.15 annex B.12 (BCP 195, RFC 9325).
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from dicom_retrieve_tui.network.tls.secure_socket import TlsSocket, unreachable
 
 
 class TlsClient:
-    """Secures the associations that we request."""
+    """TLS for the associations that we request."""
 
     def __init__(self, settings: TlsSettings) -> None:
         """Read the certificates.
@@ -30,18 +30,18 @@ class TlsClient:
         self._our_certificate = settings.certificate is not None
 
     def secure(self, sock: socket.socket, peer: PeerAE, guard: Limit) -> "TlsSocket":
-        """Shake hands over a connected socket, which is closed if that fails.
+        """Make the handshake over a connected socket; close the socket if it fails.
 
         Raises:
-            PeerUnreachable: There is no agreement; the message says why and what to do.
-            PeerTimeout, Cancelled: The guard says that waiting is over.
+            PeerUnreachable: The handshake failed.
+            PeerTimeout, Cancelled: The guard ends the wait.
         """
         host = _certificate_name(peer.endpoint)
         secured = TlsSocket(
             sock, self._context, str(peer), host=host, our_certificate=self._our_certificate
         )
         try:
-            secured.shake_hands(guard)
+            secured.handshake(guard)
         except BaseException as error:
             secured.close()
             if not isinstance(error, (OSError, EOFError)):
@@ -54,15 +54,15 @@ class TlsClient:
         return secured
 
     def _names_of(self, endpoint: Endpoint, guard: Limit) -> list[str]:
-        """Whom the peer's certificate is for, by a second look: a refused one is not shown to us.
+        """Return the hosts of the peer's certificate, by a handshake that ignores its name.
 
-        The chain is verified as before, and nothing is sent but the handshake.
+        A refused certificate cannot be read. The chain is verified as before.
         """
         self._context.check_hostname = False
         try:
             with contextlib.closing(connect(endpoint, guard)) as sock:
                 secured = TlsSocket(sock, self._context, "", host="", our_certificate=False)
-                secured.shake_hands(guard)
+                secured.handshake(guard)
                 return secured.peer_names()
         except (PeerError, OSError, EOFError):
             return []
@@ -71,7 +71,7 @@ class TlsClient:
 
 
 class TlsServer:
-    """Secures the associations that come to our Storage SCP."""
+    """TLS for the associations with our Storage SCP."""
 
     def __init__(self, settings: TlsSettings) -> None:
         """Read the certificates.
@@ -82,10 +82,10 @@ class TlsServer:
         self._context = server_context(settings)
 
     def wrap(self, sock: socket.socket, peer: str) -> "TlsSocket":
-        """Put TLS on a connected socket. Whoever first receives from it shakes hands, too."""
+        """Put TLS on a connected socket; the first receive makes the handshake."""
         return TlsSocket(sock, self._context, peer, host=None, our_certificate=True)
 
 
 def _certificate_name(endpoint: Endpoint) -> str:
-    """The host as a certificate has it: without the zone of an IPv6 address, without a last dot."""
+    """Return the host without the zone of an IPv6 address and without a final dot."""
     return endpoint.host.partition("%")[0].rstrip(".")

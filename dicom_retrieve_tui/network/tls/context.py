@@ -1,6 +1,6 @@
-"""The rules and certificates of TLS, from the user's settings. Source: PS3.15 annex B.12, RFC 9325.
+"""SSL contexts: protocol versions, ciphers and certificates from the user's settings.
 
-Every file is read here, before anything is sent.
+Every file is read before anything is sent. Source: PS3.15 annex B.12, RFC 9325.
 """
 
 import ssl
@@ -12,12 +12,12 @@ from dicom_retrieve_tui.model.limited_read import SETTINGS_MAX_BYTES, read_at_mo
 from dicom_retrieve_tui.model.security import TlsSettings
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""For TLS 1.2: forward secrecy and authenticated encryption. TLS 1.3 has no others."""
+"""For TLS 1.2: forward secrecy and authenticated encryption, as in every cipher of TLS 1.3."""
 _CA, _CERTIFICATE, _KEY = "--tls-ca", "--tls-cert", "--tls-key"
 
 
 def client_context(settings: TlsSettings) -> ssl.SSLContext:
-    """For associations that we request.
+    """Return the context for associations that we request.
 
     Raises:
         ConfigError: A file cannot be used.
@@ -35,15 +35,15 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext:
 
 
 def server_context(settings: TlsSettings) -> ssl.SSLContext:
-    """For associations that come to our Storage SCP.
+    """Return the context for associations with our Storage SCP.
 
     Raises:
         ConfigError: A file cannot be used, or there is no certificate to show.
     """
     if settings.certificate is None:
         raise ConfigError(
-            f"To listen with TLS needs {_CERTIFICATE} and {_KEY}: the certificate that our Storage "
-            "SCP shows to the PACS."
+            f"TLS with --listen requires {_CERTIFICATE} and {_KEY}: the certificate that our "
+            "Storage SCP shows to the PACS."
         )
     context = _context(ssl.PROTOCOL_TLS_SERVER)
     _show(context, settings.certificate, settings)
@@ -63,31 +63,31 @@ def _context(protocol: int) -> ssl.SSLContext:
 
 def _trust(context: ssl.SSLContext, path: Path) -> None:
     if not pem.holds_certificate(_read(_CA, path)):
-        raise ConfigError(f"{_CA} {path}: there is no certificate in it; expected a PEM file.")
+        raise ConfigError(f"{_CA} {path}: it has no certificate; expected a PEM file.")
     try:
         context.load_verify_locations(cafile=path)
     except ssl.SSLError as error:
         raise ConfigError(f"{_CA} {path}: {_words(error)}.") from error
-    # The PACS's own certificate may be named as well as its authority's.
+    # The file may have the certificate of the PACS instead of its CA's.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 def _show(context: ssl.SSLContext, certificate: Path, settings: TlsSettings) -> None:
     if not pem.holds_certificate(_read(_CERTIFICATE, certificate)):
         raise ConfigError(
-            f"{_CERTIFICATE} {certificate}: there is no certificate in it; expected a PEM file."
+            f"{_CERTIFICATE} {certificate}: it has no certificate; expected a PEM file."
         )
     where = f"{_CERTIFICATE} {certificate}" if settings.key is None else f"{_KEY} {settings.key}"
     key = _read(_KEY, settings.key or certificate)
     if not pem.holds_key(key):
-        hint = f"; name its file by {_KEY}" if settings.key is None else "; expected a PEM file"
-        raise ConfigError(f"{where}: there is no private key in it{hint}.")
+        hint = f"; set {_KEY}" if settings.key is None else "; expected a PEM file"
+        raise ConfigError(f"{where}: it has no private key{hint}.")
     encrypted = pem.holds_encrypted_key(key)
     passphrase = settings.key_passphrase
     if encrypted and passphrase is None:
         raise ConfigError(f"{where}: the private key needs its passphrase.")
     try:
-        # Without a password of ours, OpenSSL would ask at the terminal.
+        # Without a password function, OpenSSL would prompt at the terminal.
         context.load_cert_chain(
             certificate, settings.key, lambda: passphrase.reveal() if passphrase else ""
         )

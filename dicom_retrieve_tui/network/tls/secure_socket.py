@@ -1,7 +1,7 @@
-"""TLS between a TCP socket and a connection.
+"""A TLS socket between a TCP socket and a connection.
 
-OpenSSL works on memory here and never on the socket: the socket keeps its short timeouts, so that
-every wait looks at its guard, and one `recv` brings many records.
+OpenSSL reads and writes memory buffers, not the socket: the socket keeps its short timeouts, so
+that every wait calls its guard, and one `recv` can bring many records.
 """
 
 import contextlib
@@ -13,16 +13,16 @@ from typing import Any
 from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerUnreachable
 from dicom_retrieve_tui.network.connection import QUICKACK, untouched
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard
-from dicom_retrieve_tui.network.tls.certificate import Agreement, read_certificate
+from dicom_retrieve_tui.network.tls.certificate import HandshakeResult, read_certificate
 from dicom_retrieve_tui.network.tls.failures import Circumstances, Failure, explain
 
 _RECEIVE_BYTES = 1 << 17
-"""Eight of the largest records."""
+"""Room for eight of the largest records."""
 _VERDICT_S = 1.0
 
 
 class TlsSocket:
-    """A TCP socket under TLS; satisfies `transport.Transport`. One thread uses it."""
+    """A TCP socket under TLS; satisfies `connection.Transport`. Not thread-safe."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class TlsSocket:
         host: str | None,
         our_certificate: bool,
     ) -> None:
-        """Prepare; nothing is sent before `shake_hands`.
+        """Prepare TLS; nothing is sent before `handshake`.
 
         Args:
-            peer: Names it in messages.
-            host: Whom its certificate must be for; None if the peer called us.
-            our_certificate: We have one to show.
+            peer: Names the peer in messages.
+            host: The host that its certificate must be for; None if the peer called us.
+            our_certificate: True if we have a certificate.
         """
         self._sock = sock
         self._peer = peer
@@ -59,13 +59,13 @@ class TlsSocket:
         """`TLSv1.3`, for logs."""
         return self._tls.version() or "no TLS"
 
-    def shake_hands(self, guard: Guard) -> None:
-        """Come to terms with the peer.
+    def handshake(self, guard: Guard) -> None:
+        """Make the TLS handshake.
 
         Raises:
-            OSError: There are none (`ssl.SSLError`), or the TCP connection was lost.
+            OSError: It failed (`ssl.SSLError`), or the TCP connection was lost.
             EOFError: The peer closed the connection.
-            PeerTimeout, Cancelled: The guard says that waiting is over.
+            PeerTimeout, Cancelled: The guard ends the wait.
         """
         while True:
             guard(monotonic())
@@ -77,17 +77,17 @@ class TlsSocket:
                     raise EOFError
 
     def failure(self, error: BaseException) -> Failure:
-        """Why `shake_hands` raised `error`."""
+        """Return why `handshake` raised `error`."""
         return explain(error, self._circumstances)
 
-    def hear_verdict(self, guard: Guard) -> None:
-        """Wait a moment for what the peer says of our certificate: of 1.3, after the handshake.
+    def wait_for_verdict(self, guard: Guard) -> None:
+        """Wait a moment for the verdict on our certificate: TLS 1.3 has it after the handshake.
 
-        A peer that is content need not say so; most send a ticket for the next session.
+        A peer that accepts us may send nothing; most send a session ticket.
 
         Raises:
-            PeerError: It does not accept us.
-            Cancelled: The user stops.
+            PeerError: The peer does not accept us.
+            Cancelled: The user stopped.
         """
         until_s = monotonic() + _VERDICT_S
         while self.version == "TLSv1.3" and (now_s := monotonic()) < until_s:
@@ -104,28 +104,28 @@ class TlsSocket:
                     raise unreachable(self._peer, self.failure(EOFError()))
                 return
 
-    def agreement(self) -> Agreement:
-        """What the handshake came to."""
+    def result(self) -> HandshakeResult:
+        """Return the result of the handshake."""
         cipher = self._tls.cipher()
         decoded: dict[str, Any] = self._tls.getpeercert() or {}
         certificate = None
         if decoded:
             expires_s = ssl.cert_time_to_seconds(decoded["notAfter"])
             certificate = read_certificate(decoded, expires_s)
-        return Agreement(
+        return HandshakeResult(
             version=self.version, cipher=cipher[0] if cipher else "", certificate=certificate
         )
 
     def peer_names(self) -> list[str]:
-        """The hosts that the peer's certificate is for, as far as it was verified."""
-        certificate = self.agreement().certificate
+        """Return the hosts of the peer's certificate; empty if it was not verified."""
+        certificate = self.result().certificate
         return list(certificate.hosts) if certificate else []
 
     def recv_into(self, buffer: memoryview, /) -> int:
-        """See `Transport`. A byte counts when its whole record is there.
+        """Receive decrypted bytes, once their whole record has come; see `Transport`.
 
         Raises:
-            PeerError: The peer wants no TLS with us, or what came is none.
+            PeerError: The peer ended TLS, or does not use TLS.
         """
         self._flush()
         got = self._decrypt(buffer)
@@ -134,13 +134,14 @@ class TlsSocket:
             got = self._decrypt(buffer)
             if not got and not self._over:
                 self._flush()
-                raise TimeoutError  # a part of a record: time to look at the guard
+                # A part of a record came: let the caller call its guard.
+                raise TimeoutError
         if not got and not self._established:
             raise unreachable(self._peer, self.failure(EOFError()))
         return got
 
     def send(self, data: memoryview, /) -> int:
-        """See `Transport`. What is taken may leave only with the next call, of whichever kind."""
+        """Encrypt and send; see `Transport`. The last bytes may be sent by the next call."""
         self._flush()
         taken = self._tls.write(data)
         with contextlib.suppress(TimeoutError):
@@ -156,7 +157,7 @@ class TlsSocket:
         self._sock.setsockopt(level, name, value)
 
     def shutdown(self, how: int, /) -> None:
-        """Say good-bye, if there is room for it, and end both directions."""
+        """Send the TLS closure if possible, and shut both directions down."""
         with contextlib.suppress(OSError):
             self._tls.unwrap()
         with contextlib.suppress(OSError):
@@ -180,7 +181,7 @@ class TlsSocket:
         )
 
     def _step(self) -> bool:
-        """Go on with the handshake as far as what has come allows; True if it is done."""
+        """Continue the handshake with the bytes received; return True if it is done."""
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -188,18 +189,18 @@ class TlsSocket:
             return False
         except ssl.SSLError:
             with contextlib.suppress(OSError):
-                self._flush()  # the alert, by which the peer learns why
+                self._flush()  # sends the alert
             raise
         with contextlib.suppress(TimeoutError):
             self._flush()
         return True
 
     def _decrypt(self, buffer: memoryview) -> int:
-        """Decrypt into `buffer` what has come; 0 if that makes no whole record."""
+        """Decrypt received bytes into `buffer`; return 0 without a whole record."""
         read, got, size = self._tls.read, 0, len(buffer)
         try:
             while got < size:
-                # With a buffer it returns a count, whatever typeshed says.
+                # With a buffer it returns a count; typeshed is wrong.
                 count: int = read(size - got, buffer[got:])  # type: ignore[assignment]
                 if not count:
                     self._over = True
@@ -212,23 +213,24 @@ class TlsSocket:
         except ssl.SSLError as error:
             self._over = True
             with contextlib.suppress(OSError):
-                self._flush()  # the alert, by which the peer learns why
+                self._flush()  # sends the alert
             if not got:
                 raise self._ended(error) from error
         return got
 
     def _ended(self, error: ssl.SSLError) -> PeerError:
-        """TLS has ended; of 1.3, a peer judges our certificate only after the handshake."""
+        """Return the error for an end of TLS, in TLS 1.3 perhaps the verdict on our certificate."""
         failure = explain(error, self._circumstances)
         if failure.retryable and self._established:
             return AssociationAborted(f"Lost the TLS connection to {self._peer}: {failure.what}.")
         return unreachable(self._peer, failure)
 
     def _receive(self) -> int:
-        """Wait for bytes from the network, a tick at most."""
+        """Receive bytes from the network, waiting at most `TICK_S`."""
         count = self._sock.recv_into(self._received)
         if QUICKACK is not None:
-            with contextlib.suppress(OSError):  # as in `Connection`
+            # As in `Connection`.
+            with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
         if not count:
             self._incoming.write_eof()
@@ -238,7 +240,7 @@ class TlsSocket:
         return self._incoming.write(self._received[:count])
 
     def _flush(self) -> None:
-        """Send everything that is encrypted."""
+        """Send all encrypted bytes."""
         while True:
             while self._unsent:
                 self._unsent = self._unsent[self._send() :]
@@ -252,11 +254,11 @@ class TlsSocket:
         except TimeoutError:
             raise
         except OSError:
-            self._hear_last_words()
+            self._raise_last_alert()
             raise
 
-    def _hear_last_words(self) -> None:
-        """Raise `PeerError` if the peer said why before it broke the connection."""
+    def _raise_last_alert(self) -> None:
+        """Raise `PeerError` if the peer sent an alert before the connection broke."""
         if not self._over:
             with contextlib.suppress(OSError):
                 self._receive()
@@ -264,7 +266,7 @@ class TlsSocket:
 
 
 def unreachable(peer: str, failure: Failure) -> PeerUnreachable:
-    """The error for a peer with whom there is no agreement on TLS, or none any more."""
+    """Return the error for a peer with which TLS failed."""
     return PeerUnreachable(
         f"The TLS handshake with {peer} failed: {failure.what}.",
         next_step=failure.advice,
