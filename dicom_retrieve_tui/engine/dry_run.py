@@ -1,4 +1,4 @@
-"""What there would be to retrieve: C-FIND alone."""
+"""List what a run would retrieve, by C-FIND alone."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Asks for each study what there is, and retrieves nothing."""
+    """Asks the PACS what it has of each study, and retrieves nothing."""
 
     emit: Emit
     queue: TaskQueue
@@ -38,32 +38,32 @@ class DryRun:
         return finished
 
     def expect(self, uids: Iterable[str]) -> None:
-        """Record nothing: no folder is written to."""
+        """Do nothing: a dry run writes no journal."""
 
     def forget(self, uid: str) -> None:
-        """Record nothing."""
+        """Do nothing: a dry run writes no journal."""
 
     def poll(self) -> None:
-        """Emit nothing: no instance comes."""
+        """Do nothing: no instance comes."""
 
     def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
-        """Nothing in a survey is shared."""
+        """Do nothing: no study is shared."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
-        """A survey tries nothing again; this is for the sake of the run alone."""
+        """Finish a study; the run calls this for none, because no study is tried again."""
         finished = nothing_requested(task.selection.study_instance_uid, Verdict.CANCELLED, "")
         self.emit(finished)
         return finished
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
-        """Close the account of a study that a bug of ours has ended."""
+        """Finish a study that a bug of ours has ended."""
         finished = nothing_requested(task.uid, Verdict.FAILED, bug_reason(bug))
         self.emit(finished)
         return finished
 
 
 def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
-    """The event that tells of an inventory, `present` instances of which are here already."""
+    """Return the event for an inventory of which `present` instances are on disk already."""
     return StudyInventoried(
         study_instance_uid=inventory.study_instance_uid,
         listed=inventory.listed,
@@ -73,17 +73,17 @@ def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
         absent=inventory.absent,
         left_out_series=len(inventory.left_out_on_purpose),
         left_out=inventory.left_out_on_purpose,
-        undecided=tuple(each.series_instance_uid for each in inventory.undecided),
+        undecided=tuple(series.series_instance_uid for series in inventory.undecided),
     )
 
 
 def bug_reason(bug: Exception) -> str:
-    """Why a study failed that no peer and no disk is to blame for."""
+    """Return why a study failed if neither the PACS nor the disk is the cause."""
     return f"A bug in dicom-retrieve ended it ({type(bug).__qualname__})."
 
 
 def nothing_requested(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:
-    """The verdict on a study of which no instance was asked for."""
+    """Return the verdict on a study of which no instance was requested."""
     return StudyFinished(
         study_instance_uid=study_instance_uid,
         verdict=verdict,

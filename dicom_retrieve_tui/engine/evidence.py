@@ -1,9 +1,9 @@
-"""What the PACS says of a study beside its list: how its requests ended, and what they counted.
+"""Evidence about a study beside its list: how the requests ended, and what their counters show.
 
-A list that is satisfied proves little by itself. Some archives cap their lists, hide a series, or
-report failures of instances that they do not list. So the total of a request for the whole
-selection is held against what is known, an association that broke off counts until a request has
-ended in good order, and an instance that the PACS names as failed is missing until it is on disk.
+A satisfied list proves little by itself. Some archives cap their lists, hide a series, or report
+failures of instances that they do not list. So the total of a request for the whole selection is
+compared with what is known, an association that broke off counts until a request has ended in good
+order, and an instance that the PACS reports as failed is missing until it is on disk.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUCCESS
 
 _COUNTER_MAX = 0x8000
-"""A counter has 16 bits. From here on it is a negative number that wrapped, where the list is
-shorter than that; where it is longer, the counter says nothing."""
+"""A counter has 16 bits. From here on it is a negative number that wrapped if the list is shorter
+than that; if the list is longer, the counter shows nothing."""
 
 STUDY = ""
 """The scope of a request for a whole study; that of a series is its Series Instance UID."""
 
 
 class Doubt(Enum):
-    """Why a list that is satisfied is not believed."""
+    """Why a satisfied list is not trusted."""
 
     STILL_ARRIVING = "the PACS lists more each time"
     MORE_FAILED = "the PACS says that more failed than is missing"
@@ -35,11 +35,11 @@ class Doubt(Enum):
 
 
 REPEATABLE = frozenset({Doubt.MORE_FAILED, Doubt.BROKE_OFF})
-"""What may heal if all of it is asked for again."""
+"""Doubts that may be settled if everything is requested again."""
 
 
 def scope_of(request: RetrieveRequest) -> str | None:
-    """What a request asks for as a whole; None for one that names its instances."""
+    """Return what a request asks for as a whole; None if it names instances."""
     if request.level is Level.IMAGE:
         return None
     return request.series_instance_uid or STUDY
@@ -47,14 +47,14 @@ def scope_of(request: RetrieveRequest) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What came while a request was under way."""
+    """What came during a request."""
 
     instances: int
-    """Received whole, each time that one came."""
+    """Instances received whole; one that came twice counts twice."""
     repeated: int
-    """Times that one came which had come for this very request already."""
+    """How many of them had come for the same request already."""
     foreign: tuple[str, ...] = ()
-    """SOP Instance UIDs of those that were refused because they were not asked for."""
+    """SOP Instance UIDs of those that were refused because they were not requested."""
 
 
 @dataclass(slots=True)
@@ -62,25 +62,27 @@ class Evidence:
     """What the latest request for each scope showed. The study's lock guards it."""
 
     totals: dict[str, int] = field(default_factory=dict)
-    """Sub-operations that it announced, by scope; only believable ones."""
+    """Sub-operations that it announced, by scope; only plausible totals."""
     failures: dict[str, int] = field(default_factory=dict)
-    """How many of them failed, by the PACS's count."""
+    """How many of them failed, by the counters of the PACS."""
     named: dict[str, frozenset[str]] = field(default_factory=dict)
-    """SOP Instance UIDs that it named as failed (0008,0058)."""
+    """SOP Instance UIDs that it reported as failed (0008,0058)."""
     ended_well: set[str] = field(default_factory=set)
-    """Scopes of which it ended with Success."""
+    """Scopes whose request ended with Success."""
     broke_off: set[str] = field(default_factory=set)
-    """Scopes of which it ended without a final response."""
+    """Scopes whose request ended without a final response."""
     answered: bool = True
-    """True if the last request, whatever it was for, had a final response."""
+    """True if the last request of any kind had a final response."""
 
     def note_end(self, scope: str, final: FinalResponse, came: Arrived, *, counted: bool) -> None:
-        """Take in the final response to a request for all of a scope.
+        """Record the final response to a request for all of a scope.
 
         Args:
-            came: What was received for the study meanwhile.
-            counted: C-FIND's own counts agree with the list. Against these, a PACS that claims to
-                have sent more than came has miscounted.
+            scope: See `scope_of`.
+            final: The final response.
+            came: What was received for the study during the request.
+            counted: C-FIND's own counts agree with the list. Then a PACS that claims to have sent
+                more than came has miscounted.
         """
         self.named[scope] = frozenset(final.failed_sop_instance_uids) - frozenset(came.foreign)
         self.broke_off.discard(scope)
@@ -91,10 +93,10 @@ class Evidence:
         self._note_total(scope, None if miscounted else final, needless)
 
     def note_count(self, scope: str, final: FinalResponse, known: int) -> None:
-        """Take in the final response to a request for all of a scope that could bring nothing.
+        """Record the final response to a request for all of a scope that could bring nothing.
 
-        Some archives stop at the first instance that they cannot send: a count below `known`
-        instances says nothing.
+        Some archives stop at the first instance that they cannot send, so a count below `known`
+        instances shows nothing.
         """
         named = frozenset(final.failed_sop_instance_uids)
         counters = (final.completed, final.failed, final.warning, final.remaining)
@@ -103,9 +105,10 @@ class Evidence:
             self._note_total(scope, final)
 
     def note_break(self, scope: str, last: FinalResponse | None) -> None:
-        """Take in that a request for all of a scope broke off.
+        """Record that a request for all of a scope broke off.
 
         Args:
+            scope: See `scope_of`.
             last: The last pending response, if one came.
         """
         self.ended_well.discard(scope)
@@ -114,21 +117,23 @@ class Evidence:
         if last is not None:
             self._note_total(scope, last)
 
-    def _note_total(self, scope: str, told: FinalResponse | None, needless: int = 0) -> None:
+    def _note_total(self, scope: str, response: FinalResponse | None, needless: int = 0) -> None:
         self.totals.pop(scope, None)
         self.failures.pop(scope, None)
-        if told is None:
+        if response is None:
             return
-        named = len(told.failed_sop_instance_uids)
-        failed = max(_sane(told.failed), named)
-        total = _sane(told.completed) + _sane(told.warning) + _sane(told.remaining) + failed
+        named = len(response.failed_sop_instance_uids)
+        failed = max(_sane(response.failed), named)
+        total = (
+            _sane(response.completed) + _sane(response.warning) + _sane(response.remaining) + failed
+        )
         total -= needless
         if total > 0:
             self.totals[scope] = total
             self.failures[scope] = failed
 
     def excess(self, known: Mapping[str, int]) -> int:
-        """How many instances were announced beyond those that are known.
+        """Return how many instances were announced beyond those that are known.
 
         Args:
             known: Instances that are known, by scope.
@@ -136,21 +141,21 @@ class Evidence:
         return max([0, *(total - known[scope] for scope, total in self._totals(known))])
 
     def failures_in_excess(self, known: Mapping[str, int]) -> bool:
-        """True if the PACS says that some of what it announced beyond the known has failed."""
+        """True if some of what the PACS announced beyond the known instances has failed."""
         return any(total > known[s] and self.failures[s] for s, total in self._totals(known))
 
     def _totals(self, known: Mapping[str, int]) -> list[tuple[str, int]]:
-        # Where there are more instances than a counter can count, it has wrapped.
+        # With more instances than a counter can count, it has wrapped.
         return [(s, n) for s, n in self.totals.items() if known.get(s, _COUNTER_MAX) < _COUNTER_MAX]
 
     def confirms(self, known: Mapping[str, int]) -> bool:
-        """True if the totals say of every scope that what is known is all."""
+        """True if the totals confirm for every scope that nothing else is there."""
         totals = dict(self._totals(known))
         return all(totals.get(scope) == count for scope, count in known.items())
 
 
 def _claimed(final: FinalResponse) -> int:
-    """Sub-operations that the PACS says it has completed."""
+    """Return the number of sub-operations that the PACS claims to have completed."""
     return (final.completed or 0) + (final.warning or 0)
 
 

@@ -1,8 +1,8 @@
-"""Identify an instance by its data set, or by command and request where that says nothing.
+"""Identify an instance by its data set, or by command and request if the data set has no UIDs.
 
-The command names the instance and its class, and the request names the study. A data set that names
-another instance or another study was not asked for; one that names none is kept under what the
-command and the request say.
+The C-STORE command names the instance and its class, and our request names the study. A data set
+that names another instance or study was not requested; one that names none is kept under the UIDs
+of command and request.
 """
 
 from typing import NamedTuple
@@ -22,18 +22,18 @@ _NAMES = {
 
 
 class Identity(NamedTuple):
-    """The UIDs of an instance, and the values that its name is made of."""
+    """The UIDs of an instance, and the values that its file name is made of."""
 
     study_instance_uid: str
     series_instance_uid: str
-    """Empty if neither the data set nor the listing says."""
+    """Empty if neither the data set nor the list has it."""
     values: dict[int, bytes]
     irregular: str
-    """In what the data set departs from the standard, its UIDs included."""
+    """How the data set departs from the standard, its UIDs included."""
 
 
 def stated_uid(walked: WalkResult, tag: int, expected: str) -> str:
-    """The UID that a data set states; of several, the one that is expected. Empty if none is."""
+    """Return the UID in a data set, the expected one if there are several; empty if none."""
     text = tags.uid_text(walked.values.get(tag, b""))
     if text != expected and any(
         tags.uid_text(value) == expected for value in walked.others.get(tag, ())
@@ -45,7 +45,7 @@ def stated_uid(walked: WalkResult, tag: int, expected: str) -> str:
 def agreed_identity(
     walked: WalkResult, request: StoreRequest, study: StudyState
 ) -> Identity | None:
-    """The identity of an instance whose data set agrees with command and request, as most do."""
+    """Return the identity if the data set agrees with command and request, as most do."""
     values = walked.values
     try:
         agrees = (
@@ -63,7 +63,7 @@ def agreed_identity(
 
 
 def identity_of(walked: WalkResult, request: StoreRequest, study: StudyState) -> Identity:
-    """The identity of any other instance that may belong to `work`."""
+    """Return the identity of any other instance that may belong to `study`."""
     known = {
         tags.SOP_CLASS_UID: request.sop_class_uid,
         tags.SOP_INSTANCE_UID: request.sop_instance_uid,
@@ -84,7 +84,7 @@ def identity_of(walked: WalkResult, request: StoreRequest, study: StudyState) ->
 
 
 def _fault(walked: WalkResult, request: StoreRequest) -> str:
-    """The first UID that is missing or wrong, in a phrase."""
+    """Describe the first UID that is missing or wrong."""
     for tag, name in _NAMES.items():
         uid = stated_uid(walked, tag, request.sop_class_uid)
         if not uid:

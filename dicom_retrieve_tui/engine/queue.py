@@ -1,4 +1,4 @@
-"""The queue that workers take studies from, and how many of them may work at once."""
+"""The queue of studies, and the limit of workers that take from it at once."""
 
 import heapq
 import itertools
@@ -23,21 +23,21 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.selection import Selection
 
 _TICK_S = 0.2
-_REST_S = 1.0
-"""Nothing can happen that would not wake us, but a cancel from a signal handler."""
-_RAISE_AFTER_S = 30.0
-"""The PACS said "no association left"; after this long without another such word, try one more."""
+_IDLE_S = 1.0
+"""Only a cancel from a signal handler does not wake a worker before that."""
+_RAISE_LIMIT_AFTER_S = 30.0
+"""After the PACS rejected an association for want of one, time until one more is tried."""
 
 Emit = Callable[[Event], None]
 
 
 @dataclass(slots=True, kw_only=True)
 class StudyTask:
-    """One study on its way through the queue, with what earlier attempts left."""
+    """One study in the queue, with what earlier attempts left."""
 
     selection: Selection
     cancel: CancelToken
-    """Requested to stop this study; a child of the run's."""
+    """Stops this study; a child of the token of the run."""
     failed_attempts: int = 0
     started: bool = False
     study: StudyState | None = None
@@ -50,25 +50,30 @@ class StudyTask:
 
 @dataclass(frozen=True, slots=True)
 class HelpTask:
-    """A study in other hands that has requests to spare."""
+    """A study that another worker retrieves and that has requests left to share."""
 
     shared: SharedRequests
     cancel: CancelToken
-    """The study's own."""
+    """The token of the study."""
 
 
 class Backlog:
-    """Tasks by Study Instance UID; one that waits never holds up one that is ready."""
+    """Tasks that no worker has taken: those that are ready, in order, and those that wait.
+
+    A task that waits for another attempt never delays one that is ready. Every change costs the
+    same for 20,000 studies as for two. Not safe for use by several threads: the queue's lock guards
+    it.
+    """
 
     def __init__(self) -> None:
         self._ready: OrderedDict[str, StudyTask] = OrderedDict()
         self._waiting: dict[str, tuple[int, StudyTask]] = {}
         self._due: list[tuple[float, int, str]] = []
-        """A heap. An entry whose number is not the one in `_waiting` is of the past."""
+        """A heap. An entry is stale if `_waiting` has another number for its study."""
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
-        """How many there are, ready or not."""
+        """Return the number of tasks, ready or not."""
         return len(self._ready) + len(self._waiting)
 
     def __contains__(self, uid: str) -> bool:
@@ -80,50 +85,50 @@ class Backlog:
 
     @property
     def ready(self) -> int:
-        """How many can be taken now."""
+        """How many tasks can be taken now."""
         return len(self._ready)
 
     def due_in_s(self, now_s: float) -> float | None:
-        """How soon one that waits may be due, 0 if it is overdue; None if none waits."""
+        """Return the seconds until a waiting task may be due, 0 if overdue; None if none waits."""
         return max(self._due[0][0] - now_s, 0.0) if self._waiting else None
 
     def add(self, task: StudyTask) -> None:
-        """Put a task to the end of those that are ready."""
+        """Append a task to those that are ready."""
         self._ready[task.uid] = task
 
     def postpone(self, task: StudyTask, due_s: float) -> None:
-        """Put a task to the end at `due_s`, on `time.monotonic()`."""
+        """Append a task once `time.monotonic()` reaches `due_s`."""
         number = next(self._numbers)
         self._waiting[task.uid] = (number, task)
         heapq.heappush(self._due, (due_s, number, task.uid))
 
     def wake(self, now_s: float) -> None:
-        """Make ready what is due."""
+        """Make the tasks ready that are due."""
         while self._due and self._due[0][0] <= now_s:
             _, number, uid = heapq.heappop(self._due)
             if uid in self._waiting and self._waiting[uid][0] == number:
                 self.add(self._waiting.pop(uid)[1])
 
     def take_first(self) -> StudyTask | None:
-        """Take out the next one that is ready."""
+        """Remove and return the next task that is ready; None if none is."""
         return self._ready.popitem(last=False)[1] if self._ready else None
 
     def promote(self, uid: str) -> None:
-        """Move a task to the front; one that waits is ready, then."""
+        """Move a task to the front; a waiting one becomes ready."""
         if uid in self._waiting:
             self.add(self._waiting.pop(uid)[1])
         self._ready.move_to_end(uid, last=False)
 
     def take_out(self, uid: str) -> StudyTask:
-        """Take out this one."""
+        """Remove and return the task of this study."""
         return self._ready.pop(uid) if uid in self._ready else self._waiting.pop(uid)[1]
 
 
 class TaskQueue:
-    """The studies of a run, until each is done: in the backlog, or in a worker's hand.
+    """The studies of a run until each is done: in the backlog, or taken by a worker.
 
-    Safe to use from several threads. What steers it is told under its lock, so that the events of
-    a study stand in their order.
+    Safe for use by several threads. Its events are emitted under its lock, so that the events of a
+    study are in order.
     """
 
     def __init__(
@@ -133,30 +138,30 @@ class TaskQueue:
         self._workers = workers
         self._emit = emit
         self._tasks: dict[str, StudyTask] = {}
-        """All that is not done, by Study Instance UID."""
+        """Every study that is not done, by Study Instance UID."""
         self._backlog = Backlog()
         self._shared: list[HelpTask] = []
-        self._in_hand = 0
-        self._resting = 0
+        self._taken = 0
+        self._idle = 0
         self._allowed = workers
-        self._last_refusal_s = 0.0
+        self._last_rejection_s = 0.0
         self._paused = False
         self._closed = False
         self._changed = threading.Condition()
         for selection in selections:
             self._put(selection)
 
-    # What users do.
+    # Called by users of the session
 
     def add(self, selections: Iterable[Selection]) -> tuple[Selection, ...]:
-        """Put studies to the end; returns those that were not in the queue or in hand already.
+        """Append studies; return those that were not in the queue already.
 
-        None are taken once the queue is closed, or the run cancelled.
+        A closed queue and a cancelled run take none.
         """
         with self._changed:
             if self._closed or self._cancel.requested:
                 return ()
-            added = tuple(each for each in selections if self._put(each))
+            added = tuple(selection for selection in selections if self._put(selection))
             for selection in added:
                 self._emit(StudyQueued(study_instance_uid=selection.study_instance_uid))
             self._changed.notify_all()
@@ -171,15 +176,16 @@ class TaskQueue:
                 self._changed.notify_all()
 
     def withdraw(self, uid: str) -> StudyTask | None:
-        """Take out a study that nobody has taken up yet, if this is one; `finish` must follow."""
+        """Take a study out if it was not begun; `finish` must follow."""
         with self._changed:
             task = self._tasks.get(uid)
             return None if task is None or task.started else self._take_out(uid)
 
     def stop(self, uid: str) -> StudyTask | None:
-        """Have whoever has a study in hand stop; or take it out, if nobody has.
+        """Stop a study that a worker has, or take it out of the backlog.
 
-        Returns it if it was taken out: its story is the caller's to end, and `finish` must follow.
+        Returns:
+            The task if it was taken out: the caller emits its last event, and `finish` must follow.
         """
         with self._changed:
             if uid in self._tasks:
@@ -190,11 +196,11 @@ class TaskQueue:
     def _take_out(self, uid: str) -> StudyTask | None:
         if uid not in self._backlog:
             return None
-        self._in_hand += 1
+        self._taken += 1
         return self._backlog.take_out(uid)
 
     def pause(self) -> None:
-        """Give out nothing, and let no request begin, until `resume`."""
+        """Give out no task, and let no request begin, until `resume`."""
         with self._changed:
             if not self._paused:
                 self._paused = True
@@ -202,7 +208,7 @@ class TaskQueue:
                 self._changed.notify_all()
 
     def resume(self) -> None:
-        """Go on."""
+        """End a pause."""
         with self._changed:
             if self._paused:
                 self._paused = False
@@ -210,56 +216,58 @@ class TaskQueue:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Nothing more will be added: workers end when all is done."""
+        """Take no further studies: workers end when all are done."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """The run was cancelled: let everybody look."""
+        """Wake every worker, because the run was cancelled."""
         with self._changed:
             self._changed.notify_all()
 
-    # What workers do.
+    # Called by workers
 
     def take(self, *, wait: bool = True) -> StudyTask | HelpTask | None:
-        """The next study, or one to help with; `finish` or `put_back` must follow.
+        """Return the next study, or one to help with; `finish` or `put_back` must follow.
 
         Args:
-            wait: Wait for more: until the queue is closed, while studies wait for another attempt,
-                or are in other hands and may yet come back or be shared. None then means that all
-                is done, or that the user stopped; without it, that there is nothing to do now.
+            wait: Wait until there is a task, the queue is closed and every study is done, or the
+                user stops. While other workers have studies, these may be put back or shared.
+
+        Returns:
+            None: with `wait`, the worker must end; without it, there is nothing to do now.
         """
         with self._changed:
             while not self._cancel.requested:
                 self._wake_waiting()
                 if task := self._next():
-                    self._in_hand += 1
+                    self._taken += 1
                     self._changed.notify_all()
                     return task
-                if not wait or (self._closed and not (self._backlog or self._in_hand)):
+                if not wait or (self._closed and not (self._backlog or self._taken)):
                     break
-                self._rest()
+                self._wait_for_change()
             if wait:  # this worker ends
                 self._changed.notify_all()
             return None
 
     def _next(self) -> StudyTask | HelpTask | None:
-        if self._paused or self._in_hand >= self._allowed:
+        if self._paused or self._taken >= self._allowed:
             return None
         if task := self._backlog.take_first():
             return task
         largest = max(self._shared, key=lambda task: len(task.shared), default=None)
         return largest if largest and len(largest.shared) else None
 
-    def _rest(self) -> None:
-        """Wait for a change; the caller holds the lock."""
+    def _wait_for_change(self) -> None:
+        """Wait for a change. The caller holds the lock."""
         due_in_s = self._backlog.due_in_s(monotonic())
-        rest_s = _TICK_S if self._closed or due_in_s is not None else _REST_S
-        self._resting += 1
-        # What is overdue has not been looked at since a pause began: that is nothing to hurry for.
-        self._changed.wait(min(rest_s, due_in_s or rest_s))
-        self._resting -= 1
+        wait_s = _TICK_S if self._closed or due_in_s is not None else _IDLE_S
+        self._idle += 1
+        # Overdue tasks (due in 0 s) wait for the end of a pause: do not spin for them.
+        self._changed.wait(min(wait_s, due_in_s or wait_s))
+        self._idle -= 1
 
     def wait_while_paused(self, peer: Peer, cancel: CancelToken) -> None:
         """Return when a request may begin; a pause releases the association of `peer`.
@@ -274,91 +282,92 @@ class TaskQueue:
         peer.close()
         with self._changed:
             while self._paused and not cancel.requested:
-                self._rest()
+                self._wait_for_change()
         if cancel.requested:
             raise Cancelled
 
     @property
     def idle_workers(self) -> int:
-        """How many workers will have no study of their own after this one."""
+        """How many workers have no study of their own once this one has taken its task."""
         with self._changed:
-            return max(0, self._allowed - self._in_hand - self._backlog.ready)
+            return max(0, self._allowed - self._taken - self._backlog.ready)
 
     @property
     def has_ready(self) -> bool:
-        """True if a study waits for a worker, and for nothing else."""
+        """True if a study waits only for a worker."""
         return self._backlog.ready > 0
 
     def share(self, task: HelpTask) -> None:
-        """Let idle workers help with a study, until `unshare`."""
+        """Offer a study to idle workers until `unshare`."""
         with self._changed:
             self._shared.append(task)
             self._changed.notify_all()
 
     def unshare(self, task: HelpTask) -> None:
-        """The study needs no more help, or help has failed."""
+        """Offer a study no longer."""
         with self._changed:
             if task in self._shared:
                 self._shared.remove(task)
 
     def finish(self, task: StudyTask | HelpTask) -> None:
-        """What was taken is done."""
+        """Record that a task is done."""
         with self._changed:
-            self._in_hand -= 1
+            self._taken -= 1
             if isinstance(task, StudyTask):
                 del self._tasks[task.uid]
             self._changed.notify_all()
 
     def put_back(self, task: StudyTask, wait_s: float) -> bool:
-        """A study that was taken goes to the back, to be ready again in `wait_s` seconds.
+        """Return a study to the queue, where it is ready again in `wait_s` seconds.
 
-        False if it is to stop: then it is still in the caller's hand.
+        Returns:
+            False if the study is to stop: then the caller still has it.
         """
         with self._changed:
             if task.cancel.requested:
                 return False
-            self._in_hand -= 1
+            self._taken -= 1
             self._backlog.postpone(task, monotonic() + wait_s)
             self._changed.notify_all()
             return True
 
     def lower(self) -> bool:
-        """The PACS grants no further association: use fewer. False if it is down to one."""
+        """Use fewer workers: the PACS accepts no further association. False if only one is left."""
         with self._changed:
-            self._last_refusal_s = monotonic()
+            self._last_rejection_s = monotonic()
             if self._allowed == 1:
                 return False
-            # Whoever was refused holds none; those that still work show how many there can be.
-            self._allowed = max(1, min(self._allowed - 1, self._in_hand - 1))
+            # The rejected worker has no association; the others show how many are accepted.
+            self._allowed = max(1, min(self._allowed - 1, self._taken - 1))
             return True
 
-    # What the run does.
+    # Called by the run
 
-    def rest(self, *, unless: Callable[[], object]) -> None:
-        """Wait while every worker does, a second at most, or until `unless` is true."""
+    def wait_idle(self, *, unless: Callable[[], object]) -> None:
+        """Wait while every worker waits, at most a second, or until `unless` is true."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._resting < self._workers or self._cancel.requested or unless(),
-                _REST_S,
+                lambda: self._idle < self._workers or self._cancel.requested or unless(),
+                _IDLE_S,
             )
 
     @property
     def uids(self) -> list[str]:
-        """Study Instance UIDs of all that is not done."""
+        """Study Instance UIDs of every study that is not done."""
         with self._changed:
             return list(self._tasks)
 
     @property
     def left(self) -> bool:
-        """True if not every study is done."""
+        """True if a study is not done."""
         with self._changed:
-            return bool(self._backlog or self._in_hand)
+            return bool(self._backlog or self._taken)
 
     def abandoned(self) -> list[StudyTask]:
-        """What was begun and still waits for another attempt; called when nobody works any more."""
+        """Return the studies that wait for another attempt, once all workers have ended."""
         with self._changed:
-            # Whoever stops a study has it in hand until its account is closed.
-            self._changed.wait_for(lambda: not self._in_hand, _REST_S)
+            # A thread that stops a study has taken it until its last event is emitted.
+            self._changed.wait_for(lambda: not self._taken, _IDLE_S)
             return [task for task in self._backlog if task.started]
 
     def _put(self, selection: Selection) -> bool:
@@ -372,6 +381,6 @@ class TaskQueue:
     def _wake_waiting(self) -> None:
         now_s = monotonic()
         self._backlog.wake(now_s)
-        if self._allowed < self._workers and now_s - self._last_refusal_s > _RAISE_AFTER_S:
+        if self._allowed < self._workers and now_s - self._last_rejection_s > _RAISE_LIMIT_AFTER_S:
             self._allowed += 1
-            self._last_refusal_s = now_s
+            self._last_rejection_s = now_s

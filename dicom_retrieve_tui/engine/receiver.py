@@ -1,7 +1,7 @@
-"""Where instances arrive: each is matched to the study that asked for it, checked, and named.
+"""Receive instances: match each to the study that requested it, check it, name it, emit it.
 
-The same desk serves C-GET, where the association tells whose instance it is, and our Storage SCP,
-where only the UIDs do: a PACS may use several associations for one study, and say nothing of the
+The same receiver serves C-GET, where the association determines the study, and our Storage SCP,
+where only the UIDs do: a PACS may use several associations for one study, and need not name the
 C-MOVE that caused them.
 """
 
@@ -38,28 +38,28 @@ from dicom_retrieve_tui.model.store_records import Placement
 
 _ANYONE = Owner()
 _OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
-"""What tells whose an instance is."""
+"""Elements that identify the patient and the order of an instance."""
 _UID_CHARACTERS_MAX = 64
 _REFUSED_CALLERS_MAX = 16
-"""Whoever tries every address of a network need not fill the screen."""
+"""Report at most this many refused callers, so that a port scan cannot flood the output."""
 
 
 class InstanceReceiver:
-    """Knows which studies are being retrieved; safe to use from several threads."""
+    """The receiver of a run, which knows the studies being retrieved. Safe for several threads."""
 
     def __init__(self, store: Store, emit: Callable[[Event], None]) -> None:
         self.store = store
         self.emit = emit
         self.disk_failure: DiskFailed | None = None
-        """Set once the disk refused; nothing more can be kept in this run."""
+        """The first failure of the disk; after that, nothing more can be kept in this run."""
         self.wanted_tags = store.wanted_tags | tags.IDENTITY
         self._studies: dict[str, StudyState] = {}
         self._refused_callers: dict[RefusedCaller, float] = {}
-        """When each was last refused, by the monotonic clock."""
+        """When each caller was last refused, in `time.monotonic()` seconds."""
         self._lock = threading.Lock()
 
     def open(self, study: StudyState) -> None:
-        """Expect instances of a study."""
+        """Accept instances of a study."""
         with self._lock:
             self._studies[study.study_instance_uid] = study
             if study.selection.owner != _ANYONE:
@@ -67,7 +67,7 @@ class InstanceReceiver:
             study.open()
 
     def close(self, study: StudyState) -> None:
-        """Expect no more of them; what is getting its name just now is counted first."""
+        """Accept no more of them; wait for instances that are getting their names."""
         with self._lock:
             self._studies.pop(study.study_instance_uid, None)
             study.close()
@@ -76,7 +76,7 @@ class InstanceReceiver:
             self._report_bytes(study)
 
     def report_bytes(self) -> None:
-        """Emit what came in since the last call, so that a large object shows its progress."""
+        """Emit the bytes that came since the last call, so that a large object shows progress."""
         with self._lock:
             for study in self._studies.values():
                 self._report_bytes(study)
@@ -87,14 +87,14 @@ class InstanceReceiver:
             self.emit(BytesReceived(study_instance_uid=uid, size_bytes=size))
 
     def for_worker(self, study: StudyState, worker: int) -> Receiver:
-        """The receiver of a worker's association, on which only instances of `work` can come."""
-        return _Reserved(self, study, worker)
+        """Return the receiver of a worker's association, which brings only instances of `study`."""
+        return _StudyReceiver(self, study, worker)
 
     def begin(self, request: StoreRequest) -> IncomingInstance:
-        """Make room for an instance that came on an association of the PACS's own.
+        """Open a file for an instance that comes on an association of our Storage SCP.
 
         Raises:
-            StoreError: No study is being retrieved that it could belong to, or the disk refuses.
+            StoreError: No study is being retrieved, or the disk fails.
         """
         with self._lock:
             studies = list(self._studies.values())
@@ -107,11 +107,11 @@ class InstanceReceiver:
 
     @property
     def expecting(self) -> bool:
-        """True while a study is open: whoever has an instance for it may call."""
+        """True while a study is open, so that the PACS may call."""
         return bool(self._studies)
 
     def refuse_caller(self, caller: RefusedCaller) -> None:
-        """Note somebody whom our Storage SCP refused, and tell of him the first time."""
+        """Record a caller that our Storage SCP refused; emit a note the first time."""
         with self._lock:
             known = caller in self._refused_callers
             if not known and len(self._refused_callers) >= _REFUSED_CALLERS_MAX:
@@ -121,19 +121,21 @@ class InstanceReceiver:
             self.emit(Noted(study_instance_uid=None, text=str(caller)))
 
     def refused_callers_since(self, start_s: float) -> tuple[RefusedCaller, ...]:
-        """Whom it refused since then."""
+        """Return the callers that were refused since `start_s`."""
         with self._lock:
-            return tuple(each for each, at_s in self._refused_callers.items() if at_s >= start_s)
+            return tuple(
+                caller for caller, at_s in self._refused_callers.items() if at_s >= start_s
+            )
 
     def study_of(self, study_uid: str) -> StudyState | None:
-        """The running work for a study."""
+        """Return a study that is being retrieved, by its UID."""
         with self._lock:
             return self._studies.get(study_uid)
 
     def refusal(
         self, request: StoreRequest, study: StudyState | None, reason: str, status: int
     ) -> InstanceUnfit:
-        """The error that refuses an instance."""
+        """Return the error that refuses an instance, after emitting the refusal."""
         self.note_refusal(request, study, reason, status)
         return InstanceUnfit(
             f"Instance {quoted(request.sop_instance_uid)} was refused: {reason}.", status=status
@@ -147,7 +149,7 @@ class InstanceReceiver:
         status: int,
         path: str = "",
     ) -> None:
-        """Tell that an instance was not kept."""
+        """Emit that an instance was not kept, and record it for its study."""
         if study is not None:
             study.note_unfit(request.sop_instance_uid, reason)
         self.emit(
@@ -161,8 +163,8 @@ class InstanceReceiver:
         )
 
 
-class _Reserved:
-    """A desk for one study's own association."""
+class _StudyReceiver:
+    """The receiver of an association on which only instances of one study come."""
 
     def __init__(self, receiver: InstanceReceiver, study: StudyState, worker: int) -> None:
         self._receiver = receiver
@@ -174,7 +176,7 @@ class _Reserved:
 
 
 class _Arrival:
-    """One instance on its way in."""
+    """An instance that is being received."""
 
     def __init__(
         self,
@@ -235,7 +237,7 @@ class _Arrival:
                 )
             )
             return SUCCESS
-        with study.lock:  # told before anybody can close the study and judge it
+        with study.lock:  # emitted before the study can be closed and judged
             if study.add(sop_uid, identity.series_instance_uid, identity.irregular):
                 receiver.emit(
                     InstanceStored(
@@ -254,7 +256,7 @@ class _Arrival:
         return SUCCESS
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """See `dimse.IncomingInstance`."""
         self._part.discard()
 
     def _check(self) -> WalkResult:
@@ -270,7 +272,7 @@ class _Arrival:
             raise
 
     def _keep_damaged(self) -> str:
-        """Keep the bytes of a damaged instance that was asked for; nobody else's."""
+        """Keep the bytes of a damaged instance if it was requested; return the path or nothing."""
         study = self._study
         if study is None:
             return ""
@@ -280,12 +282,16 @@ class _Arrival:
         return self._receiver.store.keep_damaged(self._part)
 
     def _match(self, walked: WalkResult) -> tuple[StudyState, Identity]:
-        """Find whose instance this is."""
+        """Find the study that requested this instance.
+
+        Raises:
+            InstanceUnfit: None did.
+        """
         receiver, request = self._receiver, self._request
         study = self._study_of(walked)
         identity = agreed_identity(walked, request, study) if study is not None else None
         if study is None or identity is None:
-            study, identity = self._weigh(walked, study)
+            study, identity = self._identify(walked, study)
         study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
         if objection := study.objection(study_uid, series_uid, request.sop_instance_uid):
             if objection != FINISHED:
@@ -296,7 +302,9 @@ class _Arrival:
             raise receiver.refusal(request, study, objection, OUT_OF_RESOURCES)
         return study, identity
 
-    def _weigh(self, walked: WalkResult, study: StudyState | None) -> tuple[StudyState, Identity]:
+    def _identify(
+        self, walked: WalkResult, study: StudyState | None
+    ) -> tuple[StudyState, Identity]:
         """Identify an instance whose data set does not agree with command and request.
 
         Raises:
@@ -314,9 +322,9 @@ class _Arrival:
         return study, identity_of(walked, request, study)
 
     def _study_of(self, walked: WalkResult) -> StudyState | None:
-        """The study that an instance belongs to, as far as it or its association says.
+        """Return the study of an instance by its association or data set; None if unknown.
 
-        On an association of the PACS's own, one that names no study must at least be listed.
+        On an association of our Storage SCP, an instance that names no study must be listed.
         """
         if self._worker is not None:
             return self._study

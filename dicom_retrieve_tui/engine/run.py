@@ -1,7 +1,7 @@
-"""A whole run: workers take studies from one queue, and the story comes out as events.
+"""A run: a thread pool that works off the queue and emits events, and the session that steers it.
 
-Workers are threads, one association each. They append events to one deque, which costs them next to
-nothing, and the iterator looks at it some twenty times a second, as long as anybody works.
+Workers are threads with one association each. They append events to one deque, which costs next to
+nothing; the iterator empties it some twenty times a second while a worker is busy.
 """
 
 import threading
@@ -32,7 +32,7 @@ _POLL_S = 0.05
 
 
 class Retriever(Protocol):
-    """What the workers of a run do with its studies: retrieve them, or only plan to."""
+    """What the workers of a run do with its studies: retrieve them, or only list them."""
 
     def expect(self, uids: Iterable[str]) -> None:
         """Record that these studies are in the queue."""
@@ -47,13 +47,16 @@ class Retriever(Protocol):
         """Make requests for a study that another worker has."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
-        """Close the account of a study that was to be tried again, and will not be."""
+        """Finish a study that waits for another attempt and will have none."""
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
-        """Close the account of a study that a bug of ours has ended."""
+        """Finish a study that a bug of ours has ended."""
 
     def poll(self) -> None:
-        """Emit what came since the last call, many times a second; raise a bug of a thread."""
+        """Emit the bytes that came since the last call, and raise the bug of a thread.
+
+        Called many times a second.
+        """
 
 
 class Run:
@@ -68,12 +71,14 @@ class Run:
         outbox: deque[Event],
         cancel: CancelToken,
     ) -> None:
-        """Prepare; nothing is sent before `events` is iterated.
+        """Send nothing before `events` is iterated.
 
         Args:
-            open_peer: Makes a worker's way to the PACS, from the worker's number; it opens no
-                association yet.
-            outbox: Where everybody appends events.
+            plan: What to retrieve, and how.
+            peer_name: The PACS in the first event.
+            open_peer: Returns the peer of a worker by its number, with no association open yet.
+            outbox: Every thread appends its events here.
+            cancel: Ends the run.
         """
         self._plan = plan
         self._peer_name = peer_name
@@ -84,9 +89,9 @@ class Run:
         self._workers = plan.parallel
         self.queue = TaskQueue(plan.selections, cancel, workers=self._workers, emit=outbox.append)
         self._verdicts: dict[str | None, Verdict] = {}
-        """The last one on each study; None stands for the disk."""
+        """The latest verdict on each study; the key None stands for the disk."""
         self._bug: Exception | None = None
-        """What ended the run, if nothing that is expected did."""
+        """The bug that ended the run; None if there was none."""
 
     def events(
         self,
@@ -94,15 +99,15 @@ class Run:
         *,
         resources: AbstractContextManager[object],
     ) -> Generator[Event, None, None]:
-        """Do every selection, and tell of it, until the queue is closed and empty.
+        """Work off the queue and yield events until it is closed and empty.
 
-        Expected failures are events; only a bug raises, behind the last event, so that what was
-        done until then is told. Closing the iterator cancels the run and joins its threads.
+        Expected failures are events. Only a bug raises, after the last event, so that every event
+        until then is seen. Closing the iterator cancels the run and joins its threads.
 
         Args:
-            retriever: What to do with each study.
-            resources: What the workers need, such as the output folder and our Storage SCP; given
-                back before the last event.
+            retriever: Handles each study.
+            resources: What the workers need, such as the output folder and our Storage SCP;
+                released before the last event.
         """
         closed: GeneratorExit | None = None
         try:
@@ -118,8 +123,8 @@ class Run:
                 except GeneratorExit as error:
                     closed = error
                     raise
-        except DiskFailed as failure:  # what was recorded last could not be kept
-            if closed is not None:  # nothing listens any more
+        except DiskFailed as failure:  # the last records could not be written
+            if closed is not None:  # the caller reads no further events
                 raise closed from failure
             self._verdicts[None] = Verdict.FAILED
             self._outbox.append(Noted(study_instance_uid=None, text=str(failure)))
@@ -141,7 +146,7 @@ class Run:
                         pool.submit(self._run_worker, retriever, n + 1) for n in range(workers)
                     }
                     yield from self._events_of(futures, retriever)
-                except BaseException:  # a bug in a worker, or a face that looks no further
+                except BaseException:  # a bug in a worker, or the iterator was closed
                     self._cancel.request()
                     self.queue.wake()
                     raise
@@ -151,13 +156,13 @@ class Run:
             self.abandon(retriever, task)
 
     def abandon(self, retriever: Retriever, task: StudyTask) -> None:
-        """Close the account of a study that was to be tried again, and will not be."""
+        """Finish a study that waits for another attempt and will have none."""
         self._verdicts[task.uid] = retriever.abandon(task).verdict
 
     def _events_of(self, futures: set[Future[None]], retriever: Retriever) -> Iterator[Event]:
-        """What happens until all workers are done."""
+        """Yield events until all workers have ended."""
         while futures:
-            self.queue.rest(unless=lambda: self._outbox)
+            self.queue.wait_idle(unless=lambda: self._outbox)
             done, futures = wait(futures, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
@@ -169,7 +174,7 @@ class Run:
             yield self._outbox.popleft()
 
     def _run_worker(self, retriever: Retriever, number: int) -> None:
-        """One worker: take the next study until there is none."""
+        """Take studies from the queue until it has no more: the thread of one worker."""
         peer = self._open_peer(number)
         try:
             while (task := self._take(peer)) is not None:
@@ -191,13 +196,13 @@ class Run:
         if isinstance(outcome, Postponed):
             if self.queue.put_back(task, outcome.wait_s):
                 return
-            self.abandon(retriever, task)  # stopped in this very moment
+            self.abandon(retriever, task)  # stopped in the meantime
         else:
             self._verdicts[task.uid] = outcome.verdict
         self.queue.finish(task)
 
     def _take(self, peer: Peer) -> StudyTask | HelpTask | None:
-        """The next study; while there is none, no association is kept from others."""
+        """Wait for the next task, with no association open meanwhile."""
         if (task := self.queue.take(wait=False)) is not None:
             return task
         peer.close()
@@ -212,7 +217,7 @@ class Run:
 
 
 Start = Callable[[ExitStack], Retriever]
-"""Takes the output folder and the port, and leaves on the stack what gives them back."""
+"""Takes the output folder and the port; the stack releases them."""
 
 
 class Session:
@@ -255,23 +260,23 @@ class Session:
         return self._run.queue.left
 
     def add(self, selections: Iterable[Selection]) -> tuple[Selection, ...]:
-        """Put studies to the end of the queue, and return those that were put there.
+        """Append studies to the queue, and return those that were added.
 
-        A study that waits or is in hand already is not, whatever part of it is selected. One that
-        has finished is tried again. None are after `finish` and `cancel`.
+        A study that is queued or being retrieved is not added, whatever part of it is selected. A
+        finished one is tried again. After `finish` or `cancel`, none is added.
         """
         with self._steering:
             added = self._run.queue.add(selections)
             if self._retriever is not None:
-                self._retriever.expect([each.study_instance_uid for each in added])
+                self._retriever.expect([selection.study_instance_uid for selection in added])
             return added
 
     def promote(self, study_instance_uid: str) -> None:
-        """Move a study to the front of the queue; one that waits for a retry waits no longer."""
+        """Move a study to the front of the queue; one that waits for a retry is ready."""
         self._run.queue.promote(study_instance_uid)
 
     def remove(self, study_instance_uid: str) -> bool:
-        """Take a study out of the queue; False if it was begun, or is not there."""
+        """Take a study out of the queue; False if it was begun or is not there."""
         with self._steering:
             if (task := self._run.queue.withdraw(study_instance_uid)) is None:
                 return False
@@ -281,8 +286,8 @@ class Session:
     def stop(self, study_instance_uid: str) -> None:
         """Cancel this study and no other.
 
-        If it is in hand, its requests are cancelled, by C-CANCEL and then by A-ABORT, and it ends
-        `cancelled`; what has come stays. If nobody has taken it up, it leaves the queue.
+        If it is being retrieved, its requests are cancelled by C-CANCEL and then by A-ABORT, and
+        it ends `cancelled`; what has come stays. If it was not begun, it leaves the queue.
         """
         with self._steering:
             if (task := self._run.queue.stop(study_instance_uid)) is not None:
@@ -302,18 +307,18 @@ class Session:
             self._run.queue.finish(task)
 
     def pause(self) -> None:
-        """Begin no study and no request; requests in hand go on, then associations are released."""
+        """Begin no study and no request; current requests go on, then associations are released."""
         self._run.queue.pause()
 
     def resume(self) -> None:
-        """Go on."""
+        """End a pause."""
         self._run.queue.resume()
 
     def finish(self) -> None:
-        """Nothing more will be added: the run ends when all is done."""
+        """Take no further studies: the run ends when all are done."""
         self._run.queue.close()
 
     def cancel(self) -> None:
-        """End everything, within three seconds."""
+        """End the run within three seconds."""
         self._cancel.request()
         self._run.queue.wake()

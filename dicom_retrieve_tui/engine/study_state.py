@@ -1,4 +1,4 @@
-"""The account of one study while it is retrieved: what is expected, what is proven on disk."""
+"""The state of one study while it is retrieved: what is expected, what is proven on disk."""
 
 import threading
 from collections import Counter
@@ -25,53 +25,55 @@ _NAMING_S = 2.0
 _REPEATS_MAX = 2
 FINISHED = "its study is finished"
 _UNFIT_MAX = 2
-"""So often an instance may come damaged in a run until it is not asked for any more."""
+"""How often an instance may come damaged in a run, until it is not requested again."""
 
 
 @dataclass(slots=True)
 class BadInstances:
-    """The account of one study, by SOP Instance UID. The study's lock guards it."""
+    """Instances that cannot be retrieved, by SOP Instance UID. The study's lock guards them."""
 
     unfit: dict[str, list[str]] = field(default_factory=dict)
-    """Why an instance was refused for what it is, each time that it came."""
+    """Why an instance was refused as unfit, each time that it came."""
     refusals: int = 0
-    """How often any was."""
+    """How often any instance was refused as unfit."""
     broke_at: dict[str, int] = field(default_factory=dict)
     """How often a request broke off when this instance was due, most likely."""
     given_up: dict[str, str] = field(default_factory=dict)
-    """Instances that are not asked for any more: requests for them break off, as is said."""
+    """Instances that are not requested again, with how requests for them break off."""
 
     def __bool__(self) -> bool:
-        """True if there are any that are not to be asked for."""
+        """True if an instance is unfit or given up."""
         return bool(self.given_up or self.unfit)
 
     def note_unfit(self, sop_uid: str, reason: str) -> None:
-        """Take in that an instance came, and was refused for what it is."""
+        """Record that an instance came and was refused as unfit."""
         self.refusals += 1
         self.unfit.setdefault(sop_uid, []).append(reason)
 
     def note_break(self, sop_uid: str) -> None:
-        """Take in that a request broke off when this instance was due."""
+        """Record that a request broke off when this instance was due."""
         self.broke_at[sop_uid] = self.broke_at.get(sop_uid, 0) + 1
 
     def breaks_at(self, sop_uid: str) -> int:
-        """How often a request broke off when this instance was due."""
+        """Return how often a request broke off when this instance was due."""
         return self.broke_at.get(sop_uid, 0)
 
     def is_hopeless(self, sop_uid: str) -> bool:
-        """True if it is of no use to ask for this instance again."""
+        """True if this instance is not to be requested again."""
         return sop_uid in self.given_up or len(self.unfit.get(sop_uid, ())) >= _UNFIT_MAX
 
 
 class StudyState:
-    """One study in the hands of one worker; instances for it may come on any thread."""
+    """One study that a worker retrieves; its instances may come on any thread."""
 
     def __init__(
         self, selection: Selection, inventory: Inventory, recalled: Recalled = NOTHING_RECALLED
     ) -> None:
-        """Begin the account.
+        """Count what earlier runs left as stored.
 
         Args:
+            selection: What is requested of the study.
+            inventory: What the PACS lists of that.
             recalled: What earlier runs recorded of the study.
         """
         now_s = monotonic()
@@ -83,51 +85,51 @@ class StudyState:
         self.expected = inventory.sop_instance_uids
         """SOP Instance UIDs that the PACS lists."""
         self.conflicts: dict[str, str] = {}
-        """SOP Instance UIDs of what was set aside, with the study of the file that has the name;
-        empty if that is this study or unknown."""
+        """SOP Instance UIDs of what was set aside, with the study of the file that has the name
+        (empty if that is this study or unknown)."""
         self.bad = BadInstances()
         self.remembered: dict[str, str] = dict(self._not_listed(recalled))
-        """SOP Instance UIDs that earlier runs knew and the PACS does not list, and are not here;
-        with the Series Instance UID, empty if unknown."""
+        """SOP Instance UIDs that earlier runs knew, that the PACS does not list and that are not on
+        disk, with the Series Instance UID (empty if unknown)."""
         self.retired: frozenset[str] = frozenset()
-        """Those of them that the PACS has no longer, as corroborated."""
+        """Those of them that the PACS no longer has, as a count confirmed."""
         self.listed_first = len(self.expected)
-        """How many the PACS listed at first; it may list more at the end."""
+        """How many the PACS listed at first; it may list more later."""
         self.still_arriving = False
-        """True if it listed more each time."""
+        """True if the PACS listed more each time."""
         self.repeats_left = _REPEATS_MAX
-        """How often all of it may still be asked for again, although the list is satisfied."""
-        # Of a study whose list is short, what is not listed may be what is missing in it.
+        """How often everything may still be requested again although the list is satisfied."""
+        # If the list is short, instances that it lacks may be among what an earlier run left.
         all_count = inventory.listed and not inventory.counted and not selection.series
         self.present = recalled.present if all_count else recalled.present & self.expected
-        """What an earlier run left; none of it is asked for again."""
+        """What an earlier run left; none of it is requested again."""
         self._stored = dict.fromkeys(self.present, "")
-        """SOP Instance UIDs on disk, with the Series Instance UID where it is known."""
+        """SOP Instance UIDs on disk, with the Series Instance UID (empty if unknown)."""
         self._stored.update(self._series_of(self.present & self.expected))
         self.irregular = {
             uid: recalled.irregular[uid] for uid in sorted(recalled.irregular.keys() & self.present)
         }
-        """In what the data sets of instances depart from the standard, by SOP Instance UID."""
+        """How the data sets of instances depart from the standard, by SOP Instance UID."""
         self._left = len(self.expected - self.present)
         self._proven_before = recalled.complete and not (self._left or recalled.gone)
         """An earlier run found the study complete, and the list has not grown since."""
         self.arrivals = 0
-        """Instances that were received whole, the same one twice counted twice."""
+        """Instances that were received whole; one that came twice counts twice."""
         self._watched: set[str] = set()
-        """Those that came since a request for all of it began."""
+        """SOP Instance UIDs that came since the current request began."""
         self._repeated = 0
         self._foreign: list[str] = []
-        """SOP Instance UIDs of those that came since then and were not asked for."""
+        """SOP Instance UIDs that came since then and were not requested."""
         self._closed = False
         self._naming = 0
-        """Instances that are getting their final names just now."""
+        """Instances that are getting their final names."""
         self._reported_bytes = 0
         self._changed = threading.Condition()
         self.lock = self._changed
-        """Held while an instance is counted and told of; reentrant."""
+        """Held while an instance is counted and its event emitted; reentrant."""
 
     def _not_listed(self, recalled: Recalled) -> Iterator[tuple[str, str]]:
-        """What earlier runs knew of the selection, and the PACS does not list."""
+        """Yield what earlier runs knew of the selection and the PACS does not list."""
         narrowed = self._narrowed
         for uid, series in {**dict.fromkeys(recalled.missing, ""), **recalled.gone}.items():
             wanted = not narrowed or (series in narrowed and not narrowed[series])
@@ -159,19 +161,19 @@ class StudyState:
 
     @property
     def complete(self) -> bool:
-        """True if it is, and no witness speaks of more."""
+        """True if everything listed is on disk, and nothing indicates that there is more."""
         return self.satisfied and self.doubt is None
 
     @property
     def hopeless(self) -> bool:
-        """True if no further attempt can bring anything, or prove more."""
+        """True if no further attempt can bring or prove anything."""
         if self.satisfied:
             return not self.repeats_left or self.doubt not in REPEATABLE
         return self.nothing_to_ask_for
 
     @property
     def doubt(self) -> Doubt | None:
-        """The gravest reason not to believe a list that is satisfied."""
+        """The gravest reason not to trust a list that is satisfied; None without one."""
         with self._changed:
             known, evidence = self._known_by_scope(), self.evidence
             more = bool(evidence.excess(known))
@@ -193,16 +195,16 @@ class StudyState:
 
     @property
     def _counted_on_disk(self) -> bool:
-        """True if a list is short of C-FIND's own counts, and what is on disk is not."""
+        """True if the list has fewer instances than C-FIND counts, and the disk has as many."""
         return self.inventory.is_short and len(self._stored) == self.inventory.announced_count
 
     def _named_as_failed(self) -> list[str]:
-        """SOP Instance UIDs that the PACS named as failed, does not list, and that did not come."""
+        """Return the UIDs that the PACS reported as failed, does not list and did not send."""
         named = (uid for uids in self.evidence.named.values() for uid in sorted(uids))
         return [uid for uid in named if uid not in self._stored and uid not in self.expected]
 
     def _known_by_scope(self) -> dict[str, int]:
-        """How many instances are listed, on disk or named as failed, by scope of whole requests."""
+        """Count the instances that are listed, on disk or reported as failed, by scope."""
         known = self.expected | self._stored.keys() | set(self._named_as_failed())
         if not self._narrowed:
             return {STUDY: len(known)}
@@ -214,7 +216,7 @@ class StudyState:
 
     @property
     def known_count(self) -> int:
-        """How many instances there are, by all that is known."""
+        """How many instances there are, by everything that is known."""
         with self._changed:
             known = self._known_by_scope()
             named = len(self.expected | self._stored.keys() | set(self._named_as_failed()))
@@ -222,18 +224,18 @@ class StudyState:
 
     @property
     def confirmed(self) -> bool:
-        """True if a count says that what is known is all: of a request, or of C-FIND."""
+        """True if a count of C-FIND or of a request confirms that what is known is everything."""
         with self._changed:
             counted = self.inventory.counted if self._narrowed else self.inventory.study_counted
             return counted or self.evidence.confirms(self._known_by_scope())
 
     @property
     def grew(self) -> bool:
-        """True if more came than was listed, which earlier runs did not know."""
+        """True if instances came that neither the list nor earlier runs knew."""
         return bool(self._stored.keys() - self.expected - self.present - self.retired)
 
     def list_again(self, inventory: Inventory) -> bool:
-        """Take in a later list of the same selection; True if it has more."""
+        """Replace the list by a later one; True if that has more instances."""
         with self._changed:
             before = len(self.expected)
             self.inventory = inventory
@@ -244,17 +246,17 @@ class StudyState:
             return len(self.expected) > before
 
     def retire(self) -> None:
-        """Miss no longer what earlier runs knew: the PACS does not have it, as corroborated."""
+        """Stop missing what only earlier runs knew: a count confirmed that the PACS has lost it."""
         with self._changed:
             named = frozenset(self._named_as_failed())
             self.retired |= self.remembered.keys() - named
             self.remembered = {uid: s for uid, s in self.remembered.items() if uid in named}
 
     def objection(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
-        """Say why an instance is none that this work asked for, or None if it is.
+        """Return why an instance was not requested; None if it was.
 
-        An instance of the right study that C-FIND did not list is welcome: it may have reached the
-        PACS since.
+        An instance of the right study that C-FIND did not list is accepted: it may have reached
+        the PACS since.
         """
         if study_uid != self.study_instance_uid:
             return f"it belongs to study {quoted(study_uid)}"
@@ -265,15 +267,17 @@ class StudyState:
         return FINISHED if self._closed else None
 
     def series_of(self, sop_uid: str) -> str:
-        """The series of an instance by the listing, or by what was asked for; empty if unknown."""
+        """Return the series of an instance by the list or the selection; empty if unknown."""
         listed = dict(self._series_of(frozenset({sop_uid}))).get(sop_uid, "")
         return listed or (next(iter(self._narrowed)) if len(self._narrowed) == 1 else "")
 
     def add(self, sop_uid: str, series_uid: str = "", irregular: str = "") -> bool:
-        """Count an instance that stands under its final name; True if it is news.
+        """Count an instance that has its final name; True if it was not on disk before.
 
         Args:
-            irregular: In what its data set departs from the standard.
+            sop_uid: Its SOP Instance UID.
+            series_uid: Its Series Instance UID; empty if unknown.
+            irregular: How its data set departs from the standard.
         """
         with self._changed:
             self.arrivals += 1
@@ -287,33 +291,33 @@ class StudyState:
             self._left -= sop_uid in self.expected
             if self.remembered:
                 self.remembered.pop(sop_uid, None)
-            # The bytes of an instance whose study was unknown at first were noted elsewhere.
+            # The bytes of an instance whose study was unknown at first were not recorded here.
             self.activity.last_byte_s = self.activity.last_instance_s = monotonic()
             if not self._left and self.inventory.listed:
                 self._changed.notify_all()
             return True
 
     def missing(self) -> tuple[str, ...]:
-        """SOP Instance UIDs that are known and not on disk: those listed first, in their order."""
+        """Return the known SOP Instance UIDs that are not on disk, listed ones first, in order."""
         with self._changed:
             listed = (i.sop_instance_uid for i in self.inventory.instances)
             known = [*listed, *self._named_as_failed(), *self.remembered]
             return tuple(dict.fromkeys(uid for uid in known if uid not in self._stored))
 
     def to_ask_for(self) -> list[ListedInstance]:
-        """What was listed, is missing, and may come if it is asked for."""
+        """Return the listed instances that are missing and may come if they are requested."""
         with self._changed:
             return [
-                each
-                for each in self.inventory.instances
-                if each.sop_instance_uid not in self._stored
-                and each.sop_instance_uid not in self.conflicts
-                and not self.bad.is_hopeless(each.sop_instance_uid)
+                instance
+                for instance in self.inventory.instances
+                if (uid := instance.sop_instance_uid) not in self._stored
+                and uid not in self.conflicts
+                and not self.bad.is_hopeless(uid)
             ]
 
     @property
     def nothing_to_ask_for(self) -> bool:
-        """True if what is missing of the list was given up, all of it."""
+        """True if every instance that is missing of the list was given up."""
         tried = self.bad or self.conflicts  # most studies have neither
         return bool(tried) and self.inventory.listed and not self.to_ask_for()
 
@@ -323,32 +327,32 @@ class StudyState:
             return any(uid in self._stored for uid in sop_uids)
 
     def note_begin(self) -> int:
-        """Take in that a request begins; returns how many instances have been received so far."""
+        """Record that a request begins; return how many instances have been received so far."""
         with self._changed:
             self._watched, self._repeated, self._foreign = set(), 0, []
             return self.arrivals
 
     def note_end(self, request: RetrieveRequest, final: FinalResponse, before: int) -> None:
-        """Take in how a request ended that began after `before` instances had been received."""
+        """Record how a request ended that began after `before` instances had been received."""
         with self._changed:
             self.evidence.answered = True
             if (scope := scope_of(request)) is not None:
-                # Where nothing counts the list, they may be what the list lacks.
+                # If no count confirms the list, they may be instances that the list lacks.
                 foreign = self._foreign if self.inventory.counted else []
                 came = Arrived(self.arrivals - before, self._repeated, tuple(foreign))
                 self.evidence.note_end(scope, final, came, counted=self.inventory.counted)
 
     def note_count(self, request: RetrieveRequest, final: FinalResponse) -> None:
-        """Take in what a request counted that could bring nothing."""
+        """Record what a request counted that could bring nothing."""
         if (scope := scope_of(request)) is not None:
             with self._changed:
                 self.evidence.note_count(scope, final, self._known_by_scope().get(scope, 0))
 
     def note_break(self, request: RetrieveRequest, last: FinalResponse | None) -> None:
-        """Take in that a request broke off, after `last` as the last pending response.
+        """Record that a request broke off, after `last` as the last pending response.
 
-        Archives mostly send in the order of their lists, so it was the first missing instance of
-        the request that was due.
+        Most archives send in the order of their lists, so the first missing instance of the
+        request was due.
         """
         with self._changed:
             if (scope := scope_of(request)) is not None:
@@ -359,13 +363,13 @@ class StudyState:
                 self.bad.note_break(uid)
 
     def note_foreign(self, sop_uid: str) -> None:
-        """Take in that an instance came that was not asked for."""
+        """Record that an instance came that was not requested."""
         with self._changed:
             if sop_uid not in self.expected:
                 self._foreign.append(sop_uid)
 
     def note_unfit(self, sop_uid: str, reason: str) -> None:
-        """Take in that an instance came, and was refused for what it is."""
+        """Record that an instance came and was refused as unfit."""
         with self._changed:
             self.bad.note_unfit(sop_uid, reason)
 
@@ -375,19 +379,19 @@ class StudyState:
             return self.inventory.listed and sop_uids <= self._stored.keys()
 
     def wait_complete(self, timeout_s: float) -> None:
-        """Wait until everything expected is there, `timeout_s` at most."""
+        """Wait at most `timeout_s` seconds until everything expected is on disk."""
         with self._changed:
             self._changed.wait_for(lambda: self.satisfied, timeout_s)
 
     def open(self) -> None:
-        """Count what comes, from now on; an earlier attempt may have closed it."""
+        """Accept instances; an earlier attempt may have closed the study."""
         with self._changed:
             self._closed = False
 
     def begin_naming(self) -> bool:
-        """Let an instance get its final name, until `end_naming`; False once the study is closed.
+        """Let an instance get its final name until `end_naming`; False once the study is closed.
 
-        A file under its final name is counted, so the study waits for it before it is judged.
+        The verdict waits for it, so that every file with a final name is counted.
         """
         with self._changed:
             if self._closed:
@@ -396,23 +400,23 @@ class StudyState:
             return True
 
     def end_naming(self) -> None:
-        """The instance has its name and is counted, or has none."""
+        """Record that an instance has its name and is counted, or failed to get one."""
         with self._changed:
             self._naming -= 1
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let no further instance in."""
+        """Accept no further instance."""
         with self._changed:
             self._closed = True
 
     def wait_named(self) -> None:
-        """Wait until no instance is getting its name; a disk that hangs holds up no end."""
+        """Wait until no instance is getting its name, but not for a disk that hangs."""
         with self._changed:
             self._changed.wait_for(lambda: not self._naming, _NAMING_S)
 
     def take_unreported_bytes(self) -> int:
-        """Data set bytes that came since the last call."""
+        """Return the data set bytes that came since the last call."""
         received = self.activity.received_bytes
         news, self._reported_bytes = received - self._reported_bytes, received
         return news

@@ -1,7 +1,7 @@
-"""The verdict on a study, from what is proven and nothing else.
+"""The verdict on a study, based only on what is proven.
 
-The peer's final status and counters give reasons and next steps; they decide only where there is
-nothing else to go by: for instances that went to somebody else's SCP.
+The final status and counters of the PACS give reasons and next steps. They decide the verdict only
+if nothing else is known: for instances that were sent to an SCP that is not ours.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 _NOT_THE_DESTINATION = frozenset(
     {SUB_OPERATIONS_FAILED, 0x0120, 0x0122, 0x0124, 0x0210, 0x0211, 0x0212, 0xA701, 0xA900, 0xFE00}
 )
-"""Failures that an unknown or deaf move destination does not cause."""
+"""Failures that an unknown or unreachable move destination does not cause."""
 
 _BY_GET = Asked(operation="C-GET")
 
@@ -38,67 +38,67 @@ _NAMED_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the transfer of a study ended, as far as its associations tell."""
+    """How the transfer of a study ended."""
 
     final: FinalResponse | None = None
     """The last final response; None if none came."""
     error: RetrieveError | None = None
-    """What ended it before its time."""
+    """The failure that ended it early."""
     cancelled: bool = False
     elsewhere: bool = False
-    """The instances went to somebody else's SCP."""
+    """The instances were sent to an SCP that is not ours."""
     refused_callers: tuple[RefusedCaller, ...] = ()
-    """Who called our Storage SCP meanwhile and was refused."""
+    """Callers that our Storage SCP refused meanwhile."""
     starved: bool = False
-    """That is most likely why nothing came."""
+    """Most likely, nothing came because of that."""
     destination: str = ""
-    """Where a C-MOVE was to send to: AE title, host and port, as its administrator needs it."""
+    """Our move destination for the administrator of the PACS: AE title, host and port."""
     asked: Asked = _BY_GET
     """The request that was made last."""
 
     @property
     def reason(self) -> str:
-        """What went wrong, in words; empty if nothing did."""
+        """What failed, in sentences; empty if nothing did."""
         if self.error is not None:
             aborted = isinstance(self.error, RequestAborted)
             return f"{self.error}{self._where_to_send if aborted else ''}"
         if self.final is None or self.final.status == SUCCESS:
             return ""
         status, comment = self.final.status, self.final.comment
-        if self.starved:  # we refused its call, and that is the cause
+        if self.starved:  # our refusal of its call is the cause
             return f"The PACS ended the retrieval with {meaning_of(status, comment)}."
-        told = "" if status in _NOT_THE_DESTINATION else self._where_to_send
+        where = "" if status in _NOT_THE_DESTINATION else self._where_to_send
         described = describe_status(status, comment, self.asked)
-        return f"The PACS ended the retrieval with {described}{told}"
+        return f"The PACS ended the retrieval with {described}{where}"
 
     @property
     def _where_to_send(self) -> str:
-        """What the administrator of a PACS needs to know that cannot send to us, in a sentence."""
+        """What the administrator of a PACS that cannot send to us needs to know, in a sentence."""
         if not self.destination or self.asked.came:
             return ""
         return f" What its administrator needs to know: {self.destination}."
 
     @property
     def cure(self) -> Cure:
-        """What helps, if anything is missing."""
+        """What may help if something is missing."""
         if self.cancelled:
             return Cure.NONE
         if self.error is not None:
             return error_cure(self.error)
         if self.starved:
-            return Cure.ONCE  # it may have been a stranger, and a failure that time heals
+            return Cure.ONCE  # the refused caller may be a stranger, and the failure temporary
         return Cure.NONE if self.final is None else status_cure(self.final.status)
 
 
 def judge(study: StudyState, ending: Ending) -> StudyFinished:
-    """Judge a study whose instances come to us."""
+    """Judge a study whose instances are sent to us."""
     if study.inventory.empty:
         return _finished(study, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
     doubt = study.doubt if study.satisfied else None
     if doubt is Doubt.UNCORROBORATED and not study.inventory.looks_capped:
-        doubt = None  # a list that is as long as it happens to be
+        doubt = None  # nothing suggests that the list was cut
     if study.satisfied and doubt is None:
-        return _judge_full(study)
+        return _judge_satisfied(study)
     if ending.cancelled:
         return _finished(study, Verdict.CANCELLED, "")
     if doubt is not None:
@@ -107,15 +107,15 @@ def judge(study: StudyState, ending: Ending) -> StudyFinished:
         finished = _judge_listed(study, ending)
     else:
         finished = _judge_unlisted(study, ending)
-    refused = list(map(str, ending.refused_callers))  # the PACS itself, perhaps
-    told = [*refused, finished.reason] if ending.starved else [finished.reason, *refused]
+    refused = list(map(str, ending.refused_callers))  # the PACS may be among them
+    reasons = [*refused, finished.reason] if ending.starved else [finished.reason, *refused]
     if study.inventory.undecided:
-        told.append(undecided(study.inventory))
-    return replace(finished, reason=" ".join(filter(None, told)))
+        reasons.append(undecided(study.inventory))
+    return replace(finished, reason=" ".join(filter(None, reasons)))
 
 
 def _judge_listed(study: StudyState, ending: Ending) -> StudyFinished:
-    """Something of what was listed is missing."""
+    """Judge a study of which listed instances are missing."""
     verdict = Verdict.PARTIAL if study.stored_count else Verdict.FAILED
     reason = _why_missing(study, ending)
     if study.inventory.absent:
@@ -124,7 +124,7 @@ def _judge_listed(study: StudyState, ending: Ending) -> StudyFinished:
 
 
 def _why_missing(study: StudyState, ending: Ending) -> str:
-    """Why listed instances are missing; what we refused is not blamed on the PACS."""
+    """Return why listed instances are missing, in sentences, by cause."""
     causes = Counter(_cause(study, uid) for uid in study.missing())
     sentences = []
     if causes["conflict"]:
@@ -147,7 +147,7 @@ def _cause(study: StudyState, uid: str) -> str:
 
 
 def _given_up(study: StudyState) -> str:
-    """The instances at which the PACS always breaks off, in a sentence."""
+    """Describe the instances at which the PACS always breaks off."""
     first, how = next(iter(study.bad.given_up.items()))
     which = f"instance {first} is due"
     if (count := len(study.bad.given_up)) > 1:
@@ -159,7 +159,7 @@ def _given_up(study: StudyState) -> str:
 
 
 def _refused(study: StudyState) -> str:
-    """The instances that came and were not kept, in a sentence."""
+    """Describe the instances that came and were refused."""
     refused = [uid for uid in study.missing() if uid in study.bad.unfit]
     first = study.bad.unfit[refused[0]][-1].removesuffix(".")
     if len(refused) == 1:
@@ -168,7 +168,7 @@ def _refused(study: StudyState) -> str:
 
 
 def _judge_doubtful(study: StudyState, ending: Ending, doubt: Doubt) -> StudyFinished:
-    """All that was listed is there, and a witness speaks of more."""
+    """Judge a study of which everything listed is on disk, while evidence indicates more."""
     more = study.known_count - study.stored_count
     named = len(study.missing())
     match doubt:
@@ -180,8 +180,8 @@ def _judge_doubtful(study: StudyState, ending: Ending, doubt: Doubt) -> StudyFin
             return _finished(study, Verdict.UNVERIFIED, reason)
         case Doubt.MORE_FAILED:
             names = "names them" if named >= more else "does not name them"
-            said = f"It counts {more:,} more as failed than it lists, and {names}."
-            return _finished(study, Verdict.PARTIAL, f"{ending.reason} {said}".strip())
+            counts = f"It counts {more:,} more as failed than it lists, and {names}."
+            return _finished(study, Verdict.PARTIAL, f"{ending.reason} {counts}".strip())
         case Doubt.MORE_ANNOUNCED:
             reason = study.inventory.doubt or (
                 f"The PACS lists {len(study.expected):,}, and counts {study.known_count:,} in its "
@@ -205,8 +205,8 @@ def _judge_doubtful(study: StudyState, ending: Ending, doubt: Doubt) -> StudyFin
             return _finished(study, Verdict.UNVERIFIED, reason)
 
 
-def _judge_full(study: StudyState) -> StudyFinished:
-    """All that was listed is there; was the listing whole?"""
+def _judge_satisfied(study: StudyState) -> StudyFinished:
+    """Judge a study of which everything listed is on disk, by whether the list was complete."""
     announced = study.inventory.announced_count
     if announced is not None and study.stored_count < announced:
         return _finished(study, Verdict.UNVERIFIED, study.inventory.doubt)
@@ -219,16 +219,16 @@ def _judge_full(study: StudyState) -> StudyFinished:
 
 
 def absence(inventory: Inventory) -> str:
-    """What was asked for by name and is not there, in a sentence."""
+    """Describe what was requested by UID and does not exist."""
     named = ", ".join(inventory.absent[:_NAMED_MAX])
     more = len(inventory.absent) - _NAMED_MAX
     return f"The PACS has no {named}{f' and {more} more' if more > 0 else ''} in this study."
 
 
 def undecided(inventory: Inventory) -> str:
-    """What the filter could not decide, in a sentence."""
+    """Describe the series that the filter could not decide."""
     series = inventory.undecided
-    named = ", ".join(each.series_instance_uid for each in series[:_NAMED_MAX])
+    named = ", ".join(one.series_instance_uid for one in series[:_NAMED_MAX])
     more = len(series) - _NAMED_MAX
     return (
         f"The PACS does not say the {series[0].unknown} of series {named}"
@@ -238,22 +238,22 @@ def undecided(inventory: Inventory) -> str:
 
 
 def no_match(inventory: Inventory) -> str:
-    """That the filter left nothing to retrieve, in a sentence; empty if it left something."""
+    """Describe that the filter left nothing to retrieve; empty if it left something."""
     if inventory.has_match:
         return ""
     return f"No series matches the filter; {len(inventory.left_out)} left out on purpose."
 
 
 def _conflicts(study: StudyState) -> str:
-    """The instances that came with other content than their files have, in a sentence or two."""
+    """Describe the instances whose content differs from that of the file with their name."""
     return (
         f"{len(study.conflicts)} came with other content than the file that was there; "
-        f"both are kept.{_rivalry(study)}"
+        f"both are kept.{_other_owner(study)}"
     )
 
 
 def _unexplained(ending: Ending) -> str:
-    """Instances are missing although the PACS names no failure."""
+    """Describe that instances are missing although the PACS reports no failure."""
     if ending.final is not None and ending.final.status == SUCCESS:
         return (
             "The PACS reports success (status 0x0000), but did not send everything that it lists."
@@ -261,8 +261,8 @@ def _unexplained(ending: Ending) -> str:
     return "The PACS did not send everything that it lists."
 
 
-def _rivalry(study: StudyState) -> str:
-    """That another study has the same SOP Instance UIDs, in a sentence; empty if none has."""
+def _other_owner(study: StudyState) -> str:
+    """Describe that another study has the same SOP Instance UIDs; empty if none has."""
     if not (owners := set(study.conflicts.values()) - {""}):
         return ""
     return (
@@ -272,7 +272,7 @@ def _rivalry(study: StudyState) -> str:
 
 
 def _judge_unlisted(study: StudyState, ending: Ending) -> StudyFinished:
-    """C-FIND would not list the instances, so nothing can be called complete."""
+    """Judge a study that the PACS does not list, so that it cannot be called complete."""
     doubt = study.inventory.doubt
     if not study.stored_count:
         reason = ending.reason or _nothing_came(study.inventory)
@@ -289,17 +289,17 @@ def _nothing_came(inventory: Inventory) -> str:
 
 
 def judge_delivery(study: StudyState, ending: Ending, move_destination: str) -> StudyFinished:
-    """Judge a study that the PACS sent to somebody else: its own account is all there is."""
+    """Judge a study that the PACS sent elsewhere, by its own status and counters."""
     if study.inventory.empty:
         return _finished(study, Verdict.NOT_FOUND, "The PACS has nothing that matches these UIDs.")
-    verdict, reason = _weigh_delivery(study, ending, move_destination)
+    verdict, reason = _delivery_verdict(study, ending, move_destination)
     return _finished(study, verdict, reason, elsewhere=True)
 
 
-def _weigh_delivery(
+def _delivery_verdict(
     study: StudyState, ending: Ending, move_destination: str
 ) -> tuple[Verdict, str]:
-    """The verdict and its reason, from the peer's final status and counters."""
+    """Return the verdict and its reason, from the final status and counters of the PACS."""
     if ending.cancelled:
         return Verdict.CANCELLED, ""
     final = ending.final
@@ -333,7 +333,7 @@ def _weigh_delivery(
 
 
 def _judge_sent(inventory: Inventory) -> tuple[Verdict, str]:
-    """Everything that was asked for was sent; was that all?"""
+    """Judge a study of which everything that was requested was sent."""
     if inventory.undecided:
         return Verdict.UNVERIFIED, undecided(inventory)
     if inventory.absent:
@@ -342,7 +342,7 @@ def _judge_sent(inventory: Inventory) -> tuple[Verdict, str]:
 
 
 def _agree(sent: int, expected: int) -> bool:
-    """True if the PACS counts as many as it lists, as far as its counters go."""
+    """True if the PACS counts as many as it lists, modulo its 16-bit counters."""
     return sent == expected or (expected > COUNTER_MAX and sent == expected % (COUNTER_MAX + 1))
 
 
@@ -363,7 +363,7 @@ def _finished(
 
 
 def _expected(study: StudyState, *, elsewhere: bool) -> int | None:
-    """How many instances there are, by the list and by whatever speaks of more."""
+    """Return how many instances there are, by the list and by the evidence of more."""
     listed = study.inventory.expected_count
     if elsewhere or not study.satisfied or listed is None:
         return listed

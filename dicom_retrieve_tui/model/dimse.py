@@ -1,4 +1,4 @@
-"""What a peer says: of an instance before it sends it, and of a request when it has ended."""
+"""DIMSE messages of a retrieval: C-STORE request, C-GET or C-MOVE and its final response."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,24 +11,24 @@ from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUCCESS
 
 COUNTER_MAX = 0xFFFF
-"""Of sub-operations: the counters have 16 bits, and begin again at 0. Source: PS3.7 annex E.1."""
+"""Counters of sub-operations have 16 bits and wrap to 0. Source: PS3.7 annex E.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRequest:
-    """One C-STORE request. Every text comes from the peer and is not to be trusted."""
+    """A C-STORE request. Every text comes from the peer and is not trusted."""
 
     sop_class_uid: str
     """Affected SOP Class UID (0000,0002)."""
     sop_instance_uid: str
     """Affected SOP Instance UID (0000,1000)."""
     transfer_syntax_uid: str
-    """As negotiated for the presentation context on which the data set comes."""
+    """As negotiated for the presentation context of the data set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalResponse:
-    """How a C-GET or C-MOVE ended, by the peer's own account. Source: PS3.4 C.4.2 and C.4.3."""
+    """The final response to a C-GET or C-MOVE request. Source: PS3.4 C.4.2 and C.4.3."""
 
     status: int
     """(0000,0900)."""
@@ -36,30 +36,30 @@ class FinalResponse:
     completed: int | None = None
     failed: int | None = None
     warning: int | None = None
-    """Numbers of sub-operations (0000,1020) to (0000,1023); None where the peer left them out."""
+    """Numbers of sub-operations (0000,1020) to (0000,1023); None if the peer left them out."""
     failed_sop_instance_uids: tuple[str, ...] = ()
     """(0008,0058)."""
     comment: str = ""
-    """Error Comment (0000,0902), cleaned for the screen."""
+    """Error Comment (0000,0902), sanitized."""
 
 
 def combined(finals: Sequence[FinalResponse]) -> FinalResponse:
-    """One account of several requests: a status that is not Success counts, numbers are added.
+    """Combine the responses to several requests: the first failure, and the sums of the counters.
 
     Args:
-        finals: At least one, in the order in which they came.
+        finals: At least one, in order.
     """
-    told = next((each for each in finals if each.status != SUCCESS), finals[-1])
+    decisive = next((final for final in finals if final.status != SUCCESS), finals[-1])
     return FinalResponse(
-        status=told.status,
-        remaining=_sum([each.remaining for each in finals]),
-        completed=_sum([each.completed for each in finals]),
-        failed=_sum([each.failed for each in finals]),
-        warning=_sum([each.warning for each in finals]),
+        status=decisive.status,
+        remaining=_sum([final.remaining for final in finals]),
+        completed=_sum([final.completed for final in finals]),
+        failed=_sum([final.failed for final in finals]),
+        warning=_sum([final.warning for final in finals]),
         failed_sop_instance_uids=tuple(
-            uid for each in finals for uid in each.failed_sop_instance_uids
+            uid for final in finals for uid in final.failed_sop_instance_uids
         ),
-        comment=told.comment,
+        comment=decisive.comment,
     )
 
 
@@ -70,25 +70,28 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 
 @dataclass(slots=True)
 class Activity:
-    """Times are `time.monotonic()` seconds; whoever receives writes, the reader only compares."""
+    """When data of a study last came, for the stall and no-progress timeouts.
+
+    Every association that brings data for the study updates it, so that a C-MOVE whose instances
+    come on other associations does not look stalled. Times are `time.monotonic()` seconds.
+    """
 
     last_byte_s: float
     last_instance_s: float
     arriving: dict[int, float] = field(default_factory=dict)
-    """When each instance whose data set is coming in just now began, by a number of the
-    receiver's."""
+    """When each instance that is being received began, by a number of the receiver's."""
     received_bytes: int = 0
-    """Data set bytes, of instances that were stored or not yet."""
+    """Data set bytes, also of instances that are not stored yet."""
     _requests: int = 0
-    """Requests under way."""
+    """Current requests."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def request(self, now_s: float) -> Iterator[None]:
-        """Have a request under way.
+        """Register a request while it lasts.
 
-        The first of several at once starts the clocks. One that joins others does not: what they
-        have waited in vain, it has waited, too.
+        The first of several concurrent ones restarts the timeouts. A later one does not: the time
+        that the others have waited in vain counts for it, too.
         """
         with self._lock:
             if not self._requests:
@@ -101,30 +104,30 @@ class Activity:
                 self._requests -= 1
 
     def barren_s(self, now_s: float) -> float:
-        """Seconds without a new instance.
+        """Return the seconds without a new instance.
 
-        One large object over a slow line is progress, however long it takes. It is that only once:
-        the clock stands where it was when the object began, not at zero.
+        The clock stands while an instance is being received: a large object over a slow line is
+        progress, however long it takes. Its begin does not reset the clock.
         """
         return min(self.arriving.copy().values(), default=now_s) - self.last_instance_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveOperation:
-    """What to ask the PACS for, and who looks on."""
+    """A C-GET or C-MOVE request, with what the layers need to perform it."""
 
     request: RetrieveRequest
     patient_id: str | None
-    """Patient ID (0010,0020) for the Patient Root model, which wants it."""
+    """Patient ID (0010,0020), which the Patient Root model requires."""
     cancel: CancelToken
-    """Requested to end this request, and not the others of the run."""
+    """Ends this request and no other of the run."""
     activity: Activity
-    """What the clocks look at; every association that brings instances for it notes its bytes."""
+    """Read by the timeouts; every association that brings instances for the study updates it."""
     on_response: Callable[[FinalResponse], None]
-    """Told of each pending response."""
+    """Called with each pending response."""
     has_come: Callable[[], bool] | None = None
-    """True once an instance of this request has come; None if all that comes for the study is of
-    this request. For a C-MOVE, whose instances come on associations that others share."""
+    """True once an instance of this request has come. None if everything that comes for the study
+    is of this request. For a C-MOVE, whose instances come on associations shared with others."""
 
 
 class IncomingInstance(Protocol):
@@ -132,7 +135,7 @@ class IncomingInstance(Protocol):
 
     @property
     def activity(self) -> Activity:
-        """Where to note the bytes that come."""
+        """Records when bytes come."""
 
     def write(self, pieces: Sequence[memoryview]) -> object:
         """Take the next pieces of the data set; they are valid only during the call.
