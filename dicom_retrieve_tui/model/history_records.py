@@ -1,4 +1,4 @@
-"""What was asked for, and how it ended: what the history remembers. No patient data."""
+"""The records of the history: jobs, and how their studies ended. No patient data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ class JobStudy:
 
     selection: Selection
     verdict: Verdict | None = None
-    """None if it never ended: it waited, or was in hand when the program went."""
+    """None if it never ended: it was queued, or running when the program ended."""
     expected: int | None = None
     stored: int = 0
 
     @property
     def left(self) -> bool:
-        """True if it was not brought to an end; a failure is one."""
+        """True if the study is unfinished; a failure is an end."""
         return self.verdict in {None, Verdict.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What was asked for at one time, with the same options."""
+    """Studies that were asked for at one time, with the same options."""
 
     job_id: int
     begun: datetime
@@ -46,11 +46,11 @@ class Job:
     output: Path
     """The folder for the files, absolute."""
     options: Mapping[str, object]
-    """What else it takes to run it again: plain values, as the face that asked gave them."""
+    """What else is needed to run the job again, as plain values."""
     studies: tuple[JobStudy, ...]
     """In the order in which they were asked for."""
 
     @property
     def left(self) -> tuple[Selection, ...]:
-        """What was not brought to an end."""
+        """The selections of the unfinished studies."""
         return tuple(study.selection for study in self.studies if study.left)

@@ -1,4 +1,4 @@
-"""What the operating system refuses, in words, with the next step that fits."""
+"""Messages for errors of the operating system and of SQLite, each with the next step."""
 
 import errno
 import sqlite3
@@ -45,14 +45,14 @@ _OTHERWISE = "Choose another --output."
 
 
 def next_step(error: BaseException) -> str:
-    """Return what helps."""
+    """Return the advice for an error of the operating system or of SQLite."""
     if isinstance(error, sqlite3.Error):
         return _NEXT_STEPS_OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _OTHERWISE)
     return _NEXT_STEPS.get(getattr(error, "errno", None) or 0, _OTHERWISE)
 
 
 def is_passing(error: BaseException) -> bool:
-    """True of what is over when other work is done: no file descriptor was left."""
+    """Return True if the error ends when other work is done: no file descriptor was left."""
     return getattr(error, "errno", None) in _NO_DESCRIPTOR
 
 
@@ -61,18 +61,21 @@ def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
 
     Without a file descriptor, that instance alone is refused: others in transfer free theirs.
     """
-    said = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
+    message = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
     if is_passing(error):
-        return InstanceUnfit(said, status=OUT_OF_RESOURCES)
-    return DiskFailed(f"{said} {_KEPT}", path=path)
+        return InstanceUnfit(message, status=OUT_OF_RESOURCES)
+    return DiskFailed(f"{message} {_KEPT}", path=path)
 
 
 def journal_not_made(error: ConfigError, path: Path) -> StoreError:
-    """Return the error of a journal that cannot be made; without a descriptor, it can be later."""
-    said = _of_journal(error, path, "make")
+    """Return the error of a journal that cannot be created.
+
+    Without a file descriptor, the instance alone is refused: the journal can be created later.
+    """
+    message = _of_journal(error, path, "make")
     if is_passing(error.__cause__ or error):
-        return InstanceUnfit(said, status=OUT_OF_RESOURCES)
-    return DiskFailed(f"{said} {_KEPT}", path=str(path))
+        return InstanceUnfit(message, status=OUT_OF_RESOURCES)
+    return DiskFailed(f"{message} {_KEPT}", path=str(path))
 
 
 def journal_failed(error: Exception, path: Path) -> DiskFailed:

@@ -20,26 +20,26 @@ _READ_BYTES = 1 << 20
 
 
 class FileCondition(Enum):
-    """How a file was found."""
+    """The result of a check."""
 
     WHOLE = "whole"
     MISSING = "missing"
     DAMAGED = "damaged"
     CHANGED = "changed"
-    """Of the right size, and not what was received."""
+    """The size is right; the content is not what was received."""
 
 
 def check_file(root: Path, record: InstanceRecord, *, deep: bool) -> FileCondition:
-    """Look at one file.
+    """Check one file.
 
     Args:
         root: The output folder.
-        record: What the journal says of it.
-        deep: Read it to its end and compare it with its checksum, or look at its structure if none
-            is recorded; otherwise its presence and its size are all that is looked at.
+        record: The record of the file in the journal.
+        deep: Read the file and compare its checksum, or check its structure if no checksum is
+            recorded; otherwise check only that it is there and its size.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: The file cannot be read.
     """
     path = root / record.path
     try:
@@ -56,43 +56,44 @@ def check_file(root: Path, record: InstanceRecord, *, deep: bool) -> FileConditi
 
 
 def is_cut_short(path: Path) -> bool:
-    """True if a file begins as those of ours do, or with nothing, and does not come to its end.
+    """Return True if a file begins as ours do, or with zeros, and is cut short.
 
-    A power cut leaves such a file under its name where neither it nor its record was synced.
+    A power cut leaves such a file under its name if neither it nor its record was synced.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(len(PREAMBLE))
     if head.strip(b"\0") and head != PREAMBLE:
         return False
     found = _walk(path)
-    return found is None or found[1].padded  # zeros may be what the power cut left
+    # Zeros at the end may be what the power cut left.
+    return found is None or found[1].padded
 
 
 def study_of(path: Path) -> str:
     """Return the Study Instance UID of a DICOM file; empty if the file is not whole.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: The file cannot be read.
     """
     found = _walk(path)
     return tags.uid_text(found[1].values.get(tags.STUDY_INSTANCE_UID, b"")) if found else ""
 
 
 def irregularity_of(path: Path) -> str:
-    """Return in what the data set of a DICOM file departs from the standard; empty if in nothing.
+    """Return how the data set of a DICOM file departs from the standard; empty if it does not.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: The file cannot be read.
     """
     found = _walk(path)
     return found[1].irregular if found else ""
 
 
 def _is_whole(path: Path, record: InstanceRecord) -> bool:
-    """True if the file is one DICOM instance from beginning to end, and the one recorded.
+    """Return True if the file is one DICOM instance from beginning to end, and the recorded one.
 
     A data set that names no study or instance was identified by the request that brought it.
     """
@@ -109,10 +110,10 @@ def _uids(walked: WalkResult, tag: int) -> set[str]:
 
 
 def _walk(path: Path) -> tuple[str, WalkResult] | None:
-    """The file meta's SOP Instance UID and the data set of a DICOM file; None if it is not whole.
+    """Return SOP Instance UID and data set of a DICOM file; None if the file is not whole.
 
     Raises:
-        OSError: It cannot be looked at.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         try:
@@ -135,13 +136,13 @@ def checksum_text(crc: int) -> str:
 
 
 def checksum_of(path: Path | str) -> str:
-    """Read a file to its end, and return its checksum.
+    """Read a file and return its checksum.
 
     Raises:
         OSError: The file cannot be read.
     """
     crc = 0
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a text, mostly
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a text is faster than a Path
         while piece := file.read(_READ_BYTES):
             crc = crc32(piece, crc)
     return checksum_text(crc)

@@ -1,7 +1,7 @@
-"""The first bytes of a file: preamble, prefix and file meta information.
+"""Preamble, prefix and file meta information of a DICOM file.
 
-Source: PS3.10 section 7.1. The preamble is zeros, whatever a peer may wish: 128 free bytes at the
-start of a file can make it a program.
+Source: PS3.10 section 7.1. The preamble is always zeros: 128 free bytes at the start of a file can
+make it a program.
 """
 
 import struct
@@ -30,7 +30,7 @@ _LONG_VRS = frozenset({b"OB", b"UN", b"OW", b"SQ", b"UT"})
 
 @dataclass(frozen=True, slots=True)
 class FileHeader:
-    """What the file meta says, and where it ends."""
+    """UIDs of the file meta, and the offset of the data set."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -40,10 +40,10 @@ class FileHeader:
 
 
 def file_header(request: StoreRequest) -> bytes:
-    """Everything that goes before the data set of `request`.
+    """Return the bytes that precede the data set of `request`.
 
     Raises:
-        InstanceUnfit: A UID is so long that no element can hold it.
+        InstanceUnfit: A UID is too long for an element.
     """
     before, after = _around_instance(request.sop_class_uid, request.transfer_syntax_uid)
     body = before + _uid(_SOP_INSTANCE_UID, request.sop_instance_uid) + after
@@ -53,7 +53,7 @@ def file_header(request: StoreRequest) -> bytes:
 
 @lru_cache(maxsize=64)
 def _around_instance(sop_class_uid: str, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
-    """The elements before and after the SOP Instance UID: alike for thousands of instances."""
+    """Return the elements before and after the SOP Instance UID, the same for most instances."""
     version = struct.pack("<HH2sHL", 0x0002, 0x0001, b"OB", 0, 2) + b"\0\1"
     name = IMPLEMENTATION_VERSION_NAME.encode("ascii")
     after = (
@@ -79,13 +79,13 @@ def _element(element: int, vr: bytes, value: bytes) -> bytes:
 
 
 def read_header(file: IO[bytes]) -> FileHeader:
-    """Read the beginning of a file, and leave it at its data set.
+    """Read the file meta, and leave the file at its data set.
 
     Raises:
-        ValueError: It is no DICOM file.
+        ValueError: This is not a DICOM file.
     """
     if file.read(len(PREAMBLE))[128:] != b"DICM":
-        raise ValueError("no DICOM file: the prefix is missing")
+        raise ValueError("not a DICOM file: the prefix is missing")
     values: dict[int, bytes] = {}
     end = _META_BYTES_MAX
     while file.tell() < end:
@@ -94,7 +94,7 @@ def read_header(file: IO[bytes]) -> FileHeader:
             end = min(end, file.tell() + int(struct.unpack("<L", value)[0]))
         values[element] = value
     if file.tell() != end:
-        raise ValueError("no DICOM file: its file meta is not as long as it says")
+        raise ValueError("not a DICOM file: the length of its file meta is wrong")
     header = FileHeader(
         sop_class_uid=_text(values, _SOP_CLASS_UID),
         sop_instance_uid=_text(values, _SOP_INSTANCE_UID),
@@ -102,7 +102,7 @@ def read_header(file: IO[bytes]) -> FileHeader:
         data_set_offset=file.tell(),
     )
     if not (header.sop_class_uid and header.sop_instance_uid and header.transfer_syntax_uid):
-        raise ValueError("no usable DICOM file: its file meta lacks a UID")
+        raise ValueError("not a usable DICOM file: its file meta lacks a UID")
     return header
 
 
@@ -113,15 +113,15 @@ def _text(values: dict[int, bytes], element: int) -> str:
 def _read_element(file: IO[bytes]) -> tuple[int, bytes]:
     header = file.read(_SHORT_HEADER.size)
     if len(header) < _SHORT_HEADER.size:
-        raise ValueError("no DICOM file: it ends within its file meta")
+        raise ValueError("not a DICOM file: it ends within its file meta")
     group, element, vr, length = _SHORT_HEADER.unpack(header)
     if group != 0x0002:
-        raise ValueError("no DICOM file: its file meta has no length")
+        raise ValueError("not a DICOM file: its file meta has no length")
     if vr in _LONG_VRS:
         length = int.from_bytes(file.read(4), "little")
     if length > _META_BYTES_MAX:
-        raise ValueError("no DICOM file: its file meta is too long")
+        raise ValueError("not a DICOM file: its file meta is too long")
     value = file.read(length)
     if len(value) < length:
-        raise ValueError("no DICOM file: it ends within its file meta")
+        raise ValueError("not a DICOM file: it ends within its file meta")
     return element, value

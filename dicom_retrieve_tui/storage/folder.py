@@ -1,7 +1,7 @@
-"""The output folder: parts become files under their final names, and nothing is ever overwritten.
+"""The output folder: part files get their final names, and no file is overwritten.
 
-A name without `.dicom-retrieve` in its path is a promise: the file was received to its end, walked
-to its end, and is the instance that its name says.
+A file outside `.dicom-retrieve` was received completely, its data set was walked to its end, and it
+is the instance that its name says.
 """
 
 import contextlib
@@ -32,16 +32,16 @@ PRIVATE_FOLDER = ".dicom-retrieve"
 CONFLICTS = "conflicts"
 _COMPARE_BYTES = 1 << 18
 _DAMAGED_MAX = 100
-"""Damaged instances kept in a run, so that a PACS that sends garbage fills no disk."""
+"""Damaged instances kept in a run: a PACS that sends garbage must not fill the disk."""
 _TRIES_MAX = 1000
-"""A folder that vanishes this often under our hands is not given back by other runs."""
+"""If the folder vanishes this often, something else than the end of other runs removes it."""
 _NO_HARD_LINKS = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 )
 
 
 class OutputFolder:
-    """The one place that names files. Safe to use from several threads."""
+    """Names all files of a run. Thread-safe."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class OutputFolder:
         permissions: Permissions = PRIVATE,
         spare: KeepFree = DEFAULT_KEEP_FREE,
     ) -> None:
-        """Make the folder ready.
+        """Create and lock the folder.
 
         Args:
-            permissions: Of every file and folder made here.
-            spare: What of the disk stays free.
+            permissions: Of every file and folder created here.
+            spare: Disk space to leave free.
 
         Raises:
-            ConfigError: It is a file, or cannot be written to.
+            ConfigError: The folder is a file, in use, or not writable.
         """
         self.root = root
         self.layout = layout
@@ -69,7 +69,7 @@ class OutputFolder:
         self._numbers = itertools.count(1)
         self._known: set[str] = set()
         self._kept_damaged: dict[str, str] = {}
-        """Paths of what came damaged in this run and was kept, by SOP Instance UID."""
+        """Paths of damaged instances that this run kept, by SOP Instance UID."""
         self._lock = threading.Lock()
         self._created = not root.exists()
         self._prepare()
@@ -91,10 +91,10 @@ class OutputFolder:
             raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
 
     def _take_lock(self) -> FolderLock:
-        """Make the folder of the lock, and take it.
+        """Create the folder of the lock, and take the lock.
 
-        A run that ends here removes that folder behind itself, and the output folder with it if it
-        made that, too: perhaps between our making it and our lock.
+        Another run that ends now removes that folder, perhaps after we created it and before we
+        lock it; hence the loop.
         """
         private = self._parts.parent
         tries = 0
@@ -109,25 +109,25 @@ class OutputFolder:
 
     @property
     def lock(self) -> FolderLock:
-        """The lock of this run."""
+        """The lock that this run holds."""
         return self._lock_file
 
     def close(self, *, finished: bool = True) -> None:
-        """Give the folder back; nothing of ours stays in it that holds nothing.
+        """Release the folder, and remove our empty folders in it.
 
         Args:
-            finished: False leaves the lock file behind: files were named that are not recorded.
+            finished: False leaves the lock file behind: named files are not in the journal.
         """
         with contextlib.suppress(OSError):
-            for leftover in self._parts.iterdir():  # of a disk that would not remove it then
+            for leftover in self._parts.iterdir():
                 leftover.unlink()
-        # Our own folders while we hold the lock; what leads to the lock after it.
+        # Our folders while we hold the lock, and those above the lock file after its release.
         _remove_emptied(self._parts, self._conflicts, self._damaged)
         self._lock_file.release(leave_behind=not finished)
         _remove_emptied(self._parts.parent, *([self.root] if self._created else []))
 
     def name_of(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
-        """Where an instance of these UIDs stands, or None if it takes more than UIDs to tell."""
+        """Return the path of an instance by its UIDs; None if the layout needs more than UIDs."""
         values = {
             tags.STUDY_INSTANCE_UID: study_uid.encode(),
             tags.SERIES_INSTANCE_UID: series_uid.encode(),
@@ -138,10 +138,10 @@ class OutputFolder:
         return "/".join(self.layout.render(values))
 
     def begin(self, request: StoreRequest) -> PartFile:
-        """Open a part for an instance.
+        """Open a part file for an instance.
 
         Raises:
-            DiskFailed: It cannot be created.
+            DiskFailed: The file cannot be created.
         """
         path = f"{self._parts}/{next(self._numbers)}.part"
         return PartFile(path, request, self._permissions, self._free_space)
@@ -152,13 +152,13 @@ class OutputFolder:
         values: dict[int, bytes],
         is_doubtful: Callable[[str], bool] = lambda _: False,
     ) -> Placed:
-        """Give a part its final name, if that name is free.
+        """Give a part file its final name, if that name is free.
 
         Args:
-            part: Received and checked; afterwards it is closed, and gone from the parts folder.
-            values: What the layout needs of the data set, as raw element values by tag.
-            is_doubtful: True of a file, by its path below the folder, that may not be what was
-                received: where it differs from the part, the part takes its name.
+            part: Received and checked. It is closed, and no longer in the parts folder afterwards.
+            values: Raw element values that the layout needs, by tag.
+            is_doubtful: Takes the path of an existing file; True if it may not be what was
+                received. If it differs from the part, the part takes its name.
 
         Raises:
             DiskFailed: The disk refuses.
@@ -171,7 +171,8 @@ class OutputFolder:
             while not self._claim(part.path, final):
                 if (size_bytes := _size_of_same(part.path, final)) is not None:
                     part.discard()
-                    checksum = checksum_of(final)  # its file meta may be another program's
+                    # Another program may have written the file meta.
+                    checksum = checksum_of(final)
                     return Placed(Placement.SAME, relative, size_bytes, checksum)
                 if not self._may_replace(relative, is_doubtful):
                     aside = self._set_aside(part, Path(final).name)
@@ -182,11 +183,11 @@ class OutputFolder:
                 self._forget_damaged(part)
             return Placed(Placement.NEW, relative, part.size_bytes, part.checksum)
         except OSError as error:
-            # Its own folder may be named after a patient.
+            # The message does not name the folder: it may contain the name of a patient.
             raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
 
     def _may_replace(self, relative: str, is_doubtful: Callable[[str], bool]) -> bool:
-        """True of a file that is damaged, or may be: it differs from what was received just now."""
+        """Return True if an existing file with other content is damaged, or may be."""
         path = self.root / relative
         try:
             return path.is_file() and (is_cut_short(path) or is_doubtful(relative))
@@ -203,7 +204,7 @@ class OutputFolder:
         self._known.add(name)
 
     def _claim(self, part: str, final: str) -> bool:
-        """Move `part` to `final` unless something is there; False if something is."""
+        """Move `part` to `final`; return False if something is there."""
         try:
             os.link(part, final)
         except FileExistsError:
@@ -212,13 +213,13 @@ class OutputFolder:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             return self._claim_without_links(part, final)
-        # Named is named, also on a disk that fails in this moment; the next run clears the parts.
+        # The file has its name, even if the disk fails now; the next run clears the parts folder.
         with contextlib.suppress(OSError):
             os.unlink(part)  # noqa: PTH108 - a text
         return True
 
     def _claim_without_links(self, part: str, final: str) -> bool:
-        """The same on file systems without hard links; only our own threads are kept apart."""
+        """Do the same on file systems without hard links; safe between our own threads only."""
         with self._lock:
             if os.path.lexists(final):
                 return False
@@ -226,7 +227,7 @@ class OutputFolder:
             return True
 
     def set_damaged_aside(self, relative: str) -> None:
-        """Free the name of a file that was found damaged; it is kept, not thrown away.
+        """Move a damaged file to the folder of damaged files, to free its name.
 
         Raises:
             OSError: The disk refuses.
@@ -235,16 +236,17 @@ class OutputFolder:
         self._permissions.make_folder(self._damaged)
         for number in itertools.count(1):
             if self._claim(str(damaged), f"{self._damaged}/{damaged.name}.{number}"):
-                damaged.unlink(missing_ok=True)  # raises where `_claim` could not take it away
+                # Raises if `_claim` linked the file and could not remove it.
+                damaged.unlink(missing_ok=True)
                 return
 
     def keep_damaged(self, part: PartFile) -> str:
-        """Move a part that is damaged aside, unless this run has kept that instance already.
+        """Move a damaged part file to the folder of damaged files, once for each instance in a run.
 
-        What an earlier run kept of the same instance makes way.
+        It replaces what an earlier run kept of the same instance.
 
         Returns:
-            Where it is kept, relative to the output folder; empty if it is not.
+            Its path, relative to the output folder; empty if it is not kept.
         """
         uid = part.request.sop_instance_uid
         if part.is_empty:
@@ -266,7 +268,7 @@ class OutputFolder:
         return str(Path(path).relative_to(self.root))
 
     def _forget_damaged(self, part: PartFile) -> None:
-        """Remove what was kept of an instance that has come whole since."""
+        """Remove the damaged copy of an instance that was received whole later."""
         if path := self._kept_damaged.pop(part.request.sop_instance_uid, None):
             with contextlib.suppress(OSError):
                 os.unlink(path)  # noqa: PTH108 - a text
@@ -284,7 +286,10 @@ class OutputFolder:
 
 
 def _is_file(path: Path) -> bool:
-    """True if something else than a folder is there, at one look: a run that ends removes it."""
+    """Return True if something other than a folder is there.
+
+    In one call, because a run that ends may remove the folder meanwhile.
+    """
     try:
         return not stat.S_ISDIR(path.stat().st_mode)
     except OSError:
@@ -298,7 +303,7 @@ def _remove_emptied(*folders: Path) -> None:
 
 
 def _owner_of(path: Path) -> str:
-    """Study Instance UID of the file that has a name; empty if it cannot be told."""
+    """Return the Study Instance UID of a file; empty if it cannot be read."""
     try:
         return study_of(path) if path.is_file() else ""
     except OSError:
@@ -306,18 +311,18 @@ def _owner_of(path: Path) -> str:
 
 
 def _size_of_same(part: str, other: str) -> int | None:
-    """The size of `other` if it holds the same instance, byte for byte from the data set on."""
+    """Return the size of `other` if its data set is the same, byte for byte; else None."""
     try:
         found = os.stat(other)  # noqa: PTH116 - a text
         if not (stat.S_ISREG(found.st_mode) and _same_data_set(part, other)):
             return None
-    except OSError:  # a link to nowhere, or somebody else's: whatever it is, it is another
+    except OSError:  # a broken link, or not readable
         return None
     return found.st_size
 
 
 def _same_data_set(one: str, other: str) -> bool:
-    """True if two files hold the same instance, byte for byte from the data set on."""
+    """Return True if two files have the same data set, byte for byte."""
     with Path(one).open("rb") as a, Path(other).open("rb") as b:
         try:
             meta_a, meta_b = read_header(a), read_header(b)

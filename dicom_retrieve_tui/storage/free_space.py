@@ -1,4 +1,4 @@
-"""The part of the disk that stays free: the run ends as on a full disk before it is touched."""
+"""`--keep-free`: end the run before it uses the disk space to leave free."""
 
 import shutil
 import threading
@@ -10,24 +10,24 @@ from dicom_retrieve_tui.model.options import KeepFree
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 
 _LOOK_EVERY_BYTES = 1 << 26
-"""Others write to the disk, too; asking the operating system for each piece would show."""
+"""Bytes between two questions to the operating system: other programs write to the disk, too."""
 
 
 class FreeSpace:
-    """Counts what is written, and looks at the disk now and then. Safe from several threads."""
+    """Counts the bytes that are written, and asks for the free space now and then. Thread-safe."""
 
     def __init__(self, root: Path, spare: KeepFree) -> None:
         self._root = root
         self._spare = spare
         self._left = 0
-        """Bytes that may be written before the next look; threads that race for them look early."""
+        """Bytes to write before the next question; a race between threads only makes it earlier."""
         self._looking = threading.Lock()
 
     def require(self, size_bytes: int) -> None:
-        """Have room for so many bytes more.
+        """Raise an error if there is no room for so many further bytes.
 
         Raises:
-            DiskFailed: They would eat into what stays free, or the folder is gone.
+            DiskFailed: They would use space to leave free, or the folder is gone.
         """
         self._left -= size_bytes
         if self._left < 0:

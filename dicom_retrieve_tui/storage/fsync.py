@@ -1,6 +1,7 @@
-"""Writing files to the disk before they count: one by one where that is quick, else many at once.
+"""Sync files to the disk: one by one where that is fast, else many at once.
 
-A share or a slow disk takes 50 ms and more for one `fsync`, and hardly more for many at a time.
+A network share or a slow disk takes 50 ms and more for one `fsync`, and little more for many at a
+time.
 """
 
 import contextlib
@@ -13,36 +14,36 @@ from time import monotonic
 from dicom_retrieve_tui.storage.disk_errors import is_passing
 
 _SLOW_S = 0.005
-"""For one file, on average; below it, further threads would only take time from the transfer."""
+"""Average for one file; below it, further threads would only slow down the transfer."""
 _THREADS_MAX = 32
 _DESCRIPTOR_S = 10.0
 
 
 class Syncer:
-    """Has the operating system write files, and their names, to the disk."""
+    """Syncs files and their names to the disk."""
 
     def __init__(self, root: str, goes_on: Callable[[], bool]) -> None:
-        """Sync below one folder.
+        """Prepare to sync files below `root`.
 
         Args:
             root: The output folder.
-            goes_on: Asked before each file, from several threads; once false, no further is synced.
+            goes_on: Called before each file, from several threads; False ends the work.
         """
         self._root = root
         self._goes_on = goes_on
         self._named: set[str] = set()
-        """Folders whose own names are synced."""
+        """Folders whose names are synced."""
 
     def sync(self, paths: Iterable[str]) -> frozenset[str]:
-        """Sync files, then the folders that they are in; return the paths of those that are not.
+        """Sync files and then their folders; return the paths of files that are not synced.
 
         Args:
-            paths: Files, relative to the root. What is no longer there is left out.
+            paths: Files, relative to the root. A file that no longer exists is skipped.
 
         Raises:
             OSError: The disk refuses.
         """
-        # Texts: making a `Path` of each would hold up the threads that receive.
+        # Texts: making a `Path` of each would delay the threads that receive.
         prefix = f"{self._root}/"
         files = [f"{prefix}{path}" for path in paths]
         left = self._sync_all(files)
@@ -51,7 +52,7 @@ class Syncer:
         return frozenset(path.removeprefix(prefix) for path in left)
 
     def _sync_all(self, paths: Iterable[str]) -> Iterable[str]:
-        """Sync each path; return those that are left when it no longer goes on."""
+        """Sync each path; return those that are left when `goes_on` is False."""
         left, done, start_s = deque(paths), 0, monotonic()
         while left and self._goes_on():
             _sync(left.popleft())
@@ -61,7 +62,7 @@ class Syncer:
         return left
 
     def _folders_of(self, files: list[str]) -> set[str]:
-        """The folders to sync, each once: those of `files`, and those above a new one."""
+        """Return the folders to sync: those of `files`, and those above a new folder."""
         folders = set()
         for path in files:
             folder = os.path.dirname(path)  # noqa: PTH120
@@ -74,7 +75,7 @@ class Syncer:
 
 
 def _sync_at_once(left: deque[str], goes_on: Callable[[], bool]) -> None:
-    """Sync what is in the queue by several threads.
+    """Sync the paths in a queue by several threads.
 
     Raises:
         OSError: The disk refuses one of them; others may be left.
@@ -94,7 +95,7 @@ def _sync_at_once(left: deque[str], goes_on: Callable[[], bool]) -> None:
         threading.Thread(target=work, name="sync") for _ in range(min(_THREADS_MAX, len(left)) - 1)
     ]
     started = []
-    with contextlib.suppress(RuntimeError):  # the machine has no thread left
+    with contextlib.suppress(RuntimeError):  # the machine cannot start another thread
         for helper in helpers:
             helper.start()
             started.append(helper)
@@ -106,11 +107,11 @@ def _sync_at_once(left: deque[str], goes_on: Callable[[], bool]) -> None:
 
 
 def _sync(path: str) -> None:
-    """Have the operating system write a file, or the names in a folder, to the disk."""
+    """Sync a file, or the names in a folder."""
     try:
         fd = _open(path)
     except FileNotFoundError:
-        return  # somebody took it away since; the next run will notice
+        return  # removed by another program; the next run will notice
     try:
         os.fsync(fd)
     finally:
@@ -118,10 +119,10 @@ def _sync(path: str) -> None:
 
 
 def _open(path: str) -> int:
-    """Open a file; wait for a descriptor where other threads have all of them.
+    """Open a file; wait if no file descriptor is free.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
     while True:

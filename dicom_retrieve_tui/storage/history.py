@@ -1,8 +1,8 @@
-"""What the user asked for and how it ended, over all folders: a small database of the user's own.
+"""The history of a user's jobs in all folders: what was asked for, and how it ended.
 
-Unlike the journal of a folder it proves nothing; it lets the application offer what was left
-unfinished. It holds UIDs, counts, and what the user chose himself; no patient data. Nothing
-depends on it: whoever cannot open it works without.
+Unlike the journal of a folder it proves nothing; with it, the application offers to resume
+unfinished jobs. It holds UIDs, counts and the user's options; no patient data. If it cannot be
+opened, everything else works.
 """
 
 import contextlib
@@ -79,21 +79,21 @@ _PRUNE = (
 
 
 class History:
-    """The history of one user. Safe to use from several threads, and in several processes.
+    """The history of one user. Safe to use from several threads and processes.
 
-    Every call is one transaction: what it has recorded outlives a kill.
+    Every call is one transaction: its records survive a kill.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create it, readable by the user alone; one that is damaged is set aside.
+        """Open or create the database, for this user alone; set a damaged one aside.
 
         Raises:
-            ConfigError: It cannot be used: it is of a newer version, or there is no access.
+            ConfigError: The database is of a newer version, or not accessible.
         """
         self._path = path
         self._using = threading.Lock()
         self.notice = ""
-        """What the user should know of the opening; empty if all is well."""
+        """A message for the user about the opening; empty if all is well."""
         try:
             PRIVATE.make_folder(path.parent)
             try:
@@ -103,18 +103,18 @@ class History:
                     raise
                 aside = _set_aside(path)
                 self.notice = (
-                    f"The history {path} was damaged; it is kept as {aside.name}, and a new one "
-                    "begun. What was retrieved is not touched."
+                    f"The history {path} was damaged. It is kept as {aside.name}, and a new one "
+                    "was created. Retrieved files are not affected."
                 )
                 self._database = _open(path)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
-                f"The history {path} cannot be used ({reason_of(error)}): what is left "
-                "unfinished is not remembered."
+                f"The history {path} cannot be used ({reason_of(error)}): unfinished "
+                "jobs are not remembered."
             ) from error
 
     def close(self) -> None:
-        """Close it; all is recorded already."""
+        """Close the database."""
         with self._using:
             self._database.close()
 
@@ -127,14 +127,17 @@ class History:
         options: Mapping[str, object],
         selections: Iterable[Selection],
     ) -> int:
-        """Remember a job; returns the number that stands for it.
+        """Record a job; return its number.
 
         Args:
-            begun: When, with its time zone.
-            options: What else it takes to run it again, as JSON can hold it.
+            begun: The start, with its time zone.
+            profile: Name of the PACS profile.
+            output: The output folder.
+            options: What else is needed to run the job again, as JSON values.
+            selections: The studies.
 
         Raises:
-            DiskFailed: It cannot be written.
+            DiskFailed: The database cannot be written.
         """
         row = (
             begun.astimezone(UTC).isoformat(timespec="seconds"),
@@ -151,19 +154,19 @@ class History:
         return job_id
 
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> None:
-        """Forget studies that the user took out of a job.
+        """Delete studies that the user removed from a job.
 
         Raises:
-            DiskFailed: It cannot be written.
+            DiskFailed: The database cannot be written.
         """
         with self._transaction() as database:
             database.executemany(_DROP, [(job_id, uid) for uid in uids])
 
     def record_ends(self, job_id: int, ends: Iterable[StudyEnd]) -> None:
-        """Remember how studies of a job ended; better many at once than one by one.
+        """Record how studies of a job ended; many at once are faster than one by one.
 
         Raises:
-            DiskFailed: It cannot be written.
+            DiskFailed: The database cannot be written.
         """
         with self._transaction() as database:
             database.executemany(
@@ -172,12 +175,12 @@ class History:
             )
 
     def unfinished(self) -> list[Job]:
-        """Jobs of which something is left, the latest first; none that is under way just now.
+        """Return jobs with unfinished studies that do not run at present, the latest first.
 
-        A job is under way while somebody, here or in another process, retrieves into its folder.
+        A job runs while a retrieval, in this process or another, holds the lock of its folder.
 
         Raises:
-            DiskFailed: It cannot be read.
+            DiskFailed: The database cannot be read.
         """
         with self._transaction() as database:
             rows = database.execute(_UNFINISHED, (Verdict.CANCELLED,)).fetchall()
@@ -185,10 +188,10 @@ class History:
         return [job for job in found if not is_locked(job.output / PRIVATE_FOLDER / LOCK)]
 
     def recent(self, most: int) -> list[tuple[Selection, ...]]:
-        """What the latest jobs that have any studies asked for, the latest first.
+        """Return the selections of the latest jobs with any studies, the latest first.
 
         Raises:
-            DiskFailed: It cannot be read.
+            DiskFailed: The database cannot be read.
         """
         with self._transaction() as database:
             jobs = database.execute(_RECENT, (most,)).fetchall()
@@ -198,10 +201,10 @@ class History:
             ]
 
     def prune(self, keep: int) -> None:
-        """Forget all but the latest `keep` jobs.
+        """Delete all but the latest `keep` jobs.
 
         Raises:
-            DiskFailed: It cannot be written.
+            DiskFailed: The database cannot be written.
         """
         with self._transaction() as database:
             database.execute(_PRUNE, (keep,))
@@ -213,7 +216,7 @@ class History:
                 yield self._database
         except sqlite3.Error as error:
             raise DiskFailed(
-                f"The history {self._path} cannot be kept ({reason_of(error)}). Nothing else is "
+                f"The history {self._path} cannot be written ({reason_of(error)}). Nothing else is "
                 "affected.",
                 path=str(self._path),
             ) from error
@@ -237,10 +240,10 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:
-    """Read through it once: damage that shows later would show at a worse time."""
+    """Check the whole database once, so that damage shows now and not later."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        raise ConfigError(f"The history {path} is of a newer version of dicom-retrieve.")
+        raise ConfigError(f"The history {path} was written by a newer version of dicom-retrieve.")
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         error = sqlite3.DatabaseError(verdict)
@@ -249,12 +252,12 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """True for a damaged file; one that is merely locked or out of reach is nobody's to move."""
+    """Return True if the file is damaged, and not only locked or not accessible."""
     return (getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE) in _DAMAGED
 
 
 def _set_aside(path: Path) -> Path:
-    """Move a database away, with the files beside it, which would be taken for the new one's."""
+    """Rename a database and the files beside it, which SQLite would use for the new one."""
     names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
     aside = next(name for name in names if not name.exists())
     path.rename(aside)
@@ -272,9 +275,9 @@ def _add(database: sqlite3.Connection, job_id: int, selections: Iterable[Selecti
 
 
 def _written(series: tuple[SeriesSelection, ...]) -> tuple[str | None, str | None]:
-    """Series and instances as two texts, between backslashes as in DICOM; None where all are meant.
+    """Return series and instances as two texts, separated by backslashes; None for all of them.
 
-    The instances of one series stand between commas, those of the next behind a backslash.
+    Commas separate the instances of one series.
     """
     uids = "\\".join(each.series_instance_uid for each in series)
     instances = "\\".join(",".join(each.sop_instance_uids) for each in series)
@@ -282,7 +285,7 @@ def _written(series: tuple[SeriesSelection, ...]) -> tuple[str | None, str | Non
 
 
 def _read(series: str | None, instances: str | None) -> tuple[SeriesSelection, ...]:
-    """What `_written` wrote."""
+    """Parse the two texts that `_written` made."""
     uids = series.split("\\") if series else []
     parts = instances.split("\\") if instances else [""] * len(uids)
     return tuple(

@@ -1,8 +1,8 @@
-"""What is proven to be in the output folder, so that the next run need not ask for it again.
+"""The journal of an output folder: what is proven to be there, so that the next run can skip it.
 
-One thread writes: it takes what was recorded since it last looked, in one transaction, and then has
-the operating system sync those files, beside the transfer and never in it. An record says that its
-file was whole when it got its name; `synced` says that it has reached the disk, too.
+One thread writes: it commits the new records in one transaction and then syncs their files to the
+disk, in parallel with the transfer. A record means that its file was whole when it got its name;
+`synced` means that the file has reached the disk, too.
 """
 
 import contextlib
@@ -36,13 +36,13 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 _T = TypeVar("_T")
 
 UNFINISHED = "unfinished"
-"""Stands where a verdict will stand."""
+"""In the place of a verdict until there is one."""
 _BATCH_S = 0.1
-"""What was recorded less than this ago may be asked for again after a kill; it is on disk."""
+"""After a kill, files that were recorded less than this ago may be retrieved again."""
 _HURRIED_S = 1.0
 DAMAGED_FOLDER = "damaged"
 _REPLACED_MAX = 3
-"""A database that is damaged more often than this is not damaged by chance."""
+"""If the database is damaged more often than this, something keeps damaging it."""
 _INSERT = """
 INSERT OR REPLACE INTO instances (
     sop_instance_uid, layout, study_instance_uid, path, size_bytes, synced,
@@ -57,13 +57,13 @@ _RECORDS = (
 _SET_KILLED = "INSERT OR IGNORE INTO folder VALUES (?, 'killed')"
 """The boot of the machine in which a run was killed."""
 _IS_DOUBTFUL = "SELECT 1 FROM folder WHERE value = 'killed' AND (name = ? OR name <> ?)"
-"""The machine has stopped since a run was killed: what that run did not record may hold zeros."""
+"""If the machine stopped after a run was killed, files without a record may contain zeros."""
 _RECORD = f"{_RECORDS} AND sop_instance_uid = ?"
 SET_SYNCED = (
     "UPDATE instances SET synced = 1"
     " WHERE study_instance_uid = ? AND sop_instance_uid = ? AND layout = ?"
 )
-"""By the whole key: without the study, each would read through all of the journal."""
+"""By the whole key: without the study, SQLite would search the whole table."""
 _PLAN = "INSERT OR IGNORE INTO studies VALUES (?, ?)"
 _UNPLAN = (
     "DELETE FROM studies WHERE study_instance_uid = ?1 AND verdict = ?2"
@@ -83,18 +83,18 @@ _FORGET_ALL_LEFT_OUT = "DELETE FROM left_out WHERE study_instance_uid = ?"
 _SERIES = "SELECT DISTINCT series_instance_uid FROM instances WHERE study_instance_uid = ?"
 _VERDICT = "SELECT verdict FROM studies WHERE study_instance_uid = ?"
 _SETTLED = frozenset({str(Verdict.COMPLETE), str(Verdict.PARTIAL)})
-"""Verdicts after which all that is missing is known by name."""
+"""Verdicts after which every missing instance is known by its UID."""
 _SET_VERDICT = "INSERT OR REPLACE INTO studies VALUES (?, ?)"
 _SET_VERDICT_IF_OPEN = (
     "INSERT INTO studies VALUES (?, ?) ON CONFLICT (study_instance_uid)"
     " DO UPDATE SET verdict = excluded.verdict WHERE verdict <> 'complete'"
 )
-"""A PACS that cannot be reached today does not undo what was proven yesterday."""
+"""A PACS that cannot be reached today does not change what was proven yesterday."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """What is written at once."""
+    """Records that are written in one transaction."""
 
     finished: list[StudyRecord] = field(default_factory=list)
     records: list[InstanceRecord] = field(default_factory=list)
@@ -104,7 +104,7 @@ class _Batch:
 
 
 class Journal:
-    """The journal of one output folder; any thread may record, one connection reads."""
+    """The journal of one output folder. Any thread may record; one connection reads."""
 
     def __init__(
         self,
@@ -119,23 +119,23 @@ class Journal:
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Open or create it.
+        """Open or create the database.
 
         Args:
             path: The database.
-            root: The output folder, which the records' paths start from.
+            root: The output folder, to which the paths of the records are relative.
             layout: The template in use: an instance under another name is another file.
-            planned: Study Instance UIDs that are to be retrieved; those that are never begun stay
-                on record as unfinished.
-            permissions: Of the database, if it is made now.
-            boot: What tells this boot of the machine from any other.
+            planned: Study Instance UIDs to retrieve; those that are never started stay recorded
+                as unfinished.
+            permissions: Of a new database.
+            boot: Identifies this boot of the machine.
             killed_in: The boot in which an earlier run was killed; empty if none was.
-            hurried: True once the user waits for the end: what cannot be synced within a second
-                then is recorded as not synced.
+            hurried: True once the user waits for the end: files that cannot be synced within a
+                second are recorded as not synced.
             note: Reports a sentence to the user, from any thread.
 
         Raises:
-            ConfigError: It cannot be opened, or is of a newer version.
+            ConfigError: The database cannot be opened, or is of a newer version.
         """
         self._path = path
         self._root = root
@@ -147,38 +147,38 @@ class Journal:
         self._plans = deque((uid, True) for uid in planned)
         self._new_plans: list[tuple[str, bool]] = []
         self._planned: dict[str, None] = {}
-        """What this run has recorded as planned."""
+        """Studies that this run has recorded as planned."""
         self._pending: deque[InstanceRecord] = deque()
         self._unwritten: dict[str, InstanceRecord] = {}
-        """What is recorded and not yet in the database, by its path."""
+        """Records that are not yet in the database, by path."""
         self._finished: deque[StudyRecord] = deque()
         self._failure: Exception | None = None
-        self._told = False
+        self._failure_raised = False
         self._wake = threading.Event()
         self._closing = False
         self._hurried = hurried
         self._until_s: float | None = None
-        """When to sync no further, once the run is hurried; by the monotonic clock."""
+        """End of syncing, once the run is hurried; by the monotonic clock."""
         self._syncer = Syncer(str(root), self._has_time)
         self._reading = threading.Lock()
         self._replaced = 0
-        """How often the database was replaced while it was in use."""
+        """Number of times that the database was replaced while in use."""
         self._batch = _Batch()
-        """What is being written."""
+        """The batch that is being written."""
         self._synced = _Batch()
-        """What was written before, and is synced."""
+        """The batch that was written before, and is synced."""
         self._wrote = False
         self._lost = False
-        """True if something that this run wrote was in a database that was replaced."""
+        """True if a replaced database contained records of this run."""
         self.doubtful = False
-        """True if files that are not recorded may hold zeros: the machine stopped during a run."""
+        """True if the machine stopped during a run: files without a record may contain zeros."""
         try:
             self._reader = self._open()
         except JournalDamaged as damage:
             self._set_aside(damage)
             self._reader = self._open()
         try:
-            # Here, because whoever opens the journal can be told that it fails.
+            # Opened here and not by the writer, so that a failure is raised to the caller.
             with explained(self._path):
                 self._writing = connect(self._path)
         except BaseException:
@@ -198,14 +198,14 @@ class Journal:
         return database
 
     def _is_doubtful(self, database: sqlite3.Connection) -> bool:
-        """Record that a run was killed, if one was; return if the machine has stopped since one."""
+        """Record the boot in which a run was killed; return whether the machine stopped since."""
         if self._killed_in:
             with database:
                 database.execute(_SET_KILLED, (self._killed_in,))
         return database.execute(_IS_DOUBTFUL, (UNKNOWN_BOOT, self._boot)).fetchone() is not None
 
     def _set_aside(self, damage: JournalDamaged) -> None:
-        """Make room for a new database.
+        """Move the damaged database away, and report it.
 
         Raises:
             ConfigError: The disk refuses.
@@ -219,11 +219,11 @@ class Journal:
         )
 
     def _replace(self, damage: JournalDamaged, replaced: int) -> None:
-        """Replace a database that turned out to be damaged while it was in use.
+        """Replace a database that was found damaged while in use.
 
         Args:
-            damage: What is raised if it happens too often.
-            replaced: The count that the caller saw when it used the database.
+            damage: Raised if that happens too often.
+            replaced: The value of `_replaced` when the caller used the database.
         """
         with self._reading:
             if replaced != self._replaced:
@@ -238,38 +238,38 @@ class Journal:
 
     @property
     def failed(self) -> bool:
-        """True if something could not be recorded."""
+        """True if the journal could not be written."""
         return self._failure is not None
 
     def raise_failure(self) -> None:
-        """Raise what keeps the journal from being written, if anything does.
+        """Raise the error that ended the writer, if there is one.
 
         Raises:
-            DiskFailed: It could not be written, or a file could not be synced.
+            DiskFailed: The journal could not be written, or a file could not be synced.
         """
         if self._failure is not None:
-            self._told = True
+            self._failure_raised = True
             raise self._failure
 
     def plan(self, uids: Iterable[str]) -> None:
-        """Note studies that are to be retrieved, too."""
+        """Record further studies as planned."""
         self._plans.extend((uid, True) for uid in uids)
 
     def unplan(self, uid: str) -> None:
-        """A study that was planned, and of which nothing came, is not to be retrieved after all."""
+        """Withdraw a planned study, unless instances of it are recorded."""
         self._plans.append((uid, False))
 
     def record(self, record: InstanceRecord) -> None:
-        """Note an instance; it reaches the database within moments, and is then synced."""
+        """Record an instance; the writer commits it and syncs its file within moments."""
         self._unwritten[record.path] = record
         self._pending.append(record)
 
     def finish(self, study: StudyRecord) -> None:
-        """Note how a study ended, once the files recorded before are synced."""
+        """Record how a study ended, after the files recorded before are synced."""
         self._finished.append(study)
 
     def records(self, study_instance_uid: str) -> list[InstanceRecord]:
-        """What earlier runs recorded of a study under the layout in use."""
+        """Return what earlier runs recorded of a study under the layout in use."""
         return self._query(InstanceRecord.from_row, _RECORDS, study_instance_uid, self._layout)
 
     def record_of(
@@ -292,7 +292,7 @@ class Journal:
         return frozenset(self._query(lambda row: text(row[0]), _MISSING, study_instance_uid))
 
     def _query(self, read: Callable[[Sequence[Any]], _T], query: str, *values: str) -> list[_T]:
-        """Return what `read` makes of each row; nothing of a database that is damaged."""
+        """Return `read` of each row; replace a damaged database and return no rows."""
         try:
             with self._reading, explained(self._path):
                 replaced = self._replaced
@@ -307,17 +307,17 @@ class Journal:
         """Write and sync what is left.
 
         Raises:
-            DiskFailed: That was not possible, and nobody has been told yet.
+            DiskFailed: That failed, and `raise_failure` has not raised it yet.
         """
         self._closing = True
         self._wake.set()
         self._writer.join()
         self._reader.close()
-        if not self._told:
+        if not self._failure_raised:
             self.raise_failure()
 
     def _has_time(self) -> bool:
-        """True while files may still be synced: those that are not are proven by their checksum."""
+        """Return True while files may still be synced; the next run checks those that are not."""
         if not (self._closing and self._hurried()):
             return True
         if self._until_s is None:
@@ -330,7 +330,7 @@ class Journal:
             self._write_batches()
         except (OSError, sqlite3.Error, ConfigError) as error:
             self._failure = journal_failed(error, self._path)
-        except Exception as error:  # noqa: BLE001 - a bug, and no thread's end shows it
+        except Exception as error:  # noqa: BLE001 - a bug, which the end of a thread does not show
             self._failure = error
 
     def _write_batches(self) -> None:
@@ -343,7 +343,7 @@ class Journal:
                 replaced, database = self._replaced, connect(self._path)
 
     def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
-        """Write until closed and empty; False if the database has been replaced meanwhile."""
+        """Write until closed and empty; return False if the database was replaced."""
         while True:
             last = self._closing
             self._take_plans()
@@ -369,7 +369,7 @@ class Journal:
                 self._wake.wait(_BATCH_S)
 
     def _write_again(self) -> None:
-        """Keep for the new database what only the old one has."""
+        """Queue for the new database what only the old one contains."""
         self._batch = _Batch(
             finished=[*self._synced.finished, *self._batch.finished],
             records=[*self._synced.records, *self._batch.records],
@@ -393,10 +393,10 @@ class Journal:
         self._new_plans += plans
 
     def _write_batch(self, database: sqlite3.Connection) -> None:
-        """Record what is new, and that what was recorded the last time has been synced.
+        """Write the new batch, and mark the batch before it as synced.
 
-        In one transaction: an record is found by its UID, so that each touches pages all over the
-        database, and nearly all pages are written by either half.
+        In one transaction: the records are spread over the whole database by their UIDs, so each
+        half alone would write nearly all pages.
         """
         batch, synced, layout = self._batch, self._synced, self._layout
         if self._new_plans:
@@ -406,7 +406,7 @@ class Journal:
         if not batch and not synced:
             return
         with database:
-            # First, because what came again since then is not synced.
+            # First: an instance of that batch may be in the new one, too, and that is not synced.
             database.executemany(
                 SET_SYNCED,
                 [(e.study_instance_uid, e.sop_instance_uid, layout) for e in synced.records],
@@ -416,7 +416,7 @@ class Journal:
                 self._write_study(database, study)
 
     def _write_study(self, database: sqlite3.Connection, study: StudyRecord) -> None:
-        """Bring what is known of a study up to date; of what was not asked for, nothing is new."""
+        """Update the records of a study; instances that were not asked for keep theirs."""
         uid = study.study_instance_uid
         settled = study.asked | study.retired
         database.executemany(_FORGET_MISSING, [(uid, sop) for sop in settled])
@@ -432,12 +432,12 @@ class Journal:
         whole = study.verdict == Verdict.COMPLETE
         verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
         if self._lost:
-            verdict = UNFINISHED  # not all of its files are on record
+            verdict = UNFINISHED  # not all of its files are recorded
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
 
     @staticmethod
     def _write_left_out(database: sqlite3.Connection, study: StudyRecord) -> None:
-        """Bring up to date what filters left out; of series not asked for, nothing is new."""
+        """Update the series that filters left out; series that were not asked for keep theirs."""
         uid = study.study_instance_uid
         if study.asked and not study.series:
             database.execute(_FORGET_ALL_LEFT_OUT, (uid,))
@@ -446,9 +446,9 @@ class Journal:
 
     @staticmethod
     def _leaves_doubt(database: sqlite3.Connection, study: StudyRecord) -> bool:
-        """Tell if an earlier verdict stands: this run was about other series of the study.
+        """Return True if an earlier verdict must stand: it is about other series of the study.
 
-        What is recorded of those may be cut short, as the earlier run was.
+        The records of those may be incomplete, because the earlier run was cut short.
         """
         if not study.series and not study.left_out:
             return False
@@ -461,14 +461,14 @@ class Journal:
         return not recorded <= study.series
 
     def _forget_lost_copies(self, database: sqlite3.Connection, study: str, sop: str) -> None:
-        """Delete the records of an instance whose files are gone."""
+        """Delete the records of an instance under each layout whose file is gone."""
         for layout, path in database.execute(_COPIES, (study, sop)).fetchall():
             if not os.path.lexists(f"{self._root}/{path}"):
                 database.execute(_FORGET_COPY, (study, sop, layout))
 
 
 def _row(record: InstanceRecord, layout: str) -> tuple[str | int, ...]:
-    """The values of `_INSERT`."""
+    """Return the values for `_INSERT`."""
     return (
         record.sop_instance_uid,
         layout,
@@ -482,5 +482,5 @@ def _row(record: InstanceRecord, layout: str) -> tuple[str | int, ...]:
 
 
 def _take(queue: deque[_T]) -> list[_T]:
-    """All that is in the queue now."""
+    """Empty a queue; return its items."""
     return [queue.popleft() for _ in range(len(queue))]

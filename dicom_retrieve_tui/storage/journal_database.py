@@ -1,7 +1,7 @@
 """The SQLite database of a journal: its schema, how it is opened and read, what is damage.
 
-Damage is what no run of ours wrote: bytes that changed on the disk, another program's file. A
-journal that is locked, out of reach, on a full disk or of a newer version is not damaged.
+A journal is damaged if its bytes changed on the disk or another program wrote it. A journal that is
+locked, not accessible, on a full disk or of a newer version is not damaged.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from dicom_retrieve_tui.storage.permissions import Permissions
 
 SCHEMA_VERSION = 2
 _VERSION_MAX = 999
-"""A greater number is not a version of ours."""
+"""A greater number is damage, and no later version."""
 _MAGIC = b"SQLite format 3\0"
 _WAL = 2
 """Write and read version of the file format. Source: https://sqlite.org/fileformat.html, 1.3."""
 _BUSY_S = 10.0
 _CHECK_S = 0.25
-"""The check ends early where it takes longer."""
+"""Limit of the check; it ends early on a large database."""
 _CHECK_STEPS = 10_000
 
 _SCHEMA = """
@@ -66,8 +66,8 @@ CREATE TABLE IF NOT EXISTS folder (
 """
 """The study is part of the key: some archives have one SOP Instance UID in two studies.
 
-No patient data: UIDs, modalities, paths and sizes. A path may hold what the user's own layout puts
-in it."""
+No patient data: UIDs, modalities, paths and sizes. A path may contain patient data if the user's
+layout does."""
 
 _COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
 _COLUMNS = {
@@ -94,7 +94,7 @@ SELECT 1 FROM instances WHERE
     OR path = '' OR instr(path, char(0)) OR substr(path, 1, 1) = '/'
     OR instr('/' || path || '/', '/../') OR instr('/' || path || '/', '/./')
 """
-"""Rows that `text`, `number` or `relative_path` would not take."""
+"""Finds rows that `text`, `number` or `relative_path` would refuse."""
 _ALL_ROWS = (
     "SELECT * FROM instances",
     "SELECT * FROM studies",
@@ -118,9 +118,9 @@ _NOT_DAMAGE = frozenset(
         sqlite3.SQLITE_TOOBIG,
     }
 )
-"""Primary result codes that say something of the disk, of its permissions or of another process."""
+"""Primary result codes caused by the disk, by permissions or by another process."""
 _UNSAFE = re.compile(r"\0|^/|(^|/)\.\.?(/|$)")
-"""Paths that would lead out of the output folder."""
+"""Matches paths that would lead out of the output folder."""
 
 _STUDIES_AT_ONCE = 50
 _RECORDS = (
@@ -141,7 +141,7 @@ _RECORDS_OF_VERSION_1 = (
 
 
 class JournalDamaged(ConfigError):
-    """The journal is not what a run of ours wrote; `reason` has no name of a file in it."""
+    """The journal is not what a run wrote; `reason` contains no path."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
@@ -153,29 +153,29 @@ class JournalDamaged(ConfigError):
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Raise what goes wrong with the database at `path` as an error of ours.
+    """Turn errors of the database at `path` into `RetrieveError`s.
 
     Raises:
-        JournalDamaged: It is damaged.
-        ConfigError: It cannot be read for another reason.
+        JournalDamaged: The database is damaged.
+        ConfigError: The database cannot be read for another reason.
     """
     try:
         yield
     except (sqlite3.ProgrammingError, UnicodeEncodeError):
-        raise  # what we write is not damage
+        raise  # a bug in what we write, and no damage
     except (OSError, ValueError, sqlite3.Error) as found:
         error = _cause(found, path)
         reason = reason_of(error)
         if _is_damage(error):
             raise JournalDamaged(path, reason) from error
         raise ConfigError(
-            f"The journal {path} cannot be read ({reason}). Move it away to start without it: what "
-            "it lists is then retrieved again and compared."
+            f"The journal {path} cannot be read ({reason}). Move it away to start without it: the "
+            "files that it lists are then retrieved again and compared."
         ) from error
 
 
 def _cause(error: Exception, path: Path) -> Exception:
-    """Return why SQLite cannot open a file, which it does not say itself."""
+    """Return the operating system's error where SQLite cannot open a file."""
     if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CANTOPEN:
         return error
     try:
@@ -189,17 +189,17 @@ def _is_damage(error: Exception) -> bool:
     if isinstance(error, sqlite3.Error):
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
             return True
-        # An error of the module itself, of a text that is not UTF-8, has no code.
+        # An error of the module itself, such as a text that is not UTF-8, has no code.
         return (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _NOT_DAMAGE
     return isinstance(error, ValueError)
 
 
 def open_database(path: Path, permissions: Permissions) -> sqlite3.Connection:
-    """Open the database of a journal, made or brought up to date if need be.
+    """Open the database of a journal; create or migrate it if necessary.
 
     Raises:
-        JournalDamaged: It is damaged.
-        ConfigError: It cannot be opened, or is of a newer version.
+        JournalDamaged: The database is damaged.
+        ConfigError: The database cannot be opened, or is of a newer version.
     """
     with explained(path):
         # SQLite gives the files beside a database the permissions that the database has.
@@ -217,11 +217,11 @@ def open_database(path: Path, permissions: Permissions) -> sqlite3.Connection:
 
 
 def check_header(path: Path) -> None:
-    """Look at what SQLite takes for a database that may not be written.
+    """Check the parts of the header that make SQLite report a read-only database.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: Its header is damaged.
+        ValueError: The header is damaged.
     """
     with path.open("rb") as file:
         header = file.read(len(_MAGIC) + 4)
@@ -235,8 +235,8 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA cell_size_check = ON")
         database.execute("PRAGMA journal_mode = WAL")
-        # A kill of our process costs nothing; a power cut may cost the last transactions, whose
-        # instances are then asked for again.
+        # A kill loses no transaction; a power cut may lose the last ones, and their instances are
+        # then retrieved again.
         database.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         database.close()
@@ -245,14 +245,14 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def version_of(database: sqlite3.Connection, path: Path) -> int:
-    """Return the version of the schema, if it is one of ours.
+    """Return the version of the schema.
 
     Raises:
-        ConfigError: It is of a newer version of this program.
-        ValueError: It is not a version; the journal is damaged.
+        ConfigError: A newer version of this program wrote the journal.
+        ValueError: The number is not a version; the journal is damaged.
     """
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
-    # A newer version has more columns. With those of ours, the number is what is damaged.
+    # A newer version has more columns. With the columns of this one, the number is damaged.
     if SCHEMA_VERSION < version <= _VERSION_MAX and _has_more_columns(database):
         raise ConfigError(f"The journal {path} was written by a newer version of dicom-retrieve.")
     if not 0 <= version <= SCHEMA_VERSION:
@@ -267,7 +267,7 @@ def _has_more_columns(database: sqlite3.Connection) -> bool:
 
 
 def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
-    """The columns of each table."""
+    """Return the names of the columns of each table."""
     tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     query = "SELECT name FROM pragma_table_info(?)"
     return {
@@ -277,11 +277,11 @@ def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
 
 
 def _check(database: sqlite3.Connection) -> None:
-    """Look for damage, as far as that goes within `_CHECK_S`.
+    """Look for damage, for at most `_CHECK_S`.
 
     Raises:
-        ValueError: There is some.
-        sqlite3.Error: There is some, too: SQLite reads no further, or a text is not UTF-8.
+        ValueError: The database is damaged.
+        sqlite3.Error: The database is damaged: SQLite cannot read on, or a text is not UTF-8.
     """
     until_s = monotonic() + _CHECK_S
     database.set_progress_handler(lambda: monotonic() > until_s, _CHECK_STEPS)
@@ -296,13 +296,13 @@ def _check(database: sqlite3.Connection) -> None:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
             raise
-        # What is damaged beyond shows when it is used.
+        # Damage in the rest shows when that is read.
     finally:
         database.set_progress_handler(None, 0)
 
 
 def _bring_up_to_date(database: sqlite3.Connection) -> None:
-    # In one transaction: a kill leaves the journal as it was, or as it is to be.
+    # In one transaction: a kill leaves either the old schema or the new one.
     database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
     with database:
         columns = _columns(database)["instances"]
@@ -318,10 +318,10 @@ def _bring_up_to_date(database: sqlite3.Connection) -> None:
 
 
 def text(value: object) -> str:
-    """Return a value of a row that is a text.
+    """Return a value of a row that must be a text.
 
     Raises:
-        ValueError: It is not; the journal is damaged.
+        ValueError: The value is not a text; the journal is damaged.
     """
     if not isinstance(value, str):
         raise ValueError(f"it holds a {type(value).__name__} where a text belongs")  # noqa: TRY004
@@ -329,10 +329,10 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> int:
-    """Return a value of a row that is a number.
+    """Return a value of a row that must be a number.
 
     Raises:
-        ValueError: It is not; the journal is damaged.
+        ValueError: The value is not a number; the journal is damaged.
     """
     if not isinstance(value, int):
         raise ValueError(f"it holds a {type(value).__name__} where a number belongs")  # noqa: TRY004
@@ -340,10 +340,10 @@ def number(value: object) -> int:
 
 
 def relative_path(value: object) -> str:
-    """Return a path below the output folder, which anything may be done to.
+    """Return a value of a row that must be a path below the output folder.
 
     Raises:
-        ValueError: It is none; the journal is damaged.
+        ValueError: The path is empty or leads out of the folder; the journal is damaged.
     """
     path = text(value)
     if not path or _UNSAFE.search(path):
@@ -352,7 +352,7 @@ def relative_path(value: object) -> str:
 
 
 def set_aside(path: Path, folder: Path, permissions: Permissions) -> Path:
-    """Move a damaged database to `folder`, and the files beside it; return its new name.
+    """Move a damaged database and the files beside it to `folder`; return its new path.
 
     Raises:
         OSError: The disk refuses.
@@ -360,7 +360,7 @@ def set_aside(path: Path, folder: Path, permissions: Permissions) -> Path:
     permissions.make_folder(folder)
     names = (folder / f"{path.stem}-{number}{path.suffix}" for number in itertools.count(1))
     aside = next(name for name in names if not os.path.lexists(name))
-    # Those beside it first: SQLite would take them for the new one's.
+    # The files beside it first: SQLite would use them for the new database.
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
@@ -369,7 +369,7 @@ def set_aside(path: Path, folder: Path, permissions: Permissions) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRecord:
-    """One instance that stood under its final name when it was recorded."""
+    """One instance, recorded when its file had its final name."""
 
     study_instance_uid: str
     sop_instance_uid: str
@@ -386,7 +386,7 @@ class InstanceRecord:
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
-        """Return the record of a row that has its fields in their order.
+        """Return the record of a row that has the fields in their order.
 
         Raises:
             ValueError: The row is damaged.
@@ -404,18 +404,18 @@ class InstanceRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStudy:
-    """Everything that the journal says of a study."""
+    """Everything that the journal contains about a study."""
 
     study_instance_uid: str
     verdict: str | None
     """None if no retrieval of it has ended."""
     missing: tuple[str, ...]
-    """SOP Instance UIDs that the PACS listed and that had not come when it ended."""
+    """SOP Instance UIDs that the PACS listed and that were missing when its retrieval ended."""
     layouts: tuple[tuple[InstanceRecord, ...], ...]
-    """Files under every layout that was ever in use, those of each by themselves."""
+    """Files under each layout that was ever in use."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """Series that a filter left out on purpose and no run has asked for: Series Instance UID and
-    modality."""
+    """Series Instance UID and modality of each series that a filter left out and no run asked
+    for."""
 
     @property
     def records(self) -> tuple[InstanceRecord, ...]:
@@ -431,17 +431,17 @@ class JournalReader:
     """
 
     def __init__(self, path: Path) -> None:
-        """Make sure that it can be read.
+        """Check that the database can be read.
 
         Raises:
-            ConfigError: It cannot be read, is damaged, or is of a newer version.
+            ConfigError: The database cannot be read, is damaged, or is of a newer version.
         """
         self._path = path
         with self._open() as database:
             version_of(database, path)
 
     def studies(self) -> Iterator[RecordedStudy]:
-        """Every study of which the journal knows, in the order of the UIDs.
+        """Yield every recorded study, in the order of the UIDs.
 
         Raises:
             ConfigError: The journal is damaged.
@@ -468,9 +468,9 @@ class JournalReader:
                 yield database
 
     def _connect(self) -> sqlite3.Connection:
-        # Whoever writes keeps a write-ahead log beside the database, and takes it away at the end.
-        # Without one nobody writes, and the database is all there is: read like that, SQLite makes
-        # no log of its own, which it could not remove, or not even make in a read-only folder.
+        # A writer keeps a write-ahead log beside the database and removes it at the end. Without a
+        # log there is no writer, and the database is opened as immutable: SQLite then creates no
+        # log, which it could not remove, and could not create in a read-only folder.
         log = self._path.with_name(f"{self._path.name}-wal")
         how = "mode=ro" if log.exists() else "mode=ro&immutable=1"
         return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
@@ -499,7 +499,7 @@ def _read(database: sqlite3.Connection, path: Path, uid: str) -> RecordedStudy:
 
 
 def _left_out(database: sqlite3.Connection, uid: str) -> tuple[tuple[str, str], ...]:
-    """What filters left out, except series of which a run with another filter brought files."""
+    """Return the series that filters left out and of which no run retrieved files."""
     if database.execute(_HAS_LEFT_OUT).fetchone() is None:
         return ()
     rows = database.execute(_LEFT_OUT, (uid,)).fetchall()

@@ -1,7 +1,7 @@
-"""One run at a time in an output folder.
+"""The lock of an output folder: one run at a time.
 
-The operating system holds the lock and drops it when its process dies, so a lock left by a crash
-never has to be told apart from one that is held.
+The operating system releases the lock when its process ends, so a lock file that a crash left is
+not mistaken for a lock.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ if sys.platform != "win32":
 LOCK = "lock"
 """The lock file's name in the private folder."""
 _NUMBER_S = 0.2
-"""Enough for a process to write its number into the lock file that it holds."""
+"""Time for a process to write its number into the lock file that it holds."""
 
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -31,31 +31,31 @@ _CONTENT_BYTES_MAX = 128
 
 
 class FolderLock:
-    """Holds a lock file from `acquire` to `release`.
+    """A lock file, held from `acquire` to `release`.
 
-    The file names our process and the boot of the machine that it runs in.
+    It contains the number of the process, and the boot of the machine.
     """
 
     def __init__(self, path: Path, fd: int, left_behind: bytes) -> None:
         self._path = path
         self._fd = fd
         self.boot = _boot_id()
-        """What tells this boot of the machine from any other."""
+        """Identifies this boot of the machine."""
         self.killed_in = _boot_in(left_behind) if left_behind else ""
         """The boot in which an earlier run left its lock behind; empty if none did."""
-        # Until the journal has recorded a restart, a kill must not make it look like none.
+        # Keep the earlier boot until the journal has recorded it, so that a kill cannot hide it.
         content = f"{os.getpid()}\n{self.killed_in or self.boot}\n".encode()
         os.pwrite(fd, content, 0)
         os.ftruncate(fd, len(content))
 
     @classmethod
     def acquire(cls, path: Path, permissions: Permissions = PRIVATE) -> Self:
-        """Take the lock, at once or not at all.
+        """Take the lock, without waiting.
 
         Raises:
-            ConfigError: Another run holds it; the message says which process.
-            FileNotFoundError: Its folder is gone.
-            OSError: The lock file cannot be made.
+            ConfigError: Another run holds it; the message names the process.
+            FileNotFoundError: The folder is gone.
+            OSError: The lock file cannot be created.
         """
         while True:
             fd = permissions.open(path, os.O_RDWR)
@@ -66,12 +66,12 @@ class FolderLock:
             except BaseException:
                 os.close(fd)
                 raise
-            os.close(fd)  # its holder removed it between our open and our lock
+            os.close(fd)  # removed by its holder after we opened it
 
     @staticmethod
     def _lock(fd: int, path: Path) -> None:
         if sys.platform == "win32":
-            return  # there, the open part files keep a second run out
+            return  # open part files keep a second run out
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -86,15 +86,15 @@ class FolderLock:
         return bool(self.killed_in) and (self.killed_in != self.boot or self.boot == UNKNOWN_BOOT)
 
     def sync(self) -> None:
-        """Write the lock file to the disk, where the file system can: no name goes before it."""
+        """Sync the lock file, if the file system can, before any file gets its name."""
         with contextlib.suppress(OSError):
             os.fsync(self._fd)
 
     def release(self, *, leave_behind: bool = False) -> None:
-        """Give the lock back and remove its file.
+        """Release the lock and remove its file.
 
         Args:
-            leave_behind: Leave the file, as a kill does: not everything was recorded.
+            leave_behind: Leave the file, as a kill does: not every named file is recorded.
         """
         if not leave_behind:
             with contextlib.suppress(OSError):
@@ -103,7 +103,7 @@ class FolderLock:
 
 
 def is_locked(path: Path) -> bool:
-    """True if somebody, this process included, holds the lock at `path` just now."""
+    """Return True if a process, perhaps this one, holds the lock at `path`."""
     if sys.platform == "win32":
         return False
     try:
@@ -122,7 +122,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _holder(fd: int) -> str:
-    """The process that has the lock; one that took it just now has yet to write its number."""
+    """Return the name of the process that holds the lock; wait for it to write its number."""
     pause, until_s = threading.Event(), monotonic() + _NUMBER_S
     while not (number := _lines_of(os.pread(fd, _CONTENT_BYTES_MAX, 0))[0]):
         if monotonic() > until_s:
@@ -132,7 +132,7 @@ def _holder(fd: int) -> str:
 
 
 def _lines_of(content: bytes) -> list[str]:
-    """The process, and the boot of its machine; empty where they are not known."""
+    """Return the number of the process and the boot of its machine; empty if unknown."""
     return [*content.decode("ascii", "replace").strip("\0\n ").split("\n"), "", ""][:2]
 
 
@@ -143,7 +143,7 @@ def _boot_in(content: bytes) -> str:
 def _boot_id() -> str:
     try:
         return _BOOT_ID.read_text("ascii").strip() or UNKNOWN_BOOT
-    except (OSError, ValueError):  # it is Linux's
+    except (OSError, ValueError):  # only Linux has the file
         return UNKNOWN_BOOT
 
 

@@ -1,7 +1,7 @@
-"""An instance on its way to its name: a file in `.dicom-retrieve/parts/` until it is proven whole.
+"""The part file of an instance that is being received, in `.dicom-retrieve/parts/`.
 
-Bytes are written as received, behind a file meta of our own; nothing is decoded. The name in the
-parts folder is a number of ours, so nothing that a peer says reaches a path here.
+Bytes are written as received, after file meta of our own; nothing is decoded. The name is a number,
+so no text from a peer gets into a path here.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0
 
 
 class PartFile:
-    """One instance being received."""
+    """The file of one instance that is being received."""
 
     def __init__(
         self, path: str, request: StoreRequest, permissions: Permissions, free_space: FreeSpace
@@ -35,15 +35,15 @@ class PartFile:
         """Create the part file.
 
         Args:
-            path: A text, here and wherever each instance passes: a `Path` takes its time.
+            path: A text, because making a `Path` for each instance takes time.
 
         Raises:
-            DiskFailed: It cannot be created.
+            DiskFailed: The file cannot be created.
         """
         self.path = path
         self.request = request
         self.transfer_syntax_uid = request.transfer_syntax_uid
-        """As negotiated; once the part is checked, the syntax in which it can be read."""
+        """As negotiated; after `check`, the syntax in which the data set can be read."""
         self._permissions = permissions
         self._free_space = free_space
         self._header = file_header(request)
@@ -51,7 +51,7 @@ class PartFile:
         self._data_set_bytes = 0
         self._crc = crc32(self._header)
         self.moved = False
-        """True once it stands under another name, and there is nothing to discard."""
+        """True once the file has another name, and there is nothing to discard."""
         try:
             self._fd = permissions.create(path, _NEW_FILE)
         except OSError as error:
@@ -69,14 +69,14 @@ class PartFile:
 
     @property
     def checksum(self) -> str:
-        """Checksum of the whole file, of what was received and not of what the disk has."""
+        """Checksum of the whole file, computed from what was received, not from the disk."""
         return checksum_text(self._crc)
 
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Append to the data set.
 
         Raises:
-            DiskFailed: The disk does not take it, or has to keep some room.
+            DiskFailed: The disk cannot be written, or has no space beyond what stays free.
         """
         size_bytes = sum(map(len, pieces))
         self._free_space.require(size_bytes)
@@ -90,13 +90,13 @@ class PartFile:
             raise disk_failed(error, self.path, "write a file") from error
         self._data_set_bytes += size_bytes
         crc = self._crc
-        for piece in pieces:  # other threads run meanwhile, except where a piece is tiny
+        for piece in pieces:  # crc32 lets other threads run, unless a piece is tiny
             crc = crc32(piece, crc)
         self._crc = crc
 
     def _write_all(self, pieces: Sequence[bytes | memoryview], size_bytes: int) -> None:
         written = os.writev(self._fd, pieces)
-        if written < size_bytes:  # a nearly full disk takes a part of it before it fails
+        if written < size_bytes:  # a nearly full disk writes a part before it fails
             left = memoryview(b"".join(pieces))[written:]
             while left:
                 left = left[os.write(self._fd, left) :]
@@ -104,17 +104,17 @@ class PartFile:
     def check(self, wanted: frozenset[int]) -> WalkResult:
         """Walk the data set to its exact end; return the raw values of the `wanted` elements.
 
-        Where it can be read in another transfer syntax only than that of its presentation context,
-        the file is written again, and its file meta names that syntax.
+        If it can be read only in another transfer syntax than that of its presentation context,
+        the file is written again with that syntax in its file meta.
 
         Raises:
-            InstanceUnfit: It is cut short, or no data set.
-            DiskFailed: It cannot be read back.
+            InstanceUnfit: The data set is cut short or damaged.
+            DiskFailed: The file cannot be read back.
         """
         start, head = len(self._header), self._head
 
         def read(offset: int, length: int) -> bytes:
-            if offset + length <= len(head):  # all that most instances need to be walked
+            if offset + length <= len(head):  # enough for most instances
                 return head[offset : offset + length]
             return os.pread(self._fd, length, start + offset)
 
@@ -133,10 +133,10 @@ class PartFile:
         return walked
 
     def _write_again(self, walked: WalkResult) -> None:
-        """Write the data set behind a file meta that fits it.
+        """Write the data set again, after file meta that matches it.
 
         Raises:
-            OSError: The disk does not take it.
+            OSError: The disk cannot be written.
         """
         request = replace(self.request, transfer_syntax_uid=walked.transfer_syntax_uid)
         header, start = file_header(request), len(self._header) + walked.start
@@ -164,13 +164,13 @@ class PartFile:
         self.transfer_syntax_uid = walked.transfer_syntax_uid
 
     def close(self) -> None:
-        """Close the file; it stays where it is."""
+        """Close the file; do not remove it."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
 
     def discard(self) -> None:
-        """Remove the part, if it was not moved to its name. Never raises."""
+        """Remove the file, unless it has got its final name. Never raises."""
         if self.moved:
             return
         with contextlib.suppress(OSError):
@@ -180,7 +180,7 @@ class PartFile:
 
 
 def _first_bytes(pieces: Sequence[memoryview]) -> bytes:
-    """All that most instances need to be walked."""
+    """Return the first bytes of the data set, enough to walk most instances."""
     first = b""
     for piece in pieces:
         first += piece[: WINDOW_BYTES - len(first)]

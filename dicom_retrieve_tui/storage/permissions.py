@@ -1,7 +1,7 @@
-"""Who may read what we write: its owner alone, unless `--umask` says otherwise.
+"""Permissions of new files and folders: for the owner alone, unless `--umask` sets others.
 
-The process's own umask belongs to all of its threads and is left alone: each file and each folder
-of ours is made with the permissions that it shall have. What exists keeps those that it has.
+The umask of the process is shared by all threads and is not changed: each file and folder is
+created with its permissions. Existing ones keep theirs.
 """
 
 import os
@@ -14,7 +14,7 @@ _OWNER_ALONE = 0o077
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The permissions of everything that a run makes."""
+    """The permissions of all files and folders that a run creates."""
 
     umask: int = _OWNER_ALONE
 
@@ -29,21 +29,21 @@ class Permissions:
         return 0o777 & ~self.umask
 
     def create(self, path: Path | str, flags: int) -> int:
-        """Make a file that is not there yet, and open it.
+        """Create a file and open it.
 
         Raises:
-            OSError: It is there, or cannot be made.
+            OSError: The file exists, or cannot be created.
         """
         fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | _CLOSE_ON_EXEC, self.file)
         if self.umask != _OWNER_ALONE and hasattr(os, "fchmod"):
-            os.fchmod(fd, self.file)  # the process's umask may have taken something away
+            os.fchmod(fd, self.file)  # the umask of the process may have removed permissions
         return fd
 
     def open(self, path: Path | str, flags: int) -> int:
-        """Open a file, made if it is missing.
+        """Open a file; create it if it is missing.
 
         Raises:
-            OSError: It cannot be opened.
+            OSError: The file cannot be opened.
         """
         try:
             return self.create(path, flags)
@@ -51,10 +51,10 @@ class Permissions:
             return os.open(path, flags | os.O_CREAT | _CLOSE_ON_EXEC, self.file)
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder, and those that it lies in, where they are missing.
+        """Create a folder and its parents, if they are missing.
 
         Raises:
-            OSError: One of them cannot be made.
+            OSError: One of them cannot be created.
         """
         missing = [folder]
         while not missing[-1].parent.exists():

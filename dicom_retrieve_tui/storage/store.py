@@ -1,4 +1,4 @@
-"""The output folder as the engine sees it: files, and the journal of what is proven."""
+"""The store of instances that the engine uses: the output folder and its journal."""
 
 import os
 import stat
@@ -30,13 +30,13 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 JOURNAL = "journal.db"
 _RESTARTED = (
-    "The machine stopped during an earlier run, or may have: files of that run that it had not "
+    "The machine stopped during an earlier run, or may have: files of that run that were not yet "
     "written to the disk are retrieved again and compared."
 )
 
 
 class InstanceStore:
-    """Keeps instances and remembers them. Safe to use from several threads."""
+    """Stores instances and records them. Thread-safe."""
 
     def __init__(
         self,
@@ -48,18 +48,19 @@ class InstanceStore:
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the folder.
+        """Create and lock the output folder.
 
         Args:
             root: The output folder.
             layout: The template of the files' names.
-            permissions: Of every file and folder made there.
-            spare: What of the disk stays free.
+            permissions: Of every file and folder created there.
+            spare: Disk space to leave free.
             hurried: True once the user waits for the end: see `Journal`.
             note: Reports a sentence to the user.
 
         Raises:
-            ConfigError: It is a file, in use, or cannot be written to; or its journal is damaged.
+            ConfigError: The folder is a file, in use, or not writable; or its journal cannot be
+                read.
         """
         self._root = root
         self._layout = layout
@@ -72,7 +73,7 @@ class InstanceStore:
         self._journal: Journal | None = None
         self._opening = threading.Lock()
         self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
-        """Elements that naming and recording an instance takes."""
+        """Elements that are needed to name and record an instance."""
         try:
             if self._folder.lock.restarted:
                 note(_RESTARTED)
@@ -83,7 +84,7 @@ class InstanceStore:
             raise
 
     def close(self) -> None:
-        """Write and sync what is left, and give the folder back.
+        """Write and sync what is left, and release the folder.
 
         Raises:
             DiskFailed: Not everything could be recorded or synced.
@@ -95,32 +96,32 @@ class InstanceStore:
             self._folder.close(finished=self._journal is None or not self._journal.failed)
 
     def begin(self, request: StoreRequest) -> PartFile:
-        """Open a part for an instance.
+        """Open a part file for an instance.
 
         Raises:
-            DiskFailed: It cannot be created.
+            DiskFailed: The file cannot be created.
         """
         return self._folder.begin(request)
 
     def place(self, part: PartFile, values: dict[int, bytes], irregular: str = "") -> Placed:
-        """Give a part its final name, and record it.
+        """Give a part file its final name, and record it.
 
         Args:
             part: Received and checked.
-            values: What naming it takes, its UIDs among them.
-            irregular: In what its data set departs from the standard.
+            values: The elements that are needed to name it, its UIDs among them.
+            irregular: How its data set departs from the standard.
 
         Raises:
             DiskFailed: The disk refuses.
         """
-        journal = self._journal_in_order()
+        journal = self._working_journal()
         study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
         sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
 
         def is_doubtful(path: str) -> bool:
             try:
                 return self._is_doubtful(journal, study, sop, path)
-            except ConfigError:  # what cannot be read proves nothing against the file
+            except ConfigError:  # a journal that cannot be read proves nothing against the file
                 return False
 
         placed = self._folder.place(part, values, is_doubtful)
@@ -140,11 +141,11 @@ class InstanceStore:
         return placed
 
     def _is_doubtful(self, journal: Journal, study: str, sop: str, path: str) -> bool:
-        """True of a file under its name that may not be what was received.
+        """Return True if the file at `path` may not be what was received.
 
         Args:
-            journal: Where it may be recorded.
-            study: Study Instance UID of the instance that is to have its name.
+            journal: May have a record of it.
+            study: Study Instance UID of the instance that is to get its name.
             sop: SOP Instance UID of that instance.
             path: The file, relative to the output folder.
         """
@@ -161,22 +162,22 @@ class InstanceStore:
         )
 
     def keep_damaged(self, part: PartFile) -> str:
-        """Move the bytes of a damaged instance aside, the first time in a run.
+        """Keep the bytes of a damaged instance, once for each instance in a run.
 
-        Returns where they are, relative to the output folder; empty if they are not kept.
+        Return their path, relative to the output folder; empty if they are not kept.
         """
         return self._folder.keep_damaged(part)
 
     def recall(self, inventory: Inventory) -> Recalled:
-        """Return what earlier runs recorded of a listed study, its files looked at again.
+        """Check the files that earlier runs recorded of a listed study; return what is there.
 
-        A file that was synced needs its size only. One that was not is read and compared with its
-        checksum: after a power cut it may be anything, and what is damaged is moved aside to be
-        retrieved again. A file that the journal does not know, because a kill came between, is
-        read to its end; after a power cut it proves nothing, and is retrieved again.
+        Of a synced file, only the size is checked. Others are compared with their checksums,
+        because a power cut may have damaged them; a damaged file is moved away, to be retrieved
+        again. A file without a record, because a kill came before it, is read to its end; after a
+        power cut it proves nothing, and is retrieved again.
 
         Raises:
-            DiskFailed: The disk does not let us look.
+            DiskFailed: The files cannot be read.
         """
         study_uid = inventory.study_instance_uid
         try:
@@ -196,14 +197,14 @@ class InstanceStore:
         except OSError as error:
             reason = reason_of(error)
             raise DiskFailed(
-                f"Cannot look at what is in {self._root}: {reason}.", path=str(self._root)
+                f"Cannot read the files in {self._root}: {reason}.", path=str(self._root)
             ) from error
 
     def kept_count(self, study_instance_uid: str) -> int:
         """Return how many recorded instances of a study are under their names.
 
-        For the account of a study that was not asked for: no file is read or moved, so that a run
-        ends at once.
+        For the account of a study that was not asked for: no file is read or moved, so that the
+        run ends at once.
         """
         records = self._journal.records(study_instance_uid) if self._journal else ()
         try:
@@ -227,7 +228,7 @@ class InstanceStore:
         return present, gone
 
     def _is_proven(self, record: InstanceRecord) -> bool:
-        """Look at the file of a record; what is damaged is moved aside."""
+        """Check the file of a record; move it away if it is damaged."""
         condition = check_file(self._root, record, deep=not record.synced)
         if condition in {FileCondition.DAMAGED, FileCondition.CHANGED}:
             self._folder.set_damaged_aside(record.path)
@@ -235,9 +236,9 @@ class InstanceStore:
             return False
         if record.synced:
             return True
-        if not record.digest:  # its structure does not tell zeros from pixels
+        if not record.digest:  # in its structure, zeros look like pixels
             return False
-        self._journal_in_order().record(record)  # to have it synced
+        self._working_journal().record(record)  # so that it is synced
         return True
 
     def _adopted(
@@ -265,11 +266,11 @@ class InstanceStore:
         if check_file(self._root, record, deep=True) is FileCondition.WHOLE:
             digest = checksum_of(self._root / path)
             irregular = irregularity_of(self._root / path)
-            self._journal_in_order().record(replace(record, digest=digest, irregular=irregular))
+            self._working_journal().record(replace(record, digest=digest, irregular=irregular))
             yield sop, irregular
 
     def plan(self, uids: Iterable[str]) -> None:
-        """Record that these studies are to be retrieved, too."""
+        """Record further studies as planned."""
         with self._opening:
             if self._journal is None:
                 self._planned.update(dict.fromkeys(uids))
@@ -277,7 +278,7 @@ class InstanceStore:
                 self._journal.plan(uids)
 
     def unplan(self, uid: str) -> None:
-        """Record nothing of a study that is not to be retrieved after all."""
+        """Withdraw a planned study."""
         with self._opening:
             if self._journal is None:
                 self._planned.pop(uid, None)
@@ -285,15 +286,15 @@ class InstanceStore:
                 self._journal.unplan(uid)
 
     def finish(self, study: StudyRecord) -> None:
-        """Record how a study ended; it counts once all of its files are synced."""
+        """Record how a study ended, after all of its files are synced."""
         if self._journal is not None:
             self._journal.finish(study)
 
-    def _journal_in_order(self) -> Journal:
-        """The journal, if it still takes records: no file is named that cannot be recorded.
+    def _working_journal(self) -> Journal:
+        """Return the journal if it can be written: a file is named only if it can be recorded.
 
         Raises:
-            DiskFailed: It cannot be made, or written any more.
+            DiskFailed: The journal cannot be created, or can no longer be written.
         """
         try:
             journal = self._journal or self._open_journal()
@@ -303,7 +304,7 @@ class InstanceStore:
         return journal
 
     def _open_journal(self) -> Journal:
-        """The journal, made with the first instance: a run that keeps nothing leaves nothing."""
+        """Return the journal; create it with the first instance."""
         with self._opening:
             if self._journal is None:
                 self._folder.lock.sync()

@@ -1,4 +1,4 @@
-"""Is everything that was retrieved into a folder still there, and whole? Offline, and read-only."""
+"""Verify a folder offline: is every retrieved instance still there, and whole? Read-only."""
 
 import contextlib
 import os
@@ -26,21 +26,21 @@ _OTHER_CONTENT = (
 _REASONS = {FileCondition.CHANGED: "its content is not what was received"}
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
 
-_Look = tuple[InstanceRecord, Flawed | None]
-"""A file, and what is wrong with it, if anything is."""
+_CheckedFile = tuple[InstanceRecord, Flawed | None]
+"""A file and its flaw, if it has one."""
 
 
 def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
-    """Look at every file that the journal of a folder names; findings come study by study.
+    """Check every file that the journal of a folder names; yield the result of each study.
 
     Args:
-        root: What `--output` named.
-        deep: Read every file to its end and compare its checksum; otherwise only its presence and
-            its size are checked.
+        root: The output folder of retrievals.
+        deep: Read every file and compare its checksum; otherwise check only that it is there and
+            its size.
 
     Raises:
-        ConfigError: At once: there is no journal, or it cannot be read. While iterating: it is
-            damaged.
+        ConfigError: At once: there is no journal, or it cannot be read. While iterating: the
+            journal is damaged.
     """
     reader = JournalReader(_journal_of(root))
     aside = _set_aside(root)
@@ -48,7 +48,7 @@ def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
 
 
 def _set_aside(root: Path) -> frozenset[str]:
-    """SOP Instance UIDs in the names of files that were kept beside others, where layouts do so."""
+    """Return the SOP Instance UIDs in the names of second versions, if the layout names them so."""
     try:
         names = os.listdir(root / PRIVATE_FOLDER / CONFLICTS)  # noqa: PTH208 - names alone
     except OSError:
@@ -68,27 +68,27 @@ def _journal_of(root: Path) -> Path:
     if not is_folder:
         raise ConfigError(f"{root}: there is no such folder.")
     raise ConfigError(
-        f"{root}: this folder has no journal ({PRIVATE_FOLDER}/{JOURNAL}), so nobody can say what "
-        "should be in it. Name the folder that --output named."
+        f"{root}: this folder has no journal ({PRIVATE_FOLDER}/{JOURNAL}), so it is not "
+        "known what should be in it. Give the folder that was the --output of a retrieval."
     )
 
 
 def _check_study(
     root: Path, study: RecordedStudy, aside: frozenset[str], *, deep: bool
 ) -> VerifiedStudy:
-    looks = [
+    checked = [
         [(record, _flaw_of(root, record, deep=deep)) for record in records]
         for records in study.layouts
     ]
-    standing = [record for each in looks for record, flaw in each if flaw is None]
+    standing = [record for each in checked for record, flaw in each if flaw is None]
     whole = frozenset(record.sop_instance_uid for record in standing)
     flawed = [
         replace(flaw, whole_elsewhere=flaw.sop_instance_uid in whole)
-        for each in looks
-        for flaw in _missed(each, whole)
+        for each in checked
+        for flaw in _flaws_under_layout(each, whole)
     ]
     known = {record.sop_instance_uid for record in study.records}
-    # What came after the study's last verdict is no longer missing, although the verdict says so.
+    # An instance that arrived after the last verdict of the study is no longer missing.
     flawed += [
         Flawed(
             sop_instance_uid=uid,
@@ -114,9 +114,9 @@ def _check_study(
 def _irregular(
     root: Path, standing: list[InstanceRecord], *, deep: bool
 ) -> Iterator[tuple[str, str]]:
-    """In what data sets depart from the standard, as recorded.
+    """Yield SOP Instance UID and phrase of each irregular data set.
 
-    An record without a checksum was recorded before anything irregular was kept, or by a repair.
+    A record without a checksum says nothing about that: an earlier version or a repair made it.
     """
     for record in standing:
         irregular = record.irregular
@@ -127,32 +127,32 @@ def _irregular(
             yield record.sop_instance_uid, irregular
 
 
-def _missed(looks: list[_Look], whole: frozenset[str]) -> list[Flawed]:
-    """The flaws of the files under one layout, without those that nobody misses.
+def _flaws_under_layout(files: list[_CheckedFile], whole: frozenset[str]) -> list[Flawed]:
+    """Return the flaws of the files under one layout, without copies that are not needed.
 
-    A layout of which no file of the study is left was given up: no run with another one brings its
-    files back. What stands whole under another is there.
+    If no file of the study is left under a layout, the user has given that layout up. An instance
+    that is whole under another layout is then not missing.
 
     Args:
-        looks: Each file of the layout, and what is wrong with it.
-        whole: SOP Instance UIDs of what is whole under any layout.
+        files: Each file of the layout, and its flaw.
+        whole: SOP Instance UIDs of instances that are whole under any layout.
     """
-    flawed = [flaw for _, flaw in looks if flaw is not None]
-    if len(flawed) < len(looks) or any(flaw.flaw is not Flaw.MISSING for flaw in flawed):
+    flawed = [flaw for _, flaw in files if flaw is not None]
+    if len(flawed) < len(files) or any(flaw.flaw is not Flaw.MISSING for flaw in flawed):
         return flawed
     return [flaw for flaw in flawed if flaw.sop_instance_uid not in whole]
 
 
 def _flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None:
-    """What is wrong with a file, if anything is."""
+    """Return what is wrong with a file, or None."""
     reason = ""
-    # A file that was not synced may be anything after a power cut; its size proves nothing.
+    # After a power cut, the size of a file that was not synced proves nothing.
     unproven = bool(record.digest) and not record.synced
     try:
         condition = check_file(root, record, deep=deep or unproven)
         if deep and condition is FileCondition.WHOLE and not record.digest:
             _read_through(root / record.path)
-    except NotADirectoryError:  # a file stands where a folder of its path was
+    except NotADirectoryError:  # a file has replaced a folder of its path
         condition = FileCondition.MISSING
     except OSError as error:
         condition, reason = FileCondition.DAMAGED, reason_of(error)
@@ -167,10 +167,10 @@ def _flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None
 
 
 def _read_through(path: Path) -> None:
-    """Read every byte: the structure check passes over values, where a bad sector hides.
+    """Read every byte: the structure check skips values, which may be in a bad sector.
 
     Raises:
-        OSError: The disk does not give a part of it back.
+        OSError: The disk cannot read a part of the file.
     """
     with path.open("rb", buffering=0) as file:
         while file.read(_READ_BYTES):

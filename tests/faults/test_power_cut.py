@@ -93,7 +93,7 @@ def test_zeros_in_a_file_that_was_not_synced_are_found_by_its_checksum(
 @pytest.mark.parametrize(
     "left", ["another boot", "", "\0" * 20], ids=["boot", "version 1", "zeros"]
 )
-@fault(59, user_reads="files of that run that it had not written to the disk are retrieved again")
+@fault(59, user_reads="files of that run that were not yet written to the disk are retrieved again")
 def test_zeros_in_a_file_that_was_not_recorded_are_found_by_retrieving_it_again(
     tmp_path: Path, left: str, layout: str
 ) -> Told:

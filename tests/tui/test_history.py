@@ -254,6 +254,6 @@ async def test_a_history_that_breaks_is_told_of_once_and_costs_nothing_else(
         await bench.start(A)
         await bench.tell(whole(A))
         await bench.until(lambda: "1 study: 1 complete" in bench.text())
-        await bench.until(lambda: "cannot be kept" in bench.told())
+        await bench.until(lambda: "cannot be written" in bench.told())
 
-        assert bench.told().count("cannot be kept") == 1
+        assert bench.told().count("cannot be written") == 1

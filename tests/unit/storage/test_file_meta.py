@@ -57,7 +57,7 @@ def test_no_beginning_of_a_header_passes_for_one() -> None:
     raw = file_header(offer_of())
 
     for size in range(len(raw)):
-        with pytest.raises(ValueError, match="no DICOM file"):
+        with pytest.raises(ValueError, match="not a DICOM file"):
             read_header(io.BytesIO(raw[:size]))
 
 

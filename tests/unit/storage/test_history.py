@@ -223,7 +223,7 @@ def test_a_history_that_is_gone_wrong_since_it_was_opened_is_no_crash(path: Path
         with closing(sqlite3.connect(path)) as database:
             database.execute("DROP TABLE studies")
 
-        with pytest.raises(DiskFailed, match="cannot be kept"):
+        with pytest.raises(DiskFailed, match="cannot be written"):
             _record(history, "1.1")
 
 
