@@ -1,1 +1,1 @@
-"""The headless face: flags in, events out."""
+"""The command line: parse it, run a command, print what happens."""

@@ -1,4 +1,4 @@
-"""Paths that the user named, judged before anything is sent; nothing is created here."""
+"""Check the paths that the user gave, before anything is sent. Creates nothing."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from dicom_retrieve_tui.errors import ConfigError
 
 
 def check_output(text: str | None) -> Path:
-    """The output folder, which need not exist yet.
+    """Return the output folder, which need not exist yet.
 
     Raises:
-        ConfigError: It, or what it should lie in, is no folder.
+        ConfigError: The path, or a parent of it, is a file.
     """
     if text == "":
-        raise ConfigError("--output is empty; for the current folder, leave it out.")
+        raise ConfigError("--output is empty; leave it out for the current folder.")
     path = Path(text or ".")
     for place in (path, *path.parents):
         if not _exists("--output", place):
@@ -29,16 +29,16 @@ def check_output(text: str | None) -> Path:
 def file_to_write(
     flag: str, text: str | None, *, about_to_exist: Path | None = None
 ) -> Path | None:
-    """A file that we shall write, or the name of a stream; see `streams`.
+    """Return the file or stream that will be written; see `fd_paths`.
 
     Args:
-        flag: The flag that names it, for messages.
-        text: What the user typed; None if the flag was not given.
+        flag: The flag, for messages.
+        text: Its value; None if the flag was not given.
         about_to_exist: A folder that may be missing now, because the run creates it.
 
     Raises:
-        ConfigError: It is no ordinary file, or its folder does not exist, or the stream is closed
-            or only read from.
+        ConfigError: It is not a regular file, its folder does not exist, or the stream is closed
+            or open for reading only.
     """
     if text is None:
         return None
@@ -48,15 +48,15 @@ def file_to_write(
             raise ConfigError(f"{flag} {path}: {fault}.")
         return path
     if not text or (_exists(flag, path) and not path.is_file()):
-        # A device or a pipe would be replaced by the rename that makes writing safe, and a pipe
-        # without a reader would hold up whoever opens it.
+        # The rename after writing would replace a device or a pipe, and opening a pipe waits for
+        # its reader.
         raise ConfigError(
             f"{flag} {text!r}: expected the name of a file, or of an open stream such as "
             "/dev/stderr."
         )
     folder = path.parent
     if not _exists(flag, folder) and folder != about_to_exist:
-        raise ConfigError(f"{flag} {path}: there is no folder {folder}.")
+        raise ConfigError(f"{flag} {path}: the folder {folder} does not exist.")
     return path
 
 
@@ -67,5 +67,6 @@ def _this(place: Path, path: Path) -> str:
 def _exists(flag: str, path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError) as error:  # not allowed to look, too long, or a null character
+    except (OSError, ValueError) as error:
+        # No permission, too long, or a null character.
         raise ConfigError(f"{flag} {path}: cannot be reached: {error}.") from error

@@ -1,7 +1,7 @@
-"""What the command finds around itself: streams, environment and clocks, handed in for tests.
+"""The streams, the environment and the clocks of the command; tests replace them.
 
-stdout is data and stderr is narration. Every line passes `clean_text`, so that nothing which a peer
-said can steer the terminal.
+stdout is for data and stderr for messages. Every line passes `clean_text`, so that no text of a
+peer can control the terminal.
 """
 
 import time
@@ -14,26 +14,26 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import Secret
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
-"""Those of ECMA-48 that a terminal of any background shows."""
+"""Colours of ECMA-48 that can be read on a light and on a dark background."""
 _ERASE_LINE = "\r\x1b[K"
 
 
 class DataStream:
-    """stdout, whose reader may go away at any time; that is noted and never raised."""
+    """stdout. A reader that closes the pipe is noted in `lost`; no write raises."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.lost = ""
-        """Why data could not be written; empty if all of it was."""
+        """Why data could not be written; empty if all was written."""
         self._passing = False
 
     @property
     def is_terminal(self) -> bool:
-        """True if a person reads this."""
+        """True if this is a terminal."""
         return self._stream.isatty()
 
     def takes(self, text: str) -> bool:
-        """True if the stream can show every character of `text`."""
+        """Return True if the stream's encoding has every character of `text`."""
         try:
             text.encode(self._stream.encoding or "ascii")
         except UnicodeEncodeError:
@@ -45,20 +45,20 @@ class DataStream:
         self._write(clean_text(line) + "\n" for line in lines)
 
     def write_rows(self, rows: Iterable[Iterable[str]]) -> None:
-        """Write lines of cells with tabs between them, of which the cells have none."""
+        """Write cells with tabs between them; tabs within a cell are removed."""
         self._write("\t".join(map(clean_text, cells)) + "\n" for cells in rows)
 
     def write_marked(self, mark: str, colour: str, line: str) -> None:
-        """Write a line behind a mark of that colour; none of the two may be empty.
+        """Write a coloured mark and a line; neither may be empty.
 
         Args:
-            colour: One of `COLOURS`, or empty for a stream without.
+            colour: One of `COLOURS`, or empty for no colour.
         """
         painted = f"\x1b[{COLOURS[colour]}m{mark}\x1b[0m" if colour else mark
         self._write([f"{painted}{clean_text(line)}\n"])
 
     def write_passing(self, text: str) -> None:
-        """Write what the next line takes the place of; for a terminal only."""
+        """Write a text that the next line replaces; for a terminal only."""
         self._write([clean_text(text)])
         self._passing = bool(text)
 
@@ -73,20 +73,20 @@ class DataStream:
                 self._stream.write(piece)
             self._stream.flush()
         except BrokenPipeError:
-            self.lost = "its reader has gone away"
+            self.lost = "its reader closed the pipe"
         except OSError as error:
             self.lost = reason_of(error)
 
 
 class Narration:
-    """stderr: whatever happens to it, the retrieval goes on."""
+    """stderr. A write that fails is ignored: it must not end a retrieval."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     @property
     def is_terminal(self) -> bool:
-        """True if a person reads this."""
+        """True if this is a terminal."""
         return self.stream.isatty()
 
     def say(self, text: str) -> None:
@@ -95,14 +95,13 @@ class Narration:
             self.stream.write(clean_text(text) + "\n")
             self.stream.flush()
         except (OSError, RuntimeError):
-            # RuntimeError: a signal handler speaks while its own thread is inside a write.
+            # RuntimeError: a signal handler writes while it interrupts a write of the same thread.
             return
 
 
 class Surroundings:
-    """Everything outside the command that it reads or writes, files and network apart."""
+    """What the command reads and writes, apart from files and the network."""
 
-    # No dataclass: what makes one takes as long to load as all that `--help` needs.
     def __init__(
         self,
         *,
@@ -118,14 +117,14 @@ class Surroundings:
 
     @property
     def interactive(self) -> bool:
-        """True if a person sits in front of all three streams, so that a screen can be drawn."""
+        """True if all three streams are a terminal, so that the application can be drawn."""
         return self.stdin.isatty() and self.stdout.is_terminal and self.stderr.is_terminal
 
     def ask_secret(self, prompt: str) -> Secret | None:
-        """What a person types without seeing it; None if nobody is there to ask."""
+        """Ask for a secret without echo; return None where there is no terminal."""
         if not (self.stdin.isatty() and self.stderr.is_terminal):
             return None
-        import getpass  # noqa: PLC0415 - hardly any run asks
+        import getpass  # noqa: PLC0415 - few runs ask
 
         try:
             return Secret(getpass.getpass(prompt))
@@ -133,11 +132,11 @@ class Surroundings:
             return None
 
     def monotonic_s(self) -> float:
-        """Seconds on a clock that nobody sets."""
+        """Return the time of a clock that only runs forward."""
         return time.monotonic()
 
     def utc_now(self) -> datetime:
-        """The time of day, for people and other programs."""
+        """Return the time of day."""
         return datetime.now(UTC)
 
 

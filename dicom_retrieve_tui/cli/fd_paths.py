@@ -1,8 +1,7 @@
-"""Paths that are an open stream by another name: `/dev/stdout`, `/dev/fd/3`, `/proc/self/fd/1`.
+"""Paths that name an open stream: `/dev/stdout`, `/dev/fd/3`, `/proc/self/fd/1`.
 
-Such a path leads on to whatever the stream was redirected to, and that may be a file. It is the
-stream that is meant all the same: what was written to it before stays, and what is written next
-goes behind it.
+Such a path may lead to a file to which the stream was redirected. We write to the stream, after
+what was written to it before, and never replace that file.
 """
 
 import errno
@@ -13,22 +12,22 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import reason_of
 
-if sys.platform != "win32":  # which has no such names
+if sys.platform != "win32":
     import fcntl
 
 _FOLDER = re.compile(r"/dev/fd|/proc/[0-9]+(/task/[0-9]+)?/fd")
 _LINKS_MAX = 40
-"""As many as Linux follows."""
+"""The limit of Linux."""
 _NOT_OPEN = frozenset({errno.EBADF, errno.ENOENT})
 
 
 def is_stream(path: Path) -> bool:
-    """True for the name of a stream, or of a link to one, whether it is open or not."""
+    """Return True for the name of a stream or a link to one, open or not."""
     return _name(path) is not None
 
 
 def stream_fault(path: Path) -> str | None:
-    """Why a stream cannot be written to; None if it can, or if it is none."""
+    """Return why a stream cannot be written to; None if it can, or if `path` names no stream."""
     try:
         stream = open_stream(path)
     except OSError as error:
@@ -45,30 +44,30 @@ def stream_fault(path: Path) -> str | None:
 
 
 def open_stream(path: Path) -> int | None:
-    """A descriptor that writes behind what was written to the stream; None if it is none.
+    """Open a stream to write after what it has; return None if `path` names no stream.
 
     Raises:
-        OSError: It is not open, or another process's and not for us.
+        OSError: It is not open, or belongs to a process that we may not access.
     """
     name = _name(path)
     if name is None:
         return None
     if name.parent == Path("/dev/fd") or name.is_relative_to(os.path.realpath("/proc/self")):
         return os.dup(int(name.name))
-    # Not blocking, for a pipe that has no reader is waited for otherwise.
+    # A blocking open would wait for the reader of a pipe.
     stream = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
     os.set_blocking(stream, True)
     return stream
 
 
 def _name(path: Path) -> Path | None:
-    """Where the links end at a stream's number; they are not followed any further."""
+    """Follow links up to the number of a stream, and no further; return None without one."""
     for _ in range(_LINKS_MAX):
         try:
             folder = os.path.realpath(path.parent)
             if re.fullmatch("[0-9]{1,9}", path.name) and _FOLDER.fullmatch(folder):
                 return Path(folder, path.name)
             path = Path(folder, path.readlink())
-        except (OSError, ValueError):  # no link, or no path at all
+        except (OSError, ValueError):  # not a link, or not a path
             return None
     return None

@@ -1,6 +1,7 @@
-"""`--log-file`: what developers need to see, with the time in UTC. Nothing else configures logging.
+"""`--log-file`: the diagnostic log, with times in UTC. The only module that configures logging.
 
-Patients' names stay out: paths may hold them through `--layout`, so events are logged without.
+Names of patients are not logged. Paths may contain them through `--layout`, so events are logged
+without paths.
 """
 
 import json
@@ -31,19 +32,21 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def logging_to(
-    path: Path | None, tell: Callable[[str], None], umask: int = PRIVATE_UMASK
+    path: Path | None, report: Callable[[str], None], umask: int = PRIVATE_UMASK
 ) -> Iterator[None]:
-    """Append everything that our package logs to `path`; without one, keep it silent.
+    """Append everything that the package logs to `path`; without a path, log nothing.
 
     Args:
-        tell: Told once if the disk takes no more of it, which ends nothing.
+        path: The file or stream.
+        report: Called once with a message if the log cannot be written further.
+        umask: Permissions to hold back from a new file.
 
     Raises:
         ConfigError: The file cannot be written.
     """
     package = logging.getLogger(_PACKAGE)
     level = package.level
-    handler = _handler(path, tell, umask)
+    handler = _handler(path, report, umask)
     package.addHandler(handler)
     if path is not None:
         import platform  # noqa: PLC0415 - most runs keep no log
@@ -64,20 +67,22 @@ def logging_to(
 
 
 def log_event(event: Event, *, with_paths: bool = False) -> None:
-    """Log an event for whoever has to find out later what went on.
+    """Log an event.
 
     Args:
-        with_paths: A path may be made of a patient's data.
+        event: What happened.
+        with_paths: Log paths, which may contain data of patients.
     """
     if isinstance(event, BytesReceived) or not logger.isEnabledFor(logging.DEBUG):
         return
-    told = event_fields(event).items()
-    fields = {name: value for name, value in told if with_paths or name != "path"}
+    fields = dict(event_fields(event))
+    if not with_paths:
+        fields.pop("path", None)
     logger.debug("%s", json.dumps(fields))
 
 
 class _Formatter(logging.Formatter):
-    """What a peer said stays on its line."""
+    """Keeps the text of a peer on its line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
         record.message = clean_text(record.message, _MESSAGE_CHARACTERS_MAX)
@@ -88,16 +93,16 @@ class _Formatter(logging.Formatter):
 
 
 class _LogFile(logging.FileHandler):
-    """A log that may end before its time: a full disk costs a retrieval its log and no more."""
+    """A log file. A full disk ends the log with one message, and not the retrieval."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None], umask: int) -> None:
+    def __init__(self, path: Path, report: Callable[[str], None], umask: int) -> None:
         self._umask = umask
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._path = path
-        self._tell: Callable[[str], None] | None = tell
+        self._report: Callable[[str], None] | None = report
 
     def _open(self) -> TextIOWrapper:
-        """Open the file, or the stream of that name, to write behind what is there."""
+        """Open the file or stream to append."""
         path = Path(self.baseFilename)
         descriptor = open_stream(path)
         if descriptor is None:
@@ -118,18 +123,18 @@ class _LogFile(logging.FileHandler):
             self._lost(error)
 
     def _lost(self, error: OSError) -> None:
-        tell, self._tell = self._tell, None
-        if tell is not None:
+        report, self._report = self._report, None
+        if report is not None:
             reason = reason_of(error)
-            tell(f"--log-file {self._path}: cannot be written any more: {reason}; it has gaps")
+            report(f"--log-file {self._path}: cannot be written: {reason}; the log is incomplete")
 
 
-def _handler(path: Path | None, tell: Callable[[str], None], umask: int) -> logging.Handler:
+def _handler(path: Path | None, report: Callable[[str], None], umask: int) -> logging.Handler:
     if path is None:
-        # Without any handler, Python prints warnings on stderr by itself.
+        # Without a handler, Python prints warnings on stderr.
         return logging.NullHandler()
     try:
-        handler = _LogFile(path, tell, umask)
+        handler = _LogFile(path, report, umask)
     except OSError as error:
         reason = reason_of(error)
         raise ConfigError(f"--log-file {path}: cannot be written: {reason}.") from error

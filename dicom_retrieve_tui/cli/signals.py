@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM: once to stop in good order, twice to end at once.
+"""Ctrl-C and SIGTERM: the first stops the run in good order, the second ends the process at once.
 
-A terminal that goes away, or a line that breaks, says SIGHUP: a stop in good order, however often.
+SIGHUP, sent when the terminal or its connection closes, always stops in good order.
 """
 
 import os
@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([] if _HANG_UP is None else [_HANG_
 class Interruption:
     """While entered, the first signal calls `on_first`; the second ends the process.
 
-    What is ignored stays so: `nohup` means it, and a shell that puts us into the background.
+    Ignored signals stay ignored: `nohup` and shells that start background jobs rely on it.
     """
 
     def __init__(
@@ -30,14 +30,14 @@ class Interruption:
         grace_s: float = 0.0,
         end: Callable[[int], None] = os._exit,
     ) -> None:
-        """Catch no signal yet; `__enter__` does.
+        """Store the handlers; `__enter__` installs them.
 
         Args:
-            on_first: Ask for the end, and report that.
-            on_second: Make the terminal usable, and let nothing wait.
+            on_first: Request the end of the run, and report that.
+            on_second: Restore the terminal, and end every wait.
             grace_s: Seconds from the second signal until the process is ended, if it has not ended
                 by itself; a third signal ends it at once.
-            end: Ends the process without waiting for anything.
+            end: Ends the process without waiting.
         """
         self.requested = False
         self._on_first = on_first
@@ -48,7 +48,7 @@ class Interruption:
         self._watchdog = _Watchdog(grace_s, end) if grace_s else None
 
     def __enter__(self) -> Self:
-        # Only the main thread may install handlers; elsewhere there is no Ctrl-C to catch.
+        # Only the main thread may install handlers.
         if threading.current_thread() is threading.main_thread():
             if self._watchdog is not None:
                 self._watchdog.start()
@@ -74,7 +74,8 @@ class Interruption:
         if not self.requested:
             self.requested = True
             self._on_first()
-        elif number != _HANG_UP:  # the kernel sends it, and the shell once more: that is no wish
+        elif number != _HANG_UP:
+            # A second SIGHUP does not count: kernel and shell both send one.
             self._insist()
 
     def _insist(self) -> None:
@@ -88,10 +89,10 @@ class Interruption:
 
 
 class _Watchdog:
-    """Ends the process a grace after `begin`, unless `stop` comes first.
+    """Ends the process some time after `begin`, unless `stop` comes first.
 
-    Its thread is there before any signal: a handler that started one might find a lock of
-    `threading` held by the code that it interrupts.
+    Its thread starts before any signal: a handler that started it could wait for a lock of
+    `threading` that the interrupted code holds.
     """
 
     def __init__(self, grace_s: float, end: Callable[[int], None]) -> None:

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 
-NOT_BEGUN = "not begun"
+NOT_BEGUN = "not started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

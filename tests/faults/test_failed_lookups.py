@@ -90,12 +90,12 @@ def test_a_connection_that_is_closed_during_the_look_up_is_in_the_report(tmp_pat
     report = _told(tmp_path, result, studies=1)
     assert report["totals"]["left_out"] == _not_looked_up(2, 3)
     (study,) = report["studies"]
-    assert (study["study_instance_uid"], study["reason"]) == (STUDY, "not begun")
+    assert (study["study_instance_uid"], study["reason"]) == (STUDY, "not started")
     assert not pacs.retrievals
     return _reason(report)
 
 
-@fault(24, user_reads="no line of --accession-list stands for a study")
+@fault(24, user_reads="no line of --accession-list has a study")
 def test_a_pacs_that_refuses_to_look_anything_up_is_in_the_report(tmp_path: Path) -> str:
     with _Refuses() as pacs:
         result = _look_up(pacs.port, tmp_path)

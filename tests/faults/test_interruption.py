@@ -165,7 +165,7 @@ def test_one_signal_ends_the_run_in_time_and_the_same_command_gets_the_rest(
     return result.stdout
 
 
-@fault(40, user_reads="run the same command again: 1 study not begun")
+@fault(40, user_reads="run the same command again: 1 study not started")
 def test_a_signal_during_the_query_ends_the_run_in_time(tmp_path: Path) -> str:
     with _Strikes("query", tmp_path / "out") as pacs:
         with Command(*c_get(pacs, tmp_path / "out")) as command:
@@ -194,7 +194,7 @@ class _HearsACancel(_Strikes):
         return True
 
 
-@fault(40, user_reads="stopping: finishing what is in flight; press Ctrl-C again to end at once")
+@fault(40, user_reads="stopping: waiting for running requests; press Ctrl-C again to end at once")
 def test_a_second_signal_ends_the_run_at_once(tmp_path: Path) -> str:
     with _HearsACancel("half", tmp_path) as pacs:
         order = c_get(pacs, tmp_path)

@@ -45,11 +45,11 @@ def test_only_series_of_a_modality(peer: Peer, flags: Flags, tmp_path: Path) -> 
 
     assert done.exit_code == 0, done.stderr
     assert_same_as_peer(tmp_path, peer, _of(REPORTS, _REPORT_SERIES))
-    assert "4 series (CT 3, OT 1) left out on purpose; asked for: modality SR" in done.stdout
+    assert "4 series (CT 3, OT 1) left out by the filter: modality SR" in done.stdout
     assert "1 study has no series that matches" in done.stdout
     verified = run_cli("verify", tmp_path)
     assert verified.exit_code == 0, verified.stderr
-    assert "(1 series (OT 1) left out on purpose)" in verified.stdout
+    assert "(1 series (OT 1) left out by a filter)" in verified.stdout
 
     rest = run_cli(*flags(peer), *studies, *output)
 

@@ -67,7 +67,7 @@ def test_a_list_is_retrieved_with_the_series_that_match(method: str, tmp_path: P
     assert result.code == 0, result.err
     assert files_in(output) == _CT_FILES
     assert "all 3 studies complete" in result.out
-    assert "2 series (SR 2) left out on purpose; asked for: modality CT" in result.out
+    assert "2 series (SR 2) left out by the filter: modality CT" in result.out
     assert "1 study has no series that matches" in result.out
     account = json.loads(report.read_text())
     assert [each["verdict"] for each in account["studies"]] == ["complete"] * 3
@@ -76,7 +76,7 @@ def test_a_list_is_retrieved_with_the_series_that_match(method: str, tmp_path: P
     verified = _run("verify", str(output), "--deep")
 
     assert verified.code == 0
-    assert f"{_WITH_REPORT}  (1 series (SR 1) left out on purpose)" in verified.out
+    assert f"{_WITH_REPORT}  (1 series (SR 1) left out by a filter)" in verified.out
 
 
 @pytest.mark.parametrize("method", ["c-get", "c-move"])
@@ -100,5 +100,5 @@ def test_a_dry_run_counts_what_matches(tmp_path: Path) -> None:
 
     assert result.code == 0, result.err
     assert "planned: 5 instances in 2 series of 3 of 3 studies" in result.out
-    assert "2 series (SR 2) left out on purpose; asked for: not SR" in result.out
+    assert "2 series (SR 2) left out by the filter: not SR" in result.out
     assert not pacs.retrievals

@@ -122,7 +122,7 @@ def test_what_a_session_did_not_begin_is_stopped_when_it_ends() -> None:
     store.end(0)
 
     assert row_of(store, A).state is State.DONE
-    assert (row_of(store, B).state, row_of(store, B).reason) == (State.STOPPED, "not begun")
+    assert (row_of(store, B).state, row_of(store, B).reason) == (State.STOPPED, "not started")
 
 
 def test_a_session_that_could_not_open_fails_what_was_asked_of_it() -> None:

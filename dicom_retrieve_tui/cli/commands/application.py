@@ -1,4 +1,4 @@
-"""Opens the terminal application; nothing else in the command loads it."""
+"""`dicom-retrieve` without arguments, or with a profile alone: the application."""
 
 import gc
 from contextlib import closing
@@ -26,20 +26,20 @@ def run_interactive(
     text: str = "",
     remember: bool = True,
 ) -> int:
-    """Be the application until the user leaves it; returns the exit code.
+    """Run the application until the user leaves it; return the exit code.
 
     Args:
         profile_store: The profiles.
-        around: Where secrets may be; what is not there is asked for on the screen.
-        settings: Where preferences are remembered.
-        preset: The profile to begin with; the remembered one if empty.
-        text: What stands in the UID line at first.
-        remember: Keep what is asked for in the user's history, and offer what is left in it.
+        around: Its environment may hold secrets; others are asked for on the screen.
+        settings: The file of preferences.
+        preset: The profile to start with; the last one used if empty.
+        text: The initial text of the UID line.
+        remember: Record jobs in the user's history, and offer unfinished ones.
     """
-    from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - it loads textual
-    from dicom_retrieve_tui.tui.doctor_job import Doctor  # noqa: PLC0415 - with the application
-    from dicom_retrieve_tui.tui.history import JobHistory  # noqa: PLC0415 - likewise
-    from dicom_retrieve_tui.tui.secret_store import SecretStore  # noqa: PLC0415 - likewise
+    from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - loads Textual
+    from dicom_retrieve_tui.tui.doctor_job import Doctor  # noqa: PLC0415 - loads Textual
+    from dicom_retrieve_tui.tui.history import JobHistory  # noqa: PLC0415 - loads Textual
+    from dicom_retrieve_tui.tui.secret_store import SecretStore  # noqa: PLC0415 - loads Textual
 
     with closing(JobHistory(wiring.open_history if remember else None)) as job_history:
         app = RetrieveApp(
@@ -59,12 +59,13 @@ def run_interactive(
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
-    """Be the application, with the profile that was named chosen, or else the one used last.
+    """Run the application with the named profile, or else the one used last.
 
     Raises:
-        ConfigError: The profile that was named cannot be used.
+        ConfigError: The named profile is missing or invalid.
     """
-    gc.disable()  # a fifth of the start; the application enables it again after its first frame
+    # Saves a fifth of the start. The application enables it again after its first frame.
+    gc.disable()
     path = profiles_path(args.config, around.environ)
     named = (args.target or "").removeprefix(PROFILE_SIGN)
     if named:
@@ -77,8 +78,8 @@ def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
 
 
 def open_profile_store(path: "Path") -> "ProfileStore":
-    """The profiles of a file, for the application."""
+    """Return the profiles of a file, for the application."""
     from dicom_retrieve_tui.network.dns import local_host_and_port  # noqa: PLC0415
-    from dicom_retrieve_tui.tui.profile_store import ProfileStore  # noqa: PLC0415 - it loads textual
+    from dicom_retrieve_tui.tui.profile_store import ProfileStore  # noqa: PLC0415 - loads Textual
 
     return ProfileStore(path, local_host_and_port)

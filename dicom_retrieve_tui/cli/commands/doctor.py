@@ -1,7 +1,6 @@
-"""`dicom-retrieve doctor TARGET [STUDY_UID]`: would a retrieval work, and what to do if not."""
+"""`dicom-retrieve doctor TARGET [STUDY_UID]`: check whether a retrieval works, and what to fix."""
 
 import argparse
-import json
 import textwrap
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,7 +8,8 @@ from shutil import get_terminal_size
 from typing import Protocol
 
 from dicom_retrieve_tui import __version__, wiring
-from dicom_retrieve_tui.cli.console import Surroundings, utc_text
+from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import UsageError, names_profile
 from dicom_retrieve_tui.cli.read_options import read_settings, read_way
 from dicom_retrieve_tui.cli.security_args import unlocked
@@ -26,19 +26,18 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
-from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.uids import uid_fault
 
 
 def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
-    """Look, and tell of each step as it holds; returns the exit code.
+    """Run the checks and print each result at once; return the exit code.
 
     Raises:
-        ConfigError: What was asked for cannot be meant.
+        ConfigError: The flags, the profile or the UID are invalid.
     """
     if args.target is None:
-        raise UsageError("doctor needs the PACS to look at: pacs://HOST[:PORT] or @PROFILE.")
+        raise UsageError("doctor needs the PACS to check: pacs://HOST[:PORT] or @PROFILE.")
     if names_profile(args.target):
         from dicom_retrieve_tui.cli.profile_args import fill_in, open_book  # noqa: PLC0415
 
@@ -53,20 +52,20 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
         move_destination=move_destination,
         listening=settings.listen is not None,
     )
-    telling: Telling = TellingJson(around) if args.json else TellingPeople(around)
-    telling.begin(peer=str(settings.peer), method=str(method))
+    printer: Printer = JsonPrinter(around) if args.json else TextPrinter(around)
+    printer.begin(peer=str(settings.peer), method=str(method))
     cancel = CancelToken()
     conclusion: Conclusion | None = None
     with (
-        Interruption(on_first=cancel.request, on_second=telling.abandon),
+        Interruption(on_first=cancel.request, on_second=printer.abandon),
         closing(wiring.diagnose(plan, settings, cancel)) as findings,
     ):
         for finding in findings:
-            telling.tell(finding)
+            printer.show(finding)
             if isinstance(finding, Conclusion):
                 conclusion = finding
     if conclusion is None:
-        telling.abandon()
+        printer.abandon()
         around.stderr.say("stopped")
         return INTERRUPTED
     if around.stdout.lost:
@@ -77,7 +76,7 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
 
 def _study(uids: list[str]) -> tuple[Selection, ...]:
     if len(uids) > 1:
-        raise UsageError("doctor tries one study at most.")
+        raise UsageError("doctor takes one study at most.")
     for uid in uids:
         if (fault := uid_fault(uid)) is not None:
             raise ConfigError(f"Study Instance UID {uid!r} {fault}.")
@@ -101,21 +100,21 @@ _LABEL_WIDTH = max(len(check.label) for check in Check) + 2
 _WIDTH_MIN, _WIDTH_MAX = 60, 110
 
 
-class Telling(Protocol):
-    """Tells of a diagnosis on stdout."""
+class Printer(Protocol):
+    """Prints the results on stdout."""
 
     def begin(self, *, peer: str, method: str) -> None:
-        """Say what is about to be looked at."""
+        """Print what is checked."""
 
-    def tell(self, finding: Finding) -> None:
-        """Say what was found."""
+    def show(self, finding: Finding) -> None:
+        """Print a result."""
 
     def abandon(self) -> None:
-        """Take away what does not stay; safe in a signal handler."""
+        """Remove the line in progress; safe in a signal handler."""
 
 
-class TellingPeople:
-    """Marks and colours at a terminal, words without."""
+class TextPrinter:
+    """Prints marks and colours at a terminal, words elsewhere."""
 
     def __init__(self, around: Surroundings) -> None:
         self._out = around.stdout
@@ -126,11 +125,11 @@ class TellingPeople:
         self._mark_width = max(map(len, self._marks.values())) + 1
 
     def begin(self, *, peer: str, method: str) -> None:
-        """See `Telling`."""
+        """See `Printer`."""
         self._out.write_lines([f"{peer}, --method {method}"])
 
-    def tell(self, finding: Finding) -> None:
-        """See `Telling`."""
+    def show(self, finding: Finding) -> None:
+        """See `Printer`."""
         match finding:
             case Looking():
                 if self._drawn:
@@ -145,11 +144,11 @@ class TellingPeople:
                 self._out.write_lines(self._conclusion_lines(finding))
 
     def abandon(self) -> None:
-        """See `Telling`."""
+        """See `Printer`."""
         self._out.write_passing("")
 
     def _step_lines(self, step: Step) -> Iterator[str]:
-        """What stands behind the mark, and the lines below it."""
+        """Yield the text after the mark, and the lines below it."""
         gap = " " * (self._mark_width - len(self._marks[step.outcome]))
         indent = " " * (self._mark_width + _LABEL_WIDTH)
         found, *more = self._wrapped(step.found, indent)
@@ -163,55 +162,54 @@ class TellingPeople:
         yield ""
         yield "For the administrator of the PACS:"
         for line in conclusion.for_administrator:
-            yield f"  {line}"  # never cut: it is there to be copied
+            yield f"  {line}"  # never wrapped, so that it can be copied
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
-        """Cut to the terminal; whole where there is none."""
+        """Wrap to the terminal's width; return one line where there is no terminal."""
         if not self._drawn:
             return [text]
         width = min(max(get_terminal_size().columns, _WIDTH_MIN), _WIDTH_MAX) - len(indent) - 1
         return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-class TellingJson:
-    """The names are public."""
+class JsonPrinter:
+    """Prints one JSON object a line; the names are public."""
 
     def __init__(self, around: Surroundings) -> None:
-        self._around = around
+        self._out = Output(around, as_json=True)
 
     def begin(self, *, peer: str, method: str) -> None:
-        """See `Telling`."""
-        self._write("diagnosis_started", schema=SCHEMA_VERSION, version=__version__, peer=peer,
-                    method=method)  # fmt: skip
+        """See `Printer`."""
+        start = {"schema": SCHEMA_VERSION, "version": __version__}
+        self._out.record("diagnosis_started", {**start, "peer": peer, "method": method})
 
-    def tell(self, finding: Finding) -> None:
-        """See `Telling`."""
+    def show(self, finding: Finding) -> None:
+        """See `Printer`."""
         match finding:
             case Looking():
                 return
             case Step():
-                self._write(
+                self._out.record(
                     "step",
-                    check=finding.check,
-                    outcome=finding.outcome,
-                    found=finding.found,
-                    next_step=finding.next_step,
-                    keys=finding.keys,
+                    {
+                        "check": finding.check,
+                        "outcome": finding.outcome,
+                        "found": finding.found,
+                        "next_step": finding.next_step,
+                        "keys": finding.keys,
+                    },
                 )
             case Conclusion():
-                self._write(
+                self._out.record(
                     "diagnosis_finished",
-                    works=finding.works,
-                    proven=finding.proven,
-                    words=finding.words,
-                    next_step=finding.next_step,
-                    for_administrator=finding.for_administrator,
+                    {
+                        "works": finding.works,
+                        "proven": finding.proven,
+                        "words": finding.words,
+                        "next_step": finding.next_step,
+                        "for_administrator": finding.for_administrator,
+                    },
                 )
 
     def abandon(self) -> None:
-        """See `Telling`."""
-
-    def _write(self, event: str, **fields: object) -> None:
-        time = utc_text(self._around.utc_now())
-        record = clean_values({"event": event, "time": time, **fields})
-        self._around.stdout.write_lines([json.dumps(record)])
+        """See `Printer`."""

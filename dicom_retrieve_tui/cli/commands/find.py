@@ -14,8 +14,8 @@ from dicom_retrieve_tui.cli.output.find_output import (
     JsonWriter,
     TableWriter,
     Writer,
+    keys_text,
     rows_writer,
-    said_of,
     uids_writer,
     with_flag,
 )
@@ -36,12 +36,12 @@ Finder = Callable[[Search, Settings, CancelToken, date | None], Generator[Found,
 
 
 def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | None = None) -> int:
-    """List what matches; returns the exit code.
+    """List what matches; return the exit code.
 
-    0 only if something matches and, as far as anybody can tell, all of it was listed.
+    It is 0 only if something matches and nothing indicates that the list is incomplete.
 
     Raises:
-        ConfigError: The flags or the profile cannot be meant.
+        ConfigError: The flags or the profile are invalid.
     """
     today = around.utc_now().astimezone().date()
     options = read_find_options(args, around.environ, today)
@@ -55,7 +55,7 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
 
 
 class _Listing:
-    """One search while it goes on."""
+    """One search: its matches go to a writer, its remarks to stderr."""
 
     def __init__(self, options: FindOptions, around: Surroundings) -> None:
         self._options = options
@@ -66,22 +66,22 @@ class _Listing:
         self._writer = self._choose_writer()
         self._found = 0
         self._fault = ""
-        """Why the list ends where it does, if not because that is all."""
+        """Why the search ended early; empty if it did not."""
         self._complete = True
 
     def run(self, finder: Finder) -> int:
-        self._tell_start()
+        self._print_start()
         code = NOT_OK
         with Interruption(on_first=self._cancel.request, on_second=lambda: None):
             try:
-                self._take_all(finder)
+                self._write_all(finder)
                 code = OK if self._found and self._complete else NOT_OK
             except PeerError as error:
                 self._fault = str(error)
             except Cancelled:
                 self._fault, code = "interrupted", INTERRUPTED
         self._writer.finish()
-        return self._tell_end(code)
+        return self._print_end(code)
 
     def _choose_writer(self) -> Writer:
         options, stdout, level = self._options, self._around.stdout, self._options.search.level
@@ -91,34 +91,34 @@ class _Listing:
             return uids_writer(stdout, level)
         return TableWriter(stdout, level) if stdout.is_terminal else rows_writer(stdout, level)
 
-    def _take_all(self, finder: Finder) -> None:
+    def _write_all(self, finder: Finder) -> None:
         options = self._options
         with closing(
             finder(options.search, options.settings, self._cancel, options.split_until)
-        ) as everything:
-            for found in everything:
+        ) as results:
+            for found in results:
                 if isinstance(found, Remark):
-                    self._remark(found)
+                    self._print_remark(found)
                 else:
                     self._found += 1
                     self._writer.write(found)
                 if self._around.stdout.lost:
-                    return  # nobody reads what was asked for
+                    return
 
-    def _remark(self, remark: Remark) -> None:
+    def _print_remark(self, remark: Remark) -> None:
         self._out.record("remark", {"text": remark.text, "incomplete": remark.incomplete})
         self._around.stderr.say(with_flag(remark.text))
         self._complete = self._complete and not remark.incomplete
 
-    def _tell_start(self) -> None:
+    def _print_start(self) -> None:
         search, peer = self._options.search, self._options.settings.peer
         level = search.level.lower()
         start = {"schema": SCHEMA_VERSION, "version": __version__, "peer": str(peer)}
         self._out.record("find_started", {**start, "level": level})
         things = plural(self._noun)
-        self._around.stderr.say(f"looking for {things} in {peer}: {said_of(search)}")
+        self._around.stderr.say(f"searching {things} in {peer}: {keys_text(search)}")
 
-    def _tell_end(self, code: int) -> int:
+    def _print_end(self, code: int) -> int:
         around = self._around
         if self._fault:
             self._complete = False
@@ -140,5 +140,5 @@ class _Listing:
         if self._complete:
             return listed
         split = not self._fault and self._options.split_until is None
-        hint = " (--split divides the dates of a search)" if split else ""
-        return f"{listed}, and there may be more{hint}"
+        hint = " (--split searches by parts of the date range)" if split else ""
+        return f"{listed}; there may be more{hint}"

@@ -1,6 +1,6 @@
-"""Accession numbers and patients into studies: one C-FIND for each line, before any retrieval.
+"""Look up the studies of accession numbers and patients by C-FIND, before a retrieval.
 
-What the answers mean is judged in `model.looked_up`; no patient ID is shown or written.
+`model.lookup_result` judges the answers. No patient ID is printed or logged.
 """
 
 import logging
@@ -30,23 +30,26 @@ _LOG = logging.getLogger(__name__)
 
 
 class LookupLog:
-    """Tells of one look-up from its begin to its end."""
+    """Logs one look-up: line numbers, counts, statuses and UIDs.
+
+    Accession numbers, patient IDs and texts of the PACS are not logged, nor are invalid UIDs.
+    """
 
     def __init__(self, lines: int, peer: str) -> None:
-        """Log its begin."""
+        """Log the start."""
         self._lines = count(lines, "line")
         _LOG.info("looking up %s at %s", self._lines, peer)
 
     def answer(self, line: int, answer: Answer, taken: Sequence[Selection]) -> None:
-        """Log what came for a line, and which studies are to be retrieved because of it."""
+        """Log the answer for a line, and the studies to retrieve for it."""
         _LOG.debug("line %d: %s", line, _words(answer, taken))
 
     def ended(self, lines: int, how: str) -> None:
-        """Log that so many lines were looked up, and what came of it."""
+        """Log how many lines were looked up, and the result."""
         _LOG.info("looked up %d of %s: %s", lines, self._lines, how)
 
     def failed(self, lines: int, reason: str) -> None:
-        """Log that it came no further."""
+        """Log how many lines were looked up before the failure."""
         _LOG.error("looked up %d of %s: %s", lines, self._lines, reason)
 
 
@@ -62,22 +65,25 @@ def _words(answer: Answer, taken: Sequence[Selection]) -> str:
 
 
 class LookupsStopped(Cancelled):
-    """The user stopped before every line was looked up, and nothing is to be retrieved."""
+    """The user stopped before every line was looked up; nothing is retrieved."""
 
     def __init__(self, options: Options) -> None:
-        """Keep the order as far as it is known; the lines that are left are among its faults."""
+        """Store the options so far; the lines that were not looked up are left out."""
         super().__init__("stopped; nothing was retrieved")
         self.options = options
 
 
 class LookupsFailed(RetrieveError):
-    """The PACS cannot be asked, or has nothing of what it was asked for: nothing to retrieve."""
+    """The PACS could not be asked, or has none of the studies; nothing is retrieved."""
 
     def __init__(self, options: Options, found: str, *, next_step: str = "", brief: str) -> None:
-        """Keep the order as far as it is known.
+        """Store the options so far.
 
         Args:
-            brief: What stands in the accounts, which name the lines beside it.
+            options: With the lines that are left out.
+            found: What failed, for stderr.
+            next_step: What to try.
+            brief: What failed, for JSON and the report, which name the lines separately.
         """
         super().__init__(found, next_step=next_step)
         self.options = options
@@ -85,10 +91,10 @@ class LookupsFailed(RetrieveError):
 
 
 def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> Options:
-    """The same order by UIDs; lines of which nothing can be asked for are left out, and named.
+    """Return the options with UIDs in place of look-ups; lines without a study are left out.
 
     Raises:
-        LookupsFailed: The PACS cannot be asked, or nothing is left to retrieve.
+        LookupsFailed: The PACS could not be asked, or nothing is left to retrieve.
         LookupsStopped: The user stopped.
     """
     lines = count(len(options.lookups), "line")
@@ -112,14 +118,14 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
         raise LookupsFailed(
             resolved,
             f"{options.list_flag}: {describe(resolved.left_out)}",
-            brief=f"Nothing was retrieved: no line of {options.list_flag} stands for a study.",
+            brief=f"Nothing was retrieved: no line of {options.list_flag} has a study.",
         )
     around.stderr.say(f"{lines}: {studies}")
     return resolved
 
 
 def _look_up(options: Options, found: LookupResult, ask: Ask, log: LookupLog) -> bool:
-    """Note what each line stands for; False if the user stopped."""
+    """Look up each line; return False if the user stopped."""
     cancel = CancelToken()
     searches = [lookup.search for lookup in options.lookups]
     with Interruption(on_first=cancel.request, on_second=lambda: None) as interruption:
@@ -131,14 +137,15 @@ def _look_up(options: Options, found: LookupResult, ask: Ask, log: LookupLog) ->
                     log.answer(lookup.line, answer, found.selections[before:])
         except Cancelled:
             return False
-        except PeerError:  # some archives answer a C-CANCEL by hanging up
+        except PeerError:
+            # Some archives answer a C-CANCEL by closing the connection.
             if not interruption.requested:
                 raise
     return not interruption.requested
 
 
 def _by_uids(options: Options, found: LookupResult) -> Options:
-    """The order as far as it was looked up; the lines that are left are among its faults."""
+    """Return the options as far as they were looked up; the other lines are left out."""
     selections = join([*options.plan.selections, *found.selections])
     rest = options.lookups[found.lines :]
     faults = [

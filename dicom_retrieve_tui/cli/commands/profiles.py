@@ -21,14 +21,14 @@ _NO_FLAGS: dict[str, str | None] = {}
 
 
 def run_profiles(args: argparse.Namespace, around: Surroundings) -> int:
-    """Do what is asked of the profiles; returns the exit code.
+    """Run an action on the saved profiles; return the exit code.
 
     Raises:
-        ConfigError: It cannot be done; the message says why.
+        ConfigError: The action failed; the message has the reason.
     """
     action = args.action or "list"
     if action not in _ACTIONS:
-        raise UsageError(f"There is no 'profiles {action}'; there are {', '.join(_ACTIONS)}.")
+        raise UsageError(f"There is no 'profiles {action}'; choose one of {', '.join(_ACTIONS)}.")
     run, needs_name = _ACTIONS[action]
     name = (args.name or "").removeprefix(PROFILE_SIGN)
     if needs_name and not name:
@@ -37,7 +37,7 @@ def run_profiles(args: argparse.Namespace, around: Surroundings) -> int:
 
 
 def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _name: str) -> int:
-    """One line a profile; mistakes in the file are told, and are a failure."""
+    """Print one line for each profile; errors in the file go to stderr, with exit code 1."""
     if not book.names:
         around.stderr.say(f"no profiles yet in {book.path}; add one:")
         around.stderr.say(f"  {PROGRAM} profiles add hospital pacs://HOST:PORT --method c-get")
@@ -63,7 +63,7 @@ def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _n
 
 
 def _show(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
-    """What holds, and where each value came from."""
+    """Print each value that applies, and where it comes from."""
     held = resolve(book, name, flags_given(args))
     wide = max(map(len, held))
     most = max(len(value.text) for value in held.values())
@@ -80,7 +80,7 @@ def _path(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _n
 
 
 def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
-    """Save a profile, or say more in one that is there."""
+    """Save a profile, or add values to an existing one."""
     texts = {key: text for key, text in flags_given(args).items() if text is not None}
     if args.target is not None:
         endpoint = parse_pacs_url(args.target)
@@ -88,23 +88,23 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
     elif name not in book.names:
         raise UsageError("A new profile needs the address of its PACS: pacs://HOST[:PORT].")
     for key in SECURITY_FILES & texts.keys():
-        texts[key] = str(Path(texts[key]).absolute())  # it shall be found from everywhere
+        texts[key] = str(Path(texts[key]).absolute())  # valid in every current folder
     for key, text in texts.items():
         flag = f"--{key.replace('_', '-')}"
         check_text(flag, text)
         KEYS[key].parse(flag, text)
     book.put(name, texts)
     book.save()
-    around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it by")
+    around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it:")
     around.stderr.say(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
     return OK
 
 
 def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
-    """Forget a profile; a terminal is asked first."""
+    """Remove a profile, after a question at the terminal."""
     if name in book.names and not args.yes:
         if not around.stdin.isatty():
-            raise UsageError("Without a terminal to ask at, 'profiles remove' needs --yes.")
+            raise UsageError("Without a terminal, 'profiles remove' requires --yes.")
         around.stderr.say(f"remove {PROFILE_SIGN}{name} from {book.path}? y or n")
         if around.stdin.readline().strip().lower() not in {"y", "yes"}:
             around.stderr.say("nothing was removed")
@@ -116,7 +116,7 @@ def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, n
 
 
 def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
-    """C-ECHO: is a PACS there, and does it know us?"""
+    """Send C-ECHO, and print how long the answer took."""
     args.target = PROFILE_SIGN + name
     fill_in(args, book)
     settings = unlocked(read_settings(args), around)

@@ -1,4 +1,4 @@
-"""`dicom-retrieve verify FOLDER`: what is there, missing or damaged, without asking any PACS."""
+"""`dicom-retrieve verify FOLDER`: list missing and damaged files, without a PACS."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,13 @@ from dicom_retrieve_tui.storage.verify import verify_folder
 
 
 def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
-    """Look, and tell of it as it goes; returns the exit code.
+    """Check the folder and print each study at once; return the exit code.
 
     Raises:
-        ConfigError: No folder was named, or it has no journal that can be read.
+        ConfigError: No folder was given, or its journal is missing or cannot be read.
     """
     if not args.folder:
-        raise UsageError("verify needs the folder to look at: what --output named.")
+        raise UsageError("verify needs the folder to check, as given to --output.")
     folder = Path(args.folder)
 
     studies = verify_folder(folder, deep=args.deep)
@@ -54,39 +54,39 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
 
 
 UIDS_MAX = 10
-"""Instances named one by one for each study; `--json` names them all."""
+"""Instances listed for each study; `--json` lists all."""
 UNFINISHED = "unfinished"
-"""What stands for the verdict of a retrieval that was killed, or still runs."""
+"""The verdict of a retrieval that was killed, or is still running."""
 _WORDS_WIDTH = 10
 
 
 @dataclass(slots=True)
 class Tally:
-    """The sum of all findings."""
+    """The totals of all studies."""
 
     studies: int = 0
     proven: int = 0
-    """Studies that were complete once, and still are."""
+    """Studies that were complete, and still are."""
     whole: int = 0
-    """Instances, as the next two: of these there is no whole file."""
+    """Instances with a whole file; the next two have none."""
     missing: int = 0
     damaged: int = 0
     files: int = 0
-    """Those that there should be."""
+    """Expected files."""
     whole_files: int = 0
     missing_copies: int = 0
-    """Files of instances that stand whole elsewhere, as the next."""
+    """Missing files of instances that have a whole file elsewhere; the next are damaged."""
     damaged_copies: int = 0
     left_out: int = 0
-    """Series that filters left out on purpose."""
+    """Series that a filter left out."""
     irregular: int = 0
-    """Whole instances whose data sets depart from the standard."""
+    """Whole instances whose data sets deviate from the standard."""
     irregular_example: str = ""
     doubled: bool = False
-    """True if an instance has several files, or should have."""
+    """True if an instance has several files, or should have several."""
 
     def add(self, study: VerifiedStudy) -> None:
-        """Take in one study."""
+        """Add a study."""
         self.studies += 1
         self.proven += study.proven
         self.whole += study.whole
@@ -104,12 +104,12 @@ class Tally:
 
     @property
     def instances(self) -> int:
-        """How many there should be."""
+        """Expected instances."""
         return self.whole + self.missing + self.damaged
 
     @property
     def all_proven(self) -> bool:
-        """True if there is something, and nothing of it is wrong."""
+        """True if there are studies, and all are proven."""
         return 0 < self.studies == self.proven
 
 
@@ -122,15 +122,15 @@ def _copies(study: VerifiedStudy, flaw: Flaw) -> int:
 
 
 def study_lines(study: VerifiedStudy) -> Iterator[str]:
-    """A line for the study, and one for each file that is not as it should be."""
+    """Yield a line for the study, and one for each file that is missing or damaged."""
     counts = f"{study.whole:,}/{study.instances:,}"
     remarks = [_files(study)] if study.doubled else []
     if study.irregular:
         remarks.append(f"{len(study.irregular):,} irregular, kept as sent")
     if study.left_out:
-        remarks.append(f"{left_out_text(study.left_out)} left out on purpose")
-    told = f"  ({'; '.join(remarks)})" if remarks else ""
-    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}{told}"
+        remarks.append(f"{left_out_text(study.left_out)} left out by a filter")
+    remark = f"  ({'; '.join(remarks)})" if remarks else ""
+    yield f"{_words(study):<{_WORDS_WIDTH}}  {counts:>11}  {study.study_instance_uid}{remark}"
     for each in study.flawed[:UIDS_MAX]:
         yield f"  {each.flaw} {each.sop_instance_uid}  {_where(each)}"
     if (more := len(study.flawed) - UIDS_MAX) > 0:
@@ -139,14 +139,14 @@ def study_lines(study: VerifiedStudy) -> Iterator[str]:
 
 
 def _words(study: VerifiedStudy) -> str:
-    """`whole`, `missing 2, damaged 1`, or the verdict on what nobody knows to be all."""
+    """Return `whole`, `missing 2, damaged 1`, or the verdict of an unproven study."""
     flaws = [f"{flaw} {n:,}" for flaw in Flaw if (n := _lost(study, flaw))]
     flaws += [f"{flaw} copies {n:,}" for flaw in Flaw if (n := _copies(study, flaw))]
     return ", ".join(flaws) or ("whole" if study.proven else str(study.verdict or UNFINISHED))
 
 
 def _files(of: VerifiedStudy | Tally) -> str:
-    """`6 files`, or `5 of 6 files` where not all are whole."""
+    """Return `6 files`, or `5 of 6 files` where not all are whole."""
     there = f"{of.whole_files:,} of " if of.whole_files < of.files else ""
     return f"{there}{count(of.files, 'file')}"
 
@@ -155,29 +155,29 @@ def _where(flawed: Flawed) -> str:
     if flawed.path is None:
         return flawed.reason or "never came"
     elsewhere = "whole elsewhere" if flawed.whole_elsewhere else ""
-    said = "; ".join(each for each in (flawed.reason, elsewhere) if each)
-    return f"{flawed.path} ({said})" if said else flawed.path
+    remark = "; ".join(each for each in (flawed.reason, elsewhere) if each)
+    return f"{flawed.path} ({remark})" if remark else flawed.path
 
 
 def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
-    """The sum, and what to do next."""
+    """Yield the totals, and what to do next."""
     if not tally.studies:
-        yield f"the journal of {folder_text(folder)} names nothing"
+        yield f"the journal of {folder_text(folder)} has no studies"
         return
     how = "every file read to its end" if deep else "by presence and size; --deep reads them"
     of = f"{count(tally.instances, 'instance')} of {count(tally.studies, 'study')}"
     files = f", in {_files(tally)}" if tally.doubled else ""
     flaws = ", ".join(_flaws(tally))
-    told = f": {flaws}" if flaws else ""
+    listed = f": {flaws}" if flaws else ""
     which = f"{tally.whole:,} of" if tally.missing + tally.damaged else "all"
-    yield f"{which} {of} are there and whole{files} ({how}){told}"
+    yield f"{which} {of} are there and whole{files} ({how}){listed}"
     if tally.irregular:
         yield (
             f"{count(tally.irregular, 'instance')} irregular, and kept as sent: for example "
             f"{clean_text(tally.irregular_example)}"
         )
     if tally.left_out:
-        yield f"{count(tally.left_out, 'series')} left out on purpose, by a filter"
+        yield f"{count(tally.left_out, 'series')} left out by a filter"
     if not tally.all_proven:
         yield f"{tally.proven:,} of {count(tally.studies, 'study')} proven complete; {_next(tally)}"
 
@@ -192,13 +192,13 @@ def _flaws(tally: Tally) -> Iterator[str]:
 
 
 def _next(tally: Tally) -> str:
-    # Without reading it, a retrieval takes a file of the right size for whole.
+    # A retrieval does not read a file of the right size, and takes it for whole.
     first = "move the damaged files away and " if tally.damaged + tally.damaged_copies else ""
     return f"{first}run the retrieval again to get the rest"
 
 
 def study_record(study: VerifiedStudy) -> Mapping[str, object]:
-    """One study as `--json` tells it; the names are public."""
+    """Return one study for `--json`; the names are public."""
     return {
         "study_instance_uid": study.study_instance_uid,
         "verdict": str(study.verdict or UNFINISHED),
@@ -231,7 +231,7 @@ def _file_record(flawed: Flawed) -> dict[str, object]:
 
 
 def tally_record(tally: Tally) -> Mapping[str, object]:
-    """The sum as `--json` tells it."""
+    """Return the totals for `--json`; the names are public."""
     return {
         "studies": tally.studies,
         "proven": tally.proven,

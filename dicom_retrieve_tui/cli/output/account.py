@@ -1,7 +1,7 @@
-"""What the summary and the report are written from: the shared progress, and the details beside it.
+"""The state of a run for summary and report, folded from its events.
 
-Counting is `Progress`'s alone; this keeps what it does not: which instance was refused and why,
-where a second version was put, what was noted of which study.
+`Progress` has the counts; `Account` adds the details: refused instances with their reasons, paths
+of instances that were set aside, and notes.
 """
 
 from collections import defaultdict
@@ -12,42 +12,42 @@ from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 
-NOT_BEGUN = "not begun"
+NOT_STARTED = "not started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What is still to come of the studies that are neither good nor unknown to the PACS."""
+    """What is left to retrieve."""
 
     instances: int
-    """Of the studies that the PACS listed."""
+    """Missing instances of the studies that the PACS listed."""
     expected: int
-    """Instances of all studies that the PACS listed, good ones included."""
-    not_begun: int
-    """Studies that were not asked for, or not long enough to be listed."""
+    """All instances of the studies that the PACS listed."""
+    not_started: int
+    """Studies that were not started, or stopped before the PACS listed them."""
 
 
 @dataclass(slots=True)
 class Account:
-    """Everything that is known of a run, folded from its events."""
+    """Everything known about a run, folded from its events."""
 
     plan: Plan
     progress: Progress = field(default_factory=Progress)
     series: dict[str, int] = field(default_factory=dict)
     """Series that the PACS lists, by Study Instance UID."""
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """What was asked for by name and is not there, by Study Instance UID."""
+    """Requested series and instances that the PACS does not have, by Study Instance UID."""
     refusals: dict[str | None, list[events.InstanceRefused]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """By Study Instance UID; None holds those that belong to no study that was asked for."""
+    """By Study Instance UID; None for instances of studies that were not requested."""
     set_aside: dict[str, list[events.InstanceSetAside]] = field(
         default_factory=lambda: defaultdict(list)
     )
     notes: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def apply(self, event: events.Event) -> None:
-        """Take in one event."""
+        """Add an event."""
         self.progress.apply(event)
         match event:
             case events.StudyInventoried():
@@ -63,10 +63,10 @@ class Account:
                 pass
 
     def studies(self) -> list[tuple[Selection, StudyProgress]]:
-        """Every study of the plan, in its order, those that no worker took up included."""
+        """Return every study of the plan in its order, with those that were not started."""
         found = self.progress.studies
         return [
-            (selection, found.get(uid) or _not_begun(uid))
+            (selection, found.get(uid) or _not_started(uid))
             for selection in self.plan.selections
             for uid in (selection.study_instance_uid,)
         ]
@@ -76,13 +76,13 @@ class Account:
         return [series for _, study in self.studies() for series in study.left_out]
 
     def left(self) -> Left:
-        """What a further run would have to ask for."""
+        """Return what a further run would have to retrieve."""
         found = [study for _, study in self.studies()]
         known = [study for study in found if study.expected is not None]
         return Left(
             instances=sum(max((study.expected or 0) - study.stored, 0) for study in known),
             expected=sum(study.expected or 0 for study in known),
-            not_begun=sum(
+            not_started=sum(
                 study.verdict in {None, Verdict.CANCELLED}
                 and study.expected is None
                 and not study.stored
@@ -91,5 +91,5 @@ class Account:
         )
 
 
-def _not_begun(uid: str) -> StudyProgress:
-    return StudyProgress(uid, worker=0, verdict=Verdict.CANCELLED, reason=NOT_BEGUN)
+def _not_started(uid: str) -> StudyProgress:
+    return StudyProgress(uid, worker=0, verdict=Verdict.CANCELLED, reason=NOT_STARTED)

@@ -1,7 +1,7 @@
-"""How the matches of a search are written: columns between tabs, UIDs alone, or JSON. Pure.
+"""The output of find: JSON, UIDs, columns between tabs, or a table.
 
-The columns have the standard's keywords for headings, so that a spreadsheet opens them and
-`--uid-list` reads them as it reads any table of studies.
+The columns have the keywords of the standard as headings, so that a spreadsheet opens them and
+`--uid-list` reads them as any table of studies.
 """
 
 import shutil
@@ -81,12 +81,12 @@ _LEFT_OUT = {
 
 
 def heading(columns: tuple[Column, ...]) -> list[str]:
-    """The cells of the first line."""
+    """Return the cells of the first line."""
     return [title for title, _ in columns]
 
 
 def cells(columns: tuple[Column, ...], match: Match) -> list[str]:
-    """The cells of one line: text for spreadsheets, and with its quotes for every reader."""
+    """Return the cells of one line, escaped for spreadsheets and quoted where they hold quotes."""
     return [_quoted(escaped(text(match))) for _, text in columns]
 
 
@@ -96,18 +96,18 @@ def _quoted(cell: str) -> str:
 
 
 def match_record(match: Match) -> dict[str, object]:
-    """A match for JSON, without what its level does not have."""
+    """Return a match for JSON, without the keys that its level does not have."""
     left_out = _LEFT_OUT[match.level] | {"level"}
     return {f.name: getattr(match, f.name) for f in fields(match) if f.name not in left_out}
 
 
 def with_flag(text: str) -> str:
-    """Return advice to ask by UID with the flag that does it."""
+    """Return advice to ask by UID, with the flag for it."""
     return text.replace(ASK_BY_UID, f"{ASK_BY_UID} (--study-uid)")
 
 
-def said_of(search: Search) -> str:
-    """The keys of a search in words, as they are sent."""
+def keys_text(search: Search) -> str:
+    """Return the keys of a search in words."""
     keys = {
         "patient ID": search.patient_id,
         "patient name": search.patient_name,
@@ -122,19 +122,19 @@ def said_of(search: Search) -> str:
 
 
 class Writer(Protocol):
-    """Writes matches; a reader that went away is noted by the stream."""
+    """Writes matches; errors are noted by the stream."""
 
     def write(self, match: Match) -> None:
-        """Write one match, or keep it for the end."""
+        """Write one match, or keep it until `finish`."""
         ...
 
     def finish(self) -> None:
-        """Write what was kept."""
+        """Write the matches that were kept."""
         ...
 
 
 class JsonWriter:
-    """One object a line."""
+    """Writes one JSON object a line."""
 
     def __init__(self, out: Output, noun: str) -> None:
         self._out = out
@@ -149,7 +149,7 @@ class JsonWriter:
 
 
 class RowsWriter:
-    """Columns between tabs below a heading, where there is anything to head."""
+    """Writes columns between tabs; the heading comes with the first match."""
 
     def __init__(self, stdout: DataStream, columns: tuple[Column, ...], *, headed: bool) -> None:
         self._stdout = stdout
@@ -168,7 +168,7 @@ class RowsWriter:
 
 
 class TableWriter:
-    """A table for a terminal, drawn when everything that it must hold is known."""
+    """Writes a table for a terminal when all matches are known."""
 
     def __init__(self, stdout: DataStream, level: Level) -> None:
         self._stdout = stdout
@@ -190,13 +190,13 @@ class TableWriter:
 
 
 def uids_writer(stdout: DataStream, level: Level) -> Writer:
-    """Study Instance UIDs alone, one a line; of what is below a study, a table of its UIDs.
+    """Return a writer of Study Instance UIDs, one a line; for other levels, of a table of UIDs.
 
-    Alone, the UID of a series would be taken for that of a study.
+    `--uid-list` would take the UID of a series alone for that of a study.
     """
     return RowsWriter(stdout, UID_COLUMNS[level], headed=level is not Level.STUDY)
 
 
 def rows_writer(stdout: DataStream, level: Level) -> Writer:
-    """Everything that is known, as a table that programs read."""
+    """Return a writer of all columns, for programs."""
     return RowsWriter(stdout, COLUMNS[level], headed=True)

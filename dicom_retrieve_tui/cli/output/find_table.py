@@ -1,8 +1,7 @@
-"""The matches of a search as a table that fits a terminal. Pure.
+"""The matches of find as a table that fits the terminal. Pure.
 
-Columns are as wide as what they hold. Where that is too wide, the least telling columns go and the
-widest shrink; texts are cut at their end and UIDs in their middle. Chinese, Japanese and Korean
-characters take two cells each.
+Columns are as wide as their content. Where that is too wide, the least important columns are left
+out and the widest are cut. Chinese, Japanese and Korean characters take two cells each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ class _Column:
     title: str
     text: Callable[[Match], str]
     least: int
-    """Cells that it does not go below; a number is not cut at all."""
+    """Cells below which the column is not cut; numbers are never cut."""
     rank: int = 0
     """0 for a column that is always there; of the others, the lowest is taken first."""
     right: bool = False
@@ -113,7 +112,7 @@ def _natural(column: _Column, matches: Sequence[Match]) -> int:
 
 
 def in_order(matches: Sequence[Match]) -> list[Match]:
-    """The newest study first, and what belongs to it by its numbers."""
+    """Return the newest study first, its series and instances by number."""
     by_number = sorted(matches, key=lambda m: (_rank(m.series_number), _rank(m.instance_number)))
     return sorted(
         by_number, key=lambda m: (m.study_date, m.study_time, m.study_instance_uid), reverse=True

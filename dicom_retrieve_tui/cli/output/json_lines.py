@@ -1,7 +1,7 @@
-"""`--json`: events on stdout, one JSON object a line, the time stamped as it is written.
+"""`--json`: one JSON object a line on stdout, with the time at which it is written.
 
-The first line, `retrieve_started`, says the schema's version. What came in over the network is
-told once a second and study at most; everything else is told as it happens.
+The first line, `retrieve_started`, has the version of the schema. Received bytes are reported once
+a second and study at most, everything else at once.
 """
 
 import json
@@ -26,7 +26,7 @@ BYTES_EVERY_S = 1.0
 
 
 class JsonLines:
-    """Writes events; a reader that went away is noted by the stream."""
+    """Writes events; errors are noted by the stream."""
 
     def __init__(
         self,
@@ -38,30 +38,30 @@ class JsonLines:
         self._stdout = stdout
         self._utc_now = utc_now
         self._dry_run = dry_run
-        self._unsaid: dict[str, int] = {}
-        self._said: dict[str, datetime] = {}
+        self._unwritten: dict[str, int] = {}
+        self._written: dict[str, datetime] = {}
 
     def write(self, event: Event) -> None:
-        """Write one event, or put its bytes to those that are told later."""
+        """Write an event, or add its bytes to those that are written later."""
         now = self._utc_now()
         if isinstance(event, BytesReceived):
             self._collect(event, now)
             return
         if isinstance(event, StudyFinished):
             self._flush(event.study_instance_uid, now)
-            self._said.pop(event.study_instance_uid, None)
+            self._written.pop(event.study_instance_uid, None)
         self._write(event, now)
 
     def _collect(self, event: BytesReceived, now: datetime) -> None:
         uid = event.study_instance_uid
-        self._unsaid[uid] = self._unsaid.get(uid, 0) + event.size_bytes
-        said = self._said.setdefault(uid, now)
-        if (now - said).total_seconds() >= BYTES_EVERY_S:
-            self._said[uid] = now
+        self._unwritten[uid] = self._unwritten.get(uid, 0) + event.size_bytes
+        written = self._written.setdefault(uid, now)
+        if (now - written).total_seconds() >= BYTES_EVERY_S:
+            self._written[uid] = now
             self._flush(uid, now)
 
     def _flush(self, uid: str, now: datetime) -> None:
-        if size_bytes := self._unsaid.pop(uid, 0):
+        if size_bytes := self._unwritten.pop(uid, 0):
             self._write(BytesReceived(study_instance_uid=uid, size_bytes=size_bytes), now)
 
     def _write(self, event: Event, now: datetime) -> None:
@@ -80,26 +80,26 @@ class JsonLines:
 
 
 class Output:
-    """Lines or JSON on stdout, whichever was asked for."""
+    """Writes text or JSON on stdout, for commands other than a retrieval."""
 
     def __init__(self, around: Surroundings, *, as_json: bool) -> None:
         self._around = around
         self._as_json = as_json
 
     def record(self, event: str, fields: Mapping[str, object]) -> None:
-        """Write an object, if JSON was asked for."""
+        """Write an object, if the output is JSON."""
         if self._as_json:
             time = utc_text(self._around.utc_now())
             record = clean_values({"event": event, "time": time, **fields})
             self._around.stdout.write_lines([json.dumps(record)])
 
     def lines(self, *lines: str) -> None:
-        """Write lines, unless JSON was asked for."""
+        """Write lines, unless the output is JSON."""
         if not self._as_json:
             self._around.stdout.write_lines(lines)
 
     def last(self, *lines: str) -> None:
-        """Say the last words, on stderr where stdout is for JSON."""
+        """Write the summary; to stderr if the output is JSON."""
         self.lines(*lines)
         if self._as_json:
             for line in lines:

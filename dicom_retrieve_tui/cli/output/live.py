@@ -1,8 +1,7 @@
 """Live progress at a terminal: a row for each association, and one for the whole run.
 
-Events only update numbers. A thread of rich's draws them a few times a second, so that 2,000
-instances a second cost nothing, and the clock goes on while nothing comes. rich is imported when
-the first event arrives: nothing else in the headless command needs it.
+Events only update numbers. A thread of rich draws them a few times a second: 2,000 instances a
+second cost nothing, and the clock runs while nothing arrives. The first event imports rich.
 """
 
 import contextlib
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-_IN_HAND = frozenset({WorkerState.FINDING, WorkerState.RECEIVING})
+_RUNNING = frozenset({WorkerState.FINDING, WorkerState.RECEIVING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of numbers; None where nobody knows yet."""
+    """One line of numbers; None where a number is unknown."""
 
     label: str
     study_instance_uid: str = ""
@@ -37,18 +36,18 @@ class Row:
     instances_per_s: float | None = None
     bytes_per_s: float | None = None
     retry_in_s: float | None = None
-    """Of a study between two attempts, seconds until it may be tried again; else None."""
+    """Seconds until the next attempt, for a study between two attempts."""
     helping: bool = False
-    """The study is another worker's, and counted in its row."""
+    """True if the study is counted in the row of another worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """All that the live display shows at one moment."""
+    """The numbers of the live display at one moment."""
 
     rows: tuple[Row, ...]
     hidden: int
-    """Workers for whose rows the terminal is too small."""
+    """Workers without a row, because the terminal is too small."""
     total: Row
     exact: bool
     """False if the total's `expected` is an estimate."""
@@ -64,13 +63,13 @@ class Picture:
 
 @dataclass(slots=True)
 class _Speed:
-    """How fast one worker is."""
+    """The rates of one worker."""
 
     instances: Throughput = field(default_factory=Throughput)
     bytes: Throughput = field(default_factory=Throughput)
 
     def sample(self, worker: WorkerProgress, now_s: float) -> None:
-        """Note what this worker got until now."""
+        """Add the worker's totals at this time."""
         self.instances.add(now_s, worker.instances)
         self.bytes.add(now_s, worker.received_bytes)
 
@@ -82,7 +81,11 @@ class _Waiting:
 
 
 class Board:
-    """Measures how fast each worker is, and how long studies wait."""
+    """Computes the rate of each worker, and how long studies wait.
+
+    `follow` runs on the thread that handles events, `picture` on the one that draws. They share
+    plain attributes only; a number that is one event old does no harm.
+    """
 
     def __init__(self, progress: Progress, monotonic_s: Callable[[], float]) -> None:
         self._progress = progress
@@ -94,7 +97,7 @@ class Board:
         self._bytes = Throughput()
 
     def follow(self, event: Event) -> None:
-        """Note until when a study waits; all else is in the progress already."""
+        """Note until when a study waits; everything else is in the progress."""
         if isinstance(event, AttemptFailed):
             study = self._progress.studies[event.study_instance_uid]
             due_s = self._monotonic_s() + event.wait_s
@@ -103,10 +106,10 @@ class Board:
             self._waiting.pop(event.study_instance_uid, None)
 
     def picture(self, rows_max: int) -> Picture:
-        """Take the numbers of this moment.
+        """Return the current numbers.
 
         Args:
-            rows_max: Lines that there is room for, workers' rows only.
+            rows_max: Rows of workers that fit.
         """
         now_s = self._monotonic_s()
         progress = self._progress
@@ -118,8 +121,8 @@ class Board:
         self._instances.add(now_s, progress.came)
         self._bytes.add(now_s, progress.received_bytes)
         waiting = self._waiting.copy()
-        in_hand = [study for worker, study in at_work if worker.state in _IN_HAND]
-        future = remaining(progress, [*in_hand, *(each.study for each in waiting.values())])
+        running = [study for worker, study in at_work if worker.state in _RUNNING]
+        future = remaining(progress, [*running, *(each.study for each in waiting.values())])
         rows = [self._row(worker, study, waiting, now_s) for worker, study in at_work]
         rate = self._instances.rate
         return Picture(
@@ -170,7 +173,7 @@ _SHOW_CURSOR = b"\x1b[?25h\r\n"
 
 
 class _Unfailing:
-    """A terminal for rich that may go away: the retrieval goes on, and so does its account."""
+    """A terminal stream for rich whose writes do not raise: a closed terminal ends no retrieval."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -189,7 +192,7 @@ class _Unfailing:
 
 
 class LiveRenderer:
-    """Rows that are redrawn in place, below the lines that stay."""
+    """Draws rows in place, below the lines that stay."""
 
     def __init__(self, scene: Scene) -> None:
         self._stderr = scene.stderr
@@ -200,7 +203,7 @@ class LiveRenderer:
         self._live: Live | None = None
 
     def show(self, event: Event) -> None:
-        """Keep the event's line, if it has one, above the rows."""
+        """Print the event's line, if it has one, above the rows."""
         self._board.follow(event)
         live = self._live or self._start()
         line = log_line(event, self._account, self._options, width=live.console.width)
@@ -210,25 +213,24 @@ class LiveRenderer:
             )
 
     def stopping(self) -> None:
-        """Let the next drawing say that the user was heard.
+        """Show with the next drawing that the run stops.
 
-        A signal handler must not print here: its thread may hold the console's lock halfway
-        through a line.
+        A signal handler must not print: its thread may hold the lock of rich's console.
         """
         self._stopping = True
 
     def close(self) -> None:
-        """Take the rows away; the lines stay."""
+        """Remove the rows; the lines stay."""
         if self._live is not None:
             self._live.stop()
 
     def abandon(self) -> None:
-        """Give the cursor back past rich, whose lock may be held."""
+        """Show the cursor without rich, whose lock may be held."""
         with contextlib.suppress(OSError, ValueError):
             os.write(self._stderr.stream.fileno(), _SHOW_CURSOR)
 
     def _start(self) -> "Live":
-        from rich.console import Console  # noqa: PLC0415 - a piped run never needs it
+        from rich.console import Console  # noqa: PLC0415 - not for piped runs
         from rich.live import Live  # noqa: PLC0415
 
         self._live = Live(
@@ -244,7 +246,7 @@ class LiveRenderer:
         return self._live
 
     def _draw(self) -> "RenderableType":
-        from dicom_retrieve_tui.cli.output.live_table import draw  # noqa: PLC0415 - it imports rich
+        from dicom_retrieve_tui.cli.output.live_table import draw  # noqa: PLC0415 - imports rich
 
         if self._live is None:
             return ""

@@ -1,6 +1,6 @@
-"""The live display as rich draws it; the one module that imports rich at its top.
+"""Draw the live display with rich.
 
-It fits 80 columns: UIDs are cut in their middle first, and in a narrow terminal the bars go.
+It fits 80 columns: UIDs are shortened first, and a narrow terminal gets no bars.
 """
 
 import math
@@ -27,7 +27,7 @@ _UID_MIN, _UID_MAX = 14, 64
 
 
 def draw(picture: Picture, *, width: int, footer: str) -> RenderableType:
-    """The rows of the workers, the total and the line below it."""
+    """Return the rows of the workers, the total and the status line."""
     uid_width, bar_width = _split(width - _FIXED)
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(width=_LABEL, justify="right")
@@ -52,7 +52,7 @@ def draw(picture: Picture, *, width: int, footer: str) -> RenderableType:
 
 
 def _split(room: int) -> tuple[int, int]:
-    """Share what is left of a line between UID and bar; no bar where there is too little."""
+    """Share the remaining cells between UID and bar; without room, there is no bar."""
     if room < _UID_MIN + _BAR_MIN:
         return max(room, 1), 0
     bar = min(max(room * 2 // 5, _BAR_MIN), _BAR_MAX)

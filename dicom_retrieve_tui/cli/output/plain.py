@@ -1,4 +1,4 @@
-"""Plain lines on stderr: for pipes, log files and terminals that cannot do more."""
+"""Plain lines on stderr, for pipes, log files and dumb terminals."""
 
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
 from dicom_retrieve_tui.cli.output.run_log import log_line
@@ -10,40 +10,40 @@ PROGRESS_EVERY_S = 5.0
 
 
 class PlainRenderer:
-    """A line for each finished study; with `--verbose`, a progress line now and then as well."""
+    """Prints a line for each finished study; with `--verbose`, progress every few seconds, too."""
 
     def __init__(self, scene: Scene) -> None:
         self._stderr = scene.stderr
         self._account = scene.account
         self._options = scene.options
         self._monotonic_s = scene.monotonic_s
-        self._told_s = scene.monotonic_s()
+        self._printed_s = scene.monotonic_s()
         self._instances = Throughput()
         self._bytes = Throughput()
-        self._sample(self._told_s)
+        self._sample(self._printed_s)
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one."""
         if (line := log_line(event, self._account, self._options)) is not None:
             self._stderr.say(line)
         if self._options.verbose and not isinstance(event, RetrieveFinished):
-            self._tell_progress()
+            self._print_progress()
 
     def stopping(self) -> None:
-        """Say that the user was heard."""
+        """Print that the run stops."""
         self._stderr.say(STOPPING)
 
     def close(self) -> None:
-        """Nothing to tidy: lines stay where they are."""
+        """Do nothing: printed lines stay."""
 
     def abandon(self) -> None:
-        """Nothing to tidy: lines stay where they are."""
+        """Do nothing: printed lines stay."""
 
-    def _tell_progress(self) -> None:
+    def _print_progress(self) -> None:
         now_s = self._monotonic_s()
-        if now_s - self._told_s < PROGRESS_EVERY_S:
+        if now_s - self._printed_s < PROGRESS_EVERY_S:
             return
-        self._told_s = now_s
+        self._printed_s = now_s
         self._sample(now_s)
         progress = self._account.progress
         studies = f"{progress.finished:,}/{progress.studies_total:,} studies, "

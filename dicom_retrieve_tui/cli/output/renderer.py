@@ -1,4 +1,4 @@
-"""What every way of showing a run has in common."""
+"""What the live display and plain lines have in common."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import Options
 from dicom_retrieve_tui.model.events import Event
 
-STOPPING = "stopping: finishing what is in flight; press Ctrl-C again to end at once"
+STOPPING = "stopping: waiting for running requests; press Ctrl-C again to end at once"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a renderer shows, and where to."""
+    """The input of a renderer, and the stream for its output."""
 
     stderr: Narration
     account: Account
@@ -26,13 +26,13 @@ class Renderer(Protocol):
     """Shows a run on stderr while it lasts."""
 
     def show(self, event: Event) -> None:
-        """Take note of an event that the account has taken in already."""
+        """Show an event; the account has it already."""
 
     def stopping(self) -> None:
-        """Say that the user's wish to stop was heard; called from a signal handler."""
+        """Show that the run stops; called from a signal handler."""
 
     def close(self) -> None:
-        """Leave the terminal as it was; nothing is shown after this."""
+        """Restore the terminal; nothing is shown after this."""
 
     def abandon(self) -> None:
-        """Leave the terminal usable at once: the process ends here and now."""
+        """Restore the terminal at once, before the process ends."""

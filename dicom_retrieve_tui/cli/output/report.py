@@ -27,7 +27,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """When the run was, and what the command says of it to its caller."""
+    """Start, end and exit code of the run."""
 
     started: datetime
     finished: datetime
@@ -36,7 +36,7 @@ class Ending:
 
 
 def build_report(account: Account, options: Options, ending: Ending) -> Mapping[str, object]:
-    """The report as plain values; the names in it are public, as those of the events are."""
+    """Return the report as plain values; its names are public."""
     progress, settings, plan = account.progress, options.settings, options.plan
     verdict = progress.verdict or Verdict.CANCELLED
     return {
@@ -58,7 +58,7 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
         "totals": _totals(account, options),
         "notes": account.notes.get(None, []),
         "refused": [_refusal(each) for each in account.refusals.get(None, [])],
-        "studies": [_study(order, study, account, options) for order, study in account.studies()],
+        "studies": [_study(*each, account, options) for each in account.studies()],
     }
 
 
@@ -89,7 +89,7 @@ def _totals(account: Account, options: Options) -> dict[str, object]:
 
 
 def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
-    """The filter by the keys of a profile; None without one."""
+    """Return the filter under the keys of a profile; None without a filter."""
     if not chosen:
         return None
     return {
@@ -100,9 +100,9 @@ def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
 
 
 def _study(
-    order: Selection, study: StudyProgress, account: Account, options: Options
+    selection: Selection, study: StudyProgress, account: Account, options: Options
 ) -> dict[str, object]:
-    uid = order.study_instance_uid
+    uid = selection.study_instance_uid
     return {
         "study_instance_uid": uid,
         "narrowed_to": [
@@ -110,7 +110,7 @@ def _study(
                 "series_instance_uid": each.series_instance_uid,
                 "sop_instance_uids": list(each.sop_instance_uids),
             }
-            for each in order.series
+            for each in selection.series
         ],
         "verdict": verdict_word(study.verdict or Verdict.CANCELLED, dry_run=options.dry_run),
         "reason": study.reason,
@@ -119,7 +119,7 @@ def _study(
         "stored": study.stored,
         "present": study.present,
         "received_bytes": study.received_bytes,
-        # What is not on our disk may well be on somebody else's: of a delivery we know nothing.
+        # Unknown for a delivery: instances that are not here may be at the move destination.
         "missing": [] if options.delivering else list(study.missing),
         "absent": list(account.absent.get(uid, ())),
         "left_out_series": [

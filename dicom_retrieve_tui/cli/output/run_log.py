@@ -68,7 +68,7 @@ def _started(event: events.RetrieveStarted, options: Options) -> str:
 def _finished_study(
     event: events.StudyFinished, account: Account, options: Options, width: int | None
 ) -> str:
-    """Return a study's verdict, its columns aligned with the lines above and below."""
+    """Return a study's verdict, in columns that align with the other lines."""
     progress = account.progress
     study = progress.studies[event.study_instance_uid]
     total = f"{progress.studies_total:,}"

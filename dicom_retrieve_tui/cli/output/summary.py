@@ -1,7 +1,7 @@
-"""The last words of a run: what is complete, what is not, and why. Pure.
+"""The summary of a run: what is complete, what is not, and why. Pure.
 
-One study gets a sentence of its own, several get a table of verdicts; troubles with the same cause
-are told together, so that a PACS which is down does not fill 20,000 lines.
+A lone study gets a sentence, several get a table of verdicts. Studies that failed for the same
+reason are grouped, so that a PACS which is down does not fill 20,000 lines.
 """
 
 from collections import Counter, defaultdict
@@ -25,17 +25,17 @@ from dicom_retrieve_tui.model.series_filter import left_out_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 UIDS_MAX = 10
-"""UIDs named one by one; the report has them all."""
+"""UIDs listed one by one; the report lists all."""
 
 Judged = tuple[Selection, StudyProgress, Verdict]
 
 
 def summarise(account: Account, options: Options, elapsed_s: float) -> list[str]:
-    """The summary's lines.
+    """Return the lines of the summary.
 
     Args:
         account: The whole run.
-        options: The order.
+        options: The command's options.
         elapsed_s: From the first event to the last.
     """
     judged = [
@@ -44,7 +44,7 @@ def summarise(account: Account, options: Options, elapsed_s: float) -> list[str]
     if options.dry_run:
         listing = list(render_listing(account))
         totals = [listing_total(account), *left_out_lines(account)]
-        return _apart(listing, list(_troubles(judged, options)), totals)
+        return _apart(listing, list(_failures(judged, options)), totals)
     totals = [
         *_totals(account, options, elapsed_s),
         *left_out_lines(account),
@@ -57,14 +57,14 @@ def summarise(account: Account, options: Options, elapsed_s: float) -> list[str]
             lines += [f"  {study.reason}"] if study.reason else []
             lines += _missing(study, verdict, options, "  ")
         return lines + totals
-    return _apart(list(_verdicts(judged, options)), list(_troubles(judged, options)), totals)
+    return _apart(list(_verdicts(judged, options)), list(_failures(judged, options)), totals)
 
 
-def _apart(heading: list[str], troubles: list[str], totals: list[str]) -> list[str]:
-    """The blocks one below the other; with air between where there are troubles to read."""
-    if not troubles:
+def _apart(heading: list[str], failures: list[str], totals: list[str]) -> list[str]:
+    """Return the blocks one below the other, with blank lines between if there are failures."""
+    if not failures:
         return heading + totals
-    blocks = [block for block in (heading, troubles, totals) if block]
+    blocks = [block for block in (heading, failures, totals) if block]
     return [line for block in blocks for line in ("", *block)][1:]
 
 
@@ -78,7 +78,7 @@ def _verdicts(judged: list[Judged], options: Options) -> Iterator[str]:
         sent = sum(study.expected or 0 for _, study, v in judged if v is Verdict.DELIVERED)
         yield (
             f"{good:,} of {total} {word}: {count(sent, 'instance')} delivered to "
-            f"{options.plan.move_destination} by the PACS's account; nothing was written to "
+            f"{options.plan.move_destination} according to the PACS; nothing was written to "
             f"{folder_text(options.settings.output)}"
         )
     elif good == len(judged):
@@ -90,8 +90,8 @@ def _verdicts(judged: list[Judged], options: Options) -> Iterator[str]:
         yield from (f"  {v:<10}  {tally[v]:>{width},}" for v in Verdict if tally[v])
 
 
-def _troubles(judged: list[Judged], options: Options) -> Iterator[str]:
-    """Every study that is not good: grouped by verdict and reason, in the order of the verdicts."""
+def _failures(judged: list[Judged], options: Options) -> Iterator[str]:
+    """Yield every study that is not good, grouped by verdict and reason."""
     groups: defaultdict[tuple[Verdict, str], list[Judged]] = defaultdict(list)
     for each in judged:
         if each[2] not in GOOD:
@@ -118,9 +118,9 @@ def _came(study: StudyProgress, options: Options) -> str:
 def _missing(
     study: StudyProgress, verdict: Verdict, options: Options, indent: str
 ) -> Iterator[str]:
-    """The missing UIDs; of a delivery nobody knows them, whatever is not on our disk.
+    """Yield the missing UIDs, except of a delivery, where they are unknown.
 
-    Nor does it help to name all of a study of which nothing came, or that the user stopped.
+    A study of which nothing was stored, or that the user stopped, gets no list.
     """
     stopped = verdict is Verdict.CANCELLED
     if options.delivering or stopped or not study.missing or not study.stored:
@@ -158,7 +158,7 @@ def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[st
 
 
 def _irregular(account: Account, options: Options) -> Iterator[str]:
-    """What was kept although it departs from the standard, with an example of each study."""
+    """Yield the number of irregular instances, with an example of each study."""
     studies = [study for _, study in account.studies() if study.irregular]
     if len(account.plan.selections) == 1:
         for study in studies:
@@ -174,11 +174,11 @@ def _irregular(account: Account, options: Options) -> Iterator[str]:
 
 
 def _refused(account: Account, options: Options) -> str:
-    """What our side did not keep, and the reason that most of it has."""
+    """Return the number of refused instances, and the most frequent reason."""
     refusals = [each for several in account.refusals.values() for each in several]
     instances = len({each.sop_instance_uid for each in refusals})
     times = f" ({len(refusals):,} times)" if len(refusals) > instances else ""
-    # Its first sentence: what to try stands beside the study.
+    # The first sentence; the advice after it is printed with the study.
     reasons = Counter(each.reason.partition(". ")[0].removesuffix(".") for each in refusals)
     ((reason, _),) = reasons.most_common(1)
     others = ", and for other reasons" if len(reasons) > 1 else ""
@@ -190,7 +190,7 @@ def _which(options: Options) -> str:
     return f"(see {options.report})" if options.report else "(--verbose says which and why)"
 
 
-_SOME = "{came} of {what} {are} in {folder}; whether that is all, is unknown"
+_SOME = "{came} of {what} {are} in {folder}; completeness unknown"
 
 _RETRIEVED = {
     Verdict.COMPLETE: "{all} of {what} {are} in {folder}",
@@ -200,29 +200,29 @@ _RETRIEVED = {
     Verdict.FAILED: "nothing of {what} was retrieved",
     Verdict.NOT_FOUND: "{what}",
 }
-"""Where the PACS listed what there is."""
+"""For studies that the PACS listed."""
 
 _UNLISTED = _RETRIEVED | {
     Verdict.PARTIAL: _SOME,
     Verdict.CANCELLED: "{came} of {what} {are} in {folder}",
 }
 _FAILED_AGAIN = "nothing more of {what} was retrieved; {came} of an earlier run {are} in {folder}"
-"""Where it did not, or was not asked any more."""
+"""For studies that the PACS did not list, or was no longer asked for."""
 
 _SENT = {
-    Verdict.DELIVERED: "{expected} delivered to {to} by the PACS's account; "
+    Verdict.DELIVERED: "{expected} delivered to {to} according to the PACS; "
     "nothing was written to {folder}",
     Verdict.PARTIAL: "not all of {what} went to {to}",
-    Verdict.UNVERIFIED: "how much of {what} went to {to}, is unknown",
-    Verdict.CANCELLED: "how much of {what} went to {to} before the end, is unknown",
+    Verdict.UNVERIFIED: "an unknown part of {what} went to {to}",
+    Verdict.CANCELLED: "an unknown part of {what} went to {to} before the stop",
     Verdict.FAILED: "{what} could not be sent to {to}",
     Verdict.NOT_FOUND: "{what}",
 }
-"""Where the instances went past us, and only the PACS knows of them."""
+"""For deliveries to another Storage SCP, which only the PACS can count."""
 
 
 def subject(order: Selection) -> str:
-    """What was asked for: `study 1.2.3`, `series 1.2.3.4`, `2 series of study 1.2.3`."""
+    """Return what was requested: `study 1.2.3`, `series 1.2.3.4`, `2 series of study 1.2.3`."""
     study = f"study {order.study_instance_uid}"
     match list(order.rows()):
         case [(_, "", _)]:
@@ -232,13 +232,13 @@ def subject(order: Selection) -> str:
         case [(_, _, instance)]:
             return f"instance {instance}"
         case _ if any(each.sop_instance_uids for each in order.series):
-            return f"what was asked for of {study}"
+            return f"the requested part of {study}"
         case _:
             return f"{count(len(order.series), 'series')} of {study}"
 
 
 def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
-    """The sentence, its first word the verdict."""
+    """Return the sentence about a lone study, which starts with the verdict."""
     came = count(study.stored, "instance")
     words = {
         "order": subject(order),
@@ -257,9 +257,9 @@ def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options
 
 def _template(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
     if verdict is Verdict.COMPLETE and study.no_match:
-        return "no series of {order} matches, so that nothing was retrieved"
+        return "no series of {order} matches; nothing was retrieved"
     if verdict is Verdict.DELIVERED or options.delivering:
-        # A delivery judged complete would be a file that is here: the plain words fit it.
+        # A complete study of a delivery is on our disk already.
         return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
     if verdict is Verdict.COMPLETE and order.level is Level.IMAGE and len([*order.rows()]) == 1:
         return "{what} is in {folder}"
@@ -272,7 +272,7 @@ _NOTHING_RETRIEVED = "nothing was retrieved (--dry-run)"
 
 
 def render_listing(account: Account) -> Iterator[str]:
-    """A line for each study that the PACS has; none at all if it has none."""
+    """Yield a line for each study that the PACS has, below a heading."""
     found = [(order, study) for order, study in account.studies() if _is_known(study)]
     if not found:
         return
@@ -284,7 +284,7 @@ def render_listing(account: Account) -> Iterator[str]:
 
 
 def listing_total(account: Account) -> str:
-    """The sentence below the table."""
+    """Return the line below the table."""
     judged = account.studies()
     if len(judged) == 1:
         order, study = judged[0]
@@ -305,12 +305,12 @@ def _is_known(study: StudyProgress) -> bool:
 
 
 def left_out_lines(account: Account) -> Iterator[str]:
-    """The lines of a summary; none without a filter."""
+    """Yield what the filter left out; nothing without a filter."""
     chosen = account.plan.series_filter
     if not chosen:
         return
     if left_out := account.left_out():
-        yield f"{left_out_text(left_out)} left out on purpose; asked for: {chosen}"
+        yield f"{left_out_text(left_out)} left out by the filter: {chosen}"
     studies = [study for _, study in account.studies()]
     if (none := sum(study.no_match for study in studies)) and len(studies) > 1:
         yield f"{count(none, 'study')} {'has' if none == 1 else 'have'} no series that matches"
@@ -320,7 +320,7 @@ _AGAIN = "run the same command again"
 
 
 def again(account: Account, options: Options) -> Iterator[str]:
-    """At most one line; none where a further run would not ask for the rest only."""
+    """Yield how to continue, where a further run may retrieve more."""
     if not options.resumable:
         return
     studies = [study for _, study in account.studies()]
@@ -332,21 +332,21 @@ def again(account: Account, options: Options) -> Iterator[str]:
 
 
 def _left(account: Account) -> str:
-    """`412 of 1,098 instances left, and 3 studies not begun`."""
+    """Return `412 of 1,098 instances left, and 3 studies not started`."""
     left = account.left()
     parts = []
     if left.instances:
         parts.append(f"{left.instances:,} of {count(left.expected, 'instance')} left")
-    if left.not_begun:
-        parts.append(f"{count(left.not_begun, 'study')} not begun")
-    return ", and ".join(parts) or "how much is left, is unknown"
+    if left.not_started:
+        parts.append(f"{count(left.not_started, 'study')} not started")
+    return ", and ".join(parts) or "completeness unknown"
 
 
 def _may_heal(study: StudyProgress) -> bool:
-    """True if a further attempt may bring more.
+    """Return True if a further run may retrieve more.
 
-    Of what came with other content than the file that is there, it would bring the same again; an
-    attempt that was worth repeating once is so later, too.
+    Instances that were set aside would be set aside again. A failure that was worth a retry in this
+    run is worth one later, too.
     """
     if study.verdict is Verdict.PARTIAL and study.listed:
         return len(study.missing) > study.set_aside

@@ -136,16 +136,19 @@ CASES = {
         (PACS, "--study-uid", STUDY, "--method", "auto", "--listen", "11112"),
         "--listen needs --move-dest",
     ),
-    "report in no folder": ((*C_GET, "--report", "nowhere/r.json"), "no folder nowhere"),
+    "report in no folder": (
+        (*C_GET, "--report", "nowhere/r.json"),
+        "nowhere does not exist",
+    ),
     "report that is a folder": ((*C_GET, "--report", "."), "expected the name of a file"),
     "report without a name": ((*C_GET, "--report", ""), "expected the name of a file"),
     "report on a device": ((*C_GET, "--report", "/dev/null"), "expected the name of a file"),
-    "report with a null character": ((*C_GET, "--report", "a\0b/c"), "no folder ab"),
+    "report with a null character": ((*C_GET, "--report", "a\0b/c"), "folder ab does not exist"),
     "report into a closed stream": (
         (*C_GET, "--report", "/dev/fd/987654"),
         "--report /dev/fd/987654: this stream is not open.",
     ),
-    "log in no folder": ((*C_GET, "--log-file", "nowhere/l.log"), "no folder nowhere"),
+    "log in no folder": ((*C_GET, "--log-file", "nowhere/l.log"), "nowhere does not exist"),
 }
 
 USAGE = {

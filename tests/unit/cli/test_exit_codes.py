@@ -154,7 +154,7 @@ def test_json_that_nobody_reads_stops_the_run_and_exits_with_1() -> None:
 
     assert result.code == 1
     assert engine.cancel.requested
-    assert "stdout could not be written: its reader has gone away" in result.err
+    assert "stdout could not be written: its reader closed the pipe" in result.err
 
 
 def test_a_summary_that_nobody_reads_changes_nothing() -> None:

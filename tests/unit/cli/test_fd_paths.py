@@ -86,5 +86,5 @@ def test_a_log_whose_reader_went_away_is_told_of_once_and_ends_nothing() -> None
     os.close(write_end)
 
     assert told == [
-        f"--log-file /dev/fd/{write_end}: cannot be written any more: broken pipe; it has gaps"
+        f"--log-file /dev/fd/{write_end}: cannot be written: broken pipe; the log is incomplete"
     ]

@@ -40,6 +40,6 @@ def test_a_log_on_a_full_disk_is_told_of_once_and_ends_nothing(
             _logger.warning("line %d", number)
 
     assert told == [
-        "--log-file /dev/full: cannot be written any more: no space left on device; it has gaps"
+        "--log-file /dev/full: cannot be written: no space left on device; the log is incomplete"
     ]
     assert capsys.readouterr().err == ""

@@ -163,7 +163,7 @@ def test_the_summary_says_what_was_left_out_on_purpose() -> None:
 
     assert result.code == 0
     lines = result.out.splitlines()
-    assert "3 series (SR 2, KO 1) left out on purpose; asked for: modality CT" in lines
+    assert "3 series (SR 2, KO 1) left out by the filter: modality CT" in lines
     assert "1 study has no series that matches" in lines
     assert f"{OTHER}: {_NO_MATCH}" in result.err
 
@@ -177,7 +177,7 @@ def test_a_lone_study_is_told_of_as_what_it_is() -> None:
         "complete: all 3 instances of the matching series of study" in run(*argv, engine=some).out
     )
     assert (
-        f"complete: no series of study {STUDY} matches, so that nothing was retrieved\n"
+        f"complete: no series of study {STUDY} matches; nothing was retrieved\n"
         in run(*argv, engine=whole_run(_filtered(none, ("1.1", "SR")))).out
     )
 
@@ -196,7 +196,7 @@ def test_a_dry_run_says_it_as_well() -> None:
     result = run(*_list("--dry-run"), engine=_several())
 
     assert result.code == 0, result.err
-    assert "3 series (SR 2, KO 1) left out on purpose; asked for: modality CT" in result.out
+    assert "3 series (SR 2, KO 1) left out by the filter: modality CT" in result.out
     assert "1 study has no series that matches" in result.out
 
 

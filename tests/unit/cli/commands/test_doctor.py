@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from dicom_retrieve_tui.cli.commands.doctor import TellingPeople
+from dicom_retrieve_tui.cli.commands.doctor import TextPrinter
 from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import read_settings, read_way
@@ -35,9 +35,9 @@ def _told(findings: Iterable[Finding], *, terminal: bool, **environ: str) -> str
     around = Surroundings(
         stdin=Stream(), stdout=DataStream(out), stderr=Narration(Stream()), environ=environ
     )
-    telling = TellingPeople(around)
+    telling = TextPrinter(around)
     for finding in findings:
-        telling.tell(finding)
+        telling.show(finding)
     return out.getvalue()
 
 
@@ -56,7 +56,7 @@ def test_every_setting_of_a_retrieval_is_read() -> None:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ((), "needs the PACS to look at"),
+        ((), "needs the PACS to check"),
         (("pacs://pacs.test", "1.2.3", "1.2.4"), "one study at most"),
         (("pacs://pacs.test", "1.2.*"), "Study Instance UID '1.2.*'"),
         (("pacs://pacs.test", "--method", "c-gett"), "choose c-move, c-get or auto"),

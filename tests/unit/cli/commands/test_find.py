@@ -188,7 +188,7 @@ def test_piped_it_is_a_table_that_a_uid_list_can_be() -> None:
     assert list(parse_uid_list(result.out).uids) == [HONG.study_instance_uid, "2.25.115"]
     assert result.code == 0
     assert result.err.splitlines() == [
-        "looking for studies in ANY-SCP@pacs.test:11112: everything",
+        "searching studies in ANY-SCP@pacs.test:11112: everything",
         "2 studies",
     ]
 
@@ -237,7 +237,7 @@ def test_a_list_that_may_be_longer_is_no_success_and_names_the_way_out() -> None
     assert result.code == 1
     assert "exactly 1 study" in result.err
     assert result.err.splitlines()[-1] == (
-        "1 study, and there may be more (--split divides the dates of a search)"
+        "1 study; there may be more (--split searches by parts of the date range)"
     )
 
 
@@ -249,7 +249,7 @@ def test_what_came_before_a_failure_is_shown() -> None:
     assert result.code == 1
     assert "Doe, John" in result.out
     assert "dicom-retrieve: Lost the connection." in result.err
-    assert result.err.splitlines()[-1] == "1 study, and there may be more"
+    assert result.err.splitlines()[-1] == "1 study; there may be more"
 
 
 def test_an_interruption_ends_with_130() -> None:
@@ -266,7 +266,7 @@ def test_a_reader_that_goes_away_ends_the_search() -> None:
 
     assert result.code == 1
     assert finder.closed
-    assert result.err.splitlines()[-1] == "stdout could not be written: its reader has gone away"
+    assert result.err.splitlines()[-1] == "stdout could not be written: its reader closed the pipe"
 
 
 def test_a_profile_says_whom_to_ask_and_its_folders_do_not_matter(tmp_path: Path) -> None:

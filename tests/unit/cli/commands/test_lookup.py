@@ -150,7 +150,7 @@ def test_nothing_that_can_be_asked_for_is_an_error() -> None:
         Archive([]).resolve("P1\n", "--patient-list")
 
     assert failure.value.options.left_out == ("line 1: the PACS has no study with this patient ID",)
-    assert failure.value.brief.endswith("no line of --patient-list stands for a study.")
+    assert failure.value.brief.endswith("no line of --patient-list has a study.")
 
 
 def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:

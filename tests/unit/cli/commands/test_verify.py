@@ -175,7 +175,7 @@ def test_an_empty_journal_proves_nothing(tmp_path: Path) -> None:
     result = run("verify", str(tmp_path))
 
     assert result.code == 1
-    assert result.out == f"the journal of {tmp_path}/ names nothing\n"
+    assert result.out == f"the journal of {tmp_path}/ has no studies\n"
 
 
 def test_a_folder_without_a_journal_is_a_clear_error(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_findings_that_nobody_reads_are_a_failure(tmp_path: Path) -> None:
     result = run("verify", str(tmp_path), stdout=ClosedPipe())
 
     assert result.code == 1
-    assert result.err == "stdout could not be written: its reader has gone away\n"
+    assert result.err == "stdout could not be written: its reader closed the pipe\n"
 
 
 def test_verify_has_its_own_help() -> None:
@@ -216,10 +216,10 @@ def test_what_a_filter_left_out_is_told_and_is_no_flaw(tmp_path: Path) -> None:
 
     assert result.code == 0
     assert result.out.splitlines() == [
-        f"whole               3/3  {STUDY}  (3 series (SR 2, unknown 1) left out on purpose)",
+        f"whole               3/3  {STUDY}  (3 series (SR 2, unknown 1) left out by a filter)",
         f"whole               1/1  {OTHER}",
         f"all 4 instances of 2 studies are there and whole {LIGHTLY}",
-        "3 series left out on purpose, by a filter",
+        "3 series left out by a filter",
     ]
     _, study, _, end = map(json.loads, as_json.out.splitlines())
     assert study["left_out_series"] == [

@@ -232,7 +232,7 @@ def test_the_rows_say_that_ctrl_c_was_heard(monkeypatch: pytest.MonkeyPatch) -> 
     result = run(*C_GET, engine=engine, stderr=Stream(terminal=True))
 
     assert result.code == 130
-    assert "stopping: finishing what is in flight" in result.err
+    assert "stopping: waiting for running requests" in result.err
 
 
 class _GoneAway(Stream):

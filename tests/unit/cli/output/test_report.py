@@ -109,7 +109,7 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
     }
 
 
-def test_studies_that_were_not_begun_are_in_the_report(tmp_path: Path) -> None:
+def test_studies_that_were_not_started_are_in_the_report(tmp_path: Path) -> None:
     engine = Engine(
         [
             started(2),
@@ -121,7 +121,7 @@ def test_studies_that_were_not_begun_are_in_the_report(tmp_path: Path) -> None:
     report = report_of(tmp_path, engine, code=1)
 
     assert [study["verdict"] for study in report["studies"]] == ["cancelled", "cancelled"]
-    assert report["studies"][1]["reason"] == "not begun"
+    assert report["studies"][1]["reason"] == "not started"
 
 
 def test_a_dry_run_plans_and_completes_nothing(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ SETTINGS = Settings(
 )
 THIRD = "1.2.840.99.3"
 DELIVERED = (
-    "120 instances delivered to MY_SCP by the PACS's account; nothing was written to study_dir/"
+    "120 instances delivered to MY_SCP according to the PACS; nothing was written to study_dir/"
 )
 
 
@@ -72,14 +72,14 @@ def test_one_complete_study_takes_two_lines() -> None:
             Verdict.PARTIAL,
             None,
             2,
-            "partial: 2 instances of study {} are in study_dir/; whether that is all, is unknown",
+            "partial: 2 instances of study {} are in study_dir/; completeness unknown",
         ),
         (Verdict.NOT_FOUND, 0, 0, "not found: study {}"),
         (
             Verdict.UNVERIFIED,
             None,
             1,
-            "unverified: 1 instance of study {} is in study_dir/; whether that is all, is unknown",
+            "unverified: 1 instance of study {} is in study_dir/; completeness unknown",
         ),
         (Verdict.FAILED, 3, 0, "failed: nothing of study {} was retrieved"),
         (Verdict.CANCELLED, 3, 1, "cancelled: 1 of 3 instances of study {} is in study_dir/"),
@@ -104,8 +104,8 @@ def test_a_delivery_is_the_claim_of_the_pacs() -> None:
     ("verdict", "words"),
     [
         (Verdict.PARTIAL, "not all of study"),
-        (Verdict.UNVERIFIED, "is unknown"),
-        (Verdict.CANCELLED, "is unknown"),
+        (Verdict.UNVERIFIED, "an unknown part"),
+        (Verdict.CANCELLED, "an unknown part"),
         (Verdict.FAILED, "could not be sent to MY_SCP"),
         (Verdict.NOT_FOUND, "not found: study"),
     ],
@@ -201,10 +201,10 @@ def test_a_pacs_that_is_down_is_told_once_and_not_for_each_study() -> None:
     assert len(lines) == 14
 
 
-def test_studies_that_were_not_begun_are_told_apart() -> None:
+def test_studies_that_were_not_started_are_told_apart() -> None:
     lines = summary(order(STUDY, OTHER), *study_of(Verdict.CANCELLED, came=1))
 
-    assert "cancelled: not begun" in lines
+    assert "cancelled: not started" in lines
     assert f"  {OTHER}" in lines
 
 

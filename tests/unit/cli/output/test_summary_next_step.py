@@ -45,7 +45,7 @@ def test_a_cancelled_study_says_how_much_is_left_and_names_nothing() -> None:
     ]
 
 
-def test_of_several_studies_those_that_were_not_begun_are_counted() -> None:
+def test_of_several_studies_those_that_were_not_started_are_counted() -> None:
     options = order(STUDY, OTHER, THIRD, "1.2.3")
     started = StudyStarted(study_instance_uid=THIRD, worker=2)
 
@@ -57,7 +57,7 @@ def test_of_several_studies_those_that_were_not_begun_are_counted() -> None:
     )
 
     assert lines[-1] == (
-        "run the same command again: 4 of 8 instances left, and 2 studies not begun"
+        "run the same command again: 4 of 8 instances left, and 2 studies not started"
     )
     assert not any("missing" in line for line in lines)
 
@@ -65,9 +65,9 @@ def test_of_several_studies_those_that_were_not_begun_are_counted() -> None:
 @pytest.mark.parametrize(
     ("events", "line"),
     [
-        ([], "1 study not begun"),
-        (study_of(Verdict.CANCELLED, expected=None), "1 study not begun"),
-        (unlisted(Verdict.CANCELLED, 2), "how much is left, is unknown"),
+        ([], "1 study not started"),
+        (study_of(Verdict.CANCELLED, expected=None), "1 study not started"),
+        (unlisted(Verdict.CANCELLED, 2), "completeness unknown"),
     ],
 )
 def test_what_nobody_knows_is_not_counted(events: list[Event], line: str) -> None:
