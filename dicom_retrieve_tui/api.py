@@ -113,67 +113,12 @@ class Pacs:
             raise ConfigError("passcode and passcode_file require user.")
         if self.accept_from and self.listen is None:
             raise ConfigError("accept_from requires listen: it is about our own Storage SCP.")
-        self._settings()
+        if self.passcode is not None and self.passcode_file is not None:
+            raise ConfigError("passcode and passcode_file cannot be combined.")
+        _settings(self)
 
     def __str__(self) -> str:
-        return str(self._peer())
-
-    def _peer(self) -> PeerAE:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        try:
-            host = parse_pacs_url(f"pacs://{host}").host
-        except ConfigError as error:
-            raise ConfigError(f"host {self.host!r}: expected a host name or an address.") from error
-        port = _whole_number("port", self.port, "port")
-        return PeerAE(
-            ae_title=parse_ae_title("called_ae_title", self.called_ae_title),
-            endpoint=Endpoint(host=host, port=port),
-        )
-
-    def _settings(self) -> Settings:
-        """Return the settings of an association, without secrets that are read from elsewhere."""
-        user = None
-        if self.user is not None:
-            user = UserIdentity(
-                name=parse_user_name("user", self.user),
-                passcode_file=None if self.passcode_file is None else Path(self.passcode_file),
-                passcode=self.passcode if isinstance(self.passcode, Secret) else None,
-            )
-        tls = self.tls if isinstance(self.tls, TlsSettings) else TlsSettings() if self.tls else None
-        return Settings(
-            peer=self._peer(),
-            calling_ae_title=parse_ae_title("calling_ae_title", self.calling_ae_title),
-            output=Path(),
-            timeout_s=parse_timeout_s("timeout_s", str(self.timeout_s)),
-            query_model=parse_query_model("query_model", self.query_model),
-            max_pdu_bytes=_whole_number("max_pdu_bytes", self.max_pdu_bytes, "max_pdu"),
-            listen=None if self.listen is None else parse_listen(str(self.listen), "listen"),
-            accept_from=parse_callers("accept_from", self.accept_from) if self.accept_from else (),
-            tls=tls,
-            user=user,
-        )
-
-    def _ready(self, *, listening: bool = False) -> Settings:
-        """Return the settings with their secrets.
-
-        Args:
-            listening: Our own Storage SCP is needed, if there is to be one.
-
-        Raises:
-            ConfigError: A secret is missing, or a file with one cannot be read.
-        """
-        settings = self._settings()
-        if not listening:
-            settings = replace(settings, listen=None, accept_from=())
-        elif settings.listen and settings.tls and settings.tls.certificate is None:
-            raise ConfigError("listen with tls requires a certificate: TlsSettings(certificate=).")
-        passcode = settings.user.passcode if settings.user else None
-        passphrase = settings.tls.key_passphrase if settings.tls else None
-        given = {secrets.PASSCODE: passcode, secrets.PASSPHRASE: passphrase}
-        environ = {name: text for name, text in os.environ.items() if given.get(name) is None}
-        return secrets.unlocked(
-            settings, environ, lambda question: passcode if question.peer else passphrase
-        )
+        return str(_peer(self))
 
 
 class RetrieveOptions(TypedDict, total=False):
@@ -423,7 +368,7 @@ def find(
         raise ConfigError("Without criteria, find requires everything=True.")
     if split and (dates is None or dates.first is None):
         raise ConfigError("split requires study_date with a first day.")
-    settings = pacs._ready()  # noqa: SLF001 - the same module
+    settings = _settings_with_secrets(pacs)
     with closing(wiring.find(search, settings, CancelToken(), today if split else None)) as found:
         answers = list(found)
     remarks = [each for each in answers if not isinstance(each, Match)]
@@ -441,7 +386,7 @@ def echo(pacs: Pacs) -> float:
         ConfigError: A file with a secret or a certificate cannot be used.
         PeerError: The PACS cannot be reached, or refuses.
     """
-    return wiring.echo(pacs._ready())  # noqa: SLF001 - the same module
+    return wiring.echo(_settings_with_secrets(pacs))
 
 
 def verify(folder: Path | str, *, deep: bool = False) -> Iterator[VerifiedStudy]:
@@ -489,13 +434,73 @@ def _retrieval(
         series_filter=_series_filter(modality, exclude_modality, series_description),
     )
     settings = replace(
-        pacs._ready(listening=True),  # noqa: SLF001 - the same module
+        _settings_with_secrets(pacs, listening=True),
         output=Path(output).expanduser(),
         layout=parse_layout_text("layout", layout),
         umask=parse_umask("umask", f"{umask:03o}"),
         keep_free=parse_keep_free("keep_free", keep_free) if keep_free else DEFAULT_KEEP_FREE,
     )
     return Retrieval(plan, settings, dry_run=dry_run)
+
+
+def _peer(pacs: Pacs) -> PeerAE:
+    host = f"[{pacs.host}]" if ":" in pacs.host else pacs.host
+    try:
+        host = parse_pacs_url(f"pacs://{host}").host
+    except ConfigError as error:
+        raise ConfigError(f"host {pacs.host!r}: expected a host name or an address.") from error
+    port = _whole_number("port", pacs.port, "port")
+    return PeerAE(
+        ae_title=parse_ae_title("called_ae_title", pacs.called_ae_title),
+        endpoint=Endpoint(host=host, port=port),
+    )
+
+
+def _settings(pacs: Pacs) -> Settings:
+    """Return the settings of an association, without secrets that are read from elsewhere."""
+    user = None
+    if pacs.user is not None:
+        user = UserIdentity(
+            name=parse_user_name("user", pacs.user),
+            passcode_file=None if pacs.passcode_file is None else Path(pacs.passcode_file),
+            passcode=pacs.passcode if isinstance(pacs.passcode, Secret) else None,
+        )
+    tls = pacs.tls if isinstance(pacs.tls, TlsSettings) else TlsSettings() if pacs.tls else None
+    return Settings(
+        peer=_peer(pacs),
+        calling_ae_title=parse_ae_title("calling_ae_title", pacs.calling_ae_title),
+        output=Path(),
+        timeout_s=parse_timeout_s("timeout_s", str(pacs.timeout_s)),
+        query_model=parse_query_model("query_model", pacs.query_model),
+        max_pdu_bytes=_whole_number("max_pdu_bytes", pacs.max_pdu_bytes, "max_pdu"),
+        listen=None if pacs.listen is None else parse_listen(str(pacs.listen), "listen"),
+        accept_from=parse_callers("accept_from", pacs.accept_from) if pacs.accept_from else (),
+        tls=tls,
+        user=user,
+    )
+
+
+def _settings_with_secrets(pacs: Pacs, *, listening: bool = False) -> Settings:
+    """Return the settings with their secrets.
+
+    Args:
+        listening: Our own Storage SCP is needed, if there is to be one.
+
+    Raises:
+        ConfigError: A secret is missing, or a file with one cannot be read.
+    """
+    settings = _settings(pacs)
+    if not listening:
+        settings = replace(settings, listen=None, accept_from=())
+    elif settings.listen and settings.tls and settings.tls.certificate is None:
+        raise ConfigError("listen with tls requires a certificate: TlsSettings(certificate=).")
+    passcode = settings.user.passcode if settings.user else None
+    passphrase = settings.tls.key_passphrase if settings.tls else None
+    given = {secrets.PASSCODE: passcode, secrets.PASSPHRASE: passphrase}
+    environ = {name: text for name, text in os.environ.items() if given.get(name) is None}
+    return secrets.unlocked(
+        settings, environ, lambda question: passcode if question.peer else passphrase
+    )
 
 
 def _whole_number(parameter: str, number: int, option: str) -> int:

@@ -70,6 +70,7 @@ def test_a_pacs_prints_as_its_address() -> None:
         ({"listen": 11113, "accept_from": "not a host"}, "accept_from"),
         ({"accept_from": "10.0.0.1"}, "accept_from requires listen"),
         ({"passcode": "secret"}, "require user"),
+        ({"user": "me", "passcode": "x", "passcode_file": "y"}, "cannot be combined"),
         ({"user": " "}, "user"),
     ],
 )
