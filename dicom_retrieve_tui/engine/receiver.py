@@ -102,7 +102,7 @@ class InstanceReceiver:
             if request.sop_instance_uid in study.expected:
                 return _Arrival(self, request, study)
         if not studies:
-            raise self.refusal(request, None, "nobody asked for it", OUT_OF_RESOURCES)
+            raise self.refusal(request, None, "it was not requested", OUT_OF_RESOURCES)
         return _Arrival(self, request, studies[0] if len(studies) == 1 else None)
 
     @property
@@ -317,7 +317,7 @@ class _Arrival:
             raise receiver.refusal(request, study, reason, DOES_NOT_MATCH_SOP_CLASS)
         if study is None:
             study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
-            reason = f"it belongs to study {quoted(study_uid)}, which nobody asked for"
+            reason = f"it belongs to study {quoted(study_uid)}, which was not requested"
             raise receiver.refusal(request, None, reason, OUT_OF_RESOURCES)
         return study, identity_of(walked, request, study)
 

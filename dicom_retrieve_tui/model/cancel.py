@@ -1,4 +1,4 @@
-"""The user's wish to stop, handed down to everything that can block."""
+"""Cancellation, passed to everything that can block."""
 
 import threading
 from time import monotonic
@@ -8,44 +8,44 @@ _TICK_S = 0.2
 
 
 class CancelToken:
-    """A flag that goes up once and stays up; safe to use from any thread and from a signal handler.
+    """A flag that is set once and stays set. Safe for any thread and for a signal handler.
 
-    Whoever blocks looks at it several times a second, so that nobody needs to be woken.
+    Code that blocks polls it several times a second.
     """
 
     def __init__(self, parent: Optional["CancelToken"] = None) -> None:
-        """Make a token of its own, or a `child`."""
+        """Create an independent token; `child` creates a dependent one."""
         self._event = threading.Event()
         self._insisted = False
         self._parent = parent
 
     def child(self) -> "CancelToken":
-        """A token for a part of the work: up when it is requested itself, or when this one is."""
+        """Return a token for a part of the work: requested on its own, or with this one."""
         return CancelToken(self)
 
     def request(self) -> None:
-        """Ask everything that holds this token, or a child of it, to stop."""
+        """Stop everything that has this token or a child of it."""
         self._event.set()
 
     def insist(self) -> None:
-        """Ask once more: what holds this token grants its peer no grace."""
+        """Stop without the grace that a peer is usually given: the user asked again."""
         self._insisted = True
         self._event.set()
 
     @property
     def insisted(self) -> bool:
-        """True once the user has asked more than once."""
+        """True once the user asked again."""
         parent = self._parent
         return self._insisted or (parent is not None and parent.insisted)
 
     @property
     def requested(self) -> bool:
-        """True once the user has asked to stop."""
+        """True once the user asked to stop."""
         parent = self._parent
         return self._event.is_set() or (parent is not None and parent.requested)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the request, `timeout_s` seconds at most; True if it came."""
+        """Wait at most `timeout_s` seconds for the request; True if it came."""
         until_s = monotonic() + timeout_s
         while not self.requested and (left_s := until_s - monotonic()) > 0:
             self._event.wait(left_s if self._parent is None else min(left_s, _TICK_S))

@@ -1,9 +1,9 @@
-"""What a retrieval tells: facts in the past tense, plain values, no clock.
+"""The events of a run: facts in the past tense, as plain values without a time.
 
 The names and fields are public: `--json` prints one event a line. An event is emitted after its
 fact holds. `RetrieveStarted` is the first and `RetrieveFinished` the last, each once; every
 `StudyStarted` has exactly one `StudyFinished`. Order holds within a study, not between studies.
-A study that is finished may be queued again, and its story then begins anew.
+A finished study may be queued again; then it starts again.
 """
 
 import re
@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.verdict import Verdict
 
 SCHEMA_VERSION = 1
-"""Version of the events' names and fields; raised when one of them changes its meaning or goes."""
+"""Version of the events' names and fields; raised if one is removed or changes its meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,13 @@ class RetrieveStarted:
     """The PACS, as `AET@host:port`."""
     method: str
     studies: int
-    """Those that it begins with; each `StudyQueued` is one more."""
+    """Studies at the start; each `StudyQueued` adds one."""
     parallel: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyQueued:
-    """A study was put to the end of the queue of a run under way, for the first time or again."""
+    """A study was added to the queue of a run that has started, for the first time or again."""
 
     study_instance_uid: str
 
@@ -45,19 +45,19 @@ class StudyPromoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRemoved:
-    """A study left the queue before a worker took it up; the run is not about it any more."""
+    """A study was removed from the queue before a worker started it."""
 
     study_instance_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused:
-    """No study and no request is begun from now on; requests in hand go on to their end."""
+    """The run was paused: no study and no request is begun; current requests go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResumed:
-    """Workers go on."""
+    """The pause ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class AssociationOpened:
     """A worker's association with the PACS was accepted."""
 
     worker: int
-    """The worker's number, from 1 to the number of associations at once."""
+    """Number of the worker, from 1 to the number of parallel associations."""
     accepted_contexts: int
     proposed_contexts: int
     peer_max_pdu_bytes: int
@@ -81,7 +81,7 @@ class AssociationClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted:
-    """A worker took up a study."""
+    """A worker started a study."""
 
     study_instance_uid: str
     worker: int
@@ -89,7 +89,7 @@ class StudyStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelpStarted:
-    """A worker without a study of its own makes requests for one that another worker has."""
+    """A worker without a study of its own began to make requests for another worker's study."""
 
     study_instance_uid: str
     worker: int
@@ -97,7 +97,7 @@ class HelpStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelpFinished:
-    """It makes no more of them: none are left, one failed, or there is a study of its own."""
+    """It stopped: no requests are left, one failed, or a study waits for a worker."""
 
     study_instance_uid: str
     worker: int
@@ -105,21 +105,21 @@ class HelpFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
-    """A study went to the back of the queue, to be tried again."""
+    """An attempt failed, and the study was returned to the queue for another one."""
 
     study_instance_uid: str
     failed_attempts: int
-    """How many attempts that count have failed so far."""
+    """How many counted attempts have failed so far."""
     retries: int
-    """How many may follow the first, in all."""
+    """How many attempts may follow the first."""
     wait_s: float
-    """The next attempt comes in this many seconds at the earliest."""
+    """Seconds until the next attempt, at the earliest."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
-    """A worker took up a study again."""
+    """A worker began another attempt at a study."""
 
     study_instance_uid: str
     worker: int
@@ -127,30 +127,30 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyInventoried:
-    """C-FIND told what there is of a study, or would not tell."""
+    """C-FIND listed what the PACS has of a study, or the PACS did not list it."""
 
     study_instance_uid: str
     listed: bool
     """True if every instance is known by its UID, so that completeness can be proven."""
     series: int
     expected: int | None
-    """Instances that there are; None if the PACS would not say."""
+    """Instances that the PACS has; None if it does not list them."""
     present: int = 0
-    """Instances of these that an earlier run left, looked at again; they are not asked for."""
+    """Instances of these that an earlier run left and that were checked; not requested again."""
     absent: tuple[str, ...] = ()
-    """Series and SOP Instance UIDs that were asked for by name, and are not in the study."""
+    """Series and SOP Instance UIDs that were requested and are not in the study."""
     left_out_series: int = 0
     """Series that the filter left out on purpose; `series` does not count them."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """Series Instance UID and modality of each; no modality where the PACS does not say."""
+    """Series Instance UID and modality of each; the modality is empty if unknown."""
     undecided: tuple[str, ...] = ()
-    """Series Instance UIDs that the filter could not decide, for want of an answer; they are not
-    retrieved either."""
+    """Series Instance UIDs that the filter could not decide because the PACS did not return the
+    key; they are not retrieved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BytesReceived:
-    """Data set bytes of a study came in since the last such event, stored or not yet."""
+    """Data set bytes of a study came since the last such event, stored or not yet."""
 
     study_instance_uid: str
     size_bytes: int
@@ -158,7 +158,7 @@ class BytesReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerCounted:
-    """The PACS's own account of its sub-operations: shown, never trusted."""
+    """The PACS sent its counters of sub-operations: shown, never trusted."""
 
     study_instance_uid: str
     remaining: int | None
@@ -169,7 +169,7 @@ class PeerCounted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStored:
-    """One SOP Instance was checked and stands under its final name.
+    """An instance was checked and has its final name.
 
     Emitted once an instance, even when the peer sends it twice.
     """
@@ -180,76 +180,76 @@ class InstanceStored:
     sop_class_uid: str
     transfer_syntax_uid: str
     path: str
-    """Where the file is, relative to the output folder."""
+    """Path of the file, relative to the output folder."""
     size_bytes: int
     """Size of the file, preamble and file meta included."""
     worker: int | None = None
-    """Whose association it came on; None if it came on one of the PACS's own."""
+    """The worker whose association it came on; None for one of our Storage SCP."""
     irregular: str = ""
-    """In what its data set departs from the standard, in a short phrase; empty if in nothing."""
+    """How its data set departs from the standard, in a short phrase; empty if it does not."""
     checksum: str = ""
     """CRC-32 of the file, computed while it was received: `crc32:0123abcd`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSetAside:
-    """An instance came whose file exists with other bytes; both are kept."""
+    """An instance came whose file exists with other content; both are kept."""
 
     study_instance_uid: str
     sop_instance_uid: str
     path: str
-    """Where the second version is, relative to the output folder."""
+    """Path of the second version, relative to the output folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceRefused:
-    """An instance came that was not kept: damaged, or not what was asked for."""
+    """An instance came that was not kept: it was damaged or not requested."""
 
     study_instance_uid: str | None
-    """The study that was being retrieved; None if no running study fits."""
+    """The study that was being retrieved; None if no current study matches."""
     sop_instance_uid: str
     status: int
-    """What the peer was answered (0000,0900)."""
+    """Status of our C-STORE response (0000,0900)."""
     reason: str
     path: str = ""
-    """Where its bytes are kept, relative to the output folder; empty if they are not."""
+    """Path of its bytes, relative to the output folder; empty if they are not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """Something that the user should know and that changes no count."""
+    """Information for the user that changes no count."""
 
     study_instance_uid: str | None
     text: str
     minor: bool = False
-    """True for a detail that cost nothing; faces show it only where they show everything."""
+    """True for a detail without consequences, shown only in verbose output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyFinished:
-    """The verdict on one study."""
+    """A study ended, with this verdict."""
 
     study_instance_uid: str
     verdict: Verdict
     expected: int | None
-    """Instances that C-FIND lists; None if the PACS would not list them."""
+    """Instances that C-FIND lists; None if the PACS does not list them."""
     stored: int
     """Instances proven on disk."""
     missing: tuple[str, ...] = ()
     """SOP Instance UIDs listed, but not on disk."""
     reason: str = ""
-    """What went wrong and what to do next; empty if nothing did, except where the filter left
-    nothing to retrieve."""
+    """What failed and what to do next; empty if nothing failed, unless the filter left nothing to
+    retrieve."""
     irregular: int = 0
     """Instances that are kept although their data sets depart from the standard, those of earlier
     runs included."""
     irregular_example: str = ""
-    """SOP Instance UID of the first of them, and in what it departs."""
+    """SOP Instance UID of the first of them, and how it departs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveFinished:
-    """The run is over: every thread has ended and every association is closed."""
+    """The run ended: every thread has ended and every association is closed."""
 
     verdict: Verdict
 
@@ -281,14 +281,11 @@ Event = (
 
 
 def event_name(event: Event) -> str:
-    """`InstanceStored` is `instance_stored` in JSON."""
+    """Return the name of an event in JSON: `instance_stored` for `InstanceStored`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
 
 
 def event_fields(event: Event) -> Mapping[str, object]:
-    """The event as a plain mapping, its name first, ready to be written as JSON.
-
-    Whatever a peer said is cleaned.
-    """
+    """Return the event as a mapping for JSON, its name first; texts of the peer are sanitized."""
     values = {field.name: clean_values(getattr(event, field.name)) for field in fields(event)}
     return {"event": event_name(event), **values}

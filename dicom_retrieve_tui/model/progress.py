@@ -1,4 +1,4 @@
-"""The state of a run, folded from its events: the one account that every face shares.
+"""The state of a run, folded from its events. Command and application share it.
 
 `Progress.apply` reads no clock and does no I/O: the same events give the same state. It changes the
 state in place, because a run may hold 20,000 studies and a copy for each event would cost more than
@@ -34,24 +34,24 @@ _OfStudy = (
 
 @dataclass(slots=True)
 class StudyProgress:
-    """Where one study stands."""
+    """The state of one study."""
 
     study_instance_uid: str
     worker: int
-    """The worker that has it, or had it."""
+    """The worker that has or had it."""
     helpers: int = 0
-    """Workers that make requests for it beside the one that has it."""
+    """Further workers that make requests for it."""
     waiting: bool = False
     """True between two attempts."""
     failed_attempts: int = 0
     crowded: bool = False
     """True if the last failed attempt did not count: the PACS accepted no further association."""
     inventoried: bool = False
-    """True once C-FIND told what there is, or would not tell."""
+    """True once C-FIND listed it, or the PACS did not list it."""
     listed: bool = False
     expected: int | None = None
     present: int = 0
-    """Instances that an earlier run or try left; `stored` counts them, too."""
+    """Instances that an earlier run or attempt left; included in `stored`."""
     stored: int = 0
     received_bytes: int = 0
     refused: int = 0
@@ -59,7 +59,7 @@ class StudyProgress:
     irregular: int = 0
     """Instances that are kept although their data sets depart from the standard."""
     irregular_example: str = ""
-    """UID of the first of them, and in what it departs."""
+    """UID of the first of them, and how it departs."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series Instance UID and modality of each series that the filter left out on purpose."""
     undecided: tuple[str, ...] = ()
@@ -67,27 +67,27 @@ class StudyProgress:
     peer_remaining: int | None = None
     peer_failed: int | None = None
     verdict: Verdict | None = None
-    """None while it runs."""
+    """None until the study has ended."""
     missing: tuple[str, ...] = ()
     reason: str = ""
 
     @property
     def no_match(self) -> bool:
-        """True if the study is there, and the filter left out all of it on purpose."""
+        """True if the study exists and the filter left out all of it."""
         return bool(self.left_out) and not self.undecided and self.listed and not self.expected
 
 
 class WorkerState(StrEnum):
-    """What a worker does."""
+    """What a worker is doing."""
 
     IDLE = "idle"
     FINDING = "finding"
-    """It asks by C-FIND what there is of its study."""
+    """Asking by C-FIND what the PACS has of its study."""
     RECEIVING = "receiving"
     WAITING = "waiting"
-    """Its study is between two attempts, and it has found nothing else to do since."""
+    """Its study waits for another attempt, and there is nothing else to do."""
     HELPING = "helping"
-    """It makes requests for a study that another worker has."""
+    """Making requests for another worker's study."""
 
 
 @dataclass(slots=True)
@@ -101,32 +101,32 @@ class WorkerProgress:
     associated: bool = False
     """True while its association with the PACS is open."""
     instances: int = 0
-    """Stored; those that came on associations of the PACS's own count for their study's worker."""
+    """Stored instances; those that came to our Storage SCP count for the worker of their study."""
     received_bytes: int = 0
-    """Data set bytes; while several work on one study, the size of its files as they are stored."""
+    """Data set bytes; while several workers share a study, the size of its files."""
 
     def work(self, state: WorkerState, study_instance_uid: str) -> None:
-        """Take up a study, or go on with it."""
+        """Assign a study, or change the state on it."""
         self.state, self.study_instance_uid = state, study_instance_uid
 
     def rest(self) -> None:
-        """Have nothing to do."""
+        """Make the worker idle."""
         self.state, self.study_instance_uid = WorkerState.IDLE, None
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where the whole run stands."""
+    """The state of the whole run."""
 
     peer: str = ""
     method: str = ""
     studies_total: int = 0
     parallel: int = 0
     studies: dict[str, StudyProgress] = field(default_factory=dict)
-    """By Study Instance UID, in the order in which they were taken up."""
+    """By Study Instance UID, in the order in which they were started."""
     queued: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    """Those that were added to the run under way and not taken up since, the next one first. One
-    that is tried again stays in `studies`, as its last try left it, until it is taken up."""
+    """Studies that were added after the start and are not started, the next one first. One that is
+    retrieved again stays in `studies`, as its last attempt left it, until it is started."""
     paused: bool = False
     workers: dict[int, WorkerProgress] = field(default_factory=dict)
     """By number, in no order."""
@@ -134,18 +134,18 @@ class Progress:
     associations: int = 0
     """Open now."""
     expected: int = 0
-    """Instances, as far as the studies taken up so far are known."""
+    """Instances of the studies whose size is known."""
     present: int = 0
-    """Left by an earlier run or try; `stored` counts them, too."""
+    """Left by an earlier run or attempt; included in `stored`."""
     stored: int = 0
     came: int = 0
-    """Instances that came and were stored; never falls, also when a study is tried again."""
+    """Instances that came and were stored; does not fall when a study is retrieved again."""
     refused: int = 0
     set_aside: int = 0
     irregular: int = 0
     """Of the studies that are finished."""
     received_bytes: int = 0
-    """Data set bytes that came over the network; never falls."""
+    """Data set bytes that came over the network; does not fall."""
     stored_bytes: int = 0
     """Size of the files."""
     finished: int = 0
@@ -155,15 +155,15 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """True if the run is over and everything asked for is complete: exit code 0."""
+        """True if the run has ended and everything requested is complete: exit code 0."""
         return self.verdict is not None and self.verdict in GOOD
 
     def apply(self, event: events.Event) -> None:
-        """Take in one event."""
+        """Update the state by one event."""
         match event:
             case events.InstanceStored():
                 self._store(event)
-                return  # the one event that there are many of; it changes nobody's state
+                return  # by far the most frequent event; it changes no worker's state
             case events.StudyQueued() | events.StudyPromoted() | events.StudyRemoved():
                 self._apply_to_queue(event)
             case events.InstanceRefused():
@@ -213,7 +213,7 @@ class Progress:
                     self.queued.move_to_end(uid, last=False)
 
     def _start(self, event: events.StudyStarted) -> None:
-        """Begin the account of a study; that of an earlier try is taken back."""
+        """Add a study, and subtract what an earlier retrieval of it counted."""
         uid = event.study_instance_uid
         self.queued.pop(uid, None)
         if (earlier := self.studies.pop(uid, None)) is not None:
@@ -296,7 +296,7 @@ class Progress:
 def _follow_workers(
     workers: dict[int, WorkerProgress], studies: Mapping[str, StudyProgress], event: events.Event
 ) -> None:
-    """Note who does what now; `studies` have taken the event in."""
+    """Update the workers; `studies` reflect the event already."""
     match event:
         case events.AssociationOpened() | events.AssociationClosed():
             opened = isinstance(event, events.AssociationOpened)
@@ -331,7 +331,7 @@ def _worker(workers: dict[int, WorkerProgress], number: int) -> WorkerProgress:
 
 
 def _drop(workers: dict[int, WorkerProgress], uid: str) -> None:
-    """A study leaves the worker that had it: it ended, or another worker took it up."""
+    """Take a study from its worker: it ended, or another worker started it."""
     for worker in workers.values():
         if worker.study_instance_uid == uid and worker.state is not WorkerState.HELPING:
             worker.rest()

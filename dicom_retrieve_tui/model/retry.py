@@ -1,6 +1,6 @@
-"""What may heal by itself, what cannot, and how long to wait: one table.
+"""Which failures are worth another attempt, and how long to wait before it.
 
-The words for the user are in `status` (for DIMSE statuses) and in the messages of the errors.
+The texts for the user are in `status` (for DIMSE statuses) and in the errors.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from dicom_retrieve_tui.errors import AssociationRejected, RetrieveError
 
 
 class Cure(Enum):
-    """What helps against a failure."""
+    """What may help against a failure."""
 
     TIME = "time"
     """The same request may succeed later."""
     ONCE = "once"
-    """It may, but a second failure of the same kind is the answer."""
+    """It may, but a second failure of the same kind is final."""
     NONE = "none"
-    """It will not, however often it is made."""
+    """It will not succeed, however often it is made."""
 
 
 _STATUSES = {
@@ -43,14 +43,17 @@ _NO_REASON_GIVEN = 1
 
 
 def status_cure(status: int) -> Cure:
-    """What helps against a final status. Source: PS3.4 sections C.4.2.1.5 and C.4.3.1.4."""
+    """Return what may help against a final status.
+
+    Source: PS3.4 sections C.4.2.1.5 and C.4.3.1.4.
+    """
     if status >> 8 == _OUT_OF_RESOURCES:
         return Cure.TIME
     return _STATUSES.get(status, Cure.ONCE)
 
 
 def error_cure(error: RetrieveError) -> Cure:
-    """What helps against an error of ours."""
+    """Return what may help against an error."""
     if isinstance(error, AssociationRejected) and error.reason == _NO_REASON_GIVEN:
         return Cure.TIME if error.retryable else Cure.ONCE
     return Cure.TIME if error.retryable else Cure.NONE
@@ -64,7 +67,7 @@ def _by_chance() -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Exponential waiting times with jitter, so that many waiters do not come back as one."""
+    """Exponential waiting times with jitter, so that many clients do not retry at once."""
 
     first_s: float = 1.0
     longest_s: float = 60.0
@@ -72,7 +75,7 @@ class Backoff:
     """A number from 0 to 1."""
 
     def wait_s(self, attempt: int) -> float:
-        """Seconds to wait after failed attempt number `attempt`, counted from 1.
+        """Return the seconds to wait after failed attempt number `attempt`, counted from 1.
 
         Between half and all of `first_s`, doubled with each attempt, up to `longest_s`.
         """

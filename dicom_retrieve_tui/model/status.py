@@ -1,7 +1,7 @@
-"""DIMSE statuses in words: what a code means, and what to do next.
+"""DIMSE statuses: their meaning, and what to do next.
 
-Source: PS3.4 sections C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4, PS3.7 annex C; the hints come from what
-archives are known to do.
+Source: PS3.4 sections C.4.1.1.4, C.4.2.1.5 and C.4.3.1.4, PS3.7 annex C; the hints come from the
+behaviour of real archives.
 """
 
 from dataclasses import dataclass
@@ -19,31 +19,31 @@ MOVE_DESTINATION_UNKNOWN = 0xA801
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The request that a status answers: what can help depends on it."""
+    """The request that a status answers; the advice depends on it."""
 
     operation: str
     """C-FIND, C-GET or C-MOVE."""
     came: bool = False
-    """Instances came by it, so that neither the way nor the move destination is at fault."""
+    """Instances came, so that neither the operation nor the move destination is the cause."""
     other_way: str = ""
-    """What to try instead of this operation, in a sentence; empty if there is no other."""
+    """Advice to try another operation, in a sentence; empty if there is no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusWords:
-    """What a status means to a person, and what to try; a step is empty if there is none."""
+    """The meaning of a status, and advice; an empty text means no advice."""
 
     meaning: str
     next_step: str = ""
-    """Whatever the operation is."""
+    """Advice for every operation."""
     of_find: str = ""
-    """Instead of that, for a C-FIND."""
+    """Replaces it for a C-FIND."""
     of_get: str = ""
-    """Instead of that, for a C-GET."""
+    """Replaces it for a C-GET."""
     of_move: str = ""
-    """Behind that, for a C-MOVE by which nothing has come."""
+    """Follows it for a C-MOVE that brought nothing."""
     other_way: bool = False
-    """True if another operation may do."""
+    """True if another operation may work."""
 
 
 _PACS_LOG = "The log of the PACS says more."
@@ -115,25 +115,25 @@ _UNKNOWN = StatusWords(meaning="a status that the standard does not give", next_
 
 
 def _words(status: int) -> StatusWords:
-    """What `status` means, by its number or else by its range."""
+    """Return the texts for a status by its number, or else by its range."""
     if words := _WORDS.get(status) or _RANGES.get(status >> 8):
         return words
     return _UNABLE if status >> 12 == 0xC else _UNKNOWN
 
 
 def meaning_of(status: int, comment: str = "") -> str:
-    """The hex code always, its meaning, and the peer's comment.
+    """Return the status as a hex number, its meaning, and the comment of the peer.
 
     Args:
         status: The DIMSE status (0000,0900).
-        comment: Error Comment (0000,0902), already cleaned for the screen.
+        comment: Error Comment (0000,0902), sanitized.
     """
-    said = f' ("{comment}")' if comment else ""
-    return f"status 0x{status:04X}: {_words(status).meaning}{said}"
+    remark = f' ("{comment}")' if comment else ""
+    return f"status 0x{status:04X}: {_words(status).meaning}{remark}"
 
 
 def next_step(status: int, asked: Asked) -> str:
-    """What to try after `status`, in sentences; empty if there is nothing to do."""
+    """Return advice after `status`, in sentences; empty without any."""
     words = _words(status)
     instead = {"C-FIND": words.of_find, "C-GET": words.of_get}.get(asked.operation)
     steps = [instead or words.next_step]
@@ -145,12 +145,12 @@ def next_step(status: int, asked: Asked) -> str:
 
 
 def describe_status(status: int, comment: str, asked: Asked) -> str:
-    """`meaning_of`, and the next step: one sentence or more."""
+    """Return the meaning of a status and the advice, in sentences."""
     return f"{meaning_of(status, comment)}. {next_step(status, asked)}".rstrip()
 
 
 def forbids(status: int) -> bool:
-    """True if no request of the kind will be served, whatever it asks for."""
+    """True if no request of this kind will be served."""
     return status in _FORBIDDING
 
 
@@ -161,7 +161,7 @@ TRY_C_GET = "Try --method c-get."
 
 
 def try_c_move(calling_ae_title: str, move_destination: str | None) -> str:
-    """What to do where C-GET does not work. We are the likeliest move destination ourselves."""
+    """Return the advice for a PACS without C-GET; by default, to our own Storage SCP."""
     if move_destination is not None:
         return "Try --method c-move."
     return f"Try --method c-move --move-dest {calling_ae_title} --listen 11112."

@@ -1,4 +1,4 @@
-"""What became of a received instance on disk, and what earlier runs left there."""
+"""What the store returns about instances on disk, and what it records of a study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,41 +6,41 @@ from enum import Enum
 
 
 class Placement(Enum):
-    """How a part met the name it was to have."""
+    """What happened when an instance was to get its final name."""
 
     NEW = "new"
     SAME = "same"
-    """The file was there already, with the same data set."""
+    """A file with that name and the same data set existed."""
     SET_ASIDE = "set aside"
-    """The file was there already, with another data set; the new one is kept beside."""
+    """A file with that name and another data set existed; the new one is kept aside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a part ended up."""
+    """Where an instance was put."""
 
     placement: Placement
     path: str
     """Relative to the output folder."""
     size_bytes: int = 0
-    """Size of the file that stands there now; of what was set aside, nobody asks."""
+    """Size of that file; 0 for what was set aside."""
     checksum: str = ""
     """Checksum of that file; empty for what was set aside."""
     owner: str = ""
-    """Of what was set aside: Study Instance UID of the file that has the name, if it is known."""
+    """For what was set aside: Study Instance UID of the file with that name, empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """The instances of a study that earlier runs recorded, as they are found now."""
+    """The instances of a study that earlier runs recorded, as they are on disk now."""
 
     present: frozenset[str] = frozenset()
-    """SOP Instance UIDs of files that were proven again, listed or not."""
+    """SOP Instance UIDs of files that were checked again, listed or not."""
     gone: Mapping[str, str] = field(default_factory=dict)
-    """SOP Instance UID to Series Instance UID (empty if unknown) of instances that were on disk
-    under the layout in use, and whose files are missing or were found damaged."""
+    """SOP Instance UID to Series Instance UID (empty if unknown) of instances that were on disk in
+    the current layout, and whose files are missing or damaged."""
     irregular: Mapping[str, str] = field(default_factory=dict)
-    """In what the data sets of present instances depart from the standard, by SOP Instance UID."""
+    """How data sets of present instances depart from the standard, by SOP Instance UID."""
     missing: frozenset[str] = frozenset()
     """SOP Instance UIDs that an earlier run recorded as missing."""
     complete: bool = False
@@ -57,13 +57,13 @@ class StudyRecord:
     study_instance_uid: str
     verdict: str
     asked: frozenset[str]
-    """SOP Instance UIDs that were asked for: what else is known to be missing stays so."""
+    """SOP Instance UIDs that were requested. Others keep their recorded state."""
     missing: frozenset[str]
     """Those of them that are not on disk."""
     series: frozenset[str] = frozenset()
-    """Series Instance UIDs that were asked for, whole or in part; none for the whole study."""
+    """Series Instance UIDs that were requested, whole or in part; none for the whole study."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series Instance UID and modality of each series that a filter left out on purpose."""
     retired: frozenset[str] = frozenset()
-    """Those that a corroborated listing no longer has: not missing any longer, and no longer
-    recorded where their file is gone."""
+    """Instances that the PACS no longer has, as a count confirmed: they are no longer missing, and
+    their records are removed if their files are gone."""

@@ -1,11 +1,11 @@
-"""The one word that a study, and a whole run, ends with."""
+"""The verdict on a study, and on a whole run."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a study ended; the words stand in the summary, the report and the events."""
+    """How a study ended. The words are in the summary, the report and the events."""
 
     COMPLETE = "complete"
     """Every instance that the PACS lists is on disk and whole."""
@@ -14,17 +14,17 @@ class Verdict(StrEnum):
     NOT_FOUND = "not found"
     """The PACS has nothing that matches."""
     UNVERIFIED = "unverified"
-    """Instances came, but the PACS would not list what there is: nobody can say if that is all."""
+    """Instances came, but the PACS did not list what it has, so there may be more."""
     DELIVERED = "delivered"
-    """The PACS says that it sent everything to somebody else's SCP; we have seen no file."""
+    """The PACS reports that it sent everything to an SCP that is not ours; we saw no file."""
     FAILED = "failed"
-    """Nothing that was asked for came, and the reason is known."""
+    """Nothing that was requested came, and the reason is known."""
     CANCELLED = "cancelled"
     """The user stopped before the end."""
 
 
 GOOD = frozenset({Verdict.COMPLETE, Verdict.DELIVERED})
-"""The verdicts that let the command exit with 0."""
+"""The verdicts for which the command exits with 0."""
 
 _GRAVEST_FIRST = (
     Verdict.CANCELLED,
@@ -38,10 +38,11 @@ _GRAVEST_FIRST = (
 
 
 def total_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """One word for a whole run.
+    """Return the verdict on a whole run.
 
-    If all studies ended alike, that word. If some are good and some are not, `PARTIAL`, unless the
-    user cancelled. No study at all is `NOT_FOUND`: nothing was retrieved, so nothing is complete.
+    If all studies have the same verdict, it is that one. If some are good and some are not, it is
+    `PARTIAL`, unless the user cancelled. Without a study it is `NOT_FOUND`: nothing was retrieved,
+    so nothing is complete.
     """
     seen = set(verdicts)
     if not seen:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from operator import add, sub
 from typing import NamedTuple
 
+from dicom_retrieve_tui.model.throughput import Remaining, estimate_remaining
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
 
@@ -50,17 +51,12 @@ class RunningTotals:
         if (old := self._rows.pop(key, None)) is not None:
             self.counts = Counts(*map(sub, self.counts, _counts(old)))
 
-    def left(self) -> tuple[int, bool] | None:
-        """Instances still to come, and whether that is exact; None while nothing is known.
-
-        Studies that nobody has asked about are taken to be like the others.
-        """
+    def left(self) -> Remaining | None:
+        """Estimate how many instances are still to come; None while nothing is known."""
         counts = self.counts
-        if not counts.unknown:
-            return counts.left, True
-        if not counts.known:
-            return None
-        return counts.left + round(counts.unknown * counts.expected / counts.known), False
+        return estimate_remaining(
+            counts.left, unknown=counts.unknown, known=counts.known, expected=counts.expected
+        )
 
 
 def _counts(row: Row) -> Counts:

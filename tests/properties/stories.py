@@ -75,7 +75,7 @@ def association_story(worker: int) -> Story:
     )
     note = events.Noted(study_instance_uid=None, text="it is slow")
     stray = events.InstanceRefused(
-        study_instance_uid=None, sop_instance_uid="9", status=0xA700, reason="nobody asked for it"
+        study_instance_uid=None, sop_instance_uid="9", status=0xA700, reason="it was not requested"
     )
     return Story((opened, note, stray, events.AssociationClosed(worker=worker)))
 
