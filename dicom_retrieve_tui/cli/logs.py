@@ -93,7 +93,7 @@ class _Formatter(logging.Formatter):
 
 
 class _LogFile(logging.FileHandler):
-    """A log file. A full disk ends the log with one message, and not the retrieval."""
+    """A log file. A full disk ends the log with one message; the retrieval continues."""
 
     def __init__(self, path: Path, report: Callable[[str], None], umask: int) -> None:
         self._umask = umask

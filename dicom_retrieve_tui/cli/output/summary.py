@@ -187,7 +187,7 @@ def _refused(account: Account, options: Options) -> str:
 
 
 def _which(options: Options) -> str:
-    return f"(see {options.report})" if options.report else "(--verbose says which and why)"
+    return f"(see {options.report})" if options.report else "(--verbose lists them)"
 
 
 _SOME = "{came} of {what} {are} in {folder}; completeness unknown"

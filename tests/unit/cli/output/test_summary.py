@@ -222,7 +222,7 @@ def test_what_was_refused_and_set_aside_is_counted() -> None:
 
     lines = summary(order(), *events)
 
-    refused = "2 instances refused: cut short, and for other reasons (--verbose says which and why)"
+    refused = "2 instances refused: cut short, and for other reasons (--verbose lists them)"
     assert refused in lines
     assert (
         "1 instance set aside: a file with other content was there, and both are kept in study_dir/"
@@ -238,7 +238,7 @@ def test_an_instance_that_was_refused_again_and_again_is_one() -> None:
 
     lines = summary(order(), *events)
 
-    assert "1 instance refused (3 times): It is cut short (--verbose says which and why)" in lines
+    assert "1 instance refused (3 times): It is cut short (--verbose lists them)" in lines
 
 
 def test_a_dry_run_lists_what_there_is() -> None:
