@@ -57,7 +57,7 @@ class HelpTask:
     """The token of the study."""
 
 
-class Backlog:
+class PendingTasks:
     """Tasks that no worker has taken: those that are ready, in order, and those that wait.
 
     A task that waits for another attempt never delays one that is ready. Every change costs the
@@ -125,7 +125,7 @@ class Backlog:
 
 
 class TaskQueue:
-    """The studies of a run until each is done: in the backlog, or taken by a worker.
+    """The studies of a run until each is done: pending, or taken by a worker.
 
     Safe for use by several threads. Its events are emitted under its lock, so that the events of a
     study are in order.
@@ -139,7 +139,7 @@ class TaskQueue:
         self._emit = emit
         self._tasks: dict[str, StudyTask] = {}
         """Every study that is not done, by Study Instance UID."""
-        self._backlog = Backlog()
+        self._pending = PendingTasks()
         self._shared: list[HelpTask] = []
         self._taken = 0
         self._idle = 0
@@ -168,10 +168,10 @@ class TaskQueue:
             return added
 
     def promote(self, uid: str) -> None:
-        """Move a study to the front, if it is in the backlog."""
+        """Move a study to the front, if it is pending."""
         with self._changed:
-            if uid in self._backlog:
-                self._backlog.promote(uid)
+            if uid in self._pending:
+                self._pending.promote(uid)
                 self._emit(StudyPromoted(study_instance_uid=uid))
                 self._changed.notify_all()
 
@@ -182,7 +182,7 @@ class TaskQueue:
             return None if task is None or task.started else self._take_out(uid)
 
     def stop(self, uid: str) -> StudyTask | None:
-        """Stop a study that a worker has, or take it out of the backlog.
+        """Stop a study that a worker has, or take it out if it is pending.
 
         Returns:
             The task if it was taken out: the caller emits its last event, and `finish` must follow.
@@ -194,10 +194,10 @@ class TaskQueue:
             return self._take_out(uid)
 
     def _take_out(self, uid: str) -> StudyTask | None:
-        if uid not in self._backlog:
+        if uid not in self._pending:
             return None
         self._taken += 1
-        return self._backlog.take_out(uid)
+        return self._pending.take_out(uid)
 
     def pause(self) -> None:
         """Give out no task, and let no request begin, until `resume`."""
@@ -245,7 +245,7 @@ class TaskQueue:
                     self._taken += 1
                     self._changed.notify_all()
                     return task
-                if not wait or (self._closed and not (self._backlog or self._taken)):
+                if not wait or (self._closed and not (self._pending or self._taken)):
                     break
                 self._wait_for_change()
             if wait:  # this worker ends
@@ -255,14 +255,14 @@ class TaskQueue:
     def _next(self) -> StudyTask | HelpTask | None:
         if self._paused or self._taken >= self._allowed:
             return None
-        if task := self._backlog.take_first():
+        if task := self._pending.take_first():
             return task
         largest = max(self._shared, key=lambda task: len(task.shared), default=None)
         return largest if largest and len(largest.shared) else None
 
     def _wait_for_change(self) -> None:
         """Wait for a change. The caller holds the lock."""
-        due_in_s = self._backlog.due_in_s(monotonic())
+        due_in_s = self._pending.due_in_s(monotonic())
         wait_s = _TICK_S if self._closed or due_in_s is not None else _IDLE_S
         self._idle += 1
         # Overdue tasks (due in 0 s) wait for the end of a pause: do not spin for them.
@@ -290,12 +290,12 @@ class TaskQueue:
     def idle_workers(self) -> int:
         """How many workers have no study of their own once this one has taken its task."""
         with self._changed:
-            return max(0, self._allowed - self._taken - self._backlog.ready)
+            return max(0, self._allowed - self._taken - self._pending.ready)
 
     @property
     def has_ready(self) -> bool:
         """True if a study waits only for a worker."""
-        return self._backlog.ready > 0
+        return self._pending.ready > 0
 
     def share(self, task: HelpTask) -> None:
         """Offer a study to idle workers until `unshare`."""
@@ -327,7 +327,7 @@ class TaskQueue:
             if task.cancel.requested:
                 return False
             self._taken -= 1
-            self._backlog.postpone(task, monotonic() + wait_s)
+            self._pending.postpone(task, monotonic() + wait_s)
             self._changed.notify_all()
             return True
 
@@ -361,26 +361,26 @@ class TaskQueue:
     def left(self) -> bool:
         """True if a study is not done."""
         with self._changed:
-            return bool(self._backlog or self._taken)
+            return bool(self._pending or self._taken)
 
     def abandoned(self) -> list[StudyTask]:
         """Return the studies that wait for another attempt, once all workers have ended."""
         with self._changed:
             # A thread that stops a study has taken it until its last event is emitted.
             self._changed.wait_for(lambda: not self._taken, _IDLE_S)
-            return [task for task in self._backlog if task.started]
+            return [task for task in self._pending if task.started]
 
     def _put(self, selection: Selection) -> bool:
         uid = selection.study_instance_uid
         if uid in self._tasks:
             return False
         self._tasks[uid] = task = StudyTask(selection=selection, cancel=self._cancel.child())
-        self._backlog.add(task)
+        self._pending.add(task)
         return True
 
     def _wake_waiting(self) -> None:
         now_s = monotonic()
-        self._backlog.wake(now_s)
+        self._pending.wake(now_s)
         if self._allowed < self._workers and now_s - self._last_rejection_s > _RAISE_LIMIT_AFTER_S:
             self._allowed += 1
             self._last_rejection_s = now_s

@@ -33,7 +33,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.sanitize import clean_text, quoted
 from dicom_retrieve_tui.model.selection import Owner
-from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS, OUT_OF_RESOURCES, SUCCESS
+from dicom_retrieve_tui.model.status import DOES_NOT_MATCH_SOP_CLASS, OUT_OF_RESOURCES
 from dicom_retrieve_tui.model.store_records import Placement
 
 _ANYONE = Owner()
@@ -100,10 +100,10 @@ class InstanceReceiver:
             studies = list(self._studies.values())
         for study in studies:
             if request.sop_instance_uid in study.expected:
-                return _Arrival(self, request, study)
+                return _IncomingInstance(self, request, study)
         if not studies:
             raise self.refusal(request, None, "it was not requested", OUT_OF_RESOURCES)
-        return _Arrival(self, request, studies[0] if len(studies) == 1 else None)
+        return _IncomingInstance(self, request, studies[0] if len(studies) == 1 else None)
 
     @property
     def expecting(self) -> bool:
@@ -172,10 +172,10 @@ class _StudyReceiver:
         self._worker = worker
 
     def begin(self, request: StoreRequest) -> IncomingInstance:
-        return _Arrival(self._receiver, request, self._study, self._worker)
+        return _IncomingInstance(self._receiver, request, self._study, self._worker)
 
 
-class _Arrival:
+class _IncomingInstance:
     """An instance that is being received."""
 
     def __init__(
@@ -200,21 +200,21 @@ class _Arrival:
             raise
 
     def write(self, pieces: Sequence[memoryview]) -> None:
-        """Pass what came on to the part; see `IncomingInstance`."""
+        """See `dimse.IncomingInstance`."""
         try:
             self._part.write(pieces)
         except DiskFailed as error:
             self._receiver.disk_failure = error
             raise
 
-    def commit(self) -> int:
-        """Check, match and name; see `IncomingInstance`."""
+    def commit(self) -> None:
+        """See `dimse.IncomingInstance`."""
         receiver, request = self._receiver, self._request
         study, identity = self._match(self._check())
         if not study.begin_naming():
             raise receiver.refusal(request, study, FINISHED, OUT_OF_RESOURCES)
         try:
-            return self._name(study, identity)
+            self._name(study, identity)
         except DiskFailed as error:
             receiver.disk_failure = error
             raise
@@ -224,7 +224,7 @@ class _Arrival:
         finally:
             study.end_naming()
 
-    def _name(self, study: StudyState, identity: Identity) -> int:
+    def _name(self, study: StudyState, identity: Identity) -> None:
         """Give the instance its final name, count it and emit it."""
         receiver, request = self._receiver, self._request
         placed = receiver.store.place(self._part, identity.values, identity.irregular)
@@ -236,7 +236,7 @@ class _Arrival:
                     study_instance_uid=study_uid, sop_instance_uid=sop_uid, path=placed.path
                 )
             )
-            return SUCCESS
+            return
         with study.lock:  # emitted before the study can be closed and judged
             if study.add(sop_uid, identity.series_instance_uid, identity.irregular):
                 receiver.emit(
@@ -253,7 +253,6 @@ class _Arrival:
                         irregular=identity.irregular,
                     )
                 )
-        return SUCCESS
 
     def discard(self) -> None:
         """See `dimse.IncomingInstance`."""

@@ -144,8 +144,8 @@ class IncomingInstance(Protocol):
             StoreError: It cannot be kept.
         """
 
-    def commit(self) -> int:
-        """Check and name the instance; return the status for the C-STORE response.
+    def commit(self) -> None:
+        """Check the instance and give it its final name.
 
         Raises:
             StoreError: It cannot be kept.

@@ -61,10 +61,9 @@ def receive_instance(
             failure = _take_data_set(stream, context_id, incoming, activity) or failure
         else:
             failure = InstanceUnfit("C-STORE without a data set.", status=CANNOT_UNDERSTAND)
-        status = SUCCESS
         if incoming is not None and failure is None:
             try:
-                status = incoming.commit()
+                incoming.commit()
             except StoreError as error:
                 failure = error
     finally:
@@ -72,6 +71,7 @@ def receive_instance(
         stream.connection.activity = own_activity
         if incoming is not None:
             incoming.discard()
+    status = SUCCESS
     if failure is not None:
         _LOG.warning("refused an instance: %s", failure)
         status = failure.status if isinstance(failure, InstanceUnfit) else OUT_OF_RESOURCES

@@ -1,4 +1,4 @@
-"""Whatever a study consists of, its shares are requests for all of it, each with its keys."""
+"""The requests into which any study is cut ask for all of it, each with its keys."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,16 +13,16 @@ from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
 def _requests(
     series_sizes: list[int], workers: int
 ) -> tuple[frozenset[str], list[RetrieveRequest]]:
-    """The instances of a study with series of these sizes, and the requests for its shares."""
+    """The instances of a study with series of these sizes, and the requests it is cut into."""
     instances = tuple(
         ListedInstance(series_instance_uid=f"1.{series}", sop_instance_uid=f"1.{series}.{n}")
         for series, size in enumerate(series_sizes, start=1)
         for n in range(1, size + 1)
     )
     inventory = Inventory(study_instance_uid="1.2.3", listed=True, instances=instances)
-    work = StudyState(Selection(study_instance_uid="1.2.3"), inventory)
-    shares = SharedRequests(work, workers)
-    return work.expected, list(iter(shares.take, None))
+    study = StudyState(Selection(study_instance_uid="1.2.3"), inventory)
+    shared = SharedRequests(study, workers)
+    return study.expected, list(iter(shared.take, None))
 
 
 def _assert_each_is_asked_for_once(series_sizes: list[int], workers: int) -> None:

@@ -17,7 +17,7 @@ WAIT_S = 30.0
 
 @dataclass
 class ScriptedSession:
-    """Takes part in a run as `engine.session.Session` does, at the pace of the test."""
+    """Takes part in a run as `engine.run.Session` does, at the pace of the test."""
 
     plan: Plan
     settings: Settings

@@ -51,20 +51,20 @@ def test_every_instance_is_in_one_share() -> None:
 
     taken = _taken(SharedRequests(study, workers=4))
 
-    uids = [uid for share in taken for uid in share]
+    uids = [uid for request in taken for uid in request]
     assert len(uids) == len(set(uids)) == 375
     assert set(uids) == study.expected
 
 
 def test_shares_are_small_enough_for_all_workers() -> None:
-    sizes = [len(share) for share in _taken(SharedRequests(_study(1000), workers=8))]
+    sizes = [len(uids) for uids in _taken(SharedRequests(_study(1000), workers=8))]
 
     assert len(sizes) >= 32
     assert max(sizes) <= 1000 // 32
 
 
 def test_workers_begin_with_shares_unlike_in_length_and_end_at_about_the_same_time() -> None:
-    sizes = [len(share) for share in _taken(SharedRequests(_study(2000), workers=8))]
+    sizes = [len(uids) for uids in _taken(SharedRequests(_study(2000), workers=8))]
 
     assert len(set(sizes[:8])) == 8
     busy = [0] * 8
@@ -76,11 +76,11 @@ def test_workers_begin_with_shares_unlike_in_length_and_end_at_about_the_same_ti
 def test_a_series_is_not_asked_for_in_handfuls() -> None:
     study = _study(*[20] * 60)
 
-    assert min(len(share) for share in _taken(SharedRequests(study, workers=8))) >= 9
+    assert min(len(uids) for uids in _taken(SharedRequests(study, workers=8))) >= 9
 
 
 def test_a_large_study_is_asked_for_in_lists_that_a_pacs_takes() -> None:
-    assert max(len(share) for share in _taken(SharedRequests(_study(20_000), workers=2))) == 200
+    assert max(len(uids) for uids in _taken(SharedRequests(_study(20_000), workers=2))) == 200
 
 
 def test_what_is_here_already_is_in_no_share() -> None:

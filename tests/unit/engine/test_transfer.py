@@ -31,7 +31,7 @@ def _widened(
     quirks: PeerQuirks | None = None,
     lists: int = 1,
 ) -> tuple[int, Requests]:
-    """How many requests were made for `lists` lists with each way, and the account of them."""
+    """Return how many requests were made for `lists` lists with each negotiation."""
     left = list(answers)
 
     def script(_operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:

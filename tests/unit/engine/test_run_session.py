@@ -1,4 +1,4 @@
-"""A session under hands that pull at it from all sides, with a PACS of functions and no socket."""
+"""A session that many threads steer at once, with a PACS of functions and no socket."""
 
 import random
 import threading
@@ -37,8 +37,8 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from tests.sessions import PATIENCE_S, Watched, selections
 from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore
 
-_HANDS = 8
-_PULLS = 150
+_THREADS = 8
+_STEPS = 150
 _STUDIES = [f"1.{number}" for number in range(1, 13)]
 
 
@@ -142,9 +142,9 @@ class _Rig:
         return asked, FinalResponse(status=0)
 
 
-def _pull(session: Session, seed: int) -> None:
+def _steer_at_random(session: Session, seed: int) -> None:
     chance = random.Random(seed)
-    for _ in range(_PULLS):
+    for _ in range(_STEPS):
         uid = chance.choice(_STUDIES)
         match chance.randrange(9):
             case 0 | 1 | 2:
@@ -210,19 +210,19 @@ def test_no_promise_is_broken_whatever_is_done_from_eight_threads(
     *, seed: int, cancelled: bool
 ) -> None:
     rig = _Rig(*_STUDIES[:4], seed=seed)
-    hands = [
-        threading.Thread(target=_pull, args=(rig.session, seed * 100 + number))
-        for number in range(_HANDS)
+    threads = [
+        threading.Thread(target=_steer_at_random, args=(rig.session, seed * 100 + number))
+        for number in range(_THREADS)
     ]
 
     with Watched(rig.session) as watched:
-        for hand in hands:
-            hand.start()
+        for thread in threads:
+            thread.start()
         if cancelled:
             watched.until(lambda progress: progress.finished >= 3)
             rig.session.cancel()
-        for hand in hands:
-            hand.join()
+        for thread in threads:
+            thread.join()
         rig.session.resume()
         events = watched.finish()
 
@@ -239,15 +239,15 @@ def test_many_studies_are_added_by_many_at_once_and_each_is_done_once() -> None:
     uids = [f"1.{number}" for number in range(1, 200)]
 
     with Watched(rig.session) as watched:
-        hands = [
+        threads = [
             threading.Thread(target=rig.session.add, args=(selections(*uids),))
-            for _ in range(_HANDS)
+            for _ in range(_THREADS)
         ]
         rig.session.pause()  # so that none is done before all were added
-        for hand in hands:
-            hand.start()
-        for hand in hands:
-            hand.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         assert rig.store.planned == set(uids)
         rig.session.resume()
         events = watched.finish()
