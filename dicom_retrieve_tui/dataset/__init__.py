@@ -1,1 +1,1 @@
-"""Is this a whole data set? How its bytes are read, without decoding a value."""
+"""Check that bytes are a whole data set, without decoding values."""

@@ -1,7 +1,7 @@
-"""Recognises compressed pixel data by the header of its codestream, and names its transfer syntax.
+"""Find the transfer syntax of compressed pixel data by the header of their codestream.
 
-Only for instances whose pixel data are in another form than their presentation context says: the
-file meta then has to name the syntax in which they can be read. Source: PS3.5 section A.4 and the
+Used only if pixel data do not have the transfer syntax of their presentation context: the file meta
+needs the syntax in which they can be read. Source: PS3.5 section A.4 and the
 standards that it names.
 """
 
@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.sop_classes import (
 )
 
 HEAD_BYTES = 1 << 14
-"""Enough of a codestream to find its headers behind comments and colour profiles."""
+"""Enough of a codestream to have its headers after comments and colour profiles."""
 
 _SYNTAX = "1.2.840.10008.1.2."
 _NATIVE = {
@@ -50,7 +50,7 @@ _HEVC_FIRST = frozenset({32, 33, 35})
 
 @lru_cache(maxsize=64)
 def is_encapsulated(transfer_syntax_uid: str) -> bool | None:
-    """True if pixel data come in fragments in this transfer syntax; None if that is unknown."""
+    """Return True if pixel data have fragments in this transfer syntax; None if unknown."""
     if transfer_syntax_uid in _NATIVE:
         return False
     if transfer_syntax_uid in _REFERENCED:
@@ -60,7 +60,7 @@ def is_encapsulated(transfer_syntax_uid: str) -> bool | None:
 
 
 def codestream_syntax(head: bytes) -> str:
-    """The transfer syntax of compressed pixel data; empty if they are of no kind known here.
+    """Return the transfer syntax of compressed pixel data; empty if it is unknown.
 
     Args:
         head: The first `HEAD_BYTES` of the first fragment, or all of it.
@@ -79,7 +79,7 @@ def _jpeg(head: bytes) -> str:
         if marker in {*_JPEG, _JPEG_LOSSLESS, _JPEG_LS}:
             frame = marker
         elif marker == _SCAN and frame and segment:
-            # Behind the components: the predictor (JPEG), or how far values may be off (JPEG-LS).
+            # After the components: the predictor (JPEG), or the allowed error (JPEG-LS).
             parameter = segment[1 + 2 * segment[0] :][:1]
             if frame == _JPEG_LS:
                 return "4.80" if parameter == b"\0" else "4.81"
@@ -90,7 +90,7 @@ def _jpeg(head: bytes) -> str:
 
 
 def _segments(head: bytes) -> Iterator[tuple[int, bytes]]:
-    """The marker segments of a JPEG or JPEG-LS codestream up to its first scan."""
+    """Yield the marker segments of a JPEG or JPEG-LS codestream up to its first scan."""
     at = 2
     while at + 4 <= len(head) and head[at] == 0xFF:
         marker = head[at + 1]
@@ -109,9 +109,11 @@ def _jpeg_2000(head: bytes) -> str:
     high_throughput, at = False, start + 2
     while at + 4 <= len(head):
         marker, length = struct.unpack_from(">HH", head, at)
-        if marker == 0xFF50:  # CAP, bit 15 from above: part 15 of the standard
+        # CAP; bit 15 from above means part 15 of the standard.
+        if marker == 0xFF50:
             high_throughput = bool(int.from_bytes(head[at + 4 : at + 8]) & (1 << 17))
-        elif marker == 0xFF52:  # COD; the last of its fixed bytes is the transformation
+        # COD; its last fixed byte is the transformation.
+        elif marker == 0xFF52:
             transformation = head[at + 13 : at + 14]
             syntaxes = ("4.201", "4.203") if high_throughput else ("4.90", "4.91")
             return syntaxes[transformation != b"\1"] if transformation else ""

@@ -1,4 +1,4 @@
-"""Reads a deflated data set forward, in constant memory and to a limit.
+"""Inflate a deflated data set sequentially, in constant memory and up to a limit.
 
 Source: PS3.5 annex A.5: a raw deflate stream, padded with a null byte to an even length.
 """
@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet
 
 INFLATED_BYTES_MAX = 1 << 30
-"""A small stream can inflate to anything; real deflated objects are reports and plans."""
+"""A small stream can inflate to any size; real deflated objects are reports and plans."""
 
 _PIECE_BYTES = 1 << 16
 _TRAILER_BYTES_MAX = 9
-"""The padding, and the checksum and size of gzip that some writers leave behind the stream."""
+"""Padding, and the checksum and size of gzip that some writers append."""
 _PADDING = b"\0\xff"
 _RAW = -zlib.MAX_WBITS
 
 
 class Inflater:
-    """Presents the inflated bytes by offset, as long as the offsets do not decrease."""
+    """Returns inflated bytes by offset; offsets must not decrease."""
 
     def __init__(self, read: Callable[[int, int], bytes], size_bytes: int) -> None:
         self._read = read
@@ -27,17 +27,16 @@ class Inflater:
         self._stream = zlib.decompressobj(_RAW)
         self._fed = 0
         self._at = 0
-        """How much was inflated and handed out."""
+        """Number of inflated bytes returned."""
         self.irregular = ""
-        """What follows the stream, in a phrase; empty before its end, and if that is as it should
-        be."""
+        """What follows the stream, in a phrase; empty before its end, and if it is regular."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """`length` inflated bytes at `offset`; fewer only where the data set ends.
+        """Return `length` inflated bytes at `offset`; fewer only at the end of the data set.
 
         Raises:
-            MalformedDataSet: The stream is damaged or has no end, its end is not that of the data
-                set or lies before `offset`, or it inflates beyond the limit.
+            MalformedDataSet: The stream is damaged or incomplete, ends before `offset` or before
+                the data set does, or inflates beyond the limit.
         """
         while self._at < offset:
             if not self._inflate(min(_PIECE_BYTES, offset - self._at)):
@@ -49,7 +48,7 @@ class Inflater:
         return b"".join(pieces)
 
     def _inflate(self, most: int) -> bytes:
-        """The next bytes, at most `most`; empty at the proper end of the stream."""
+        """Return the next bytes, at most `most`; none at the end of the stream."""
         stream = self._stream
         try:
             while not stream.eof:
@@ -65,11 +64,11 @@ class Inflater:
                     raise MalformedDataSet("deflated data set is cut short", self._fed)
         except zlib.error as error:
             raise MalformedDataSet(f"deflated data set is damaged ({error})", self._fed) from error
-        self._look_behind()
+        self._check_rest()
         return b""
 
-    def _look_behind(self) -> None:
-        """Judge what follows the stream."""
+    def _check_rest(self) -> None:
+        """Check what follows the stream."""
         ends_at = self._fed - len(self._stream.unused_data)
         behind = self._size_bytes - ends_at
         if self.irregular or not behind:

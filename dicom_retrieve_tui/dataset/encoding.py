@@ -1,8 +1,8 @@
-"""How the elements of a data set lie in bytes, and a fast run over the regular ones.
+"""Encodings of data elements, and a fast loop over regular ones.
 
-Each instance received and each C-FIND match passes through the two loops here, so they check what
-an unpacked header shows anyway, and leave everything unusual to their caller. Source: PS3.5
-section 7.1.
+Each received instance and each C-FIND match passes through the two loops of this module, so they
+check only what an unpacked header shows, and leave everything unusual to their caller.
+Source: PS3.5 section 7.1.
 """
 
 import struct
@@ -40,7 +40,7 @@ DEPTH_MAX = 64
 """Sequences of undefined length within each other; real objects stay below ten."""
 
 FIRST_TAG = FILE_META_GROUP << 16 | 0xFFFF
-"""Every element of a regular data set comes behind this one."""
+"""Every element of a regular data set has a higher tag."""
 
 SHORT_VRS = frozenset(
     {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
@@ -56,34 +56,34 @@ LONG_VRS = frozenset(
 VRS = SHORT_VRS | LONG_VRS
 
 SEQUENCE_VRS = frozenset({b"SQ", b"UN", b""})
-"""Their values may be sequences; none is that of implicit elements."""
+"""VRs whose values may be sequences; the empty one is that of implicit elements."""
 
 _TRAILING_GROUPS = 0xFFFC
-"""From this group on, elements and delimiters take a closer look."""
+"""From this group on, the caller of the loop checks elements and delimiters."""
 
 
 @lru_cache(maxsize=32)
 def _elements(wanted: frozenset[int]) -> frozenset[int]:
-    """Element numbers of `wanted`: most elements are ruled out without making a tag of them."""
+    """Return the element numbers of `wanted`, which exclude most elements without their group."""
     return frozenset(tag & 0xFFFF for tag in wanted)
 
 
 class Wanted:
-    """Elements that are asked for, and their values as they are found."""
+    """The elements to find, and the values found."""
 
     __slots__ = ("most_bytes", "tags", "unpacked", "values")
 
     def __init__(self, tags: frozenset[int], most_bytes: int) -> None:
-        """Ask for the elements with `tags`; values that are longer than `most_bytes` are left."""
+        """Find the elements with `tags`; skip values longer than `most_bytes`."""
         self.tags = tags
         self.most_bytes = most_bytes
         self.values: dict[int, bytes] = {}
         self.unpacked = tags, _elements(tags), self.values, most_bytes
-        """Everything at once, for the loops."""
+        """All fields, for the loops."""
 
 
 class Encoding:
-    """A byte order, and whether elements say their VR."""
+    """A byte order, with explicit or implicit VR."""
 
     __slots__ = ("_header", "_item", "_length", "explicit", "little")
 
@@ -96,7 +96,7 @@ class Encoding:
         self._item = struct.Struct(order + "HHL").unpack_from
 
     def item(self, data: bytes, at: int) -> tuple[int, int]:
-        """Tag and length at `at`, without a VR: items and delimiters always, implicit elements.
+        """Return tag and length at `at`, for items, delimiters and implicit elements.
 
         Raises:
             struct.error: The data end within the header.
@@ -105,11 +105,11 @@ class Encoding:
         return group << 16 | element, length
 
     def element(self, data: bytes, at: int) -> tuple[int, bytes, int, int]:
-        """Tag, VR, length and value offset of the element at `at`, whatever VR it has.
+        """Return tag, VR, length and value offset of the element at `at`, with any VR.
 
-        For identifiers, of which as much is read as can be. An element without a VR among others
-        is read as implicit; a VR that is unknown has a length of four bytes, as PS3.5 section
-        7.1.2 wants it of new ones, unless the reserved bytes are in use.
+        For identifiers, which are read as far as possible. An element without a VR among explicit
+        ones is read as implicit. An unknown VR has a length of four bytes, as PS3.5 section 7.1.2
+        requires for new ones, unless the reserved bytes are in use.
 
         Raises:
             struct.error: The data end within the header.
@@ -126,19 +126,19 @@ class Encoding:
         return tag, vr, self.long_length(data, at + 8), at + 12
 
     def short_length(self, data: bytes, at: int) -> int:
-        """The two bytes behind the VR of the element at `at`: its length, or reserved."""
+        """Return the two bytes after the VR of the element at `at`: its length, or reserved."""
         length: int = self._header(data, at)[3]
         return length
 
     def long_length(self, data: bytes, at: int) -> int:
-        """The four bytes at `at` as a length."""
+        """Return the four bytes at `at` as a length."""
         length: int = self._length(data, at)[0]
         return length
 
     def value(self, data: bytes, at: int) -> tuple[bytes, int, int] | None:
-        """VR (empty if implicit), length and value offset of the element at `at`.
+        """Return VR (empty if implicit), length and value offset of the element at `at`.
 
-        None if its header is not as the standard has it.
+        None if its header is not regular.
 
         Raises:
             struct.error: The data end within the header.
@@ -153,16 +153,16 @@ class Encoding:
         return None
 
     def skip(self, data: bytes, at: int, last: int, wanted: Wanted) -> tuple[int, int]:
-        """Run over regular elements from `at`.
+        """Skip regular elements from `at`.
 
-        Returns where the first element begins that is not: of undefined or odd length, a
-        delimiter, out of order, with another VR than the standard's, one that the data do not
-        reach, or one that is wanted but too long. With it, the tag of the last that is. A position
-        beyond the end of the data means that the last value goes on there.
+        Return the offset of the first other element: of undefined or odd length, a delimiter, out
+        of order, with an unknown VR, beyond the data, or wanted but too long; and the tag of the
+        last regular one. An offset beyond the end of the data means that the last value goes on
+        there.
 
         Args:
-            last: The tag of the element before.
-            wanted: Takes the values that are asked for.
+            last: The tag of the previous element.
+            wanted: Collects the wanted values.
         """
         run = self._skip_explicit if self.explicit else self._skip_implicit
         return run(data, at, last, wanted)
@@ -238,10 +238,10 @@ _PLAIN_SYNTAXES = {
 
 
 def encoding_of(transfer_syntax_uid: str) -> Encoding:
-    """The encoding that a transfer syntax has: explicit and little endian, compressed ones too."""
+    """Return the encoding of a transfer syntax; compressed ones are explicit little endian."""
     return _BY_SYNTAX.get(transfer_syntax_uid, EXPLICIT_LITTLE)
 
 
 def plain_syntax(encoding: Encoding) -> str:
-    """The transfer syntax that is this encoding and nothing more."""
+    """Return the uncompressed transfer syntax with this encoding."""
     return _PLAIN_SYNTAXES[encoding]

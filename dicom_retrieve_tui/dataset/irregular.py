@@ -1,9 +1,9 @@
-"""Reads data sets that depart from the standard, and says in what.
+"""Read data sets that deviate from the standard, and name the deviation.
 
-Archives hold such instances, and no other sender would deliver them better; so what can be read to
-its end is kept. Each element is read as the standard has it where that is possible. Another reading
-is tried only where its header is irregular by itself, and taken only if something regular follows
-it: so a regular data set that was cut short never passes for an irregular one that is whole.
+Archives have such instances, so a data set that can be read to its end is kept. Each element is
+read by the standard if possible. Another reading is tried only if the header is irregular, and used
+only if a regular element follows: a truncated regular data set is never taken for a whole irregular
+one.
 Source: PS3.5 section 7, and what DCMTK and pydicom read.
 """
 
@@ -44,10 +44,10 @@ from dicom_retrieve_tui.model.sop_classes import (
 )
 
 IRREGULAR_INFLATED_BYTES_MAX = 1 << 26
-"""A deflated data set that is irregular as well is read in memory; real ones are reports."""
+"""An irregular deflated data set is read in memory; real ones are reports."""
 
 STEPS_MAX = 5_000_000
-"""Elements, items and fragments: what is irregular takes longer, and must come to an end."""
+"""Limit of elements, items and fragments: irregular ones take longer to read."""
 
 _WINDOW_BYTES = 1 << 14
 _SCAN_BYTES = 1 << 20
@@ -56,12 +56,12 @@ _PREFIX = b"DICM"
 _META_SYNTAX = 0x00020010
 _ROWS, _NUMBER_OF_FRAMES = 0x00280010, 0x00280008
 _DIGITS_MAX = 12
-"""Of a number in a text; the standard's IS has as many."""
+"""Digits of a number in a text, as in VR IS."""
 _FOREIGN_GROUPS = frozenset({0x0000, FILE_META_GROUP})
 _FORBIDDEN_GROUPS = frozenset({0x0001, 0x0003, 0x0005, 0x0007})
 """Source: PS3.5 section 7.1."""
 _ODD_IN_A_ROW_MAX = 10_000
-"""Elements with odd VRs, one behind the other."""
+"""Limit of consecutive elements with unknown VRs."""
 _LIKELY_GROUP_MAX = 0x0028
 _LIKELY_LENGTH_MAX = 1 << 16
 _PADDING, _BLANK = b"\0\xff", b" "
@@ -82,11 +82,11 @@ def read_irregular(
     """Read a data set that is not regular in the transfer syntax of its presentation context.
 
     Args:
-        read: Any byte may be asked for more than once.
-        most: Wanted values that are longer are left out.
+        read: May read bytes more than once.
+        most: Longer wanted values are left out.
 
     Raises:
-        MalformedDataSet: It is cut short, or garbage; the message says where.
+        MalformedDataSet: It is truncated or invalid; the message has the offset.
     """
     source = _Source(read, size_bytes)
     if source.get(_PREAMBLE_BYTES, len(_PREFIX)) == _PREFIX:
@@ -98,7 +98,8 @@ def read_irregular(
         plain = EXPLICIT_VR_LITTLE_ENDIAN
     likely = _likely_encoding(source.get(0, LONGEST_HEADER_BYTES))
     if plain == IMPLICIT_VR_LITTLE_ENDIAN and not _has_second_vr(source, likely):
-        likely = IMPLICIT_LITTLE  # the first length looks like a VR
+        # The first length looks like a VR.
+        likely = IMPLICIT_LITTLE
     try:
         walked = _Reader(source, likely or encoding_of(plain), wanted, most).read(plain)
     except MalformedDataSet:
@@ -112,7 +113,7 @@ def read_irregular(
 
 
 def looks_like_elements(head: bytes) -> bool:
-    """True if bytes begin like a data set that is not deflated."""
+    """Return True if bytes begin like a data set that is not deflated."""
     encoding = _likely_encoding(head)
     if encoding is None or encoding.explicit:
         return encoding is not None
@@ -121,9 +122,9 @@ def looks_like_elements(head: bytes) -> bool:
 
 
 def _likely_encoding(head: bytes) -> Encoding | None:
-    """The encoding that the first element seems to have; None if it tells nothing.
+    """Return the encoding that the first element seems to have; None if unknown.
 
-    A data set begins with one of the lowest groups, whose bytes in the wrong order make a high one.
+    A data set begins with a low group, whose bytes in the wrong order make a high one.
     """
     if len(head) < 8:
         return None
@@ -135,7 +136,7 @@ def _likely_encoding(head: bytes) -> Encoding | None:
 
 
 def _has_second_vr(source: "_Source", encoding: Encoding | None) -> bool:
-    """False if a data set that begins like an explicit one does not go on like one."""
+    """Return False if a data set begins like an explicit one, but does not go on like one."""
     if encoding is not EXPLICIT_LITTLE:
         return True
     head = source.get(0, LONGEST_HEADER_BYTES)
@@ -147,7 +148,7 @@ def _has_second_vr(source: "_Source", encoding: Encoding | None) -> bool:
 
 
 def _read_file(source: "_Source", context: str, wanted: frozenset[int], most: int) -> WalkResult:
-    """Read what was sent with a preamble and a file meta before it."""
+    """Read a data set that was sent after a preamble and a file meta."""
     at, syntax = _PREAMBLE_BYTES + len(_PREFIX), context
     while source.get(at, 2) == b"\2\0":
         head = source.get(at, LONGEST_HEADER_BYTES)
@@ -174,7 +175,7 @@ def _read_file(source: "_Source", context: str, wanted: frozenset[int], most: in
 
 
 def _inflates(source: "_Source") -> bool:
-    """True if bytes are a deflate stream of something that begins like a data set."""
+    """Return True if bytes are a deflate stream that begins like a data set."""
     try:
         head = Inflater(source.read, source.size_bytes).read(0, LONGEST_HEADER_BYTES)
     except MalformedDataSet:
@@ -193,7 +194,7 @@ def _read_deflated(
         )
     inflated = _Source(lambda at, length: data[at : at + length], len(data))
     named = context if context in DEFLATED_SYNTAXES else DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
-    # What is inside must be as that syntax has it, or no reader finds it there.
+    # The inflated bytes must have that syntax, or no reader can use them.
     reader = _Reader(inflated, EXPLICIT_LITTLE, wanted, most)
     walked = reader.read(EXPLICIT_VR_LITTLE_ENDIAN)
     if walked.transfer_syntax_uid != EXPLICIT_VR_LITTLE_ENDIAN:
@@ -212,7 +213,7 @@ def _not_as_negotiated(transfer_syntax_uid: str) -> str:
 
 
 class _Source:
-    """Bytes at any offset, read in windows."""
+    """Returns bytes at any offset, read in windows."""
 
     def __init__(self, read: Read, size_bytes: int) -> None:
         self.read = read
@@ -221,7 +222,7 @@ class _Source:
         self._start = 0
 
     def get(self, at: int, length: int) -> bytes:
-        """`length` bytes at `at`, or as many as there are."""
+        """Return `length` bytes at `at`, or as many as there are."""
         offset = at - self._start
         if offset < 0 or offset + length > len(self._window):
             asked = min(max(length, _WINDOW_BYTES), self.size_bytes - at)
@@ -232,7 +233,7 @@ class _Source:
         return self._window[offset : offset + length]
 
     def pieces(self, at: int) -> Iterator[bytes]:
-        """All bytes from `at` on, in pieces that grow."""
+        """Yield all bytes from `at` on, in growing pieces."""
         length = _WINDOW_BYTES
         while at < self.size_bytes:
             piece = bytes(self.read(at, min(length, self.size_bytes - at)))
@@ -245,7 +246,7 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """One reading of an element's header."""
+    """One reading of an element header."""
 
     tag: int
     vr: bytes
@@ -253,9 +254,9 @@ class _Element:
     value_at: int
     encoding: Encoding
     why: str = ""
-    """What is irregular in it."""
+    """The irregularity, in words."""
     wrong_length: bool = False
-    """A sequence that does not end where its length says."""
+    """True for a sequence that does not end at its length."""
 
     @property
     def end(self) -> int:
@@ -264,22 +265,22 @@ class _Element:
 
 @dataclass(slots=True)
 class _Sequence:
-    """A sequence, or pixel data in fragments, that we are in."""
+    """An open sequence, or pixel data in fragments."""
 
     around: Encoding
     inside: Encoding
     tag: int
     fragments: bool
     end: int | None
-    """Where its length says that it ends; None if that is undefined."""
+    """Its end by its length; None if undefined."""
     in_item: bool = False
-    """In an item that ends with a delimiter."""
+    """True in an item that ends with a delimiter."""
     count: int = 0
-    """Items so far."""
+    """Number of items so far."""
 
 
 class _Reader:
-    """One reading of a data set from its first byte to its last."""
+    """One reading of a data set, from first to last byte."""
 
     def __init__(
         self, source: _Source, encoding: Encoding, wanted: frozenset[int], most: int
@@ -295,15 +296,15 @@ class _Reader:
         self._open: list[_Sequence] = []
         self._last = -1
         self._elements: dict[Encoding, int] = {}
-        """How many elements of the top level have each encoding."""
+        """Number of elements at the top level by encoding."""
         self._frames = 1
         self._has_rows = False
         self._pixels: bool | None = None
-        """True if there are pixel data in fragments, False if there are native ones."""
+        """True for pixel data in fragments, False for native ones, None without."""
         self._codestream = b""
         self._padded = False
         self._odd: dict[int, bool] = {}
-        """By position: if elements with odd VRs from there on lead to a regular one."""
+        """By offset: True if elements with unknown VRs are followed by a regular one."""
         self._steps = 0
 
     def read(self, context: str) -> WalkResult:
@@ -316,7 +317,8 @@ class _Reader:
         while at < self._size or self._open:
             sequence = self._open[-1] if self._open else None
             if sequence and sequence.end is not None and at >= sequence.end:
-                sequence.in_item = False  # an item of a wrong length ends with its sequence
+                # An item of a wrong length ends with its sequence.
+                sequence.in_item = False
             in_item = sequence is None or sequence.in_item
             self._steps += 1
             if self._steps > STEPS_MAX:
@@ -342,10 +344,10 @@ class _Reader:
         return self._take(self._read_header(at, head, tag))
 
     def _read_header(self, at: int, head: bytes, tag: int) -> _Element:
-        """The reading of a header that comes out best.
+        """Return the best reading of a header.
 
         Raises:
-            MalformedDataSet: None does.
+            MalformedDataSet: No reading is possible.
         """
         at_start = self._encoding.little or not self._elements
         if at_start and head[:2] == b"\2\0" and head[4:6] in VRS:
@@ -355,7 +357,7 @@ class _Reader:
             encoding = self._encoding
         if (regular := self._regular(at, head, tag, encoding)) is not None:
             return self._best_of_regular(regular)
-        # A first element of a higher group belongs to something else, or is shifted by a byte.
+        # A first element of a higher group means other data, or a shift by a byte.
         plausible = self._open or self._elements or tag >> 16 <= _LIKELY_GROUP_MAX
         readings = [*self._irregular(at, head, tag)] if plausible else []
         for is_good in (self._has_vr_behind, self._fits):
@@ -365,7 +367,7 @@ class _Reader:
         raise self._cut_short(at)
 
     def _best_of_regular(self, regular: _Element) -> _Element:
-        """A regular header as it is read best: as the standard has it, nearly always."""
+        """Return the best reading of a regular header: nearly always that of the standard."""
         begins = self._begins(regular)
         is_good = self._has_vr_behind if regular.vr else self._fits
         if begins and is_good(regular):
@@ -383,9 +385,10 @@ class _Reader:
         return self._misplaced(element.encoding.item(head, 0)[0], element.value_at)
 
     def _regular(self, at: int, head: bytes, tag: int, encoding: Encoding) -> _Element | None:
-        """The one reading of a header that is as the standard has it."""
+        """Return the reading of a header by the standard."""
         if not encoding.explicit and head[4:6] in VRS:
-            return None  # either a length that looks like a VR, or a VR
+            # It may be a VR, or a length that looks like one.
+            return None
         try:
             header = encoding.value(head, 0)
         except struct.error:
@@ -396,10 +399,11 @@ class _Reader:
         return _Element(tag, vr, length, at + offset, encoding)
 
     def _irregular(self, at: int, head: bytes, tag: int) -> Iterator[_Element]:
-        """The readings of any other header, the likeliest first."""
+        """Yield the readings of any other header, the likeliest first."""
         vr, length = head[4:6], struct.unpack_from("<L", head, 4)[0]
         if vr in LONG_VRS and head[6:8] == b"\0\0" and len(head) < LONGEST_HEADER_BYTES:
-            return  # cut short before its length
+            # Truncated before its length.
+            return
         implicit = _Element(tag, b"", length, at + 8, IMPLICIT_LITTLE)
         if not self._encoding.explicit:
             yield from self._in_implicit(at, head, implicit)
@@ -410,7 +414,7 @@ class _Reader:
         yield from odd[1:]
 
     def _in_implicit(self, at: int, head: bytes, implicit: _Element) -> Iterator[_Element]:
-        """The readings of a header with what looks like a VR among implicit ones."""
+        """Yield the readings of a header that seems to have a VR among implicit ones."""
         regular = self._regular(at, head, implicit.tag, EXPLICIT_LITTLE)
         if regular is None:
             yield implicit
@@ -420,7 +424,7 @@ class _Reader:
         yield from (explicit, implicit) if surely else (implicit, explicit)
 
     def _with_vr(self, at: int, head: bytes, tag: int) -> Iterator[_Element]:
-        """The readings of a header with an odd VR, or with a length that its VR does not have."""
+        """Yield the readings of a header with an unknown VR, or an impossible length."""
         encoding = self._encoding if self._encoding.explicit else EXPLICIT_LITTLE
         vr, short = head[4:6], encoding.short_length(head, 0)
         has = "a short length" if vr in VRS else f"VR {_shown(vr)}"
@@ -429,12 +433,12 @@ class _Reader:
             yield with_short
             return
         with_long = replace(with_short, length=encoding.long_length(head, 8), value_at=at + 12)
-        # A new VR of the standard's has a long one. Source: PS3.5 section 7.1.2.
+        # A new VR of the standard has a long length. Source: PS3.5 section 7.1.2.
         new = not short and vr.isalpha() and vr.isupper()
         yield from (with_long, with_short) if new else (with_short, with_long)
 
     def _instead_of(self, regular: _Element) -> _Element | None:
-        """Another reading of a regular header after which nothing sensible follows."""
+        """Return another reading of a regular header that is followed by invalid bytes."""
         tag, at = regular.tag, regular.value_at - LONGEST_HEADER_BYTES
         if regular.vr in LONG_VRS and regular.length:
             empty = _Element(
@@ -448,7 +452,7 @@ class _Reader:
         return None
 
     def _goes_on(self, element: _Element) -> bool:
-        """True if what follows an element is regular and in order, and something follows it."""
+        """Return True if an element is followed by a regular one in order, and by another."""
         head = self._source.get(element.end, LONGEST_HEADER_BYTES)
         if len(head) < 8:
             return False
@@ -457,24 +461,24 @@ class _Reader:
         return after is not None and tag > element.tag and self._begins(after) and self._fits(after)
 
     def _begins(self, element: _Element) -> bool:
-        """True if the value of an element can lie in what is there."""
+        """Return True if the value of an element fits into the data set."""
         if element.length != UNDEFINED_LENGTH:
             return element.end <= self._size
         return self._has_items(element) or self._end_of_bytes(element) is not None
 
     def _has_items(self, element: _Element) -> bool:
-        """True if a value of undefined length begins like a sequence."""
+        """Return True if a value of undefined length begins like a sequence."""
         begins = self._source.get(element.value_at, 4)
         return begins in {_encoded(ITEM, element), _encoded(SEQUENCE_END, element)}
 
     def _fits(self, element: _Element) -> bool:
-        """True if something regular follows an element, or the end."""
+        """Return True if a regular element or the end follows an element."""
         if element.length == UNDEFINED_LENGTH or self._has_vr_behind(element):
             return True
         at = element.end
         head = self._source.get(at, LONGEST_HEADER_BYTES)
         if not self._open and self._is_padding(at, head):
-            # A length in implicit VR may look like a VR, and the zeros behind it may be pixels.
+            # A length in implicit VR may look like a VR, and the zeros after it may be pixels.
             is_sure = self._encoding.explicit or not element.vr
             return is_sure and element.vr != b"\0\0"
         if len(head) < 8:
@@ -488,7 +492,7 @@ class _Reader:
         return tag > element.tag and in_bounds and tag >> 16 < DELIMITER_GROUP
 
     def _has_vr_behind(self, element: _Element) -> bool:
-        """True if a delimiter follows an element, or a header with a VR, or the end."""
+        """Return True if a delimiter, a header with a VR or the end follows an element."""
         if element.length == UNDEFINED_LENGTH:
             return True
         head = self._source.get(element.end, 8)
@@ -502,7 +506,7 @@ class _Reader:
         return known and (tag >> 16 not in _FOREIGN_GROUPS or head[:2] == b"\2\0")
 
     def _goes_on_oddly(self, at: int) -> bool:
-        """True if elements with odd VRs stand from `at` on, and something regular behind them."""
+        """Return True if elements with unknown VRs from `at` on are followed by a regular one."""
         came_from: dict[int, int | None] = {at: None}
         ways = [at]
         while ways and len(came_from) < _ODD_IN_A_ROW_MAX:
@@ -520,7 +524,7 @@ class _Reader:
         return False
 
     def _odd_ends(self, at: int) -> list[int]:
-        """Where an element with an odd VR may end; -1 if something regular follows it there."""
+        """Yield possible ends of an element with an unknown VR; -1 if a regular one follows."""
         head = self._source.get(at, LONGEST_HEADER_BYTES)
         if len(head) < 8 or head[4:6] in VRS:
             return []
@@ -534,7 +538,7 @@ class _Reader:
         return [each.end for each in reversed(begun) if each.length != UNDEFINED_LENGTH]
 
     def _take(self, element: _Element) -> int:
-        """Account for an element; returns what comes next."""
+        """Process an element; return the next offset."""
         tag, length = element.tag, element.length
         if element.why:
             self._note(element.why)
@@ -564,7 +568,8 @@ class _Reader:
         if element.encoding is not self._encoding and (
             element.encoding.explicit or self._source.get(element.end + 4, 2) not in VRS
         ):
-            self._encoding = element.encoding  # and so have those that follow
+            # The following elements have the same encoding.
+            self._encoding = element.encoding
 
     def _skip_foreign(self, element: _Element) -> int:
         if element.length == UNDEFINED_LENGTH:
@@ -572,7 +577,7 @@ class _Reader:
         return element.end
 
     def _look_at(self, element: _Element) -> None:
-        """Keep what is asked for of an element of the top level."""
+        """Collect the value of a wanted element at the top level."""
         tag, length = element.tag, element.length
         if tag in self._wanted and length <= self._most:
             value = self._source.get(element.value_at, length)
@@ -587,10 +592,10 @@ class _Reader:
         elif tag == PIXEL_DATA and length:
             self._pixels = length == UNDEFINED_LENGTH and self._has_items(element)
 
-    # What is between elements
+    # Between elements
 
     def _is_padding(self, at: int, head: bytes) -> bool:
-        """True if all that is left is padding: no value that was cut off can hide in it."""
+        """Return True if only padding is left, in which no truncated value can be."""
         if not head or head[:1] not in {b"\0", b"\xff", b" "}:
             return False
         characters = _BLANK if head[:1] == _BLANK else _PADDING
@@ -611,7 +616,7 @@ class _Reader:
         return self._size
 
     def _delimiter(self, at: int, tag: int, length: int) -> int:
-        """Deal with an item or a delimiter where an element was due."""
+        """Process an item or a delimiter where an element was expected."""
         if not self._open:
             return self._stray(at, tag, length)
         sequence = self._open[-1]
@@ -666,7 +671,7 @@ class _Reader:
         self._open.append(_Sequence(self._encoding, inside, element.tag, fragments, end))
 
     def _end_of_bytes(self, element: _Element) -> int | None:
-        """Where a value of undefined length ends that has no items: behind a sequence end."""
+        """Return the end of a value of undefined length without items: after a sequence end."""
         if element.vr not in _OTHER_VALUES and element.tag != PIXEL_DATA:
             return None
         mark, at, before = _encoded(SEQUENCE_END, element) + bytes(4), element.value_at, b""
@@ -724,14 +729,14 @@ class _Reader:
             raise self._cut_short(at - 8)
         if length & 1:
             self._note("a fragment of odd length")
-        # The first is the offset table, if it is not all there is.
+        # The first item is the offset table, unless it is the only one.
         if length and len(self._open) == 1 and sequence.count <= 1:
             self._codestream = self._source.get(at, min(length, HEAD_BYTES))
         sequence.count += 1
         return at + length
 
     def _settled(self, at: int, inside: Encoding) -> Encoding:
-        """The encoding that the elements of an item really have."""
+        """Return the real encoding of the elements of an item."""
         head = self._source.get(at, LONGEST_HEADER_BYTES)
         if len(head) < 8 or inside is EXPLICIT_BIG:
             return inside
@@ -751,10 +756,10 @@ class _Reader:
         return inside
 
     def _end_unmarked(self, at: int, sequence: _Sequence) -> int:
-        """Leave a sequence without its delimiter, where it is plain that it has ended.
+        """Close a sequence without its delimiter, if it has clearly ended.
 
         Raises:
-            MalformedDataSet: More of it may be missing than that.
+            MalformedDataSet: More than the delimiter may be missing.
         """
         head = self._source.get(at, LONGEST_HEADER_BYTES)
         if sequence.end is not None:
@@ -788,13 +793,13 @@ class _Reader:
         head = self._source.get(at, 8)
         return self._encoding.item(head, 0)[0] if len(head) == 8 else None
 
-    # The whole
+    # The whole data set
 
     def _syntax(self, context: str) -> str:
-        """The transfer syntax in which the data set can be read.
+        """Return the transfer syntax in which the data set can be read.
 
         Raises:
-            MalformedDataSet: No syntax has pixel data as they are in it.
+            MalformedDataSet: No transfer syntax has such pixel data.
         """
         most = max(self._elements.values())
         expected = encoding_of(context)
@@ -804,7 +809,8 @@ class _Reader:
         if self._pixels is None or is_encapsulated(syntax) in {None, self._pixels}:
             return syntax
         if self._pixels and is_encapsulated(context):
-            return context  # compressed, in the wrong encoding: pydicom reads it so
+            # Compressed, in the wrong encoding: pydicom reads it in this syntax.
+            return context
         if not self._pixels:
             return plain_syntax(encoding)
         recognised = codestream_syntax(self._codestream)

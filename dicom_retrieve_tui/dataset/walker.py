@@ -1,8 +1,8 @@
-"""Walks an encoded data set, element by element, to its exact end, without decoding a value.
+"""Walk an encoded data set, element by element, to its exact end, without decoding values.
 
-A data set that was cut short, or that is something else, does not come out even. Values are skipped
-by their length, so a 2 GiB object costs no more to walk than its headers. The walk here takes what
-the standard allows; what departs from it goes to `irregular`, which keeps all that can be read.
+A truncated data set, or other bytes, do not end at an element. Values are skipped by their length,
+so a 2 GiB object costs no more than its headers. This module accepts what the standard allows;
+`irregular` reads the rest.
 Source: PS3.5 section 7.
 """
 
@@ -33,10 +33,10 @@ from dicom_retrieve_tui.dataset.irregular import looks_like_elements, read_irreg
 from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, Read, WalkResult
 
 WINDOW_BYTES = 1 << 14
-"""Read at once: more than the headers of most images, so that a small instance takes one read."""
+"""Bytes a read: more than the headers of most images, so that a small instance takes one read."""
 
 VALUE_BYTES_MAX = 1 << 12
-"""A wanted value in a file that is longer is no UID, name or number; it is left out."""
+"""A longer value in a file is not a UID, name or number, and is left out."""
 
 _NOTHING = Wanted(frozenset(), 0)
 _UNKNOWN_SIZE = 1 << 62
@@ -47,20 +47,20 @@ def walk(
 ) -> WalkResult:
     """Walk a whole data set, in memory bounded by the window.
 
-    An irregular one is read a second time, and one that is deflated as well is held in memory.
+    An irregular one is read twice, and held in memory if it is deflated.
 
     Returns:
         The raw values of the `wanted` elements at the top level, by tag, for those that are there
         and have at most `VALUE_BYTES_MAX` bytes; and what is irregular.
 
     Raises:
-        MalformedDataSet: It is cut short, or garbage; the message says where.
+        MalformedDataSet: It is truncated or invalid; the message has the offset.
     """
     return _walk(read, size_bytes, transfer_syntax_uid, wanted, VALUE_BYTES_MAX)
 
 
 def walk_bytes(data: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> WalkResult:
-    """Walk a data set that is in memory; see `walk`. A wanted value may have any length."""
+    """Walk a data set in memory; see `walk`. A wanted value may have any length."""
 
     def read(offset: int, length: int) -> bytes:
         return data[offset : offset + length]
@@ -97,9 +97,9 @@ def _walk_deflated(
 def _walk_regular(
     read: Read, size_bytes: int, transfer_syntax_uid: str, wanted: frozenset[int], most: int
 ) -> dict[int, bytes] | None:
-    """The wanted values, or None if anything is irregular, damaged included."""
+    """Return the wanted values, or None if the data set is irregular or damaged."""
     encoding, encapsulated = encoding_of(transfer_syntax_uid), is_encapsulated(transfer_syntax_uid)
-    # Native pixel data do not stop the run over regular elements unless they are wanted.
+    # Native pixel data do not stop the fast loop unless they are wanted.
     looked_for = Wanted(_with_pixel_data(wanted) if encapsulated else wanted, most)
     data = bytes(read(0, min(WINDOW_BYTES, size_bytes)))
     at, last = encoding.skip(data, 0, FIRST_TAG, looked_for)
@@ -127,17 +127,17 @@ class _Window:
     def __init__(self, read: Read, size_bytes: int, data: bytes) -> None:
         self._read = read
         self.size_bytes = size_bytes
-        """Of the whole data set; `_UNKNOWN_SIZE` until a read comes back short."""
+        """Size of the data set; `_UNKNOWN_SIZE` until a read returns fewer bytes."""
         self.data = data
         self.start = 0
-        """Where in the data set the window begins."""
+        """Offset of the window in the data set."""
         self._end_if_short(0, WINDOW_BYTES, data)
 
     def reach(self, at: int, length: int) -> int:
-        """Have `length` bytes from `at` in the window, or as many as there are left.
+        """Have `length` bytes from `at` in the window, or as many as there are.
 
-        Returns where `at` is in the window. What the window holds from `at` on is kept: an
-        inflated data set cannot be read twice.
+        Return the position of `at` in the window. The window keeps its bytes from `at` on, because
+        an inflated data set cannot be read twice.
         """
         end = self.start + len(self.data)
         if at + length > end and end < self.size_bytes > at:
@@ -156,7 +156,7 @@ class _Window:
 
 
 class _Walker:
-    """One walk: fast over plain elements, with care over each of the others."""
+    """One walk: a fast loop over plain elements, and a step for each other one."""
 
     __slots__ = ("_encapsulated", "_encoding", "_last", "_open", "_wanted", "_window")
 
@@ -169,11 +169,11 @@ class _Walker:
         self._encapsulated = encapsulated
         self._last = FIRST_TAG
         self._open: list[tuple[Encoding, Encoding, int]] = []
-        """The sequences that we are in, each in an item of undefined length: the encoding around
-        the sequence, that of its items, and its tag."""
+        """The open sequences, each in an item of undefined length: the encoding around it, that of
+        its items, and its tag."""
 
     def is_regular_from(self, at: int, last: int) -> bool:
-        """Walk on from an element to the end; False at the first thing that is irregular."""
+        """Walk from an element to the end; return False at the first irregularity."""
         window = self._window
         self._last = last
         window.reach(at, LONGEST_HEADER_BYTES)
@@ -193,7 +193,7 @@ class _Walker:
         return True
 
     def _step(self, at: int) -> int | None:
-        """Step over any one element, or into it, or out of an item; returns what comes next.
+        """Step over one element, into it, or out of an item; return the next offset.
 
         None if it is irregular.
         """
@@ -231,7 +231,8 @@ class _Walker:
         if native if fragments else vr not in SEQUENCE_VRS:
             return None
         around = self._encoding
-        inside = IMPLICIT_LITTLE if vr == b"UN" else around  # PS3.5 section 6.2.2, note 2
+        # Source for UN: PS3.5 section 6.2.2, note 2.
+        inside = IMPLICIT_LITTLE if vr == b"UN" else around
         self._open.append((around, inside, tag))
         return self._next_item(at, fragments=fragments)
 

@@ -1,4 +1,4 @@
-"""Where a peer is: `pacs://` URLs, and the `[HOST:]PORT` on which we listen."""
+"""Addresses of a PACS and of our own listener: `pacs://HOST[:PORT]` and `[HOST:]PORT`."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _IPV6 = re.compile(r"\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?)\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A TCP address, its host still a name."""
+    """A host name or address with a port."""
 
     host: str
     port: int
@@ -28,7 +28,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAE:
-    """The remote Application Entity; prints as `AET@host:port`."""
+    """The remote Application Entity, `AET@host:port` as text."""
 
     ae_title: str
     endpoint: Endpoint
@@ -38,10 +38,10 @@ class PeerAE:
 
 
 def parse_pacs_url(url: str) -> Endpoint:
-    """Read `pacs://HOST[:PORT]`, an IPv6 host in brackets.
+    """Parse `pacs://HOST[:PORT]`, an IPv6 host in brackets.
 
     Raises:
-        ConfigError: It is no such URL; the message says which part is wrong.
+        ConfigError: The URL is invalid; the message names the wrong part.
     """
     if not url.lower().startswith(_SCHEME):
         scheme = url.partition("://")[0] + "://" if "://" in url else None
@@ -58,13 +58,13 @@ def parse_pacs_url(url: str) -> Endpoint:
 
 
 def parse_listen(text: str, where: str = "--listen") -> tuple[str | None, int]:
-    """Read `[HOST:]PORT`; the host is None where none is given.
+    """Parse `[HOST:]PORT`; the host is None if it is omitted.
 
     Args:
         where: Names the place in messages.
 
     Raises:
-        ConfigError: It is no such address.
+        ConfigError: The address is invalid.
     """
     host, port_text = (None, text) if ":" not in text else _split(text)
     if port_text is None or (host is not None and not is_host(host)):
@@ -76,14 +76,15 @@ def _split(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
         host, bracket, tail = text.partition("]")
         if tail and not tail.startswith(":"):
-            return text, None  # no host, and our caller says so
+            # The caller reports the missing host.
+            return text, None
         return host + bracket, tail[1:] if tail else None
     host, colon, port = text.partition(":")
     return host, port if colon else None
 
 
 def is_host(text: str) -> bool:
-    """True for a host name, an IPv4 address, or an IPv6 address in brackets."""
+    """Return True for a host name, an IPv4 address, or an IPv6 address in brackets."""
     return bool(_HOST.fullmatch(text) or _IPV6.fullmatch(text))
 
 

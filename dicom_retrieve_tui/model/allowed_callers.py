@@ -1,4 +1,4 @@
-"""Who may call our Storage SCP: what the user allows, and what we say of those we refuse."""
+"""Callers of our Storage SCP: those that the user allows, and those that were refused."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class AllowedCaller:
     where: str
     """An address, a network such as 10.1.2.0/24, or a host name."""
     ae_title: str | None = None
-    """The only calling AE title that is taken from there; None for any."""
+    """The only calling AE title allowed from there; None: any."""
 
     def __str__(self) -> str:
         return self.where if self.ae_title is None else f"{self.ae_title}@{self.where}"
 
     @property
     def network(self) -> Network | None:
-        """The addresses, if they are told as such and not by a host name."""
+        """The network, or None for a host name."""
         try:
             return ipaddress.ip_network(self.where, strict=False)
         except ValueError:
@@ -34,17 +34,17 @@ class AllowedCaller:
 
 @dataclass(frozen=True, slots=True)
 class RefusedCaller:
-    """Somebody who called our Storage SCP, and may have been the PACS."""
+    """A caller that our Storage SCP refused, and that may have been the PACS."""
 
     address: str
     reason: str
     """Why it was refused, as the end of a sentence."""
     advice: str
-    """What to do if it was right to call, as a sentence."""
+    """What to do if the call was legitimate, as a sentence."""
 
     @property
     def found(self) -> str:
-        """What happened, as a sentence."""
+        """The refusal as a sentence."""
         return f"Our Storage SCP refused a call from {self.address}: {self.reason}."
 
     def __str__(self) -> str:
@@ -52,13 +52,13 @@ class RefusedCaller:
 
 
 def parse_callers(where: str, text: str) -> tuple[AllowedCaller, ...]:
-    """Read the entries of `--accept-from`, with commas between them.
+    """Parse the entries of `--accept-from`, separated by commas.
 
     Args:
         where: Names the place in messages.
 
     Raises:
-        ConfigError: One of them is none.
+        ConfigError: An entry is invalid.
     """
     return tuple(_parse(where, entry.strip()) for entry in text.split(","))
 

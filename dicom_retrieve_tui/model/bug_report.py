@@ -1,7 +1,6 @@
-"""How a bug is told, by the command as by the application: where it is, and of what kind. Pure.
+"""The report of an unexpected exception: its calls and its type, without its message.
 
-What an exception says is left out, because it quotes: a file name made of a patient's, a value that
-is no number, the bytes that are no text. These lines are there to be sent to somebody else.
+The message may quote patient data, such as a file name, and users send these lines to others.
 """
 
 import traceback
@@ -16,7 +15,7 @@ _END = "This is a bug in dicom-retrieve; please report it with the lines above."
 
 
 def bug_lines(error: BaseException) -> Iterator[str]:
-    """The calls and the kind of the exception, and of each that led to it."""
+    """Yield the calls and the type of an exception, and of each that caused it."""
     for number, each in enumerate(_from_first_to_last(error)):
         if number:
             yield _BETWEEN
@@ -28,7 +27,7 @@ def bug_lines(error: BaseException) -> Iterator[str]:
 
 
 def bug_note(error: BaseException) -> Noted:
-    """The bug in one sentence, for the accounts of a run."""
+    """Return the bug in one sentence, for the events and the report of a run."""
     kind = type(error).__qualname__
     return Noted(study_instance_uid=None, text=f"A bug in dicom-retrieve ended the run ({kind}).")
 

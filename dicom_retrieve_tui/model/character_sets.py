@@ -1,7 +1,7 @@
-"""Text as DICOM encodes it: what the Specific Character Set (0008,0005) says, and what peers do.
+"""Decode DICOM text by its Specific Character Set (0008,0005).
 
-Python has every codec; here is which of them a term means, and how ISO 2022 escape sequences switch
-between them. Nothing raises: what cannot be decoded shows as U+FFFD. Source: PS3.3 section
+Maps the defined terms to Python's codecs, and handles ISO 2022 escape sequences. Nothing raises:
+undecodable bytes become U+FFFD. Source: PS3.3 section
 C.12.1.1.2, PS3.5 section 6.1.2.
 """
 
@@ -34,7 +34,7 @@ _CODECS = {
     "GB18030": "gb18030",
     "GBK": "gb18030",
 }
-"""By the number of the registration, which is the same with and without code extensions."""
+"""By registration number, which is the same with and without code extensions."""
 
 _ESCAPES = {
     b"-A": "latin_1",
@@ -52,10 +52,10 @@ _ESCAPES = {
     b"$)A": "gb18030",
     b"$)C": "cp949",
 }
-"""What each escape sequence makes of bytes above 127. Source: PS3.3 Tables C.12-3 and C.12-4."""
+"""The codec of bytes above 127 after an escape sequence. Source: PS3.3 Tables C.12-3 and C.12-4."""
 
 _TWO_BYTE_ESCAPES = (b"$B", b"$@", b"$(D")
-"""Japanese in pairs of bytes below 128: Python's codec reads these sequences itself."""
+"""Japanese in pairs of bytes below 128: Python's codec handles these sequences."""
 
 _TERM = re.compile(r"(?:ISO[ _]?(?:2022 )?(?:IR)?[ _]?)?(\w*)")
 _FRAGMENT = re.compile(rb"\x1b(\$[()].|\$.|[-()].)?([^\x1b]*)", re.DOTALL)
@@ -63,7 +63,7 @@ _DELIMITERS = re.compile(rb"[\^=\\\t\n\f\r]")
 
 
 def decode_text(value: bytes, character_set: str) -> str:
-    """The text of one value, without its padding.
+    """Decode one value, without its padding.
 
     Args:
         value: As encoded; a value of several parts keeps its backslashes.
@@ -78,15 +78,16 @@ def decode_text(value: bytes, character_set: str) -> str:
 
 
 def _initial_codec(character_set: str) -> str:
-    """The codec of the first term. Those after it allow escape sequences, which name themselves."""
+    """Return the codec of the first term; the others only allow escape sequences."""
     first = character_set.partition("\\")[0].strip("\0 ")
     term = _TERM.fullmatch(first.upper())
     codec = _CODECS.get(term[1], _ASCII) if term else _ASCII
-    return _ASCII if codec == _JIS else codec  # of these, the initial state is ASCII
+    # The initial state of ISO 2022 JIS is ASCII.
+    return _ASCII if codec == _JIS else codec
 
 
 def _undeclared(value: bytes) -> str:
-    """More than ASCII where nothing was said: UTF-8 does not look right by chance, Latin-1 does."""
+    """Decode bytes above 127 without a character set: as UTF-8 if valid, else as Latin-1."""
     try:
         return value.decode("utf_8")
     except UnicodeDecodeError:
@@ -111,10 +112,9 @@ def _decode(value: bytes, initial: str) -> str:
 
 
 def _reset_at(fragment: bytes) -> int:
-    """Where the initial character set is back: at a delimiter. Source: PS3.5 section 6.1.2.5.3.
+    """Return the codec after a delimiter: the initial one. Source: PS3.5 section 6.1.2.5.3.
 
-    Where that is ASCII, bytes above 127 would mean nothing, and writers that forget to repeat their
-    escape sequence are understood all the same.
+    If that is ASCII, the current codec stays, for writers that do not repeat their escape sequence.
     """
     found = _DELIMITERS.search(fragment)
     return found.start() if found else len(fragment)

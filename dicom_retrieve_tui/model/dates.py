@@ -1,6 +1,6 @@
-"""Dates and ranges of dates, as people write them and as a C-FIND asks for them.
+"""Dates and ranges of dates: parse what users write, format C-FIND keys, split ranges.
 
-The clock is handed in, so that `today` is the same day for a whole command.
+Today is an argument, so that it is the same day for a whole command.
 """
 
 import calendar
@@ -21,7 +21,7 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """From a first to a last day, both of them included; None leaves an end open."""
+    """From a first to a last day, both included; None leaves an end open."""
 
     first: date | None = None
     last: date | None = None
@@ -33,14 +33,14 @@ class DateRange:
         return first if first == last else f"{first}-{last}"
 
     def holds(self, day: date) -> bool:
-        """True if `day` lies within."""
+        """Return True if `day` is in the range."""
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
     def halves(self, until: date) -> tuple["DateRange", "DateRange"] | None:
-        """The range in two, or None where it has one day, or no first one.
+        """Return the two halves, or None for a single day or an open beginning.
 
         Args:
-            until: Where an open end counts as ended, for the length of the range only.
+            until: The assumed end of a range with an open end.
         """
         if self.first is None:
             return None
@@ -57,15 +57,15 @@ class DateRange:
 
 
 def parse_dates(where: str, text: str, today: date) -> DateRange:
-    """A day, a month, a year or a range of them.
+    """Parse a day, a month, a year or a range of them.
 
     Args:
         where: Names the place in messages: a flag, or a form's field.
-        text: As a person wrote it; DICOM's own form 20240101-20240331 will do, too.
-        today: What `today` and all that counts back from it mean.
+        text: As a user wrote it, or as DICOM writes it, 20240101-20240331.
+        today: The day that `today` and relative dates refer to.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: The text is invalid.
     """
     words = text.strip().lower()
     if words.startswith("last "):
@@ -88,10 +88,10 @@ def parse_dates(where: str, text: str, today: date) -> DateRange:
 
 
 def parse_last(where: str, text: str, today: date) -> DateRange:
-    """`7d`, `2w`, `6m`, `1y`: today and so much before it.
+    """Parse `7d`, `2w`, `6m` or `1y`: today and that long before it.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: The text is invalid.
     """
     ago = _AGO.fullmatch(text.strip())
     if ago is None:
@@ -112,7 +112,7 @@ def _before(today: date, number: int, unit: str) -> date:
 
 
 def _span(words: str, today: date) -> DateRange:
-    """The days that a word or a date covers."""
+    """Return the days of a word, a day, a month or a year."""
     if words == "today":
         return DateRange(today, today)
     if words == "yesterday":
@@ -131,7 +131,7 @@ def _span(words: str, today: date) -> DateRange:
 
 
 def dicom_date(text: str) -> date | None:
-    """The day that a value of VR DA names, or None: `20240131`, and `2024.01.31` of old."""
+    """Return the day of a value of VR DA, `20240131` or the retired `2024.01.31`; or None."""
     match = _BASIC.fullmatch(text.replace(".", ""))
     try:
         return date(int(match[1]), int(match[2]), int(match[3])) if match else None

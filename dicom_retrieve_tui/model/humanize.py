@@ -1,4 +1,4 @@
-"""Numbers in words: counts, sizes, times and shortened UIDs, the same in every line that we print.
+"""Format counts, sizes, durations, rates and UIDs, the same in every output.
 
 This module does no I/O.
 """
@@ -8,16 +8,16 @@ from pathlib import Path
 _KB, _MB, _GB = 10**3, 10**6, 10**9
 _MINUTE_S, _HOUR_S = 60, 3600
 _ROOT_FROM = 24
-"""Characters from which a shortened UID shows its root, too."""
+"""From this width on, a shortened UID shows its root, too."""
 
 
 def count(number: int, noun: str) -> str:
-    """`1 instance`, `1,234 instances`, `2 studies`, `3 series`."""
+    """Format a count: `1 instance`, `1,234 instances`, `2 studies`, `3 series`."""
     return f"{number:,} {noun if number == 1 else plural(noun)}"
 
 
 def plural(noun: str) -> str:
-    """`studies`, `instances`, `series`, `days`."""
+    """Return the plural: `studies`, `instances`, `series`, `days`."""
     if noun == "series":
         return noun
     if noun.endswith("y") and noun[-2] not in "aeo":
@@ -26,7 +26,7 @@ def plural(noun: str) -> str:
 
 
 def size_text(size_bytes: float) -> str:
-    """`512 B`, `33.1 kB`, `63.1 MB`, `1.27 GB`: decimal units, as networks and disks are sold."""
+    """Format bytes in decimal units: `512 B`, `33.1 kB`, `63.1 MB`, `1.27 GB`."""
     if size_bytes < _KB:
         return f"{size_bytes:.0f} B"
     if size_bytes < _MB - _KB / 20:
@@ -37,7 +37,7 @@ def size_text(size_bytes: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """`0.8 s`, `12 min 03 s`, `3 h 07 min`."""
+    """Format a duration: `0.8 s`, `12 min 03 s`, `3 h 07 min`."""
     if seconds < _MINUTE_S - 0.05:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -47,7 +47,7 @@ def duration_text(seconds: float) -> str:
 
 
 def clock_text(seconds: float | None) -> str:
-    """`0:13`, `12:03`, `3:07:00`; `--:--` if nobody knows."""
+    """Format a remaining time: `0:13`, `12:03`, `3:07:00`; `--:--` if unknown."""
     if seconds is None:
         return "--:--"
     whole = round(seconds)
@@ -58,22 +58,21 @@ def clock_text(seconds: float | None) -> str:
 
 
 def rate_text(per_s: float | None) -> str:
-    """Instances a second: `98/s`, `3.1/s`; `-/s` if unknown."""
+    """Format instances a second: `98/s`, `3.1/s`; `-/s` if unknown."""
     if per_s is None:
         return "-/s"
     return f"{per_s:,.0f}/s" if per_s >= 9.95 or not per_s else f"{per_s:.1f}/s"
 
 
 def byte_rate_text(per_s: float | None) -> str:
-    """`12.3 MB/s`; `- MB/s` if unknown."""
+    """Format bytes a second: `12.3 MB/s`; `- MB/s` if unknown."""
     return "- MB/s" if per_s is None else f"{per_s / _MB:,.1f} MB/s"
 
 
 def shortened(uid: str, width: int) -> str:
     """Return a UID in at most `width` characters.
 
-    Its tail distinguishes it from the next UID and stays. Where there is room, so does the root,
-    and the middle is cut.
+    The tail, which differs most between UIDs, stays; if there is room, so does the root.
     """
     if len(uid) <= width:
         return uid
@@ -85,7 +84,7 @@ def shortened(uid: str, width: int) -> str:
 
 
 def folder_text(folder: Path) -> str:
-    """A folder as people name it: `study_dir/`."""
+    """Format a folder: `study_dir/`."""
     text = str(folder)
     if text == ".":
         return "the current folder"

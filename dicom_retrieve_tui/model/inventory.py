@@ -1,4 +1,4 @@
-"""What the PACS says it holds of a study, as C-FIND told us."""
+"""The instances of a study that the PACS lists by C-FIND, and whether the list is complete."""
 
 import re
 from collections import Counter
@@ -18,60 +18,58 @@ class ListedInstance:
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str | None = None
-    """SOP Class UID (0008,0016); None where it was not asked for, or where the PACS does not return
-    it (dcmqrscp does not)."""
+    """SOP Class UID (0008,0016); None if it was not requested, or not returned (by dcmqrscp)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOutSeries:
-    """A series of the study that the filter keeps from being retrieved."""
+    """A series of the study that the filter leaves out."""
 
     series_instance_uid: str
     modality: str = ""
-    """Empty where the PACS does not say."""
+    """Empty if the PACS does not return it."""
     unknown: str = ""
-    """What the PACS does not say and the filter needs, so that the series may have been wanted;
-    empty where the filter left it out on purpose."""
+    """The attribute that the filter needs and the PACS does not return; empty if the filter decided
+    to leave the series out."""
     instance_count: int | None = None
-    """By the PACS's count."""
+    """The PACS's count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What there is to retrieve of one study, and how sure we are of it."""
+    """The instances of one study to retrieve, and whether the list is trusted."""
 
     study_instance_uid: str
     listed: bool
-    """True if C-FIND at the IMAGE level answered, so that `instances` is the whole truth."""
+    """True if C-FIND at the IMAGE level was answered, so that `instances` is complete."""
     instances: tuple[ListedInstance, ...] = ()
     series_instance_uids: tuple[str, ...] = ()
     study_classes: frozenset[str] = frozenset()
-    """SOP Classes in Study (0008,0062), where that was asked for instead of each instance's."""
+    """SOP Classes in Study (0008,0062), if requested instead of the class of each instance."""
     modalities: frozenset[str] = frozenset()
     """Modality (0008,0060) of the series, a hint for what to negotiate."""
     announced_count: int | None = None
-    """How many instances there must be by all that the PACS says, its own counts and its list;
-    None where it says nothing. Never proof of anything."""
+    """Number of instances by the PACS's counts and list; None if unknown. Never a proof."""
     patient_id: str | None = None
-    """Patient ID (0010,0020), asked for only where the Patient Root model is all there is."""
+    """Patient ID (0010,0020), requested only if the PACS has only the Patient Root model."""
     absent: tuple[str, ...] = ()
-    """Series and SOP Instance UIDs that were asked for by name, and are not among what there is."""
+    """Series and SOP Instance UIDs that were selected and that the PACS does not list."""
     counted: bool = False
-    """True if the PACS's own counts, of every series wanted or of the study, agree with the list;
-    and where each instance was named by the user, so that there is nothing to count."""
+    """True if the PACS's counts, of every series or of the study, agree with the list, or if the
+    user named each instance."""
     study_counted: bool = False
-    """True if it is its count of the whole study that agrees."""
+    """True if the count of the whole study agrees."""
     doubt: str = ""
-    """Why the listing may not be trusted, in words; empty if there is no reason to think so."""
+    """Why the list may be incomplete, in words; empty without a reason."""
     filtered: bool = False
-    """True if a filter chose among the series; the other fields are about those that it wants."""
+    """True if there was a filter; the other fields are about the series that it accepts."""
     left_out: tuple[LeftOutSeries, ...] = ()
-    """The series that it does not want, or that it could not decide."""
+    """The series that the filter leaves out, or cannot decide on."""
 
     def narrow(self, selection: Selection) -> Selection:
-        """The part of `selection` that the filter wants; all of it where there was no filter.
+        """Return the part of `selection` that the filter accepts; all of it without a filter.
 
-        Call it only where `has_match` is true: a selection of no series would be one of all.
+        Call it only if `has_match` is true: a selection without series means all series.
         """
         if not self.filtered:
             return selection
@@ -84,37 +82,37 @@ class Inventory:
 
     @property
     def has_match(self) -> bool:
-        """False if there was a filter, and no series that it wants."""
+        """False if there was a filter and it accepts no series."""
         return bool(self.series_instance_uids) or not self.filtered
 
     @property
     def left_out_on_purpose(self) -> tuple[tuple[str, str], ...]:
-        """Series Instance UID and modality of each series that the filter does not want."""
+        """Series Instance UID and modality of each series that the filter leaves out."""
         return tuple(
             (each.series_instance_uid, each.modality) for each in self.left_out if not each.unknown
         )
 
     @property
     def undecided(self) -> tuple[LeftOutSeries, ...]:
-        """The series that may have been wanted, for all that the PACS says."""
+        """The series on which the filter could not decide."""
         return tuple(each for each in self.left_out if each.unknown)
 
     @property
     def sop_class_uids(self) -> frozenset[str]:
-        """The SOP classes that are known; incomplete where `classes_known` is False."""
+        """The known SOP classes; incomplete if `classes_known` is False."""
         own = frozenset(i.sop_class_uid for i in self.instances if i.sop_class_uid)
         return own | self.study_classes
 
     @property
     def classes_known(self) -> bool:
-        """True if the PACS told the SOP class of all that there is, as far as it says."""
+        """True if the PACS returned the SOP class of every listed instance."""
         if self.study_classes:
             return self.listed
         return self.listed and not self.is_short and all(i.sop_class_uid for i in self.instances)
 
     @property
     def sop_instance_uids(self) -> frozenset[str]:
-        """Every SOP Instance UID that was listed."""
+        """Every listed SOP Instance UID."""
         return frozenset(i.sop_instance_uid for i in self.instances)
 
     @property
@@ -124,21 +122,21 @@ class Inventory:
 
     @property
     def looks_capped(self) -> bool:
-        """True if a query was answered by so many that a limit of the PACS is likelier."""
+        """True if the number of responses suggests a limit of the PACS."""
         by_series = Counter(each.series_instance_uid for each in self.instances)
         answers = {len(self.instances), len(self.series_instance_uids), *by_series.values()}
         return any(map(looks_capped, answers))
 
     @property
     def expected_count(self) -> int | None:
-        """How many instances there are to retrieve, as far as the PACS says."""
+        """Number of instances to retrieve, as far as the PACS knows."""
         if not self.listed:
             return self.announced_count
         return max(len(self.sop_instance_uids), self.announced_count or 0)
 
     @property
     def empty(self) -> bool:
-        """True if the PACS answered and has nothing that matches what was asked for."""
+        """True if the PACS answered and has no match."""
         return self.listed and not self.instances and not self.left_out
 
 
@@ -147,23 +145,21 @@ def reckon(
     counts: Mapping[str, int | None],
     study_count: int | None = None,
 ) -> tuple[int, str]:
-    """How many instances there must be at least, and why those that are listed are not all.
+    """Return the least number of instances, and why the list is incomplete.
 
-    A list and counts that contradict each other, or a list that contradicts itself, prove nothing:
-    the larger number holds.
+    If the list and the counts contradict each other, the larger number is used.
 
     Args:
-        instances: What C-FIND listed.
-        counts: Instances of each series that is wanted whole, by the PACS's count; None where it
-            gave none.
-        study_count: The same of the study, if all of it is wanted.
+        instances: The instances that C-FIND listed.
+        counts: The PACS's count of instances of each series that is wanted whole, or None.
+        study_count: Its count of the study, if all of it is wanted.
 
     Returns:
-        The number, and the reason; no reason where the list says it all.
+        The number, and the reason; an empty reason if the list is complete.
     """
     listed = Counter(each.series_instance_uid for each in instances)
     distinct = len({each.sop_instance_uid for each in instances})
-    # A series of which nothing is listed has one instance at least: without, it would be none.
+    # A series without listed instances has at least one: an empty series does not exist.
     short = sum(max((1 if n is None else n) - listed[uid], 0) for uid, n in counts.items())
     silent = [uid for uid, n in counts.items() if n != 0 and not listed[uid]]
     of_series = ((listed[uid], counts.get(uid)) for uid in {*listed, *counts})
@@ -180,11 +176,11 @@ def reckon(
         doubt = f"C-FIND listed {_named(_shared(instances))} in more than one series"
     else:
         return distinct, ""
-    return max(counted, summed), f"{doubt}, so nobody can say if these are all."
+    return max(counted, summed), f"{doubt}, so the list may be incomplete."
 
 
 def _shared(instances: Sequence[ListedInstance]) -> list[str]:
-    """SOP Instance UIDs that stand there more than once."""
+    """Return SOP Instance UIDs that are listed more than once."""
     times = Counter(each.sop_instance_uid for each in instances)
     return [uid for uid, n in times.items() if n > 1]
 
@@ -194,5 +190,5 @@ def _named(uids: Sequence[str]) -> str:
 
 
 def looks_capped(count: int) -> bool:
-    """True if that many answers are likelier a limit of the PACS than all there is."""
+    """Return True if a number of responses suggests a limit of the PACS."""
     return count >= _CAP_MIN and _ROUND.fullmatch(str(count)) is not None

@@ -1,7 +1,7 @@
-"""Names of files: the one place where what a peer says becomes a path.
+"""Names of files: the only module that turns values from a peer into a path.
 
-A template gives the shape; each value is cleaned on its own, and each finished component once more,
-so that no text whatever leads out of the output folder. No I/O here.
+A template gives the shape. Each value is cleaned, and each finished component once more, so that no
+value leads out of the output folder. No I/O.
 """
 
 import re
@@ -31,7 +31,7 @@ _FIELDS: dict[str, int] = {
     "BodyPartExamined": 0x00180015,
     "StationName": 0x00081010,
 }
-"""The fields of a template, by keyword."""
+"""Tags of the fields of a template, by keyword."""
 
 _UNIQUE = 0x00080018
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
@@ -40,33 +40,33 @@ _UNWELCOME = frozenset('/\\:*?"<>|{}[]~$`')
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(port + n for port in ("com", "lpt") for n in "0123456789¹²³")}
 )
-"""Names that Windows keeps for itself, whatever follows the first period."""
+"""Names that Windows reserves, with any extension."""
 _VALUE_BYTES_MAX = 64
 _COMPONENT_BYTES_MAX = 255
 _EMPTY = "_"
 
 
 class Layout:
-    """A template, ready to give each instance its path."""
+    """A parsed template, which renders the path of each instance."""
 
     def __init__(self, components: tuple[tuple[str | int, ...], ...]) -> None:
-        """Take the pieces of each component: literal text, or the tag of a field."""
+        """Store the pieces of each component: literal texts and tags of fields."""
         self._components = components
         self.wanted_tags = frozenset(
             piece for component in components for piece in component if isinstance(piece, int)
         )
-        """What must be read from a data set to name it."""
+        """The elements that a data set is named by."""
 
     @property
     def names_uids_alone(self) -> bool:
-        """True if no path can hold what identifies a patient."""
+        """True if no path can contain patient data."""
         return self.wanted_tags <= {_FIELDS[name] for name in _FIELDS if name.endswith("UID")}
 
     def render(self, values: Mapping[int, bytes]) -> tuple[str, ...]:
-        """The components of an instance's path, each safe to use as a name.
+        """Return the components of an instance's path, each safe as a name.
 
         Args:
-            values: Raw element values by tag; what is absent is as good as empty.
+            values: Raw element values by tag; a missing one counts as empty.
         """
         names = []
         for component in self._components:
@@ -78,15 +78,15 @@ class Layout:
 
 
 def parse_layout(template: str, where: str = "--layout") -> Layout:
-    """Read a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`.
+    """Parse a template such as `{PatientID}/{StudyInstanceUID}/{SOPInstanceUID}.dcm`.
 
     Args:
         template: A path below the output folder.
         where: Names the place in messages.
 
     Raises:
-        ConfigError: It names an unknown field, leads out of the folder, or would give two
-            instances the same name.
+        ConfigError: It has an unknown field, leads out of the folder, or could give two instances
+            the same name.
     """
     try:
         return _parse(template)
@@ -101,13 +101,13 @@ def _parse(template: str) -> Layout:
     layout = Layout(components)
     if _UNIQUE not in layout.wanted_tags:
         raise ValueError("it needs {SOPInstanceUID}, so that no two instances share a file")
-    if not any(map(_tells_instances_apart, components)):
+    if not any(map(_is_unambiguous, components)):
         raise ValueError("put a separator such as _ between {SOPInstanceUID} and other fields")
     return layout
 
 
-def _tells_instances_apart(component: tuple[str | int, ...]) -> bool:
-    """True if the SOP Instance UID can be told from the fields on both of its sides.
+def _is_unambiguous(component: tuple[str | int, ...]) -> bool:
+    """Return True if the SOP Instance UID is separated from the fields beside it.
 
     Otherwise 1 and 2.3 would make the same name as 12 and .3.
     """
@@ -118,15 +118,16 @@ def _tells_instances_apart(component: tuple[str | int, ...]) -> bool:
 
 
 def _ends_value(pieces: tuple[str | int, ...]) -> bool:
-    """True if what follows a UID outwards is fixed, or begins with what no UID or hash has."""
+    """Return True if the pieces are literal, or begin with a character that no UID or hash has."""
     if all(isinstance(piece, str) for piece in pieces):
         return True
     return isinstance(pieces[0], str) and not set(pieces[0]) <= set("0123456789abcdef.")
 
 
 def _parse_component(text: str) -> tuple[str | int, ...]:
-    if text.strip() == "" or text.startswith("."):  # ours begins with a period
-        raise ValueError(f"{text!r} is no name for a folder or file")
+    # Our own folder begins with a period.
+    if text.strip() == "" or text.startswith("."):
+        raise ValueError(f"{text!r} is not a valid name for a folder or file")
     pieces: list[str | int] = []
     for match in _PIECE.finditer(text):
         field, literal, brace = match.groups()

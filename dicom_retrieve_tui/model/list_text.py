@@ -1,7 +1,7 @@
-"""The text of a list, whatever program wrote the file; files that are not text are named. Pure.
+"""Decode the text of a list file from any program; report files that are not text.
 
 UIDs, numbers and headings are ASCII, and the same in every encoding that extends ASCII. Bytes that
-are not UTF-8 are kept as lone surrogates: they cost the cells that they stand in, and no others.
+are not UTF-8 become lone surrogates, which only invalidate their own cells.
 """
 
 import codecs
@@ -15,7 +15,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""UTF-32 first: its mark begins like that of UTF-16."""
+"""UTF-32 first: its byte order mark begins like that of UTF-16."""
 
 _SPREADSHEET = "save it as CSV (UTF-8) in the program that made it, and give that file"
 _AS_TEXT = "give a list as text, one UID a line"
@@ -35,22 +35,22 @@ _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1b-\x1f\x7f]")
 _CONTROLS_SHARE_MAX = 0.05
 _UNITS_OF_16_BITS = re.compile(rb"(?:[^\x00]\x00){4,}")
 _EIGHT_BITS = re.compile(rb"[0-9.]{6}")
-"""A UID or a number of one byte a character."""
+"""A UID or a number with one byte a character."""
 _PADDING = re.compile("\0+(?=[\r\n\t,;|\"']|$)")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-"""Soft hyphens, zero-width blanks, marks of direction and byte order marks, wherever they stand."""
+"""Soft hyphens, zero-width blanks, direction marks and byte order marks."""
 _MARK_MISREAD = "\u00ef\u00bb\u00bf"
-"""The mark of UTF-8, read as Windows-1252 and written again."""
+"""The byte order mark of UTF-8, misread as Windows-1252."""
 _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _LINE_END = re.compile("[\r\n]")
 _ASCII_TEXT = re.compile("[\t\n\r -~]*")
 
 
 def list_text(content: bytes) -> str:
-    """Return the text of a file that is a list.
+    """Return the text of a list file.
 
     Raises:
-        ConfigError: It is not text; names what it is, and what to do.
+        ConfigError: It is not text; the message names its kind and the next step.
     """
     for signature, kind, remedy in _SIGNATURES:
         if re.match(signature, content):
@@ -64,7 +64,7 @@ def readable(text: str) -> str:
         return text
     text = text.removeprefix(_MARK_MISREAD)
     text = _PADDING.sub("", text.rstrip("\x1a"))
-    # Between lines, a zero does not end one: lines keep the numbers that an editor shows.
+    # If there are line ends, a zero is not one: lines keep the numbers that an editor shows.
     text = text.replace("\0", " " if _LINE_END.search(text) else "\n")
     return _BLANKS.sub(" ", _INVISIBLE.sub("", text))
 
@@ -75,7 +75,7 @@ def _decoded(content: bytes) -> str:
             return content.decode(encoding, "replace")
     if unmarked := _unmarked_utf_16(content):
         return content.decode(unmarked, "replace")
-    # PowerShell appends UTF-16 to whatever was there.
+    # PowerShell may append UTF-16 to another encoding.
     content = _UNITS_OF_16_BITS.sub(lambda found: found[0].replace(b"\0", b""), content)
     if len(_CONTROLS.findall(content)) > _CONTROLS_SHARE_MAX * len(content):
         raise ConfigError(f"this is not text: {_AS_TEXT}")
@@ -83,7 +83,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _unmarked_utf_16(content: bytes) -> str | None:
-    """Return which UTF-16 it is: in a list, every second byte of nearly every character is zero."""
+    """Return the UTF-16 encoding of text without a mark: nearly every second byte is zero."""
     high, low = content[1::2].count(0), content[::2].count(0)
     units = len(content) // 2
     if not units or _EIGHT_BITS.search(content):

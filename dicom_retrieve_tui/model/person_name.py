@@ -1,13 +1,13 @@
-"""Person Names (VR PN): as people type them, and as people read them."""
+"""Person names (VR PN): matching keys from what users type, and names for the screen."""
 
 import re
 
 
 def name_key(text: str) -> str:
-    """The matching key for a patient name as people type it.
+    """Return the matching key for a patient name as typed.
 
-    `Doe, John` is `Doe^John`. A name without components and wildcards is a beginning: the family
-    name alone would match only where there is no given name.
+    `Doe, John` becomes `Doe^John`. A name without components and wildcards gets a `*`: a
+    family name alone would match only patients without a given name.
     """
     family, comma, given = text.strip().partition(",")
     if comma and "^" not in text and "=" not in text:
@@ -16,7 +16,7 @@ def name_key(text: str) -> str:
 
 
 def name_text(name: str) -> str:
-    """A Person Name for people: `Doe, John`, `Yamada, Tarou (山田 太郎)`.
+    """Format a person name for the screen: `Doe, John`, `Yamada, Tarou (山田 太郎)`.
 
     Source: PS3.5 section 6.2.1: component groups, alphabetic, ideographic and phonetic, of family
     name, given name, middle name, prefix and suffix.
@@ -35,5 +35,5 @@ def _group_text(group: str) -> str:
 
 
 def _joined(family: str, rest: str) -> str:
-    """Scripts without capitals write a family name first, and need no comma to say so."""
+    """Join family and given name; scripts without capitals need no comma."""
     return f"{family} {rest}" if family.upper() == family.lower() else f"{family}, {rest}"

@@ -1,7 +1,7 @@
-"""Text that came from somewhere else, made fit for a terminal, a log and a one-line message.
+"""Make foreign text safe for a terminal, a log and a one-line message.
 
-A peer chooses its error comments, its AE title and its UIDs. Printed as they come, they could move
-the cursor, recolour the screen or turn the reading direction of the words around them.
+A peer chooses its error comments, AE title and UIDs. Unchanged, they could move the cursor, change
+colours, or reverse the reading direction of the surrounding text.
 """
 
 import re
@@ -14,19 +14,19 @@ _LINE_BREAKS = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _NEVER_SHOWN = frozenset({"Cc", "Cf"})
 """Control characters (C0, DEL, C1, hence ESC and CSI), and format characters (bidi, zero width)."""
 _NO_CHARACTERS = frozenset({"Cs", "Cn", "Co"})
-"""Surrogates, which no stream can encode, and what is unassigned or private: nobody can read it."""
+"""Surrogates, which no stream can encode, and unassigned or private characters."""
 _ELLIPSIS = "..."
 _TEXT_CHARACTERS_MAX = 2000
-"""Far more than the longest sentence of ours."""
+"""Far longer than any of our sentences."""
 
 
 def clean_text(text: str, limit: int | None = None) -> str:
-    """The text on one line, without anything that a terminal would obey.
+    """Return the text on one line, without control characters.
 
-    Tabs and line breaks become a space; what is no character that anybody knows, a question mark.
+    Tabs and line breaks become a space, unassigned characters a question mark.
 
     Args:
-        limit: Longest result, characters; what is cut off shows as three periods.
+        limit: Longest result in characters; three periods mark a cut.
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(map(_clean_character, _LINE_BREAKS.sub(" ", text)))
@@ -36,9 +36,9 @@ def clean_text(text: str, limit: int | None = None) -> str:
 
 
 def check_text(where: str, text: str) -> None:
-    """Refuse what the command line holds of bytes that are no text in the terminal's encoding.
+    """Refuse an argument with bytes that are invalid in the encoding of the terminal.
 
-    Python keeps such bytes as lone surrogates: good for the name of a file, and for nothing else.
+    Python keeps such bytes as lone surrogates, which only file names may have.
 
     Args:
         where: Names the place in messages.
@@ -49,11 +49,11 @@ def check_text(where: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ConfigError(f"{where} {text!r} has bytes that are no text in UTF-8.") from error
+        raise ConfigError(f"{where} {text!r} has bytes that are not UTF-8 text.") from error
 
 
 def clean_values(value: object) -> object:
-    """The same value with every text in it, at any depth, cleaned and cut to a length."""
+    """Return a value with every text in it, at any depth, cleaned and limited."""
     match value:
         case str():
             return clean_text(value, _TEXT_CHARACTERS_MAX)
@@ -73,10 +73,10 @@ def parts_of(text: str) -> tuple[str, ...]:
 
 
 def quoted(text: str, limit: int = 64) -> str:
-    """The text in quotes, as code would write it: whatever a terminal would obey is spelt out.
+    """Return the text in quotes, as a Python literal with escaped control characters.
 
     Args:
-        limit: Most characters of the text that are shown; the longest UID has 64.
+        limit: Most characters of the text; the longest UID has 64.
     """
     return repr(text) if len(text) <= limit else repr(text[:limit]) + _ELLIPSIS
 

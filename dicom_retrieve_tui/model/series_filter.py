@@ -1,7 +1,7 @@
-"""Which series of every study to retrieve: by modality and by description. Pure.
+"""Filters on the series of every study: by modality and by description.
 
-The rule has three answers. A PACS that does not say what a series is proves nothing about it: the
-filter then cannot be decided for that series, and the caller has to say so.
+A filter has three results: if the PACS does not return what it needs of a series, it cannot decide,
+and its caller reports that.
 """
 
 import re
@@ -16,37 +16,37 @@ from dicom_retrieve_tui.model.humanize import count
 
 MODALITY_SEPARATOR = ","
 DESCRIPTION_SEPARATOR = "|"
-"""A description may hold commas."""
+"""Descriptions may contain commas."""
 
 _MODALITY = re.compile(r"[A-Z0-9_]{1,16}")
-"""A code string (VR CS, PS3.5 section 6.2), without the blank, which no modality has: `CT PT` lacks
-its comma."""
+"""A code string (VR CS, PS3.5 section 6.2) without blanks, which no modality has: `CT PT` lacks its
+comma."""
 _PATTERN_LENGTH_MAX = 256
-"""Far above the 64 characters of a Series Description (VR LO)."""
+"""Far more than the 64 characters of a Series Description (VR LO)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesFilter:
-    """The series that are wanted; an empty filter wants them all."""
+    """A filter on series; an empty filter accepts all."""
 
     modalities: tuple[str, ...] = ()
-    """Modality (0008,0060), upper case: only these, unless there are none."""
+    """Accepted modalities (0008,0060), upper case; empty: all."""
     excluded_modalities: tuple[str, ...] = ()
-    """None of these."""
+    """Excluded modalities."""
     descriptions: tuple[str, ...] = ()
-    """Patterns for the whole Series Description (0008,103E); one must match, unless there are none.
-    `*` stands for any text, `?` for one character; upper and lower case are alike."""
+    """Patterns for the whole Series Description (0008,103E), of which one must match; empty: any.
+    `*` matches any text, `?` one character; case is ignored."""
 
     def __bool__(self) -> bool:
-        """True if it leaves anything out."""
+        """Return True if the filter is not empty."""
         return bool(self.modalities or self.excluded_modalities or self.descriptions)
 
     def wants(self, modality: str | None, description: str | None) -> bool | None:
-        """True if a series is wanted, False if not; None if what is known does not decide it.
+        """Return True to accept a series, False to leave it out, None if it cannot decide.
 
         Args:
-            modality: None or empty where the PACS does not say; every series has one.
-            description: None where the PACS does not return the key; a series may have none.
+            modality: None or empty if the PACS does not return it; every series has one.
+            description: None if the PACS does not return the key; a series may have none.
         """
         answers = (self._modality_fits(modality), self._description_fits(description))
         if False in answers:
@@ -54,7 +54,7 @@ class SeriesFilter:
         return None if None in answers else True
 
     def unknown(self, modality: str | None, description: str | None) -> str:
-        """What the PACS does not say and the filter needs, in words; empty if it is decided."""
+        """Return the missing attribute that the filter needs, in words; empty if it can decide."""
         if self.wants(modality, description) is not None:
             return ""
         missing = []
@@ -65,7 +65,7 @@ class SeriesFilter:
         return " and ".join(missing)
 
     def flags(self) -> tuple[tuple[str, str], ...]:
-        """The command line's flags, each with its value, in their order."""
+        """Return the flags of the command line, each with its value, in order."""
         texts = (
             ("--modality", MODALITY_SEPARATOR.join(self.modalities)),
             ("--exclude-modality", MODALITY_SEPARATOR.join(self.excluded_modalities)),
@@ -74,7 +74,7 @@ class SeriesFilter:
         return tuple((flag, text) for flag, text in texts if text)
 
     def __str__(self) -> str:
-        """The filter in words that fit every face: `modality CT, PT; not SR; description T1*`."""
+        """Return the filter in words: `modality CT, PT; not SR; description T1*`."""
         parts = (
             ("modality", self.modalities),
             ("not", self.excluded_modalities),
@@ -109,7 +109,7 @@ def parse_series_filter(
     exclude_modality: str | None = None,
     series_description: str | None = None,
 ) -> SeriesFilter:
-    """The filter that three texts make, as flags, a profile or a form have them; None for no text.
+    """Return the filter of three texts from flags, a profile or a form; None for a missing one.
 
     Raises:
         ConfigError: One of them is invalid, or two contradict each other.
@@ -129,21 +129,21 @@ def parse_series_filter(
 
 
 def modality_conflict(wanted: str, excluded: str) -> str | None:
-    """The fault of two lists that name the same modality, as a clause; None if they do not."""
+    """Return the fault of two lists with a common modality, as a clause; None without."""
     named = set(_modalities(wanted))
     both = next((each for each in _modalities(excluded) if each in named), None)
     return None if both is None else f"{both} is both wanted and left out"
 
 
 def parse_modalities(where: str, text: str) -> tuple[str, ...]:
-    """Modalities, separated by commas.
+    """Parse modalities, separated by commas.
 
     Args:
         where: Names the place in messages.
-        text: Such as `CT,PT`; lower case is welcome.
+        text: Such as `CT,PT`, in any case.
 
     Raises:
-        ConfigError: It names none, or something that is not a modality.
+        ConfigError: It has no modality, or an invalid one.
     """
     if (fault := modalities_fault(text)) is not None:
         raise ConfigError.of_value(where, text, fault)
@@ -151,7 +151,7 @@ def parse_modalities(where: str, text: str) -> tuple[str, ...]:
 
 
 def modalities_fault(text: str) -> str | None:
-    """What is wrong with a list of modalities, as the end of a sentence; None if nothing is."""
+    """Return the fault of a list of modalities, as the end of a sentence, or None."""
     codes = _modalities(text)
     if not codes:
         return "it names no modality; leave it out for all of them"
@@ -162,10 +162,10 @@ def modalities_fault(text: str) -> str | None:
 
 
 def parse_descriptions(where: str, text: str) -> tuple[str, ...]:
-    """Patterns for a Series Description, separated by `|`.
+    """Parse patterns for a Series Description, separated by `|`.
 
     Raises:
-        ConfigError: It holds no pattern, or one that no description can match.
+        ConfigError: It has no pattern, or one that no description can match.
     """
     if (fault := descriptions_fault(text)) is not None:
         raise ConfigError.of_value(where, text, fault)
@@ -173,7 +173,7 @@ def parse_descriptions(where: str, text: str) -> tuple[str, ...]:
 
 
 def descriptions_fault(text: str) -> str | None:
-    """What is wrong with patterns, as the end of a sentence; None if nothing is."""
+    """Return the fault of patterns, as the end of a sentence, or None."""
     patterns = _descriptions(text)
     if not patterns:
         return "it holds no pattern; leave it out for every description"
@@ -202,7 +202,7 @@ def _optional(
 
 @lru_cache(maxsize=64)
 def _pattern(text: str) -> re.Pattern[str]:
-    # A bracket is a character like any other, and not the beginning of a set.
+    # A bracket does not begin a set.
     return re.compile(translate(text.casefold().replace("[", "[[]")))
 
 
@@ -216,7 +216,7 @@ def count_modalities(left_out: Iterable[tuple[str, str]]) -> Counter[str]:
 
 
 def left_out_text(left_out: Iterable[tuple[str, str]]) -> str:
-    """`3 series (SR 2, KO 1)`."""
+    """Format series with their modalities: `3 series (SR 2, KO 1)`."""
     counts = count_modalities(left_out)
     by_modality = ", ".join(f"{word} {n:,}" for word, n in counts.most_common())
     return f"{count(counts.total(), 'series')} ({by_modality})"

@@ -98,7 +98,7 @@ _RARE_SYNTAXES = (
     "1.2.840.10008.1.2.4.204",  # JPIP HTJ2K Referenced
     "1.2.840.10008.1.2.4.205",  # JPIP HTJ2K Referenced Deflate
     *(f"1.2.840.10008.1.2.4.{number}" for number in (52, 53, 54, 55, 56, 58, *range(59, 67))),
-    # The JPEG processes that are retired, and that old archives still hold
+    # Retired JPEG processes, which old archives still have
     "1.2.840.10008.1.2.7.1",  # SMPTE ST 2110-20 Progressive
     "1.2.840.10008.1.2.7.2",  # SMPTE ST 2110-20 Interlaced
     "1.2.840.10008.1.2.7.3",  # SMPTE ST 2110-30 PCM Audio
@@ -106,7 +106,7 @@ _RARE_SYNTAXES = (
     "1.2.840.10008.1.2.6.2",  # XML Encoding, retired
     "1.2.840.10008.1.20",  # Papyrus 3, retired
 )
-"""What no first proposal has for every image, the likeliest first."""
+"""Syntaxes that are not in the first proposal for images, the likeliest first."""
 
 TRANSFER_SYNTAXES = tuple(dict.fromkeys((*NATIVE_SYNTAXES, *COMPRESSED_SYNTAXES, *_RARE_SYNTAXES)))
 """Every transfer syntax of the standard, the likeliest first."""
@@ -122,19 +122,19 @@ _LOSSLESS_SYNTAXES = frozenset(
         ),
     )
 )
-"""Syntaxes that keep every pixel value. Recompressed JPEG gives back the JPEG that went in."""
+"""Syntaxes that keep every pixel value. Recompressed JPEG restores the original JPEG."""
 
 _REFERENCED_SYNTAXES = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (94, 95, 204, 205))
-"""The pixels are elsewhere, and do not come."""
+"""Syntaxes whose pixel data are elsewhere, and are not sent."""
 
 
 def preferred_syntax(offered: Sequence[str]) -> str:
-    """The transfer syntax that our Storage SCP takes, of several in one presentation context.
+    """Return the transfer syntax that our Storage SCP accepts, of several in one context.
 
-    The first that keeps every pixel value, little endian: what a sender holds comes first in its
-    list. Where there is none, the first that may lose some, then big endian, then any other.
+    It is the first lossless one in little endian, because a sender lists its own syntax first; else
+    the first lossy one, then big endian, then any other.
     """
-    return min(offered, key=_rank)  # of equals, the first
+    return min(offered, key=_rank)
 
 
 def _rank(syntax: str) -> int:
@@ -204,10 +204,10 @@ _IMAGE_CLASSES = frozenset(
 
 
 def transfer_syntaxes(sop_class_uid: str) -> tuple[str, ...]:
-    """The syntaxes to propose for a class, each in a context of its own.
+    """Return the syntaxes to propose for a class, each in a context of its own.
 
-    Compressed ones for images only: some archives choke on a structured report in JPEG. A class
-    that we do not know (a private one, a new one) may well be an image.
+    Compressed ones are for images only: some archives fail on a structured report in JPEG. An
+    unknown class (private or new) may be an image.
     """
     if sop_class_uid in _VIDEO_CLASSES:
         return NATIVE_SYNTAXES + COMPRESSED_SYNTAXES + VIDEO_SYNTAXES
@@ -283,18 +283,18 @@ STORAGE_CLASSES = (
 
 
 def classes_of(modalities: Iterable[str]) -> list[str]:
-    """The storage classes that series of these modalities have as a rule."""
+    """Return the storage classes that series of these modalities usually have."""
     tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
     return [_STORAGE + tail for name in sorted(modalities) for tail in tables.get(name, ())]
 
 
 def all_syntaxes(sop_class_uids: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Contexts for these classes in every transfer syntax, the likeliest first."""
+    """Yield contexts for these classes in every transfer syntax, the likeliest first."""
     return ((uid, syntax) for uid in sop_class_uids for syntax in TRANSFER_SYNTAXES)
 
 
 def all_contexts() -> Iterator[tuple[str, str]]:
-    """Contexts for every class of the standard, thousands, the likeliest first."""
+    """Yield thousands of contexts, for every class of the standard, the likeliest first."""
     yield from ((uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES)
     for syntaxes in (COMPRESSED_SYNTAXES, _RARE_SYNTAXES):
         yield from ((uid, syntax) for uid in IMAGE_CLASSES for syntax in syntaxes)
@@ -306,15 +306,15 @@ _ALL_IMAGE_CLASSES = frozenset(IMAGE_CLASSES)
 
 
 def known_contexts(sop_class_uids: Iterable[str]) -> list[tuple[str, str]]:
-    """Class and syntax of every context that instances of these classes may need."""
+    """Return class and syntax of every context that instances of these classes may need."""
     return [(uid, syntax) for uid in sop_class_uids for syntax in transfer_syntaxes(uid)]
 
 
 def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
-    """Contexts to try where the PACS does not say which classes it holds, the likeliest first.
+    """Return contexts to try if the PACS does not return SOP classes, the likeliest first.
 
-    The classes of the modalities in every syntax, then all others uncompressed, then the rest: the
-    first hundred or so that fit into a proposal are enough for nearly everything.
+    The classes of the modalities come first, in every syntax, then all others uncompressed, then
+    the rest: the first hundred, which fit into a proposal, are nearly always enough.
     """
     tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
     likely = classes_of(modalities)
@@ -324,6 +324,6 @@ def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
 
 
 def plainest_classes() -> dict[str, str]:
-    """One storage class for each modality, the plainest, by the modality's code (0008,0060)."""
+    """Return the simplest storage class of each modality, by its code (0008,0060)."""
     tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
     return {modality: _STORAGE + tails[0] for modality, tails in tables.items()}

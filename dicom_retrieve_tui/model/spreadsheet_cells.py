@@ -54,7 +54,7 @@ def unescaped(cell: str) -> str:
 
 
 def cell_text(cell: str) -> str:
-    """Return a cell without what spreadsheets and programs put around a text."""
+    """Return a cell without the quotes and blanks that programs put around a text."""
     text = cell.strip()
     if _PLAIN.fullmatch(text):
         return text
@@ -67,12 +67,12 @@ def cell_text(cell: str) -> str:
     if stripped.isascii() and stripped:
         text = stripped
     inner = text.strip(_QUOTES + " ")
-    # Excel's apostrophe stands in front alone; a name may well end with one.
+    # Excel has an apostrophe only in front; a name may end with one.
     return inner if text[:1] and text[0] in _QUOTES else text
 
 
 def uid_text(cell: str) -> str:
-    """Return a cell that holds a UID, likewise without brackets and separators around it."""
+    """Return a cell with a UID, without brackets, quotes and separators around it."""
     if _DIGITS_AND_PERIODS.fullmatch(cell):
         return cell
     text = cell_text(cell_text(cell.translate(_WIDE)).strip(f"{_BRACKETS}{_QUOTES},; "))
@@ -80,36 +80,36 @@ def uid_text(cell: str) -> str:
 
 
 def spoilt(text: str) -> str | None:
-    """Return how a program spoilt a UID or a number, or None if it seems whole."""
+    """Return how a program corrupted a UID or a number, or None if it seems whole."""
     if _SHEET_ERROR.fullmatch(text):
-        return "is an error of a spreadsheet, and no value"
+        return "is an error of a spreadsheet, not a value"
     if _SCIENTIFIC.fullmatch(text):
         return _ROUNDED
     if any("\udc80" <= character <= "\udcff" for character in text):
-        return "has characters in an encoding that cannot be told: save the list as UTF-8"
+        return "has characters in an unknown encoding: save the list as UTF-8"
     if "\ufffd" in text:
         return "has characters that were lost when the list was written: export it again as UTF-8"
     return None
 
 
 def spoilt_uid(text: str) -> str | None:
-    """Return the same of a UID."""
+    """Return how a program corrupted a UID, or None."""
     if _DIGITS_AND_PERIODS.fullmatch(text):
         return None
     if _NOTHING.fullmatch(text):
-        return "stands for no value"
+        return "means a missing value"
     return spoilt(text)
 
 
 def spoilt_number(text: str) -> str | None:
-    """Return the same of an accession number or a patient ID."""
+    """Return how a program corrupted an accession number or a patient ID, or None."""
     if _THOUSANDS.fullmatch(text):
         return "is a number with separators of thousands: export the column as text"
     return _AS_NUMBER if _FLOAT.fullmatch(text) else spoilt(text)
 
 
 def is_sheet_error(text: str) -> bool:
-    """Return True for what looks like a comment and is an error of a spreadsheet."""
+    """Return True for an error of a spreadsheet, which looks like a comment."""
     return _SHEET_ERROR.fullmatch(text) is not None
 
 
@@ -128,10 +128,10 @@ _DICOM_RANGE = re.compile(r"(\d{8})?-(\d{8})?")
 
 
 def cell_dates(text: str) -> DateRange:
-    """Return the day or the range of days that a cell means.
+    """Return the day or the range of days in a cell.
 
     Raises:
-        ConfigError: It means none, or may mean several; the message says which.
+        ConfigError: The cell has no date, or an ambiguous one.
     """
     text = _TIME_OF_DAY.sub("", text.strip())
     if not re.search("[0-9]", text):
@@ -151,7 +151,7 @@ def cell_dates(text: str) -> DateRange:
 def _days(text: str) -> DateRange:
     if not text[:1].isdigit() and not text.startswith("-"):
         raise ConfigError(f"{text!r} is not a date, such as 2024-03-31")
-    # No form that is left here counts from today.
+    # No remaining form is relative to today.
     return parse_dates("the date", text, date.min)
 
 
@@ -159,7 +159,7 @@ def _iso(text: str) -> str:
     """Return a date with the year first.
 
     Raises:
-        ConfigError: Which part is the month is open, or the year.
+        ConfigError: The order of day and month is ambiguous, or the year has two digits.
     """
     if match := _YEAR_FIRST.fullmatch(text):
         return f"{match[1]}-{match[2]:0>2}-{match[3]:0>2}"
@@ -172,15 +172,15 @@ def _iso(text: str) -> str:
     if _TWO_DIGIT_YEAR.fullmatch(text):
         raise ConfigError(f"{text!r} has a year of two digits: write it as 2024-03-31")
     if _DAY_NUMBER.fullmatch(text):
-        raise ConfigError(f"{text!r} is a spreadsheet's number of a day: format it as 2024-03-31")
+        raise ConfigError(f"{text!r} is a day number of a spreadsheet: format it as 2024-03-31")
     return text
 
 
 def _year_last(text: str, match: re.Match[str]) -> str:
     first, separator, second, year = match.groups()
-    # Periods stand in dates with the day first.
+    # Dates with periods have the day first.
     if separator != "." and first != second and int(first) <= 12 and int(second) <= 12:
-        raise ConfigError(f"{text!r} may be of two months: write it as 2024-03-31")
+        raise ConfigError(f"{text!r} is ambiguous (day or month first): write it as 2024-03-31")
     day_first = separator == "." or int(first) > 12
     day, month = (first, second) if day_first else (second, first)
     return f"{year}-{month:0>2}-{day:0>2}"

@@ -87,9 +87,6 @@ class Lookup:
     @property
     def search(self) -> Search:
         """The search that the PACS is asked."""
-        from dicom_retrieve_tui.model.choices import Level  # noqa: PLC0415 - most lists hold UIDs
-        from dicom_retrieve_tui.model.search import Search  # noqa: PLC0415
-
         return Search(
             level=Level.SERIES if self.series_description else Level.STUDY,
             study_instance_uid=self.study_instance_uid,

@@ -1,4 +1,4 @@
-"""The attributes that we know by name, as group and element in one number. Source: PS3.6."""
+"""Tags of the attributes that we use, group and element in one number. Source: PS3.6."""
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 SOP_CLASS_UID = 0x00080016
@@ -25,7 +25,7 @@ NUMBER_OF_STUDY_RELATED_INSTANCES = 0x00201208
 NUMBER_OF_SERIES_RELATED_INSTANCES = 0x00201209
 
 IDENTITY = frozenset({SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID})
-"""What an instance must say of itself."""
+"""The attributes that identify an instance."""
 
 
 _COUNT_DIGITS_MAX = 12
@@ -37,5 +37,5 @@ def count_value(text: str) -> int | None:
 
 
 def uid_text(value: bytes) -> str:
-    """The value of a UID without its padding. Source: PS3.5 section 9.1."""
+    """Return the value of a UID without its padding. Source: PS3.5 section 9.1."""
     return value.decode("latin-1").strip("\0 ")

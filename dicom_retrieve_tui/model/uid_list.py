@@ -1,7 +1,7 @@
-"""Lists of studies as people have them: one a line, or a table with a heading.
+"""Lists of studies: one a line, or a table with a heading.
 
-A bad line or row is named and costs no other. Columns are criteria: what stands in a row is
-combined with AND. Pure.
+A bad line or row is reported and does not affect others. Columns are criteria; those of a row are
+combined with AND.
 """
 
 import re
@@ -36,7 +36,7 @@ _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
 _COLUMNS_SHOWN_MAX = 12
 _LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n|$)")
-"""Not `str.splitlines`: its further line ends are none to an editor that jumps to a number."""
+"""Not `str.splitlines`, which also splits where editors do not count a line."""
 _SEPARATORS = re.compile(r"[,;|\s]+")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 _DOTTED = re.compile(r"[0-9]+(?:\.[0-9]*)+")
@@ -46,28 +46,28 @@ _RECORDS = re.compile(r"\[?\s*\{\s*(?:$|[\"'][^\"']*[\"']\s*:)")
 _BULLET = re.compile(r"(?:[-*\u2022]|\d{1,6}[.)])\s+(?=\S)")
 _LABEL = re.compile(r"([A-Za-z_ ,()0-9]{3,40}?)\s*[:=]\s*(?=\S)")
 _DUMP = re.compile(r"\(?0020,\s?000[dD]\)?.*?\bUI\b[:\s]\s*\[?([^\]\s]+)\]?")
-"""A line that `dcmdump` or pydicom prints for an element."""
+"""A line of `dcmdump` or pydicom for an element."""
 _DESCRIBING = (Column.DATE, Column.MODALITY, Column.MODALITIES, Column.STUDY_DESCRIPTION)
 _BESIDE_UID = (Column.PATIENT, Column.ACCESSION, *_DESCRIBING)
-"""What describes a study where its UID names it."""
+"""Columns that describe a study whose UID is known."""
 
 _Wanted = Selection | Lookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UidList:
-    """What a list asks for."""
+    """The content of a list."""
 
     selections: tuple[Selection, ...] = ()
-    """One for each study, in the order of the list."""
+    """One selection for each study, in the order of the list."""
     lookups: tuple[Lookup, ...] = ()
-    """Lines whose study only the PACS can name; each asks for something else."""
+    """Different lines whose studies the PACS has to look up."""
     duplicates: int = 0
-    """Lines that asked for the same again."""
+    """Number of repeated lines."""
     bad: tuple[str, ...] = ()
-    """Lines that cannot be asked for, each as a sentence with its number."""
+    """Faults of bad lines, each as a sentence with the line number."""
     notes: tuple[str, ...] = ()
-    """What to know of what is asked for, each as a sentence without a period."""
+    """Notes on the list, each as a sentence without a period."""
 
     @property
     def uids(self) -> tuple[str, ...]:
@@ -76,21 +76,21 @@ class UidList:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text, each with its end."""
+    """Return the lines of a text, each with its line end."""
     return _LINE.findall(text)
 
 
 def parse_uid_list(text: str, column: str | None = None, key: Column = Column.STUDY) -> UidList:
-    """Read a list, in which blank lines and everything behind a `#` are skipped, or a table.
+    """Parse a table, or a list, in which blank lines and comments after `#` are skipped.
 
     Args:
-        text: As `list_text` returns it, or as it was typed.
-        column: What the column of `key` is called, if it has none of the names that we know.
-        key: What the lines are: Study Instance UIDs, accession numbers or patient IDs.
+        text: From `list_text`, or typed.
+        column: The name of the column of `key`, if it is not a known one.
+        key: The kind of the lines: Study Instance UIDs, accession numbers or patient IDs.
 
     Raises:
-        NoSuchColumn: A table has no such column.
-        ConfigError: Nothing in it can be asked for; the message names bad lines by number.
+        NoSuchColumn: The table does not have the column.
+        ConfigError: No line is usable; the message has the numbers of bad lines.
     """
     lines = lines_of(readable(text))
     heading = find_heading(lines, key, column)
@@ -107,11 +107,11 @@ def parse_uid_list(text: str, column: str | None = None, key: Column = Column.ST
 
 
 def _check_columns(lines: Sequence[str], column: str | None, key: Column) -> None:
-    """Refuse a table whose columns are not known.
+    """Refuse text that is not a list.
 
     Raises:
-        NoSuchColumn: It is one.
-        ConfigError: A column was named, and this is a list; or it is JSON.
+        NoSuchColumn: It is a table with unknown columns.
+        ConfigError: A column was named, but it is a list; or it is JSON.
     """
     first = next((line.strip() for line in lines if not is_comment(line)), "")
     if _RECORDS.match(first):
@@ -127,15 +127,15 @@ def _check_columns(lines: Sequence[str], column: str | None, key: Column) -> Non
 
 
 def read_table(lines: Sequence[str], heading: Heading, key: Column = Column.STUDY) -> UidList:
-    """Read a table; its bad rows cost no other.
+    """Parse a table; bad rows do not affect others.
 
     Args:
-        lines: The text, as `lines_of` returns it.
-        heading: What `find_heading` found in it.
-        key: What the table is a list of.
+        lines: The lines from `lines_of`.
+        heading: The heading from `find_heading`.
+        key: The column that names the studies.
 
     Raises:
-        ConfigError: A quote is left open.
+        ConfigError: A quote is not closed.
     """
     rows = list(rows_of(lines, heading))
     found = _sort_out([*_above(heading, key), *rows], key)
@@ -144,17 +144,17 @@ def read_table(lines: Sequence[str], heading: Heading, key: Column = Column.STUD
 
 
 def _above(heading: Heading, key: Column) -> Iterator[TableRow]:
-    """Yield what stands above a heading and may be more than a title, as bad rows."""
+    """Yield lines above the heading that may be more than titles, as bad rows."""
     for number, text in heading.above:
         if key is not Column.STUDY and " " not in text and any(map(str.isdigit, text)):
-            # A patient ID is shown nowhere.
+            # Patient IDs are never shown.
             shown = "this" if key is Column.PATIENT else repr(text[:_TEXT_SHOWN_MAX])
             fault = f"{shown} stands above the heading: put it below"
             yield TableRow(number, {}, fault)
 
 
 def _unused(heading: Heading, rows: Sequence[TableRow], key: Column) -> Iterator[str]:
-    """Yield a note on the columns that narrow nothing down."""
+    """Yield a note on ignored columns."""
     unused = list(heading.unused)
     by_uid = [row for row in rows if row[Column.STUDY]]
     describing = _BESIDE_UID if key is Column.STUDY else _DESCRIBING
@@ -168,7 +168,7 @@ def _unused(heading: Heading, rows: Sequence[TableRow], key: Column) -> Iterator
 
 
 def joined(lists: Sequence[UidList]) -> UidList:
-    """What several lists ask for together."""
+    """Return the union of several lists."""
     asked = [each for found in lists for each in found.selections]
     selections = join(asked)
     return UidList(
@@ -181,7 +181,7 @@ def joined(lists: Sequence[UidList]) -> UidList:
 
 
 def list_of(selections: Sequence[Selection]) -> str:
-    """The list that asks for these: UIDs where all are whole studies, else a table."""
+    """Format selections as a list: UIDs if all are whole studies, else a table."""
     if not any(each.series for each in selections):
         return "\n".join(each.study_instance_uid for each in selections)
     heading = [each.keyword for each in (Column.STUDY, Column.SERIES, Column.INSTANCE)]
@@ -190,7 +190,7 @@ def list_of(selections: Sequence[Selection]) -> str:
 
 
 def _list_rows(lines: Sequence[str], key: Column) -> Iterator[TableRow]:
-    """Yield the entries of a list that has no heading."""
+    """Yield the entries of a list without a heading."""
     in_brackets = _is_bracketed(lines)
     for number, line in enumerate(lines, start=1):
         entry = line.strip()
@@ -208,13 +208,13 @@ def _entry(text: str, key: Column) -> str:
     """Return a line without its comment."""
     if is_sheet_error(text.strip("\"', ")):
         return text
-    # A number may well have a # in it, which no UID has.
+    # A number may contain #, unlike a UID.
     comment = "#" if key is Column.STUDY else r"(^|\s)#"
     return re.split(comment, text, maxsplit=1)[0].strip()
 
 
 def _is_bracketed(lines: Sequence[str]) -> bool:
-    """Return True for a list as a program writes it: `['1.2', '1.3']`, on one line or on many."""
+    """Return True for a list literal of a program: `['1.2', '1.3']`, on one or more lines."""
     text = "".join(line for line in lines if not line.lstrip().startswith("#")).strip().rstrip(";,")
     return text[:1] + text[-1:] in {"[]", "()", "{}"}
 
@@ -237,26 +237,26 @@ def _list_row(line: int, text: str, key: Column) -> TableRow:
 
 
 def undecorated(text: str) -> str:
-    """Return a line without the tags of a web page, and the sign or number of a list."""
+    """Return a line without HTML tags and without a bullet or number."""
     return _BULLET.sub("", _TAG.sub(" ", text).strip(), count=1)
 
 
 def without_label(text: str, key: Column) -> str:
-    """Return a line without the name of what it holds: `Study Instance UID: 1.2.3`."""
+    """Return a line without the name of its value: `Study Instance UID: 1.2.3`."""
     label = _LABEL.match(text)
     is_name = label and plain(label[1]) in key.value | ({"uid"} if key is Column.STUDY else set())
     return text[label.end() :] if label and is_name else text
 
 
 def line_fault(entry: str) -> str | None:
-    """Return why a line of a list is not one UID, as a sentence; None if it may be one."""
+    """Return why a line is not one UID, as a sentence; None if it may be."""
     words = [word for word in map(uid_text, _SEPARATORS.split(entry)) if word]
     if len(words) < 2:
         return None
     if all(map(_DIGITS_AND_PERIODS.fullmatch, words)):
         uids = f"{entry[:_TEXT_SHOWN_MAX]!r} has {len(words)} UIDs"
         return f"{uids}: write one a line, or a heading that names the columns"
-    # They may be the name of a patient.
+    # The words may be the name of a patient.
     return "it has several words: write one UID a line, or a heading that names the columns"
 
 
@@ -284,20 +284,20 @@ def _sort_out(rows: Iterable[TableRow], key: Column = Column.STUDY) -> UidList:
 
 
 def notes_on(selections: Iterable[Selection]) -> tuple[str, ...]:
-    """Return a note on UIDs that break the rules of the standard, if there are any."""
+    """Return a note on invalid UIDs, if there are any."""
     note = irregular_uids(uid for each in selections for uid in each.uids)
     return (note,) if note else ()
 
 
 class _Fault(Exception):
-    """Why a line cannot be asked for."""
+    """The fault of a line."""
 
 
 def _judged(row: TableRow, key: Column) -> _Wanted:
-    """Return the study of a row by its UID, or what stands for it.
+    """Return the study of a row by its UID, or a lookup.
 
     Raises:
-        _Fault: It cannot be asked for.
+        _Fault: The row is bad.
     """
     if row.fault:
         raise _Fault(row.fault)
@@ -328,10 +328,10 @@ def _without(cells: Mapping[Column, str], columns: Sequence[Column]) -> dict[Col
 
 
 def _by_keys(row: TableRow) -> Lookup:
-    """Return a study by its accession number, or all that there are of a patient."""
+    """Return a lookup by accession number or patient ID."""
     if not row[Column.STUDY]:
         return _lookup(row, "")
-    # A UID names a study better than its date does.
+    # A UID identifies a study better than its date.
     return _lookup(replace(row, cells=_without(row.cells, _DESCRIBING)), _uid(row, Column.STUDY))
 
 
@@ -360,7 +360,7 @@ def _number(row: TableRow, column: Column) -> str:
     several = "has several values: write one a line" if _KEY_SEPARATORS.search(text) else None
     if fault := spoilt_number(text) or key_fault(text) or several:
         shown = f"accession number {text[:_TEXT_SHOWN_MAX]!r}"
-        # A patient ID is shown nowhere.
+        # Patient IDs are never shown.
         raise _Fault(f"the {shown if column is Column.ACCESSION else 'patient ID'} {fault}")
     return text
 
@@ -382,7 +382,7 @@ def _are_uids(text: str) -> bool:
 
 
 def _narrowed(row: TableRow) -> tuple[str | None, str | None]:
-    """Return the series, and the instance of it, that a row is about."""
+    """Return the Series and SOP Instance UID of a row."""
     series, instance = (
         _uid(row, column) if row[column] else None for column in (Column.SERIES, Column.INSTANCE)
     )
@@ -392,7 +392,7 @@ def _narrowed(row: TableRow) -> tuple[str | None, str | None]:
 
 
 def describe(bad: Sequence[str]) -> str:
-    """The first of the bad lines, one below the other, and how many more there are."""
+    """Format the first bad lines, and the number of the others."""
     if len(bad) == 1:
         return bad[0]
     more = len(bad) - _BAD_LINES_SHOWN_MAX

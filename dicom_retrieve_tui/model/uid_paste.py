@@ -1,7 +1,7 @@
-"""UIDs as they come from a clipboard: one, many lines, commas, a table or a piece of one.
+"""Parse UIDs from a clipboard: one, many lines, commas, a table or a part of one.
 
-A table with a heading is read as `uid_list` reads it. Anything else is read more laxly: what stands
-beside the UIDs of a piece of a table is not a fault here. Pure.
+A table with a heading is parsed by `uid_list`. Other text is parsed more tolerantly: cells beside
+the UIDs of a part of a table are not a fault.
 """
 
 import re
@@ -30,7 +30,7 @@ _SHOWN_MAX = 40
 
 
 def read_paste(text: str) -> UidList:
-    """Return what a paste asks for; what is bad is named by its line, and nothing is raised."""
+    """Return the content of a paste, with the faults of bad lines. Never raises."""
     lines = lines_of(readable(text))
     heading = find_heading(lines, Column.STUDY, None)
     if heading is None:
@@ -78,5 +78,5 @@ def _uids_of(line: str) -> Iterator[str]:
         yield from words
         return
     alike = [word for word in words if _LIKE_A_UID.fullmatch(word)]
-    # Where nothing is of the kind, the line as it stands is what the person takes for a UID.
+    # Without anything like a UID, report the whole line.
     yield from alike or [words[0] if len(words) == 1 else line]

@@ -1,7 +1,7 @@
-"""Tables of studies as other programs export them: CSV with a heading, or its relatives.
+"""Tables of studies as other programs export them: CSV with a heading, and similar formats.
 
-Titles above the heading, `sep=;` and the borders that databases draw are passed over. A row with
-more cells than the heading is bad: which of its cells is which cannot be known. Pure.
+Titles above the heading, `sep=;` and borders are skipped. A row with more cells than the heading is
+bad, because its cells cannot be assigned.
 """
 
 import csv
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import _csv
 
 _DELIMITERS = "\t;,|"
-"""Of two that come equally often the first one counts: `(0020,000D)` is a name, too."""
+"""Of two separators that are equally frequent the first is used: `(0020,000D)` is a name, too."""
 _COLUMNS_SHOWN_MAX = 12
 _HEADING_WITHIN = 20
-"""Lines with something on them; a heading that stands below is not looked for."""
+"""A heading is only searched for among so many lines that are not blank."""
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _RULE = re.compile(r"[-+=|:\s\u2500-\u257f]*-{2,}[-+=|:\s\u2500-\u257f]*|[\u2500-\u257f\s]{3,}")
-"""A line that parts or frames a table: `+----+----+`, `|---|:---|`, `---- ----`."""
+"""A rule of a table: `+----+----+`, `|---|:---|`, `---- ----`."""
 _FOOTER = re.compile(
     r"\(?\d+ (?:row|record)(?:s|\(s\))?(?: affected| in set| selected| returned)?\.?\)?"
     r"(?: \([\d.]+ sec\))?",
@@ -38,7 +38,7 @@ _DIGITS = re.compile(r"\d+(?:E[+-]?\d+)?", re.IGNORECASE)
 
 
 class Column(Enum):
-    """A column that counts; the value is what people call it, made `plain`."""
+    """A known column; the value is its usual name, made `plain`."""
 
     STUDY = frozenset(
         {"studyinstanceuid", "studyuid", "studyinstanceuids", "studyiuid", "suid", "0020000d"}
@@ -55,12 +55,12 @@ class Column(Enum):
 
     @property
     def keyword(self) -> str:
-        """What the standard calls it."""
+        """Its name in the standard."""
         return _KEYWORDS[self]
 
     @property
     def holds_uids(self) -> bool:
-        """True if its cells are UIDs."""
+        """True if its cells contain UIDs."""
         return self is Column.STUDY or self is Column.SERIES or self is Column.INSTANCE
 
 
@@ -77,22 +77,22 @@ _KEYWORDS = {
     Column.SERIES_DESCRIPTION: "SeriesDescription",
 }
 NAMING = frozenset({Column.STUDY, Column.ACCESSION, Column.PATIENT})
-"""What tells which study a row is about."""
+"""Columns that name the study of a row."""
 
 
 class NoSuchColumn(ConfigError):
-    """A table has no column of the name that is looked for; it may be named otherwise."""
+    """A table has no column of the expected name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """The cells of one row that count; a column that the table has not is an empty cell."""
+    """The cells of known columns of one row; a missing column is an empty cell."""
 
     line: int
-    """On which the row ends, from 1, as editors count."""
+    """The last line of the row, from 1, as editors count."""
     cells: Mapping[Column, str]
     fault: str = ""
-    """Why the row cannot be read."""
+    """Why the row is bad; empty if it is not."""
 
     def __getitem__(self, column: Column) -> str:
         return self.cells.get(column, "")
@@ -103,18 +103,18 @@ class Heading:
     """The heading of a table."""
 
     index: int
-    """Its line, from 0."""
+    """The index of its line, from 0."""
     delimiter: str
     names: tuple[str, ...]
-    """As they stand there."""
+    """The names of its columns, unchanged."""
     places: Mapping[Column, int]
-    """Where the columns that count are."""
+    """The indices of known columns."""
     above: tuple[tuple[int, str], ...] = ()
-    """Lines above it that have something on them, each by its number, from 1."""
+    """Lines above it that are not blank, by their number, from 1."""
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The names of the columns that do not count."""
+        """The names of unknown columns."""
         used = set(self.places.values())
         return tuple(
             name if name.isprintable() else f"column {at + 1}"
@@ -124,7 +124,7 @@ class Heading:
 
 
 def is_comment(line: str) -> bool:
-    """Return True for a line that has nothing to be asked for: a comment, a rule, a blank."""
+    """Return True for a line without content: a comment, a rule, a blank."""
     line = line.strip()
     return not line or bool(_RULE.fullmatch(line)) or bool(_FOOTER.fullmatch(line))
 
@@ -134,8 +134,8 @@ def find_heading(lines: Sequence[str], key: Column, column: str | None) -> Headi
 
     Args:
         lines: The text.
-        key: The column that the table is about.
-        column: What it is called; None for one of the names that people give it.
+        key: The column that names the studies.
+        column: Its name; None: one of the known names.
     """
     above: list[tuple[int, str]] = []
     delimiter: str | None = None
@@ -162,7 +162,7 @@ def _heading(
     index: int, line: str, delimiter: str | None, key: Column, column: str | None
 ) -> Heading | None:
     wanted = {key} if column is not None or key is not Column.STUDY else NAMING
-    # A name in quotes may have more of another separator in it.
+    # A quoted name may contain another separator more often.
     found = [each for each in sorted(_DELIMITERS, key=line.count, reverse=True) if each in line]
     for each in [delimiter] if delimiter else found or [","]:
         names = tuple(cell_text(name) for name in _cells(line, each))
@@ -186,13 +186,13 @@ def _places(names: list[str], key: Column, column: str | None) -> dict[Column, i
 
 
 def delimiter_of(line: str) -> str | None:
-    """Return what separates the columns of a line; None if nothing does."""
+    """Return the separator of the columns of a line, or None."""
     found = max(_DELIMITERS, key=line.count)
     return found if found in line else None
 
 
 def columns_of(line: str) -> str | None:
-    """Return the names in a line that may be a heading, for a message; None if it has but one."""
+    """Return the names in a possible heading, for a message; None if there is only one."""
     delimiter = delimiter_of(line)
     if delimiter is None:
         return None
@@ -201,7 +201,7 @@ def columns_of(line: str) -> str | None:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    """Return the cells of one line; none of a line that is too long to be a heading."""
+    """Return the cells of one line; none if it is too long for a heading."""
     try:
         return next(_reader([line], delimiter), [])
     except csv.Error:
@@ -209,21 +209,21 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _reader(lines: Sequence[str], delimiter: str, *, strict: bool = False) -> "_csv.Reader":
-    # Universal line ends are left to the reader: a quoted cell may hold some.
+    # The reader handles line ends: a quoted cell may contain some.
     text = io.StringIO("".join(lines), newline="")
     blanks = delimiter != "\t"
     return csv.reader(text, delimiter=delimiter, skipinitialspace=blanks, strict=strict)
 
 
 def rows_of(lines: Sequence[str], heading: Heading) -> Iterator[TableRow]:
-    """Yield the rows of a table; those that are empty altogether are passed over.
+    """Yield the rows of a table, without empty ones.
 
     Args:
-        lines: The text, the heading among them, each with its line end.
-        heading: What `find_heading` returned for it.
+        lines: The lines with the heading, each with its line end.
+        heading: The heading from `find_heading`.
 
     Raises:
-        ConfigError: A quote is left open.
+        ConfigError: A quote is not closed.
     """
     at = heading.index + 1
     names = [name.strip() for name in heading.names]
@@ -244,16 +244,17 @@ def rows_of(lines: Sequence[str], heading: Heading) -> Iterator[TableRow]:
 
 
 def _parsed(lines: Sequence[str], first: int, delimiter: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the rows from a line on, each with the number of lines down to its end.
+    """Yield the rows from a line on, each with the number of its last line.
 
     Raises:
-        ConfigError: A quote is left open.
+        ConfigError: A quote is not closed.
     """
     rows = _reader(lines[first:], delimiter)
     try:
         for row in rows:
             yield row, first + rows.line_num
-    except csv.Error as error:  # a cell of 128 KiB: the rest of the table, for want of a quote
+    except csv.Error as error:
+        # A cell of 128 KiB: the rest of the table, because a quote is missing.
         raise ConfigError(
             f"line {first + rows.line_num}: the table cannot be read here: {error}; "
             "is a quote left open?"
@@ -261,7 +262,7 @@ def _parsed(lines: Sequence[str], first: int, delimiter: str) -> Iterator[tuple[
 
 
 def _is_quote_open(lines: Sequence[str], row: list[str], heading: Heading) -> bool:
-    """Return True if a row of several lines has other rows in one of its cells."""
+    """Return True if a cell of several lines contains other rows."""
     of_uids = {at for column, at in heading.places.items() if column.holds_uids}
     others = (cell for at, cell in enumerate(row) if at not in of_uids)
     below = (line for cell in others for line in cell.splitlines()[1:])
@@ -275,13 +276,13 @@ def _is_quote_open(lines: Sequence[str], row: list[str], heading: Heading) -> bo
 
 
 def _is_beside_the_point(row: list[str], heading: Heading) -> bool:
-    """Return True for a rule, a count of rows or a comment between the rows of a table."""
+    """Return True for a rule, a row count or a comment between the rows of a table."""
     first = row[0].strip()
     if first.startswith("#") and not is_sheet_error(first):
-        # A number may begin with this sign, and a UID never does.
+        # A number may begin with this sign, unlike a UID.
         study_first = heading.places.get(Column.STUDY) == 0
         return study_first or first.startswith("# ")
-    # A rule begins with a sign, and a count of rows with a bracket or a digit.
+    # A rule begins with a sign, a row count with a bracket or a digit.
     return not first[:1].isalpha() and is_comment(heading.delimiter.join(row))
 
 
@@ -297,7 +298,7 @@ def _row(line: int, row: list[str], cells: list[str], heading: Heading) -> Table
 
 
 def _too_many(cells: list[str], heading: Heading) -> str:
-    """Return why a row has more cells than the heading, as far as that can be told."""
+    """Return the likely reason for a row with more cells than the heading."""
     number = len(cells)
     uid_columns = sum(column.holds_uids for column in heading.places)
     text = f"the row has {number} cells, and the heading {len(heading.names)}: "
@@ -317,7 +318,7 @@ def _too_many(cells: list[str], heading: Heading) -> str:
 
 
 def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) -> str:
-    """Return a fault if a UID stands beside the column of UIDs, and none in it."""
+    """Return a fault if a UID is in another column than that of UIDs, which is empty."""
     study = found.get(Column.STUDY, "")
     if not study or _DIGITS_AND_PERIODS.fullmatch(study):
         return ""
@@ -325,7 +326,7 @@ def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) ->
     for at, (name, cell) in enumerate(zip(heading.names, cells, strict=False)):
         if at not in used and _is_like_a_uid(cell) and "uid" not in name.lower():
             return (
-                f"there is no UID below StudyInstanceUID, but a UID stands below {name!r}: "
+                f"the column StudyInstanceUID has no UID, but {name!r} has one: "
                 f"a cell that has a {heading.delimiter!r} in it needs quotes around it"
             )
     return ""
@@ -336,5 +337,5 @@ def _is_like_a_uid(text: str) -> bool:
 
 
 def plain(name: str) -> str:
-    """`Study Instance UID`, `(0020,000D)` and `study_instance_uid` without what people vary."""
+    """Normalize a name: `Study Instance UID`, `(0020,000D)` and `study_instance_uid`."""
     return re.sub(r"[\W_]", "", name.lower())

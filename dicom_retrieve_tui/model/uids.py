@@ -18,7 +18,7 @@ _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 UID_LENGTH_SENT_MAX = 1024
-"""Longer than a column of any archive; an identifier could carry more."""
+"""More than any archive stores; an identifier could carry more."""
 _WILDCARD = "has a wildcard, and would match more than one"
 _SEVERAL = {
     "*": _WILDCARD,
@@ -30,10 +30,10 @@ _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]+")
 
 
 def uid_fault(text: str) -> str | None:
-    """Return why `text` cannot be asked for, or None if it can.
+    """Return why `text` cannot be requested as a UID, or None if it can.
 
-    Archives hold UIDs that break the standard's letter (see `uid_note`), and they can be retrieved.
-    Refused is only what would match more than one thing, or does not reach the peer as it is.
+    Archives have UIDs that break the rules of the standard (see `uid_note`), and they can be
+    retrieved. Only text that would match several entities, or cannot be sent unchanged, is refused.
     """
     if not text.strip():
         return "is empty"
@@ -50,7 +50,7 @@ def uid_fault(text: str) -> str | None:
 
 
 def uid_note(text: str) -> str | None:
-    """Return how `text` breaks the rules of a UID, or None if it keeps them.
+    """Return how `text` breaks the rules for a UID, or None if it is valid.
 
     Source: PS3.5 section 9.1: at most 64 characters, digits and periods, no component empty,
     none but "0" itself with a leading zero.
@@ -67,7 +67,7 @@ def uid_note(text: str) -> str | None:
 
 
 def irregular_uids(uids: Iterable[str]) -> str | None:
-    """Return one sentence on those of `uids` that break the rules, or None if none does."""
+    """Return one sentence on the invalid ones of `uids`, or None if all are valid."""
     irregular = [(uid, note) for uid in uids if (note := uid_note(uid))]
     if not irregular:
         return None
@@ -81,7 +81,7 @@ def irregular_uids(uids: Iterable[str]) -> str | None:
 
 
 def ae_title_fault(text: str) -> str | None:
-    r"""Say why `text` is no AE title, or None if it is one.
+    r"""Return why `text` is not a valid AE title, or None if it is.
 
     Source: PS3.5 section 6.2, VR AE: at most 16 characters of the default repertoire, no
     backslash, no control characters, not blank.

@@ -102,7 +102,7 @@ def test_what_stands_in_a_row_is_combined_with_and(
         (
             "PatientID,StudyDate",
             "T-0001,01/02/2026",
-            "may be of two months: write it as 2024-03-31",
+            "is ambiguous (day or month first): write it as 2024-03-31",
         ),
         ("PatientID,StudyDate", "T-0001,31.03.26", "has a year of two digits"),
         ("PatientID,Modality", "T-0001,CT/MR", "names several: write one row for each"),

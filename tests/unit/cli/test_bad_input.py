@@ -48,15 +48,15 @@ CASES = {
     ),
     "a user in bytes that are no text": (
         (*C_GET, "--user", "M\udcfcller"),
-        "--user 'M\\udcfcller' has bytes that are no text in UTF-8.",
+        "--user 'M\\udcfcller' has bytes that are not UTF-8 text.",
     ),
     "a name in bytes that are no text": (
         ("find", PACS, "--patient-name", "M\udcfcller"),
-        "The patient name 'M\\udcfcller*' has bytes that are no text in UTF-8.",
+        "The patient name 'M\\udcfcller*' has bytes that are not UTF-8 text.",
     ),
     "a profile in bytes that are no text": (
         ("profiles", "add", "x", PACS, "--output", "M\udcfcller"),
-        "--output 'M\\udcfcller' has bytes that are no text in UTF-8.",
+        "--output 'M\\udcfcller' has bytes that are not UTF-8 text.",
     ),
     "a stray word": ((PACS, "--method", "c-get", "study"), "'study' has no digit"),
     "nothing to retrieve": ((PACS, "--method", "c-get"), "--study-uid or --uid-list"),
@@ -68,7 +68,7 @@ CASES = {
     ),
     "list without end": (
         (PACS, "--method", "c-get", "--uid-list", "/dev/zero"),
-        "--uid-list /dev/zero: it has more than 100 MB, the most that is read; name another",
+        "--uid-list /dev/zero: it has more than 100 MB, the most that is read; use another",
     ),
     "profiles without end": (
         ("profiles", "list", "--config", "/dev/zero"),
@@ -227,7 +227,7 @@ def test_standard_input_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) 
     result = run(PACS, "--method", "c-get", "--uid-list", "-", stdin="1.2\n" * 1_000_000)
 
     assert result.code == 1
-    assert "--uid-list -: it has more than 3 MB, the most that is read; name" in result.err
+    assert "--uid-list -: it has more than 3 MB, the most that is read; use" in result.err
 
 
 def test_control_characters_in_an_argument_do_not_reach_the_terminal(folder: Path) -> None:
