@@ -237,7 +237,8 @@ class _Queries:
             if not series_uid:
                 self._count_nameless(Level.SERIES, match)
             elif series_uid in self._counts or series_uid in self._left_out:
-                self._repeated[Level.SERIES] += 1
+                # Where one is asked for by its UID, no other can be missing for it.
+                self._repeated[Level.SERIES] += len(self._narrowed) != 1
             elif not self._narrowed or series_uid in self._narrowed:
                 self._choose(series_uid, match)
 
@@ -266,7 +267,7 @@ class _Queries:
         if announced is None:
             if self._narrowed:
                 return
-        elif announced <= _FEW_INSTANCES and not self._count_study:
+        elif announced <= _FEW_INSTANCES and not self._study_count_needed:
             return
         asked = {tags.SOP_CLASSES_IN_STUDY: "", tags.NUMBER_OF_STUDY_RELATED_INSTANCES: ""}
         try:
@@ -276,6 +277,12 @@ class _Queries:
                 self._study_count = _count(match, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
         except OperationFailed:
             self._study_classes, self._study_count = frozenset(), None
+
+    @property
+    def _study_count_needed(self) -> bool:
+        """True if no count of the series can say whether all of them are listed."""
+        of_series = self._nameless[Level.SERIES] or self._repeated[Level.SERIES]
+        return self._count_study or bool(of_series)
 
     def _study_wide(self) -> list[ListedInstance] | None:
         """Return the instances by one query for the whole study; None if it cannot be trusted.

@@ -1,9 +1,11 @@
 """Archives that fold all matches into one where they count, or that repeat an answer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers.raw_pacs import (
     Conversation,
@@ -16,6 +18,7 @@ from tests.peers.raw_pacs import (
 from tests.runs import STUDY, files_in, get_plan, run, settings, verdict_of
 
 _OF_SERIES = 0x00201209
+_OF_STUDY = 0x00201208
 _SR = "1.2.840.10008.5.1.4.1.1.88.22"
 
 _Match = dict[int, str]
@@ -109,6 +112,47 @@ def test_a_list_that_repeats_itself_is_not_believed(
     finished = verdict_of(events)
     assert finished.stored == 4 - keeps_back
     assert (finished.verdict is Verdict.COMPLETE) is (keeps_back == 0)
+
+
+class _AnswersTwice(RawPacs):
+    """Gives each answer twice, as archives do that have rows twice in their database."""
+
+    hidden = ""
+
+    def find(self, request: Request) -> list[_Match]:
+        found = super().find(request)
+        if request.level == "STUDY":
+            return [found[0] | {_OF_STUDY: str(len(self.holdings))}]
+        if request.level == "SERIES":
+            found = [match for match in found if match[0x0020000E] != self.hidden]
+        return [match for match in found for _ in (1, 2)]
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        wanted = [i for i in self.holdings if request.matches(i) and i.series != self.hidden]
+        for instance in wanted:
+            conversation.store(instance)
+        self.finish(conversation, request, completed=len(wanted))
+
+
+@pytest.mark.parametrize("hidden", ["", "1.2.3.2"])
+def test_series_that_are_listed_twice_are_counted_by_their_study(
+    tmp_path: Path, hidden: str
+) -> None:
+    with _AnswersTwice(instances(3) + instances(2, series="1.2.3.2")) as pacs:
+        pacs.hidden = hidden
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert finished.expected == 5
+    assert (finished.verdict is Verdict.COMPLETE) is (not hidden)
+
+
+def test_one_series_that_is_listed_twice_is_whole(tmp_path: Path) -> None:
+    only = Selection.of(STUDY, "1.2.3.1", None)
+    with _AnswersTwice(instances(3)) as pacs:
+        events = run(replace(get_plan(), selections=(only,)), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
 
 
 class _HangsUpWithoutContext(_Repeats):
