@@ -267,7 +267,7 @@ class Transfer:
                 lists_left = lists_left - 1 if grew else 0
             elif doubt is Doubt.NO_LONGER_LISTED and study.confirmed:
                 study.retire()
-            elif doubt in _COUNT and not (counted or quirks.counts_nothing):
+            elif self._counting_may_help(doubt) and not (counted or quirks.counts_nothing):
                 counted = True
                 self._count()
                 quirks.counts_nothing = study.doubt is doubt is Doubt.UNCORROBORATED
@@ -276,6 +276,15 @@ class Transfer:
                 self._missing.ask_for_selection(self._usual_way)
             else:
                 return
+
+    def _counting_may_help(self, doubt: Doubt | None) -> bool:
+        """True if a count of everything may settle a doubt, or raise one.
+
+        Shares request what is listed: a series that is not comes to light in the count alone.
+        """
+        if doubt is None and self._missing.asked_for_listed_only:
+            return not self._study.confirmed
+        return doubt in _COUNT
 
     def _repeating_may_help(self, doubt: Doubt | None) -> bool:
         """True if requesting everything again, also what is here, may settle a doubt."""

@@ -174,6 +174,31 @@ def test_what_failed_and_is_not_listed_is_missing_by_its_uid(tmp_path: Path) -> 
     return events
 
 
+class _CountsSeriesAlone(_Counts):
+    """Counts what its series have and not what its study has, and hides a series."""
+
+    counts = True
+    hidden = frozenset({_HIDDEN})
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        matches = super().find(request)
+        return [{tag: text for tag, text in m.items() if tag != 0x00201208} for m in matches]
+
+
+@fault(46, user_reads="complete")
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_a_series_that_is_not_listed_comes_with_several_associations_too(
+    tmp_path: Path, parallel: int
+) -> Told:
+    holdings = instances(40) + instances(40, series="1.2.3.3") + instances(5, series=_HIDDEN)
+    with _CountsSeriesAlone(holdings) as pacs:
+        events = run(get_plan(parallel=parallel), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 85)
+    return events
+
+
 class _SendsAllOfTheStudy(DoubtfulPacs):
     """Sends the whole study, whatever series of it is asked for, and names what it failed."""
 
