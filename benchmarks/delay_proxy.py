@@ -64,7 +64,7 @@ def _carry(near: socket.socket, target_port: int, delay_s: float) -> None:
 def main() -> None:
     """Listen for ever."""
     port, target_port, delay_ms = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for
     listener = socket.create_server(("127.0.0.1", port), backlog=64)
     while True:
         near, _ = listener.accept()

@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 def unwind_when_ended() -> None:
     """Let each of these signals end this process through every `finally`.
 
-    The peers lead sessions of their own, so that nobody but us ends them. SIGINT is among them
+    The peers lead sessions of their own, so that only we end them. SIGINT is among them
     because a shell that starts us in the background has it ignored.
     """
     for number in _SIGNALS:

@@ -14,7 +14,7 @@ _ONE_BIG_STUDY = Holdings(studies=1, instances=20_000, pixel_bytes=128)
 
 
 def l1(peers: Peers) -> Scenario:
-    """One object that is larger than anybody's memory should be."""
+    """One object that is larger than the memory of a process should be."""
     address = peers.raw(_HUGE)
     uid = raw_holdings.study_uid(0)
     expected = _expected(_HUGE)

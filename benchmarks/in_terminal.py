@@ -64,7 +64,7 @@ def idle(folder: Path) -> dict[str, float]:
 
 
 def _fresh(folder: Path) -> Terminal:
-    """The command of somebody who has one profile."""
+    """The command of a user who has one profile."""
     profiles = folder / "profiles.toml"
     profiles.write_text('[profiles.bench]\nhost = "127.0.0.1"\n', encoding="utf-8")
     places = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}

@@ -3,7 +3,7 @@
 With the names of three files in DICOM_TLS, of an authority, a certificate and a key, over TLS.
 
 A process of its own, because the one that measures stays small. pynetdicom sends the bytes of the
-files as they are; DCMTK's storescu would encode them anew.
+files as they are; DCMTK's storescu would encode them again.
 """
 
 import os

@@ -2,8 +2,8 @@
 
 The host of a virtual machine finds a page when it is used for the first time, at 14 us a page or
 3 s for each GB where this was measured; pages that fall free go back to it, and some machines let
-files fall out of memory a minute after they were read. Whoever writes files pays: with memory that
-was not used lately, the system time of any of the tools is mostly that.
+files fall out of memory a minute after they were read. A tool that writes files pays: with memory
+that was not used lately, the system time of any of the tools is mostly that.
 """
 
 import os

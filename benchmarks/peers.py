@@ -91,7 +91,7 @@ class Peers:
         """Strangers at the move port while it lasts; tells at its end how often they connected.
 
         Raises:
-            ToolFailed: They were too few to disturb anybody.
+            ToolFailed: They were too few to disturb a transfer.
         """
         told: dict[str, float] = {}
         argv = [PYTHON, "-m", "benchmarks.siege", str(self.move_port), MOVE_DESTINATION]

@@ -133,7 +133,7 @@ class RawPeer:
 def main() -> None:
     """Listen for ever."""
     port, holdings = int(sys.argv[1]), Holdings.parse(sys.argv[2])
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for
     listener = socket.create_server(("127.0.0.1", port), backlog=64)
     while True:
         sock, _ = listener.accept()

@@ -31,7 +31,7 @@ class Measured:
 
 
 def measure(scenario: Scenario, folder: Path, pairs: int) -> Measured:
-    """Run all of it; a tool that failed is left out from then on, and told of.
+    """Run all of it; a tool that failed is reported, and left out from then on.
 
     Args:
         folder: Each run gets a new folder in it; none is deleted.

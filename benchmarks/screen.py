@@ -6,7 +6,7 @@ Waits for enter, retrieves, writes its figures to the file FIGURES, and ends: `r
 retrieval took, from the opening of the session to its last event, and `screen_s`, the processor
 time of the user interface meanwhile. With ROWS further entries in the queue it is watched how late
 the loop of the user interface is, too; the watch wakes it a hundred times a second, so that these
-two are never told of one run.
+two are never reported of one run.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class _App(application.RetrieveApp):
         while not (TIMED and TIMED[0].ended_s):
             await asyncio.sleep(max(due_s - monotonic(), 0))
             now_s = monotonic()
-            # Whoever presses a key in the midst of a long halt waits for the rest of it.
+            # A key that is pressed during a long halt waits for the rest of it.
             while due_s <= now_s:
                 self._lags_s.append((due_s, now_s - due_s))
                 due_s += _PERIOD_S

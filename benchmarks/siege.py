@@ -2,7 +2,7 @@
 
 Twelve callers stall inside their A-ASSOCIATE-RQ and five say nothing, as a TLS client would that
 never begins; one announces a PDU of 1 GiB instead of an A-ASSOCIATE-RQ, and one after its
-association; one sends a byte a second. Whoever is sent away comes again half a second later. On
+association; one sends a byte a second. A caller that is refused comes again half a second later. On
 SIGTERM it says how many connections that were.
 
 With the names of an authority's certificate, a certificate and a key, those who announce too much
@@ -29,7 +29,7 @@ _GIB = struct.pack(">BBL", 4, 0, 1 << 30)
 _LOOK_S, _AGAIN_S = 0.01, 0.5
 _PATIENCE_S = 60.0
 READY = "ready"
-"""What it says once its own start disturbs nobody any more."""
+"""What it says once its own start no longer disturbs the transfer."""
 
 Act = Callable[[socket.socket], object]
 

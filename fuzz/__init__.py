@@ -1,1 +1,1 @@
-"""Any bytes whatever, for everything that reads what somebody else wrote: `fuzz/run`."""
+"""Fuzz targets for everything that reads foreign bytes: `fuzz/run`."""

@@ -1,4 +1,4 @@
-"""Draws every picture anew, or those that are named."""
+"""Draw every picture, or those that are named."""
 
 import asyncio
 import os

@@ -48,7 +48,7 @@ install_packages() {
 
 # --- the environment ---------------------------------------------------------------------------
 
-# What the environment depends on: another of these, and it is made anew.
+# What the environment depends on: if one of these changes, it is made again.
 environment_key() {
     pwd
     "$python" -c 'import sys; print(sys.executable, sys.version)'
