@@ -1,1 +1,1 @@
-"""What to ask for, in which order, and when a study is complete."""
+"""The retrieval of studies: the queue, the requests and their order, and the verdicts."""

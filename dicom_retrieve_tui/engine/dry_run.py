@@ -16,7 +16,7 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Asks the PACS what it has of each study, and retrieves nothing."""
+    """The handler of a dry run: it asks the PACS what it has, and retrieves nothing."""
 
     emit: Emit
     queue: TaskQueue

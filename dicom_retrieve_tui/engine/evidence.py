@@ -47,7 +47,7 @@ def scope_of(request: RetrieveRequest) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What came during a request."""
+    """The instances that came during a request."""
 
     instances: int
     """Instances received whole; one that came twice counts twice."""
@@ -59,7 +59,7 @@ class Arrived:
 
 @dataclass(slots=True)
 class Evidence:
-    """What the latest request for each scope showed. The study's lock guards it."""
+    """The results of the latest request for each scope. The study's lock guards it."""
 
     totals: dict[str, int] = field(default_factory=dict)
     """Sub-operations that it announced, by scope; only plausible totals."""

@@ -1,4 +1,4 @@
-"""What the engine needs from `network` and `storage`, which satisfy it by shape."""
+"""The interfaces that the engine needs; `network` and `storage` satisfy them by shape."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""One C-GET or C-MOVE request for a study at a time, and what each one showed."""
+"""C-GET and C-MOVE requests for a study, one at a time, and the results of each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _DRAIN_TICK_S = 0.1
 
 @dataclass(slots=True)
 class PeerQuirks:
-    """What a run has learnt about its PACS."""
+    """The peculiarities of the PACS that a run has learnt."""
 
     rejects_lists: bool = False
     """It does not honour lists of SOP Instance UIDs."""
@@ -45,7 +45,7 @@ class PeerQuirks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What all studies of a run have in common."""
+    """The objects and settings that all studies of a run share."""
 
     plan: Plan
     receiver: InstanceReceiver
@@ -65,7 +65,7 @@ class RunContext:
 
 @dataclass(slots=True, kw_only=True)
 class Requests:
-    """Makes the requests of one worker for one study."""
+    """The requests of one worker for one study, made one after the other."""
 
     run: RunContext
     study: StudyState

@@ -32,7 +32,7 @@ _POLL_S = 0.05
 
 
 class Retriever(Protocol):
-    """What the workers of a run do with its studies: retrieve them, or only list them."""
+    """The handler of the studies of a run, which retrieves them or only lists them."""
 
     def expect(self, uids: Iterable[str]) -> None:
         """Record that these studies are in the queue."""

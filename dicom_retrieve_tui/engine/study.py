@@ -58,7 +58,7 @@ def _no_association_left(error: RetrieveError | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRetriever:
-    """Retrieves the studies of a run."""
+    """The handler of a run that retrieves its studies."""
 
     run: RunContext
     backoff: Backoff

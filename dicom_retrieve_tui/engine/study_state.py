@@ -102,7 +102,7 @@ class StudyState:
         # If the list is short, instances that it lacks may be among what an earlier run left.
         all_count = inventory.listed and not inventory.counted and not selection.series
         self.present = recalled.present if all_count else recalled.present & self.expected
-        """What an earlier run left; none of it is requested again."""
+        """Instances that an earlier run left; none of them is requested again."""
         self._stored = dict.fromkeys(self.present, "")
         """SOP Instance UIDs on disk, with the Series Instance UID (empty if unknown)."""
         self._stored.update(self._series_of(self.present & self.expected))

@@ -45,7 +45,7 @@ _LIST_AGAIN = _MORE | {Doubt.NO_LONGER_LISTED}
 _COUNT = frozenset({Doubt.BROKE_OFF, Doubt.NO_LONGER_LISTED, Doubt.UNCORROBORATED})
 
 _NO_CONTEXT = frozenset({SUCCESS, SUB_OPERATIONS_FAILED, 0x0122, 0xA702})
-"""What archives answer that have no presentation context for what they hold."""
+"""Statuses of archives that have no presentation context for what they hold."""
 
 
 class Transfer:
@@ -296,7 +296,7 @@ class Transfer:
 
     @property
     def _usual_way(self) -> Ask:
-        """How to request more of what came already."""
+        """The way to make requests that brought instances already."""
         requests = self._requests
         if not self._moves and not requests.moved:
             for negotiation in requests.peer.negotiations(self._study.inventory):

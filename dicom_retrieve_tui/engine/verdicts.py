@@ -58,7 +58,7 @@ class Ending:
 
     @property
     def reason(self) -> str:
-        """What failed, in sentences; empty if nothing did."""
+        """The failure, in sentences; empty if nothing failed."""
         if self.error is not None:
             aborted = isinstance(self.error, RequestAborted)
             return f"{self.error}{self._where_to_send if aborted else ''}"
@@ -73,14 +73,14 @@ class Ending:
 
     @property
     def _where_to_send(self) -> str:
-        """What the administrator of a PACS that cannot send to us needs to know, in a sentence."""
+        """Our address for the administrator of a PACS that cannot send to us, in a sentence."""
         if not self.destination or self.asked.came:
             return ""
         return f" What its administrator needs to know: {self.destination}."
 
     @property
     def cure(self) -> Cure:
-        """What may help if something is missing."""
+        """The remedy if something is missing."""
         if self.cancelled:
             return Cure.NONE
         if self.error is not None:
