@@ -65,6 +65,8 @@ _ODD_IN_A_ROW_MAX = 10_000
 _LIKELY_GROUP_MAX = 0x0028
 _LIKELY_LENGTH_MAX = 1 << 16
 _PADDING, _BLANK = b"\0\xff", b" "
+_LINE_ENDS = frozenset({b"\n", b"\r\n"})
+"""What is left behind a part of a multipart message by gateways that do not cut it off."""
 _ELSEWISE = "its elements are not encoded as its transfer syntax has them"
 _CUT_SHORT = "data set is cut short, or no data set"
 _OTHER_VALUES = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"UN"})
@@ -596,6 +598,8 @@ class _Reader:
 
     def _is_padding(self, at: int, head: bytes) -> bool:
         """Return True if only padding is left, in which no truncated value can be."""
+        if head in _LINE_ENDS and at + len(head) == self._size:
+            return self._last >= PIXEL_DATA  # no tag behind it begins like that
         if not head or head[:1] not in {b"\0", b"\xff", b" "}:
             return False
         characters = _BLANK if head[:1] == _BLANK else _PADDING

@@ -77,6 +77,8 @@ PADDED = [
     (EXPLICIT, UID + ID + PIXELS + b"\xff" * 7, f"7 {_PADDED}"),
     (EXPLICIT, UID + ID + PIXELS + b"\0\0\xff\xff\0", f"5 {_PADDED}"),
     (EXPLICIT, UID + ID + PIXELS + b"  ", f"2 {_PADDED}"),
+    (EXPLICIT, UID + ID + PIXELS + b"\r\n", f"2 {_PADDED}"),
+    (JPEG_BASELINE, UID + ID + FRAGMENTS + b"\n", "1 byte of padding"),
     (EXPLICIT, UID + ID + PIXELS + bytes(1 << 20), f"1,048,576 {_PADDED}"),
     (EXPLICIT, UID + ID + bytes(8), f"8 {_PADDED}"),
     (IMPLICIT, IMPLICIT_UID + IMPLICIT_ID + bytes(9), f"9 {_PADDED}"),
@@ -354,6 +356,7 @@ def test_a_whole_file_in_place_of_a_data_set_is_read_from_its_data_set_on() -> N
         (EXPLICIT, bytes(128) + b"DICM" + _META),
         (EXPLICIT, bytes(128) + b"DICM" + _META + UID + ID[:-1]),
         (EXPLICIT, UID + explicit(0x00090010, "UT", b"")[:8]),
+        (EXPLICIT, UID + ID + b"\r\n"),
     ],
 )
 def test_damage_is_refused(syntax: str, data: bytes) -> None:
