@@ -1,9 +1,7 @@
-"""Words that made readers stop stay out of the package and the documents.
-
-Each word has a reason and the number of places that still have it, which only shrinks.
-"""
+"""Words that made readers stop stay out of the package and the documents."""
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -12,41 +10,59 @@ from tests.documents import ROOT
 
 _NAME_IT = "name the caller, user, PACS, peer or thread"
 _WORDS = {
-    r"\b(nobody|whoever|whomever|somebody|anybody)\b": (_NAME_IT, 150),
-    r"\b(he|his|him|himself)\b": ("they, or name the user", 4),
-    r"\banew\b": ("again", 15),
-    r"\ball the same\b": ("still, anyway", 5),
-    r"(?<!\bthere )\b(is|are) no (?!longer\b|more\b)": ("is not a", 30),
-    r"(?<!\bthere )\b(is|are) (?-i:none)\b": ("is not one; say what is missing", 13),
-    r"\bcannot be meant\b": ("is invalid", 17),
-    r"\bin hand\b": ("name the state: running, current", 8),
-    r"\b(tells?|told) of\b": ("report", 16),
-    r"\bbelieve\b": ("accept, trust; programs have no beliefs", 1),
+    # "NOBODY" is an AE title, ~nobody a home folder.
+    r"(?<![\"~])\b(nobody|whoever|whomever|somebody|anybody)\b": _NAME_IT,
+    r"\b(he|his|him|himself)\b": "they, or name the user",
+    r"\banew\b": "again",
+    r"\ball the same\b": "still, anyway",
+    r"(?<!\bthere )\b(is|are) no (?!longer\b|more\b)": "is not a",
+    r"(?<!\bthere )\b(is|are) (?-i:none)\b": "is not one; say what is missing",
+    r"\bcannot be meant\b": "is invalid",
+    r"\bin hand\b": "name the state: running, current",
+    r"\b(tells?|told) of\b": "report",
+    r"\bbelieves?\b": "accept, trust; programs have no beliefs",
 }
+"""Each with what to write instead."""
+
+_LEFT = {
+    "dicom_retrieve_tui/cli": 13,
+    "dicom_retrieve_tui/config": 6,
+    "dicom_retrieve_tui/model": 3,
+    "dicom_retrieve_tui/tui": 59,
+}
+"""Lines by folder that still have one of the words. The numbers only shrink; elsewhere it is 0."""
 
 _TEXTS = sorted(
     path
     for pattern in ("*.md", "docs/*.md", "docs/guide/*.md", "dicom_retrieve_tui/**/*.py")
     for path in ROOT.glob(pattern)
-    if path.name not in {"faults.md", "CHANGELOG.md"}
+    if path.name != "faults.md"  # drawn from tests; decisions are not edited
 )
-"""Decisions are not edited, and `docs/faults.md` is drawn from tests."""
+
+
+def test_the_words_do_not_come_back() -> None:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in _TEXTS:
+        found["/".join(path.relative_to(ROOT).parts[:2])] += _places(path)
+
+    more = {folder: lines for folder, lines in found.items() if len(lines) > _LEFT.get(folder, 0)}
+
+    assert not more, "\n".join(line for lines in more.values() for line in lines)
 
 
 @pytest.mark.parametrize("word", _WORDS)
-def test_a_word_does_not_come_back(word: str) -> None:
-    instead, allowed = _WORDS[word]
+def test_each_word_is_a_pattern_of_its_own(word: str) -> None:
+    samples = ["so nobody", "he is", "anew", "all the same", "this is no UID", "that is none"]
+    samples += ["cannot be meant", "in hand", "tells of it", "believes it"]
 
-    found = [place for path in _TEXTS for place in _places(word, path)]
-
-    assert len(found) <= allowed, f"instead: {instead}\n" + "\n".join(found)
+    assert len([sample for sample in samples if re.search(word, sample, re.IGNORECASE)]) == 1
 
 
-def _places(word: str, path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+def _places(path: Path) -> list[str]:
     where = path.relative_to(ROOT)
     return [
-        f"{where}:{number}: {line.strip()}"
-        for number, line in enumerate(lines, 1)
+        f"{where}:{number}: {line.strip()}  (instead: {instead})"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for word, instead in _WORDS.items()
         if re.search(word, line, re.IGNORECASE)
     ]
