@@ -13,8 +13,9 @@
 `docs/guide/python.md` has more. Names are loaded when they are first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+# Type checkers assume that a constant of this name is true. The command imports this package before
+# it can catch a signal, so that nothing slow is imported here, not even `typing`.
+TYPE_CHECKING = False
 
 __version__ = "1.0.0"
 
@@ -167,6 +168,8 @@ else:
     )
 
     def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415 - see above
+
         if name in __all__:
             for module in _MODULES:
                 found = getattr(import_module(f"{__name__}.{module}"), name, None)
