@@ -17,7 +17,7 @@ from dicom_retrieve_tui.network.identifiers import encode_identifier
 _KEYS = {
     value: ""
     for name, value in vars(tags).items()
-    if name.isupper() and isinstance(value, int) and value != tags.QUERY_RETRIEVE_LEVEL
+    if name[0] != "_" and isinstance(value, int) and value != tags.QUERY_RETRIEVE_LEVEL
 }
 
 
