@@ -24,8 +24,9 @@ from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import InstanceStored, StudyFinished
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.network.peer import PacsPeer
 from dicom_retrieve_tui.storage import store
@@ -62,18 +63,20 @@ def retrieve(
         RuntimeError: The study did not end complete.
     """
     selections = (Selection(study_instance_uid=study_uid),)
-    plan = Plan(selections=selections, method=Method.C_GET, parallel=parallel)
-    settings = Settings(
+    options = RetrieveOptions(
         peer=PeerAE(ae_title=called, endpoint=Endpoint(host="127.0.0.1", port=port)),
         output=folder,
         layout=FLAT_LAYOUT,
+        method=Method.C_GET,
+        parallel=parallel,
+        retries=0,
     )
     decided_s, stored, verdict = 0.0, 0, Verdict.FAILED
     with ExitStack() as stack:
         inventory = _Span(PacsPeer, "take_inventory", stack)
         get = _Span(PacsPeer, "c_get", stack)
         started_s = monotonic()
-        for event in wiring.retrieve(plan, settings, CancelToken()):
+        for event in wiring.retrieve(selections, options, CancelToken()):
             if isinstance(event, StudyFinished):
                 decided_s, verdict = monotonic(), event.verdict
             elif isinstance(event, InstanceStored):

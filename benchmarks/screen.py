@@ -15,7 +15,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import quantiles
 from time import monotonic
@@ -23,13 +23,14 @@ from time import monotonic
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui import app as application
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.retrieve_form import defaults
+from dicom_retrieve_tui.tui.retrieve_form import new_draft
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 _PERIOD_S = 0.01
@@ -40,10 +41,12 @@ _OTHERS = 99
 class _Timed:
     """A session that notes from when to when it was there."""
 
-    def __init__(self, plan: Plan, settings: Settings, cancel: CancelToken) -> None:
+    def __init__(
+        self, selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    ) -> None:
         self.started_s, self.ended_s = monotonic(), 0.0
         self.screen_s = -_spent_on_the_screen_s()
-        self._session = wiring.open_session(plan, settings, cancel)
+        self._session = wiring.open_session(selections, options, cancel)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._session, name)
@@ -107,9 +110,11 @@ class _App(application.RetrieveApp):
 TIMED: list[_Timed] = []
 
 
-def open_session(plan: Plan, settings: Settings, cancel: CancelToken) -> Session:
+def open_session(
+    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+) -> Session:
     """The real one, timed."""
-    timed = _Timed(plan, settings, cancel)
+    timed = _Timed(selections, options, cancel)
     TIMED.append(timed)
     return timed  # type: ignore[return-value] # what it lacks, it hands on
 
@@ -118,10 +123,10 @@ def main() -> None:
     """Be the application."""
     figures, port, called, folder, parallel, rows, *uids = sys.argv[1:]
     draft = {
-        **defaults(),
+        **new_draft(),
         "pacs": f"127.0.0.1:{port}",
-        "called_ae_title": called,
-        "folder": folder,
+        "called_aet": called,
+        "output": folder,
         "method": "c-get",
         "layout": FLAT_LAYOUT,
         "parallel": parallel,

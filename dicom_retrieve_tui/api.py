@@ -5,7 +5,7 @@ when it returns, or when its context is left.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,10 +28,10 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method, QueryModel
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, RetrieveStarted
-from dicom_retrieve_tui.model.options import (
+from dicom_retrieve_tui.model.option_values import (
     DEFAULT_KEEP_FREE,
-    KEYS,
     MAX_PDU_BYTES,
+    PRIVATE_UMASK,
     parse_ae_title,
     parse_keep_free,
     parse_layout_text,
@@ -41,23 +41,20 @@ from dicom_retrieve_tui.model.options import (
     parse_umask,
     parse_user_name,
 )
+from dicom_retrieve_tui.model.options import (
+    KEYS,
+    RetrieveOptions,
+)
 from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import Plan, Selection, join
+from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.series_filter import (
     SeriesFilter,
     modality_conflict,
     parse_descriptions,
     parse_modalities,
-)
-from dicom_retrieve_tui.model.settings import (
-    DEFAULT_CALLED_AE_TITLE,
-    DEFAULT_CALLING_AE_TITLE,
-    DEFAULT_TIMEOUT_S,
-    PRIVATE_UMASK,
-    Settings,
 )
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -78,9 +75,9 @@ class Pacs:
     host: str
     """Host name or address."""
     port: int = DEFAULT_PORT
-    called_ae_title: str = field(default=DEFAULT_CALLED_AE_TITLE, kw_only=True)
+    called_ae_title: str = field(default=KEYS["called_aet"].default, kw_only=True)
     """AE title of the PACS."""
-    calling_ae_title: str = field(default=DEFAULT_CALLING_AE_TITLE, kw_only=True)
+    calling_ae_title: str = field(default=KEYS["aet"].default, kw_only=True)
     """Our AE title."""
     method: Method | str = field(default=Method.C_MOVE, kw_only=True)
     """`c-move`, `c-get`, or `auto`: C-GET, then C-MOVE if there is a move destination."""
@@ -91,7 +88,7 @@ class Pacs:
     destination is another SCP, and no file arrives here."""
     accept_from: str = field(default="", kw_only=True)
     """Further hosts that may send to our Storage SCP, separated by commas."""
-    timeout_s: float = field(default=DEFAULT_TIMEOUT_S, kw_only=True)
+    timeout_s: float = field(default=60.0, kw_only=True)
     """Seconds without a byte before an association is given up."""
     query_model: QueryModel | str = field(default=QueryModel.AUTO, kw_only=True)
     """`study-root`, `patient-root` or `auto`."""
@@ -121,7 +118,7 @@ class Pacs:
         return str(_peer(self))
 
 
-class RetrieveOptions(TypedDict, total=False):
+class RetrieveKeywords(TypedDict, total=False):
     """Keyword arguments of `retrieve` and `retrieve_all`."""
 
     layout: str
@@ -186,10 +183,13 @@ class Retrieval:
     reads the events.
     """
 
-    def __init__(self, plan: Plan, settings: Settings, *, dry_run: bool) -> None:
-        self._plan = plan
+    def __init__(
+        self, selections: tuple[Selection, ...], options: RetrieveOptions, *, dry_run: bool
+    ) -> None:
+        self._selections = selections
+        self._options = options
         self._cancel = CancelToken()
-        self._events = _events(plan, settings, self._cancel, dry_run=dry_run)
+        self._events = _events(selections, options, self._cancel, dry_run=dry_run)
         self.progress = Progress()
         """Counts of the events read so far; read it, do not change it."""
 
@@ -231,13 +231,12 @@ class Retrieval:
 
         A study without a verdict counts as cancelled.
         """
-        delivering = self._plan.method is Method.C_MOVE and not self._plan.listening
         found = self.progress.studies
         return RetrieveAccount(
             verdict=self.progress.verdict or Verdict.CANCELLED,
             studies=tuple(
-                _account(uid, found.get(uid), delivering=delivering)
-                for uid in (each.study_instance_uid for each in self._plan.selections)
+                _account(uid, found.get(uid), delivering=self._options.delivering)
+                for uid in (each.study_instance_uid for each in self._selections)
             ),
             notes=tuple(self.progress.notes),
         )
@@ -247,7 +246,7 @@ def retrieve(
     pacs: Pacs,
     selections: str | Selection | Iterable[str | Selection],
     output: Path | str,
-    **options: Unpack[RetrieveOptions],
+    **options: Unpack[RetrieveKeywords],
 ) -> Retrieval:
     """Retrieve studies to a folder; iterate over the result, in a `with` block, for the events.
 
@@ -258,7 +257,7 @@ def retrieve(
         pacs: The PACS to ask.
         selections: Study Instance UIDs, or `Selection`s for series and instances of a study.
         output: Folder for the files; created if missing.
-        **options: See `RetrieveOptions`.
+        **options: See `RetrieveKeywords`.
 
     Raises:
         ConfigError: An argument is invalid, or two contradict each other. Nothing was sent.
@@ -272,7 +271,7 @@ def retrieve_all(
     output: Path | str,
     *,
     on_event: Callable[[Event], None] = lambda _: None,
-    **options: Unpack[RetrieveOptions],
+    **options: Unpack[RetrieveKeywords],
 ) -> RetrieveAccount:
     """Retrieve studies to a folder; return the final account.
 
@@ -281,7 +280,7 @@ def retrieve_all(
         selections: Study Instance UIDs, or `Selection`s for series and instances of a study.
         output: Folder for the files; created if missing.
         on_event: Called with each event. If it raises, the retrieval is cancelled.
-        **options: See `RetrieveOptions`.
+        **options: See `RetrieveKeywords`.
 
     Raises:
         ConfigError: An argument is invalid, two contradict each other, or the output folder or the
@@ -424,23 +423,20 @@ def _retrieval(
     if pacs.move_destination is not None:
         destination = parse_ae_title("move_destination", pacs.move_destination)
     _check_method(method, destination, listening=pacs.listen is not None)
-    plan = Plan(
-        selections=_selections(selections),
+    studies = _selections(selections)
+    retrieval = replace(
+        _settings_with_secrets(pacs, listening=True),
         method=method,
         move_destination=None if method is Method.C_GET else destination,
-        listening=pacs.listen is not None,
         parallel=_whole_number("parallel", parallel, "parallel"),
         retries=_whole_number("retries", retries, "retries"),
         series_filter=_series_filter(modality, exclude_modality, series_description),
-    )
-    settings = replace(
-        _settings_with_secrets(pacs, listening=True),
         output=Path(output).expanduser(),
         layout=parse_layout_text("layout", layout),
         umask=parse_umask("umask", f"{umask:03o}"),
         keep_free=parse_keep_free("keep_free", keep_free) if keep_free else DEFAULT_KEEP_FREE,
     )
-    return Retrieval(plan, settings, dry_run=dry_run)
+    return Retrieval(studies, retrieval, dry_run=dry_run)
 
 
 def _peer(pacs: Pacs) -> PeerAE:
@@ -456,7 +452,7 @@ def _peer(pacs: Pacs) -> PeerAE:
     )
 
 
-def _settings(pacs: Pacs) -> Settings:
+def _settings(pacs: Pacs) -> RetrieveOptions:
     """Return the settings of an association, without secrets that are read from elsewhere."""
     user = None
     if pacs.user is not None:
@@ -466,7 +462,7 @@ def _settings(pacs: Pacs) -> Settings:
             passcode=pacs.passcode if isinstance(pacs.passcode, Secret) else None,
         )
     tls = pacs.tls if isinstance(pacs.tls, TlsSettings) else TlsSettings() if pacs.tls else None
-    return Settings(
+    return RetrieveOptions(
         peer=_peer(pacs),
         calling_ae_title=parse_ae_title("calling_ae_title", pacs.calling_ae_title),
         output=Path(),
@@ -480,7 +476,7 @@ def _settings(pacs: Pacs) -> Settings:
     )
 
 
-def _settings_with_secrets(pacs: Pacs, *, listening: bool = False) -> Settings:
+def _settings_with_secrets(pacs: Pacs, *, listening: bool = False) -> RetrieveOptions:
     """Return the settings with their secrets.
 
     Args:
@@ -565,12 +561,16 @@ def _joined(texts: str | Iterable[str], separator: str) -> str:
 
 
 def _events(
-    plan: Plan, settings: Settings, cancel: CancelToken, *, dry_run: bool
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    *,
+    dry_run: bool,
 ) -> Generator[Event, None, None]:
     run = wiring.dry_run if dry_run else wiring.retrieve
     started = False
     try:
-        with closing(run(plan, settings, cancel)) as events:
+        with closing(run(selections, options, cancel)) as events:
             for event in events:
                 started = True
                 yield event
@@ -579,10 +579,10 @@ def _events(
             raise
         # Cancelled before the first event: the contract of the events still holds.
         yield RetrieveStarted(
-            peer=str(settings.peer),
-            method=str(plan.method),
-            studies=len(plan.selections),
-            parallel=plan.parallel,
+            peer=str(options.peer),
+            method=str(options.method),
+            studies=len(selections),
+            parallel=options.parallel,
         )
         yield RetrieveFinished(verdict=Verdict.CANCELLED)
 

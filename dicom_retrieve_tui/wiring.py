@@ -5,7 +5,7 @@ needs when it is called.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, nullcontext
 from datetime import date
 from functools import partial
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.errors import ConfigError, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.model.status import try_c_move
 
@@ -38,9 +38,12 @@ _ALL_INTERFACES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, no
 
 
 def retrieve(
-    plan: Plan, settings: Settings, cancel: CancelToken, backoff: Backoff = _BACKOFF
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    backoff: Backoff = _BACKOFF,
 ) -> Generator[Event, None, None]:
-    """Retrieve everything in `plan`, and yield the events of the run.
+    """Retrieve `selections`, and yield the events of the run.
 
     Closing the iterator cancels the retrieval and joins its threads.
 
@@ -48,14 +51,14 @@ def retrieve(
         ConfigError: Before the first event: the output folder or the listening port cannot be used.
         Cancelled: Before the first event: `cancel` was requested.
     """
-    session = open_session(plan, settings, cancel, backoff)
+    session = open_session(selections, options, cancel, backoff)
     session.finish()
     yield from session.events()
 
 
 def open_session(
-    plan: Plan,
-    settings: Settings,
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
     cancel: CancelToken | None = None,
     backoff: Backoff = _BACKOFF,
 ) -> "Session":
@@ -64,7 +67,8 @@ def open_session(
     It takes the output folder and the port, and sends something, once its events are read.
 
     Args:
-        plan: What to begin with, perhaps no study. Its options hold for every study added later.
+        selections: What to begin with, perhaps no study.
+        options: They hold for every study added later, too.
         cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
             handler.
     """
@@ -78,34 +82,34 @@ def open_session(
 
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
-    timeouts = Timeouts.from_timeout(settings.timeout_s)
-    run = _run(plan, settings, outbox, cancel)
+    timeouts = Timeouts.from_timeout(options.timeout_s)
+    run = _run(selections, options, outbox, cancel)
 
     def start(stack: ExitStack) -> StudyRetriever:
         store = InstanceStore(
-            settings.output,
-            settings.layout,
-            Permissions(settings.umask),
-            settings.keep_free,
+            options.output,
+            options.layout,
+            Permissions(options.umask),
+            options.keep_free,
             hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
         stack.callback(store.close)
         receiver = InstanceReceiver(store, outbox.append)
-        _note_dangers(settings, outbox)
+        _note_dangers(options, outbox)
         scp = None
-        if settings.listen is not None:
-            scp = _listen(settings, plan, cancel, receiver, _deviations(receiver.emit))
+        if options.listen is not None:
+            scp = _listen(options, cancel, receiver, _deviations(receiver.emit))
             stack.enter_context(scp)
         context = RunContext(
-            plan=plan,
+            options=options,
             receiver=receiver,
             queue=run.queue,
             drain_s=timeouts.drain_s,
             late_s=timeouts.stall_s,
             no_progress_s=timeouts.no_progress_s,
-            listening_at=_reachable_at(scp, settings, receiver, cancel) if scp else "",
-            instead_of_get=try_c_move(settings.calling_ae_title, plan.move_destination),
+            listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
+            instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
         )
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
@@ -113,23 +117,25 @@ def open_session(
     return Session(run, start, cancel)
 
 
-def dry_run(plan: Plan, settings: Settings, cancel: CancelToken) -> Generator[Event, None, None]:
-    """Ask the PACS what `plan` would retrieve; nothing is retrieved and nothing is written.
+def dry_run(
+    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+) -> Generator[Event, None, None]:
+    """Ask the PACS what a retrieval would get; nothing is retrieved and nothing is written.
 
     Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
     """
     from dicom_retrieve_tui.engine.dry_run import DryRun
 
     outbox: deque[Event] = deque()
-    _note_dangers(settings, outbox)
-    run = _run(plan, settings, outbox, cancel)
+    _note_dangers(options, outbox)
+    run = _run(selections, options, outbox, cancel)
     run.queue.close()
     yield from run.events(DryRun(outbox.append, run.queue), resources=nullcontext())
 
 
 def find(
     search: "Search",
-    settings: Settings,
+    options: RetrieveOptions,
     cancel: CancelToken,
     split_until: date | None = None,
 ) -> Generator["Found", None, None]:
@@ -140,7 +146,7 @@ def find(
 
     Args:
         search: What to list.
-        settings: Which PACS to ask.
+        options: Which PACS to ask.
         cancel: Ends the search; may be requested from another thread or from a signal handler.
         split_until: Split the range of dates wherever the PACS seems to cap its answers; a range
             with an open end is split up to this day, which is today.
@@ -151,12 +157,12 @@ def find(
     """
     from dicom_retrieve_tui.network.study_search import find as search_peer
 
-    with _association_for_find(settings, cancel) as association:
+    with _association_for_find(options, cancel) as association:
         yield from search_peer(association, search, split_until)
 
 
 def find_each(
-    searches: Iterable["Search"], settings: Settings, cancel: CancelToken
+    searches: Iterable["Search"], options: RetrieveOptions, cancel: CancelToken
 ) -> Generator["list[Found] | OperationFailed", None, None]:
     """Run several searches on one association; yield the matches or the refusal of each.
 
@@ -166,7 +172,7 @@ def find_each(
     """
     from dicom_retrieve_tui.network.study_search import find as search_peer
 
-    with _association_for_find(settings, cancel) as association:
+    with _association_for_find(options, cancel) as association:
         for search in searches:
             try:
                 yield list(search_peer(association, search, fewest_keys=True))
@@ -174,7 +180,7 @@ def find_each(
                 yield refusal
 
 
-def echo(settings: Settings, cancel: CancelToken | None = None) -> float:
+def echo(options: RetrieveOptions, cancel: CancelToken | None = None) -> float:
     """Send a C-ECHO to the PACS; return the round trip in seconds.
 
     Raises:
@@ -187,17 +193,17 @@ def echo(settings: Settings, cancel: CancelToken | None = None) -> float:
     from dicom_retrieve_tui.network.negotiation import Proposal
 
     proposal = Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN)
-    parameters = _association_parameters(settings, cancel or CancelToken())
+    parameters = _association_parameters(options, cancel or CancelToken())
     with Association.request(parameters, (proposal,)) as association:
         return c_echo(association)
 
 
 def diagnose(
-    plan: Plan, settings: Settings, cancel: CancelToken
+    study: Selection | None, options: RetrieveOptions, cancel: CancelToken
 ) -> Generator["Finding", None, None]:
     """Check step by step whether a retrieval would work, and advise where it would not.
 
-    Where the plan names a study, one instance of it is retrieved by each method that the PACS
+    Where a study is named, one instance of it is retrieved by each method that the PACS
     offers: by C-MOVE to our own Storage SCP only. It goes into a temporary folder; the output
     folder is not touched. The last finding is the conclusion, unless the user stops.
     """
@@ -205,34 +211,34 @@ def diagnose(
     from dicom_retrieve_tui.doctor.run import run_checks
 
     listener = None
-    if settings.listen is not None:
-        listener = OurListener(settings.listen[1], partial(_listen, settings, plan, cancel))
-    parameters = _association_parameters(settings, cancel)
-    return run_checks(parameters, plan, settings, listener, retrieve)
+    if options.listen is not None:
+        listener = OurListener(options.listen[1], partial(_listen, options, cancel))
+    parameters = _association_parameters(options, cancel)
+    return run_checks(parameters, study, options, listener, retrieve)
 
 
-def tell_administrator(plan: Plan, settings: Settings) -> tuple[str, ...]:
+def tell_administrator(options: RetrieveOptions) -> tuple[str, ...]:
     """Return what the administrator of the PACS needs to know about us, one sentence each."""
     from dicom_retrieve_tui.doctor.result import OurSide, administrator_lines
 
-    host, port = settings.listen or (None, None)
+    host, port = options.listen or (None, None)
     try:
-        address = host or _our_address(settings, CancelToken())
+        address = host or _our_address(options, CancelToken())
     except ConfigError:
         address = ""
-    us = OurSide(calling_ae_title=settings.calling_ae_title, address=address, listening_port=port)
-    return tuple(administrator_lines(plan, us))
+    us = OurSide(calling_ae_title=options.calling_ae_title, address=address, listening_port=port)
+    return tuple(administrator_lines(options, us))
 
 
-def check_tls(settings: Settings) -> None:
+def check_tls(options: RetrieveOptions) -> None:
     """Load every TLS file as a retrieval would; nothing is sent.
 
     Raises:
         ConfigError: One of the files cannot be used.
     """
-    _tls_client(settings)
-    if settings.listen is not None:
-        _tls_server(settings)
+    _tls_client(options)
+    if options.listen is not None:
+        _tls_server(options)
 
 
 def open_history(path: Path | None = None) -> "History":
@@ -253,23 +259,28 @@ def open_history(path: Path | None = None) -> "History":
     return History(path)
 
 
-def _run(plan: Plan, settings: Settings, outbox: deque[Event], cancel: CancelToken) -> "Run":
+def _run(
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    outbox: deque[Event],
+    cancel: CancelToken,
+) -> "Run":
     from dicom_retrieve_tui.engine.run import Run
     from dicom_retrieve_tui.network.peer import PacsPeer
 
-    parameters = _association_parameters(settings, cancel, _deviations(outbox.append))
+    parameters = _association_parameters(options, cancel, _deviations(outbox.append))
     return Run(
-        plan=plan,
-        peer_name=str(settings.peer),
-        open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, plan.series_filter),
+        selections=selections,
+        options=options,
+        open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, options.series_filter),
         outbox=outbox,
         cancel=cancel,
     )
 
 
-def _note_dangers(settings: Settings, outbox: deque[Event]) -> None:
+def _note_dangers(options: RetrieveOptions, outbox: deque[Event]) -> None:
     """Add what a security officer should know to the events of the run."""
-    for danger in settings.dangers:
+    for danger in options.dangers:
         outbox.append(Noted(study_instance_uid=None, text=danger))
 
 
@@ -281,7 +292,7 @@ def _deviations(emit: Callable[[Event], None]) -> "Deviations":
 
 
 def _association_parameters(
-    settings: Settings, cancel: CancelToken, deviations: "Deviations | None" = None
+    options: RetrieveOptions, cancel: CancelToken, deviations: "Deviations | None" = None
 ) -> "AssociationParameters":
     """Return the parameters of our associations with the PACS.
 
@@ -293,33 +304,32 @@ def _association_parameters(
     from dicom_retrieve_tui.network.timeouts import Timeouts
 
     return AssociationParameters(
-        peer=settings.peer,
-        calling_ae_title=settings.calling_ae_title,
-        timeouts=Timeouts.from_timeout(settings.timeout_s),
+        peer=options.peer,
+        calling_ae_title=options.calling_ae_title,
+        timeouts=Timeouts.from_timeout(options.timeout_s),
         cancel=cancel,
-        tls=_tls_client(settings),
-        user=settings.user,
-        query_model=settings.query_model,
-        max_pdu_bytes=settings.max_pdu_bytes,
+        tls=_tls_client(options),
+        user=options.user,
+        query_model=options.query_model,
+        max_pdu_bytes=options.max_pdu_bytes,
         deviations=deviations or Deviations(),
     )
 
 
-def _association_for_find(settings: Settings, cancel: CancelToken) -> "Association":
+def _association_for_find(options: RetrieveOptions, cancel: CancelToken) -> "Association":
     from dicom_retrieve_tui.model.sop_classes import FIND_CLASSES, in_model
     from dicom_retrieve_tui.network.association import Association
     from dicom_retrieve_tui.network.negotiation import Proposal
 
     proposals = tuple(
         Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN)
-        for uid in in_model(FIND_CLASSES, settings.query_model)
+        for uid in in_model(FIND_CLASSES, options.query_model)
     )
-    return Association.request(_association_parameters(settings, cancel), proposals)
+    return Association.request(_association_parameters(options, cancel), proposals)
 
 
 def _listen(
-    settings: Settings,
-    plan: Plan,
+    options: RetrieveOptions,
     cancel: CancelToken,
     receiver: "ScpReceiver",
     deviations: "Deviations | None" = None,
@@ -337,12 +347,12 @@ def _listen(
     from dicom_retrieve_tui.network.storage_scp import StorageScp
     from dicom_retrieve_tui.network.timeouts import Timeouts
 
-    timeouts = Timeouts.from_timeout(settings.timeout_s)
-    host, port = settings.listen or (None, 0)
-    host = host or _our_address(settings, cancel)
+    timeouts = Timeouts.from_timeout(options.timeout_s)
+    host, port = options.listen or (None, 0)
+    host = host or _our_address(options, cancel)
     access_list = AccessList(
-        settings.peer.endpoint.host,
-        settings.accept_from,
+        options.peer.endpoint.host,
+        options.accept_from,
         limit_s=timeouts.connect_s,
         cancel=cancel,
     )
@@ -350,17 +360,17 @@ def _listen(
         receiver,
         timeouts,
         access_list,
-        ae_title=plan.move_destination or settings.calling_ae_title,
+        ae_title=options.move_destination or options.calling_ae_title,
         host=host,
         port=port,
-        tls=_tls_server(settings),
-        max_pdu_bytes=settings.max_pdu_bytes,
+        tls=_tls_server(options),
+        max_pdu_bytes=options.max_pdu_bytes,
         deviations=deviations,
     )
 
 
 def _reachable_at(
-    scp: "StorageScp", settings: Settings, receiver: "InstanceReceiver", cancel: CancelToken
+    scp: "StorageScp", options: RetrieveOptions, receiver: "InstanceReceiver", cancel: CancelToken
 ) -> str:
     """Return host and port as the PACS needs them; note it if we listen on every interface."""
     if scp.host not in _ALL_INTERFACES:
@@ -370,10 +380,10 @@ def _reachable_at(
         "says; --listen PORT alone takes only the one towards the PACS."
     )
     receiver.emit(Noted(study_instance_uid=None, text=text))
-    return f"{_our_address(settings, cancel)}:{scp.port}"
+    return f"{_our_address(options, cancel)}:{scp.port}"
 
 
-def _our_address(settings: Settings, cancel: CancelToken) -> str:
+def _our_address(options: RetrieveOptions, cancel: CancelToken) -> str:
     """Return the address of this machine that leads to the PACS.
 
     Raises:
@@ -383,25 +393,25 @@ def _our_address(settings: Settings, cancel: CancelToken) -> str:
     from dicom_retrieve_tui.network.dns import address_towards
     from dicom_retrieve_tui.network.timeouts import Timeouts, within
 
-    endpoint = settings.peer.endpoint
-    connect_s = Timeouts.from_timeout(settings.timeout_s).connect_s
+    endpoint = options.peer.endpoint
+    connect_s = Timeouts.from_timeout(options.timeout_s).connect_s
     patience = within(connect_s, f"the address of {endpoint.host}", cancel)
     return address_towards(endpoint, patience)
 
 
-def _tls_client(settings: Settings) -> "TlsClient | None":
+def _tls_client(options: RetrieveOptions) -> "TlsClient | None":
     """Return the TLS set-up of our associations; None if they are not encrypted."""
-    if settings.tls is None:
+    if options.tls is None:
         return None
     from dicom_retrieve_tui.network.tls.client_server import TlsClient
 
-    return TlsClient(settings.tls)
+    return TlsClient(options.tls)
 
 
-def _tls_server(settings: Settings) -> "TlsServer | None":
+def _tls_server(options: RetrieveOptions) -> "TlsServer | None":
     """Return the TLS set-up of our Storage SCP; None if it does not encrypt."""
-    if settings.tls is None:
+    if options.tls is None:
         return None
     from dicom_retrieve_tui.network.tls.client_server import TlsServer
 
-    return TlsServer(settings.tls)
+    return TlsServer(options.tls)

@@ -9,10 +9,9 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, StudyFinished
-from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import GOOD
 from tests.peers.random_archive import Character, RandomArchive
-from tests.runs import files_in, get_plan, move_plan, run
+from tests.runs import Plan, files_in, get_plan, move_plan, run
 
 _TIMEOUT_S = 5.0
 _TIMEOUT_OF_MOVES_S = 1.5

@@ -6,15 +6,12 @@ from dicom_retrieve_tui.cli.fd_paths import is_stream, stream_fault
 from dicom_retrieve_tui.errors import ConfigError
 
 
-def check_output(text: str | None) -> Path:
+def check_output(path: Path) -> Path:
     """Return the output folder, which need not exist yet.
 
     Raises:
         ConfigError: The path, or a parent of it, is a file.
     """
-    if text == "":
-        raise ConfigError("--output is empty; leave it out for the current folder.")
-    path = Path(text or ".")
     for place in (path, *path.parents):
         if not _exists("--output", place):
             continue

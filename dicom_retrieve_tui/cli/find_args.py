@@ -7,19 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.check_paths import file_to_write
-from dicom_retrieve_tui.cli.parser_base import UsageError, names_profile
-from dicom_retrieve_tui.cli.profile_args import fill_in, open_book
-from dicom_retrieve_tui.cli.read_options import read_settings
+from dicom_retrieve_tui.cli.parser_base import UsageError
+from dicom_retrieve_tui.cli.read_options import read_retrieval
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates, parse_last
-from dicom_retrieve_tui.model.options import KEYS
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.search import Search
-from dicom_retrieve_tui.model.settings import Settings
-
-_OF_A_RETRIEVAL = ("output", "layout", "listen")
-"""What a profile says of files is no concern of a search, right or wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +22,7 @@ class FindOptions:
     """One search as the user ordered it."""
 
     search: Search
-    settings: Settings
+    pacs: RetrieveOptions
     split_until: date | None = None
     json: bool = False
     uids: bool = False
@@ -46,11 +41,11 @@ def read_find_options(
         raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
     if args.json and args.uids:
         raise ConfigError("--json and --uids exclude each other; give one of them.")
-    search = _search(args, today)  # before the profile, whose modality is for retrievals
+    search = _search(args, today)
     split_until = _split_until(args, search, today)
     return FindOptions(
         search=search,
-        settings=_settings(args, environ),
+        pacs=read_retrieval(args, environ),
         split_until=split_until,
         json=args.json,
         uids=args.uids,
@@ -105,14 +100,3 @@ def _split_until(args: argparse.Namespace, search: Search, today: date) -> date 
     if search.study_date is None or search.study_date.first is None:
         raise ConfigError("--split divides a range of dates: give --last, or --date with a start.")
     return today
-
-
-def _settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    for key in (*KEYS, "hierarchical"):
-        vars(args).setdefault(key, None)
-    if names_profile(args.target):
-        fill_in(args, open_book(args, environ))
-    for key in _OF_A_RETRIEVAL:
-        setattr(args, key, None)
-    args.hierarchical = False
-    return read_settings(args)

@@ -19,8 +19,8 @@ from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
+from dicom_retrieve_tui.model.option_values import PRIVATE_UMASK
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.settings import PRIVATE_UMASK
 from dicom_retrieve_tui.storage.permissions import Permissions
 
 _MESSAGE_CHARACTERS_MAX = 4000

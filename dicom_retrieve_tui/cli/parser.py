@@ -221,8 +221,11 @@ def profiles_parser() -> argparse.ArgumentParser:
         ("name", "NAME", "the profile"),
         ("target", "pacs://HOST[:PORT]", "its PACS"),
     )
-    yes = _option("yes", "remove without asking")
-    add_group(parser, "what to do", yes, _CONFIG, words=words)
+    own = (
+        _option("yes", "remove without asking"),
+        _option("replace", "add: set these values in a profile that exists; the others stay"),
+    )
+    add_group(parser, "what to do", *own, _CONFIG, words=words)
     groups = (Group.SERIES, Group.NETWORK, Group.SECURITY, Group.FILES)
     add_options(parser, Command.PROFILES, *groups)
     _add_general(parser)

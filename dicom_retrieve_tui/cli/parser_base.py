@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.options import OPTIONS, YES, Command, Group, Option
+from dicom_retrieve_tui.model.option_values import YES
+from dicom_retrieve_tui.model.options import OPTIONS, Command, Group, Option
 
 PROGRAM = "dicom-retrieve"
 PROFILE_SIGN = "@"

@@ -1,63 +1,51 @@
-"""Flags into a plan and settings: every contradiction that needs no network to see is told here.
+"""Command lines into options: flags first, then the profile, then its defaults.
 
-Nothing is written and nothing is sent; the messages are one plain sentence each.
+Every contradiction that shows without the network is reported here; nothing is written or sent.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.check_paths import check_output, file_to_write
-from dicom_retrieve_tui.cli.parser_base import UsageError
+from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, UsageError, names_profile
 from dicom_retrieve_tui.cli.read_selections import select
-from dicom_retrieve_tui.cli.security_args import read_tls, read_user
+from dicom_retrieve_tui.config.precedence import DEFAULTS, resolve
+from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.address import PeerAE, parse_listen, parse_pacs_url
-from dicom_retrieve_tui.model.allowed_callers import parse_callers
-from dicom_retrieve_tui.model.choices import Method, QueryModel
+from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
+from dicom_retrieve_tui.model.option_values import HIERARCHICAL
 from dicom_retrieve_tui.model.options import (
-    DEFAULT_KEEP_FREE,
     KEYS,
-    parse_ae_title,
-    parse_keep_free,
-    parse_layout_text,
-    parse_method,
-    parse_query_model,
-    parse_timeout_s,
-    parse_umask,
+    PATHS,
+    SERIES_KEYS,
+    Command,
+    RetrieveOptions,
+    read_options,
+    without_unused,
 )
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.series_filter import parse_series_filter
-from dicom_retrieve_tui.model.settings import (
-    DEFAULT_CALLED_AE_TITLE,
-    DEFAULT_CALLING_AE_TITLE,
-    DEFAULT_TIMEOUT_S,
-    FLAT_LAYOUT,
-    HIERARCHICAL_LAYOUT,
-    PRIVATE_UMASK,
-    Settings,
-)
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_lookup import Lookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """One retrieval as the user ordered it."""
+class RetrieveCommand:
+    """The command line of one retrieval."""
 
-    plan: Plan
-    settings: Settings
+    selections: tuple[Selection, ...]
+    retrieval: RetrieveOptions
     duplicates: int = 0
-    """UIDs that stood in the list more than once."""
+    """UIDs that the list names more than once."""
     lookups: tuple[Lookup, ...] = ()
-    """Lines of the list whose studies are still to be looked up; see `lookups.resolve`."""
+    """Lines of the list whose studies are still to be looked up; see `lookup.resolve`."""
     left_out: tuple[str, ...] = ()
-    """Lines of the list that cannot be asked for: the run cannot be a success."""
+    """Invalid lines of the list: the run cannot be a success."""
     list_flag: str = "--uid-list"
-    """The flag that named the list."""
+    """The flag that names the list."""
     notes: tuple[str, ...] = ()
-    """What the user should know of what is asked for: reported once the run has started."""
+    """What the user should know of the selections; reported once the run has started."""
     json: bool = False
     report: Path | None = None
     dry_run: bool = False
@@ -70,44 +58,44 @@ class Options:
 
     @property
     def paths_reported(self) -> bool:
-        """True if a path may stand in a report."""
-        return self.log_patient_data or parse_layout(self.settings.layout).names_uids_alone
+        """True if a report may hold paths."""
+        return self.log_patient_data or parse_layout(self.retrieval.layout).names_uids_alone
 
     @property
     def resumable(self) -> bool:
-        """True if the same command, run again, asks only for what this run did not get.
+        """True if the same command, run again, requests only what this run did not get.
 
-        With a move destination that is not ours, nobody knows what has arrived there.
+        What has arrived at a move destination that is not ours is unknown.
         """
-        ours = self.plan.move_destination is None or self.plan.listening
+        ours = self.retrieval.move_destination is None or self.retrieval.listening
         return self.lasting and ours and not self.dry_run
 
     @property
     def delivering(self) -> bool:
-        """True if the instances go to somebody else's SCP, and we see none of them."""
-        return self.plan.method is Method.C_MOVE and not self.plan.listening
+        """True if the instances go to another SCP, and we see none of them."""
+        return self.retrieval.delivering
 
 
-def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Options:
-    """Turn the flags into a plan and settings.
+def read_command(
+    args: argparse.Namespace, environ: Mapping[str, str], read_stdin: Callable[[], str]
+) -> RetrieveCommand:
+    """Return the retrieval that the flags, and the profile if one is named, describe.
 
     Args:
         args: From `parser.parse_command_line`.
+        environ: May name the file of the profiles.
         read_stdin: Called once, and only if the UID list is `-`.
 
     Raises:
-        ConfigError: They cannot be meant; the message is for the user.
+        ConfigError: They are invalid or contradict each other.
     """
-    if args.target is None:
-        raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
-    settings = read_settings(args)
-    report = file_to_write("--report", args.report, about_to_exist=settings.output)
+    retrieval = read_retrieval(args, environ)
+    report = file_to_write("--report", args.report, about_to_exist=retrieval.output)
     log_file = file_to_write("--log-file", args.log_file)
     selected = select(args, read_stdin)
-    plan = _plan(args, selected.selections)
-    return Options(
-        plan=plan,
-        settings=settings,
+    return RetrieveCommand(
+        selections=selected.selections,
+        retrieval=retrieval,
         duplicates=selected.duplicates,
         lookups=selected.lookups,
         left_out=selected.left_out,
@@ -122,108 +110,72 @@ def read_options(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Opt
     )
 
 
-def read_settings(args: argparse.Namespace) -> Settings:
-    """With whom to talk and where the files go.
+def read_retrieval(args: argparse.Namespace, environ: Mapping[str, str]) -> RetrieveOptions:
+    """Return how and where to retrieve, or with whom to talk for a command that does not retrieve.
 
     Raises:
-        ConfigError: The flags cannot be meant.
+        ConfigError: The flags or the profile are invalid or contradict each other.
     """
-    return Settings(
-        peer=PeerAE(
-            ae_title=_ae_title("--called-aet", args.called_aet) or DEFAULT_CALLED_AE_TITLE,
-            endpoint=parse_pacs_url(args.target),
-        ),
-        calling_ae_title=_ae_title("--aet", args.aet) or DEFAULT_CALLING_AE_TITLE,
-        output=check_output(args.output),
-        layout=_layout(args),
-        timeout_s=DEFAULT_TIMEOUT_S
-        if args.timeout is None
-        else parse_timeout_s("--timeout", args.timeout),
-        query_model=parse_query_model("--query-model", _given(args.query_model, QueryModel.AUTO)),
-        max_pdu_bytes=_number(args, "max_pdu"),
-        listen=None if args.listen is None else parse_listen(args.listen),
-        umask=PRIVATE_UMASK if args.umask is None else parse_umask("--umask", args.umask),
-        keep_free=DEFAULT_KEEP_FREE
-        if args.keep_free is None
-        else parse_keep_free("--keep-free", args.keep_free),
-        accept_from=()
-        if args.accept_from is None
-        else parse_callers("--accept-from", args.accept_from),
-        tls=read_tls(args),
-        user=read_user(args),
-    )
+    if args.target is None:
+        raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
+    command = Command(args.command)
+    given = {name: text for name, text in flags_given(args).items() if text is not None}
+    profile, texts = "", dict(given)
+    if names_profile(args.target):
+        profile = args.target.removeprefix(PROFILE_SIGN)
+        texts = _with_profile(open_book(args, environ), profile, given)
+        given = {name: text for name, text in given.items() if text or name not in SERIES_KEYS}
+    else:
+        endpoint = parse_pacs_url(args.target)
+        texts |= {"host": endpoint.host, "port": str(endpoint.port)}
+    if command is Command.FIND:  # the folder and the port of retrievals do not matter
+        texts = {name: text for name, text in texts.items() if command in _commands(name)}
+    texts = without_unused(_with_defaults(texts), given)
+    options = read_options(texts, profile=profile, to_retrieve=command is Command.RETRIEVE)
+    check_output(options.output)
+    return options
 
 
-def _plan(args: argparse.Namespace, selections: tuple[Selection, ...]) -> Plan:
-    method, move_destination = _method(args)
-    return Plan(
-        selections=selections,
-        method=method,
-        move_destination=move_destination,
-        listening=args.listen is not None,
-        parallel=_number(args, "parallel"),
-        retries=_number(args, "retries"),
-        series_filter=parse_series_filter(
-            args.modality, args.exclude_modality, args.series_description
-        ),
-    )
-
-
-def read_way(args: argparse.Namespace) -> tuple[Method, str | None]:
-    """The method and the move destination, whether or not they go together.
+def open_book(args: argparse.Namespace, environ: Mapping[str, str]) -> ProfileBook:
+    """Return the profiles of the file that the flag or the environment names.
 
     Raises:
-        ConfigError: One of them is none.
+        ConfigError: The file cannot be read.
     """
-    method = parse_method("--method", Method.C_MOVE if args.method is None else args.method)
-    return method, _ae_title("--move-dest", args.move_dest)
+    return ProfileBook.load(profiles_path(args.config, environ))
 
 
-def _method(args: argparse.Namespace) -> tuple[Method, str | None]:
-    """The method, and the move destination unless the method is C-GET, which has none."""
-    method, move_destination = read_way(args)
-    if args.accept_from is not None and args.listen is None:
-        raise ConfigError(
-            "--accept-from says who may send to our own Storage SCP, and needs --listen."
-        )
-    if method is Method.C_GET:
-        if args.listen is not None:
-            raise ConfigError(
-                "--listen has no use with --method c-get, which brings the files over our own "
-                "association; leave it out."
-            )
-        return method, None
-    if move_destination is None:
-        _require_move_destination(args, method)
-    return method, move_destination
+def flags_given(args: argparse.Namespace) -> dict[str, str | None]:
+    """Return the flags that a profile could hold, by key; None for a flag that is not given.
+
+    Raises:
+        ConfigError: Two of them name a layout.
+    """
+    given = {
+        name: getattr(args, name)
+        for name, option in KEYS.items()
+        if Command(args.command) in option.commands
+    }
+    if getattr(args, "hierarchical", False):
+        if given["layout"] is not None:
+            raise ConfigError("--hierarchical and --layout cannot be combined.")
+        given["layout"] = HIERARCHICAL
+    return given
 
 
-def _require_move_destination(args: argparse.Namespace, method: Method) -> None:
-    if method is Method.C_MOVE:
-        raise ConfigError(
-            "C-MOVE needs --move-dest, the AE title that the PACS shall send to; to fetch the "
-            "files directly, use --method c-get."
-        )
-    if args.listen is not None:
-        raise ConfigError("--listen needs --move-dest, the AE title under which the PACS knows us.")
+def _with_profile(book: ProfileBook, name: str, given: Mapping[str, str]) -> dict[str, str]:
+    held = resolve(book, name, given)
+    texts = {key: value.text for key, value in held.items()}
+    for key in PATHS & texts.keys():
+        if held[key].origin in {f"@{name}", DEFAULTS}:  # no shell has replaced its ~
+            texts[key] = str(Path(texts[key]).expanduser())
+    return texts
 
 
-def _ae_title(flag: str, text: str | None) -> str | None:
-    return None if text is None else parse_ae_title(flag, text)
+def _with_defaults(texts: Mapping[str, str]) -> dict[str, str]:
+    defaults = {name: option.default for name, option in KEYS.items()}
+    return {**defaults, **texts}
 
 
-def _layout(args: argparse.Namespace) -> str:
-    if args.layout is None:
-        return HIERARCHICAL_LAYOUT if args.hierarchical else FLAT_LAYOUT
-    if args.hierarchical:
-        raise ConfigError("--hierarchical and --layout exclude each other; give one of them.")
-    return parse_layout_text("--layout", args.layout)
-
-
-def _number(args: argparse.Namespace, key: str) -> int:
-    option = KEYS[key]
-    return int(option.parse(option.flag, _given(getattr(args, key), option.default)))
-
-
-def _given(text: str | None, default: object) -> str:
-    return str(default) if text is None else text
+def _commands(name: str) -> frozenset[Command]:
+    return KEYS[name].commands or frozenset(Command)

@@ -6,7 +6,7 @@ A write changes the table of one profile; comments, unknown keys and all other t
 import contextlib
 import copy
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from dicom_retrieve_tui.config.toml_file import (
     write_text,
 )
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.option_values import YES
 from dicom_retrieve_tui.model.options import (
     KEYS,
     NOT_IN_DEFAULTS,
     REFUSED,
-    YES,
+    SERIES_KEYS,
     Kind,
     profile_name_fault,
 )
@@ -202,24 +203,29 @@ class ProfileBook:
         if not isinstance(table, dict):
             yield f"[{table_name}]: expected a table, found {table!r}."
             return
+        known = KEYS.keys() - (NOT_IN_DEFAULTS if table_name == _DEFAULTS else set())
         for key, value in table.items():
-            where = f"[{table_name}] {key}"
-            known = KEYS.keys() - (NOT_IN_DEFAULTS if table_name == _DEFAULTS else set())
-            if key in REFUSED:
-                yield f"{where}: {REFUSED[key]}"
-                continue
-            if key not in known:
-                yield unknown_key(where, key, known)
-                continue
-            if (text := _text(key, value)) is None:
-                yield f"{where} = {value!r}: expected {KEYS[key].kind}."
-                continue
-            try:
-                KEYS[key].parse(where, text)
-            except ConfigError as error:
-                yield str(error)
+            if fault := _fault(f"[{table_name}] {key}", key, value, known):
+                yield fault
         if table_name != _DEFAULTS and "host" not in table:
-            yield f"[{table_name}]: it names no host."
+            yield f"[{table_name}]: host is missing."
+
+
+def _fault(where: str, key: str, value: object, known: Collection[str]) -> str | None:
+    """Return what is wrong with one key of a table, as a sentence, or None."""
+    if key in REFUSED:
+        return f"{where}: {REFUSED[key]}"
+    if key not in known:
+        return unknown_key(where, key, known)
+    if (text := _text(key, value)) is None:
+        return f"{where} = {value!r}: expected {KEYS[key].kind}."
+    if not text and key in SERIES_KEYS:
+        return None  # no filter, whatever [defaults] hold
+    try:
+        KEYS[key].parse(where, text)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def _text(key: str, value: object) -> str | None:

@@ -31,7 +31,8 @@ from dicom_retrieve_tui.model.dimse import (
     StoreRequest,
 )
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
 from dicom_retrieve_tui.model.sop_classes import (
     FIND_CLASSES,
     GET_CLASSES,
@@ -85,12 +86,14 @@ class RequestChecks:
     def __init__(
         self,
         parameters: AssociationParameters,
-        plan: Plan,
+        options: RetrieveOptions,
+        study: Selection | None,
         listener: OurListener | None,
         approach: ConnectionChecks,
     ) -> None:
         self._parameters = parameters
-        self._plan = plan
+        self._options = options
+        self._study = study
         self._listener = listener
         self._connection = approach
         self._unknown_study = f"2.25.{uuid.uuid4().int}"
@@ -119,7 +122,7 @@ class RequestChecks:
                 )
             except AssociationAborted as error:
                 raise self._aborted(error, "C-GET", self._try_c_move) from error
-        will_try = bool(self._plan.selections)
+        will_try = self._study is not None
         asked = Asked(operation="C-GET", other_way=self._try_c_move)
         return self._judged(Check.GET, final, self._models(GET_CLASSES), asked, will_try=will_try)
 
@@ -180,7 +183,7 @@ class RequestChecks:
 
     def move(self) -> Step:
         """Check whether the PACS takes C-MOVE requests to our destination."""
-        move_destination = self._plan.move_destination
+        move_destination = self._options.move_destination
         if move_destination is None:
             raise ConfigError("No move destination is set.", next_step=self._try_c_move)
         reception = _Refusing()
@@ -204,7 +207,7 @@ class RequestChecks:
             return Step.failed(Check.MOVE, caller.found, caller.advice)
         whose = "us" if self._listener else "not to us: no file will come here"
         how = f"{self._models(MOVE_CLASSES)}, to {move_destination} ({whose})"
-        will_try = self._plan.listening and bool(self._plan.selections)
+        will_try = self._options.listening and self._study is not None
         asked = Asked(operation="C-MOVE", other_way=TRY_C_GET)
         step = self._judged(Check.MOVE, final, how, asked, will_try=will_try)
         if step.outcome is not Outcome.OK or will_try:
@@ -286,7 +289,7 @@ class RequestChecks:
 
     @property
     def _try_c_move(self) -> str:
-        return try_c_move(self._parameters.calling_ae_title, self._plan.move_destination)
+        return try_c_move(self._parameters.calling_ae_title, self._options.move_destination)
 
     def _aborted(self, error: AssociationAborted, verb: str, otherwise: str) -> AssociationAborted:
         calling = self._parameters.calling_ae_title

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.options import RetrieveOptions
 
 
 class Check(StrEnum):
@@ -150,7 +150,9 @@ def weighed(step: Step, of_method: Method | None, in_use: Method) -> Step:
     )
 
 
-def conclude(steps: Iterable[Step], method: Method, plan: Plan, us: OurSide) -> Conclusion:
+def conclude(
+    steps: Iterable[Step], method: Method, options: RetrieveOptions, us: OurSide
+) -> Conclusion:
     """Judge all steps.
 
     Args:
@@ -170,27 +172,29 @@ def conclude(steps: Iterable[Step], method: Method, plan: Plan, us: OurSide) -> 
         works=not failed,
         proven=proven,
         words=words,
-        next_step="" if proven else _advice(outcomes, method, plan, works=not failed),
-        for_administrator=tuple(administrator_lines(plan, us)),
+        next_step="" if proven else _advice(outcomes, method, options, works=not failed),
+        for_administrator=tuple(administrator_lines(options, us)),
     )
 
 
-def _advice(outcomes: Mapping[Check, Outcome], method: Method, plan: Plan, *, works: bool) -> str:
+def _advice(
+    outcomes: Mapping[Check, Outcome], method: Method, options: RetrieveOptions, *, works: bool
+) -> str:
     if not works:
         other = Method.C_MOVE if method is Method.C_GET else Method.C_GET
         came = outcomes.get(INSTANCE_BY[other]) is Outcome.OK
         return f"{_VERBS[other]} works: --method {other}." if came else ""
-    if method is Method.C_MOVE and not plan.listening:
+    if method is Method.C_MOVE and not options.listening:
         return "Add --listen to test that, too: what is sent elsewhere cannot be seen from here."
     return NAME_A_STUDY
 
 
-def administrator_lines(plan: Plan, us: OurSide) -> Iterator[str]:
+def administrator_lines(options: RetrieveOptions, us: OurSide) -> Iterator[str]:
     """Yield what to send to the administrator of the PACS, a sentence a line."""
     where = f"at address {us.address}" if us.address else "at the address of this machine"
-    destination = None if plan.method is Method.C_GET else plan.move_destination
+    destination = None if options.method is Method.C_GET else options.move_destination
     methods = [
-        *([] if plan.method is Method.C_MOVE else ["C-GET"]),
+        *([] if options.method is Method.C_MOVE else ["C-GET"]),
         *([] if destination is None else ["C-MOVE"]),
     ]
     yield (

@@ -27,8 +27,8 @@ from dicom_retrieve_tui.errors import (
     RetrieveError,
 )
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.network.association import AssociationParameters
 
 _KEYS_BY_CHECK = {
@@ -54,8 +54,8 @@ _METHOD_OF = {
 
 def run_checks(
     parameters: AssociationParameters,
-    plan: Plan,
-    settings: Settings,
+    study: Selection | None,
+    options: RetrieveOptions,
     listener: OurListener | None,
     retrieve: Retrieve,
 ) -> Generator[Finding, None, None]:
@@ -63,17 +63,17 @@ def run_checks(
 
     Args:
         parameters: How to call the PACS.
-        plan: How a retrieval would ask. A study in it is listed, and one instance retrieved.
-        settings: How a retrieval would be set up.
+        study: It is listed, and one instance of it retrieved; None for neither.
+        options: How a retrieval would be made.
         listener: Opens our own Storage SCP; None where there is none.
         retrieve: Runs a retrieval.
     """
-    checks = _Checks(parameters, plan, listener)
+    checks = _Checks(parameters, study, options, listener)
     steps: list[Step] = []
 
     def run() -> Generator[Finding, None, None]:
         yield from checks.without_instance()
-        yield from checks.with_instance(settings, retrieve)
+        yield from checks.with_instance(retrieve)
 
     try:
         for finding in run():
@@ -82,24 +82,29 @@ def run_checks(
             yield finding
     except Cancelled:
         return
-    yield conclude(steps, checks.method, plan, checks.us)
+    yield conclude(steps, checks.method, options, checks.us)
 
 
 class _Checks:
     """The checks of one PACS, and what they found so far."""
 
     def __init__(
-        self, parameters: AssociationParameters, plan: Plan, listener: OurListener | None
+        self,
+        parameters: AssociationParameters,
+        study: Selection | None,
+        options: RetrieveOptions,
+        listener: OurListener | None,
     ) -> None:
-        self._plan = plan
+        self._study = study
+        self._options = options
         self._parameters = parameters
         self._listener = listener
         # No request of these waits for a tape.
         timeouts = replace(parameters.timeouts, first_s=parameters.timeouts.stall_s)
         parameters = replace(parameters, timeouts=timeouts)
         self._connection = ConnectionChecks(parameters)
-        self._requests = RequestChecks(parameters, plan, listener, self._connection)
-        self.method = Method.C_MOVE if plan.method is Method.C_MOVE else Method.C_GET
+        self._requests = RequestChecks(parameters, options, study, listener, self._connection)
+        self.method = Method.C_MOVE if options.method is Method.C_MOVE else Method.C_GET
         """The method that a retrieval would use, as far as is known by now."""
         self._passed: dict[Check, bool] = {}
 
@@ -118,7 +123,7 @@ class _Checks:
         Raises:
             Cancelled: The user stops.
         """
-        connection, requests, plan = self._connection, self._requests, self._plan
+        connection, requests, options = self._connection, self._requests, self._options
         tls = self._parameters.tls
         reached = (
             (yield from self._run(Check.HOST, connection.name))
@@ -131,17 +136,15 @@ class _Checks:
             yield from self._run(Check.FIND, requests.find)
             if (yield from self._run(Check.GET, requests.get)):
                 yield from self._run(Check.STORAGE, requests.storage_classes)
-        if plan.listening:
+        if options.listening:
             yield from self._run(Check.LISTENER, requests.listener)
         if reached and self._passed.get(Check.LISTENER, True):
-            needless = plan.move_destination is None and self.method is Method.C_GET
+            needless = options.move_destination is None and self.method is Method.C_GET
             yield from self._run(Check.MOVE, requests.offer_of_move if needless else requests.move)
-        if reached and plan.selections:
-            yield from self._run(Check.STUDY, partial(requests.study, plan.selections[0]))
+        if reached and self._study is not None:
+            yield from self._run(Check.STUDY, partial(requests.study, self._study))
 
-    def with_instance(
-        self, settings: Settings, retrieve: Retrieve
-    ) -> Generator[Finding, None, None]:
+    def with_instance(self, retrieve: Retrieve) -> Generator[Finding, None, None]:
         """Retrieve one instance by each method that works; call after `without_instance`.
 
         Raises:
@@ -150,14 +153,14 @@ class _Checks:
         inventory = self._requests.inventory
         if inventory is None or not inventory.instances:
             return
-        plan = replace(self._plan, selections=(sample_of(inventory),))
+        sample, cancel = sample_of(inventory), self._parameters.cancel
         for method, offered in (
             (Method.C_GET, self._passed.get(Check.GET)),
             (Method.C_MOVE, self._passed.get(Check.MOVE) and self._listener is not None),
         ):
             if offered:
                 yield Looking(INSTANCE_BY[method])
-                step = retrieve_sample(retrieve, method, plan, settings, self._parameters.cancel)
+                step = retrieve_sample(retrieve, method, sample, self._options, cancel)
                 yield weighed(step, method, self.method)
 
     def _run(self, check: Check, run: Callable[[], Step]) -> Generator[Finding, None, bool]:
@@ -174,9 +177,9 @@ class _Checks:
         return self._passed[check]
 
     def _failure(self, check: Check, error: RetrieveError) -> Step:
-        plan = self._plan
+        options = self._options
         not_offered = check is Check.GET and isinstance(error, ContextNotAccepted | RequestAborted)
-        if not_offered and plan.method is Method.AUTO and plan.move_destination is not None:
+        if not_offered and options.method is Method.AUTO and options.move_destination is not None:
             self.method = Method.C_MOVE  # as a retrieval would
         keys: tuple[str, ...] = ()
         if isinstance(error, AssociationRejected):

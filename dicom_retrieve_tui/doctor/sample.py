@@ -1,6 +1,6 @@
 """Retrieve one real instance into a temporary folder."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,35 +14,44 @@ from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Event, InstanceStored, StudyFinished
 from dicom_retrieve_tui.model.humanize import duration_text, size_text
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, Settings
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 
-Retrieve = Callable[[Plan, Settings, CancelToken], Generator[Event, None, None]]
+Retrieve = Callable[
+    [Sequence[Selection], RetrieveOptions, CancelToken], Generator[Event, None, None]
+]
 
 
 def retrieve_sample(
-    retrieve: Retrieve, method: Method, plan: Plan, settings: Settings, cancel: CancelToken
+    retrieve: Retrieve,
+    method: Method,
+    sample: Selection,
+    options: RetrieveOptions,
+    cancel: CancelToken,
 ) -> Step:
-    """Retrieve the instance that `plan` names by `method`, and report what came.
+    """Retrieve one instance by `method`, and report what came.
 
     Args:
-        plan: Names one instance.
-        settings: For C-MOVE, these include where to listen.
+        sample: Names one instance.
+        options: For C-MOVE, these include where to listen.
 
     Raises:
         Cancelled: The user stops.
     """
     moving = method is Method.C_MOVE
-    one = replace(plan, method=method, listening=moving, parallel=1, retries=0)
     with TemporaryDirectory(prefix="dicom-retrieve-") as folder:
         where = replace(
-            settings,
+            options,
+            method=method,
+            parallel=1,
+            retries=0,
             output=Path(folder),
             layout=FLAT_LAYOUT,
-            listen=settings.listen if moving else None,
+            listen=options.listen if moving else None,
         )
-        return _step_of(INSTANCE_BY[method], retrieve(one, where, cancel))
+        return _step_of(INSTANCE_BY[method], retrieve([sample], where, cancel))
 
 
 def sample_of(inventory: Inventory) -> Selection:

@@ -16,8 +16,9 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
 from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.retry import Cure, status_cure
-from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest
+from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
 
 _DRAIN_TICK_S = 0.1
@@ -47,7 +48,7 @@ class PeerQuirks:
 class RunContext:
     """The objects and settings that all studies of a run share."""
 
-    plan: Plan
+    options: RetrieveOptions
     receiver: InstanceReceiver
     queue: TaskQueue
     drain_s: float
@@ -126,8 +127,8 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
-        plan, study = self.run.plan, self.study
-        if plan.move_destination is None:
+        options, study = self.run.options, self.study
+        if options.move_destination is None:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
         self._wait_while_paused()
@@ -135,13 +136,13 @@ class Requests:
         arrivals_before, refusals_before = study.note_begin(), study.bad.refusals
         try:
             with self._breaks_noted(request):
-                final = self.peer.c_move(self._operation(request), plan.move_destination)
+                final = self.peer.c_move(self._operation(request), options.move_destination)
         except RequestAborted as abort:
             if stored_before > len(study.present):  # the PACS knows the destination
                 raise
-            raise _unknown_destination(abort, plan.move_destination) from abort
+            raise _unknown_destination(abort, options.move_destination) from abort
         self.final = final
-        if not plan.listening:
+        if not options.listening:
             return
         failed = final.status != SUCCESS or final.failed
         in_vain = failed and self._refused_all(stored_before, began_s)
@@ -168,7 +169,7 @@ class Requests:
     @property
     def sees_nothing(self) -> bool:
         """True if the instances go to an SCP that is not ours."""
-        return self.moved and not self.run.plan.listening
+        return self.moved and not self.run.options.listening
 
     @property
     def reported_success(self) -> bool:

@@ -6,7 +6,7 @@ nothing; the iterator empties it some twenty times a second while a worker is bu
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
@@ -25,7 +25,8 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyRemoved,
 )
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 
 _POLL_S = 0.05
@@ -60,13 +61,13 @@ class Retriever(Protocol):
 
 
 class Run:
-    """One run over the selections of a plan."""
+    """One run over selections."""
 
     def __init__(
         self,
         *,
-        plan: Plan,
-        peer_name: str,
+        selections: Sequence[Selection],
+        options: RetrieveOptions,
         open_peer: Callable[[int], Peer],
         outbox: deque[Event],
         cancel: CancelToken,
@@ -74,20 +75,21 @@ class Run:
         """Send nothing before `events` is iterated.
 
         Args:
-            plan: What to retrieve, and how.
+            selections: What to begin with.
+            options: How to retrieve.
             peer_name: The PACS in the first event.
             open_peer: Returns the peer of a worker by its number, with no association open yet.
             outbox: Every thread appends its events here.
             cancel: Ends the run.
         """
-        self._plan = plan
-        self._peer_name = peer_name
+        self._selections = selections
+        self._options = options
         self._open_peer = open_peer
         self._outbox = outbox
         self.emit = outbox.append
         self._cancel = cancel
-        self._workers = plan.parallel
-        self.queue = TaskQueue(plan.selections, cancel, workers=self._workers, emit=outbox.append)
+        self._workers = options.parallel
+        self.queue = TaskQueue(selections, cancel, workers=self._workers, emit=outbox.append)
         self._verdicts: dict[str | None, Verdict] = {}
         """The latest verdict on each study; the key None stands for the disk."""
         self._bug: Exception | None = None
@@ -114,9 +116,9 @@ class Run:
             with resources:
                 try:
                     yield RetrieveStarted(
-                        peer=self._peer_name,
-                        method=str(self._plan.method),
-                        studies=len(self._plan.selections),
+                        peer=str(self._options.peer),
+                        method=str(self._options.method),
+                        studies=len(self._selections),
                         parallel=self._workers,
                     )
                     yield from self._events_of_workers(retriever)

@@ -95,7 +95,7 @@ class StudyRetriever:
                 AttemptFailed(
                     study_instance_uid=task.uid,
                     failed_attempts=task.failed_attempts,
-                    retries=self.run.plan.retries,
+                    retries=self.run.options.retries,
                     wait_s=round(wait_s, 3),
                     reason=result.finished.reason,
                 )
@@ -124,7 +124,7 @@ class StudyRetriever:
             return _Result(judge(study, Ending()))
         ending = self._transfer(task, study, peer, worker)
         finished = (
-            judge_delivery(study, ending, self.run.plan.move_destination or "")
+            judge_delivery(study, ending, self.run.options.move_destination or "")
             if ending.elsewhere
             else judge(study, ending)
         )
@@ -167,12 +167,12 @@ class StudyRetriever:
 
     def _split(self, study: StudyState) -> SharedRequests | None:
         """Cut a study into requests for several workers, if that is possible and helps."""
-        plan, queue, quirks = self.run.plan, self.run.queue, self.run.quirks
-        elsewhere = plan.method is not Method.C_GET and not plan.listening
+        options, queue, quirks = self.run.options, self.run.queue, self.run.quirks
+        elsewhere = options.method is not Method.C_GET and not options.listening
         workers = queue.idle_workers + 1
         # What is missing in a short list comes only with a request for the whole study.
         listed = study.inventory.listed and not study.inventory.is_short
-        countable = plan.method is Method.C_GET and not quirks.counts_nothing
+        countable = options.method is Method.C_GET and not quirks.counts_nothing
         if not (study.inventory.counted or countable):
             return None  # only a request for the whole study shows how many instances there are
         if workers == 1 or elsewhere or not listed or quirks.rejects_lists:
@@ -224,7 +224,7 @@ class StudyRetriever:
         if _no_association_left(result.error) and self.run.queue.lower():
             return self.backoff.wait_s(1)  # no attempt of this study: we had too many associations
         failed_before = result.cure is Cure.ONCE and task.failed_attempts > 0
-        retries = self.run.plan.retries
+        retries = self.run.options.retries
         if result.cure is Cure.NONE or failed_before or task.failed_attempts >= retries:
             return None
         task.failed_attempts += 1
@@ -253,7 +253,7 @@ class StudyRetriever:
     @property
     def _delivers_elsewhere(self) -> bool:
         """True if nothing is written to the output folder."""
-        return self.run.plan.method is Method.C_MOVE and not self.run.plan.listening
+        return self.run.options.method is Method.C_MOVE and not self.run.options.listening
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
         study, missing = task.study, frozenset(finished.missing)

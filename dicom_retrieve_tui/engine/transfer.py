@@ -61,7 +61,7 @@ class Transfer:
         self._requests = requests
         self._missing = MissingInstances(requests, shared)
         self._run = requests.run
-        self._plan = requests.run.plan
+        self._options = requests.run.options
         self._quirks = requests.run.quirks
         self._study = requests.study
 
@@ -95,14 +95,14 @@ class Transfer:
         """Our move destination as a PACS administrator needs to know it; empty without one."""
         if not self._run.listening_at:
             return ""
-        return f"AE title {self._plan.move_destination} is at {self._run.listening_at}"
+        return f"AE title {self._options.move_destination} is at {self._run.listening_at}"
 
     @property
     def _asked(self) -> Asked:
         """The request that was made last, and what there is to try instead."""
         requests, study = self._requests, self._study
         other_way = TRY_C_GET if requests.moved else self._run.instead_of_get
-        tried = self._plan.method is Method.AUTO and self._may_move
+        tried = self._options.method is Method.AUTO and self._may_move
         return Asked(
             operation="C-MOVE" if requests.moved else "C-GET",
             came=study.stored_count > len(study.present),
@@ -205,18 +205,24 @@ class Transfer:
     def _lacks_some(self) -> bool:
         """True if instances are missing that C-MOVE may bring."""
         study, requests = self._study, self._requests
-        if requests.stopped or study.satisfied or (study.stored_count and not self._plan.listening):
+        if (
+            requests.stopped
+            or study.satisfied
+            or (study.stored_count and not self._options.listening)
+        ):
             return False
         return study.inventory.listed or not requests.settled
 
     @property
     def _moves(self) -> bool:
         """True if C-GET is not to be tried."""
-        return self._plan.method is Method.C_MOVE or (self._may_move and self._quirks.aborts_get)
+        return self._options.method is Method.C_MOVE or (self._may_move and self._quirks.aborts_get)
 
     @property
     def _may_move(self) -> bool:
-        return self._plan.method is not Method.C_GET and self._plan.move_destination is not None
+        return (
+            self._options.method is not Method.C_GET and self._options.move_destination is not None
+        )
 
     def _with_advice(self, refusal: PeerError, found: str) -> PeerError:
         """Return the refusal of a C-GET with what to try instead."""
@@ -239,12 +245,12 @@ class Transfer:
             ]
             wide = WiderNegotiations(requests, may_move=self._may_move).asks()
             # If C-MOVE follows, it brings what no list brought.
-            singly = not (self._may_move and self._plan.listening)
+            singly = not (self._may_move and self._options.listening)
             self._missing.ask_for_rest(ask, chain(narrow, wide), singly=singly)
 
     def _by_move(self) -> None:
         ask = self._requests.move
-        if not self._plan.listening:  # an SCP that is not ours gets all of it, whatever is here
+        if not self._options.listening:  # an SCP that is not ours gets all of it, whatever is here
             self._missing.ask_for_selection(ask)
             return
         self._missing.ask_for_all(ask)

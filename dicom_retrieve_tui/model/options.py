@@ -8,188 +8,61 @@ a profile and a field of a form mean the same.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.address import DEFAULT_PORT, parse_listen, parse_pacs_url
-from dicom_retrieve_tui.model.allowed_callers import parse_callers
+from dicom_retrieve_tui.model.address import (
+    DEFAULT_PORT,
+    Endpoint,
+    PeerAE,
+)
+from dicom_retrieve_tui.model.allowed_callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
-from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.sanitize import check_text
-from dicom_retrieve_tui.model.series_filter import parse_descriptions, parse_modalities
+from dicom_retrieve_tui.model.option_values import (
+    DEFAULT_KEEP_FREE,
+    FLAT,
+    FLAT_LAYOUT,
+    HIERARCHICAL,
+    MAX_PDU_BYTES,
+    MAX_PDU_BYTES_LEAST,
+    NO,
+    PRIVATE_UMASK,
+    YES,
+    KeepFree,
+    Parse,
+    parse_ae_title,
+    parse_any,
+    parse_flag,
+    parse_host,
+    parse_keep_free,
+    parse_layout_text,
+    parse_listen_text,
+    parse_method,
+    parse_path,
+    parse_query_model,
+    parse_timeout_s,
+    parse_umask,
+    parse_user_name,
+    parse_whole,
+    written,
+    written_layout,
+    written_listen,
+)
+from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.series_filter import (
+    NO_FILTER,
+    SeriesFilter,
+    modality_conflict,
+    parse_descriptions,
+    parse_modalities,
+)
 from dicom_retrieve_tui.model.uids import ae_title_fault
 
-YES, NO = "true", "false"
-FLAT, HIERARCHICAL = "flat", "hierarchical"
-"""The layouts that have a name; other values are templates."""
-LAYOUTS = {
-    FLAT: "{SOPInstanceUID}.dcm",
-    HIERARCHICAL: "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm",
-}
-
-# Far beyond any PACS, and far below the longest timeout of a socket.
-TIMEOUT_MAX_S = 86_400
-# Larger PDUs were not faster; the least is what other tools go down to.
-MAX_PDU_BYTES = 1 << 17
-MAX_PDU_BYTES_LEAST = 4096
-# The user identity item holds at most 65,535 bytes.
-USER_BYTES_MAX = 1024
-
-_FOR_OTHERS = 0o077
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
-_SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(%|[kMGT]?i?B?)")
-_DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {"ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-Parse = Callable[[str, str], Any]
-"""Takes the place that messages name, and the text; returns the value or raises `ConfigError`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepFree:
-    """Disk space to leave free: so many bytes, or a part of the disk; the lesser of both."""
-
-    size_bytes: int | None = None
-    percent: float | None = None
-    text: str = ""
-    """As the user gave it; empty for the default."""
-
-    def of(self, disk_bytes: int) -> int:
-        """Return the bytes to leave free on a disk of that size."""
-        sizes = [] if self.size_bytes is None else [self.size_bytes]
-        if self.percent is not None:
-            sizes.append(int(disk_bytes * self.percent / 100))
-        return min(sizes, default=0)
-
-
-DEFAULT_KEEP_FREE = KeepFree(size_bytes=1 << 30, percent=2.0)
-
-
-def parse_ae_title(where: str, text: str) -> str:
-    """Parse an AE title. Raises `ConfigError`."""
-    if (fault := ae_title_fault(text)) is not None:
-        raise ConfigError(f"{where} {text!r} {fault}.", option=where, problem=fault)
-    return text
-
-
-def parse_method(where: str, text: str) -> Method:
-    """Parse a retrieve method. Raises `ConfigError`."""
-    if text not in set(Method):
-        raise ConfigError.of_value(where, text, "choose c-move, c-get or auto")
-    return Method(text)
-
-
-def parse_query_model(where: str, text: str) -> QueryModel:
-    """Parse a query model. Raises `ConfigError`."""
-    if text not in set(QueryModel):
-        raise ConfigError.of_value(where, text, "choose study-root, patient-root or auto")
-    return QueryModel(text)
-
-
-def parse_timeout_s(where: str, text: str) -> float:
-    """Parse seconds. Raises `ConfigError`."""
-    seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
-    if not 0 < seconds <= TIMEOUT_MAX_S:
-        raise ConfigError.of_value(
-            where, text, f"expected seconds, more than 0 and at most {TIMEOUT_MAX_S}"
-        )
-    return seconds
-
-
-def parse_user_name(where: str, text: str) -> str:
-    """Parse the name of a user identity. Raises `ConfigError`."""
-    check_text(where, text)
-    if not text.strip() or len(text.encode()) > USER_BYTES_MAX:
-        problem = f"expected a user name of at most {USER_BYTES_MAX:,} bytes"
-        raise ConfigError(f"{where}: {problem}.", option=where, problem=problem)
-    return text
-
-
-def parse_flag(where: str, text: str) -> bool:
-    """Parse true or false. Raises `ConfigError`."""
-    if text not in {YES, NO}:
-        raise ConfigError.of_value(where, text, f"expected {YES} or {NO}")
-    return text == YES
-
-
-def parse_umask(where: str, text: str) -> int:
-    """Parse an octal umask. Raises `ConfigError`."""
-    value = int(text, 8) if re.fullmatch(r"[0-7]{1,4}", text) else -1
-    if value < 0 or value & ~_FOR_OTHERS:
-        raise ConfigError.of_value(
-            where,
-            text,
-            "expected octal digits, such as 077 for the owner alone or 027 to include the group; "
-            "the owner's permissions stay",
-        )
-    return value
-
-
-def parse_whole_number(where: str, text: str, least: int, most: int) -> int:
-    """Parse a whole number within bounds. Raises `ConfigError`."""
-    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
-    if not least <= number <= most:
-        raise ConfigError.of_value(where, text, f"expected a whole number from {least} to {most}")
-    return number
-
-
-def parse_keep_free(where: str, text: str) -> KeepFree:
-    """Parse `500M`, `2GiB`, `5%` or `0`. Raises `ConfigError`."""
-    match = _SIZE.fullmatch(text)
-    number, unit = (float(match[1]), match[2]) if match else (0.0, "invalid")
-    if unit == "%" and number < 100:
-        return KeepFree(percent=number, text=text)
-    factor = (_DECIMAL | _BINARY).get(unit.removesuffix("B"))
-    if factor is None:
-        raise ConfigError.of_value(
-            where, text, "expected a size such as 500M or 2G, or 5%; 0 for none"
-        )
-    return KeepFree(size_bytes=int(number * factor), text=text)
-
-
-def parse_layout_text(where: str, text: str) -> str:
-    """Parse `flat`, `hierarchical` or a template; returns the template. Raises `ConfigError`."""
-    template = LAYOUTS.get(text, text)
-    parse_layout(template, where)
-    return template
-
-
-def _whole(least: int, most: int) -> Parse:
-    return lambda where, text: parse_whole_number(where, text, least, most)
-
-
-def _host(where: str, text: str) -> str:
-    try:
-        return parse_pacs_url(f"pacs://[{text}]" if ":" in text else f"pacs://{text}").host
-    except ConfigError as error:
-        raise ConfigError.of_value(where, text, "expected a host name or an address") from error
-
-
-def _listen(where: str, text: str) -> tuple[str | None, int]:
-    return parse_listen(text, where)
-
-
-def _modalities(where: str, text: str) -> tuple[str, ...]:
-    return parse_modalities(where, text) if text else ()
-
-
-def _descriptions(where: str, text: str) -> tuple[str, ...]:
-    return parse_descriptions(where, text) if text else ()
-
-
-def _path(where: str, text: str) -> str:
-    if not text.strip():
-        problem = "is empty; leave it out instead"
-        raise ConfigError(f"{where} {problem}.", option=where, problem=problem)
-    return text
-
-
-def _any_text(_where: str, text: str) -> str:
-    return text
 
 
 class Kind(StrEnum):
@@ -255,7 +128,11 @@ class Option:
     """A second name of the flag, such as `-v`."""
     off: str = ""
     """The help of `--no-NAME`; empty if there is no such flag."""
-    parse: Parse = _any_text
+    parse: Parse = parse_any
+    write: Callable[[Any], str] = written
+    """The reverse of `parse`."""
+    attribute: str = ""
+    """Where `RetrieveOptions` has the value; empty if it has none."""
     choices: tuple[str, ...] = ()
     """Every possible value, if they are few."""
     default: str = ""
@@ -264,6 +141,8 @@ class Option:
     """The default in words, where `default` does not show it."""
     suggested: str = ""
     """The value that a new profile starts with, if that is not the default."""
+    suggested_words: str = ""
+    """It in words, where `suggested` does not show it."""
     saved: bool = True
     """A profile may hold it."""
     kind: Kind = Kind.TEXT
@@ -287,7 +166,7 @@ class Option:
             return self.help
         default = self.default_words or self.default
         if command is Command.PROFILES:
-            default = self.suggested or default
+            default = self.suggested_words or self.suggested or default
         return f"{self.help} (default: {default})" if default else self.help
 
 
@@ -296,7 +175,8 @@ OPTIONS = (
         name="host",
         help="host name or address of the PACS",
         commands=frozenset(),
-        parse=_host,
+        parse=parse_host,
+        attribute="peer.endpoint.host",
         field_group=FormGroup.PACS,
         label="Host",
         hint="name or address",
@@ -305,7 +185,8 @@ OPTIONS = (
         name="port",
         help="port of the PACS",
         commands=frozenset(),
-        parse=_whole(1, 65535),
+        parse=parse_whole(1, 65535),
+        attribute="peer.endpoint.port",
         default=str(DEFAULT_PORT),
         kind=Kind.WHOLE,
         field_group=FormGroup.PACS,
@@ -368,6 +249,7 @@ OPTIONS = (
         commands=_EVERY,
         metavar="AET",
         parse=parse_ae_title,
+        attribute="peer.ae_title",
         default="ANY-SCP",
         field_group=FormGroup.PACS,
         label="Its AE",
@@ -380,8 +262,9 @@ OPTIONS = (
         commands=_EVERY,
         metavar="AET",
         parse=parse_ae_title,
+        attribute="calling_ae_title",
         default="DICOMRETRIEVE",
-        suggested="this computer's name",
+        suggested_words="name of this computer",
         field_group=FormGroup.HERE,
         label="Our AE",
         of_order=True,
@@ -392,7 +275,8 @@ OPTIONS = (
         group=Group.SERIES,
         commands=_RETRIEVAL,
         metavar="M[,..]",
-        parse=_modalities,
+        parse=parse_modalities,
+        attribute="series_filter.modalities",
         default_words="all",
         field_group=FormGroup.SERIES,
         label="Modality",
@@ -405,7 +289,8 @@ OPTIONS = (
         group=Group.SERIES,
         commands=_RETRIEVAL,
         metavar="M[,..]",
-        parse=_modalities,
+        parse=parse_modalities,
+        attribute="series_filter.excluded_modalities",
         default_words="none",
         field_group=FormGroup.SERIES,
         label="Without",
@@ -418,7 +303,9 @@ OPTIONS = (
         group=Group.SERIES,
         commands=_RETRIEVAL,
         metavar="GLOB[|..]",
-        parse=_descriptions,
+        parse=parse_descriptions,
+        write="|".join,
+        attribute="series_filter.descriptions",
         default_words="any",
         field_group=FormGroup.SERIES,
         label="Descr.",
@@ -432,6 +319,7 @@ OPTIONS = (
         commands=_REQUESTS,
         metavar="M",
         parse=parse_method,
+        attribute="method",
         choices=tuple(map(str, Method)),
         default=str(Method.C_MOVE),
         field_group=FormGroup.HERE,
@@ -445,6 +333,7 @@ OPTIONS = (
         commands=_EVERY,
         metavar="MODEL",
         parse=parse_query_model,
+        attribute="query_model",
         choices=tuple(map(str, QueryModel)),
         default=str(QueryModel.AUTO),
         label="Model",
@@ -456,6 +345,7 @@ OPTIONS = (
         commands=_REQUESTS,
         metavar="AET",
         parse=parse_ae_title,
+        attribute="move_destination",
         field_group=FormGroup.HERE,
         label="Dest AE",
         hint="for C-MOVE",
@@ -467,7 +357,9 @@ OPTIONS = (
         group=Group.NETWORK,
         commands=_REQUESTS,
         metavar="[HOST:]PORT",
-        parse=_listen,
+        parse=parse_listen_text,
+        write=written_listen,
+        attribute="listen",
         field_group=FormGroup.HERE,
         label="Listen",
         hint="[host:]port, to be it",
@@ -480,6 +372,7 @@ OPTIONS = (
         commands=_REQUESTS,
         metavar="HOST[,..]",
         parse=parse_callers,
+        attribute="accept_from",
         default_words="the PACS alone",
         field_group=FormGroup.HERE,
         label="Accept",
@@ -492,7 +385,8 @@ OPTIONS = (
         group=Group.FILES,
         commands=_RETRIEVAL,
         metavar="DIR",
-        parse=_path,
+        parse=parse_path,
+        attribute="output",
         default=".",
         suggested="~/dicom",
         is_path=True,
@@ -514,6 +408,8 @@ OPTIONS = (
         commands=_RETRIEVAL,
         metavar="TEMPLATE",
         parse=parse_layout_text,
+        write=written_layout,
+        attribute="layout",
         default=FLAT,
         suggested=HIERARCHICAL,
         field_group=FormGroup.FILES,
@@ -527,7 +423,9 @@ OPTIONS = (
         commands=_RETRIEVAL,
         metavar="OCTAL",
         parse=parse_umask,
-        default="077",
+        write="{:03o}".format,
+        attribute="umask",
+        default=f"{PRIVATE_UMASK:03o}",
         label="Umask",
         hint="octal",
         of_order=True,
@@ -539,6 +437,7 @@ OPTIONS = (
         commands=_RETRIEVAL,
         metavar="SIZE",
         parse=parse_keep_free,
+        attribute="keep_free",
         default_words="1GiB or 2%, the lesser",
         label="Spare",
         hint="1GiB or 2%, the lesser",
@@ -550,7 +449,8 @@ OPTIONS = (
         group=Group.NETWORK,
         commands=_RETRIEVAL,
         metavar="N",
-        parse=_whole(1, 64),
+        parse=parse_whole(1, 64),
+        attribute="parallel",
         default="1",
         suggested="4",
         kind=Kind.WHOLE,
@@ -564,6 +464,7 @@ OPTIONS = (
         commands=_EVERY,
         metavar="S",
         parse=parse_timeout_s,
+        attribute="timeout_s",
         default="60",
         kind=Kind.NUMBER,
         label="Timeout",
@@ -576,7 +477,8 @@ OPTIONS = (
         group=Group.NETWORK,
         commands=_RETRIEVAL,
         metavar="N",
-        parse=_whole(0, 100),
+        parse=parse_whole(0, 100),
+        attribute="retries",
         default="3",
         kind=Kind.WHOLE,
         label="Retries",
@@ -588,7 +490,8 @@ OPTIONS = (
         group=Group.NETWORK,
         commands=_EVERY,
         metavar="BYTES",
-        parse=_whole(MAX_PDU_BYTES_LEAST, MAX_PDU_BYTES),
+        parse=parse_whole(MAX_PDU_BYTES_LEAST, MAX_PDU_BYTES),
+        attribute="max_pdu_bytes",
         default=str(MAX_PDU_BYTES),
         kind=Kind.WHOLE,
         label="Max PDU",
@@ -600,6 +503,8 @@ OPTIONS = (
         group=Group.SECURITY,
         commands=_EVERY,
         parse=parse_flag,
+        write=lambda value: YES if value else NO,
+        attribute="tls",
         default=NO,
         kind=Kind.FLAG,
         field_group=FormGroup.SECURITY,
@@ -611,7 +516,8 @@ OPTIONS = (
         group=Group.SECURITY,
         commands=_EVERY,
         metavar="FILE",
-        parse=_path,
+        parse=parse_path,
+        attribute="tls.ca",
         default_words="system store",
         is_path=True,
         field_group=FormGroup.SECURITY,
@@ -623,7 +529,8 @@ OPTIONS = (
         group=Group.SECURITY,
         commands=_EVERY,
         metavar="FILE",
-        parse=_path,
+        parse=parse_path,
+        attribute="tls.certificate",
         is_path=True,
         field_group=FormGroup.SECURITY,
         label="Our cert",
@@ -634,7 +541,8 @@ OPTIONS = (
         group=Group.SECURITY,
         commands=_EVERY,
         metavar="FILE",
-        parse=_path,
+        parse=parse_path,
+        attribute="tls.key",
         default_words="in the file of --tls-cert",
         is_path=True,
         field_group=FormGroup.SECURITY,
@@ -646,6 +554,8 @@ OPTIONS = (
         group=Group.SECURITY,
         commands=_EVERY,
         parse=parse_flag,
+        write=lambda verify: YES if verify is False else NO,
+        attribute="tls.verify",
         default=NO,
         kind=Kind.FLAG,
         field_group=FormGroup.SECURITY,
@@ -658,6 +568,7 @@ OPTIONS = (
         commands=_EVERY,
         metavar="NAME",
         parse=parse_user_name,
+        attribute="user.name",
         field_group=FormGroup.SECURITY,
         label="User",
     ),
@@ -667,7 +578,8 @@ OPTIONS = (
         group=Group.SECURITY,
         commands=_EVERY,
         metavar="FILE",
-        parse=_path,
+        parse=parse_path,
+        attribute="user.passcode_file",
         is_path=True,
         field_group=FormGroup.SECURITY,
         label="Passcode",
@@ -710,6 +622,271 @@ REFUSED = {
 
 NOT_IN_DEFAULTS = frozenset({"host", "notes"})
 """Keys that belong to one PACS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrieveOptions:
+    """How and where to retrieve: everything but the UIDs, as every face hands it to the engine."""
+
+    profile: str = ""
+    """The name of the profile; empty if there is none."""
+    peer: PeerAE
+    calling_ae_title: str = "DICOMRETRIEVE"
+    method: Method = Method.C_MOVE
+    move_destination: str | None = None
+    """AE title (0000,0600) that C-MOVE sends to."""
+    listen: tuple[str | None, int] | None = None
+    """Host and port of our own Storage SCP, the move destination; host None is the interface
+    towards the PACS, port 0 any free one. None: the files do not come to us by C-MOVE."""
+    accept_from: tuple[AllowedCaller, ...] = ()
+    """Callers that may send to it, besides the PACS's own addresses."""
+    query_model: QueryModel = QueryModel.AUTO
+    series_filter: SeriesFilter = NO_FILTER
+    """The series to retrieve of what is selected."""
+    output: Path
+    """The folder for the files; created if missing."""
+    layout: str = FLAT_LAYOUT
+    """Template of a file's path below the output folder."""
+    umask: int = PRIVATE_UMASK
+    """Permissions to hold back, as of the shell's command."""
+    keep_free: KeepFree = DEFAULT_KEEP_FREE
+    """Space to leave free on the disk of the output folder."""
+    parallel: int = 1
+    """Associations with the PACS at once, at most."""
+    timeout_s: float = 60.0
+    """Time without an answer or a byte after which an association is given up."""
+    retries: int = 3
+    """Further attempts at a study whose failure may be temporary."""
+    max_pdu_bytes: int = MAX_PDU_BYTES
+    """Largest PDU that the PACS may send us."""
+    tls: TlsSettings | None = None
+    """None: unencrypted."""
+    user: UserIdentity | None = None
+    """None: no user identity is sent."""
+
+    @property
+    def listening(self) -> bool:
+        """True if our own Storage SCP is the move destination: the files come to us."""
+        return self.listen is not None
+
+    @property
+    def delivering(self) -> bool:
+        """True if the instances go to another SCP, and we see none of them."""
+        return self.method is Method.C_MOVE and not self.listening
+
+    @property
+    def dangers(self) -> tuple[str, ...]:
+        """Warnings about security, to be shown in every run."""
+        found = []
+        if self.tls is not None and not self.tls.verify:
+            found.append(
+                "--tls-insecure: certificates are not verified, so others on the network can read "
+                "and change what is sent."
+            )
+        if self.tls is None and self.user is not None and self.user.passcode is not None:
+            found.append("The passcode goes to the PACS unencrypted; add --tls.")
+        return tuple(found)
+
+    def clashes_with(self, other: "RetrieveOptions") -> bool:
+        """Return true if both cannot run at once: a folder and a port have one user."""
+        same_port = self.listening and self.listen == other.listen
+        return same_port or self.output.absolute() == other.output.absolute()
+
+
+def read_options(
+    texts: Mapping[str, str],
+    *,
+    where: Callable[[str], str] | None = None,
+    profile: str = "",
+    to_retrieve: bool = True,
+) -> RetrieveOptions:
+    """Parse the texts of options.
+
+    Args:
+        texts: By name; the default holds for those that are missing.
+        where: Names an option in messages; None uses its flag.
+        profile: The name of the profile that the texts come from.
+        to_retrieve: False for a command that sends no C-GET or C-MOVE.
+
+    Raises:
+        ConfigError: A value is invalid, or two contradict each other.
+    """
+    where = where or flag_of
+    given = {name: option.default for name, option in KEYS.items() if option.default}
+    given |= texts
+    value = {name: KEYS[name].parse(where(name), text) for name, text in given.items()}
+    for error in contradictions(given, where, to_retrieve=to_retrieve):
+        raise error
+    if to_retrieve and value["method"] is Method.C_GET:
+        value.pop("move_dest", None)
+    simple = {
+        option.attribute: value[name]
+        for name, option in KEYS.items()
+        if name in value and option.attribute and "." not in option.attribute and name != "tls"
+    }
+    return RetrieveOptions(
+        profile=profile,
+        peer=PeerAE(
+            ae_title=value["called_aet"],
+            endpoint=Endpoint(host=value["host"], port=value["port"]),
+        ),
+        series_filter=SeriesFilter(
+            modalities=value.get("modality", ()),
+            excluded_modalities=value.get("exclude_modality", ()),
+            descriptions=value.get("series_description", ()),
+        ),
+        tls=TlsSettings(
+            ca=value.get("tls_ca"),
+            certificate=value.get("tls_cert"),
+            key=value.get("tls_key"),
+            verify=not value["tls_insecure"],
+        )
+        if value["tls"]
+        else None,
+        user=UserIdentity(name=value["user"], passcode_file=value.get("passcode_file"))
+        if "user" in value
+        else None,
+        **simple,
+    )
+
+
+_REQUIRED = {
+    "accept_from": ("listen", "our own Storage SCP, to which the hosts may send"),
+    "tls_ca": ("tls", ""),
+    "tls_cert": ("tls", ""),
+    "tls_key": ("tls", ""),
+    "tls_insecure": ("tls", ""),
+    "passcode_file": ("user", "whose passcode it holds"),
+}
+"""What an option has no use without, and why if that is not plain."""
+
+
+def contradictions(
+    texts: Mapping[str, str], where: Callable[[str], str], *, to_retrieve: bool = True
+) -> Iterator[ConfigError]:
+    """Return what is wrong with options because of others, each error with the option to blame.
+
+    Args:
+        texts: By name, with the defaults.
+        where: Names an option in messages.
+        to_retrieve: As for `read_options`.
+    """
+    for name, (required, why) in _REQUIRED.items():
+        missing = texts.get(name, NO) != NO and texts.get(required, NO) == NO
+        if missing and (to_retrieve or required != "listen"):
+            yield _requires(where, name, required, why)
+    yield from _tls_contradictions(texts, where)
+    if fault := modality_conflict(texts.get("modality", ""), texts.get("exclude_modality", "")):
+        names = f"{where('modality')} and {where('exclude_modality')}"
+        found = f"{names} contradict each other: {fault}."
+        yield ConfigError(found, option=where("exclude_modality"), problem=fault)
+    if to_retrieve:
+        yield from _method_contradictions(texts, where)
+
+
+def _requires(where: Callable[[str], str], name: str, required: str, why: str) -> ConfigError:
+    reason = f", {why}" if why else ""
+    found = f"{where(name)} requires {where(required)}{reason}."
+    problem = f"requires {KEYS[required].label}{reason}"
+    return ConfigError(found, option=where(name), problem=problem)
+
+
+def _tls_contradictions(
+    texts: Mapping[str, str], where: Callable[[str], str]
+) -> Iterator[ConfigError]:
+    if "tls_cert" in texts:
+        return
+    if "tls_key" in texts:
+        yield _requires(where, "tls_key", "tls_cert", "the certificate of the key")
+    elif texts.get("tls") == YES and "listen" in texts:
+        why = "the certificate that we show to the PACS when it sends to us"
+        yield ConfigError(
+            f"{where('listen')} with {where('tls')} requires {where('tls_cert')} and "
+            f"{where('tls_key')}, {why}.",
+            option=where("listen"),
+            problem=f"with TLS, the profile must name tls_cert, {why}",
+        )
+
+
+def _method_contradictions(
+    texts: Mapping[str, str], where: Callable[[str], str]
+) -> Iterator[ConfigError]:
+    method = texts["method"]
+    if method == Method.C_GET:
+        if "listen" in texts:
+            found = (
+                f"{where('listen')} has no use with {where('method')} c-get, which brings the "
+                "files over our own association; leave it out."
+            )
+            yield ConfigError(found, option=where("listen"), problem="has no use with C-GET")
+    elif "move_dest" in texts:
+        return
+    elif method == Method.C_MOVE:
+        found = (
+            f"C-MOVE requires {where('move_dest')}, the AE title that the PACS sends to; to "
+            f"retrieve over our own association, use {where('method')} c-get."
+        )
+        problem = "C-MOVE requires the AE title to send to"
+        yield ConfigError(found, option=where("move_dest"), problem=problem)
+    elif "listen" in texts:
+        why = "the AE title under which the PACS knows us"
+        found = f"{where('listen')} requires {where('move_dest')}, {why}."
+        yield ConfigError(found, option=where("move_dest"), problem=f"Listen requires {why}")
+
+
+def without_unused(texts: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
+    """Return the texts without what has no use beside the others, unless the user gave it.
+
+    A profile holds what all of its uses need: a port for C-MOVE is no contradiction of C-GET.
+
+    Args:
+        texts: By name, with the defaults; empty for no value.
+        given: Names that must stay, because an error is to be reported if they have no use.
+    """
+    found = {name: text for name, text in texts.items() if text or name in given}
+    if found.get("method") == Method.C_GET and "listen" not in given:
+        found.pop("listen", None)
+    for name, (required, _) in _REQUIRED.items():
+        if found.get(required, NO) == NO and name not in given:
+            found.pop(name, None)
+    return found
+
+
+def texts_of(options: RetrieveOptions) -> dict[str, str]:
+    """Return the texts from which `read_options` makes these options; empty for no value."""
+    texts = {}
+    for name, option in KEYS.items():
+        value: Any = options
+        for attribute in filter(None, option.attribute.split(".")):
+            value = None if value is None else getattr(value, attribute)
+        texts[name] = option.write(value) if option.attribute else ""
+    return texts
+
+
+def flags_for(options: RetrieveOptions) -> Iterator[str]:
+    """Return the words of a command line that give these options; defaults are left out."""
+    for name, text in texts_of(options).items():
+        option = KEYS[name]
+        if Command.RETRIEVE in option.commands and text not in {"", option.default}:
+            yield option.flag
+            if option.metavar:
+                yield text
+
+
+def suggested_values(host_name: str) -> dict[str, str]:
+    """Return what a new profile starts with, in every face.
+
+    Args:
+        host_name: The name of this computer.
+    """
+    values = {name: option.suggested for name, option in KEYS.items() if option.suggested}
+    return {"aet": ae_title_of(host_name), **values}
+
+
+def ae_title_of(host_name: str) -> str:
+    """Return a host name as an AE title: upper case, without its domain, cut to what fits."""
+    title = re.sub(r"[^A-Z0-9_-]", "_", host_name.partition(".")[0].upper())[:16]
+    return KEYS["aet"].default if ae_title_fault(title) or not title.strip("_-") else title
 
 
 def flag_of(name: str) -> str:

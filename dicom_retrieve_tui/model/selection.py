@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dicom_retrieve_tui.model.choices import Level, Method
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.sanitize import parts_of, quoted
-from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,25 +150,6 @@ def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
         )
         for study_uid, series in studies.items()
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A whole retrieval, decided before anything is sent."""
-
-    selections: tuple[Selection, ...]
-    """At most one for each study; retrieved by whichever worker is free, in this order."""
-    method: Method
-    move_destination: str | None = None
-    """AE title (0000,0600) that C-MOVE sends to; needed unless the method is C-GET."""
-    listening: bool = False
-    """Our own Storage SCP is the move destination, so that the files land in our output folder."""
-    parallel: int = 1
-    """Associations with the PACS at once, at most."""
-    retries: int = 0
-    """Further attempts at a study whose failure may heal."""
-    series_filter: SeriesFilter = NO_FILTER
-    """The series to retrieve of what is selected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from dicom_retrieve_tui.errors import (
 from dicom_retrieve_tui.model.address import PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import QueryModel
-from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.sop_classes import SERVICE_CLASSES
 from dicom_retrieve_tui.network import associate_pdu as associate_pdus

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from dicom_retrieve_tui.errors import AssociationAborted, ProtocolError
-from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set
 from dicom_retrieve_tui.network.command_set import Command
 from dicom_retrieve_tui.network.connection import Connection

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import AssociationRejected, ProtocolError
-from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.sop_classes import (

@@ -25,7 +25,7 @@ from dicom_retrieve_tui.errors import (
 )
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.status import SUCCESS
 from dicom_retrieve_tui.network import associate_pdu as associate_pdus

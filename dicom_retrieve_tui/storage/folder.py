@@ -17,7 +17,7 @@ from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
-from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
+from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.humanize import size_text
-from dicom_retrieve_tui.model.options import KeepFree
+from dicom_retrieve_tui.model.option_values import KeepFree
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 
 _LOOK_EVERY_BYTES = 1 << 26

@@ -12,7 +12,7 @@ from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, KeepFree
+from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 from dicom_retrieve_tui.storage.disk_errors import journal_not_made
 from dicom_retrieve_tui.storage.file_check import (

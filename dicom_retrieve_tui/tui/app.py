@@ -25,8 +25,8 @@ from dicom_retrieve_tui.exit_codes import INTERRUPTED
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
@@ -207,7 +207,7 @@ class RetrieveApp(KeyQueueApp[None]):
     def on_copy_for_administrator(self, event: "CopyForAdministrator") -> None:
         """Find out our address in a thread, and copy."""
         if self._profiles is not None:
-            self._profiles.find_out_address(event.terms)
+            self._profiles.find_out_address(event.options)
 
     def on_copy_text(self, event: CopyText) -> None:
         """Put it on the clipboard, and show what it is."""
@@ -289,10 +289,10 @@ class RetrieveApp(KeyQueueApp[None]):
     def _job_ended(self, ended: JobEnded) -> None:
         """Write the list of failed studies and inform the screen, on the session's thread."""
         if ended.all_failed:
-            self._secrets.forget_typed(ended.terms.settings)
+            self._secrets.forget_typed(ended.options)
         listed = ""
         if not ended.reason:  # else another run may have the folder
-            listed = self._failed_lists.report(ended.terms.settings.output, ended.failed)
+            listed = self._failed_lists.report(ended.options.output, ended.failed)
         if listed:
             self.store.note(listed, grave=True)
         self.post_message(self.JobOver(ended, listed))
@@ -312,10 +312,10 @@ class RetrieveApp(KeyQueueApp[None]):
 
 
 def _unlocked(
-    find: Callable[[_Asked, Settings, CancelToken], Generator[_Answered, None, None]],
+    find: Callable[[_Asked, RetrieveOptions, CancelToken], Generator[_Answered, None, None]],
     secrets: SecretStore,
     asked: _Asked,
-    settings: Settings,
+    settings: RetrieveOptions,
     cancel: CancelToken,
 ) -> Generator[_Answered, None, None]:
     """The same answers, with the secrets that it takes to ask."""

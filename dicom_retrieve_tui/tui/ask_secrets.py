@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.config.secrets import Question
 
 
-async def unlock(screen: Screen[Any], secrets: SecretStore, settings: Settings) -> bool:
+async def unlock(screen: Screen[Any], secrets: SecretStore, settings: RetrieveOptions) -> bool:
     """Prompt until every secret of these settings is known; False if the user declines.
 
     Call it from a worker of `screen`.
@@ -42,7 +42,9 @@ async def unlock(screen: Screen[Any], secrets: SecretStore, settings: Settings) 
         asked = question
 
 
-async def unlock_or_notify(screen: Screen[Any], secrets: SecretStore, settings: Settings) -> bool:
+async def unlock_or_notify(
+    screen: Screen[Any], secrets: SecretStore, settings: RetrieveOptions
+) -> bool:
     """Do as `unlock`, but report a file that cannot be used in a toast, and return False."""
     try:
         return await unlock(screen, secrets, settings)

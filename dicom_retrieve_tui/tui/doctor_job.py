@@ -1,19 +1,17 @@
 """Asking a PACS whether it would work with us, in a thread of its own. Knows no screen."""
 
-import re
 import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
-from dicom_retrieve_tui.errors import RetrieveError
+from dicom_retrieve_tui.errors import ConfigError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.options import KEYS
+from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
 from dicom_retrieve_tui.tui.cells import ELLIPSIS
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
 from dicom_retrieve_tui.tui.secret_store import SecretStore
-from dicom_retrieve_tui.tui.terms import Terms
 
 _INDENT = 18
 _TEXT_MIN = 20
@@ -28,33 +26,38 @@ class Doctor:
     secrets: SecretStore = field(default_factory=SecretStore)
 
     def ask(
-        self, terms: Terms, tell: Callable[[Finding], object], cancel: CancelToken, *, whole: bool
+        self,
+        options: RetrieveOptions,
+        tell: Callable[[Finding], object],
+        cancel: CancelToken,
+        *,
+        whole: bool,
     ) -> None:
         """Ask until it is over or cancelled; blocks, and never raises what a peer brings about.
 
         Args:
-            terms: How a retrieval would go.
+            options: How a retrieval would go.
             tell: Gets every finding, on this thread.
             cancel: Ends it soon.
             whole: Look at everything; else no further than C-ECHO.
         """
         try:
-            settings = self.secrets.fill_in(terms.settings)
-            with closing(self.diagnose(terms.plan(()), settings, cancel)) as findings:
+            unlocked = self.secrets.fill_in(options)
+            with closing(self.diagnose(None, unlocked, cancel)) as findings:
                 for finding in findings:
                     if cancel.requested:
                         return
                     if _refuses_us(finding):
-                        self.secrets.forget_typed(terms.settings)
+                        self.secrets.forget_typed(options)
                     tell(finding)
                     if not whole and _answered(finding):
                         return
         except RetrieveError as error:
             tell(step_of(error))
 
-    def for_administrator(self, terms: Terms) -> str:
+    def for_administrator(self, options: RetrieveOptions) -> str:
         """What the administrator of the PACS needs to know of us; asks for names, and may block."""
-        return "\n".join(self.tell_administrator(terms.plan(()), terms.settings))
+        return "\n".join(self.tell_administrator(options))
 
 
 def _answered(finding: Finding) -> bool:
@@ -74,12 +77,12 @@ def _refuses_us(finding: Finding) -> bool:
 
 def step_of(error: RetrieveError) -> Step:
     """Why nothing could be asked, with the key of the profile that the message begins with."""
-    flag = re.match(r"--([a-z-]+) ", str(error))
-    key = flag[1].replace("-", "_") if flag else ""
-    if flag is None or key not in KEYS:
+    option = error.option if isinstance(error, ConfigError) else ""
+    key = option.removeprefix("--").replace("-", "_")
+    if key not in KEYS:
         return Step(check=Check.HOST, outcome=Outcome.FAILED, found=str(error))
     check = Check.TLS if key.startswith("tls") else Check.ASSOCIATION
-    found = str(error)[flag.end() :]
+    found = str(error).removeprefix(option).lstrip()
     return Step(check=check, outcome=Outcome.FAILED, found=found, keys=(key,))
 
 

@@ -8,13 +8,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.tui.snapshot import RowKey
-from dicom_retrieve_tui.tui.terms import Terms
 
 
-def study_folder(terms: Terms, key: RowKey) -> Path:
+def study_folder(options: RetrieveOptions, key: RowKey) -> Path:
     """Where a study's files are: in a folder of their own, if the layout makes one."""
-    output = terms.settings.output.absolute()
+    output = options.output.absolute()
     own = output / key.study_instance_uid
     return own if own.is_dir() else output
 

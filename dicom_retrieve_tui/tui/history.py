@@ -15,10 +15,10 @@ from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.events import StudyFinished
 from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.tui.ports import History
-from dicom_retrieve_tui.tui.retrieve_form import FormFault, defaults, draft_of, read_terms
-from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.retrieve_form import FormFault, draft_of, draft_of_history, read_draft
 
 _JOBS_MAX = 100
 _RECENT_MAX = 10
@@ -100,25 +100,25 @@ class JobHistory:
             begun = {key: job.begun for key, job, _ in self._left()}
             return ResumeOffer(len(begun), max(begun.values()).astimezone()) if begun else None
 
-    def left(self) -> tuple[list[tuple[Terms, list[Selection]]], list[str]]:
-        """What is left, by the terms on which it was asked for; and why some of it cannot be."""
+    def left(self) -> tuple[list[tuple[RetrieveOptions, list[Selection]]], list[str]]:
+        """What is left, by the options on which it was asked for; and why some of it cannot be."""
         jobs: dict[int, tuple[Job, list[Selection]]] = {}
         with self._using():
             for _, job, selection in self._left():
                 jobs.setdefault(job.job_id, (job, []))[1].append(selection)
-        found: dict[Terms, list[Selection]] = {}
+        found: dict[RetrieveOptions, list[Selection]] = {}
         faults = []
         for job, selections in jobs.values():
-            draft = {**defaults(), **{name: str(text) for name, text in job.options.items()}}
+            texts = {name: str(text) for name, text in job.options.items()}
             try:
-                terms = read_terms({**draft, "folder": str(job.output)}, job.profile)
+                options = read_draft(draft_of_history(texts, job.output), job.profile)
             except FormFault as fault:
                 faults.append(
                     f"{count(len(selections), 'study')} of {job.profile or 'old'}: {fault}"
                 )
             else:
-                found.setdefault(terms, []).extend(selections)
-        return [(terms, list(join(selections))) for terms, selections in found.items()], faults
+                found.setdefault(options, []).extend(selections)
+        return [(options, list(join(selections))) for options, selections in found.items()], faults
 
     def forget_left(self) -> None:
         """Stop offering it."""
@@ -146,29 +146,29 @@ class JobHistory:
             self._open_history = None
             self._let_go()
 
-    def asked(self, terms: Terms, selections: Sequence[Selection]) -> None:
+    def asked(self, options: RetrieveOptions, selections: Sequence[Selection]) -> None:
         """These studies are queued, or queued again."""
         with self._using() as history:
             if history is None or not selections:
                 return
             job_id = history.record_job(
                 begun=self._now(),
-                profile=terms.profile,
-                output=terms.settings.output,
-                options=draft_of(terms),
+                profile=options.profile,
+                output=options.output,
+                options=draft_of(options),
                 selections=selections,
             )
-            now = [(_key(terms, each.study_instance_uid), each) for each in selections]
+            now = [(_key(options, each.study_instance_uid), each) for each in selections]
             before = [each for key, new in now for each in self._take(key, _giving_way_to(new))]
             self._drop(history, before)
             for key, selection in now:
                 asked = _Asked(job_id, JobStudy(selection=selection))
                 self._asked.setdefault(key, []).append(asked)
 
-    def ended(self, terms: Terms, ending: StudyFinished) -> None:
+    def ended(self, options: RetrieveOptions, ending: StudyFinished) -> None:
         """A study has its verdict."""
         with self._using() as history:
-            asked = self._asked.get(_key(terms, ending.study_instance_uid))
+            asked = self._asked.get(_key(options, ending.study_instance_uid))
             if history is None or not asked:
                 return
             latest = asked[-1]
@@ -181,10 +181,10 @@ class JobHistory:
             )
             history.record_ends(latest.job_id, [end])
 
-    def removed(self, terms: Terms, uids: Iterable[str]) -> None:
+    def removed(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
         """The user took these out of the list."""
         with self._using() as history:
-            asked = [self._asked.get(_key(terms, uid)) for uid in uids]
+            asked = [self._asked.get(_key(options, uid)) for uid in uids]
             self._drop(history, [each.pop() for each in asked if each])
 
     def _left(self) -> Iterator[tuple[_Key, Job, Selection]]:
@@ -245,5 +245,5 @@ class JobHistory:
             self._history = None
 
 
-def _key(terms: Terms, uid: str) -> _Key:
-    return terms.settings.output.absolute(), uid
+def _key(options: RetrieveOptions, uid: str) -> _Key:
+    return options.output.absolute(), uid

@@ -17,14 +17,14 @@ from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.ports import OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
-from dicom_retrieve_tui.tui.terms import Terms
 
 QUIT_S = 3.0
 _OPEN_S = 1.0
@@ -35,7 +35,7 @@ _OPEN_S = 1.0
 class JobEnded:
     """The account of a session that has ended."""
 
-    terms: Terms
+    options: RetrieveOptions
     endings: tuple[StudyFinished, ...]
     """The last one of each study of the session."""
     failed: tuple[tuple[str, str], ...]
@@ -135,7 +135,7 @@ class Jobs:
         self._on_end = on_end
         self._job_history = job_history or JobHistory()
         self._lock = threading.RLock()
-        self._terms: list[Terms] = []
+        self._options: list[RetrieveOptions] = []
         self._jobs: dict[int, _Job] = {}
         # Their session cannot start yet: an earlier one has the folder or the port.
         self._waiting: dict[int, list[StudyRequest]] = {}
@@ -153,25 +153,25 @@ class Jobs:
         """True between `pause` and `resume`."""
         return self._paused
 
-    def terms_of(self, key: RowKey) -> Terms:
+    def options_of(self, key: RowKey) -> RetrieveOptions:
         """Return the options of an entry."""
-        return self._terms[key.group]
+        return self._options[key.group]
 
     def failed_in(self, folder: Path) -> tuple[tuple[str, str], ...]:
         """Return UIDs and reasons of the failed studies of this folder."""
         with self._lock:
-            groups = [n for n, each in enumerate(self._terms) if each.settings.output == folder]
+            groups = [n for n, each in enumerate(self._options) if each.output == folder]
         return self._store.failed(groups)
 
     def folders(self) -> list[Path]:
         """Return every output folder of this run of the application."""
         with self._lock:
-            return list(dict.fromkeys(terms.settings.output for terms in self._terms))
+            return list(dict.fromkeys(options.output for options in self._options))
 
-    def add(self, terms: Terms, requests: Iterable[StudyRequest]) -> int:
+    def add(self, options: RetrieveOptions, requests: Iterable[StudyRequest]) -> int:
         """Queue studies and return how many; those that are queued or running do not count."""
         with self._lock:
-            return self._add(self._group(terms), requests)
+            return self._add(self._group(options), requests)
 
     def retry(self, keys: Iterable[RowKey]) -> int:
         """Queue failed and stopped studies again, and return how many."""
@@ -257,14 +257,14 @@ class Jobs:
             thread.join(max(deadline_s - time.monotonic(), 0.0))
         return not any(thread.is_alive() for thread in threads)
 
-    def _group(self, terms: Terms) -> int:
-        if terms not in self._terms:
-            self._terms.append(terms)
-        return self._terms.index(terms)
+    def _group(self, options: RetrieveOptions) -> int:
+        if options not in self._options:
+            self._options.append(options)
+        return self._options.index(options)
 
     def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
         added = self._store.queue(group, requests)
-        self._job_history.asked(self._terms[group], [each.selection for each in added])
+        self._job_history.asked(self._options[group], [each.selection for each in added])
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
             session.add([each.selection for each in added])
@@ -276,32 +276,32 @@ class Jobs:
     def _start_possible(self) -> None:
         """Start a session for every waiting group whose folder and port are free."""
         for group in list(self._waiting):
-            terms = self._terms[group]
-            clashes = (self._terms[other].clashes_with(terms) for other in self._jobs)
+            options = self._options[group]
+            clashes = (self._options[other].clashes_with(options) for other in self._jobs)
             if not self._closed and not any(clashes):
                 self._start(group, self._waiting.pop(group))
 
     def _start(self, group: int, requests: Sequence[StudyRequest]) -> None:
-        terms = self._terms[group]
-        plan = terms.plan([each.selection for each in requests])
+        options = self._options[group]
         self._store.begin(
             group,
-            associations=plan.parallel,
-            timeout_s=terms.settings.timeout_s,
-            delivering=terms.delivering,
+            associations=options.parallel,
+            timeout_s=options.timeout_s,
+            delivering=options.delivering,
         )
         job = self._jobs[group] = _Job()
-        run = partial(self._run, group, job, plan, paused=self._paused)
+        selections = tuple(each.selection for each in requests)
+        run = partial(self._run, group, job, selections, paused=self._paused)
         job.thread = threading.Thread(target=run, name=f"session-{group}")
         job.thread.start()
 
-    def _run(self, group: int, job: _Job, plan: Plan, *, paused: bool) -> None:
+    def _run(self, group: int, job: _Job, selections: Sequence[Selection], *, paused: bool) -> None:
         """Make a session and fold its events into the store, on the thread of the session."""
         failure: Exception | None = None
         session: Session | None = None
         try:
             try:
-                session = self._open_session(plan, self._terms[group].settings, job.token)
+                session = self._open_session(selections, self._options[group], job.token)
                 if paused:
                     session.pause()
             finally:
@@ -329,12 +329,12 @@ class Jobs:
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             self._store.end(group, reason, waiting=waiting)
             self._start_possible()
-        terms = self._terms[group]
+        options = self._options[group]
         self._on_end(
             JobEnded(
-                terms=terms,
+                options=options,
                 endings=tuple(job.endings.values()),
-                failed=self.failed_in(terms.settings.output),
+                failed=self.failed_in(options.output),
                 reason=reason,
                 traceback=bug,
             )
@@ -348,12 +348,12 @@ class Jobs:
         match event:
             case StudyFinished():
                 job.endings[event.study_instance_uid] = event
-                self._job_history.ended(self._terms[group], event)
+                self._job_history.ended(self._options[group], event)
             case StudyRemoved():
                 with self._lock:
                     job.removed.discard(event.study_instance_uid)
                 if removed:
-                    self._job_history.removed(self._terms[group], [event.study_instance_uid])
+                    self._job_history.removed(self._options[group], [event.study_instance_uid])
             case _:
                 return
         with self._lock:
@@ -383,7 +383,7 @@ class Jobs:
         """Take entries out of the list and the history."""
         uids = list(uids)
         self._store.forget([RowKey(group, uid) for uid in uids])
-        self._job_history.removed(self._terms[group], uids)
+        self._job_history.removed(self._options[group], uids)
 
     def _withdraw(self, key: RowKey) -> None:
         """Take a study out of those that wait for a session."""

@@ -12,9 +12,9 @@ from dicom_retrieve_tui.doctor.result import Finding
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.history_records import Job, StudyEnd
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.selection import Selection
 
 
 class Session(Protocol):
@@ -106,13 +106,15 @@ class SettingsStore(Protocol):
         """Write these of the preferences. Raises `ConfigError` if that cannot be."""
 
 
-Diagnose = Callable[[Plan, Settings, CancelToken], Generator[Finding, None, None]]
+Diagnose = Callable[
+    [Selection | None, RetrieveOptions, CancelToken], Generator[Finding, None, None]
+]
 """Looks step by step if a retrieval would work; closing it stops it."""
 
-TellAdministrator = Callable[[Plan, Settings], Sequence[str]]
+TellAdministrator = Callable[[RetrieveOptions], Sequence[str]]
 """What the administrator of the PACS needs to know of us, a sentence each. May ask for names."""
 
 
-OpenSession = Callable[[Plan, Settings, CancelToken], Session]
+OpenSession = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Session]
 """Make a session. It takes the folder and the port, and sends something, once `events` is read.
 Raises `ConfigError` if a secret is missing."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 from textual.message import Message
 
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.header_line import echo_text
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ class ProfileChoice:
         screen = ProfilesScreen(self._profile_store, self._doctor, self._main().profile)
         self._app.push_screen(screen, self._take)
 
-    def find_out_address(self, terms: Terms) -> None:
+    def find_out_address(self, options: RetrieveOptions) -> None:
         """Find out, in a thread, what an administrator needs to know of us; `CopyText` tells it."""
-        self._app.run_worker(partial(self._ask_own_address, terms), thread=True)
+        self._app.run_worker(partial(self._ask_own_address, options), thread=True)
 
-    def _ask_own_address(self, terms: Terms) -> None:
-        self._app.post_message(CopyText(self._doctor.for_administrator(terms)))
+    def _ask_own_address(self, options: RetrieveOptions) -> None:
+        self._app.post_message(CopyText(self._doctor.for_administrator(options)))
 
     def _take_first(self, tried: "TestedProfile | None") -> None:
         if tried is None:

@@ -11,15 +11,12 @@ from typing import Any
 
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.options import HIERARCHICAL
-from dicom_retrieve_tui.tui.presets import FIELDS, preset_of, presets_of
-from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, keys_said, usual_profile
-from dicom_retrieve_tui.tui.retrieve_form import defaults, read_terms
+from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
+from dicom_retrieve_tui.tui.presets import preset_of, presets_of
+from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, keys_said, new_profile
 from dicom_retrieve_tui.tui.retrieve_form import faults as draft_faults
-from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
-
-_KEYS = {form_field: key for key, form_field in FIELDS.items()} | {"pacs": "host"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class SavedProfile:
     name: str
     said: Mapping[str, str]
     """What it says, as texts, sound or not."""
-    terms: Terms | None
+    options: RetrieveOptions | None
     """None if it cannot be used."""
     faults: tuple[str, ...] = ()
 
@@ -81,13 +78,12 @@ class ProfileStore:
 
     def new(self) -> Draft:
         """Begin a profile: with what is usual, but for what `[defaults]` say."""
-        texts, said = usual_profile(*self._machine()), self._defaults()
+        texts, said = new_profile(*self._machine()), self._defaults()
         return Draft(texts={key: text for key, text in texts.items() if key not in said})
 
     def usual(self) -> dict[str, str]:
         """What holds in this application where a profile says nothing."""
-        built_in = {key: text for field, text in defaults().items() if (key := _KEYS.get(field))}
-        return {**built_in, "host": "", "layout": HIERARCHICAL, **self._defaults()}
+        return {name: option.default for name, option in KEYS.items()} | self._defaults()
 
     def _defaults(self) -> dict[str, str]:
         """What the file says for every profile; nothing, where that has mistakes."""
@@ -129,7 +125,7 @@ class ProfileStore:
             found = draft_faults(self._unsaved(draft, texts).draft)
         except ConfigError:  # in what is no field here, and no reason not to save the rest
             return {}
-        return {_KEYS[name]: f"{fault}." for name, fault in found.items() if name in _KEYS}
+        return {("host" if name == "pacs" else name): f"{fault}." for name, fault in found.items()}
 
     def save(self, draft: Draft, texts: Mapping[str, str], *, force: bool = False) -> Draft:
         """Write a profile; returns the draft with which the editing may go on.
@@ -163,15 +159,15 @@ class ProfileStore:
         book.remove(name)
         book.save()
 
-    def terms(self, name: str) -> Terms:
+    def options(self, name: str) -> RetrieveOptions:
         """How a profile retrieves.
 
         Raises:
             ConfigError: It cannot be used.
         """
-        return read_terms(preset_of(ProfileBook.load(self.path), name).draft, name)
+        return read_draft(preset_of(ProfileBook.load(self.path), name).draft, name)
 
-    def terms_of(self, draft: Draft, texts: Mapping[str, str]) -> Terms:
+    def options_of(self, draft: Draft, texts: Mapping[str, str]) -> RetrieveOptions:
         """How a profile would retrieve that is not saved yet.
 
         Args:
@@ -181,7 +177,7 @@ class ProfileStore:
         Raises:
             ConfigError: It cannot be used.
         """
-        return read_terms(self._unsaved(draft, texts).draft, texts[NAME])
+        return read_draft(self._unsaved(draft, texts).draft, texts[NAME])
 
     def _unsaved(self, draft: Draft, texts: Mapping[str, str]) -> Preset:
         book = ProfileBook.load(self.path)
@@ -200,8 +196,8 @@ class ProfileStore:
 def _saved(book: ProfileBook, name: str) -> SavedProfile:
     faults = tuple(book.faults_of(name))
     try:
-        terms = read_terms(preset_of(book, name).draft, name)
+        options = read_draft(preset_of(book, name).draft, name)
     except ConfigError as error:
         # Mistakes in [defaults] are told once, for the file.
         return SavedProfile(name, book.said(name), None, faults or (str(error).split("\n", 1)[0],))
-    return SavedProfile(name, book.said(name), terms, faults)
+    return SavedProfile(name, book.said(name), options, faults)

@@ -1,12 +1,13 @@
 """Actions on the studies of the queue, one for each key that `QueuePane` binds."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import work
 from textual.screen import Screen
 
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
@@ -19,12 +20,8 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
-
-if TYPE_CHECKING:
-    from dicom_retrieve_tui.model.settings import Settings
 
 _FAULTS_SHOWN_MAX = 3
 
@@ -62,22 +59,25 @@ class QueueActions(Screen[None]):
 
     @work
     async def retrieve(
-        self, terms: Terms, requests: Sequence[StudyRequest], lookups: Sequence[Lookup] = ()
+        self,
+        options: RetrieveOptions,
+        requests: Sequence[StudyRequest],
+        lookups: Sequence[Lookup] = (),
     ) -> None:
         """Queue studies, once every secret is known and every lookup is answered.
 
         Args:
-            terms: How to retrieve them.
+            options: How to retrieve them.
             requests: The studies.
             lookups: Accession numbers and patient IDs of further studies.
         """
         found: list[StudyRequest] | None = None
-        if await unlock_or_notify(self, self._secrets, terms.settings):
-            found = await self._look_up(terms, requests, lookups) if lookups else list(requests)
+        if await unlock_or_notify(self, self._secrets, options):
+            found = await self._look_up(options, requests, lookups) if lookups else list(requests)
         if not found:
             self.not_retrieved()
             return
-        added = self._jobs.add(terms, found)
+        added = self._jobs.add(options, found)
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)
@@ -86,12 +86,12 @@ class QueueActions(Screen[None]):
         """Restore the input of a `retrieve` that queued nothing."""
 
     async def _look_up(
-        self, terms: Terms, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
+        self, options: RetrieveOptions, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
     ) -> list[StudyRequest] | None:
         """Return all studies, those that the PACS names included; None if the user declined."""
         from dicom_retrieve_tui.tui.screens.lookup import LookupScreen  # noqa: PLC0415 - not for the first frame
 
-        screen = LookupScreen(self._find_each, lookups, terms.settings)
+        screen = LookupScreen(self._find_each, lookups, options)
         answer = await self.app.push_screen_wait(screen)
         if answer is None:
             return None
@@ -116,9 +116,9 @@ class QueueActions(Screen[None]):
         if not (unfinished or faults):
             self._report("No study is unfinished.")
         added = 0
-        for terms, selections in unfinished:
-            if await unlock_or_notify(self, self._secrets, terms.settings):
-                added += self._jobs.add(terms, _requests(selections))
+        for options, selections in unfinished:
+            if await unlock_or_notify(self, self._secrets, options):
+                added += self._jobs.add(options, _requests(selections))
         self.queue_changed(f"✓ Resuming {count(added, 'study')}" if added else "")
 
     @work
@@ -140,9 +140,9 @@ class QueueActions(Screen[None]):
 
     @work
     async def _retry(self, keys: Sequence[RowKey]) -> None:
-        by_settings: dict[Settings, list[RowKey]] = {}
+        by_settings: dict[RetrieveOptions, list[RowKey]] = {}
         for key in keys:
-            by_settings.setdefault(self._jobs.terms_of(key).settings, []).append(key)
+            by_settings.setdefault(self._jobs.options_of(key), []).append(key)
         retried, declined = 0, False
         for settings, some in by_settings.items():
             if await unlock_or_notify(self, self._secrets, settings):
@@ -230,7 +230,7 @@ class QueueActions(Screen[None]):
         """Open the folder of a study, else the last output folder, on the desktop."""
         rows = self._queue.table.chosen()
         if rows:
-            folder = study_folder(self._jobs.terms_of(rows[0].key), rows[0].key)
+            folder = study_folder(self._jobs.options_of(rows[0].key), rows[0].key)
         elif folders := self._jobs.folders():
             folder = folders[-1]
         else:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Found, Match, Search
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.study_lookup import Answer
 from dicom_retrieve_tui.tui.search_form import empty_search
 
-Find = Callable[[Search, Settings, CancelToken], Generator[Found, None, None]]
+Find = Callable[[Search, RetrieveOptions, CancelToken], Generator[Found, None, None]]
 """`wiring.find`, or a script in a test."""
 
-FindEach = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
+FindEach = Callable[[Iterable[Search], RetrieveOptions, CancelToken], Generator[Answer, None, None]]
 """`wiring.find_each`, likewise."""
 
 MATCHES_MAX = 10_000
@@ -41,7 +41,7 @@ class SearchProgress:
 class SearchJob:
     """One search; its thread ends with it, or soon after `stop`."""
 
-    def __init__(self, find: Find, search: Search, settings: Settings) -> None:
+    def __init__(self, find: Find, search: Search, settings: RetrieveOptions) -> None:
         """Begin to search."""
         self.search = search
         self._find, self._settings = find, settings
@@ -109,7 +109,7 @@ class Finder:
         self.draft = empty_search()
         self._path: list[SearchJob] = []
         """The search for studies, and in it that for the series of one of them."""
-        self._settings: Settings | None = None
+        self._settings: RetrieveOptions | None = None
 
     @property
     def current(self) -> SearchJob | None:
@@ -121,7 +121,7 @@ class Finder:
         """0 without a search, 1 at the studies, 2 at the series of one."""
         return len(self._path)
 
-    def point_at(self, settings: Settings) -> None:
+    def point_at(self, settings: RetrieveOptions) -> None:
         """Search there from now on; forget what another PACS answered, or told another user."""
         before = self._settings
         if before is not None and (before.peer, before.user) != (settings.peer, settings.user):

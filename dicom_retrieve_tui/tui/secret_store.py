@@ -5,11 +5,11 @@ from types import MappingProxyType
 
 from dicom_retrieve_tui.config.secrets import Question, unlocked
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.security import Secret
-from dicom_retrieve_tui.model.settings import Settings
 
 
-def _unjudged(_settings: Settings) -> None:
+def _unjudged(_settings: RetrieveOptions) -> None:
     """Nobody reads the files of TLS before they are used."""
 
 
@@ -19,7 +19,7 @@ class SecretStore:
     def __init__(
         self,
         environ: Mapping[str, str] = MappingProxyType({}),
-        check: Callable[[Settings], object] = _unjudged,
+        check: Callable[[RetrieveOptions], object] = _unjudged,
     ) -> None:
         """Nothing is known yet.
 
@@ -30,7 +30,7 @@ class SecretStore:
         self._environ, self._check = environ, check
         self._known: dict[Question, Secret] = {}
 
-    def question(self, settings: Settings) -> Question | None:
+    def question(self, settings: RetrieveOptions) -> Question | None:
         """What must be answered before anything is sent; None if nothing need be.
 
         Raises:
@@ -57,13 +57,13 @@ class SecretStore:
         """That was not the answer."""
         self._known.pop(question, None)
 
-    def forget_typed(self, settings: Settings) -> None:
+    def forget_typed(self, settings: RetrieveOptions) -> None:
         """The PACS refused: ask for the passcode again, if it was typed."""
         for question in list(self._known):
             if question.peer == str(settings.peer):
                 self.drop(question)
 
-    def fill_in(self, settings: Settings) -> Settings:
+    def fill_in(self, settings: RetrieveOptions) -> RetrieveOptions:
         """The same settings, with the secrets that they need.
 
         Raises:

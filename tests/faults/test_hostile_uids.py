@@ -10,8 +10,8 @@ import pytest
 
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.events import Event, InstanceRefused, InstanceStored
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.faults.processes import c_get

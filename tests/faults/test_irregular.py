@@ -12,7 +12,7 @@ from pydicom.filereader import read_file_meta_info
 
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.events import InstanceRefused, InstanceStored
-from dicom_retrieve_tui.model.settings import HIERARCHICAL_LAYOUT
+from dicom_retrieve_tui.model.option_values import HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.codestreams import KINDS
 from tests.faults.catalogue import Told, fault

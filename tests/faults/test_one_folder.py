@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from tests.faults.catalogue import fault
 from tests.faults.processes import Command, assert_whole, c_get, retrieve

@@ -40,7 +40,7 @@ def _rows(folder: Path, query: str) -> list[tuple[object, ...]]:
 def _interrupted(pacs: RawPacs, folder: Path, after: int) -> list[Event]:
     """Events of a run that is cancelled once so many instances have come."""
     cancel, events, stored = CancelToken(), [], 0
-    for event in wiring.retrieve(get_plan(), settings(pacs.port, folder), cancel):
+    for event in wiring.retrieve(*get_plan().on(settings(pacs.port, folder)), cancel):
         events.append(event)
         stored += isinstance(event, InstanceStored)
         if stored == after:

@@ -10,8 +10,7 @@ import pytest
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import InstanceStored, StudyStarted
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.interop.comparison import assert_same_as_peer
 from tests.interop.corpus import COMPRESSED, CT_CHEST, MR_IMPLICIT, REPORTS
@@ -19,7 +18,7 @@ from tests.interop.line import Line
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import DRTUI
 from tests.interop.process import free_port
-from tests.runs import of_kind, settings
+from tests.runs import Plan, of_kind, settings
 from tests.sessions import PATIENCE_S, Watched, selections
 
 pytestmark = pytest.mark.peers
@@ -35,19 +34,19 @@ _GET = Plan(selections=(), method=Method.C_GET, parallel=2)
 _MOVE = replace(_GET, method=Method.C_MOVE, move_destination=DRTUI, listening=True)
 
 
-def _settings(orthanc: Orthanc, port: int, output: Path) -> Settings:
+def _settings(orthanc: Orthanc, port: int, output: Path) -> RetrieveOptions:
     return replace(settings(port, output, called=orthanc.ae_title), calling_ae_title=DRTUI)
 
 
 @pytest.fixture
-def _held_get(orthanc: Orthanc, tmp_path: Path) -> Iterator[tuple[Plan, Settings, Line]]:
+def _held_get(orthanc: Orthanc, tmp_path: Path) -> Iterator[tuple[Plan, RetrieveOptions, Line]]:
     """A C-GET whose first long association is held up."""
     with Line(orthanc.port, hold_after_bytes=_HELD_BYTES) as line:
         yield _GET, _settings(orthanc, line.port, tmp_path), line
 
 
 @pytest.fixture
-def _held_move(orthanc: Orthanc, tmp_path: Path) -> Iterator[tuple[Plan, Settings, Line]]:
+def _held_move(orthanc: Orthanc, tmp_path: Path) -> Iterator[tuple[Plan, RetrieveOptions, Line]]:
     """A C-MOVE of which Orthanc's first long association with our Storage SCP is held up."""
     ours = free_port()
     port = orthanc.move_ports[DRTUI]
@@ -61,7 +60,7 @@ def test_one_of_several_studies_is_stopped_and_tried_again(
     orthanc: Orthanc, held: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     plan, given, line = request.getfixturevalue(held)
-    with Watched(wiring.open_session(plan, given)) as watched:
+    with Watched(wiring.open_session(*plan.on(given))) as watched:
         watched.session.add(selections(_CT))
         assert line.held.wait(PATIENCE_S)
         watched.until(lambda progress: progress.stored)
@@ -89,7 +88,7 @@ def test_one_of_several_studies_is_stopped_and_tried_again(
 @pytest.mark.parametrize("held", ["_held_get", "_held_move"], ids=["c-get", "c-move"])
 def test_a_cancel_ends_everything_in_time(held: str, request: pytest.FixtureRequest) -> None:
     plan, given, line = request.getfixturevalue(held)
-    with Watched(wiring.open_session(plan, given)) as watched:
+    with Watched(wiring.open_session(*plan.on(given))) as watched:
         watched.session.add(selections(_CT, _MR, _SR))
         assert line.held.wait(PATIENCE_S)
         started_s = monotonic()
@@ -103,7 +102,7 @@ def test_a_cancel_ends_everything_in_time(held: str, request: pytest.FixtureRequ
 
 def test_studies_are_added_paused_and_promoted(orthanc: Orthanc, tmp_path: Path) -> None:
     plan = replace(_GET, parallel=1, selections=selections(_CT))
-    session = wiring.open_session(plan, _settings(orthanc, orthanc.port, tmp_path))
+    session = wiring.open_session(*plan.on(_settings(orthanc, orthanc.port, tmp_path)))
     with Watched(session) as watched:
         watched.until_finished(_CT)
         session.pause()

@@ -12,23 +12,22 @@ from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
-from tests.runs import get_plan, move_plan, settings
+from tests.runs import Plan, get_plan, move_plan, settings
 
 _GET_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.2.1.3", "1.2.840.10008.5.1.4.1.2.2.3"})
 _OK, _FAILED, _WARNING, _SKIPPED = Outcome.OK, Outcome.FAILED, Outcome.WARNING, Outcome.SKIPPED
 
 
 def _diagnose(
-    plan: Plan, given: Settings, *, study: bool = False
+    plan: Plan, given: RetrieveOptions, *, study: bool = False
 ) -> tuple[dict[Check, Step], Conclusion]:
     """Each step by its check, and the conclusion."""
-    asked = plan if study else replace(plan, selections=())
-    findings = list(wiring.diagnose(asked, given, CancelToken()))
+    selections, options = plan.on(given)
+    findings = list(wiring.diagnose(selections[0] if study else None, options, CancelToken()))
     steps = {each.check: each for each in findings if isinstance(each, Step)}
     conclusion = findings[-1]
     assert isinstance(conclusion, Conclusion)
@@ -222,7 +221,7 @@ def test_a_cancel_ends_it_without_a_conclusion(tmp_path: Path) -> None:
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        findings.extend(wiring.diagnose(get_plan(), given, cancel))
+        findings.extend(wiring.diagnose(get_plan().selections[0], given, cancel))
         stopper.join()
 
     assert findings[-1] == Looking(Check.ASSOCIATION)

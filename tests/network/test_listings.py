@@ -180,7 +180,7 @@ def test_a_series_that_lists_nothing_leaves_a_doubt(tmp_path: Path) -> None:
 
 def test_a_dry_run_does_not_plan_with_a_list_that_is_short(tmp_path: Path) -> None:
     with _Lists(instances(2), _counts(s1="5")) as pacs:
-        events = list(dry_run(get_plan(), settings(pacs.port, tmp_path), CancelToken()))
+        events = list(dry_run(*get_plan().on(settings(pacs.port, tmp_path)), CancelToken()))
 
     finished = verdict_of(events)
     assert finished.verdict is Verdict.UNVERIFIED

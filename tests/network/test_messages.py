@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dicom_retrieve_tui.errors import AssociationAborted, PeerError, PeerTimeout, ProtocolError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.options import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.network import command_set, messages
 from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.connection import BUFFER_BYTES, Connection

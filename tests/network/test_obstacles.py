@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER

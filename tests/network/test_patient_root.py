@@ -72,7 +72,7 @@ def test_a_pacs_that_wants_the_id_that_it_does_not_tell_is_explained(
 
 def test_a_survey_says_so_too(tmp_path: Path) -> None:
     with _WithoutPatientId() as pacs:
-        events = list(dry_run(get_plan(), settings(pacs.port, tmp_path), CancelToken()))
+        events = list(dry_run(*get_plan().on(settings(pacs.port, tmp_path)), CancelToken()))
 
     assert verdict_of(events).verdict is Verdict.UNVERIFIED
     assert verdict_of(events).reason.startswith(_NOT_LISTED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from tests.faults.processes import c_get, retrieve_here
 from tests.interop.command import CommandResult
 from tests.peers import wire

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers.raw_pacs import Conversation, RawPacs, instances
-from tests.runs import get_plan, run, settings, verdict_of
+from tests.runs import diagnose, get_plan, run, settings, verdict_of
 
 _STUDY_ROOT, _PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.2.", "1.2.840.10008.5.1.4.1.2.1."
 
@@ -78,7 +78,7 @@ def test_a_model_that_is_not_offered_is_named_with_its_flag(tmp_path: Path) -> N
 def test_doctor_looks_at_the_model_that_was_chosen(tmp_path: Path) -> None:
     with _Notes(refused=_STUDY_ROOT) as pacs:
         given = replace(settings(pacs.port, tmp_path), query_model=QueryModel.STUDY_ROOT)
-        found = list(wiring.diagnose(get_plan(), given, CancelToken()))
+        found = diagnose(get_plan(), given)
 
     outcomes = {step.check: step.outcome for step in found if isinstance(step, Step)}
     assert outcomes[Check.FIND] is Outcome.FAILED

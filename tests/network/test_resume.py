@@ -13,7 +13,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.events import InstanceStored, StudyInventoried
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.sop_classes import GET_CLASSES
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.file_meta import file_header

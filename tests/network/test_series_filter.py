@@ -8,13 +8,13 @@ import pytest
 
 from dicom_retrieve_tui.model.choices import Level, QueryModel
 from dicom_retrieve_tui.model.events import Event, StudyInventoried
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request
-from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
+from tests.runs import Plan, files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
 
 _STUDY = "1.2.3"
 _CT, _PT, _SR = "1.2.3.1", "1.2.3.2", "1.2.3.3"

@@ -90,7 +90,8 @@ def test_a_study_that_waits_for_a_retry_is_stopped(tmp_path: Path) -> None:
     with Gone(holdings()) as pacs:
         plan = get_plan(A, retries=3)
         session = wiring.open_session(
-            plan, settings(pacs.port, tmp_path), backoff=Backoff(first_s=3600.0, longest_s=3600.0)
+            *plan.on(settings(pacs.port, tmp_path)),
+            backoff=Backoff(first_s=3600.0, longest_s=3600.0),
         )
         with Watched(session) as watched:
             watched.until(lambda progress: any(s.waiting for s in progress.studies.values()))
@@ -108,7 +109,7 @@ def test_a_cancel_ends_everything_in_time(tmp_path: Path, *, by_token: bool) -> 
     cancel = CancelToken()
     with HeldPacs(A, B, C) as pacs:
         plan = get_plan(A, B, C, "1.9", parallel=3)
-        session = wiring.open_session(plan, settings(pacs.port, tmp_path), cancel)
+        session = wiring.open_session(*plan.on(settings(pacs.port, tmp_path)), cancel)
         with Watched(session) as watched:
             for uid in (A, B, C):
                 assert pacs.begun[uid].wait(PATIENCE_S)
@@ -131,7 +132,7 @@ def test_a_cancel_ends_a_session_that_does_nothing(tmp_path: Path, *, paused: bo
     cancel = CancelToken()
     with RawPacs() as pacs:
         plan = get_plan(parallel=4)
-        session = wiring.open_session(plan, settings(pacs.port, tmp_path), cancel)
+        session = wiring.open_session(*plan.on(settings(pacs.port, tmp_path)), cancel)
         if paused:
             session.pause()
         with Watched(session) as watched:
@@ -216,7 +217,7 @@ class _MovesOne(MovingPacs):
 def test_one_move_is_stopped_and_no_other(tmp_path: Path) -> None:
     with _MovesOne() as pacs:
         plan = move_plan(A, B, parallel=2)
-        with Watched(wiring.open_session(plan, pacs.settings(tmp_path))) as watched:
+        with Watched(wiring.open_session(*plan.on(pacs.settings(tmp_path)))) as watched:
             assert pacs.begun.wait(PATIENCE_S)
             watched.session.stop(A)
             stopped = watched.until_finished(A)

@@ -14,8 +14,8 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.model.events import AttemptFailed
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.security import Secret, UserIdentity
-from dicom_retrieve_tui.model.settings import Settings
 from tests.runs import get_plan, of_kind, run, settings, verdict_of
 
 OPEN = "open sesame"
@@ -43,7 +43,7 @@ def _pacs(checks: bool = True) -> Iterator[tuple[int, list[tuple[int, bytes, byt
         server.shutdown()
 
 
-def _asking(port: int, name: str, passcode: str | None) -> Settings:
+def _asking(port: int, name: str, passcode: str | None) -> RetrieveOptions:
     secret = None if passcode is None else Secret(passcode)
     user = UserIdentity(name=name, passcode=secret)
     return replace(settings(port, Path(), called="PACS"), user=user)

@@ -3,17 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.doctor.result import Conclusion
-from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import AttemptFailed, Noted
-from dicom_retrieve_tui.model.selection import Plan
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Request, instances
-from tests.runs import files_in, get_plan, move_plan, of_kind, run, verdict_of
+from tests.runs import Plan, diagnose, files_in, get_plan, move_plan, of_kind, run, verdict_of
 
 _GET, _MOVE = 0x10, 0x21
 
@@ -101,7 +98,7 @@ def test_where_c_get_loses_the_connection_c_move_is_tried(tmp_path: Path) -> Non
 
 def test_doctor_concludes_what_a_retrieval_would_do(tmp_path: Path) -> None:
     with _AbortsGet() as pacs:
-        found = list(wiring.diagnose(_auto(), pacs.settings(tmp_path), CancelToken()))
+        found = diagnose(_auto(), pacs.settings(tmp_path))
 
     (conclusion,) = [each for each in found if isinstance(each, Conclusion)]
     assert conclusion.works, conclusion.words

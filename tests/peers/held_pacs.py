@@ -3,7 +3,6 @@
 import select
 import threading
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui import wiring
@@ -65,5 +64,5 @@ class HeldPacs(RawPacs):
 
 def session_of(pacs: RawPacs, output: Path, parallel: int = 1) -> Session:
     """A session with a raw PACS that begins with nothing to do."""
-    options = replace(get_plan(parallel=parallel), selections=())
-    return wiring.open_session(options, settings(pacs.port, output), backoff=Backoff(first_s=0.01))
+    options = get_plan(parallel=parallel).on(settings(pacs.port, output))[1]
+    return wiring.open_session((), options, backoff=Backoff(first_s=0.01))

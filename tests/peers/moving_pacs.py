@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request
 from tests.peers.raw_scu import RawScu
 from tests.runs import settings
@@ -45,7 +45,7 @@ class MovingPacs(RawPacs):
         """Send to another port from now on: the one that was free has been taken since."""
         self.scp_port = _free_port()
 
-    def settings(self, output: Path, timeout_s: float = 10.0) -> Settings:
+    def settings(self, output: Path, timeout_s: float = 10.0) -> RetrieveOptions:
         given = settings(self.port, output, timeout_s=timeout_s)
         return replace(given, listen=("127.0.0.1", self.scp_port))
 

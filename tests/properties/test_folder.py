@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 from dicom_retrieve_tui.model.store_records import Placement
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from tests.unit.encoded import EXPLICIT, explicit

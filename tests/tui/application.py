@@ -19,7 +19,7 @@ from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.ports import SettingsStore
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
-from dicom_retrieve_tui.tui.retrieve_form import defaults
+from dicom_retrieve_tui.tui.retrieve_form import new_draft
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey
@@ -155,12 +155,12 @@ async def opened(
 
 def preset(name: str = "prod", folder: Path | None = None, **changed: str) -> Preset:
     draft = {
-        **defaults(),
+        **new_draft(),
         "pacs": "pacs.test:104",
-        "called_ae_title": "PACS1",
-        "calling_ae_title": "MYAE",
+        "called_aet": "PACS1",
+        "aet": "MYAE",
         "method": "c-get",
-        "folder": str(folder or "/nowhere"),
+        "output": str(folder or "/nowhere"),
         **changed,
     }
     return Preset(name, draft)

@@ -4,23 +4,25 @@ from pathlib import Path
 
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.terms import Terms
 
 
-def terms(
+def options(
     output: str = "/nowhere", *, parallel: int = 1, listen: int | None = None, profile: str = "prod"
-) -> Terms:
+) -> RetrieveOptions:
     peer = PeerAE(ae_title="PACS1", endpoint=Endpoint(host="pacs.test", port=104))
-    settings = Settings(
+    return RetrieveOptions(
+        profile=profile,
+        method=Method.C_GET,
+        parallel=parallel,
+        retries=0,
         peer=peer,
         output=Path(output),
         timeout_s=30,
         listen=None if listen is None else (None, listen),
     )
-    return Terms(profile=profile, settings=settings, method=Method.C_GET, parallel=parallel)
 
 
 def wanted(*uids: str, patient: str = "") -> list[StudyRequest]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 
 ASSOCIATED = Step(check=Check.ASSOCIATION, outcome=Outcome.OK, found="It accepts us.")
@@ -25,25 +25,25 @@ class Answers:
     """What it answers, each time the next, and the last for ever."""
 
     scripts: Sequence[Sequence[Finding]]
-    asked: list[Settings] = field(default_factory=list)
+    asked: list[RetrieveOptions] = field(default_factory=list)
 
     @property
     def doctor(self) -> Doctor:
         return Doctor(self._diagnose, self._tell_administrator)
 
     def _diagnose(
-        self, plan: Plan, settings: Settings, cancel: CancelToken
+        self, study: Selection | None, options: RetrieveOptions, cancel: CancelToken
     ) -> Generator[Finding, None, None]:
         script = self.scripts[min(len(self.asked), len(self.scripts) - 1)]
-        self.asked.append(settings)
+        self.asked.append(options)
         for finding in script:
             if isinstance(finding, Step):
                 yield Looking(finding.check)
             yield finding
 
-    def _tell_administrator(self, plan: Plan, settings: Settings) -> list[str]:
-        assert settings.listen is not None
-        return [f"Please add {plan.move_destination} at 10.0.0.7, port {settings.listen[1]}."]
+    def _tell_administrator(self, options: RetrieveOptions) -> list[str]:
+        assert options.listen is not None
+        return [f"Please add {options.move_destination} at 10.0.0.7, port {options.listen[1]}."]
 
 
 def answers(*scripts: Sequence[Finding]) -> Answers:

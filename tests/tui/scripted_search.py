@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.search import Found, Match, Search
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.study_lookup import Answer
 
 _TICK_S = 0.01
@@ -19,7 +19,7 @@ class Searches:
     """Takes the place of `find`; every search gets its answers from the same script."""
 
     asked: list[Search] = field(default_factory=list)
-    settings: list[Settings] = field(default_factory=list)
+    settings: list[RetrieveOptions] = field(default_factory=list)
     stopped: int = 0
     """How many searches were stopped before their end."""
 
@@ -36,7 +36,7 @@ class Searches:
         self._script.put(error)
 
     def __call__(
-        self, search: Search, settings: Settings, cancel: CancelToken
+        self, search: Search, settings: RetrieveOptions, cancel: CancelToken
     ) -> Generator[Found, None, None]:
         self.asked.append(search)
         self.settings.append(settings)
@@ -55,7 +55,7 @@ class Searches:
             yield found
 
     def each(
-        self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+        self, searches: Iterable[Search], settings: RetrieveOptions, cancel: CancelToken
     ) -> Generator[Answer, None, None]:
         """Takes the place of `find_each`."""
         for search in searches:

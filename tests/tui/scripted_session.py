@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 
 WAIT_S = 30.0
@@ -19,8 +19,8 @@ WAIT_S = 30.0
 class ScriptedSession:
     """Takes part in a run as `engine.run.Session` does, at the pace of the test."""
 
-    plan: Plan
-    settings: Settings
+    selections: Sequence[Selection]
+    options: RetrieveOptions
     asked: list[str] = field(default_factory=list)
     """What was asked of it, in order."""
 
@@ -29,10 +29,10 @@ class ScriptedSession:
         self._ended = False
         self.tell(
             events.RetrieveStarted(
-                peer=str(self.settings.peer),
-                method=str(self.plan.method),
-                studies=len(self.plan.selections),
-                parallel=self.plan.parallel,
+                peer=str(self.options.peer),
+                method=str(self.options.method),
+                studies=len(self.selections),
+                parallel=self.options.parallel,
             )
         )
 
@@ -102,8 +102,10 @@ class Sessions:
 
     opened: list[ScriptedSession] = field(default_factory=list)
 
-    def __call__(self, plan: Plan, settings: Settings, _cancel: CancelToken) -> ScriptedSession:
-        session = ScriptedSession(plan, settings)
+    def __call__(
+        self, selections: Sequence[Selection], options: RetrieveOptions, _cancel: CancelToken
+    ) -> ScriptedSession:
+        session = ScriptedSession(selections, options)
         self.opened.append(session)
         return session
 

@@ -79,9 +79,9 @@ async def test_marked_studies_are_queued_on_the_terms_of_the_main_screen() -> No
         await bench.pilot.press("r")
         await bench.until(lambda: bench.sessions.opened)
 
-        uids = [each.study_instance_uid for each in bench.session.plan.selections]
+        uids = [each.study_instance_uid for each in bench.session.selections]
         assert uids == ["1.2.3", "1.2.2"]
-        assert str(bench.session.settings.peer) == "PACS1@pacs.test:104"
+        assert str(bench.session.options.peer) == "PACS1@pacs.test:104"
         assert isinstance(bench.app.screen, MainScreen)
         await bench.until(lambda: "P003" in bench.text())
         assert bench.app.focused is bench.main.table
@@ -115,7 +115,7 @@ async def test_marked_series_of_a_study_are_one_entry_of_the_queue() -> None:
         await bench.pilot.press("space", "down", "space", "r")
         await bench.until(lambda: bench.sessions.opened)
 
-        (selection,) = bench.session.plan.selections
+        (selection,) = bench.session.selections
         assert list(selection.instances_by_series) == ["1.2.1.1", "1.2.1.3"]
 
 
@@ -129,7 +129,7 @@ async def test_a_series_is_retrieved_alone() -> None:
         await bench.pilot.press("down", "r")
         await bench.until(lambda: bench.sessions.opened)
 
-        (selection,) = bench.session.plan.selections
+        (selection,) = bench.session.selections
         assert selection.level is Level.SERIES
         assert selection.study_instance_uid == "1.2.1"
 
@@ -260,7 +260,7 @@ async def test_another_pacs_does_not_show_the_answers_of_the_first() -> None:
         await searched(bench)
         await answered(bench, find, study(1))
         await bench.pilot.press("escape")
-        bench.main.query_one("#field-called_ae_title", Input).value = "PACS2"
+        bench.main.query_one("#field-called_aet", Input).value = "PACS2"
         await bench.pilot.press("f3")
         await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
 

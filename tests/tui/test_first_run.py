@@ -53,13 +53,13 @@ async def test_the_first_study_takes_five_keys_and_the_next_time_two(tmp_path: P
         await bench.paste(A)
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A]
+        assert [each.study_instance_uid for each in bench.session.selections] == [A]
 
     async with opened(profile_store=profiles, settings=settings, doctor=pacs.doctor) as bench:
         await bench.paste(B)
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
-        assert str(bench.session.settings.peer) == "PACS1@pacs.test:104"
+        assert str(bench.session.options.peer) == "PACS1@pacs.test:104"
 
     assert [str(each.peer) for each in pacs.asked] == ["PACS1@pacs.test:104"]
 

@@ -26,8 +26,8 @@ async def test_from_a_paste_to_a_running_study_takes_one_key() -> None:
         await bench.tell(begins(A, 480), comes(A, *range(312)))
         await bench.until(lambda: "312/480" in bench.text())
 
-        assert [each.study_instance_uid for each in session.plan.selections] == [A]
-        assert str(session.settings.peer) == "PACS1@pacs.test:104"
+        assert [each.study_instance_uid for each in session.selections] == [A]
+        assert str(session.options.peer) == "PACS1@pacs.test:104"
         assert bench.app.focused is bench.main.table
 
 
@@ -50,7 +50,7 @@ async def test_five_hundred_lines_pasted_are_five_hundred_studies() -> None:
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
 
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == pasted
+        assert [each.study_instance_uid for each in bench.session.selections] == pasted
         await bench.until(lambda: "0/500 studies" in bench.text())
 
 
@@ -65,7 +65,7 @@ async def test_a_bad_line_is_named_and_skipped_only_by_a_second_enter() -> None:
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
 
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A, B]
+        assert [each.study_instance_uid for each in bench.session.selections] == [A, B]
 
 
 async def test_more_can_be_added_while_it_runs() -> None:
@@ -192,7 +192,7 @@ async def test_a_failed_study_is_listed_told_and_tried_again(tmp_path: Path) -> 
         assert told.replace(" ", "") in bench.joined().replace(" ", "")
         await bench.pilot.press("escape", "r")
         await bench.until(lambda: len(bench.sessions.opened) == 2)
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A]
+        assert [each.study_instance_uid for each in bench.session.selections] == [A]
 
 
 async def test_the_details_tell_the_command_that_does_the_same() -> None:
@@ -203,9 +203,8 @@ async def test_the_details_tell_the_command_that_does_the_same() -> None:
         await bench.pilot.press("c")
 
         assert bench.app.clipboard == (
-            "dicom-retrieve pacs://pacs.test:104 --called-aet PACS1 --aet MYAE --method c-get "
-            f"--study-uid {A} --output /nowhere --hierarchical --timeout 60 --parallel 4 "
-            "--retries 3"
+            f"dicom-retrieve pacs://pacs.test:104 --study-uid {A} --called-aet PACS1 --aet MYAE "
+            "--method c-get --output /nowhere --layout hierarchical --parallel 4"
         )
 
 
@@ -249,8 +248,8 @@ async def test_a_fault_stands_beside_its_field_and_opens_the_form() -> None:
         await bench.pilot.press("enter")
 
         assert isinstance(bench.app.screen, OptionsScreen)
-        assert "C-MOVE needs the AE title to send to" in bench.text()
-        assert bench.app.focused is bench.app.screen.query_one("#field-destination")
+        assert "C-MOVE requires the AE title to send to" in bench.text()
+        assert bench.app.focused is bench.app.screen.query_one("#field-move_dest")
         await bench.pilot.press(*"MYSCP", "enter")
         assert "dest MYSCP" in bench.text()
         await bench.until(lambda: bench.app.focused is bench.main.query_one("#uids"))
@@ -269,14 +268,14 @@ async def test_in_a_wide_terminal_the_form_is_there_and_judges_as_one_types() ->
 async def test_changed_options_make_another_session_and_do_not_touch_the_first() -> None:
     async with opened(SIZES["large"]) as bench:
         await bench.start(A)
-        form = bench.main.query_one("#field-folder", Input)
+        form = bench.main.query_one("#field-output", Input)
         form.value = "/elsewhere"
         await bench.pilot.press("n")
         await bench.paste(B)
         await bench.pilot.press("enter")
         await bench.until(lambda: len(bench.sessions.opened) == 2)
 
-        folders = [str(session.settings.output) for session in bench.sessions.opened]
+        folders = [str(session.options.output) for session in bench.sessions.opened]
         assert folders == ["/nowhere", "/elsewhere"]
 
 
@@ -310,7 +309,7 @@ async def test_a_list_is_loaded_from_a_file(tmp_path: Path) -> None:
 
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == [A, B]
+        assert [each.study_instance_uid for each in bench.session.selections] == [A, B]
 
 
 async def test_quitting_asks_while_something_runs_and_cancels() -> None:

@@ -6,7 +6,7 @@ import pytest
 from dicom_retrieve_tui.tui.folders import open_folder, opener, study_folder
 from dicom_retrieve_tui.tui.snapshot import RowKey
 from tests.tui.application import opened
-from tests.tui.builders import terms, uids
+from tests.tui.builders import options, uids
 
 A, B = uids(2)
 
@@ -49,8 +49,8 @@ def test_there_is_nothing_to_open_over_ssh_or_without_a_desktop(tmp_path: Path) 
 def test_a_study_with_a_folder_of_its_own_is_shown_there(tmp_path: Path) -> None:
     (tmp_path / A).mkdir()
 
-    assert study_folder(terms(str(tmp_path)), RowKey(0, A)) == tmp_path / A
-    assert study_folder(terms(str(tmp_path)), RowKey(0, B)) == tmp_path
+    assert study_folder(options(str(tmp_path)), RowKey(0, A)) == tmp_path / A
+    assert study_folder(options(str(tmp_path)), RowKey(0, B)) == tmp_path
 
 
 async def test_where_nothing_opens_the_path_is_shown_and_copied(

@@ -45,7 +45,7 @@ async def leave(history: History, folder: Path) -> None:
 
 
 def asked(bench: Bench) -> list[str]:
-    return [each.study_instance_uid for each in bench.session.plan.selections]
+    return [each.study_instance_uid for each in bench.session.selections]
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
@@ -62,7 +62,7 @@ async def test_what_was_left_is_offered_and_enter_resumes_it(
         await bench.until(lambda: bench.sessions.opened)
 
         assert asked(bench) == [C]
-        assert bench.session.settings.output == tmp_path
+        assert bench.session.options.output == tmp_path
         assert "Resuming 1 study" in bench.text()
         await bench.tell(whole(C))
         await bench.until(lambda: not bench.app.jobs.busy)
@@ -146,7 +146,7 @@ async def test_the_up_key_recalls_a_part_of_a_study_as_that_part(
     async with opened(SIZES["large"], folder=tmp_path, job_history=memory_of(history)) as bench:
         bench.fill(series=part[0], instance=part[1])
         await bench.start(A)
-        assert bench.session.plan.selections == (selection,)
+        assert bench.session.selections == (selection,)
         await bench.tell(whole(A))
         await bench.until(lambda: not bench.app.jobs.busy)
         await recalls(bench, selection)
@@ -185,7 +185,7 @@ async def test_parts_of_a_study_that_were_left_one_by_one_are_taken_up_together(
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
 
-        assert bench.session.plan.selections == join([first, second])
+        assert bench.session.selections == join([first, second])
         await bench.tell(whole(A))
         await bench.until(lambda: not bench.app.jobs.busy)
 
@@ -218,7 +218,7 @@ async def ask_for(bench: Bench, selection: Selection) -> None:
     await bench.paste(selection.study_instance_uid)
     await bench.pilot.press("enter")
     await bench.until(lambda: len(bench.sessions.opened) > sessions)
-    assert bench.session.plan.selections == (selection,)
+    assert bench.session.selections == (selection,)
 
 
 async def recalls(bench: Bench, selection: Selection) -> None:
@@ -228,7 +228,7 @@ async def recalls(bench: Bench, selection: Selection) -> None:
     assert "1 UID, 1 narrowed to series" in bench.joined()
     await bench.pilot.press("enter")
     await bench.until(lambda: bench.app.jobs.busy)
-    assert bench.session.plan.selections == (selection,)
+    assert bench.session.selections == (selection,)
 
 
 async def test_options_that_cannot_be_meant_any_more_are_named(
@@ -240,7 +240,7 @@ async def test_options_that_cannot_be_meant_any_more_are_named(
     async with opened(job_history=memory_of(history)) as bench:
         await bench.pilot.press("enter")
 
-        await bench.until(lambda: "1 study of prod: Assoc.: a whole" in bench.joined())
+        await bench.until(lambda: "1 study of prod: Assoc.: expected a whole" in bench.joined())
         assert bench.sessions.opened == []
         assert "left unfinished on 24 Nov" in bench.text()
 

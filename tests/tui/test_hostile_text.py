@@ -121,7 +121,7 @@ async def test_a_uid_that_cannot_be_asked_for_is_named_and_never_sent() -> None:
 
         await bench.pilot.press("a", "r")
         await bench.until(lambda: bench.sessions.opened)
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == ["1.2.1"]
+        assert [each.study_instance_uid for each in bench.session.selections] == ["1.2.1"]
         assert not odd_characters(bench.told() + bench.text())
 
 

@@ -10,16 +10,13 @@ import pytest
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
-from tests.tui.builders import terms, uids, wanted
+from tests.tui.builders import options, uids, wanted
 from tests.tui.scripted_session import WAIT_S, Sessions, begins, ends, whole
 
 A, B, C = uids(3)
@@ -68,18 +65,18 @@ def desk() -> Iterator[Desk]:
 
 
 def test_equal_terms_share_a_session_that_is_added_to(desk: Desk) -> None:
-    desk.jobs.add(terms(), wanted(A))
+    desk.jobs.add(options(), wanted(A))
     desk.until(lambda: desk.sessions.opened)
-    desk.jobs.add(terms(), wanted(B))
+    desk.jobs.add(options(), wanted(B))
     (session,) = desk.sessions.opened
     desk.until(lambda: session.asked)
 
-    assert [each.study_instance_uid for each in session.plan.selections] == [A]
+    assert [each.study_instance_uid for each in session.selections] == [A]
     assert session.asked == [f"add {B}"]
 
 
 def test_an_idle_session_gives_the_folder_back(desk: Desk) -> None:
-    desk.jobs.add(terms(), wanted(A, B))
+    desk.jobs.add(options(), wanted(A, B))
     desk.until(lambda: desk.sessions.opened)
     (session,) = desk.sessions.opened
 
@@ -96,7 +93,7 @@ def test_an_idle_session_gives_the_folder_back(desk: Desk) -> None:
 
 
 def test_a_failed_study_is_asked_for_again_in_a_new_session(desk: Desk) -> None:
-    desk.jobs.add(terms(), wanted(A))
+    desk.jobs.add(options(), wanted(A))
     desk.until(lambda: desk.sessions.opened)
     desk.sessions.opened[0].tell(*ends_badly(A))
     desk.until_ended()
@@ -111,20 +108,20 @@ def test_a_failed_study_is_asked_for_again_in_a_new_session(desk: Desk) -> None:
 
 
 def test_two_sessions_never_share_a_folder_or_a_port(desk: Desk) -> None:
-    desk.jobs.add(terms("/x", listen=4242), wanted(A))
-    desk.jobs.add(terms("/x", parallel=2), wanted(B))
-    desk.jobs.add(terms("/y", listen=4242), wanted(B))
-    desk.jobs.add(terms("/z"), wanted(B))
+    desk.jobs.add(options("/x", listen=4242), wanted(A))
+    desk.jobs.add(options("/x", parallel=2), wanted(B))
+    desk.jobs.add(options("/y", listen=4242), wanted(B))
+    desk.jobs.add(options("/z"), wanted(B))
     desk.until(lambda: len(desk.sessions.opened) == 2)
 
-    opened = {str(each.settings.output): each for each in desk.sessions.opened}
+    opened = {str(each.options.output): each for each in desk.sessions.opened}
     assert set(opened) == {"/x", "/z"}
     opened["/x"].tell(*whole(A))
     desk.until(lambda: len(desk.sessions.opened) == 4)
 
 
 def test_steering_reaches_the_session(desk: Desk) -> None:
-    desk.jobs.add(terms(), wanted(A, B, C))
+    desk.jobs.add(options(), wanted(A, B, C))
     desk.until(lambda: desk.sessions.opened)
     (session,) = desk.sessions.opened
     session.tell(*begins(A))
@@ -144,8 +141,8 @@ def test_steering_reaches_the_session(desk: Desk) -> None:
 
 
 def test_what_waits_for_a_session_is_stopped_without_one(desk: Desk) -> None:
-    desk.jobs.add(terms("/x"), wanted(A))
-    desk.jobs.add(terms("/x", parallel=2), wanted(B))
+    desk.jobs.add(options("/x"), wanted(A))
+    desk.jobs.add(options("/x", parallel=2), wanted(B))
 
     desk.jobs.stop([RowKey(1, B)])
 
@@ -153,8 +150,8 @@ def test_what_waits_for_a_session_is_stopped_without_one(desk: Desk) -> None:
 
 
 def test_stopping_all_ends_the_sessions_and_what_waits(desk: Desk) -> None:
-    desk.jobs.add(terms("/x"), wanted(A, B))
-    desk.jobs.add(terms("/x", parallel=2), wanted(C))
+    desk.jobs.add(options("/x"), wanted(A, B))
+    desk.jobs.add(options("/x", parallel=2), wanted(C))
 
     desk.jobs.stop_all()
     desk.until_ended()
@@ -164,26 +161,26 @@ def test_stopping_all_ends_the_sessions_and_what_waits(desk: Desk) -> None:
 
 
 def test_a_folder_that_cannot_be_used_is_told() -> None:
-    def refuse(plan: Plan, settings: Settings, cancel: CancelToken) -> Session:
+    def refuse(*_: object) -> Session:
         raise ConfigError("Another run works in /x.")
 
     ended: list[JobEnded] = []
     jobs = Jobs(refuse, ProgressStore(), ended.append)
 
-    jobs.add(terms("/x"), wanted(A))
+    jobs.add(options("/x"), wanted(A))
     assert jobs.close()
 
     assert [each.reason for each in ended] == ["Another run works in /x."]
 
 
 def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
-    def break_down(plan: Plan, settings: Settings, cancel: CancelToken) -> Session:
-        raise ZeroDivisionError(plan)
+    def break_down(*_: object) -> Session:
+        raise ZeroDivisionError
 
     ended: list[JobEnded] = []
     jobs = Jobs(break_down, ProgressStore(), ended.append)
 
-    jobs.add(terms("/x"), wanted(A))
+    jobs.add(options("/x"), wanted(A))
     assert jobs.close()
 
     assert ended[0].reason == "a bug: ZeroDivisionError; please report it"
@@ -191,7 +188,7 @@ def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
 
 
 def test_closing_cancels_and_joins(desk: Desk) -> None:
-    desk.jobs.add(terms(), wanted(A))
+    desk.jobs.add(options(), wanted(A))
     desk.until(lambda: desk.sessions.opened)
 
     assert desk.jobs.close()
@@ -222,7 +219,7 @@ def test_a_silent_name_server_does_not_hold_up_the_end(
     ended: queue.Queue[JobEnded] = queue.Queue()
     store = ProgressStore()
     jobs = Jobs(wiring.open_session, store, ended.put)
-    jobs.add(terms(str(tmp_path), listen=4242), wanted(A, B))
+    jobs.add(options(str(tmp_path), listen=4242), wanted(A, B))
     assert asked_names.wait(WAIT_S)
 
     if how in {"stop", "remove"}:
@@ -246,7 +243,7 @@ def test_what_was_removed_is_gone_however_its_session_ends(
 ) -> None:
     ended: queue.Queue[JobEnded] = queue.Queue()
     jobs = Jobs(wiring.open_session, store := ProgressStore(), ended.put)
-    jobs.add(terms(str(tmp_path), listen=4242), wanted(A, B))
+    jobs.add(options(str(tmp_path), listen=4242), wanted(A, B))
     assert asked_names.wait(WAIT_S)
 
     jobs.remove([RowKey(0, A)])
@@ -263,7 +260,7 @@ def test_what_is_added_after_a_stop_has_a_session_of_its_own(
 ) -> None:
     ended: queue.Queue[JobEnded] = queue.Queue()
     jobs = Jobs(wiring.open_session, store := ProgressStore(), ended.put)
-    given = terms(str(tmp_path), listen=4242)
+    given = options(str(tmp_path), listen=4242)
     jobs.add(given, wanted(A))
     assert asked_names.wait(WAIT_S)
 

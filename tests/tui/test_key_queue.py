@@ -53,7 +53,7 @@ async def test_a_list_is_loaded_and_started_at_once(tmp_path: Path) -> None:
         await bench.burst("ctrl+o", *str(path), "enter", "enter")
         await bench.until(lambda: len(bench.sessions.opened) == 2)
 
-        assert [each.study_instance_uid for each in bench.session.plan.selections] == [B]
+        assert [each.study_instance_uid for each in bench.session.selections] == [B]
 
 
 async def test_the_form_takes_the_first_key() -> None:
@@ -86,7 +86,7 @@ async def test_a_passcode_is_typed_before_its_window_is_there(
         await bench.burst("enter", *"secret", "enter")
         await bench.until(lambda: bench.sessions.opened)
 
-        user = bench.session.settings.user
+        user = bench.session.options.user
         assert user is not None
         assert user.passcode is not None
         assert user.passcode.reveal() == "secret"

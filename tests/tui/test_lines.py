@@ -5,7 +5,7 @@ from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.tui.cells import bar, fit
-from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, faults, read_terms
+from dicom_retrieve_tui.tui.retrieve_form import draft_of, faults, new_draft, read_draft
 from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
@@ -111,16 +111,16 @@ def test_an_association_tells_what_it_does() -> None:
 
 def test_a_form_and_its_terms_are_the_same_thing() -> None:
     draft = {
-        **defaults(),
+        **new_draft(),
         "pacs": "[::1]:11112",
         "method": "c-move",
-        "destination": "MYAE",
+        "move_dest": "MYAE",
         "listen": "127.0.0.1:4242",
     }
 
-    terms = read_terms(draft, "prod")
+    options = read_draft(draft, "prod")
 
-    assert read_terms(draft_of(terms), "prod") == terms
+    assert read_draft(draft_of(options), "prod") == options
 
 
 @pytest.mark.parametrize(
@@ -128,17 +128,17 @@ def test_a_form_and_its_terms_are_the_same_thing() -> None:
     [
         ("pacs", "", "which PACS? give host:port"),
         ("pacs", "pacs:99999", "'99999' is not a port: expected a number from 1 to 65535"),
-        ("called_ae_title", "x" * 17, "has 17 characters; an AE title has at most 16"),
+        ("called_aet", "x" * 17, "has 17 characters; an AE title has at most 16"),
         ("series", "1.2.*", "has a wildcard, and would match more than one"),
         ("instance", "1.2.3", "needs the series, too"),
         ("layout", "{Nothing}.dcm", "there is no field {Nothing}"),
-        ("parallel", "0", "a whole number from 1 to 64"),
-        ("timeout", "soon", "seconds, up to 86400"),
-        ("folder", "/dev/null/x", "/dev/null is a file"),
+        ("parallel", "0", "expected a whole number from 1 to 64"),
+        ("timeout", "soon", "expected seconds, more than 0 and at most 86400"),
+        ("output", "/dev/null/x", "/dev/null is a file"),
     ],
 )
 def test_each_fault_belongs_to_its_field(field: str, text: str, fault: str) -> None:
-    found = faults({**defaults(), "pacs": "pacs.test", "method": "c-get", field: text})
+    found = faults({**new_draft(), "pacs": "pacs.test", "method": "c-get", field: text})
 
     assert list(found) == [field]
     assert found[field].startswith(fault)

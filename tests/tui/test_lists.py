@@ -26,7 +26,7 @@ KEYS = "StudyInstanceUID;AccessionNumber\n;A1\n" + f"{C};A9\n;A2\n"
 
 def asks(bench: Bench) -> tuple[Selection, ...]:
     """What is asked for, whoever it has to belong to."""
-    return tuple(replace(each, owner=Owner()) for each in bench.session.plan.selections)
+    return tuple(replace(each, owner=Owner()) for each in bench.session.selections)
 
 
 async def test_a_pasted_table_narrows_its_rows() -> None:

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.retrieve_form import read_terms
+from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
@@ -27,7 +27,7 @@ def settings(tmp_path: Path, text: str = "") -> SettingsFile:
 
 def add_study_of_a_patient(bench: Bench) -> None:
     wanted = StudyRequest(selection=Selection(study_instance_uid=A), patient="Example^Ada")
-    bench.app.jobs.add(read_terms(preset().draft), [wanted])
+    bench.app.jobs.add(read_draft(preset().draft), [wanted])
     bench.main.table.focus()
 
 

@@ -9,19 +9,18 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.profile_args import fill_in, open_book
-from dicom_retrieve_tui.cli.read_options import read_options
+from dicom_retrieve_tui.cli.read_options import read_retrieval
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.model.choices import Method, QueryModel
 from dicom_retrieve_tui.model.options import KEYS
 from dicom_retrieve_tui.model.security import TlsSettings
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.doctor_job import finding_lines
-from dicom_retrieve_tui.tui.presets import FIELDS
 from dicom_retrieve_tui.tui.profile_form import profile_fields
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
-from dicom_retrieve_tui.tui.retrieve_form import CARRIED, draft_of, read_terms
+from dicom_retrieve_tui.tui.retrieve_form import CARRIED, FIELDS, draft_of, read_draft
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
@@ -72,16 +71,14 @@ def on(
     )
 
 
-def test_a_profile_that_names_no_method_means_the_same_in_both_faces(tmp_path: Path) -> None:
+def test_a_profile_means_the_same_in_both_faces(tmp_path: Path) -> None:
     profiles = profile_store(tmp_path, '[profiles.plain]\nhost = "plain.test"\nmove_dest = "WE"\n')
     args = parse_command_line(("@plain", "1.2.3", "--config", str(profiles.path)))
-    fill_in(args, open_book(args, {}))
-    plan = read_options(args, lambda: "").plan
 
-    terms = profiles.terms("plain")
+    options = profiles.options("plain")
 
-    assert (terms.method, terms.move_destination) == (plan.method, plan.move_destination)
-    assert terms.method is Method.C_MOVE
+    assert options == read_retrieval(args, {})
+    assert options.method is Method.C_MOVE
     assert profiles.usual()["method"] == "c-move"
 
 
@@ -274,22 +271,22 @@ async def test_a_profile_with_tls_never_talks_in_the_clear(tmp_path: Path) -> No
         await bench.until(lambda: pacs.asked)
 
     tls = TlsSettings(ca=Path("/etc/ca.pem"))
-    assert bench.session.settings.tls == tls
+    assert bench.session.options.tls == tls
     assert pacs.asked[0].tls == tls
 
 
 def test_nothing_that_a_profile_may_say_is_lost_on_the_way_to_an_order() -> None:
-    asked_for, read_by_people = {"host", "port"}, {"notes"}
+    fields = {field.name for field in FIELDS}
 
-    assert KEYS.keys() == {*FIELDS, *CARRIED, *asked_for, *read_by_people}
+    assert KEYS.keys() - fields == {*CARRIED, "host", "port", "notes"}
     assert {field.name for field in profile_fields()} == KEYS.keys() | {"name"}
 
 
 def test_tls_goes_with_what_is_remembered_and_with_the_command(tmp_path: Path) -> None:
-    terms = profile_store(tmp_path, TLS).terms("safe")
+    options = profile_store(tmp_path, TLS).options("safe")
 
-    assert read_terms(draft_of(terms), "safe") == terms
-    words = terms.headless(Selection(study_instance_uid="1.2.3"))
+    assert read_draft(draft_of(options), "safe") == options
+    words = copied_command(options, Selection(study_instance_uid="1.2.3"))
     assert "--tls --tls-ca /etc/ca.pem --user reader" in words
 
 
@@ -298,12 +295,12 @@ def test_the_model_and_the_length_go_with_an_order(tmp_path: Path) -> None:
         '[profiles.old]\nhost = "127.0.0.1"\nmethod = "c-get"\n'
         'query_model = "patient-root"\nmax_pdu = 16384\n'
     )
-    terms = profile_store(tmp_path, said).terms("old")
+    options = profile_store(tmp_path, said).options("old")
 
-    assert terms.settings.query_model is QueryModel.PATIENT_ROOT
-    assert terms.settings.max_pdu_bytes == 16384
-    assert read_terms(draft_of(terms), "old") == terms
-    words = terms.headless(Selection(study_instance_uid="1.2.3"))
+    assert options.query_model is QueryModel.PATIENT_ROOT
+    assert options.max_pdu_bytes == 16384
+    assert read_draft(draft_of(options), "old") == options
+    words = copied_command(options, Selection(study_instance_uid="1.2.3"))
     assert "--query-model patient-root --max-pdu 16384" in words
 
 

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.cli.commands import demo
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.tui.retrieve_form import read_terms
+from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from tests.unit.cli.scripted import Stream
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     assert [preset.name for preset in given] == (names or [])
     assert "did you mean host?" in told.getvalue()
     for preset in given:
-        assert read_terms(preset.draft, preset.name).parallel == 2
+        assert read_draft(preset.draft, preset.name).parallel == 2
     if names:
-        terms = {preset.name: read_terms(preset.draft) for preset in given}
-        assert str(terms["two"].settings.peer) == "ANY-SCP@[::1]:11112"
-        assert terms["two"].move_destination == "US"
-        assert terms["two"].settings.layout == "{SOPInstanceUID}.dcm"
-        assert terms["one"].method is Method.AUTO
+        options = {preset.name: read_draft(preset.draft) for preset in given}
+        assert str(options["two"].peer) == "ANY-SCP@[::1]:11112"
+        assert options["two"].move_destination == "US"
+        assert options["two"].layout == "{SOPInstanceUID}.dcm"
+        assert options["one"].method is Method.AUTO
 
 
 def test_without_arguments_and_without_a_terminal_the_command_asks_for_a_pacs() -> None:

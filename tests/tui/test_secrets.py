@@ -7,8 +7,8 @@ import pytest
 
 from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.errors import AssociationRejected, ConfigError
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.security import Secret, UserIdentity
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -74,7 +74,7 @@ async def answer(bench: Bench) -> None:
     await bench.pilot.press("enter")
 
 
-def user_of(settings: Settings) -> UserIdentity | None:
+def user_of(settings: RetrieveOptions) -> UserIdentity | None:
     return settings.user
 
 
@@ -90,7 +90,7 @@ async def test_a_passcode_is_asked_for_once_and_kept_in_memory_only(tmp_path: Pa
             await bench.until(lambda: bench.session.asked)
 
             known = UserIdentity(name="READER", passcode=Secret(SAID))
-            assert user_of(bench.session.settings) == known
+            assert user_of(bench.session.options) == known
             assert bench.session.asked == [f"add {B}"]
             assert SAID not in repr(bench.session)
 
@@ -116,7 +116,7 @@ async def test_an_empty_passcode_sends_the_name_alone(tmp_path: Path) -> None:
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
 
-        assert user_of(bench.session.settings) == UserIdentity(name="READER")
+        assert user_of(bench.session.options) == UserIdentity(name="READER")
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
@@ -134,7 +134,7 @@ async def test_the_environment_answers_in_the_place_of_a_person(tmp_path: Path) 
         await bench.until(lambda: bench.sessions.opened)
 
         known = UserIdentity(name="READER", passcode=Secret(SAID))
-        assert user_of(bench.session.settings) == known
+        assert user_of(bench.session.options) == known
 
 
 async def test_what_comes_to_nothing_is_asked_for_again(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ async def test_what_was_left_keeps_its_tls_and_asks_for_the_passcode(tmp_path: P
             await order(bench, A)
             await answer(bench)
             await bench.until(lambda: bench.sessions.opened)
-            before = bench.session.settings
+            before = bench.session.options
         async with on(tmp_path, text, job_history=JobHistory(lambda: history)) as bench:
             await bench.pilot.press("enter")
             await bench.until(lambda: isinstance(bench.app.screen, SecretScreen))
@@ -206,7 +206,7 @@ async def test_what_was_left_keeps_its_tls_and_asks_for_the_passcode(tmp_path: P
 
             assert before.tls is not None
             assert before.tls.ca == tmp_path / "ca.pem"
-            assert bench.session.settings == before
+            assert bench.session.options == before
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ async def test_a_wrong_passphrase_is_told_where_it_was_typed(locked: str, tmp_pa
         await answer(bench)
         await bench.until(lambda: bench.sessions.opened)
 
-        tls = bench.session.settings.tls
+        tls = bench.session.options.tls
         assert tls is not None
         assert tls.key_passphrase == Secret(SAID)
 
@@ -265,7 +265,7 @@ async def test_tls_that_verifies_nobody_is_marked(tmp_path: Path) -> None:
 def test_a_secret_that_was_not_told_is_not_taken_for_none(tmp_path: Path) -> None:
     path = tmp_path / "profiles.toml"
     path.write_text(USER)
-    settings = ProfileStore(path, lambda: ("pc", 1)).terms("safe").settings
+    settings = ProfileStore(path, lambda: ("pc", 1)).options("safe")
 
     with pytest.raises(ConfigError, match="passcode of READER was not told"):
         SecretStore().fill_in(settings)

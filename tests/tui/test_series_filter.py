@@ -12,9 +12,10 @@ from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
+from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.presets import preset_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, profile_fields
-from dicom_retrieve_tui.tui.retrieve_form import defaults, draft_of, fault_of, read_terms
+from dicom_retrieve_tui.tui.retrieve_form import draft_of, faults, new_draft, read_draft
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted_session import begins, ends
@@ -32,30 +33,30 @@ _NO_MATCH = "No series matches the filter; 1 left out on purpose."
 
 
 def _draft(**texts: str) -> dict[str, str]:
-    return {**defaults(), "pacs": "pacs.test:104", "method": "c-get", **texts}
+    return {**new_draft(), "pacs": "pacs.test:104", "method": "c-get", **texts}
 
 
 def test_the_fields_make_the_filter_and_are_made_of_it() -> None:
-    terms = read_terms(_draft(**_TEXTS))
+    options = read_draft(_draft(**_TEXTS))
 
-    assert terms.series_filter == _CHOSEN
-    assert terms.plan([]).series_filter == _CHOSEN
-    assert read_terms(draft_of(terms)) == terms
-    assert read_terms(_draft()).series_filter == NO_FILTER
+    assert options.series_filter == _CHOSEN
+    assert read_draft(draft_of(options)) == options
+    assert read_draft(_draft()).series_filter == NO_FILTER
 
 
 def test_the_copied_command_has_the_flags() -> None:
-    command = read_terms(_draft(**_TEXTS)).headless(Selection(study_instance_uid="1.2.3"))
+    study = Selection(study_instance_uid="1.2.3")
+    command = copied_command(read_draft(_draft(**_TEXTS)), study)
 
     assert (
-        "--modality CT,PT --exclude-modality SR --series-description '*T1*|FLAIR, 3D' --output"
+        "--modality CT,PT --exclude-modality SR --series-description '*T1*|FLAIR, 3D' --method"
         in command
     )
-    assert "modality" not in read_terms(_draft()).headless(Selection(study_instance_uid="1.2.3"))
+    assert "modality" not in copied_command(read_draft(_draft()), study)
 
 
 def test_a_study_asked_for_with_another_filter_is_another_group() -> None:
-    assert read_terms(_draft(modality="CT")) != read_terms(_draft(modality="MR"))
+    assert read_draft(_draft(modality="CT")) != read_draft(_draft(modality="MR"))
 
 
 @pytest.mark.parametrize(
@@ -73,14 +74,14 @@ def test_a_study_asked_for_with_another_filter_is_another_group() -> None:
     ],
 )
 def test_a_fault_stands_beside_its_field(name: str, texts: dict[str, str], fault: str) -> None:
-    found = fault_of(name, _draft(**texts))
+    found = faults(_draft(**texts)).get(name)
 
     assert found is not None
     assert found.startswith(fault)
 
 
 def test_an_empty_field_is_no_fault() -> None:
-    assert all(fault_of(name, _draft(**{name: "  "})) is None for name in _TEXTS)
+    assert all(not faults(_draft(**{name: "  "})) for name in _TEXTS)
 
 
 def test_a_profile_fills_the_fields(tmp_path: Path) -> None:
@@ -92,10 +93,10 @@ def test_a_profile_fills_the_fields(tmp_path: Path) -> None:
     )
     book = ProfileBook.load(path)
 
-    assert read_terms(preset_of(book, "a").draft).series_filter == SeriesFilter(
+    assert read_draft(preset_of(book, "a").draft).series_filter == SeriesFilter(
         modalities=("CT",), excluded_modalities=("KO",), descriptions=("x", "y")
     )
-    assert not read_terms(preset_of(book, "b").draft).series_filter
+    assert not read_draft(preset_of(book, "b").draft).series_filter
 
 
 def test_the_form_of_a_profile_has_the_keys() -> None:
@@ -143,7 +144,7 @@ async def test_what_is_typed_into_the_form_reaches_the_session() -> None:
         await _focus(bench, "#uids")
         session = await bench.start(A)
 
-        assert session.plan.series_filter == SeriesFilter(
+        assert session.options.series_filter == SeriesFilter(
             modalities=("CT", "PT"), excluded_modalities=("SR",), descriptions=("head",)
         )
 

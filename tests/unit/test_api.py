@@ -11,7 +11,7 @@ import dicom_retrieve_tui
 from dicom_retrieve_tui import (
     ConfigError,
     Pacs,
-    RetrieveOptions,
+    RetrieveKeywords,
     Secret,
     Selection,
     TlsSettings,
@@ -122,7 +122,7 @@ def test_a_pacs_that_cannot_be_retrieved_from_is_refused(pacs: Pacs, message: st
         ({"keep_free": "much"}, "keep_free"),
     ],
 )
-def test_an_invalid_option_is_refused_by_its_name(options: RetrieveOptions, message: str) -> None:
+def test_an_invalid_option_is_refused_by_its_name(options: RetrieveKeywords, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         retrieve(_GET, "1.2.3", "out", **options)
 

@@ -10,14 +10,14 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dicom_retrieve_tui.cli.check_paths import check_output
 from dicom_retrieve_tui.cli.commands.retrieve import Engine, run_retrieval
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
@@ -25,9 +25,9 @@ from dicom_retrieve_tui.exit_codes import OK
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.humanize import folder_text
-from dicom_retrieve_tui.model.options import HIERARCHICAL
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import HIERARCHICAL_LAYOUT, Settings
+from dicom_retrieve_tui.model.option_values import HIERARCHICAL, HIERARCHICAL_LAYOUT
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def run_demo(
     if on_screen and not around.interactive:
         around.stderr.say("no terminal for the application: retrieving as with --headless")
         on_screen = False
-    output = None if args.output is None else check_output(args.output)
+    output = None if args.output is None else check_output(Path(args.output))
     if on_screen:
         return run_demo_screen(around, output)
     with (open_pacs or _demo_pacs)() as pacs:
@@ -111,34 +111,39 @@ class _Headless:
             self._around.stdout.write_lines([f"The files are in {folder_text(output)}"])
         return code
 
-    def _retrieve(self, options: Options) -> int:
+    def _retrieve(self, options: RetrieveCommand) -> int:
         with logging_to(None, self._around.stderr.say):
             return run_retrieval(options, self._around, self._engine)
 
-    def _get_options(self, selections: list[Selection], output: Path) -> Options:
-        plan = Plan(selections=tuple(selections), method=Method.C_GET, parallel=_PARALLEL)
-        return self._options(plan, self._settings(output))
+    def _get_options(self, selections: list[Selection], output: Path) -> RetrieveCommand:
+        return self._command(selections, output, method=Method.C_GET, parallel=_PARALLEL)
 
-    def _move_options(self, selections: list[Selection], output: Path) -> Options:
+    def _move_options(self, selections: list[Selection], output: Path) -> RetrieveCommand:
         port = _register_destination(self._pacs)
-        plan = Plan(
-            selections=tuple(selections),
+        return self._command(
+            selections,
+            output,
             method=Method.C_MOVE,
             move_destination=_DESTINATION,
-            listening=True,
+            listen=(_HOST, port),
         )
-        return self._options(plan, self._settings(output, listen=(_HOST, port)))
 
-    def _options(self, plan: Plan, settings: Settings) -> Options:
-        return Options(plan=plan, settings=settings, verbose=self._verbose, lasting=self._lasting)
-
-    def _settings(self, output: Path, listen: tuple[str | None, int] | None = None) -> Settings:
-        return Settings(
+    def _command(
+        self, selections: list[Selection], output: Path, **options: Any
+    ) -> RetrieveCommand:
+        retrieval = RetrieveOptions(
             peer=_peer(self._pacs),
             calling_ae_title=_CALLING,
             output=output,
             layout=HIERARCHICAL_LAYOUT,
-            listen=listen,
+            retries=0,
+            **options,
+        )
+        return RetrieveCommand(
+            selections=tuple(selections),
+            retrieval=retrieval,
+            verbose=self._verbose,
+            lasting=self._lasting,
         )
 
 

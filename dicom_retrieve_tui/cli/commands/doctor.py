@@ -8,11 +8,11 @@ from shutil import get_terminal_size
 from typing import Protocol
 
 from dicom_retrieve_tui import __version__, wiring
+from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.output.json_lines import Output
-from dicom_retrieve_tui.cli.parser_base import UsageError, names_profile
-from dicom_retrieve_tui.cli.read_options import read_settings, read_way
-from dicom_retrieve_tui.cli.security_args import unlocked
+from dicom_retrieve_tui.cli.parser_base import UsageError
+from dicom_retrieve_tui.cli.read_options import read_retrieval
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.doctor.result import (
     Check,
@@ -26,7 +26,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uids import uid_fault
 
 
@@ -38,27 +38,17 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
     """
     if args.target is None:
         raise UsageError("doctor needs the PACS to check: pacs://HOST[:PORT] or @PROFILE.")
-    if names_profile(args.target):
-        from dicom_retrieve_tui.cli.profile_args import fill_in, open_book  # noqa: PLC0415
-
-        fill_in(args, open_book(args, around.environ))
-    settings = unlocked(read_settings(args), around)
-    for words in settings.dangers:
+    options = unlocked(read_retrieval(args, around.environ), around)
+    for words in options.dangers:
         around.stderr.say(words)
-    method, move_destination = read_way(args)
-    plan = Plan(
-        selections=_study(args.uids),
-        method=method,
-        move_destination=move_destination,
-        listening=settings.listen is not None,
-    )
+    study = _study(args.uids)
     printer: Printer = JsonPrinter(around) if args.json else TextPrinter(around)
-    printer.begin(peer=str(settings.peer), method=str(method))
+    printer.begin(peer=str(options.peer), method=str(options.method))
     cancel = CancelToken()
     conclusion: Conclusion | None = None
     with (
         Interruption(on_first=cancel.request, on_second=printer.abandon),
-        closing(wiring.diagnose(plan, settings, cancel)) as findings,
+        closing(wiring.diagnose(study, options, cancel)) as findings,
     ):
         for finding in findings:
             printer.show(finding)
@@ -74,13 +64,13 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
     return OK if conclusion.works else NOT_OK
 
 
-def _study(uids: list[str]) -> tuple[Selection, ...]:
+def _study(uids: list[str]) -> Selection | None:
     if len(uids) > 1:
         raise UsageError("doctor takes one study at most.")
     for uid in uids:
         if (fault := uid_fault(uid)) is not None:
             raise ConfigError(f"Study Instance UID {uid!r} {fault}.")
-    return tuple(Selection(study_instance_uid=uid) for uid in uids)
+    return Selection(study_instance_uid=uids[0]) if uids else None
 
 
 _WORDS = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from dicom_retrieve_tui import __version__, wiring
+from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.find_args import FindOptions, read_find_options
 from dicom_retrieve_tui.cli.logs import logging_to
@@ -21,17 +22,16 @@ from dicom_retrieve_tui.cli.output.find_output import (
 )
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
-from dicom_retrieve_tui.cli.security_args import unlocked
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, PeerError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
 from dicom_retrieve_tui.model.humanize import count, plural
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.search import Found, Remark, Search
-from dicom_retrieve_tui.model.settings import Settings
 
-Finder = Callable[[Search, Settings, CancelToken, date | None], Generator[Found, None, None]]
+Finder = Callable[[Search, RetrieveOptions, CancelToken, date | None], Generator[Found, None, None]]
 """`wiring.find`, or a script in a test."""
 
 
@@ -45,8 +45,8 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
     """
     today = around.utc_now().astimezone().date()
     options = read_find_options(args, around.environ, today)
-    options = replace(options, settings=unlocked(options.settings, around))
-    for words in options.settings.dangers:
+    options = replace(options, pacs=unlocked(options.pacs, around))
+    for words in options.pacs.dangers:
         around.stderr.say(words)
     if finder is None:
         finder = wiring.find
@@ -94,7 +94,7 @@ class _Listing:
     def _write_all(self, finder: Finder) -> None:
         options = self._options
         with closing(
-            finder(options.search, options.settings, self._cancel, options.split_until)
+            finder(options.search, options.pacs, self._cancel, options.split_until)
         ) as results:
             for found in results:
                 if isinstance(found, Remark):
@@ -111,7 +111,7 @@ class _Listing:
         self._complete = self._complete and not remark.incomplete
 
     def _print_start(self) -> None:
-        search, peer = self._options.search, self._options.settings.peer
+        search, peer = self._options.search, self._options.pacs.peer
         level = search.level.lower()
         start = {"schema": SCHEMA_VERSION, "version": __version__, "peer": str(peer)}
         self._out.record("find_started", {**start, "level": level})

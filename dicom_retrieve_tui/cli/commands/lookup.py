@@ -10,19 +10,19 @@ from dataclasses import replace
 
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.output.find_output import with_flag
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.study_lookup import Answer, LookupResult, some_of
 from dicom_retrieve_tui.model.uid_list import describe, notes_on
 from dicom_retrieve_tui.wiring import find_each
 
-Ask = Callable[[Iterable[Search], Settings, CancelToken], Generator[Answer, None, None]]
+Ask = Callable[[Iterable[Search], RetrieveOptions, CancelToken], Generator[Answer, None, None]]
 """`wiring.find_each`, or a script in a test."""
 
 
@@ -67,7 +67,7 @@ def _words(answer: Answer, taken: Sequence[Selection]) -> str:
 class LookupsStopped(Cancelled):
     """The user stopped before every line was looked up; nothing is retrieved."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RetrieveCommand) -> None:
         """Store the options so far; the lines that were not looked up are left out."""
         super().__init__("stopped; nothing was retrieved")
         self.options = options
@@ -76,7 +76,9 @@ class LookupsStopped(Cancelled):
 class LookupsFailed(RetrieveError):
     """The PACS could not be asked, or has none of the studies; nothing is retrieved."""
 
-    def __init__(self, options: Options, found: str, *, next_step: str = "", brief: str) -> None:
+    def __init__(
+        self, options: RetrieveCommand, found: str, *, next_step: str = "", brief: str
+    ) -> None:
         """Store the options so far.
 
         Args:
@@ -90,7 +92,9 @@ class LookupsFailed(RetrieveError):
         self.brief = brief
 
 
-def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> Options:
+def resolve(
+    options: RetrieveCommand, around: Surroundings, ask: Ask | None = None
+) -> RetrieveCommand:
     """Return the options with UIDs in place of look-ups; lines without a study are left out.
 
     Raises:
@@ -98,8 +102,8 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
         LookupsStopped: The user stopped.
     """
     lines = count(len(options.lookups), "line")
-    around.stderr.say(f"looking up {lines} of {options.list_flag} at {options.settings.peer}")
-    log = LookupLog(len(options.lookups), str(options.settings.peer))
+    around.stderr.say(f"looking up {lines} of {options.list_flag} at {options.retrieval.peer}")
+    log = LookupLog(len(options.lookups), str(options.retrieval.peer))
     found = LookupResult()
     try:
         stopped = not _look_up(options, found, ask or _wired(), log)
@@ -114,7 +118,7 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
     log.ended(found.lines, "stopped" if stopped else studies)
     if stopped:
         raise LookupsStopped(resolved)
-    if not resolved.plan.selections:
+    if not resolved.selections:
         raise LookupsFailed(
             resolved,
             f"{options.list_flag}: {describe(resolved.left_out)}",
@@ -124,13 +128,13 @@ def resolve(options: Options, around: Surroundings, ask: Ask | None = None) -> O
     return resolved
 
 
-def _look_up(options: Options, found: LookupResult, ask: Ask, log: LookupLog) -> bool:
+def _look_up(options: RetrieveCommand, found: LookupResult, ask: Ask, log: LookupLog) -> bool:
     """Look up each line; return False if the user stopped."""
     cancel = CancelToken()
     searches = [lookup.search for lookup in options.lookups]
     with Interruption(on_first=cancel.request, on_second=lambda: None) as interruption:
         try:
-            with closing(ask(searches, options.settings, cancel)) as answers:
+            with closing(ask(searches, options.retrieval, cancel)) as answers:
                 for lookup, answer in zip(options.lookups, answers, strict=True):
                     before = len(found.selections)
                     found.take(lookup, answer)
@@ -144,9 +148,9 @@ def _look_up(options: Options, found: LookupResult, ask: Ask, log: LookupLog) ->
     return not interruption.requested
 
 
-def _by_uids(options: Options, found: LookupResult) -> Options:
+def _by_uids(options: RetrieveCommand, found: LookupResult) -> RetrieveCommand:
     """Return the options as far as they were looked up; the other lines are left out."""
-    selections = join([*options.plan.selections, *found.selections])
+    selections = join([*options.selections, *found.selections])
     rest = options.lookups[found.lines :]
     faults = [
         *map(with_flag, found.faults),
@@ -154,7 +158,7 @@ def _by_uids(options: Options, found: LookupResult) -> Options:
     ]
     return replace(
         options,
-        plan=replace(options.plan, selections=selections),
+        selections=selections,
         lookups=(),
         left_out=(*options.left_out, *faults),
         notes=(*options.notes, *notes_on(found.selections)),

@@ -3,18 +3,24 @@
 import argparse
 from pathlib import Path
 
+from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM, UsageError
-from dicom_retrieve_tui.cli.profile_args import fill_in, flags_given, open_book, url_of
-from dicom_retrieve_tui.cli.read_options import read_settings
-from dicom_retrieve_tui.cli.security_args import unlocked
+from dicom_retrieve_tui.cli.read_options import flags_given, open_book, read_retrieval
 from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
 from dicom_retrieve_tui.exit_codes import NOT_OK, OK
-from dicom_retrieve_tui.model.address import parse_pacs_url
-from dicom_retrieve_tui.model.options import KEYS, SECURITY_FILES
+from dicom_retrieve_tui.model.address import Endpoint, parse_pacs_url
+from dicom_retrieve_tui.model.options import (
+    KEYS,
+    SECURITY_FILES,
+    SERIES_KEYS,
+    flag_of,
+    suggested_values,
+)
 from dicom_retrieve_tui.model.sanitize import check_text, clean_text
+from dicom_retrieve_tui.network.dns import local_host_and_port
 from dicom_retrieve_tui.wiring import echo
 
 _NO_FLAGS: dict[str, str | None] = {}
@@ -49,7 +55,8 @@ def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _n
         except ConfigError:
             lines.append((PROFILE_SIGN + name, "has mistakes", ""))
             continue
-        where = f"{held['called_aet'].text}@{url_of(held).removeprefix('pacs://')}"
+        endpoint = Endpoint(host=held["host"].text, port=int(held["port"].text))
+        where = f"{held['called_aet'].text}@{endpoint}"
         lines.append(
             (PROFILE_SIGN + name, where, f"{held['method'].text} into {held['output'].text}")
         )
@@ -80,33 +87,59 @@ def _path(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _n
 
 
 def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
-    """Save a profile, or add values to an existing one."""
+    """Save a new profile, or set values of one that exists."""
+    texts = _values(args)
+    known = name in book.names
+    if args.target is None and not known:
+        raise UsageError("A new profile needs the address of its PACS: pacs://HOST[:PORT].")
+    suggested: dict[str, str] = {}
+    if not known:
+        host_name, _ = local_host_and_port()
+        elsewhere = texts.keys() | book.defaults().keys()
+        values = suggested_values(host_name).items()
+        suggested = {key: text for key, text in values if key not in elsewhere}
+    elif not args.replace and not _confirmed(
+        around,
+        f"change {PROFILE_SIGN}{name} in {book.path}?",
+        f"There is a profile {name!r} in {book.path}; --replace changes it.",
+    ):
+        around.stderr.say("nothing was changed")
+        return NOT_OK
+    book.put(name, {**suggested, **texts})
+    book.save()
+    around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it:")
+    around.stderr.say(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
+    if suggested:
+        words = ", ".join(f"{flag_of(key)} {text}" for key, text in suggested.items())
+        around.stderr.say(f"options that no flag set: {words}")
+    return OK
+
+
+def _values(args: argparse.Namespace) -> dict[str, str]:
+    """Return what the flags and the address set in a profile.
+
+    Raises:
+        ConfigError: A value is invalid.
+    """
     texts = {key: text for key, text in flags_given(args).items() if text is not None}
     if args.target is not None:
         endpoint = parse_pacs_url(args.target)
         texts |= {"host": endpoint.host, "port": str(endpoint.port)}
-    elif name not in book.names:
-        raise UsageError("A new profile needs the address of its PACS: pacs://HOST[:PORT].")
     for key in SECURITY_FILES & texts.keys():
         texts[key] = str(Path(texts[key]).absolute())  # valid in every current folder
     for key, text in texts.items():
-        flag = f"--{key.replace('_', '-')}"
-        check_text(flag, text)
-        KEYS[key].parse(flag, text)
-    book.put(name, texts)
-    book.save()
-    around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it:")
-    around.stderr.say(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
-    return OK
+        check_text(flag_of(key), text)
+        if text or key not in SERIES_KEYS:
+            KEYS[key].parse(flag_of(key), text)
+    return texts
 
 
 def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
     """Remove a profile, after a question at the terminal."""
     if name in book.names and not args.yes:
-        if not around.stdin.isatty():
-            raise UsageError("Without a terminal, 'profiles remove' requires --yes.")
-        around.stderr.say(f"remove {PROFILE_SIGN}{name} from {book.path}? y or n")
-        if around.stdin.readline().strip().lower() not in {"y", "yes"}:
+        question = f"remove {PROFILE_SIGN}{name} from {book.path}?"
+        refusal = "Without a terminal, 'profiles remove' requires --yes."
+        if not _confirmed(around, question, refusal):
             around.stderr.say("nothing was removed")
             return NOT_OK
     book.remove(name)
@@ -115,19 +148,30 @@ def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, n
     return OK
 
 
-def _test(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+def _confirmed(around: Surroundings, question: str, refusal: str) -> bool:
+    """Ask at the terminal.
+
+    Raises:
+        UsageError: There is no terminal; `refusal` is the message.
+    """
+    if not around.stdin.isatty():
+        raise UsageError(refusal)
+    around.stderr.say(f"{question} y or n")
+    return around.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _test(args: argparse.Namespace, around: Surroundings, _book: ProfileBook, name: str) -> int:
     """Send C-ECHO, and print how long the answer took."""
     args.target = PROFILE_SIGN + name
-    fill_in(args, book)
-    settings = unlocked(read_settings(args), around)
-    for words in settings.dangers:
+    options = unlocked(read_retrieval(args, around.environ), around)
+    for words in options.dangers:
         around.stderr.say(words)
     try:
-        round_trip_s = echo(settings)
+        round_trip_s = echo(options)
     except PeerError as error:
         around.stderr.say(f"{PROGRAM}: {error}")
         return NOT_OK
-    around.stdout.write_lines([f"{settings.peer} answered C-ECHO in {round_trip_s * 1000:.1f} ms"])
+    around.stdout.write_lines([f"{options.peer} answered C-ECHO in {round_trip_s * 1000:.1f} ms"])
     return OK
 
 

@@ -1,12 +1,13 @@
 """`dicom-retrieve TARGET`: one retrieval, from the command line to the exit code."""
 
 import argparse
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
 
 from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
@@ -15,9 +16,8 @@ from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
 from dicom_retrieve_tui.cli.output.report import Ending, write_report
 from dicom_retrieve_tui.cli.output.summary import summarise
-from dicom_retrieve_tui.cli.parser_base import PROGRAM, names_profile
-from dicom_retrieve_tui.cli.read_options import Options, read_options
-from dicom_retrieve_tui.cli.security_args import unlocked
+from dicom_retrieve_tui.cli.parser_base import PROGRAM
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
@@ -26,15 +26,15 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _GRACE_S = 1.0
 """From a second Ctrl-C until the process ends, even if summary and report are not written yet."""
 
-Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
+Engine = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Iterator[Event]]
 """`wiring.retrieve`, `wiring.dry_run`, or a script in a test."""
 
 
@@ -46,20 +46,18 @@ def run_retrieve(
     Raises:
         RetrieveError: The flags are invalid, or the output folder or the port cannot be used.
     """
-    if names_profile(args.target):
-        from dicom_retrieve_tui.cli.profile_args import fill_in, open_book  # noqa: PLC0415
-
-        fill_in(args, open_book(args, around.environ))
-    options = read_options(args, lambda: _read_stdin(around))
-    options = replace(options, settings=unlocked(options.settings, around))
+    options = read_command(args, around.environ, lambda: _read_stdin(around))
+    options = replace(options, retrieval=unlocked(options.retrieval, around))
     # Opened once for look-ups and retrieval: the reader of a pipe sees one end of file.
-    with logging_to(options.log_file, around.stderr.say, options.settings.umask):
+    with logging_to(options.log_file, around.stderr.say, options.retrieval.umask):
         if options.lookups:
             return _look_up_and_retrieve(options, around, engine)
         return run_retrieval(options, around, engine)
 
 
-def run_retrieval(options: Options, around: Surroundings, engine: Engine | None = None) -> int:
+def run_retrieval(
+    options: RetrieveCommand, around: Surroundings, engine: Engine | None = None
+) -> int:
     """Run one retrieval and report it; return the exit code. The caller keeps the log open.
 
     Raises:
@@ -69,7 +67,9 @@ def run_retrieval(options: Options, around: Surroundings, engine: Engine | None 
     return _Retrieval(options, around).run(engine or wired)
 
 
-def _look_up_and_retrieve(options: Options, around: Surroundings, engine: Engine | None) -> int:
+def _look_up_and_retrieve(
+    options: RetrieveCommand, around: Surroundings, engine: Engine | None
+) -> int:
     from dicom_retrieve_tui.cli.commands.lookup import (  # noqa: PLC0415 - few runs have look-ups
         LookupsFailed,
         LookupsStopped,
@@ -102,32 +102,33 @@ def _read_stdin(around: Surroundings) -> str:
     return list_text(read_at_most(buffer, LIST_MAX_BYTES))
 
 
-def _stopped_story(options: Options) -> Iterator[Event]:
+def _stopped_story(options: RetrieveCommand) -> Iterator[Event]:
     """Yield the events of a run that the user stopped before it started."""
     yield _started(options)
     yield RetrieveFinished(verdict=Verdict.CANCELLED)
 
 
-def _failed_story(options: Options, reason: str) -> Iterator[Event]:
+def _failed_story(options: RetrieveCommand, reason: str) -> Iterator[Event]:
     """Yield the events of a run that failed before it started."""
     yield _started(options)
     yield Noted(study_instance_uid=None, text=reason)
     yield RetrieveFinished(verdict=Verdict.FAILED)
 
 
-def _started(options: Options) -> RetrieveStarted:
-    plan = options.plan
+def _started(options: RetrieveCommand) -> RetrieveStarted:
     return RetrieveStarted(
-        peer=str(options.settings.peer),
-        method=str(plan.method),
-        studies=len(plan.selections),
-        parallel=plan.parallel,
+        peer=str(options.retrieval.peer),
+        method=str(options.retrieval.method),
+        studies=len(options.selections),
+        parallel=options.retrieval.parallel,
     )
 
 
-def _stream(engine: Engine, options: Options, cancel: CancelToken) -> Generator[Event, None, None]:
+def _stream(
+    engine: Engine, options: RetrieveCommand, cancel: CancelToken
+) -> Generator[Event, None, None]:
     """Yield the engine's events; closing this closes the engine's iterator."""
-    yield from engine(options.plan, options.settings, cancel)
+    yield from engine(options.selections, options.retrieval, cancel)
 
 
 class _Retrieval:
@@ -138,13 +139,13 @@ class _Retrieval:
 
     def __init__(
         self,
-        options: Options,
+        options: RetrieveCommand,
         around: Surroundings,
         started: tuple[datetime, float] | None = None,
     ) -> None:
         self._options = options
         self._around = around
-        self._account = Account(options.plan)
+        self._account = Account(options.selections, options.retrieval.series_filter)
         self._cancel = CancelToken()
         self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
         self._working = True

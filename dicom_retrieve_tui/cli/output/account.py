@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
 
 NOT_STARTED = "not started"
@@ -31,7 +32,8 @@ class Left:
 class Account:
     """Everything known about a run, folded from its events."""
 
-    plan: Plan
+    selections: tuple[Selection, ...]
+    series_filter: SeriesFilter = NO_FILTER
     progress: Progress = field(default_factory=Progress)
     series: dict[str, int] = field(default_factory=dict)
     """Series that the PACS lists, by Study Instance UID."""
@@ -67,7 +69,7 @@ class Account:
         found = self.progress.studies
         return [
             (selection, found.get(uid) or _not_started(uid))
-            for selection in self.plan.selections
+            for selection in self.selections
             for uid in (selection.study_instance_uid,)
         ]
 

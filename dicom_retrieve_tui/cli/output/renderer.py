@@ -6,7 +6,7 @@ from typing import Protocol
 
 from dicom_retrieve_tui.cli.console import Narration
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.events import Event
 
 STOPPING = "stopping: waiting for running requests; press Ctrl-C again to end at once"
@@ -18,7 +18,7 @@ class Scene:
 
     stderr: Narration
     account: Account
-    options: Options
+    options: RetrieveCommand
     monotonic_s: Callable[[], float]
 
 

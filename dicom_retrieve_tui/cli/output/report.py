@@ -13,7 +13,7 @@ from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.cli.console import Surroundings, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
@@ -35,21 +35,23 @@ class Ending:
     exit_code: int
 
 
-def build_report(account: Account, options: Options, ending: Ending) -> Mapping[str, object]:
+def build_report(
+    account: Account, options: RetrieveCommand, ending: Ending
+) -> Mapping[str, object]:
     """Return the report as plain values; its names are public."""
-    progress, settings, plan = account.progress, options.settings, options.plan
+    progress, retrieval = account.progress, options.retrieval
     verdict = progress.verdict or Verdict.CANCELLED
     return {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "dicom-retrieve", "version": __version__},
         "dry_run": options.dry_run,
-        "peer": str(settings.peer),
-        "calling_ae_title": settings.calling_ae_title,
-        "method": str(plan.method),
-        "move_destination": plan.move_destination,
-        "listening": plan.listening,
-        "series_filter": _filter(plan.series_filter),
-        "output": str(settings.output),
+        "peer": str(retrieval.peer),
+        "calling_ae_title": retrieval.calling_ae_title,
+        "method": str(retrieval.method),
+        "move_destination": retrieval.move_destination,
+        "listening": retrieval.listening,
+        "series_filter": _filter(retrieval.series_filter),
+        "output": str(retrieval.output),
         "started": utc_text(ending.started),
         "finished": utc_text(ending.finished),
         "seconds": round(ending.elapsed_s, 3),
@@ -62,12 +64,12 @@ def build_report(account: Account, options: Options, ending: Ending) -> Mapping[
     }
 
 
-def _totals(account: Account, options: Options) -> dict[str, object]:
+def _totals(account: Account, options: RetrieveCommand) -> dict[str, object]:
     progress = account.progress
     tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
     left_out = count_modalities(account.left_out())
     return {
-        "studies": len(account.plan.selections),
+        "studies": len(account.selections),
         "duplicates_merged": options.duplicates,
         "left_out": list(options.left_out),
         "verdicts": {
@@ -100,7 +102,7 @@ def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
 
 
 def _study(
-    selection: Selection, study: StudyProgress, account: Account, options: Options
+    selection: Selection, study: StudyProgress, account: Account, options: RetrieveCommand
 ) -> dict[str, object]:
     uid = selection.study_instance_uid
     return {
@@ -151,7 +153,9 @@ def _refusal(refused: InstanceRefused) -> dict[str, str]:
     }
 
 
-def write_report(account: Account, options: Options, ending: Ending, around: Surroundings) -> int:
+def write_report(
+    account: Account, options: RetrieveCommand, ending: Ending, around: Surroundings
+) -> int:
     """Write the report, if one was asked for, and print where it is; return the exit code.
 
     A report that could not be written is a failure, however the run ended.
@@ -166,7 +170,7 @@ def write_report(account: Account, options: Options, ending: Ending, around: Sur
             with os.fdopen(stream, "w", encoding="utf-8") as file:
                 file.writelines(pieces)
         else:
-            replace_file(path, pieces, options.settings.umask)
+            replace_file(path, pieces, options.retrieval.umask)
     except OSError as error:
         around.stderr.say(f"--report {path}: cannot be written: {reason_of(error)}")
         return ending.exit_code or NOT_OK

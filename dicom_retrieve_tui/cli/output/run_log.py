@@ -4,7 +4,7 @@ Most words are `model.narration`'s; here are the lines that depend on the comman
 """
 
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.humanize import count, folder_text, shortened, size_text
@@ -25,7 +25,7 @@ _VERDICT_WIDTH = max(map(len, Verdict))
 
 
 def log_line(
-    event: events.Event, account: Account, options: Options, width: int | None = None
+    event: events.Event, account: Account, options: RetrieveCommand, width: int | None = None
 ) -> str | None:
     """Return the line for an event, or None for an event that gets none.
 
@@ -51,7 +51,7 @@ def log_line(
     return line.text if line and (options.verbose or not line.detail) else None
 
 
-def _started(event: events.RetrieveStarted, options: Options) -> str:
+def _started(event: events.RetrieveStarted, options: RetrieveCommand) -> str:
     studies = count(event.studies, "study")
     merged = f" ({count(options.duplicates, 'duplicate')} merged)" if options.duplicates else ""
     if options.dry_run:
@@ -59,14 +59,14 @@ def _started(event: events.RetrieveStarted, options: Options) -> str:
     method = METHODS[Method(event.method)]
     at_once = associations_text(event)
     if options.delivering:
-        to = options.plan.move_destination
+        to = options.retrieval.move_destination
         return f"asking {event.peer} to send {studies}{merged} to {to} {method}{at_once}"
-    folder = folder_text(options.settings.output)
+    folder = folder_text(options.retrieval.output)
     return f"retrieving {studies}{merged} from {event.peer} {method} into {folder}{at_once}"
 
 
 def _finished_study(
-    event: events.StudyFinished, account: Account, options: Options, width: int | None
+    event: events.StudyFinished, account: Account, options: RetrieveCommand, width: int | None
 ) -> str:
     """Return a study's verdict, in columns that align with the other lines."""
     progress = account.progress
@@ -89,7 +89,7 @@ def _finished_study(
     return "  ".join([*columns, uid])
 
 
-def _counts(study: StudyProgress, event: events.StudyFinished, options: Options) -> str:
+def _counts(study: StudyProgress, event: events.StudyFinished, options: RetrieveCommand) -> str:
     if options.dry_run:
         return "-" if event.expected is None else f"{event.expected:,}"
     if event.verdict is Verdict.DELIVERED:

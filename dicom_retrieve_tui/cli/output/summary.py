@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.humanize import (
     byte_rate_text,
@@ -30,7 +30,7 @@ UIDS_MAX = 10
 Judged = tuple[Selection, StudyProgress, Verdict]
 
 
-def summarise(account: Account, options: Options, elapsed_s: float) -> list[str]:
+def summarise(account: Account, options: RetrieveCommand, elapsed_s: float) -> list[str]:
     """Return the lines of the summary.
 
     Args:
@@ -68,7 +68,7 @@ def _apart(heading: list[str], failures: list[str], totals: list[str]) -> list[s
     return [line for block in blocks for line in ("", *block)][1:]
 
 
-def _verdicts(judged: list[Judged], options: Options) -> Iterator[str]:
+def _verdicts(judged: list[Judged], options: RetrieveCommand) -> Iterator[str]:
     tally = Counter(verdict for _, _, verdict in judged)
     good = sum(tally[verdict] for verdict in GOOD)
     total = count(len(judged), "study")
@@ -78,11 +78,11 @@ def _verdicts(judged: list[Judged], options: Options) -> Iterator[str]:
         sent = sum(study.expected or 0 for _, study, v in judged if v is Verdict.DELIVERED)
         yield (
             f"{good:,} of {total} {word}: {count(sent, 'instance')} delivered to "
-            f"{options.plan.move_destination} according to the PACS; nothing was written to "
-            f"{folder_text(options.settings.output)}"
+            f"{options.retrieval.move_destination} according to the PACS; nothing was written to "
+            f"{folder_text(options.retrieval.output)}"
         )
     elif good == len(judged):
-        yield f"all {total} complete, in {folder_text(options.settings.output)}"
+        yield f"all {total} complete, in {folder_text(options.retrieval.output)}"
     else:
         yield f"{good:,} of {total} {word}"
     if len(tally) > 1:
@@ -90,7 +90,7 @@ def _verdicts(judged: list[Judged], options: Options) -> Iterator[str]:
         yield from (f"  {v:<10}  {tally[v]:>{width},}" for v in Verdict if tally[v])
 
 
-def _failures(judged: list[Judged], options: Options) -> Iterator[str]:
+def _failures(judged: list[Judged], options: RetrieveCommand) -> Iterator[str]:
     """Yield every study that is not good, grouped by verdict and reason."""
     groups: defaultdict[tuple[Verdict, str], list[Judged]] = defaultdict(list)
     for each in judged:
@@ -107,7 +107,7 @@ def _failures(judged: list[Judged], options: Options) -> Iterator[str]:
             yield f"  ... and {count(len(members) - UIDS_MAX, 'study')} more {_where(options)}"
 
 
-def _came(study: StudyProgress, options: Options) -> str:
+def _came(study: StudyProgress, options: RetrieveCommand) -> str:
     if options.delivering or options.dry_run:
         return ""
     if study.expected:
@@ -116,7 +116,7 @@ def _came(study: StudyProgress, options: Options) -> str:
 
 
 def _missing(
-    study: StudyProgress, verdict: Verdict, options: Options, indent: str
+    study: StudyProgress, verdict: Verdict, options: RetrieveCommand, indent: str
 ) -> Iterator[str]:
     """Yield the missing UIDs, except of a delivery, where they are unknown.
 
@@ -130,11 +130,11 @@ def _missing(
         yield f"{indent}... and {more:,} more missing {_where(options)}"
 
 
-def _where(options: Options) -> str:
+def _where(options: RetrieveCommand) -> str:
     return f"(see {options.report})" if options.report else "(--report FILE names them all)"
 
 
-def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[str]:
+def _totals(account: Account, options: RetrieveCommand, elapsed_s: float) -> Iterator[str]:
     progress = account.progress
     if progress.refused:
         yield _refused(account, options)
@@ -142,7 +142,7 @@ def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[st
     if progress.set_aside:
         yield (
             f"{count(progress.set_aside, 'instance')} set aside: a file with other content was "
-            f"there, and both are kept in {folder_text(options.settings.output)}"
+            f"there, and both are kept in {folder_text(options.retrieval.output)}"
         )
     if progress.present:
         yield f"{count(progress.present, 'instance')} of an earlier run checked again and kept"
@@ -157,10 +157,10 @@ def _totals(account: Account, options: Options, elapsed_s: float) -> Iterator[st
         )
 
 
-def _irregular(account: Account, options: Options) -> Iterator[str]:
+def _irregular(account: Account, options: RetrieveCommand) -> Iterator[str]:
     """Yield the number of irregular instances, with an example of each study."""
     studies = [study for _, study in account.studies() if study.irregular]
-    if len(account.plan.selections) == 1:
+    if len(account.selections) == 1:
         for study in studies:
             yield f"irregular, and kept as sent: {irregular_text(study)}"
         return
@@ -173,7 +173,7 @@ def _irregular(account: Account, options: Options) -> Iterator[str]:
         yield f"  ... and {count(len(studies) - UIDS_MAX, 'study')} more {_where(options)}"
 
 
-def _refused(account: Account, options: Options) -> str:
+def _refused(account: Account, options: RetrieveCommand) -> str:
     """Return the number of refused instances, and the most frequent reason."""
     refusals = [each for several in account.refusals.values() for each in several]
     instances = len({each.sop_instance_uid for each in refusals})
@@ -186,7 +186,7 @@ def _refused(account: Account, options: Options) -> str:
     return f"{count(instances, 'instance')} refused{times}: {reason}{others}{more}"
 
 
-def _which(options: Options) -> str:
+def _which(options: RetrieveCommand) -> str:
     return f"(see {options.report})" if options.report else "(--verbose lists them)"
 
 
@@ -237,14 +237,16 @@ def subject(order: Selection) -> str:
             return f"{count(len(order.series), 'series')} of {study}"
 
 
-def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+def lone_study(
+    order: Selection, study: StudyProgress, verdict: Verdict, options: RetrieveCommand
+) -> str:
     """Return the sentence about a lone study, which starts with the verdict."""
     came = count(study.stored, "instance")
     words = {
         "order": subject(order),
         "what": f"the matching series of {subject(order)}" if study.left_out else subject(order),
-        "folder": folder_text(options.settings.output),
-        "to": options.plan.move_destination,
+        "folder": folder_text(options.retrieval.output),
+        "to": options.retrieval.move_destination,
         "came": came,
         "all": "the one instance" if study.stored == 1 else f"all {came}",
         "are": "is" if study.stored == 1 else "are",
@@ -255,7 +257,9 @@ def lone_study(order: Selection, study: StudyProgress, verdict: Verdict, options
     return f"{verdict}: {_template(order, study, verdict, options).format_map(words)}"
 
 
-def _template(order: Selection, study: StudyProgress, verdict: Verdict, options: Options) -> str:
+def _template(
+    order: Selection, study: StudyProgress, verdict: Verdict, options: RetrieveCommand
+) -> str:
     if verdict is Verdict.COMPLETE and study.no_match:
         return "no series of {order} matches; nothing was retrieved"
     if verdict is Verdict.DELIVERED or options.delivering:
@@ -306,7 +310,7 @@ def _is_known(study: StudyProgress) -> bool:
 
 def left_out_lines(account: Account) -> Iterator[str]:
     """Yield what the filter left out; nothing without a filter."""
-    chosen = account.plan.series_filter
+    chosen = account.series_filter
     if not chosen:
         return
     if left_out := account.left_out():
@@ -319,7 +323,7 @@ def left_out_lines(account: Account) -> Iterator[str]:
 _AGAIN = "run the same command again"
 
 
-def again(account: Account, options: Options) -> Iterator[str]:
+def again(account: Account, options: RetrieveCommand) -> Iterator[str]:
     """Yield how to continue, where a further run may retrieve more."""
     if not options.resumable:
         return

@@ -63,29 +63,28 @@ def _context(protocol: int) -> ssl.SSLContext:
 
 def _trust(context: ssl.SSLContext, path: Path) -> None:
     if not pem.holds_certificate(_read(_CA, path)):
-        raise ConfigError(f"{_CA} {path}: it has no certificate; expected a PEM file.")
+        raise _invalid(_CA, path, "it has no certificate; expected a PEM file")
     try:
         context.load_verify_locations(cafile=path)
     except ssl.SSLError as error:
-        raise ConfigError(f"{_CA} {path}: {_words(error)}.") from error
+        raise _invalid(_CA, path, _words(error)) from error
     # The file may have the certificate of the PACS instead of its CA's.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 def _show(context: ssl.SSLContext, certificate: Path, settings: TlsSettings) -> None:
     if not pem.holds_certificate(_read(_CERTIFICATE, certificate)):
-        raise ConfigError(
-            f"{_CERTIFICATE} {certificate}: it has no certificate; expected a PEM file."
-        )
-    where = f"{_CERTIFICATE} {certificate}" if settings.key is None else f"{_KEY} {settings.key}"
-    key = _read(_KEY, settings.key or certificate)
+        raise _invalid(_CERTIFICATE, certificate, "it has no certificate; expected a PEM file")
+    flag = _CERTIFICATE if settings.key is None else _KEY
+    path = settings.key or certificate
+    key = _read(_KEY, path)
     if not pem.holds_key(key):
         hint = f"; set {_KEY}" if settings.key is None else "; expected a PEM file"
-        raise ConfigError(f"{where}: it has no private key{hint}.")
+        raise _invalid(flag, path, f"it has no private key{hint}")
     encrypted = pem.holds_encrypted_key(key)
     passphrase = settings.key_passphrase
     if encrypted and passphrase is None:
-        raise ConfigError(f"{where}: the private key needs its passphrase.")
+        raise _invalid(flag, path, "the private key needs its passphrase")
     try:
         # Without a password function, OpenSSL would prompt at the terminal.
         context.load_cert_chain(
@@ -93,12 +92,12 @@ def _show(context: ssl.SSLContext, certificate: Path, settings: TlsSettings) -> 
         )
     except (ssl.SSLError, ValueError) as error:
         if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
-            raise ConfigError(
-                f"{where}: this is not the private key of the certificate in {certificate}."
-            ) from error
+            problem = f"this is not the private key of the certificate in {certificate}"
+            raise _invalid(flag, path, problem) from error
         if encrypted:
-            raise WrongPassphrase(f"{where}: the passphrase is wrong.") from error
-        raise ConfigError(f"{where}: {_words(error)}.") from error
+            message = f"{flag} {path}: the passphrase is wrong."
+            raise WrongPassphrase(message, option=flag) from error
+        raise _invalid(flag, path, _words(error)) from error
 
 
 def _read(flag: str, path: Path) -> str:
@@ -106,10 +105,13 @@ def _read(flag: str, path: Path) -> str:
         with path.open(encoding="latin-1") as file:
             return read_at_most(file, SETTINGS_MAX_BYTES)
     except ConfigError as error:
-        raise ConfigError(f"{flag} {path}: {error}.") from error
+        raise _invalid(flag, path, str(error)) from error
     except OSError as error:
-        reason = reason_of(error)
-        raise ConfigError(f"{flag} {path}: cannot be read: {reason}.") from error
+        raise _invalid(flag, path, f"cannot be read: {reason_of(error)}") from error
+
+
+def _invalid(flag: str, path: Path, problem: str) -> ConfigError:
+    return ConfigError(f"{flag} {path}: {problem}.", option=flag, problem=problem)
 
 
 def _words(error: Exception) -> str:

@@ -11,11 +11,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from dicom_retrieve_tui.model.humanize import count, duration_text, folder_text, size_text
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.cells import shown_patient
+from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.snapshot import Details, State
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _PERIOD_S = 0.25
@@ -35,13 +36,13 @@ def _selected(selection: Selection) -> list[str]:
 
 
 def detail_lines(
-    details: Details, terms: Terms, listed: Path | None, *, hide_patients: bool
+    details: Details, options: RetrieveOptions, listed: Path | None, *, hide_patients: bool
 ) -> list[str]:
     """The text of the window, each entry on a line of its own.
 
     Args:
         details: What is known of the study.
-        terms: How it was asked for.
+        options: How it was asked for.
         listed: The list of what failed in its folder; None if there is none.
         hide_patients: Mask the patient.
     """
@@ -51,8 +52,8 @@ def detail_lines(
     if row.patient:
         lines.append(f"Patient   {shown_patient(row.patient, hide=hide_patients)}")
     lines += [
-        f"PACS      {terms.settings.peer}, by {str(terms.method).upper()}",
-        f"Folder    {folder_text(terms.settings.output)}",
+        f"PACS      {options.peer}, by {str(options.method).upper()}",
+        f"Folder    {folder_text(options.output)}",
         "",
         f"State     {row.verdict or row.state.value}",
         f"Instances {_counts(details)}",
@@ -83,7 +84,7 @@ def detail_lines(
         [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
         _SERIES_MAX,
     )
-    lines += ["", "The same without this screen (c copies it)", terms.headless(selection)]
+    lines += ["", "The same without this screen (c copies it)", copied_command(options, selection)]
     return [clean_text(line) for line in lines]
 
 
@@ -138,7 +139,7 @@ class DetailsScreen(ModalScreen[None]):
     def __init__(
         self,
         look: Callable[[], Details | None],
-        terms: Terms,
+        options: RetrieveOptions,
         listed: Callable[[], Path | None],
         *,
         hide_patients: bool,
@@ -147,12 +148,12 @@ class DetailsScreen(ModalScreen[None]):
 
         Args:
             look: What is known of the study now.
-            terms: How it was asked for.
+            options: How it was asked for.
             listed: Where what failed in its folder is listed now; None if it is not.
             hide_patients: Mask the patient.
         """
         super().__init__()
-        self._look, self._terms, self._hide = look, terms, hide_patients
+        self._look, self._options, self._hide = look, options, hide_patients
         self._listed = listed
         self._seen: Details | None = None
 
@@ -172,7 +173,7 @@ class DetailsScreen(ModalScreen[None]):
     def action_copy_command(self) -> None:
         """Copy the equivalent command."""
         if self._seen is not None:
-            self._copy(self._terms.headless(self._seen.selection), "the command")
+            self._copy(copied_command(self._options, self._seen.selection), "the command")
 
     def action_copy_uid(self) -> None:
         """Copy the Study Instance UID."""
@@ -193,5 +194,5 @@ class DetailsScreen(ModalScreen[None]):
         if details is not None and details != self._seen:
             self._seen = details
             listed = self._listed()
-            lines = detail_lines(details, self._terms, listed, hide_patients=self._hide)
+            lines = detail_lines(details, self._options, listed, hide_patients=self._hide)
             self.query_one("#details", Static).update("\n".join(lines))

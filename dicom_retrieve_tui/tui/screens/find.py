@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.search import Match, Search
@@ -24,7 +25,6 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
 from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress
 from dicom_retrieve_tui.tui.secret_store import SecretStore
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
@@ -62,17 +62,17 @@ class FindScreen(Screen[list[StudyRequest] | None]):
     }
     """
 
-    def __init__(self, finder: Finder, terms: Terms, secrets: SecretStore) -> None:
+    def __init__(self, finder: Finder, options: RetrieveOptions, secrets: SecretStore) -> None:
         """Prepare.
 
         Args:
             finder: What was searched for before is still there.
-            terms: With whom to talk, and on what terms to retrieve.
+            options: With whom to talk, and on what options to retrieve.
             secrets: What that needs and only a person knows.
         """
         super().__init__()
-        self._finder, self._terms, self._secrets = finder, terms, secrets
-        finder.point_at(terms.settings)
+        self._finder, self._options, self._secrets = finder, options, secrets
+        finder.point_at(options)
         self._known = 0
         self._study: Match | None = None
         """The study whose series are shown."""
@@ -80,9 +80,9 @@ class FindScreen(Screen[list[StudyRequest] | None]):
 
     def compose(self) -> ComposeResult:
         """Whom we ask, for what, and what came."""
-        profile = f" ({self._terms.profile})" if self._terms.profile else ""
+        profile = f" ({self._options.profile})" if self._options.profile else ""
         yield Static(
-            f"Find studies in {self._terms.settings.peer}{profile}", id="find-where", markup=False
+            f"Find studies in {self._options.peer}{profile}", id="find-where", markup=False
         )
         yield SearchPane(self._finder.draft, id="search")
         yield FoundTable(id="found")
@@ -187,7 +187,7 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             self._show_list()
 
     async def _unlock(self) -> bool:
-        return await unlock_or_notify(self, self._secrets, self._terms.settings)
+        return await unlock_or_notify(self, self._secrets, self._options)
 
     def _show_list(self) -> None:
         """Show what the current search has found so far, from the beginning."""

@@ -14,8 +14,8 @@ from textual.widgets import Static
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
@@ -54,7 +54,9 @@ class LookupScreen(ModalScreen[LookupResult | None]):
             self.found = found
             self.fault = fault
 
-    def __init__(self, find_each: FindEach, lookups: Sequence[Lookup], settings: Settings) -> None:
+    def __init__(
+        self, find_each: FindEach, lookups: Sequence[Lookup], settings: RetrieveOptions
+    ) -> None:
         """Prepare.
 
         Args:

@@ -189,15 +189,15 @@ class MainScreen(QueueActions):
         from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
 
         try:
-            terms = self._retrieve.terms
+            options = self._retrieve.options
         except FormFault as fault:
             self._retrieve.complain(fault)
             return
-        screen = FindScreen(self._finder, terms, self._secrets)
+        screen = FindScreen(self._finder, options, self._secrets)
 
         def take_found(requests: list[StudyRequest] | None) -> None:
             if requests:
-                self.retrieve(terms, requests)
+                self.retrieve(options, requests)
 
         self.app.push_screen(screen, take_found)
 
@@ -215,7 +215,7 @@ class MainScreen(QueueActions):
 
     @on(RetrievePane.Submitted)
     def _submitted(self, event: RetrievePane.Submitted) -> None:
-        self.retrieve(event.terms, event.requests, event.lookups)
+        self.retrieve(event.options, event.requests, event.lookups)
 
     @on(RetrievePane.Resumed)
     def _resumed(self) -> None:
@@ -252,12 +252,12 @@ class MainScreen(QueueActions):
     def _opened(self, event: QueueTable.Opened) -> None:
         from dicom_retrieve_tui.tui.screens.details import DetailsScreen  # noqa: PLC0415 - not for the first frame
 
-        key, terms = event.key, self._jobs.terms_of(event.key)
+        key, options = event.key, self._jobs.options_of(event.key)
         self.app.push_screen(
             DetailsScreen(
                 lambda: self._store.details(key),
-                terms,
-                lambda: self._failed_lists.of(terms.settings.output),
+                options,
+                lambda: self._failed_lists.of(options.output),
                 hide_patients=self.table.hide_patients,
             )
         )
@@ -281,13 +281,13 @@ class MainScreen(QueueActions):
     def _show_peer(self) -> None:
         draft, form = self._retrieve.draft, self._retrieve.form
         moves = draft["method"] != "c-get"
-        theirs = f"{draft['called_ae_title']} {draft['pacs']}" if draft["pacs"].strip() else ""
+        theirs = f"{draft['called_aet']} {draft['pacs']}" if draft["pacs"].strip() else ""
         self.query_one(HeaderLine).show_peer(
             PeerSummary(
                 profile=form.preset,
-                ours=draft["calling_ae_title"],
+                ours=draft["aet"],
                 theirs=theirs,
-                destination=draft["destination"] if moves else "",
+                destination=draft["move_dest"] if moves else "",
                 echo=self._echo,
                 unverified=unverified(draft),
             )

@@ -15,12 +15,12 @@ from textual.widgets import Input, Static
 from dicom_retrieve_tui.doctor.result import Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.doctor_job import Doctor, step_of
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
 from dicom_retrieve_tui.tui.profile_store import Changed, Draft, ProfileStore
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 
@@ -28,9 +28,9 @@ from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 class CopyForAdministrator(Message):
     """Somebody wants to copy what the administrator of the PACS needs to know of us."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, options: RetrieveOptions) -> None:
         super().__init__()
-        self.terms = terms
+        self.options = options
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,9 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
 
     def action_copy(self) -> None:
         """Copy what the administrator of the PACS needs to know."""
-        terms = self._read()
-        if terms is not None:
-            self.post_message(CopyForAdministrator(terms))
+        options = self._read()
+        if options is not None:
+            self.post_message(CopyForAdministrator(options))
 
     @on(ProfileForm.Edited)
     def _edited(self) -> None:
@@ -163,30 +163,30 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             self._draft = self._profile_store.save(
                 self._draft, texts, force=self._changed_meanwhile
             )
-            terms = self._profile_store.terms(texts[NAME])
+            options = self._profile_store.options(texts[NAME])
         except ConfigError as error:
             self._changed_meanwhile = isinstance(error, Changed)
             self._say(str(error), bad=True)
             return
-        self._unlock_and_ask(terms)
+        self._unlock_and_ask(options)
 
     @work
-    async def _unlock_and_ask(self, terms: Terms) -> None:
+    async def _unlock_and_ask(self, options: RetrieveOptions) -> None:
         try:
-            if await unlock(self, self._doctor.secrets, terms.settings):
-                self._ask(terms)
+            if await unlock(self, self._doctor.secrets, options):
+                self._ask(options)
             else:
                 self._say("Saved, but the PACS was not asked.", bad=True)
         except ConfigError as error:
             self._show_failure(step_of(error))
 
-    def _ask(self, terms: Terms) -> None:
+    def _ask(self, options: RetrieveOptions) -> None:
         self._asking.request()
         self._asking = CancelToken()
-        self._say(f"Saved. Asking {terms.settings.peer}…")
-        self.run_worker(partial(self._ask_pacs, terms, self._asking), thread=True)
+        self._say(f"Saved. Asking {options.peer}…")
+        self.run_worker(partial(self._ask_pacs, options, self._asking), thread=True)
 
-    def _ask_pacs(self, terms: Terms, cancel: CancelToken) -> None:
+    def _ask_pacs(self, options: RetrieveOptions, cancel: CancelToken) -> None:
         """On a thread of its own."""
         steps: list[Step] = []
 
@@ -195,7 +195,7 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
                 steps.append(finding)
             self.post_message(self.Found(cancel, finding))
 
-        self._doctor.ask(terms, tell, cancel, whole=False)
+        self._doctor.ask(options, tell, cancel, whole=False)
         if cancel.requested or any(step.outcome is Outcome.FAILED for step in steps):
             return
         self.post_message(self.Answered(cancel, steps[-1].round_trip_s if steps else None))
@@ -232,13 +232,13 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
         else:
             self._say(f"It is saved, but: {told}", bad=True)
 
-    def _read(self) -> Terms | None:
+    def _read(self) -> RetrieveOptions | None:
         """How the profile that stands in the form would retrieve; None, and faults, if not."""
         texts = tidied(self._form.texts)
         faults = self._profile_store.faults(self._draft, texts)
         self._form.show_faults(faults)
         try:
-            return None if faults else self._profile_store.terms_of(self._draft, texts)
+            return None if faults else self._profile_store.options_of(self._draft, texts)
         except ConfigError as error:
             self._say(str(error), bad=True)
             return None

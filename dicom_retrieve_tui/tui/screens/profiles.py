@@ -17,8 +17,8 @@ from textual.widgets.option_list import Option
 from dicom_retrieve_tui.doctor.result import Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.cells import cut
 from dicom_retrieve_tui.tui.doctor_job import Doctor, finding_lines, step_of
@@ -29,7 +29,6 @@ from dicom_retrieve_tui.tui.screens.profile import (
     ProfileScreen,
     TestedProfile,
 )
-from dicom_retrieve_tui.tui.terms import Terms
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _NONE = "No profile is saved yet; n adds your PACS."
@@ -140,7 +139,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         event.stop()
         name = event.option.id or ""
         saved = self._saved.get(name)
-        if saved is not None and saved.terms is None:
+        if saved is not None and saved.options is None:
             self._edit(name)
         elif saved is not None:
             self.dismiss(name)
@@ -186,13 +185,13 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
 
     def action_copy(self) -> None:
         """Copy what the administrator of the PACS needs to know."""
-        if (terms := self._terms()) is not None:
-            self.post_message(CopyForAdministrator(terms))
+        if (options := self._options()) is not None:
+            self.post_message(CopyForAdministrator(options))
 
     def action_ask(self, whole: bool) -> None:  # noqa: FBT001 - an action's argument
         """Ask the PACS under the cursor: whether it answers, or everything."""
-        terms, name = self._terms(), self._pointed
-        if terms is None:
+        options, name = self._options(), self._pointed
+        if options is None:
             return
         self._asking.request()
         self._asking = cancel = CancelToken()
@@ -205,20 +204,25 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         def tell(finding: Finding) -> None:
             self.post_message(self.Found(cancel, name, finding))
 
-        self._ask(terms, tell, cancel, whole=whole)
+        self._ask(options, tell, cancel, whole=whole)
         self._tell()
 
     @work
     async def _ask(
-        self, terms: Terms, tell: Callable[[Finding], object], cancel: CancelToken, *, whole: bool
+        self,
+        options: RetrieveOptions,
+        tell: Callable[[Finding], object],
+        cancel: CancelToken,
+        *,
+        whole: bool,
     ) -> None:
         try:
-            if not await unlock(self, self._doctor.secrets, terms.settings):
+            if not await unlock(self, self._doctor.secrets, options):
                 return
         except ConfigError as error:
             tell(step_of(error))
             return
-        self.run_worker(partial(self._doctor.ask, terms, tell, cancel, whole=whole), thread=True)
+        self.run_worker(partial(self._doctor.ask, options, tell, cancel, whole=whole), thread=True)
 
     def on_profiles_screen_found(self, event: Found) -> None:
         """Show a step as it comes."""
@@ -261,14 +265,14 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self._complain(error)
         self._read(self._current)
 
-    def _terms(self) -> Terms | None:
+    def _options(self) -> RetrieveOptions | None:
         """How the one under the cursor retrieves; None, and a word, if it cannot be used."""
         saved = self._saved.get(self._pointed)
         if saved is None:
             self.notify(_NONE)
-        elif saved.terms is None:
+        elif saved.options is None:
             self.notify(f"@{saved.name} has mistakes; e mends them.", severity="warning")
-        return saved.terms if saved is not None else None
+        return saved.options if saved is not None else None
 
     def _complain(self, error: ConfigError) -> None:
         self.notify(str(error), severity="error", timeout=15, markup=False)
@@ -303,30 +307,30 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
 
 def _line(saved: SavedProfile, width: int, *, current: bool) -> Text:
     mark = "●" if current else " "
-    if saved.terms is None:
+    if saved.options is None:
         return Text(f"{mark} @{saved.name:<{width}}  has mistakes", style="bold")
-    terms = saved.terms
-    peer, method = terms.settings.peer, str(terms.method).upper()
+    options = saved.options
+    peer, method = options.peer, str(options.method).upper()
     return Text(
         f"{mark} @{saved.name:<{width}}  {peer}  {method}", no_wrap=True, overflow="ellipsis"
     )
 
 
 def _about(saved: SavedProfile) -> list[str]:
-    if saved.terms is None:
+    if saved.options is None:
         return [*saved.faults, "e mends what has a field; the rest is yours to mend in the file."]
-    terms = saved.terms
-    to = f" to {terms.move_destination}" if terms.move_destination else ""
-    ours, how = terms.settings.calling_ae_title, str(terms.method).upper()
-    lines = [f"We are {ours}; {how}{to} into {terms.settings.output}"]
-    if protection := _protection(terms.settings):
+    options = saved.options
+    to = f" to {options.move_destination}" if options.move_destination else ""
+    ours, how = options.calling_ae_title, str(options.method).upper()
+    lines = [f"We are {ours}; {how}{to} into {options.output}"]
+    if protection := _protection(options):
         lines.append(protection)
     if notes := saved.said.get("notes"):
         lines.append(cut(notes, 200))
     return [*lines, *saved.faults]
 
 
-def _protection(settings: Settings) -> str:
+def _protection(settings: RetrieveOptions) -> str:
     """How it is protected, in a sentence; empty where there is nothing to say."""
     tls, user = settings.tls, settings.user
     verified = "" if tls is None or tls.verify else ", no certificate verified"

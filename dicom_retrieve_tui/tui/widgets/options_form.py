@@ -14,8 +14,8 @@ from dicom_retrieve_tui.tui.retrieve_form import (
     FIELDS,
     Draft,
     carried_text,
-    defaults,
     faults,
+    new_draft,
 )
 from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
 from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
@@ -58,7 +58,7 @@ keep the options with which they were added."""
         preset: str = "",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(FIELDS, {**defaults(), **(draft or {})}, id=id)
+        super().__init__(FIELDS, draft or new_draft(), id=id)
         # A class or a list that comes after the fields would have all of them styled again.
         self.set_class(bool(presets), "-profiles")
         self._presets = {preset.name: preset for preset in presets}
@@ -114,7 +114,7 @@ keep the options with which they were added."""
         self._show_presets()
         preset = self._presets.get(name)
         if preset != before:
-            self.load({**defaults(), **(preset.draft if preset else {})})
+            self.load(preset.draft if preset else new_draft())
 
     def forget_study(self) -> None:
         """Empty what narrowed one study down."""
@@ -139,7 +139,7 @@ keep the options with which they were added."""
             if name == self._preset or name not in self._presets:
                 return
             self._preset = name
-            self.load({**defaults(), **self._presets[name].draft})
+            self.load(self._presets[name].draft)
         self._edited()
 
     def _show_presets(self) -> None:

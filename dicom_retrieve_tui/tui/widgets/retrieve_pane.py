@@ -11,12 +11,12 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_terms, summary
-from dicom_retrieve_tui.tui.terms import Terms
+from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_draft, summary
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
@@ -60,13 +60,16 @@ class RetrievePane(FramedPane):
     """
 
     class Submitted(Message):
-        """These studies are to be retrieved on these terms."""
+        """These studies are to be retrieved with these options."""
 
         def __init__(
-            self, terms: Terms, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
+            self,
+            options: RetrieveOptions,
+            requests: Sequence[StudyRequest],
+            lookups: Sequence[Lookup],
         ) -> None:
             super().__init__()
-            self.terms = terms
+            self.options = options
             self.requests = requests
             self.lookups = lookups
             """Studies that only the PACS can name."""
@@ -118,9 +121,9 @@ class RetrievePane(FramedPane):
         return self._form
 
     @property
-    def terms(self) -> Terms:
+    def options(self) -> RetrieveOptions:
         """What the form says. Raises `FormFault`."""
-        return read_terms(self.draft, self._form.preset)
+        return read_draft(self.draft, self._form.preset)
 
     @property
     def line(self) -> UidLine:
@@ -218,7 +221,7 @@ class RetrievePane(FramedPane):
             self._say(f"✗ {verdict_of(found)}; enter again skips what is bad", "bad")
             return
         try:
-            terms = self.terms
+            options = self.options
             selections = _narrowed(found, self.draft)
         except FormFault as fault:
             self.complain(fault)
@@ -226,7 +229,7 @@ class RetrievePane(FramedPane):
         self.line.take_away(selections)
         self._form.forget_study()
         requests = [StudyRequest(selection=each) for each in selections]
-        self.post_message(self.Submitted(terms, requests, found.lookups))
+        self.post_message(self.Submitted(options, requests, found.lookups))
 
     def _say(self, text: str, kind: str) -> None:
         place = self.query_one("#verdict", Static)

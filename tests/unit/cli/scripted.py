@@ -16,8 +16,8 @@ from dicom_retrieve_tui.model.events import (
     StudyInventoried,
     StudyStarted,
 )
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 
 STUDY = "1.2.840.99.1"
@@ -57,12 +57,14 @@ class Engine:
     """Yields what it was told to, and remembers what it was asked."""
 
     events: Sequence[Event]
-    asked: list[tuple[Plan, Settings]] = field(default_factory=list)
+    asked: list[tuple[Sequence[Selection], RetrieveOptions]] = field(default_factory=list)
     closed: bool = False
     on_event: Callable[[Event], None] | None = None
 
-    def __call__(self, plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
-        self.asked.append((plan, settings))
+    def __call__(
+        self, selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    ) -> Iterator[Event]:
+        self.asked.append((selections, options))
         self.cancel = cancel
         try:
             for event in self.events:
@@ -94,8 +96,10 @@ def run(
     return Result(code, out.getvalue(), err.getvalue())
 
 
-def unreachable(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
-    raise AssertionError(f"nothing should be retrieved: {plan} {settings} {cancel}")
+def unreachable(
+    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+) -> Iterator[Event]:
+    raise AssertionError(f"nothing should be retrieved: {selections} {options} {cancel}")
 
 
 def started(studies: int = 1, parallel: int = 1, method: str = "c-get") -> RetrieveStarted:

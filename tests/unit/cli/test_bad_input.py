@@ -113,7 +113,10 @@ CASES = {
     "timeout for ever": ((*C_GET, "--timeout", "inf"), "--timeout 'inf'"),
     "timeout of years": ((*C_GET, "--timeout", "99999999"), "at most 86400"),
     "method": ((PACS, "--study-uid", STUDY, "--method", "wado"), "c-move, c-get or auto"),
-    "two layouts": ((*C_GET, "--hierarchical", "--layout", "{SOPInstanceUID}"), "exclude"),
+    "two layouts": (
+        (*C_GET, "--hierarchical", "--layout", "{SOPInstanceUID}"),
+        "cannot be combined",
+    ),
     "layout of unknown field": ((*C_GET, "--layout", "{Color}.dcm"), "{Color}"),
     "layout that climbs": ((*C_GET, "--layout", "../{SOPInstanceUID}.dcm"), "--layout"),
     "listen to a word": (
@@ -129,12 +132,12 @@ CASES = {
     ),
     "accept without a listener": (
         (PACS, "--study-uid", STUDY, "--move-dest", "ME", "--accept-from", "10.1.2.3"),
-        "--accept-from says who may send to our own Storage SCP, and needs --listen.",
+        "--accept-from requires --listen, our own Storage SCP, to which the hosts may send.",
     ),
     "listen with C-GET": ((*C_GET, "--listen", "11112"), "--listen has no use"),
     "listen as nobody": (
         (PACS, "--study-uid", STUDY, "--method", "auto", "--listen", "11112"),
-        "--listen needs --move-dest",
+        "--listen requires --move-dest",
     ),
     "report in no folder": (
         (*C_GET, "--report", "nowhere/r.json"),

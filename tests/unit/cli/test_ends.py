@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, StudyFinished
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import C_GET, Stream, started, study_of, whole_run
 
-Engine = Callable[[Plan, Settings, CancelToken], Iterator[Event]]
+Engine = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Iterator[Event]]
 _ENDS_S = 10.0
 
 
 def _raising(error: BaseException, *events: Event) -> Engine:
-    def engine(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
-        del plan, settings, cancel
+    def engine(
+        selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    ) -> Iterator[Event]:
+        del selections, options, cancel
         yield from events
         raise error
 

@@ -1,7 +1,7 @@
 import io
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,8 @@ from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, StudyFinished, StudyStarted
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import (
     C_GET,
@@ -46,10 +46,12 @@ def test_one_bad_study_among_good_ones_exits_with_1() -> None:
 
 
 def test_an_unusable_folder_is_one_sentence_although_the_engine_finds_it() -> None:
-    def engine(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
-        del plan, cancel
+    def engine(
+        selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    ) -> Iterator[Event]:
+        del selections, cancel
         yield from ()
-        raise ConfigError(f"--output {settings.output}: cannot write there: permission denied.")
+        raise ConfigError(f"--output {options.output}: cannot write there: permission denied.")
 
     err = Stream()
     code = main(list(C_GET), stdout=Stream(), stderr=err, retrieve=engine)
@@ -61,8 +63,10 @@ def test_an_unusable_folder_is_one_sentence_although_the_engine_finds_it() -> No
 
 
 def test_a_bug_is_shown_as_one() -> None:
-    def engine(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
-        del plan, settings, cancel
+    def engine(
+        selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    ) -> Iterator[Event]:
+        del selections, options, cancel
         yield started()
         raise ZeroDivisionError("Example^Ada")
 

@@ -4,31 +4,29 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.read_options import Options, read_options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Level, Method
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from tests.unit.cli.scripted import C_GET, OTHER, PACS, STUDY
 
 
-def options_of(*argv: str, stdin: str = "") -> Options:
-    return read_options(parse_command_line(argv), io.StringIO(stdin).read)
+def options_of(*argv: str, stdin: str = "") -> RetrieveCommand:
+    return read_command(parse_command_line(argv), {}, io.StringIO(stdin).read)
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
     options = options_of("pacs://pacs.test", "--move-dest", "MY_SCP", "--study-uid", STUDY)
 
     peer = PeerAE(ae_title="ANY-SCP", endpoint=Endpoint(host="pacs.test", port=104))
-    assert options == Options(
-        plan=Plan(
-            selections=(Selection(study_instance_uid=STUDY),),
+    assert options == RetrieveCommand(
+        selections=(Selection(study_instance_uid=STUDY),),
+        retrieval=RetrieveOptions(
             method=Method.C_MOVE,
             move_destination="MY_SCP",
             parallel=1,
             retries=3,
-        ),
-        settings=Settings(
             peer=peer,
             calling_ae_title="DICOMRETRIEVE",
             output=Path(),
@@ -49,15 +47,12 @@ def test_every_flag_arrives(tmp_path: Path) -> None:
         *("--json", "--dry-run", "-v", "--report", str(report), "--log-file", str(log)),
     )
 
-    assert options.plan == Plan(
-        selections=(Selection.of(STUDY, "1.2", "1.3"),),
+    assert options.selections == (Selection.of(STUDY, "1.2", "1.3"),)
+    assert options.retrieval == RetrieveOptions(
         method=Method.AUTO,
         move_destination="DEST",
-        listening=True,
         parallel=64,
         retries=100,
-    )
-    assert options.settings == Settings(
         peer=PeerAE(ae_title="THEM", endpoint=Endpoint(host="::1", port=11112)),
         calling_ae_title="ME",
         output=output,
@@ -70,11 +65,11 @@ def test_every_flag_arrives(tmp_path: Path) -> None:
 
 
 def test_no_retries_are_a_choice() -> None:
-    assert options_of(*C_GET, "--retries", "0").plan.retries == 0
+    assert options_of(*C_GET, "--retries", "0").retrieval.retries == 0
 
 
 def test_a_series_is_asked_for_at_its_level() -> None:
-    selection = options_of(*C_GET, "--series-uid", "1.2").plan.selections[0]
+    selection = options_of(*C_GET, "--series-uid", "1.2").selections[0]
 
     assert selection.level is Level.SERIES
 
@@ -85,20 +80,20 @@ def test_a_list_gives_a_selection_for_each_uid_once(tmp_path: Path) -> None:
 
     options = options_of(PACS, "--method", "c-get", "--uid-list", str(path))
 
-    assert [s.study_instance_uid for s in options.plan.selections] == [STUDY, OTHER]
+    assert [s.study_instance_uid for s in options.selections] == [STUDY, OTHER]
     assert options.duplicates == 1
 
 
 def test_a_list_comes_from_stdin_if_it_is_a_dash() -> None:
     options = options_of(PACS, "--method", "c-get", "--uid-list", "-", stdin=f"{OTHER}\n")
 
-    assert options.plan.selections == (Selection(study_instance_uid=OTHER),)
+    assert options.selections == (Selection(study_instance_uid=OTHER),)
 
 
 def test_c_get_has_no_move_destination_even_if_one_is_named() -> None:
     options = options_of(*C_GET, "--move-dest", "MY_SCP")
 
-    assert options.plan.move_destination is None
+    assert options.retrieval.move_destination is None
     assert not options.delivering
 
 

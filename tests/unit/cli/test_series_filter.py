@@ -46,8 +46,8 @@ def _filter_of(*argv: str) -> SeriesFilter:
     engine = _engine()
     result = run(*argv, engine=engine)
     assert result.code == 0, result.err
-    ((plan, _),) = engine.asked
-    return plan.series_filter
+    ((_, options),) = engine.asked
+    return options.series_filter
 
 
 def test_without_flags_every_series_is_wanted() -> None:
@@ -111,7 +111,16 @@ def test_a_flag_against_the_profile_s_own_is_told() -> None:
 
 
 def test_profiles_add_keeps_a_filter(file: Path) -> None:
-    added = run("profiles", "add", "hospital", "--modality", "MR", "--series-description", "x|y")
+    added = run(
+        "profiles",
+        "add",
+        "hospital",
+        "--modality",
+        "MR",
+        "--series-description",
+        "x|y",
+        "--replace",
+    )
 
     assert added.code == 0, added.err
     assert 'modality = "MR"' in file.read_text()

@@ -25,7 +25,7 @@ def test_bad_rows_are_named_and_the_rest_is_retrieved(encoding: str, tmp_path: P
     )
 
     assert result.code == 1
-    assert [each.study_instance_uid for each in engine.asked[0][0].selections] == [STUDY, OTHER]
+    assert [each.study_instance_uid for each in engine.asked[0][0]] == [STUDY, OTHER]
     fault = "line 3: '1.2.*' has a wildcard, and would match more than one"
     assert f"--uid-list: {fault}" in result.err
     assert "1 row of --uid-list left out: exit code 1" in result.out

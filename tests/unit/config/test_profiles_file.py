@@ -46,7 +46,7 @@ def test_five_mistakes_make_five_sentences(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('[profiles.a]\nhost = "h"\ntls = "true"\n', "tls = 'true': expected true or false."),
-        ("[profiles.a]\nport = 104\n", "[profiles.a]: it names no host."),
+        ("[profiles.a]\nport = 104\n", "[profiles.a]: host is missing."),
         ("[profiles.a]\nhost = 'a b'\n", "expected a host name"),
         ("[profiles.a]\nhost = 'h'\nmethod = 'wado'\n", "choose c-move, c-get or auto."),
         (

@@ -1,13 +1,21 @@
 """What follows from the steps of a diagnosis."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from dicom_retrieve_tui.doctor.result import Check, OurSide, Outcome, Step, conclude, weighed
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.selection import Plan
+from dicom_retrieve_tui.model.options import RetrieveOptions
 
 _US = OurSide(calling_ae_title="US", address="192.0.2.7", listening_port=11112)
-_MOVE = Plan(selections=(), method=Method.C_MOVE, move_destination="MY_SCP", listening=True)
+_MOVE = RetrieveOptions(
+    peer=PeerAE(ae_title="PACS", endpoint=Endpoint(host="host", port=104)),
+    output=Path(),
+    method=Method.C_MOVE,
+    move_destination="MY_SCP",
+    listen=(None, 11112),
+)
 
 
 def _step(check: Check, outcome: Outcome = Outcome.OK) -> Step:
@@ -49,7 +57,7 @@ def test_the_administrator_reads_what_to_add() -> None:
 
 
 def test_the_address_of_somebody_elses_scp_is_not_ours_to_tell() -> None:
-    plan = replace(_MOVE, listening=False, method=Method.AUTO)
+    plan = replace(_MOVE, listen=None, method=Method.AUTO)
 
     conclusion = conclude([], Method.C_GET, plan, replace(_US, listening_port=None))
 

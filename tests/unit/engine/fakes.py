@@ -1,12 +1,17 @@
 """A peer and a store that do as a test says, without a socket or a file."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
+from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 
@@ -187,3 +192,10 @@ class FakePeer:
 
     def close(self) -> None:
         self.closed = True
+
+
+def options(**given: Any) -> RetrieveOptions:
+    """Options of a PACS that is not asked."""
+    peer = PeerAE(ae_title="PACS", endpoint=Endpoint(host="host", port=104))
+    given = {"method": Method.C_GET, "retries": 0, **given}
+    return RetrieveOptions(peer=peer, output=Path(), **given)

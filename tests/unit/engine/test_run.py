@@ -16,7 +16,6 @@ from dicom_retrieve_tui.engine.run import Run
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import FinalResponse
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -26,9 +25,9 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyStarted,
 )
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.unit.engine.fakes import FakePeer, inventory_of
+from tests.unit.engine.fakes import FakePeer, inventory_of, options
 
 Job = Callable[[StudyTask, Peer, int], StudyFinished | Postponed]
 
@@ -42,8 +41,8 @@ class _Rig:
         self.cancel = CancelToken()
         self.peers: list[FakePeer] = []
         self.run = Run(
-            plan=Plan(selections=selections, method=Method.C_GET, parallel=parallel),
-            peer_name="PACS@host:104",
+            selections=selections,
+            options=options(parallel=parallel),
             open_peer=self._open,
             outbox=self.outbox,
             cancel=self.cancel,

@@ -16,7 +16,6 @@ from dicom_retrieve_tui.engine.run import Retriever, Run, Session
 from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import AssociationAborted, Cancelled, ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -32,10 +31,10 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.progress import Progress, WorkerState
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.sessions import PATIENCE_S, Watched, selections
-from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore
+from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore, options
 
 _THREADS = 8
 _STEPS = 150
@@ -94,24 +93,22 @@ class _Rig:
     def __init__(self, *studies: str, parallel: int = 3, seed: int = 1) -> None:
         outbox: deque[Event] = deque()
         cancel = CancelToken()
-        plan = Plan(
-            selections=selections(*studies), method=Method.C_GET, parallel=parallel, retries=2
-        )
+        given = options(parallel=parallel, retries=2)
         self._chance = random.Random(seed)
         self.finder: threading.Thread | None = None
         """Who took up a study last."""
         self.given_back = 0
         self.store = _Store()
         self.run = Run(
-            plan=plan,
-            peer_name="PACS@host:104",
+            selections=selections(*studies),
+            options=given,
             open_peer=lambda _worker: _Peer(self),
             outbox=outbox,
             cancel=cancel,
         )
         self._retriever = StudyRetriever(
             run=RunContext(
-                plan=plan,
+                options=given,
                 receiver=InstanceReceiver(self.store, outbox.append),
                 queue=self.run.queue,
                 drain_s=0.0,

@@ -33,10 +33,10 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.retry import Backoff
-from dicom_retrieve_tui.model.selection import Plan, Selection
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
+from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of, options
 
 _SUCCESS = FinalResponse(status=0x0000)
 _SELECTION = Selection(study_instance_uid=STUDY)
@@ -72,18 +72,17 @@ class _Rig:
         self.peer = peer
         self.store = store or FakeStore()
         self.queue = _Queue([_SELECTION], self.cancel, workers=1, emit=self.events.append)
-        plan = Plan(
-            selections=(_SELECTION,),
+        given = options(
             method=method,
             move_destination=destination,
-            listening=destination is not None,
+            listen=(None, 11112) if destination else None,
             retries=retries,
         )
         receiver = InstanceReceiver(self.store, self.events.append)
         peer.receiver = receiver
         self.study = StudyRetriever(
             run=RunContext(
-                plan=plan,
+                options=given,
                 receiver=receiver,
                 queue=self.queue,
                 drain_s=drain_s,

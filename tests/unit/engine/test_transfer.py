@@ -14,8 +14,8 @@ from dicom_retrieve_tui.errors import AssociationAborted, ContextNotAccepted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
-from dicom_retrieve_tui.model.selection import Plan, RetrieveRequest, Selection
-from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of
+from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
+from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of, options
 
 _WIDER, _UNLISTED = ("a", "b", "c"), ("d", "e", "f", "g", "h")
 _ALL = len(_WIDER) + len(_UNLISTED)
@@ -41,16 +41,12 @@ def _widened(
     inventory = inventory_of("1.1", "1.2")
     peer = FakePeer(inventory, script)
     peer.wider, peer.unlisted = _WIDER, _UNLISTED
-    plan = Plan(
-        selections=(Selection(study_instance_uid=STUDY),),
-        method=method,
-        move_destination="DRTUI" if method is Method.AUTO else None,
-    )
+    destination = "DRTUI" if method is Method.AUTO else None
     receiver = InstanceReceiver(FakeStore(), lambda _event: None)
-    study = StudyState(plan.selections[0], inventory)
+    study = StudyState(Selection(study_instance_uid=STUDY), inventory)
     receiver.open(study)
     context = RunContext(
-        plan=plan,
+        options=options(method=method, move_destination=destination),
         receiver=receiver,
         queue=TaskQueue((), CancelToken(), workers=1, emit=print),
         drain_s=0,

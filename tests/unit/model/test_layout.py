@@ -10,7 +10,7 @@ from dicom_retrieve_tui.model.layout import (
     clean_uid,
     parse_layout,
 )
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT, HIERARCHICAL_LAYOUT
 
 STUDY, SERIES, SOP = 0x0020000D, 0x0020000E, 0x00080018
 PATIENT_NAME, PATIENT_ID, STUDY_ID = 0x00100010, 0x00100020, 0x00200010

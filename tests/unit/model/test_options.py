@@ -3,7 +3,7 @@
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE, parse_keep_free
+from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, parse_keep_free
 
 _TERABYTE = 10**12
 

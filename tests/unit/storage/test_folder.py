@@ -12,7 +12,7 @@ import pytest
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import parse_layout
-from dicom_retrieve_tui.model.settings import FLAT_LAYOUT
+from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.store_records import Placement
 from dicom_retrieve_tui.storage.folder import OutputFolder
 from dicom_retrieve_tui.storage.lock import FolderLock

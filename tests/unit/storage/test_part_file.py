@@ -7,7 +7,7 @@ import pytest
 from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
-from dicom_retrieve_tui.model.options import DEFAULT_KEEP_FREE
+from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE
 from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE

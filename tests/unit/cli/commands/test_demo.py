@@ -3,7 +3,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,8 @@ from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Event
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import Stream, study_of, whole_run
 
@@ -56,14 +56,16 @@ class Retrieving:
     """An engine that does what each plan asks, or fails."""
 
     def __init__(self, verdict: Verdict = Verdict.COMPLETE) -> None:
-        self.asked: list[tuple[Plan, Settings]] = []
+        self.asked: list[tuple[Sequence[Selection], RetrieveOptions]] = []
         self._verdict = verdict
 
-    def __call__(self, plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
-        self.asked.append((plan, settings))
-        uids = [selection.study_instance_uid for selection in plan.selections]
+    def __call__(
+        self, selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    ) -> Iterator[Event]:
+        self.asked.append((selections, options))
+        uids = [selection.study_instance_uid for selection in selections]
         studies = [study_of(self._verdict, uid=uid, came=3) for uid in uids]
-        yield from whole_run(*studies, method=plan.method)(plan, settings, cancel)
+        yield from whole_run(*studies, method=options.method)(selections, options, cancel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,16 @@ def arguments(*argv: str) -> argparse.Namespace:
 def test_all_studies_but_one_come_by_c_get_and_that_one_by_c_move(tmp_path: Path) -> None:
     ran = demo("--headless", "--output", str(tmp_path))
 
-    (by_get, get_settings), (by_move, move_settings) = ran.engine.asked
+    (gotten, by_get), (moved, by_move) = ran.engine.asked
     assert ran.code == 0
-    assert [s.study_instance_uid for s in by_get.selections] == ["1.2.1", "1.2.2"]
-    assert (by_get.method, by_get.parallel, get_settings.listen) == (Method.C_GET, 2, None)
-    assert [s.study_instance_uid for s in by_move.selections] == ["1.2.3"]
+    assert [s.study_instance_uid for s in gotten] == ["1.2.1", "1.2.2"]
+    assert (by_get.method, by_get.parallel, by_get.listen) == (Method.C_GET, 2, None)
+    assert [s.study_instance_uid for s in moved] == ["1.2.3"]
     assert (by_move.method, by_move.listening) == (Method.C_MOVE, True)
-    assert move_settings.listen is not None
-    assert ran.pacs.destinations == [(by_move.move_destination, *move_settings.listen)]
-    assert str(move_settings.peer) == "DEMO_PACS@127.0.0.1:4242"
-    assert move_settings.output == tmp_path
+    assert by_move.listen is not None
+    assert ran.pacs.destinations == [(by_move.move_destination, *by_move.listen)]
+    assert str(by_move.peer) == "DEMO_PACS@127.0.0.1:4242"
+    assert by_move.output == tmp_path
     assert ran.pacs.is_down
 
 

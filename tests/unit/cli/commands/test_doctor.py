@@ -7,7 +7,7 @@ import pytest
 from dicom_retrieve_tui.cli.commands.doctor import TextPrinter
 from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.read_options import read_settings, read_way
+from dicom_retrieve_tui.cli.read_options import read_retrieval
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.sanitize import clean_text
@@ -46,10 +46,10 @@ def test_every_setting_of_a_retrieval_is_read() -> None:
         ["doctor", "pacs://pacs.test", "--move-dest", "US", "1.2.3", "--listen", "11112"]
     )
 
-    settings = read_settings(args)
+    options = read_retrieval(args, {})
 
-    assert settings.listen == (None, 11112)
-    assert read_way(args) == (Method.C_MOVE, "US")
+    assert options.listen == (None, 11112)
+    assert (options.method, options.move_destination) == (Method.C_MOVE, "US")
     assert args.uids == ["1.2.3"]
 
 

@@ -18,8 +18,8 @@ from dicom_retrieve_tui.errors import Cancelled, ConfigError, PeerUnreachable
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
 from tests.unit.cli.scripted import PACS, ClosedPipe, Result, Stream
@@ -62,11 +62,15 @@ class Finder:
     """Finds what it was told to, and remembers what it was asked."""
 
     found: Iterable[Found | BaseException]
-    asked: list[tuple[Search, Settings, date | None]] = field(default_factory=list)
+    asked: list[tuple[Search, RetrieveOptions, date | None]] = field(default_factory=list)
     closed: bool = False
 
     def __call__(
-        self, search: Search, settings: Settings, cancel: CancelToken, split_until: date | None
+        self,
+        search: Search,
+        settings: RetrieveOptions,
+        cancel: CancelToken,
+        split_until: date | None,
     ) -> Generator[Found, None, None]:
         self.asked.append((search, settings, split_until))
         try:

@@ -10,13 +10,13 @@ import pytest
 from dicom_retrieve_tui.cli.commands.lookup import LookupsFailed, LookupsStopped, resolve
 from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.read_options import Options, read_options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Owner, Selection
-from dicom_retrieve_tui.model.settings import Settings
 from dicom_retrieve_tui.model.study_lookup import Answer
 from tests.unit.cli.scripted import PACS, PEER, Stream, run
 
@@ -41,23 +41,23 @@ class Archive:
         self.err = Stream()
 
     def __call__(
-        self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+        self, searches: Iterable[Search], settings: RetrieveOptions, cancel: CancelToken
     ) -> Generator[Answer, None, None]:
         for search in searches:
             self.searches.append(search)
             yield self.answers.pop(0)
 
-    def resolve(self, text: str, flag: str = "--uid-list") -> Options:
+    def resolve(self, text: str, flag: str = "--uid-list") -> RetrieveCommand:
         args = parse_command_line((PACS, "--method", "c-get", flag, "-"))
         around = Surroundings(
             stdin=Stream(), stdout=DataStream(Stream()), stderr=Narration(self.err)
         )
-        return resolve(read_options(args, lambda: text), around, self)
+        return resolve(read_command(args, {}, lambda: text), around, self)
 
 
-def wanted(options: Options) -> tuple[Selection, ...]:
+def wanted(options: RetrieveCommand) -> tuple[Selection, ...]:
     """What is asked for, whoever it has to belong to."""
-    return tuple(replace(each, owner=Owner()) for each in options.plan.selections)
+    return tuple(replace(each, owner=Owner()) for each in options.selections)
 
 
 def test_what_was_looked_up_has_to_belong_to_what_it_was_looked_up_by() -> None:
@@ -66,7 +66,7 @@ def test_what_was_looked_up_has_to_belong_to_what_it_was_looked_up_by() -> None:
 
     options = archive.resolve(f"{heading}\n,A1,\n,,P2\n{C},A3,P3\n")
 
-    by_uid = {each.study_instance_uid: each.owner for each in options.plan.selections}
+    by_uid = {each.study_instance_uid: each.owner for each in options.selections}
     assert by_uid == {
         A: Owner(accession_numbers=frozenset({"A0", "A1"})),
         B: Owner(patient_ids=frozenset({"P2"})),
@@ -156,7 +156,7 @@ def test_nothing_that_can_be_asked_for_is_an_error() -> None:
 def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:
     class Silent(Archive):
         def __call__(
-            self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+            self, searches: Iterable[Search], settings: RetrieveOptions, cancel: CancelToken
         ) -> Generator[Answer, None, None]:
             yield [study(A, "A1")]
             raise PeerTimeout("Silence.", next_step="Wait.", waiting_for="it", waited_s=1.0)
@@ -173,7 +173,7 @@ def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:
 def test_ctrl_c_while_looking_up_ends_the_command() -> None:
     class Stopped(Archive):
         def __call__(
-            self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+            self, searches: Iterable[Search], settings: RetrieveOptions, cancel: CancelToken
         ) -> Generator[Answer, None, None]:
             yield [study(A, "A1")]
             raise Cancelled
@@ -226,7 +226,7 @@ def test_the_log_says_how_a_look_up_ended(caplog: pytest.LogCaptureFixture) -> N
 
         class Ended(Archive):
             def __call__(
-                self, searches: Iterable[Search], settings: Settings, cancel: CancelToken
+                self, searches: Iterable[Search], settings: RetrieveOptions, cancel: CancelToken
             ) -> Generator[Answer, None, None]:
                 yield [study(A, "A1")]
                 raise end  # noqa: B023 - called before the loop goes on

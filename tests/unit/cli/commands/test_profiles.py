@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.cli.main import main
+from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.options import suggested_values
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.unit.cli.scripted import OTHER, PACS, STUDY, Engine, run, study_of, whole_run
+from tests.unit.cli.scripted import OTHER, PACS, STUDY, Engine, Stream, run, study_of, whole_run
 
 HOSPITAL = """\
 [defaults]
@@ -43,15 +46,19 @@ def test_a_quick_pull_takes_everything_from_the_profile(tmp_path: Path) -> None:
     result = run("@hospital", STUDY, engine=engine)
 
     assert result.code == 0, result.err
-    ((plan, settings),) = engine.asked
-    assert [each.study_instance_uid for each in plan.selections] == [STUDY]
-    assert (plan.method, plan.move_destination, plan.listening) == (Method.C_MOVE, "US", True)
-    assert plan.parallel == 4
-    assert str(settings.peer) == "ARCHIVE@pacs.test:11112"
-    assert settings.listen == (None, 11113)
-    assert [str(each) for each in settings.accept_from] == ["10.1.2.3", "NODE@10.1.3.0/24"]
-    assert settings.output == tmp_path / "all"
-    assert settings.layout.startswith("{StudyInstanceUID}/")
+    ((selections, options),) = engine.asked
+    assert [each.study_instance_uid for each in selections] == [STUDY]
+    assert (options.method, options.move_destination, options.listening) == (
+        Method.C_MOVE,
+        "US",
+        True,
+    )
+    assert options.parallel == 4
+    assert str(options.peer) == "ARCHIVE@pacs.test:11112"
+    assert options.listen == (None, 11113)
+    assert [str(each) for each in options.accept_from] == ["10.1.2.3", "NODE@10.1.3.0/24"]
+    assert options.output == tmp_path / "all"
+    assert options.layout.startswith("{StudyInstanceUID}/")
 
 
 @pytest.mark.usefixtures("file")
@@ -64,12 +71,12 @@ def test_a_flag_wins_and_uids_stand_anywhere() -> None:
         engine=engine,
     )
 
-    ((plan, settings),) = engine.asked
-    assert [each.study_instance_uid for each in plan.selections] == [STUDY, OTHER]
-    assert (plan.method, plan.parallel, settings.listen) == (Method.C_GET, 2, None)
-    assert settings.accept_from == ()
-    assert settings.layout == "{SOPInstanceUID}"
-    assert settings.output == Path("here")
+    ((selections, options),) = engine.asked
+    assert [each.study_instance_uid for each in selections] == [STUDY, OTHER]
+    assert (options.method, options.parallel, options.listen) == (Method.C_GET, 2, None)
+    assert options.accept_from == ()
+    assert options.layout == "{SOPInstanceUID}"
+    assert options.output == Path("here")
 
 
 @pytest.mark.usefixtures("file")
@@ -86,8 +93,8 @@ def test_an_address_takes_nothing_from_any_file() -> None:
 
     run(PACS, STUDY, "--method", "c-get", engine=engine)
 
-    ((plan, settings),) = engine.asked
-    assert (plan.parallel, settings.output) == (1, Path())
+    ((_, options),) = engine.asked
+    assert (options.parallel, options.output) == (1, Path())
 
 
 @pytest.mark.usefixtures("file")
@@ -123,7 +130,10 @@ def test_a_profile_is_added_changed_shown_listed_and_removed(tmp_path: Path) -> 
     added = run("profiles", "add", "lab", PACS, "--method", "c-get", "--output", "out", *config)
     assert added.code == 0, added.err
     assert "dicom-retrieve @lab STUDY_INSTANCE_UID" in added.err
-    assert run("profiles", "add", "@lab", "--parallel", "3", *config).code == 0
+    refused = run("profiles", "add", "@lab", "--parallel", "3", *config)
+    assert refused.code == 1
+    assert "There is a profile 'lab'" in refused.err
+    assert run("profiles", "add", "@lab", "--parallel", "3", "--replace", *config).code == 0
 
     shown = run("profiles", "show", "lab", "--timeout", "5", *config).out.splitlines()
     assert ["method", "c-get", "@lab"] in [line.split() for line in shown]
@@ -139,6 +149,38 @@ def test_a_profile_is_added_changed_shown_listed_and_removed(tmp_path: Path) -> 
     assert "profiles add" in empty.err
 
 
+def test_a_new_profile_says_what_one_of_the_application_does(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "reading-room.test")
+
+    added = run("profiles", "add", "lab", PACS, "--method", "c-get", "--parallel", "2")
+
+    assert "--aet READING-ROOM, --layout hierarchical" in added.err
+    table = ProfileBook.load(file).profile("lab")
+    # [defaults] name the folder.
+    assert (
+        table.items() >= {"aet": "READING-ROOM", "layout": "hierarchical", "parallel": "2"}.items()
+    )
+    assert "output" not in table
+    assert suggested_values("reading-room.test").keys() == {"aet", "layout", "output", "parallel"}
+
+
+@pytest.mark.parametrize(("answer", "port"), [("y\n", 4242), ("n\n", 11112)])
+def test_a_terminal_is_asked_before_a_profile_changes(answer: str, port: int, file: Path) -> None:
+    typed = Stream(terminal=True)
+    typed.write(answer)
+    typed.seek(0)
+
+    code = main(
+        ["profiles", "add", "hospital", "pacs://pacs.test:4242"],
+        stdin=typed, stdout=Stream(), stderr=Stream(),
+    )  # fmt: skip
+
+    assert code == (0 if port == 4242 else 1)
+    assert file.read_text() == HOSPITAL.replace("11112", str(port))
+
+
 def test_a_list_names_every_mistake_in_the_file(file: Path) -> None:
     file.write_text(HOSPITAL + "[profiles.bad]\nhots = 'a'\nport = 0\n")
 
@@ -148,7 +190,7 @@ def test_a_list_names_every_mistake_in_the_file(file: Path) -> None:
     assert result.out.splitlines()[1].split() == ["@bad", "has", "mistakes"]
     assert "hots: no such key; did you mean host?" in result.err
     assert "port '0': expected" in result.err
-    assert "it names no host" in result.err
+    assert "host is missing" in result.err
 
 
 def test_a_test_of_nobody_says_so(tmp_path: Path) -> None:

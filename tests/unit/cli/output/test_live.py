@@ -13,7 +13,7 @@ from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.live import Board, Picture
 from dicom_retrieve_tui.cli.output.live_table import draw
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.read_options import Options, read_options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
@@ -39,8 +39,8 @@ from tests.unit.cli.scripted import (
 LONG = "1.2.840.113619.2.55.3.2609895290.675.1234567890.123"
 
 
-def options_of(*argv: str) -> Options:
-    return read_options(parse_command_line(argv), str)
+def options_of(*argv: str) -> RetrieveCommand:
+    return read_command(parse_command_line(argv), {}, str)
 
 
 def begun(uid: str, worker: int, expected: int | None) -> list[Event]:
@@ -54,7 +54,7 @@ def begun(uid: str, worker: int, expected: int | None) -> list[Event]:
 
 def picture_of(*events: Event, rows_max: int = 20) -> Picture:
     """The board after two looks, ten seconds apart: before the events, and after them."""
-    account = Account(options_of(*C_GET).plan)
+    account = Account(options_of(*C_GET).selections)
     clock = itertools.count(step=5.0)
     board = Board(account.progress, lambda: next(clock))
     for event in events:

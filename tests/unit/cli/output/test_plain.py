@@ -6,7 +6,7 @@ from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Scene
 from dicom_retrieve_tui.cli.parser import parse_command_line
-from dicom_retrieve_tui.cli.read_options import read_options
+from dicom_retrieve_tui.cli.read_options import read_command
 from dicom_retrieve_tui.model.events import (
     AssociationClosed,
     AssociationOpened,
@@ -146,8 +146,8 @@ def test_verbose_tells_of_associations_inventories_and_refusals() -> None:
 
 def test_verbose_tells_progress_every_few_seconds_and_not_per_event() -> None:
     err = Stream()
-    options = read_options(parse_command_line([*C_GET, "-v"]), str)
-    account = Account(options.plan)
+    options = read_command(parse_command_line([*C_GET, "-v"]), {}, str)
+    account = Account(options.selections)
     clock = itertools.count(step=0.5)
     renderer = PlainRenderer(Scene(Narration(err), account, options, lambda: next(clock)))
 

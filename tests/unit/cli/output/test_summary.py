@@ -1,10 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.summary import summarise
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
@@ -15,12 +16,12 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyInventoried,
 )
-from dicom_retrieve_tui.model.selection import Plan, Selection
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import OTHER, STUDY, started, stored, study_of
 
-SETTINGS = Settings(
+SETTINGS = RetrieveOptions(
     peer=PeerAE(ae_title="ANY-SCP", endpoint=Endpoint(host="pacs.test", port=104)),
     output=Path("study_dir"),
 )
@@ -32,18 +33,21 @@ DELIVERED = (
 
 def order(
     *uids: str, delivering: bool = False, dry_run: bool = False, report: Path | None = None
-) -> Options:
-    plan = Plan(
-        selections=tuple(Selection(study_instance_uid=uid) for uid in uids or (STUDY,)),
+) -> RetrieveCommand:
+    retrieval = replace(
+        SETTINGS,
         method=Method.C_MOVE if delivering else Method.C_GET,
         move_destination="MY_SCP" if delivering else None,
     )
-    return Options(plan=plan, settings=SETTINGS, dry_run=dry_run, report=report)
+    selections = tuple(Selection(study_instance_uid=uid) for uid in uids or (STUDY,))
+    return RetrieveCommand(
+        selections=selections, retrieval=retrieval, dry_run=dry_run, report=report
+    )
 
 
-def summary(options: Options, *events: Event, elapsed_s: float = 2.0) -> list[str]:
-    account = Account(options.plan)
-    for event in (started(len(options.plan.selections)), *events):
+def summary(options: RetrieveCommand, *events: Event, elapsed_s: float = 2.0) -> list[str]:
+    account = Account(options.selections)
+    for event in (started(len(options.selections)), *events):
         account.apply(event)
     account.apply(RetrieveFinished(verdict=Verdict.PARTIAL))
     return summarise(account, options, elapsed_s)
@@ -279,7 +283,9 @@ def test_a_dry_run_of_one_study_says_planned() -> None:
     ],
 )
 def test_what_was_asked_for_is_what_the_summary_names(selection: Selection, sentence: str) -> None:
-    options = Options(plan=Plan(selections=(selection,), method=Method.C_GET), settings=SETTINGS)
+    options = RetrieveCommand(
+        selections=(selection,), retrieval=replace(SETTINGS, method=Method.C_GET)
+    )
 
     lines = summary(options, *study_of(Verdict.COMPLETE, expected=2, came=2))
 

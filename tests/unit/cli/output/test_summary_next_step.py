@@ -1,8 +1,10 @@
 """How a summary says to go on: what is promised, and what is not."""
 
+from dataclasses import replace
+
 import pytest
 
-from dicom_retrieve_tui.cli.read_options import Options
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
@@ -12,7 +14,6 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyStarted,
 )
-from dicom_retrieve_tui.model.selection import Plan, Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.output.test_summary import SETTINGS, THIRD, order, summary
 from tests.unit.cli.scripted import OTHER, STUDY, study_of
@@ -20,7 +21,7 @@ from tests.unit.cli.scripted import OTHER, STUDY, study_of
 REST = "run the same command again to ask for the rest only"
 
 
-def told(options: Options, *events: Event) -> list[str]:
+def told(options: RetrieveCommand, *events: Event) -> list[str]:
     return [line for line in summary(options, *events) if "again" in line]
 
 
@@ -108,14 +109,14 @@ def test_where_another_run_would_change_nothing_none_is_advised(events: list[Eve
     assert told(order(), *events) == []
 
 
-def auto(*, listening: bool) -> Options:
-    plan = Plan(
-        selections=(Selection(study_instance_uid=STUDY),),
+def auto(*, listening: bool) -> RetrieveCommand:
+    retrieval = replace(
+        SETTINGS,
         method=Method.AUTO,
         move_destination="MY_SCP",
-        listening=listening,
+        listen=(None, 11112) if listening else None,
     )
-    return Options(plan=plan, settings=SETTINGS)
+    return replace(order(), retrieval=retrieval)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +126,11 @@ def auto(*, listening: bool) -> Options:
         (auto(listening=False), False),
         (auto(listening=True), True),
         (order(dry_run=True), False),
-        (Options(plan=order().plan, settings=SETTINGS, lasting=False), False),
+        (replace(order(), lasting=False), False),
     ],
 )
 def test_only_what_comes_to_a_folder_of_ours_can_be_resumed(
-    options: Options, *, resumes: bool
+    options: RetrieveCommand, *, resumes: bool
 ) -> None:
     cancelled = StudyFinished(
         study_instance_uid=STUDY, verdict=Verdict.CANCELLED, expected=3, stored=1

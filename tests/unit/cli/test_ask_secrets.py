@@ -1,6 +1,6 @@
 """TLS at the command line and in profiles: what is meant, and what secrets may never show in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,9 +8,9 @@ import pytest
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
-from dicom_retrieve_tui.model.selection import Plan
-from dicom_retrieve_tui.model.settings import Settings
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.wiring import check_tls
 from tests.peers.certificates import Authority, Issued
@@ -40,11 +40,11 @@ def _engine() -> Engine:
     return whole_run(study_of(Verdict.COMPLETE, came=1))
 
 
-def _order(*argv: str) -> tuple[Result, Settings]:
+def _order(*argv: str) -> tuple[Result, RetrieveOptions]:
     engine = _engine()
     result = run(*argv, engine=engine)
-    ((_, settings),) = engine.asked
-    return result, settings
+    ((_, options),) = engine.asked
+    return result, options
 
 
 def _show(issued: Issued) -> tuple[str, ...]:
@@ -66,10 +66,10 @@ def test_every_flag_of_tls_arrives() -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--tls-ca", "ca.pem"), "--tls-ca has no use without --tls"),
-        (("--tls-insecure",), "--tls-insecure has no use without --tls"),
-        (("--no-tls", "--tls-cert", "us.pem"), "--tls-cert has no use without --tls"),
-        (("--tls", "--tls-key", "us.key"), "--tls-key needs --tls-cert"),
+        (("--tls-ca", "ca.pem"), "--tls-ca requires --tls"),
+        (("--tls-insecure",), "--tls-insecure requires --tls"),
+        (("--no-tls", "--tls-cert", "us.pem"), "--tls-cert requires --tls"),
+        (("--tls", "--tls-key", "us.key"), "--tls-key requires --tls-cert"),
     ],
 )
 def test_flags_that_contradict_each_other_are_told(flags: tuple[str, ...], words: str) -> None:
@@ -87,7 +87,7 @@ def test_to_listen_with_tls_needs_a_certificate() -> None:
     )
 
     assert result.code == 1
-    assert "--listen with --tls needs --tls-cert and --tls-key" in result.err
+    assert "--listen with --tls requires --tls-cert and --tls-key" in result.err
 
 
 def test_the_passphrase_comes_from_the_environment_and_shows_nowhere(
@@ -95,11 +95,11 @@ def test_the_passphrase_comes_from_the_environment_and_shows_nowhere(
 ) -> None:
     monkeypatch.setenv("DICOM_RETRIEVE_KEY_PASSPHRASE", PHRASE)
 
-    result, settings = _order(*C_GET, *TLS, *_show(locked), "-v")
+    result, options = _order(*C_GET, *TLS, *_show(locked), "-v")
 
-    assert settings.tls is not None
-    assert settings.tls.key_passphrase == Secret(PHRASE)
-    assert PHRASE not in repr(settings) + result.out + result.err
+    assert options.tls is not None
+    assert options.tls.key_passphrase == Secret(PHRASE)
+    assert PHRASE not in repr(options) + result.out + result.err
 
 
 def test_without_anybody_to_ask_a_missing_passphrase_is_told(
@@ -139,10 +139,12 @@ def test_a_passphrase_that_was_mistyped_is_asked_for_twice_more(
     assert not any(each in err.getvalue() for each in ("worse", PHRASE))
 
 
-def _tells_of_tls(plan: Plan, settings: Settings, cancel: CancelToken) -> Iterator[Event]:
+def _tells_of_tls(
+    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+) -> Iterator[Event]:
     """Read the files of TLS first, as the engine does."""
-    check_tls(settings)
-    return _engine()(plan, settings, cancel)
+    check_tls(options)
+    return _engine()(selections, options, cancel)
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_saved_files_are_found_from_everywhere(file: Path, tmp_path: Path) -> No
 
     assert result.code == 0, result.err
     assert f'tls = true\ntls_ca = "{tmp_path}/ca.pem"' in file.read_text()
-    run("profiles", "add", "new", "--no-tls")
+    run("profiles", "add", "new", "--no-tls", "--replace")
     assert "tls = false" in file.read_text()
 
 
@@ -203,8 +205,8 @@ def test_the_passcode_comes_from_a_file_or_the_environment(
 @pytest.mark.parametrize(
     ("content", "mode", "words"),
     [
-        (PHRASE, 0o640, "others may read it (mode 0640); chmod 600"),
-        (PHRASE, 0o604, "others may read it (mode 0604); chmod 600"),
+        (PHRASE, 0o640, "others may read it (mode 0640); run: chmod 600"),
+        (PHRASE, 0o604, "others may read it (mode 0604); run: chmod 600"),
         ("", 0o600, "expected the passcode in one line"),
         ("one\ntwo\n", 0o600, "expected the passcode in one line"),
         ("x" * 2000, 0o600, "expected the passcode in one line"),
@@ -236,7 +238,7 @@ def test_a_passcode_is_no_argument_and_in_no_profile(file: Path) -> None:
 
 
 def test_a_passcode_file_needs_a_user() -> None:
-    assert "--passcode-file needs --user" in run(*C_GET, "--passcode-file", "x").err
+    assert "--passcode-file requires --user" in run(*C_GET, "--passcode-file", "x").err
 
 
 def test_no_report_or_event_tells_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,4 +266,4 @@ def test_a_search_without_verification_says_so() -> None:
     result = run("find", "pacs://127.0.0.1:1", "--all", "--tls", "--tls-insecure", "--timeout", "1")
 
     assert result.code == 1
-    assert "--tls-insecure: no certificate is verified" in result.err
+    assert "--tls-insecure: certificates are not verified" in result.err

@@ -1,0 +1,26 @@
+"""The command that retrieves what an entry of the queue does, to be pasted into a shell."""
+
+import shlex
+
+from dicom_retrieve_tui.model.options import RetrieveOptions, flags_for
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.uid_list import list_of
+
+_PROGRAM = "dicom-retrieve"
+_UID_FLAGS = ("--study-uid", "--series-uid", "--instance-uid")
+
+
+def copied_command(options: RetrieveOptions, selection: Selection) -> str:
+    """Return the command; it pipes a table into itself where no flags can name the selection."""
+    rows = list(selection.rows())
+    words = [_PROGRAM, f"pacs://{options.peer.endpoint}"]
+    if len(rows) == 1:
+        uids = zip(_UID_FLAGS, rows[0], strict=True)
+        words += [word for flag, uid in uids if uid for word in (flag, uid)]
+    else:
+        words += ["--uid-list", "-"]
+    command = shlex.join([*words, *flags_for(options)])
+    if len(rows) == 1:
+        return command
+    table = list_of([selection]).replace("\n", r"\n")
+    return f"printf '{table}' | {command}"
