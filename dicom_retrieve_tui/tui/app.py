@@ -120,7 +120,9 @@ class RetrieveApp(KeyQueueApp[None]):
         self._job_history = job_history or JobHistory()
         self._secrets = secrets = secrets or SecretStore()
         self.jobs = Jobs(
-            lambda plan, settings, cancel: open_session(plan, secrets.fill_in(settings), cancel),
+            lambda selections, options, cancel: open_session(
+                selections, secrets.fill_in(options), cancel
+            ),
             self.store,
             self._job_ended,
             self._job_history,

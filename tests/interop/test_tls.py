@@ -102,7 +102,7 @@ def test_doctor_tells_who_refuses_whom_in_the_handshake(
             "trust the CA of our",
             "add",
         ),
-        ([*_trust(stranger), *_show(ours)], "comes from an authority that we do not", "--tls-ca"),
+        ([*_trust(stranger), *_show(ours)], "comes from a CA that is not trusted", "--tls-ca"),
     ]
     for flags, words, what_to_do in cases:
         code, steps = _doctor(orthanc, *flags)
@@ -158,7 +158,7 @@ def test_an_insecure_run_says_so(orthanc: TlsOrthanc, ours: Issued, tmp_path: Pa
     done = _get(orthanc, tmp_path, "--tls", "--tls-insecure", *_show(ours))
 
     assert done.exit_code == 0, done.stderr
-    assert "--tls-insecure: no certificate is verified" in done.stderr
+    assert "--tls-insecure: certificates are not verified" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,9 @@ async def test_a_key_of_ones_own_works_and_is_in_the_footer_and_the_help(tmp_pat
         await bench.until(lambda: "f7 Retry" in bench.text())
 
         await bench.pilot.press("r")
-        assert "Only a study that failed" not in bench.text()
+        assert "Only failed or stopped studies" not in bench.text()
         await bench.pilot.press("f7")
-        await bench.until(lambda: "Only a study that failed" in bench.text())
+        await bench.until(lambda: "Only failed or stopped studies" in bench.text())
         await bench.pilot.press("ctrl+g")
         await bench.until(lambda: "f8 ^g" in bench.text())
         assert "queue.retry" in bench.text()

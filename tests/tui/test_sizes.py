@@ -42,7 +42,7 @@ SCREENS: dict[str, tuple[list[str], type[Screen[Any]], str]] = {
     "a tree": (["ctrl+o", "ctrl+o"], LoadListScreen, "numbers.txt"),
     "help": (["f1"], HelpScreen, "What was asked for before"),
     "help of the queue": (["escape", "f1"], HelpScreen, "Help"),
-    "confirm": (["escape", "X"], ConfirmScreen, "Stop everything that runs or waits?"),
+    "confirm": (["escape", "X"], ConfirmScreen, "Stop all studies?"),
 }
 """The keys that lead there, and what can be read there."""
 REFUSED = fails(
