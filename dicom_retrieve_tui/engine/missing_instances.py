@@ -49,11 +49,6 @@ class MissingInstances:
         self.asked_for_all = False
         """True once this attempt has requested the whole selection at once."""
 
-    @property
-    def asked_for_listed_only(self) -> bool:
-        """True if shared requests named the instances, and nothing requested them all."""
-        return self._shared is not None and not self.asked_for_all
-
     def ask_for_all(self, ask: Ask) -> None:
         """Request the whole selection, or what is missing of it.
 

@@ -172,8 +172,8 @@ class StudyRetriever:
         workers = queue.idle_workers + 1
         # What is missing in a short list comes only with a request for the whole study.
         listed = study.inventory.listed and not study.inventory.is_short
-        countable = options.method is Method.C_GET and not quirks.counts_nothing
-        if not (study.inventory.counted or countable):
+        countable = study.inventory.counted or options.method is Method.C_GET
+        if not (study.confirmed or (countable and not quirks.counts_nothing)):
             return None  # only a request for the whole study shows how many instances there are
         if workers == 1 or elsewhere or not listed or quirks.rejects_lists:
             return None

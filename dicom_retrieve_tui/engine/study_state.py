@@ -179,15 +179,14 @@ class StudyState:
             more = bool(evidence.excess(known))
             failed = self._named_as_failed() or (more and evidence.failures_in_excess(known))
             counted = self.inventory.counted or self._counted_on_disk
-            confirmed = evidence.confirms(known)
             broke_off = evidence.broke_off and not (counted and evidence.answered)
             all_sent = evidence.ended_well >= known.keys() and not self.inventory.looks_capped
-            proven = self._proven_before or counted or confirmed
+            proven = self._proven_before or self._counted_on_disk or self.confirmed
             doubts = (
                 (Doubt.STILL_ARRIVING, self.still_arriving),
                 (Doubt.MORE_FAILED, failed),
                 (Doubt.MORE_ANNOUNCED, more),
-                (Doubt.BROKE_OFF, broke_off and not confirmed),
+                (Doubt.BROKE_OFF, broke_off and not evidence.confirms(known)),
                 (Doubt.NO_LONGER_LISTED, self.remembered),
                 (Doubt.UNCORROBORATED, not (proven or all_sent)),
             )
@@ -224,7 +223,10 @@ class StudyState:
 
     @property
     def confirmed(self) -> bool:
-        """True if a count of C-FIND or of a request confirms that what is known is everything."""
+        """True if a count of C-FIND or of a request confirms that what is known is everything.
+
+        Counts of the listed series do not show whether another series is missing from the list.
+        """
         with self._changed:
             counted = self.inventory.counted if self._narrowed else self.inventory.study_counted
             return counted or self.evidence.confirms(self._known_by_scope())

@@ -268,12 +268,12 @@ class Transfer:
         lists_left, counted, grew = _LISTS_MAX, False, False
         while not requests.stopped and study.satisfied:
             doubt = study.doubt
-            if lists_left and (grew or study.grew or doubt in _LIST_AGAIN):
+            if lists_left and (grew or study.grew or self._listing_may_help(doubt)):
                 grew = self._list_again()
                 lists_left = lists_left - 1 if grew else 0
             elif doubt is Doubt.NO_LONGER_LISTED and study.confirmed:
                 study.retire()
-            elif self._counting_may_help(doubt) and not (counted or quirks.counts_nothing):
+            elif doubt in _COUNT and not (counted or quirks.counts_nothing):
                 counted = True
                 self._count()
                 quirks.counts_nothing = study.doubt is doubt is Doubt.UNCORROBORATED
@@ -283,14 +283,13 @@ class Transfer:
             else:
                 return
 
-    def _counting_may_help(self, doubt: Doubt | None) -> bool:
-        """True if a count of everything may settle a doubt, or raise one.
+    def _listing_may_help(self, doubt: Doubt | None) -> bool:
+        """True if another list may settle a doubt; with it, C-FIND counts the study.
 
-        Shares request what is listed: a series that is not comes to light in the count alone.
+        The first list of a small study has the counts of its series alone.
         """
-        if doubt is None and self._missing.asked_for_listed_only:
-            return not self._study.confirmed
-        return doubt in _COUNT
+        counts = self._study.inventory.counted
+        return doubt in _LIST_AGAIN or (doubt is Doubt.UNCORROBORATED and counts)
 
     def _repeating_may_help(self, doubt: Doubt | None) -> bool:
         """True if requesting everything again, also what is here, may settle a doubt."""

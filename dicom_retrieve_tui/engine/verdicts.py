@@ -198,9 +198,10 @@ def _judge_doubtful(study: StudyState, ending: Ending, doubt: Doubt) -> StudyFin
             )
             return _finished(study, Verdict.PARTIAL, reason)
         case Doubt.UNCORROBORATED:
+            series = len(study.inventory.series_instance_uids)
             reason = (
-                f"The PACS listed exactly {len(study.expected):,} and gives no count: it may cap "
-                "its answers, and have more."
+                f"The PACS listed exactly {len(study.expected):,} instances in {series:,} series "
+                "and gives no count of the study: it may cap its answers, and have more."
             )
             return _finished(study, Verdict.UNVERIFIED, reason)
 

@@ -122,9 +122,16 @@ class Inventory:
 
     @property
     def looks_capped(self) -> bool:
-        """True if the number of responses suggests a limit of the PACS."""
-        by_series = Counter(each.series_instance_uid for each in self.instances)
-        answers = {len(self.instances), len(self.series_instance_uids), *by_series.values()}
+        """True if the number of responses suggests a limit of the PACS, and no count refutes it.
+
+        Counts of the listed series do not show whether the list of series was cut.
+        """
+        if self.study_counted:
+            return False
+        answers = {len(self.series_instance_uids)}
+        if not self.counted:
+            by_series = Counter(each.series_instance_uid for each in self.instances)
+            answers |= {len(self.instances), *by_series.values()}
         return any(map(looks_capped, answers))
 
     @property

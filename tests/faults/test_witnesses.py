@@ -1,5 +1,6 @@
 """Rows 45 to 51: the list is satisfied, and something else speaks of more."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,7 +131,7 @@ class _SaysNoMore(DoubtfulPacs):
         conversation.respond(request, 0)
 
 
-@fault(45, user_reads="listed exactly 100 and gives no count: it may cap its answers")
+@fault(45, user_reads="gives no count of the study: it may cap its answers")
 def test_a_list_of_a_round_length_that_nothing_corroborates_is_unverified(tmp_path: Path) -> Told:
     with _SaysNoMore() as pacs:
         pacs.cap = 100
@@ -197,6 +198,74 @@ def test_a_series_that_is_not_listed_comes_with_several_associations_too(
     finished = verdict_of(events)
     assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 85)
     return events
+
+
+class _BreaksOnce(_CountsSeriesAlone):
+    """Hangs up in the midst of its first request; after that, lists of UIDs ask for the rest."""
+
+    breaks = True
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        if self.breaks:
+            self.breaks = False
+            conversation.store(self.holdings[0])
+            raise EOFError
+        super().on_get(conversation, request)
+
+
+@fault(46, user_reads="complete")
+def test_a_series_that_is_not_listed_comes_after_a_break_too(tmp_path: Path) -> Told:
+    with _BreaksOnce(instances(13) + instances(41, series=_HIDDEN)) as pacs:
+        events = run(get_plan(retries=2), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 54)
+    return events
+
+
+class _CountsNoSubOperations(_CountsSeriesAlone):
+    """Has no counters in its responses either: only a request for all of a study shows more."""
+
+    def on_get(self, conversation: Conversation, request: Request) -> None:
+        sendable = [i for i in self.holdings if request.matches(i)]
+        with suppress(NoContext):
+            for instance in sendable:
+                conversation.store(instance)
+                self.sent.append(instance.sop)
+        conversation.respond(request, 0)
+
+
+@fault(46, user_reads="complete")
+def test_a_series_comes_that_neither_lists_nor_counters_show(tmp_path: Path) -> Told:
+    holdings = instances(40) + instances(40, series="1.2.3.3") + instances(5, series=_HIDDEN)
+    with _CountsNoSubOperations(holdings) as pacs:
+        events = run(get_plan(parallel=4), settings(pacs.port, tmp_path))
+
+    finished = verdict_of(events)
+    assert (finished.verdict, finished.stored) == (Verdict.COMPLETE, 85)
+    return events
+
+
+class _CountsItsStudy(_CountsNoSubOperations):
+    """Counts the study if it is asked; nothing is sent again where that agrees with the list."""
+
+    hidden = frozenset()
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        counted = request.level == "STUDY"
+        matches = super().find(request)
+        return [{**m, 0x00201208: str(len(self.holdings))} if counted else m for m in matches]
+
+
+def test_a_small_study_is_counted_before_it_is_sent_again(tmp_path: Path) -> None:
+    with _CountsItsStudy(instances(20)) as pacs:
+        pacs.holdings, whole = pacs.holdings[:12], pacs.holdings
+        run(get_plan(), settings(pacs.port, tmp_path))
+        pacs.holdings = whole
+        events = run(get_plan(), settings(pacs.port, tmp_path))
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    assert sorted(pacs.sent) == sorted(i.sop for i in whole)
 
 
 class _SendsAllOfTheStudy(DoubtfulPacs):

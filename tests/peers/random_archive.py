@@ -93,8 +93,7 @@ class Character:
             poison=frozenset(chance.sample(uids, 1)) if now_and_then(0.1) else frozenset(),
             cap=chance.randint(1, 20) if now_and_then(0.2) else None,
             hidden=hidden,
-            # The counts of the series that it lists say nothing of one that it hides.
-            counts_series=not hidden and now_and_then(0.6),
+            counts_series=now_and_then(0.6),
             counts_study=now_and_then(0.5),
             counters=chance.choice(["true", "true", "true", "absent", "zero", "wrapped"]),
             names_failed=now_and_then(0.5),

@@ -26,13 +26,15 @@ def inventory_of(*sops: str, listed: bool = True, announced: int | None = None) 
         ListedInstance(series_instance_uid=SERIES, sop_instance_uid=sop, sop_class_uid=CT_IMAGE)
         for sop in sops
     )
+    counted = listed and announced in {None, len(sops)}
     return Inventory(
         study_instance_uid=STUDY,
         listed=listed,
         instances=instances if listed else (),
         series_instance_uids=(SERIES,),
         announced_count=announced,
-        counted=listed and announced in {None, len(sops)},
+        counted=counted,
+        study_counted=counted,
         doubt="" if listed else "It does not list.",
     )
 
