@@ -326,7 +326,7 @@ class ProgressStore:
             self._sampled = (now_s, self._came, self._came_bytes)
 
     def _totals(self, now_s: float) -> Totals:
-        counts, left = self._tally.counts, self._tally.left()
+        counts, remaining = self._tally.counts, self._tally.remaining()
         rate = self._instances.rate
         busy_s = self._busy_s
         if self._busy_since_s is not None:
@@ -343,9 +343,9 @@ class ProgressStore:
             received_bytes=counts.received_bytes,
             instances_per_s=rate,
             bytes_per_s=self._bytes.rate,
-            left=left.instances if left else 0,
-            exact=left is not None and left.exact,
-            eta_s=left.eta_s(rate) if left and rate and counts.active else None,
+            left=remaining.instances if remaining else 0,
+            exact=remaining is not None and remaining.exact,
+            eta_s=remaining.eta_s(rate) if remaining and rate and counts.active else None,
             elapsed_s=busy_s,
             associations=sum(run.associations for run in self._runs.values()),
             associations_max=self._lanes.most,

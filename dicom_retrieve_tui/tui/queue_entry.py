@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.throughput import Throughput
+from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
@@ -136,7 +136,7 @@ class Entry:
             failed=self._failed(study),
             received_bytes=study.received_bytes,
             instances_per_s=rate,
-            eta_s=left / rate if rate and left else None,
+            eta_s=Remaining(left, exact=True).eta_s(rate) if left else None,
             quiet_s=int(now_s - self.heard_s) if running else 0,
             retry_in_s=max(round(self.due_s - now_s), 0) if state is State.RETRYING else 0,
             elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),

@@ -1,6 +1,5 @@
 """The sum over all rows, kept by what changes: 20,000 rows are never counted again. Pure."""
 
-from collections.abc import Mapping
 from operator import add, sub
 from typing import NamedTuple
 
@@ -34,11 +33,6 @@ class RunningTotals:
         self._rows: dict[RowKey, Row] = {}
         self.counts = Counts()
 
-    @property
-    def rows(self) -> Mapping[RowKey, Row]:
-        """Every row, in the order in which they came."""
-        return self._rows
-
     def put(self, row: Row) -> None:
         """Count a row in the place of what it was."""
         if (old := self._rows.get(row.key)) is not None:
@@ -51,8 +45,8 @@ class RunningTotals:
         if (old := self._rows.pop(key, None)) is not None:
             self.counts = Counts(*map(sub, self.counts, _counts(old)))
 
-    def left(self) -> Remaining | None:
-        """Estimate how many instances are still to come; None while nothing is known."""
+    def remaining(self) -> Remaining | None:
+        """Estimate how many instances are still to come; None while no study's size is known."""
         counts = self.counts
         return estimate_remaining(
             counts.left, unknown=counts.unknown, known=counts.known, expected=counts.expected
