@@ -1,6 +1,6 @@
-"""The application: screens over one controller and one store. It retrieves nothing itself.
+"""The Textual application: screens over `Jobs` and `ProgressStore`.
 
-The screens over the main one are loaded when they are wanted: the first frame waits for none.
+Screens over the main one are imported when they open, so that the first frame does not wait.
 """
 
 import asyncio
@@ -53,11 +53,11 @@ _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")
 
 _FIND_ENDS_S = 1.0
-"""A search that is stopped looks up several times a second."""
+"""Longest wait for a search to stop."""
 
 
 class RetrieveApp(KeyQueueApp[None]):
-    """`dicom-retrieve` at a terminal."""
+    """The application of `dicom-retrieve` at a terminal."""
 
     TITLE = "dicom-retrieve"
     CSS_PATH = "main.tcss"
@@ -72,10 +72,10 @@ class RetrieveApp(KeyQueueApp[None]):
     ]
 
     hide_patients: reactive[bool] = reactive(default=False)
-    """Patients are masked, wherever they are shown."""
+    """True if names and IDs of patients are masked."""
 
     class JobOver(Message):
-        """A session has ended; posted by its thread."""
+        """A session has ended; its thread posts this."""
 
         def __init__(self, ended: JobEnded, listed: str) -> None:
             super().__init__()
@@ -99,21 +99,21 @@ class RetrieveApp(KeyQueueApp[None]):
         store: ProgressStore | None = None,
         secrets: SecretStore | None = None,
     ) -> None:
-        """Prepare.
+        """Build stores and jobs.
 
         Args:
-            open_session: `wiring.open_session`, or a script in a test.
+            open_session: `wiring.open_session`.
             presets: The profiles.
-            find: `wiring.find`, likewise.
-            find_each: `wiring.find_each`, likewise.
-            preset: The profile to begin with; if empty, the one used last, else the first.
-            text: What stands in the UID line at first.
-            job_history: What was asked for in earlier runs; None remembers nothing.
-            settings: Where preferences are remembered; None remembers nothing.
-            profile_store: The file of the profiles; None if they are as they are.
-            doctor: Asks a PACS if it would work with us.
-            store: Where events are folded; a new one if None.
-            secrets: Where secrets are found, and kept once they were typed.
+            find: `wiring.find`.
+            find_each: `wiring.find_each`.
+            preset: The profile to begin with; if empty, the last used one, else the first.
+            text: The first text of the UID line.
+            job_history: Jobs of earlier runs; None records nothing.
+            settings: The file of preferences; None records nothing.
+            profile_store: The file of profiles; None if they cannot be edited.
+            doctor: Checks the connection to a PACS.
+            store: Progress of all sessions; a new one if None.
+            secrets: Passcodes and passphrases.
         """
         super().__init__()
         self.store = store or ProgressStore()
@@ -131,15 +131,16 @@ class RetrieveApp(KeyQueueApp[None]):
         self._find_each = partial(_unlocked, find_each, secrets)
         self._failed_lists = FailedLists()
         self._profiles = self._choice_of(profile_store, doctor)
-        self._likes = RememberedPreferences(settings)
+        self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
-        self._preset = preset or self._likes.held.profile
-        self.set_reactive(RetrieveApp.hide_patients, self._likes.held.hide_patients)
+        self._preset = preset or self._preferences.held.profile
+        self.set_reactive(RetrieveApp.hide_patients, self._preferences.held.hide_patients)
         self.register_theme(theme.THEME)
-        self.theme, self._notices = theme.choose(self._likes.held.theme, self.available_themes)
+        self.theme, self._notices = theme.choose(
+            self._preferences.held.theme, self.available_themes
+        )
 
     def get_default_screen(self) -> MainScreen:
-        """The main screen."""
         return MainScreen(
             self.jobs,
             self.store,
@@ -154,8 +155,9 @@ class RetrieveApp(KeyQueueApp[None]):
         )
 
     def on_mount(self) -> None:
-        """Take the user's keys, and say what there is to know of settings and history."""
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not everywhere
+        """Apply the user's keys; report faults of preferences and of the history."""
+        # Not every platform or thread has signal handlers.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(
                 signal.SIGTERM, partial(self.exit, return_code=INTERRUPTED)
             )
@@ -165,32 +167,33 @@ class RetrieveApp(KeyQueueApp[None]):
                 leave=lambda code: self.exit(return_code=code),
                 goes_on=lambda: self.jobs.busy and not self.jobs.paused,
                 is_over=lambda: not self.jobs.busy,
-            ).heed()
-        keys, faults = judge_keys(self._likes.held.keys)
+            ).install()
+        keys, faults = judge_keys(self._preferences.held.keys)
         self.set_keymap(keys)
-        self._tell("\n".join([*self._likes.faults, *self._notices, *faults]))
+        self._warn("\n".join([*self._preferences.faults, *self._notices, *faults]))
         if not self._presets and self._profiles is not None:
             self._profiles.begin()
 
     def on_ready(self) -> None:
-        """The first frame is there: look what earlier runs left."""
+        """Look for unfinished jobs, once the first frame is drawn."""
         if not gc.isenabled():
-            gc.freeze()  # what is loaded by now stays: nobody need search it for garbage, ever
+            # Loaded modules stay; the collector need not search them.
+            gc.freeze()
             gc.enable()
         self._main.show_offer()
-        self._tell_of_memory()
+        self._report_history()
 
     def watch_theme(self, name: str) -> None:
-        """Remember a theme that was chosen."""
-        self._tell(self._likes.remember_theme("" if name == theme.NAME else name))
+        """Remember the theme."""
+        self._warn(self._preferences.remember_theme("" if name == theme.NAME else name))
 
     def action_toggle_patients(self) -> None:
-        """Mask patients, or show them again; remembered."""
+        """Mask patients or show them, and remember that."""
         self.hide_patients = not self.hide_patients
-        self._tell(self._likes.remember_hidden(hide=self.hide_patients))
+        self._warn(self._preferences.remember_hidden(hide=self.hide_patients))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Textual's, but for those that ours replace, and for the screenshot: it shows patients."""
+        """Return Textual's commands, but not its screenshot, which shows patients."""
         for command in super().get_system_commands(screen):
             if command.title not in {"Screenshot", "Quit", "Keys"}:
                 yield command
@@ -198,33 +201,31 @@ class RetrieveApp(KeyQueueApp[None]):
         yield SystemCommand(mask, "Names and IDs, everywhere", self.action_toggle_patients)
 
     def action_profiles(self) -> None:
-        """Show the saved profiles."""
         if self._profiles is not None:
             self._profiles.show()
 
     def on_main_screen_profile_chosen(self, event: MainScreen.ProfileChosen) -> None:
-        """Start with this one next time."""
+        """Remember the profile for the next start."""
         self._like_profile(event.name)
 
     def on_copy_for_administrator(self, event: "CopyForAdministrator") -> None:
-        """Find out our address in a thread, and copy."""
+        """Copy our address for the administrator; a thread finds it out."""
         if self._profiles is not None:
             self._profiles.find_out_address(event.options)
 
     def on_copy_text(self, event: CopyText) -> None:
-        """Put it on the clipboard, and show what it is."""
+        """Copy a text to the clipboard and show it."""
         self.copy_to_clipboard(event.text)
         self.notify(f"Copied:\n{event.text}", timeout=8, markup=False)
 
     def action_context_help(self) -> None:
-        """Show what the keys do here."""
         from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of  # noqa: PLC0415 - not for the first frame
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(*help_of(self.screen)))
 
     async def action_leave(self) -> None:
-        """Quit; ask first, while something would be stopped."""
+        """Quit; ask first if that would stop something."""
         from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
 
         if isinstance(self.screen, ConfirmScreen):
@@ -234,33 +235,33 @@ class RetrieveApp(KeyQueueApp[None]):
             return
         active = self.store.unfinished_studies
         question = (
-            f"{count(active, 'study')} not finished. Quitting cancels what runs; what has come "
-            "stays, and the same again asks for the rest only."
+            f"{count(active, 'study')} not finished. Quitting stops them; received files stay, and "
+            "the next start offers to resume."
         )
-        self.push_screen(ConfirmScreen(question, yes="Quit", no="Go on"), self._leave_if)
+        self.push_screen(ConfirmScreen(question, yes="Quit", no="Keep running"), self._leave_if)
 
     async def _leave_if(self, answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
         if answer:
-            self.notify("Cancelling; at most three seconds.")
+            self.notify("Stopping; this takes at most three seconds.")
             await asyncio.to_thread(self.jobs.close)
             self.exit()
 
     def stop(self) -> None:
-        """Stop what runs, and wait for it: at most some seconds. Any thread may do so."""
+        """Stop everything and wait some seconds for it. Safe from any thread."""
         self.finder.close(_FIND_ENDS_S)
         self.jobs.close()
 
     def _fatal_error(self) -> None:
-        """Show a bug without the values of variables, which may be patients.
+        """Show a bug without the values of variables, which may name patients.
 
-        Textual's own report shows them, and there is no setting: hence this override of a method
-        that is Textual's affair; a test notices when it is not called that any more.
+        Textual's own report shows them, and has no setting. Remove this override of a private
+        method once there is one; a test fails if Textual no longer calls it.
         """
         error = sys.exception()
         self.panic(Text("\n".join(bug_lines(error) if error else ())))
 
-    def _tell_of_memory(self) -> None:
-        self._tell(self._job_history.take_notice())
+    def _report_history(self) -> None:
+        self._warn(self._job_history.take_notice())
 
     @property
     def _main(self) -> MainScreen:
@@ -282,9 +283,9 @@ class RetrieveApp(KeyQueueApp[None]):
         )
 
     def _like_profile(self, name: str) -> None:
-        self._tell(self._likes.remember_profile(name))
+        self._warn(self._preferences.remember_profile(name))
 
-    def _tell(self, fault: str) -> None:
+    def _warn(self, fault: str) -> None:
         if fault:
             self.notify(fault, severity="warning", timeout=15, markup=False)
 
@@ -293,16 +294,17 @@ class RetrieveApp(KeyQueueApp[None]):
         if ended.all_failed:
             self._secrets.forget_typed(ended.options)
         listed = ""
-        if not ended.reason:  # else another run may have the folder
+        # If the session failed as a whole, another run may have the folder.
+        if not ended.reason:
             listed = self._failed_lists.report(ended.options.output, ended.failed)
         if listed:
             self.store.note(listed, grave=True)
         self.post_message(self.JobOver(ended, listed))
 
     def on_retrieve_app_job_over(self, event: JobOver) -> None:
-        """One toast for each job."""
+        """Show one toast for each session."""
         ended = event.ended
-        self._tell_of_memory()
+        self._report_history()
         if ended.traceback:
             self.log.error(ended.traceback)
         if ended.reason:
@@ -320,7 +322,7 @@ def _unlocked(
     settings: RetrieveOptions,
     cancel: CancelToken,
 ) -> Generator[_Answered, None, None]:
-    """The same answers, with the secrets that it takes to ask."""
+    """Search with the secrets that the PACS needs, and forget them if it refuses us."""
     try:
         yield from find(asked, secrets.fill_in(settings), cancel)
     except AssociationRejected:
@@ -329,10 +331,10 @@ def _unlocked(
 
 
 def run_app(app: RetrieveApp) -> int:
-    """Be the application until the user leaves; returns the exit code.
+    """Run until the user leaves; return the exit code.
 
-    How long a thread may keep the interpreter stays as it is. At 1 ms instead of 5 the associations
-    take half as much processor time again for the same instances, and the screen is no sooner.
+    `sys.setswitchinterval` is not touched: at 1 ms instead of 5, associations took half as much
+    processor time again for the same instances, and the screen was no faster.
     """
     try:
         app.run()

@@ -1,4 +1,4 @@
-"""Text cut to terminal cells: a wide character takes two, and is never cut in half. Pure."""
+"""Text and bars cut to terminal cells; a wide character takes two and is never halved. Pure."""
 
 from rich.cells import cell_len, set_cell_size
 
@@ -14,19 +14,19 @@ def shown_patient(text: str, *, hide: bool) -> str:
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly `width` cells; what is cut off shows as an ellipsis."""
+    """Return the text in exactly `width` cells, with an ellipsis if it was cut."""
     if width <= 0:
         return ""
     length = cell_len(text)
     if length > width:
-        # The cell that a halved wide character leaves becomes a space.
+        # A halved wide character is replaced by a space.
         return set_cell_size(text, width - 1) + ELLIPSIS
     padding = " " * (width - length)
     return padding + text if right else text + padding
 
 
 def cut(text: str, width: int) -> str:
-    """The text in at most `width` cells."""
+    """Return the text in at most `width` cells."""
     return text if cell_len(text) <= width else fit(text, width)
 
 
@@ -34,7 +34,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(done: int, total: int, width: int) -> str:
-    """Progress in block characters; never full before it is, never empty once it has begun."""
+    """Return a bar of block characters; full only at the end, empty only at the start."""
     if width <= 0:
         return ""
     steps = width * 8

@@ -1,4 +1,4 @@
-"""The command palette: every key of what has the focus, by its words."""
+"""The command palette: the actions of all keys that work now."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,21 +7,19 @@ from textual.binding import ActiveBinding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 _NAMED_OTHERWISE = {"app.toggle_patients"}
-"""What the application itself offers, wherever the focus is, by a better name."""
+"""Actions that `RetrieveApp` offers itself, with a better title."""
 
 
 class KeyCommands(Provider):
-    """Generated from the bindings, as the help is."""
+    """Commands for the key bindings of the focused widget and its parents."""
 
     async def discover(self) -> Hits:
-        """Everything there is, before anything is typed."""
         for each in self._actions():
             yield DiscoveryHit(
                 each.binding.description, partial(self._run, each), help=each.tooltip
             )
 
     async def search(self, query: str) -> Hits:
-        """What fits the words."""
         matcher = self.matcher(query)
         for each in self._actions():
             score = matcher.match(each.binding.description)
@@ -33,7 +31,7 @@ class KeyCommands(Provider):
         seen = set()
         for each in self.screen.active_bindings.values():
             description = each.binding.description
-            # Ours have ids; those of Textual's widgets move a cursor.
+            # Bindings without an id are Textual's, and move a cursor.
             ours = each.binding.id and each.binding.action not in _NAMED_OTHERWISE
             if each.enabled and ours and description and description not in seen:
                 seen.add(description)

@@ -1,4 +1,4 @@
-"""Which rows somebody means: the one under the cursor, or those that are marked. Pure."""
+"""The cursor and the marks of the queue. Pure."""
 
 from collections.abc import Iterable
 
@@ -7,13 +7,13 @@ from dicom_retrieve_tui.tui.snapshot import Row, RowKey
 
 
 class Cursor:
-    """A cursor and marks, which stay on their studies however the rows move."""
+    """A cursor and marks that follow their studies when rows move."""
 
     def __init__(self, shown_rows: ShownRows) -> None:
-        """Point at nothing yet.
+        """Start without a cursor.
 
         Args:
-            shown_rows: The rows, and where each is shown.
+            shown_rows: The rows and their positions.
         """
         self._shown_rows = shown_rows
         self.key: RowKey | None = None
@@ -26,12 +26,12 @@ class Cursor:
 
     @property
     def index(self) -> int | None:
-        """Where the cursor is shown; None if it is not."""
+        """The position of the cursor; None if its row is not shown."""
         return None if self.key is None else self._shown_rows.index_of(self.key)
 
     @property
     def marked(self) -> int:
-        """How many rows are marked, shown or not."""
+        """The number of marked rows, shown or not."""
         return len(self._marks)
 
     def marks(self, key: RowKey) -> bool:
@@ -39,7 +39,7 @@ class Cursor:
         return key in self._marks
 
     def chosen(self) -> list[Row]:
-        """The marked rows in the order in which they came, else the one under the cursor."""
+        """Return marked rows as they were added, else the one under the cursor."""
         rows = self._shown_rows.rows
         if self._marks:
             return sorted((rows[key] for key in self._marks), key=lambda row: row.number)
@@ -47,17 +47,17 @@ class Cursor:
         return [] if row is None else [row]
 
     def go(self, index: int) -> bool:
-        """Put the cursor there, or to the nearest end; False if no row is shown."""
+        """Move the cursor to a position, or the nearest end; False if no row is shown."""
         last = len(self._shown_rows) - 1
         if last >= 0:
             self.key = self._shown_rows.at(min(max(index, 0), last)).key
         return last >= 0
 
     def settle(self, index: int | None) -> bool:
-        """Find the cursor's row again after a change; False if it is shown no more.
+        """Keep the cursor on its row after a change; False if that row is no longer shown.
 
         Args:
-            index: Where it was shown. What came into its place has the cursor then.
+            index: The earlier position; the row that is there now gets the cursor.
         """
         if self.index is not None:
             return True
@@ -66,18 +66,16 @@ class Cursor:
         return False
 
     def mark(self, key: RowKey) -> None:
-        """Mark a row, or unmark it."""
+        """Toggle the mark of a row."""
         self._marks ^= {key}
 
     def mark_all(self) -> None:
-        """Mark every row that is shown; none, if all of them are marked."""
+        """Mark every shown row; unmark them if all are marked."""
         shown = {row.key for row in self._shown_rows.shown()}
         self._marks = self._marks - shown if shown <= self._marks else self._marks | shown
 
     def unmark(self, keys: Iterable[RowKey]) -> None:
-        """Mark these no more."""
         self._marks.difference_update(keys)
 
     def unmark_all(self) -> None:
-        """Mark nothing."""
         self._marks.clear()

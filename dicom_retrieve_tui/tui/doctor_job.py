@@ -1,4 +1,4 @@
-"""Asking a PACS whether it would work with us, in a thread of its own. Knows no screen."""
+"""`doctor` for the application: runs the checks on a worker thread."""
 
 import textwrap
 from collections.abc import Callable
@@ -19,27 +19,29 @@ _TEXT_MIN = 20
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """How the application asks: `wiring`, or a script in a test."""
+    """The doctor's functions from `wiring`."""
 
     diagnose: Diagnose
     tell_administrator: TellAdministrator
     secrets: SecretStore = field(default_factory=SecretStore)
 
-    def ask(
+    def run(
         self,
         options: RetrieveOptions,
-        tell: Callable[[Finding], object],
+        report: Callable[[Finding], object],
         cancel: CancelToken,
         *,
         whole: bool,
     ) -> None:
-        """Ask until it is over or cancelled; blocks, and never raises what a peer brings about.
+        """Run the checks until they end or are cancelled; blocks.
+
+        Errors that a peer or a setting causes are reported as a failed step.
 
         Args:
-            options: How a retrieval would go.
-            tell: Gets every finding, on this thread.
-            cancel: Ends it soon.
-            whole: Look at everything; else no further than C-ECHO.
+            options: The options of the retrieval.
+            report: Receives every finding, on this thread.
+            cancel: Ends the checks soon.
+            whole: Run every check; else stop after C-ECHO.
         """
         try:
             unlocked = self.secrets.fill_in(options)
@@ -49,14 +51,14 @@ class Doctor:
                         return
                     if _refuses_us(finding):
                         self.secrets.forget_typed(options)
-                    tell(finding)
+                    report(finding)
                     if not whole and _answered(finding):
                         return
         except RetrieveError as error:
-            tell(step_of(error))
+            report(step_of(error))
 
     def for_administrator(self, options: RetrieveOptions) -> str:
-        """What the administrator of the PACS needs to know of us; asks for names, and may block."""
+        """Return what the administrator of the PACS must register; may block on DNS."""
         return "\n".join(self.tell_administrator(options))
 
 
@@ -67,7 +69,7 @@ def _answered(finding: Finding) -> bool:
 
 
 def _refuses_us(finding: Finding) -> bool:
-    """True if a wrong passcode may be why."""
+    """True if a wrong passcode may be the cause."""
     return (
         isinstance(finding, Step)
         and finding.check is Check.ASSOCIATION
@@ -76,7 +78,7 @@ def _refuses_us(finding: Finding) -> bool:
 
 
 def step_of(error: RetrieveError) -> Step:
-    """Why nothing could be asked, with the key of the profile that the message begins with."""
+    """Convert an error into a failed step, with the key of the profile that is at fault."""
     option = error.option if isinstance(error, ConfigError) else ""
     key = option.removeprefix("--").replace("-", "_")
     if key not in KEYS:
@@ -87,7 +89,7 @@ def step_of(error: RetrieveError) -> Step:
 
 
 def finding_lines(finding: Finding, width: int) -> list[str]:
-    """A finding as it stands on the screen, in so many cells: what is too long goes on below."""
+    """Return a finding as lines of at most `width` cells."""
     match finding:
         case Looking():
             return [f"{ELLIPSIS} {finding.check.label}"]
@@ -107,7 +109,7 @@ def finding_lines(finding: Finding, width: int) -> list[str]:
 
 
 def _hanging(head: str, text: str, width: int) -> list[str]:
-    """Lines below the beginning of a text; none if there is no text."""
+    """Wrap a text behind a head, with a hanging indent; no lines if the text is empty."""
     if not text:
         return []
     width = max(width, len(head) + _TEXT_MIN)

@@ -1,4 +1,4 @@
-"""The studies that failed, as a list that `--uid-list` and the UID line read."""
+"""`failed-studies.txt`: failed studies as a list for `--uid-list` and the UID line."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,10 @@ NAME = "failed-studies.txt"
 
 
 def write_failed_list(folder: Path, failed: Iterable[tuple[str, str]]) -> Path:
-    """Write UIDs and the reasons beside them, in the place of an earlier list.
+    """Write UIDs with their reasons as comments, replacing an earlier list.
 
     Raises:
-        OSError: The folder takes no file.
+        OSError: The folder is not writable.
     """
     PRIVATE.make_folder(folder)
     path = folder / NAME
@@ -24,25 +24,25 @@ def write_failed_list(folder: Path, failed: Iterable[tuple[str, str]]) -> Path:
 
 
 class FailedLists:
-    """The lists that this application has written; safe from any thread."""
+    """The lists that this application has written. Safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._written: set[Path] = set()
 
     def of(self, folder: Path) -> Path | None:
-        """The list of a folder, if this application has written one that still holds."""
+        """Return the list of a folder if this application has written one that is current."""
         with self._lock:
             path = folder / NAME
             return path if path in self._written else None
 
     def keep(self, folder: Path, failed: Sequence[tuple[str, str]]) -> Path | None:
-        """Let the folder's list say what failed; one that says what no longer holds goes.
+        """Write the list of a folder; delete our earlier one if nothing failed.
 
-        A list that an earlier run left is not touched where nothing has failed.
+        A list of an earlier run stays if nothing failed.
 
         Raises:
-            OSError: The folder takes no file.
+            OSError: The folder is not writable.
         """
         with self._lock:
             if failed:
@@ -55,7 +55,7 @@ class FailedLists:
             return None
 
     def report(self, folder: Path, failed: Sequence[tuple[str, str]]) -> str:
-        """Do as `keep`, and return a sentence about it; empty if nothing failed."""
+        """Do as `keep`, and return a sentence for the user; empty if nothing failed."""
         try:
             path = self.keep(folder, failed)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Shows a folder in whatever the user's desktop has for it."""
+"""Opens a folder in the file manager of the desktop."""
 
 import os
 import shutil
@@ -13,19 +13,19 @@ from dicom_retrieve_tui.tui.snapshot import RowKey
 
 
 def study_folder(options: RetrieveOptions, key: RowKey) -> Path:
-    """Where a study's files are: in a folder of their own, if the layout makes one."""
+    """Return the folder of a study if the layout makes one, else the output folder."""
     output = options.output.absolute()
     own = output / key.study_instance_uid
     return own if own.is_dir() else output
 
 
 def open_folder(folder: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """Ask the desktop to show it; returns why that cannot be, else an empty text."""
+    """Open a folder on the desktop; return why that failed, or an empty text."""
     if not folder.is_dir():
-        return "The folder is not there yet"
+        return "The folder does not exist yet"
     if (program := opener(environ)) is None:
-        return "There is no desktop here to open a folder"
-    # It outlives us, and says nothing on our screen.
+        return "No desktop to open a folder"
+    # It outlives us, and must not write to our screen.
     process = subprocess.Popen(  # noqa: S603 - the desktop's own program
         [program, str(folder)],
         stdin=subprocess.DEVNULL,
@@ -38,7 +38,7 @@ def open_folder(folder: Path, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def opener(environ: Mapping[str, str]) -> str | None:
-    """The program that shows folders; None where there is none, or nobody before its screen."""
+    """Return the program that opens folders; None without a desktop, or over SSH."""
     if environ.get("SSH_CONNECTION"):
         return None
     if sys.platform == "win32":

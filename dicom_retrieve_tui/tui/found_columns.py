@@ -1,4 +1,4 @@
-"""What was found, as the columns of a table there is room for, and as what to retrieve. Pure."""
+"""The table of a search: columns that fit, cell texts, and requests for what is chosen. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ _GROW_MAX = 40
 
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
-    """One column."""
+    """A column of the table."""
 
     name: str
     title: str
     width: int
-    """Cells; of those that grow, the least."""
+    """Cells; the least width of a growing column."""
     text: Callable[[Match], str]
     patient: bool = False
-    """It names a patient, and can be masked."""
+    """True if it names a patient, and can be masked."""
     right: bool = False
     grows: bool = False
     rank: int = 0
@@ -78,7 +78,7 @@ _SERIES = (
 
 
 def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
-    """The columns that fit into `width` cells, those that grow at their width."""
+    """Return the columns that fit into `width` cells."""
     columns = _SERIES if level is Level.SERIES else _STUDY
     sizes = [ColumnSize(name=each.name, least=each.width, rank=each.rank) for each in columns]
     growth = {each.name: each.width + _GROW_MAX for each in columns if each.grows}
@@ -87,7 +87,7 @@ def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
 
 
 def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str:
-    """What stands in a cell."""
+    """Return the text of a cell."""
     text = clean_text(column.text(match))
     if column.patient:
         text = shown_patient(text, hide=hide_patients)
@@ -96,7 +96,7 @@ def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str
 
 
 def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
-    """What to retrieve for studies, or for series of them: one entry a study, in their order."""
+    """Return a request for each study, in order, narrowed to its series where those were chosen."""
     by_study: dict[str, Match] = {}
     for match in matches:
         by_study.setdefault(match.study_instance_uid, match)

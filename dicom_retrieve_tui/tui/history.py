@@ -1,7 +1,7 @@
-"""What was asked for, from one run of the application to the next. Knows no screen.
+"""The job history as the application uses it: unfinished and recent jobs.
 
-Nothing depends on it: where the history cannot be kept, that is said once, and all goes on. It is
-opened when somebody first wants to know of it: the first frame waits for no database.
+A history that cannot be opened or written is reported once; the application works without it. It
+is opened at its first use, so that the first frame does not wait for a database.
 """
 
 import threading
@@ -24,19 +24,19 @@ _JOBS_MAX = 100
 _RECENT_MAX = 10
 
 _Key = tuple[Path, str]
-"""A folder and a Study Instance UID: whoever asks for the same into the same goes on with it."""
+"""Folder and Study Instance UID; the same study into the same folder is the same job."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeOffer:
-    """What earlier runs left unfinished."""
+    """Unfinished studies of earlier runs."""
 
     studies: int
     begun: datetime
-    """When the latest of it was asked for, in local time."""
+    """The time of the latest request, in local time."""
 
     def __str__(self) -> str:
-        """One sentence, without its end."""
+        """Return a sentence without its full stop."""
         were = "was" if self.studies == 1 else "were"
         day = f"{self.begun.day} {self.begun:%b}"
         return f"{count(self.studies, 'study')} {were} left unfinished on {day}"
@@ -44,18 +44,18 @@ class ResumeOffer:
 
 @dataclass(slots=True)
 class _Asked:
-    """A study, or parts of it, as it was asked for at one time."""
+    """One request for a study or parts of it."""
 
     job_id: int
     study: JobStudy
     job: Job | None = None
-    """Of an earlier run, which left this; None if it is of this run."""
+    """The job of an earlier run that left it unfinished; None for this run."""
 
     def gives_way_to(self, selection: Selection) -> bool:
-        """True if nothing need be known of it any more once that is asked for.
+        """True if a new request replaces this one.
 
-        What has ended can be asked for again, so only the same takes its place; what was left has
-        a place in anything wider.
+        An ended study can be retried, so only an equal request replaces it. Any wider request
+        replaces an unfinished one.
         """
         ours = self.study.selection
         return ours == selection or (self.study.left and join([selection, ours]) == (selection,))
@@ -70,7 +70,7 @@ def _giving_way_to(selection: Selection) -> Callable[[_Asked], bool]:
 
 
 class JobHistory:
-    """The history as the application uses it; safe from any thread."""
+    """Records jobs and verdicts, and finds unfinished ones. Safe from any thread."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class JobHistory:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Prepare; nothing is opened yet.
+        """Keep the opener; the history is opened at the first use.
 
         Args:
-            open_history: May raise `ConfigError`; None remembers nothing.
-            now: The time of day, with its zone.
+            open_history: May raise `ConfigError`; None records nothing.
+            now: The current time, with its zone.
         """
         self._open_history = open_history
         self._history: History | None = None
@@ -90,18 +90,17 @@ class JobHistory:
         self._now = now
         self._lock = threading.RLock()
         self._asked: dict[_Key, list[_Asked]] = {}
-        """What is recorded of each study, in this run or as left by earlier ones; the latest last.
-        """
+        """The requests of this run and unfinished ones of earlier runs, the latest last."""
 
     @property
     def offer(self) -> ResumeOffer | None:
-        """What could be taken up again; None if nothing is left."""
+        """Unfinished studies of earlier runs; None if there are none."""
         with self._using():
             begun = {key: job.begun for key, job, _ in self._left()}
             return ResumeOffer(len(begun), max(begun.values()).astimezone()) if begun else None
 
     def left(self) -> tuple[list[tuple[RetrieveOptions, list[Selection]]], list[str]]:
-        """What is left, by the options on which it was asked for; and why some of it cannot be."""
+        """Return unfinished studies by their options, and why others cannot be resumed."""
         jobs: dict[int, tuple[Job, list[Selection]]] = {}
         with self._using():
             for _, job, selection in self._left():
@@ -121,33 +120,32 @@ class JobHistory:
         return [(options, list(join(selections))) for options, selections in found.items()], faults
 
     def forget_left(self) -> None:
-        """Stop offering it."""
         with self._using() as history:
             self._drop(
                 history, [each for key in self._asked for each in self._take(key, _was_left)]
             )
 
     def recent(self) -> list[tuple[Selection, ...]]:
-        """What was asked for lately, time by time and each once, the latest first."""
+        """Return recent requests, each once, the latest first."""
         jobs: list[tuple[Selection, ...]] = []
         with self._using() as history:
             jobs = history.recent(_RECENT_MAX) if history is not None else []
         return list(dict.fromkeys(jobs))
 
     def take_notice(self) -> str:
-        """What the user should know, once; empty if all is well."""
+        """Return a message for the user, once; empty if there is none."""
         with self._using():
             notice, self._notice = self._notice, ""
         return notice
 
     def close(self) -> None:
-        """Remember nothing any more; all is recorded already."""
+        """Close the history; everything is recorded already."""
         with self._lock:
             self._open_history = None
             self._let_go()
 
     def asked(self, options: RetrieveOptions, selections: Sequence[Selection]) -> None:
-        """These studies are queued, or queued again."""
+        """Record that studies were queued."""
         with self._using() as history:
             if history is None or not selections:
                 return
@@ -166,7 +164,7 @@ class JobHistory:
                 self._asked.setdefault(key, []).append(asked)
 
     def ended(self, options: RetrieveOptions, ending: StudyFinished) -> None:
-        """A study has its verdict."""
+        """Record the verdict on a study."""
         with self._using() as history:
             asked = self._asked.get(_key(options, ending.study_instance_uid))
             if history is None or not asked:
@@ -182,13 +180,13 @@ class JobHistory:
             history.record_ends(latest.job_id, [end])
 
     def removed(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
-        """The user took these out of the list."""
+        """Delete studies that the user removed from the queue."""
         with self._using() as history:
             asked = [self._asked.get(_key(options, uid)) for uid in uids]
             self._drop(history, [each.pop() for each in asked if each])
 
     def _left(self) -> Iterator[tuple[_Key, Job, Selection]]:
-        """What earlier runs left, and nobody has asked for again."""
+        """Yield unfinished requests of earlier runs that this run has not repeated."""
         for key, asked in self._asked.items():
             for each in asked:
                 if each.job is not None:
@@ -201,14 +199,14 @@ class JobHistory:
                 self._asked.setdefault(key, []).append(_Asked(job.job_id, study, job))
 
     def _take(self, key: _Key, out: Callable[[_Asked], bool]) -> list[_Asked]:
-        """Take out what is recorded of a study and meets a condition."""
+        """Remove and return the requests for a study that meet a condition."""
         asked = self._asked.get(key, [])
         taken = [each for each in asked if out(each)]
         asked[:] = [each for each in asked if each not in taken]
         return taken
 
     def _drop(self, history: History | None, asked: Iterable[_Asked]) -> None:
-        """Let the history forget these."""
+        """Delete these requests from the history."""
         by_job: dict[int, list[str]] = {}
         for each in asked:
             uid = each.study.selection.study_instance_uid
@@ -219,7 +217,7 @@ class JobHistory:
 
     @contextmanager
     def _using(self) -> Iterator[History | None]:
-        """The history, if there is one; a fault of its disk is the end of it, and no more."""
+        """Yield the history if there is one; close it after a fault of its disk."""
         with self._lock:
             try:
                 self._open()
@@ -229,7 +227,7 @@ class JobHistory:
                 self._notice = str(error)
 
     def _open(self) -> None:
-        """Open the history, unless somebody has, and look what is left."""
+        """Open the history once, and load unfinished jobs."""
         open_history, self._open_history = self._open_history, None
         if open_history is None:
             return

@@ -310,7 +310,8 @@ class Jobs:
                 job.begun = True
                 self._take(group, job, session, event)
         except Cancelled:
-            pass  # before the first event
+            # Before the first event: no study was started.
+            pass
         except Exception as error:  # noqa: BLE001 - a bug costs this session, and is shown
             failure = error
         self._end(group, job, failure)

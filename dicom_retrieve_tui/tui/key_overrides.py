@@ -1,4 +1,4 @@
-"""Keys of one's own, by the id of a binding: judged before they replace ours."""
+"""The user's own keys, by the id of a binding, checked before they replace ours."""
 
 import difflib
 import importlib
@@ -15,11 +15,11 @@ _PACKAGE = __package__ or ""
 _MODIFIERS = frozenset({"alt", "ctrl", "hyper", "meta", "shift", "super"})
 _NAMES = frozenset({*(key.value for key in Keys), *KEY_NAME_REPLACEMENTS.values()})
 _EVERYWHERE = frozenset({"app", "main"})
-"""What comes before the dot in the ids of keys that work wherever the focus is."""
+"""Prefixes of binding ids that work wherever the focus is."""
 
 
 def judge_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The keys that can be used, by id, and a sentence for each one that cannot."""
+    """Return valid keys by binding id, and a sentence for each invalid one."""
     if not wanted:
         return {}, []
     ours = _bindings()
@@ -29,23 +29,25 @@ def judge_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         if binding not in ours:
             near = difflib.get_close_matches(binding, sorted(ours), n=1)
             hint = f"; did you mean {near[0]}?" if near else "."
-            faults.append(f"[keys] {binding}: nothing has this id{hint}")
+            faults.append(f"[keys] {binding}: unknown id{hint}")
         elif (keys := _read(text)) is None:
-            faults.append(f"[keys] {binding} = {text!r}: no such key; write ctrl+r, f7 or R.")
+            faults.append(f"[keys] {binding} = {text!r}: unknown key; write ctrl+r, f7 or R.")
         else:
             usable[binding] = keys
-    # One that is refused keeps its own keys, which another may have been given.
+    # A refused binding keeps its own keys, which the user may have given to another.
     while clash := next(_clashes(usable, ours), None):
         binding, other, key = clash
         del usable[binding]
-        faults.append(f"[keys] {binding}: {key} is {other}'s; give that another key first.")
+        faults.append(
+            f"[keys] {binding}: {key} is the key of {other}; give that another key first."
+        )
     return {binding: ",".join(keys) for binding, keys in usable.items()}, faults
 
 
 def _clashes(
     usable: Mapping[str, tuple[str, ...]], ours: Mapping[str, tuple[str, ...]]
 ) -> Iterator[tuple[str, str, str]]:
-    """Each one of the usable with another that listens to one of its keys at the same time."""
+    """Yield pairs of bindings, one of them the user's, that listen to the same key at once."""
     for binding, keys in usable.items():
         place = binding.partition(".")[0]
         for other, theirs in {**ours, **usable}.items():
@@ -56,7 +58,7 @@ def _clashes(
 
 
 def _read(text: str) -> tuple[str, ...] | None:
-    """The keys as Textual calls them; None if one of them is none."""
+    """Return the keys by Textual's names; None if one is unknown."""
     try:
         keys = tuple(each.key for each in Binding.make_bindings([Binding(text, "")]))
     except InvalidBinding:
@@ -71,7 +73,7 @@ def _is_key(text: str) -> bool:
 
 
 def _bindings() -> dict[str, tuple[str, ...]]:
-    """Every id there is, with its keys: of all our screens and widgets."""
+    """Return every binding id of our screens and widgets, with its keys."""
     for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
         importlib.import_module(module.name)
     keys: dict[str, tuple[str, ...]] = {}

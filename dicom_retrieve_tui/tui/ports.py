@@ -1,7 +1,4 @@
-"""What the application needs from below: a session to steer, a history, and settings.
-
-`wiring` satisfies it by shape, and so does the script of a test.
-"""
+"""Protocols of what the application uses: a session, the history and preferences."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -36,38 +33,38 @@ class Session(Protocol):
         """True while a study is queued or being retrieved."""
 
     def add(self, selections: Sequence[Selection]) -> object:
-        """Put studies to the end of the queue."""
+        """Append studies to the queue."""
 
     def pause(self) -> object:
-        """Begin no further study or request."""
+        """Start no further study or request."""
 
     def resume(self) -> object:
-        """Go on."""
+        """Undo `pause`."""
 
     def stop(self, study_instance_uid: str) -> object:
-        """Cancel one study and no other; one that nobody has taken up leaves the queue."""
+        """Cancel one study; one that is queued leaves the queue."""
 
     def promote(self, study_instance_uid: str) -> object:
-        """Let a study that waits be the next."""
+        """Move a queued study to the front."""
 
     def remove(self, study_instance_uid: str) -> bool:
         """Take a queued study out; False if it was started, or is not there."""
 
     def finish(self) -> object:
-        """No more studies come: end when the queue is empty."""
+        """End when the queue is empty."""
 
     def cancel(self) -> object:
-        """Stop everything; `events` ends soon after."""
+        """Cancel everything; `events` ends soon after."""
 
 
 class History(Protocol):
-    """What was asked for, over all runs. Every method raises `DiskFailed` if it cannot be kept."""
+    """Jobs of all runs. Every method raises `DiskFailed` if the database cannot be used."""
 
     notice: str
-    """What the user should know of its opening; empty if all is well."""
+    """A message about its opening; empty if all is well."""
 
     def close(self) -> object:
-        """Let go of it."""
+        """Close the database."""
 
     def record_job(
         self,
@@ -78,41 +75,41 @@ class History(Protocol):
         options: Mapping[str, object],
         selections: Iterable[Selection],
     ) -> int:
-        """Remember what is asked for; returns the number that stands for it."""
+        """Record a job and return its number."""
 
     def record_ends(self, job_id: int, ends: Iterable[StudyEnd]) -> object:
-        """Remember how studies ended."""
+        """Record the verdicts on studies."""
 
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> object:
-        """Forget studies."""
+        """Delete studies of a job."""
 
     def unfinished(self) -> list[Job]:
-        """Jobs of which something is left, the latest first."""
+        """Return unfinished jobs, the latest first."""
 
     def recent(self, most: int) -> list[tuple[Selection, ...]]:
-        """What the latest jobs asked for, the latest first."""
+        """Return the requests of the latest jobs, the latest first."""
 
     def prune(self, keep: int) -> object:
-        """Forget all but the latest jobs."""
+        """Delete all but the latest jobs."""
 
 
 class SettingsStore(Protocol):
-    """Where preferences are remembered."""
+    """The file of preferences."""
 
     def load(self) -> tuple[Preferences, list[str]]:
-        """What holds, and a sentence for each mistake in what is written there."""
+        """Return the preferences, and a sentence for each mistake in the file."""
 
     def remember(self, preferences: Preferences, *names: str) -> object:
-        """Write these of the preferences. Raises `ConfigError` if that cannot be."""
+        """Write the named preferences. Raises `ConfigError` if that fails."""
 
 
 Diagnose = Callable[
     [Selection | None, RetrieveOptions, CancelToken], Generator[Finding, None, None]
 ]
-"""Looks step by step if a retrieval would work; closing it stops it."""
+"""Run the doctor's checks; closing the generator stops them."""
 
 TellAdministrator = Callable[[RetrieveOptions], Sequence[str]]
-"""What the administrator of the PACS needs to know of us, a sentence each. May ask for names."""
+"""Return what the administrator of a PACS must register, a sentence each; may ask a name server."""
 
 
 OpenSession = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Session]

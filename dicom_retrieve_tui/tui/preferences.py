@@ -1,4 +1,4 @@
-"""How the person likes the application, kept from one start to the next. Knows no screen."""
+"""The user's preferences, kept in a file from one start to the next."""
 
 from dataclasses import replace
 
@@ -8,31 +8,31 @@ from dicom_retrieve_tui.tui.ports import SettingsStore
 
 
 class RememberedPreferences:
-    """The preferences that hold, and where they are remembered."""
+    """The current preferences, and the file in which they are kept."""
 
     def __init__(self, store: SettingsStore | None = None) -> None:
-        """Look what is remembered.
+        """Load the preferences.
 
         Args:
-            store: None remembers nothing.
+            store: The file; None keeps nothing.
         """
         self._store = store
         self.held = Preferences()
         self.faults: list[str] = []
-        """What is wrong with what is remembered, each as a sentence."""
+        """Mistakes in the file, a sentence each."""
         if store is not None:
             self.held, self.faults = store.load()
 
     def remember_theme(self, name: str) -> str:
-        """Remember a theme; returns why that cannot be, or nothing."""
+        """Keep the theme; return why that failed, or an empty text."""
         return self._remember(replace(self.held, theme=name), "theme")
 
     def remember_hidden(self, *, hide: bool) -> str:
-        """Remember whether patients are masked; returns why that cannot be, or nothing."""
+        """Keep whether patients are masked; return why that failed, or an empty text."""
         return self._remember(replace(self.held, hide_patients=hide), "hide_patients")
 
     def remember_profile(self, name: str) -> str:
-        """Remember with which profile to start; returns why that cannot be, or nothing."""
+        """Keep the profile to start with; return why that failed, or an empty text."""
         return self._remember(replace(self.held, profile=name), "profile")
 
     def _remember(self, wanted: Preferences, name: str) -> str:

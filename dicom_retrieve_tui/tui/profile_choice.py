@@ -1,6 +1,6 @@
-"""Which profile is in use: the first one is asked for, and those that there are can be chosen from.
+"""The choice of a profile: the first-run form, and the window of saved profiles.
 
-The windows are loaded when they are wanted: the first frame waits for none.
+Windows are imported when they open, so that the first frame does not wait.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CopyText(Message):
-    """A text for the clipboard; posted by the thread that found it out."""
+    """A text for the clipboard, posted by the thread that found it out."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class CopyText(Message):
 
 
 class ProfileChoice:
-    """Opens the windows about profiles, and has the main screen use what was chosen there."""
+    """Opens the windows about profiles, and has the main screen use the chosen one."""
 
     def __init__(
         self,
@@ -40,20 +40,20 @@ class ProfileChoice:
         main: Callable[[], MainScreen],
         chosen: Callable[[str], object],
     ) -> None:
-        """Prepare.
+        """Keep what the windows need.
 
         Args:
-            app: Opens the windows, and gets `CopyText`.
-            profile_store: The file of the profiles.
-            doctor: Asks a PACS if it would work with us.
-            main: The main screen.
-            chosen: Told what somebody chose, to begin with it next time.
+            app: Opens the windows, and receives `CopyText`.
+            profile_store: The file of profiles.
+            doctor: Checks the connection to a PACS.
+            main: Returns the main screen.
+            chosen: Called with the name of a chosen profile.
         """
         self._app, self._profile_store, self._doctor = app, profile_store, doctor
         self._main, self._chosen = main, chosen
 
     def begin(self) -> None:
-        """First use: ask for the PACS; where a file is there, but of no use, show what is wrong."""
+        """Show the first-run form, or the saved profiles if the file exists but has mistakes."""
         from dicom_retrieve_tui.tui.screens.profile import ProfileScreen  # noqa: PLC0415 - not for the first frame
 
         if any(self._profile_store.profiles()):
@@ -71,7 +71,7 @@ class ProfileChoice:
         self._app.push_screen(screen, self._take)
 
     def find_out_address(self, options: RetrieveOptions) -> None:
-        """Find out, in a thread, what an administrator needs to know of us; `CopyText` tells it."""
+        """Post `CopyText` with what an administrator must register; a thread finds that out."""
         self._app.run_worker(partial(self._ask_own_address, options), thread=True)
 
     def _ask_own_address(self, options: RetrieveOptions) -> None:
@@ -84,7 +84,7 @@ class ProfileChoice:
             self._take(tried.name, echo=echo_text(tried.round_trip_s))
 
     def _take(self, name: str | None, *, echo: str = "") -> None:
-        """Take the profiles as they are now, and this one, else the one in use, else the first."""
+        """Load the profiles again and use this one, else the current one, else the first."""
         presets, _ = self._profile_store.presets()
         names = [each.name for each in presets]
         if name in names:

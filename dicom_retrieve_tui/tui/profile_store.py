@@ -1,7 +1,6 @@
-"""The saved profiles as the application uses them. Knows no screen.
+"""The file of profiles as the application uses it.
 
-The file is read anew for whatever is done: other programs write it, too, and nothing of theirs is
-lost or written over unasked.
+The file is read before every operation, because other programs may write it, too.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,42 +24,42 @@ class SavedProfile:
 
     name: str
     said: Mapping[str, str]
-    """What it says, as texts, sound or not."""
+    """Its values as texts, valid or not."""
     options: RetrieveOptions | None
-    """None if it cannot be used."""
+    """None if the profile is invalid."""
     faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A profile while somebody edits it."""
+    """A profile that is being edited."""
 
     was: str = ""
     """Its name in the file; empty for a new one."""
     texts: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[str, Any] = field(default_factory=dict)
-    """What stood in the file when the editing began."""
+    """Its table in the file when editing began."""
 
 
 class Changed(ConfigError):
-    """Somebody else has changed the profile since the editing began."""
+    """Another program has changed the profile since editing began."""
 
 
 class ProfileStore:
     """The file of profiles."""
 
     def __init__(self, path: Path, machine: Callable[[], tuple[str, int]]) -> None:
-        """Nothing is read yet.
+        """Keep the path; nothing is read yet.
 
         Args:
             path: The file.
-            machine: This machine's name, and a port on which it may listen.
+            machine: Returns this machine's name, and a free port.
         """
         self.path = path
         self._machine = machine
 
     def profiles(self) -> tuple[list[SavedProfile], list[str]]:
-        """Everything that is saved, and what is wrong with the file besides. Never raises."""
+        """Return all profiles, and other mistakes in the file. Never raises."""
         try:
             book = ProfileBook.load(self.path)
         except ConfigError as error:
@@ -70,23 +69,23 @@ class ProfileStore:
         return saved, [f"{self.path}: {fault}" for fault in book.faults() if fault not in own]
 
     def presets(self) -> tuple[list[Preset], list[str]]:
-        """What can be used, and what is wrong with the rest. Never raises."""
+        """Return valid profiles, and mistakes in others. Never raises."""
         try:
             return presets_of(ProfileBook.load(self.path))
         except ConfigError as error:
             return [], [str(error)]
 
     def new(self) -> Draft:
-        """Begin a profile: with what is usual, but for what `[defaults]` say."""
+        """Begin a profile with the usual values that `[defaults]` does not set."""
         texts, said = new_profile(*self._machine()), self._defaults()
         return Draft(texts={key: text for key, text in texts.items() if key not in said})
 
     def usual(self) -> dict[str, str]:
-        """What holds in this application where a profile says nothing."""
+        """Return the values that hold where a profile says nothing."""
         return {name: option.default for name, option in KEYS.items()} | self._defaults()
 
     def _defaults(self) -> dict[str, str]:
-        """What the file says for every profile; nothing, where that has mistakes."""
+        """Return `[defaults]`; empty if the file has mistakes."""
         try:
             return ProfileBook.load(self.path).defaults()
         except ConfigError:
@@ -96,13 +95,13 @@ class ProfileStore:
         """Begin to change a profile.
 
         Raises:
-            ConfigError: The file cannot be read, or has no such profile any more.
+            ConfigError: The file cannot be read, or the profile no longer exists.
         """
         book = self._with(name)
         return Draft(was=name, texts={**book.said(name), NAME: name}, seen=book.table(name))
 
     def duplicate(self, name: str) -> Draft:
-        """Begin a profile that says the same under another name.
+        """Begin a profile with the values of another one.
 
         Raises:
             ConfigError: As for `edit`.
@@ -110,86 +109,88 @@ class ProfileStore:
         return Draft(texts=self._with(name).said(name))
 
     def taken(self, draft: Draft) -> list[str]:
-        """The names that are other profiles'."""
+        """Return the names of other profiles."""
         try:
             return [name for name in ProfileBook.load(self.path).names if name != draft.was]
         except ConfigError:
             return []
 
     def faults(self, draft: Draft, texts: Mapping[str, str]) -> dict[str, str]:
-        """What is wrong with each field, beside the others as they are."""
+        """Return what is wrong with each field."""
         faults = field_faults(texts, self.taken(draft))
         if faults:
             return faults
         try:
             found = draft_faults(self._unsaved(draft, texts).draft)
-        except ConfigError:  # in what is no field here, and no reason not to save the rest
+        except ConfigError:
+            # A value without a field is invalid; that does not prevent saving the others.
             return {}
         return {("host" if name == "pacs" else name): f"{fault}." for name, fault in found.items()}
 
     def save(self, draft: Draft, texts: Mapping[str, str], *, force: bool = False) -> Draft:
-        """Write a profile; returns the draft with which the editing may go on.
+        """Write a profile; return the draft for further editing.
 
         Args:
             draft: As it was begun.
-            texts: What the form says now, tidied and without faults.
-            force: Write over what somebody else has written meanwhile.
+            texts: The texts of the form, tidied and valid.
+            force: Overwrite changes of another program.
 
         Raises:
-            Changed: Somebody else has; nothing is written.
-            ConfigError: It cannot be written; the file is as it was.
+            Changed: Another program has changed the profile; nothing is written.
+            ConfigError: The file cannot be written, and is unchanged.
         """
         book, name = ProfileBook.load(self.path), texts[NAME]
         if book.table(draft.was) != draft.seen and not force:
             raise Changed(
-                f"Another program has changed @{draft.was} meanwhile: enter again writes over "
-                "that, esc leaves it."
+                f"Another program has changed @{draft.was}. Press enter again to overwrite that, "
+                "or esc to keep it."
             )
         book.rewrite(name, keys_said(texts), was=draft.was)
         book.save()
         return Draft(was=name, texts=texts, seen=book.table(name))
 
     def remove(self, name: str) -> None:
-        """Forget a profile.
+        """Remove a profile.
 
         Raises:
-            ConfigError: There is none any more, or the file cannot be written.
+            ConfigError: The profile no longer exists, or the file cannot be written.
         """
         book = ProfileBook.load(self.path)
         book.remove(name)
         book.save()
 
     def options(self, name: str) -> RetrieveOptions:
-        """How a profile retrieves.
+        """Return the options of a profile.
 
         Raises:
-            ConfigError: It cannot be used.
+            ConfigError: It is invalid.
         """
         return read_draft(preset_of(ProfileBook.load(self.path), name).draft, name)
 
     def options_of(self, draft: Draft, texts: Mapping[str, str]) -> RetrieveOptions:
-        """How a profile would retrieve that is not saved yet.
+        """Return the options of an unsaved profile.
 
         Args:
             draft: As it was begun.
-            texts: What the form says now, tidied and without faults.
+            texts: The texts of the form, tidied and valid.
 
         Raises:
-            ConfigError: It cannot be used.
+            ConfigError: It is invalid.
         """
         return read_draft(self._unsaved(draft, texts).draft, texts[NAME])
 
     def _unsaved(self, draft: Draft, texts: Mapping[str, str]) -> Preset:
         book = ProfileBook.load(self.path)
         if draft.was:
-            book.remove(draft.was)  # else what we do not know in it would be a mistake
+            # Else unknown keys of the old table would be reported as mistakes.
+            book.remove(draft.was)
         book.rewrite(texts[NAME], keys_said(texts))
         return preset_of(book, texts[NAME])
 
     def _with(self, name: str) -> ProfileBook:
         book = ProfileBook.load(self.path)
         if name not in book.names:
-            raise ConfigError(f"There is no profile {name!r} in {self.path} any more.")
+            raise ConfigError(f"The profile {name!r} no longer exists in {self.path}.")
         return book
 
 
@@ -198,6 +199,6 @@ def _saved(book: ProfileBook, name: str) -> SavedProfile:
     try:
         options = read_draft(preset_of(book, name).draft, name)
     except ConfigError as error:
-        # Mistakes in [defaults] are told once, for the file.
+        # Mistakes in [defaults] are reported once, for the file.
         return SavedProfile(name, book.said(name), None, faults or (str(error).split("\n", 1)[0],))
     return SavedProfile(name, book.said(name), options, faults)

@@ -1,8 +1,8 @@
-"""The one account of everything that is queued: threads put events in, the screen takes snapshots.
+"""The progress of all sessions: threads fold events in, the screen takes snapshots.
 
-A thread for each session folds its events here, under a lock, at some microseconds each. The screen
-looks four times a second and gets frozen values: what changed, and the sums. No widget counts, and
-no event becomes a message of the user interface.
+The thread of each session folds its events here under a lock, in some microseconds each. Four times
+a second the screen takes frozen values: what has changed, and the totals. Widgets count nothing,
+and no event becomes a message of Textual.
 """
 
 import itertools
@@ -39,7 +39,7 @@ _UID_WIDTH = 24
 
 
 class ProgressStore:
-    """Safe from any thread; `snapshot` has one reader."""
+    """Safe from any thread, but for `snapshot`, which has one reader."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class ProgressStore:
         self._numbers = itertools.count(1)
         self._groups: dict[int, set[RowKey]] = {}
         self._pending: Counter[int] = Counter()
-        """Entries of each group that have no verdict yet."""
+        """Entries of each group without a verdict."""
         self._runs: dict[int, Progress] = {}
         self._delivering: dict[int, bool] = {}
         self._dirty: dict[RowKey, None] = {}
@@ -76,7 +76,7 @@ class ProgressStore:
         return self._changed or bool(self._live) or bool(self._runs)
 
     def queue(self, group: int, wanted: Iterable[StudyRequest]) -> list[StudyRequest]:
-        """Note what is asked for; returns what was not queued or running already."""
+        """Add requests, and return those that were not queued or running already."""
         taken: list[StudyRequest] = []
         with self._lock:
             for each in wanted:
@@ -97,7 +97,7 @@ class ProgressStore:
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
     ) -> None:
-        """A session on these terms is about to tell its story."""
+        """Expect the events of a session."""
         with self._lock:
             self._delivering[group] = delivering
             self._runs[group] = Progress()
@@ -107,7 +107,7 @@ class ProgressStore:
             self._changed = True
 
     def apply(self, group: int, event: events.Event) -> None:
-        """Take in one event of the session on these terms."""
+        """Fold one event of a session."""
         with self._lock:
             progress = self._runs[group]
             progress.apply(event)
@@ -128,12 +128,12 @@ class ProgressStore:
             self._changed = True
 
     def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
-        """The session on these terms is over; what it did not begin will not be begun.
+        """End a session; its studies without a verdict are not started.
 
         Args:
-            group: The terms.
-            reason: Why it came to nothing; empty if it told its story to the end.
-            waiting: Study Instance UIDs that the next session on these terms begins.
+            group: The session's group.
+            reason: Why the session failed as a whole; empty if it ran to its end.
+            waiting: Study Instance UIDs that the next session of the group retrieves.
         """
         kept = {RowKey(group, uid) for uid in waiting}
         with self._lock:
@@ -154,13 +154,13 @@ class ProgressStore:
             self._changed = True
 
     def note(self, text: str, *, grave: bool = False) -> None:
-        """Put a line among the events that no session tells."""
+        """Add a line to the events pane that is not from a session."""
         with self._lock:
             self._lines.append(Line(self._now(), text, grave))
             self._changed = True
 
     def stop(self, key: RowKey) -> None:
-        """Note that an entry will not be begun."""
+        """Give up an entry that was not started."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and entry.final is None:
@@ -169,30 +169,30 @@ class ProgressStore:
                 self._touch(key)
 
     def forget(self, keys: Iterable[RowKey]) -> None:
-        """Take rows off the screen."""
+        """Remove entries."""
         with self._lock:
             for key in keys:
                 self._forget(key)
 
     def state_of(self, key: RowKey) -> State | None:
-        """Where an entry stands now; None if there is none."""
+        """Return the state of an entry; None if there is none."""
         with self._lock:
             entry = self._entries.get(key)
             return None if entry is None else entry.state
 
     def unfinished(self, group: int) -> bool:
-        """True if an entry on these terms has no verdict yet."""
+        """True if an entry of the group has no verdict yet."""
         with self._lock:
             return self._pending[group] > 0
 
     def entry(self, key: RowKey) -> tuple[Row, StudyRequest] | None:
-        """An entry now, and what was asked for."""
+        """Return the row of an entry and its request."""
         with self._lock:
             entry = self._entries.get(key)
             return None if entry is None else (entry.row(self._monotonic_s()), entry.wanted)
 
     def failed(self, groups: Iterable[int]) -> tuple[tuple[str, str], ...]:
-        """Study Instance UIDs that ended badly on these terms, and why."""
+        """Return UIDs and reasons of the groups' failed studies."""
         with self._lock:
             entries = [
                 self._entries[key] for group in groups for key in self._groups.get(group, ())
@@ -200,10 +200,10 @@ class ProgressStore:
             bad = sorted(
                 (each for each in entries if each.state in BAD), key=lambda each: each.number
             )
-            return tuple((each.key.study_instance_uid, each.told) for each in bad)
+            return tuple((each.key.study_instance_uid, each.outcome) for each in bad)
 
     def details(self, key: RowKey) -> Details | None:
-        """Everything that is known of an entry."""
+        """Return everything that is known of an entry."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -226,18 +226,18 @@ class ProgressStore:
 
     @property
     def begun(self) -> bool:
-        """True once anything was asked for."""
+        """True once a study was queued."""
         with self._lock:
             return bool(self._groups)
 
     @property
     def unfinished_studies(self) -> int:
-        """How many entries have no verdict yet."""
+        """The number of entries without a verdict."""
         with self._lock:
             return sum(self._pending.values())
 
     def snapshot(self) -> Snapshot:
-        """What changed since the last snapshot, and the state of the whole."""
+        """Return what has changed since the last snapshot, and the totals."""
         with self._lock:
             now_s = self._monotonic_s()
             self._changed = False
@@ -266,7 +266,7 @@ class ProgressStore:
             )
 
     def _follow(self, group: int, event: events.Event, progress: Progress) -> None:
-        """Take in an event of those that are few."""
+        """Fold one of the rarer events."""
         if (line := narrate(event, progress, uid_width=_UID_WIDTH)) is not None:
             self._lines.append(Line(self._now(), line.text, line.grave))
         uid = getattr(event, "study_instance_uid", None)

@@ -1,4 +1,4 @@
-"""The columns of the queue: which there is room for, and what stands in them. Pure."""
+"""The columns of the queue: which of them fit, and the text of each cell. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, State
 
 BLANK = "·"
-"""Where there is nothing to say: a 0 would be a claim."""
+"""An empty cell; 0 would be a claim."""
 MARK = "●"
 GLYPHS = {
     State.RUNNING: "▶",
@@ -29,7 +29,7 @@ GLYPHS = {
     State.DONE: "✓",
 }
 _QUIET_S = 3
-"""From here on, silence is told in the place of the bar."""
+"""From here on, the bar is replaced by how long the PACS has been silent."""
 _UID_MIN, _UID_ENOUGH, _UID_MAX = 12, 22, 64
 _PROGRESS_MIN, _PROGRESS_MAX = 14, 34
 _GAP = 1
@@ -39,12 +39,12 @@ _GROWTH = ({"uid": 46}, {"progress": _PROGRESS_MAX}, {"uid": _UID_MAX})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column."""
+    """A column of the queue."""
 
     name: str
     title: str
     width: int
-    """Cells; of the two that grow, the least."""
+    """Cells; the least width of a growing column."""
     right: bool = False
     sort: str = ""
     """The order that a click on its title sets; empty if there is none."""
@@ -68,12 +68,12 @@ _ORDER = (_MARK, _STATE, _UID, _PATIENT, _MODALITY, _INSTANCES, _PROGRESS, _RATE
 
 
 def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column, ...]:
-    """The columns that fit into `width` cells, the two that grow at their width.
+    """Return the columns that fit into `width` cells.
 
     Args:
-        width: Of the table.
-        patients: There is a patient to show, in any row.
-        modalities: Likewise.
+        width: Cells of the table.
+        patients: True if any row has a patient.
+        modalities: True if any row has a modality.
     """
     sizes = [
         ColumnSize(name=column.name, least=column.width, rank=column.rank, reserve=column.reserve)
@@ -85,7 +85,7 @@ def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column
 
 
 class QueueColumns:
-    """The columns of a table: those that there is room for, and something to say in."""
+    """The columns that fit the table and have something to show."""
 
     def __init__(self) -> None:
         self._columns: tuple[Column, ...] = ()
@@ -93,13 +93,13 @@ class QueueColumns:
         self._patients = self._modalities = False
 
     def fit(self, width: int) -> None:
-        """Choose those that fit into `width` cells."""
+        """Choose the columns that fit into `width` cells."""
         if width != self._width:
             self._width = width
             self._choose()
 
-    def heed(self, rows: Sequence[Row]) -> bool:
-        """Have a column for what these are the first to tell; True if there is something."""
+    def extend_for(self, rows: Sequence[Row]) -> bool:
+        """Add columns for patients and modalities once rows have them; True if that changed."""
         patients = self._patients or any(row.patient for row in rows)
         modalities = self._modalities or any(row.modality for row in rows)
         new = (patients, modalities) != (self._patients, self._modalities)
@@ -109,7 +109,7 @@ class QueueColumns:
         return new
 
     def at(self, x: int) -> Column | None:
-        """The column at a cell of the line."""
+        """Return the column at a cell of the line."""
         left = 0
         for column in self._columns:
             if left <= x <= left + column.width:
@@ -118,11 +118,11 @@ class QueueColumns:
         return None
 
     def titles(self, view: View) -> str:
-        """The line above the rows."""
+        """Return the header line."""
         return _line(header_text(self._columns, view.sort, descending=view.descending))
 
     def text(self, row: Row, *, marked: bool, hide_patients: bool) -> str:
-        """The line of a row."""
+        """Return the line of a row."""
         return _line(
             cell_text(column, row, marked=marked, hide_patients=hide_patients)
             for column in self._columns
@@ -139,7 +139,7 @@ def _line(texts: Iterable[str]) -> str:
 
 
 def header_text(columns: Sequence[Column], sort: str, *, descending: bool) -> list[str]:
-    """The titles, an arrow at the one that the rows are in the order of."""
+    """Return the titles, with an arrow at the sorted column."""
     texts = []
     sorted_by = next((column.name for column in columns if column.sort == sort), None)
     for column in columns:
@@ -150,7 +150,7 @@ def header_text(columns: Sequence[Column], sort: str, *, descending: bool) -> li
 
 
 def cell_text(column: Column, row: Row, *, marked: bool, hide_patients: bool) -> str:
-    """What stands in a cell, at exactly the column's width."""
+    """Return the text of a cell, as wide as its column."""
     if column.name == "mark":
         return MARK if marked else " "
     if column.name == "patient":
@@ -170,31 +170,29 @@ def _instances(row: Row, width: int) -> str:
 
 
 def progress_text(row: Row, width: int) -> str:
-    """What an entry does, or how it ended, in `width` cells."""
+    """Return the progress or the verdict of a row in at most `width` cells."""
     match row.state:
         case State.QUEUED:
             return "queued"
         case State.RETRYING:
-            return f"again in {row.retry_in_s} s"
+            return f"retry in {row.retry_in_s} s"
         case State.RUNNING:
             return _running(row, width)
         case State.DONE:
             return _done(row, width)
         case State.STOPPED:
-            return "stopped" if row.done else "stopped, none"
+            return "stopped"
         case State.FAILED:
             return _failed(row, width)
 
 
 def _running(row: Row, width: int) -> str:
     if row.expected is None and not row.done:
-        asks = f"asks the PACS {row.quiet_s} s"
-        return asks if len(asks) <= width else f"asks {row.quiet_s} s"
+        return f"querying {row.quiet_s} s"
     if row.quiet_s >= _QUIET_S:
-        waits = f"waits on PACS {row.quiet_s} s"
-        return waits if len(waits) <= width else f"waits {row.quiet_s} s"
+        return f"no data {row.quiet_s} s"
     if row.expected is None:
-        return "receives"
+        return "receiving"
     return bar(row.done, row.expected, width)
 
 
@@ -202,7 +200,7 @@ def _done(row: Row, width: int) -> str:
     if row.verdict is Verdict.DELIVERED:
         return "delivered"
     if not row.received_bytes:
-        return "here already"
+        return "already present"
     texts = (
         f"{size_text(row.received_bytes)} in {duration_text(row.elapsed_s)}",
         f"in {duration_text(row.elapsed_s)}",

@@ -1,4 +1,4 @@
-"""One entry of the queue while it lives: what the events say of it, and when. Reads no clock."""
+"""An entry of the queue: its request, and its progress from events. Reads no clock."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ NOT_BEGUN = "not started"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRequest:
-    """A study that somebody asks for, and what is known of it without asking."""
+    """A study to retrieve, and what is known of it in advance."""
 
     selection: Selection
     patient: str = ""
-    """Patient ID, where a C-FIND told it."""
+    """Patient ID, if a C-FIND returned it."""
     modality: str = ""
 
 
@@ -31,22 +31,22 @@ class Entry:
     number: int
     wanted: StudyRequest
     delivering: bool = False
-    """The instances go to somebody else's SCP: only the PACS knows how many have."""
+    """True if instances go to another SCP: only the PACS counts them."""
     study: StudyProgress | None = None
-    """None until a worker takes it up."""
+    """None until a worker starts it."""
     verdict: Verdict | None = None
-    """Ours, where no worker will give one."""
+    """Set by us if no worker will."""
     reason: str = ""
     started_s: float = 0.0
     ended_s: float | None = None
     due_s: float = 0.0
-    """When the next attempt comes, if one is waited for."""
+    """When the next attempt starts."""
     heard_s: float = 0.0
-    """When something last came in."""
+    """When something was last received."""
     heard_bytes: int = -1
     instances: Throughput = field(default_factory=Throughput)
     series: Counter[str] = field(default_factory=Counter)
-    """Instances that came in this try, by Series Instance UID."""
+    """Instances received in this attempt, by Series Instance UID."""
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
@@ -54,19 +54,19 @@ class Entry:
         self.ended_s = None
 
     def start(self, study: StudyProgress, now_s: float) -> None:
-        """A worker took it up."""
+        """Note that a worker has started it."""
         self.study, self.started_s, self.ended_s = study, now_s, None
         self.verdict, self.reason = None, ""
         self.heard_s, self.heard_bytes, self.instances = now_s, -1, Throughput()
         self.series = Counter()
 
     def give_up(self, verdict: Verdict, reason: str) -> None:
-        """No worker will take it up any more."""
+        """Set a verdict, because no worker will."""
         self.verdict, self.reason = verdict, reason
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """The state for the screen."""
         verdict = self.final
         if verdict is not None:
             if verdict in GOOD:
@@ -78,26 +78,26 @@ class Entry:
 
     @property
     def done(self) -> int:
-        """Instances proven on disk or, where we see none of them, sent by the PACS's account."""
+        """Instances proven on disk or, if they go elsewhere, sent by the PACS's counters."""
         if self.study is None:
             return 0
         return done_by_any_account(self.study) if self.delivering else self.study.stored
 
     @property
-    def told(self) -> str:
-        """How it ended, and why, in one line."""
+    def outcome(self) -> str:
+        """The verdict and its reason, in one line."""
         reason = self.reason or (self.study.reason if self.study else "")
         return f"{self.final}: {reason}" if reason else str(self.final)
 
     @property
     def final(self) -> Verdict | None:
-        """How it ended; None if it has not."""
+        """The verdict; None if there is none yet."""
         if self.verdict is not None or self.study is None:
             return self.verdict
         return self.study.verdict
 
     def sample(self, now_s: float) -> None:
-        """Note how far it has come, many times a second while it runs."""
+        """Note the rate; called several times a second while it runs."""
         study = self.study
         if study is None:
             return
@@ -107,7 +107,7 @@ class Entry:
             self.heard_s, self.heard_bytes = now_s, came
 
     def row(self, now_s: float) -> Row:
-        """What the screen shows of it."""
+        """Return the row for the screen."""
         study, state, wanted = self.study, self.state, self.wanted
         common = Row(
             key=self.key,

@@ -1,7 +1,7 @@
-"""The rows in the order in which they are shown: sorted and filtered, by what changes. Pure.
+"""The rows of the queue in display order: sorted, filtered, updated incrementally. Pure.
 
-A change of one row costs a search by halves, however many rows there are; only another order or
-another filter looks at all of them.
+A changed row costs one binary search, however many rows there are. Only a new order or filter looks
+at all of them.
 """
 
 from bisect import bisect_left, insort
@@ -41,31 +41,31 @@ SORTS: dict[str, Callable[[Row], object]] = {
     "size": lambda row: row.received_bytes,
     "patient": lambda row: row.patient,
 }
-"""The orders that there are, by name; equal rows stay in the order in which they came."""
+"""Sort keys by name; equal rows stay in the order in which they were added."""
 CYCLE = ("added", "state", "instances", "uid")
-"""The orders that the key goes through."""
+"""The orders that the key `s` cycles through."""
 _DESCENDING = frozenset({"instances", "rate", "size"})
 _REBUILD_SHARE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the user wants to see."""
+    """The filter and the order that the user has chosen."""
 
     tab: Tab = Tab.ALL
     needle: str = ""
-    """Rows that have this in their UID, patient or modality."""
+    """Show rows with this in their UID, patient, modality or reason."""
     sort: str = "added"
     descending: bool = False
 
     def sorted_by(self, sort: str) -> "View":
-        """Another order; the same one again turns it round."""
+        """Return another order; the same one again is reversed."""
         usual = sort in _DESCENDING
         descending = not self.descending if sort == self.sort else usual
         return View(self.tab, self.needle, sort, descending)
 
     def in_next_order(self) -> "View":
-        """The order that the key goes on to."""
+        """Return the next order of the cycle."""
         at = CYCLE.index(self.sort) if self.sort in CYCLE else -1
         return self.sorted_by(CYCLE[(at + 1) % len(CYCLE)])
 
@@ -80,7 +80,7 @@ class ShownRows:
         self._order: list[tuple[_Rank, RowKey]] = []
 
     def __len__(self) -> int:
-        """How many are shown."""
+        """The number of shown rows."""
         return len(self._order)
 
     @property
@@ -89,17 +89,17 @@ class ShownRows:
         return self._rows
 
     def at(self, index: int) -> Row:
-        """The row that is shown at this place, from 0."""
+        """Return the row at a position, from 0."""
         if self.view.descending:
             index = len(self._order) - 1 - index
         return self._rows[self._order[index][1]]
 
     def keys(self, top: int, count: int) -> list[RowKey]:
-        """Whose rows are shown from there on, `count` at most."""
+        """Return the keys of at most `count` rows from a position on."""
         return [self.at(index).key for index in range(top, min(top + count, len(self)))]
 
     def index_of(self, key: RowKey) -> int | None:
-        """Where a row is shown; None if it is not."""
+        """Return the position of a row; None if it is not shown."""
         rank = self._ranks.get(key)
         if rank is None:
             return None
@@ -107,16 +107,16 @@ class ShownRows:
         return len(self._order) - 1 - index if self.view.descending else index
 
     def shown(self) -> Iterator[Row]:
-        """Every row that is shown, in no order."""
+        """Yield shown rows, unordered."""
         return (self._rows[key] for key in self._ranks)
 
     def show(self, view: View) -> None:
-        """Change what is shown, or its order."""
+        """Change the filter or the order."""
         self.view = view
         self._rebuild()
 
     def update(self, changed: Iterable[Row], removed: Iterable[RowKey] = ()) -> None:
-        """Take in what a snapshot says."""
+        """Apply the changes of a snapshot."""
         rows = list(changed)
         for key in removed:
             self._take_out(key)
@@ -146,13 +146,13 @@ class ShownRows:
             del self._order[bisect_left(self._order, (rank, key))]
 
     def _rank(self, row: Row) -> _Rank | None:
-        """Its place among the others; None if it is not shown."""
+        """Return its sort key; None if it is not shown."""
         view = self.view
         if row.state not in _STATES[view.tab]:
             return None
         if view.needle and view.needle.lower() not in _haystack(row):
             return None
-        # Equal rows stay in the order in which they came, whichever way they are shown.
+        # Equal rows stay in the order in which they were added, in both directions.
         return SORTS[view.sort](row), -row.number if view.descending else row.number
 
 

@@ -1,4 +1,4 @@
-"""What to look for, as text that a person edits, and the search that it makes. Pure."""
+"""The search form: its fields, and the search that they make. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.search import Search
 
 PRESETS = ("today", "yesterday", "last 7d", "last 30d", "last 1y")
-"""Dates that one key chooses."""
+"""Dates that F5 cycles through."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchField:
-    """One line of the form."""
+    """A field of the form."""
 
     name: str
     label: str
@@ -33,24 +33,24 @@ FIELDS = (
 
 
 class SearchFault(ConfigError):
-    """A search that cannot be meant."""
+    """A field is invalid."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
-        """Where to mend it."""
+        """The field at fault."""
 
 
 def empty_search() -> dict[str, str]:
-    """A form that nobody has touched."""
+    """Return the texts of an empty form."""
     return {field.name: "" for field in FIELDS}
 
 
 def read_search(draft: Mapping[str, str], today: date) -> Search:
-    """The search that a form makes, for studies.
+    """Parse the form into a search for studies.
 
     Raises:
-        SearchFault: A field cannot be meant, or all of them are empty.
+        SearchFault: A field is invalid, or all of them are empty.
     """
     text = {name: value.strip() for name, value in draft.items()}
     dates = None
@@ -72,6 +72,6 @@ def read_search(draft: Mapping[str, str], today: date) -> Search:
         raise SearchFault(FIELDS[0].name, str(error)) from error
     if not search.selective:
         raise SearchFault(
-            FIELDS[0].name, "Say what to look for: without any key, a PACS lists all that it has."
+            FIELDS[0].name, "Fill in a field: without a key, a PACS would list every study."
         )
     return search

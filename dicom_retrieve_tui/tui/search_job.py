@@ -1,4 +1,4 @@
-"""Searches under way: a thread of ours reads the answers, and the screen looks when it likes."""
+"""Searches: a thread reads the answers of the PACS, and the screen polls them."""
 
 import threading
 import time
@@ -16,33 +16,33 @@ from dicom_retrieve_tui.model.study_lookup import Answer
 from dicom_retrieve_tui.tui.search_form import empty_search
 
 Find = Callable[[Search, RetrieveOptions, CancelToken], Generator[Found, None, None]]
-"""`wiring.find`, or a script in a test."""
+"""`wiring.find`."""
 
 FindEach = Callable[[Iterable[Search], RetrieveOptions, CancelToken], Generator[Answer, None, None]]
-"""`wiring.find_each`, likewise."""
+"""`wiring.find_each`."""
 
 MATCHES_MAX = 10_000
-"""More than anybody reads; a search that finds more is too wide."""
+"""Matches at which a search stops as too wide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchProgress:
-    """What a search has found at one moment."""
+    """The state of a search at one moment."""
 
     news: Sequence[Match] = ()
-    """What came since the last look."""
+    """Matches since the last call."""
     total: int = 0
     running: bool = False
     remarks: tuple[str, ...] = ()
     fault: str = ""
-    """Why it came to nothing, or to a part; empty if it did not."""
+    """Why the search failed or is incomplete; empty if it is complete."""
 
 
 class SearchJob:
     """One search; its thread ends with it, or soon after `stop`."""
 
     def __init__(self, find: Find, search: Search, settings: RetrieveOptions) -> None:
-        """Begin to search."""
+        """Start the search."""
         self.search = search
         self._find, self._settings = find, settings
         self._cancel = CancelToken()
@@ -55,7 +55,7 @@ class SearchJob:
         self._thread.start()
 
     def look(self, known: int = 0) -> SearchProgress:
-        """What there is, the first `known` matches left out of the news."""
+        """Return the state of the search, without the first `known` matches."""
         with self._lock:
             return SearchProgress(
                 news=tuple(self._matches[known:]),
@@ -66,7 +66,7 @@ class SearchJob:
             )
 
     def stop(self) -> None:
-        """Search no further; what came stays."""
+        """Stop the search; matches so far stay."""
         self._cancel.request()
 
     def join(self, within_s: float) -> None:
@@ -102,18 +102,18 @@ class SearchJob:
 
 
 class Finder:
-    """What was searched for, outside the screen that shows it: it is there when one comes back."""
+    """The current search, kept while its screen is closed."""
 
     def __init__(self, find: Find) -> None:
         self._find = find
         self.draft = empty_search()
         self._path: list[SearchJob] = []
-        """The search for studies, and in it that for the series of one of them."""
+        """The search for studies, and then that for the series of one."""
         self._settings: RetrieveOptions | None = None
 
     @property
     def current(self) -> SearchJob | None:
-        """The search whose answers are shown."""
+        """The search whose matches are shown."""
         return self._path[-1] if self._path else None
 
     @property
@@ -122,14 +122,14 @@ class Finder:
         return len(self._path)
 
     def point_at(self, settings: RetrieveOptions) -> None:
-        """Search there from now on; forget what another PACS answered, or told another user."""
+        """Search this PACS from now on; drop answers of another PACS or for another user."""
         before = self._settings
         if before is not None and (before.peer, before.user) != (settings.peer, settings.user):
             self._forget()
         self._settings = settings
 
     def search(self, search: Search) -> None:
-        """Search for studies, in the place of whatever was searched for before."""
+        """Search for studies, replacing earlier searches."""
         self._forget()
         self._begin(search)
 
@@ -139,11 +139,11 @@ class Finder:
         self._begin(Search(level=Level.SERIES, study_instance_uid=uid))
 
     def back(self) -> None:
-        """Leave the series, for the studies."""
+        """Return from the series to the studies."""
         self._path.pop().stop()
 
     def close(self, within_s: float) -> None:
-        """Stop whatever runs, and wait for it."""
+        """Stop all searches and wait for them."""
         deadline_s = time.monotonic() + within_s
         for finding in self._path:
             finding.stop()

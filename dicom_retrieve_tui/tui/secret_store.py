@@ -1,4 +1,4 @@
-"""What was typed in secret: in memory, while the application runs. Knows no screen."""
+"""Typed passcodes and passphrases, kept in memory while the application runs."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -10,28 +10,28 @@ from dicom_retrieve_tui.model.security import Secret
 
 
 def _unjudged(_settings: RetrieveOptions) -> None:
-    """Nobody reads the files of TLS before they are used."""
+    """Accept every file."""
 
 
 class SecretStore:
-    """Passcodes and passphrases; safe from any thread."""
+    """Passcodes and passphrases. Safe from any thread."""
 
     def __init__(
         self,
         environ: Mapping[str, str] = MappingProxyType({}),
         check: Callable[[RetrieveOptions], object] = _unjudged,
     ) -> None:
-        """Nothing is known yet.
+        """Start without secrets.
 
         Args:
-            environ: Where secrets may be, too.
-            check: `wiring.check_tls`, or nothing in a test. Raises `ConfigError`.
+            environ: Environment variables, which may hold secrets, too.
+            check: `wiring.check_tls`; raises `ConfigError`.
         """
         self._environ, self._check = environ, check
         self._known: dict[Question, Secret] = {}
 
     def question(self, settings: RetrieveOptions) -> Question | None:
-        """What must be answered before anything is sent; None if nothing need be.
+        """Return the next secret to ask for; None if all are known.
 
         Raises:
             ConfigError: A file of TLS or of the passcode cannot be used.
@@ -50,35 +50,33 @@ class SecretStore:
         return questions[0] if questions else None
 
     def keep(self, question: Question, secret: Secret) -> None:
-        """This is the answer."""
         self._known[question] = secret
 
     def drop(self, question: Question) -> None:
-        """That was not the answer."""
         self._known.pop(question, None)
 
     def forget_typed(self, settings: RetrieveOptions) -> None:
-        """The PACS refused: ask for the passcode again, if it was typed."""
+        """Forget typed secrets of a PACS, because it has refused us."""
         for question in list(self._known):
             if question.peer == str(settings.peer):
                 self.drop(question)
 
     def fill_in(self, settings: RetrieveOptions) -> RetrieveOptions:
-        """The same settings, with the secrets that they need.
+        """Return the settings with their secrets.
 
         Raises:
-            ConfigError: One is not known, or a file cannot be used.
+            ConfigError: A secret is unknown, or a file cannot be used.
         """
 
         def answer(question: Question) -> Secret:
             known = self._known.get(question)
             if known is None:
-                raise ConfigError(f"The {question.what} was not told; r asks for it.")
+                raise ConfigError(f"No {question.what} was entered. Press r to enter it.")
             return known
 
         return unlocked(settings, self._environ, answer)
 
 
 def _is_of_key(question: Question) -> bool:
-    """True for a passphrase: no PACS gets it, and the key itself tells if it is right."""
+    """True for the passphrase of a key file, which the key itself proves."""
     return not question.peer

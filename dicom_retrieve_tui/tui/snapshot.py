@@ -1,4 +1,4 @@
-"""What the store hands to the screen: frozen values, ready to be drawn. Pure."""
+"""The frozen values that `ProgressStore` hands to the screen."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,18 +12,18 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 
 class RowKey(NamedTuple):
-    """Which entry of the queue."""
+    """The key of an entry of the queue."""
 
     group: int
-    """The terms on which it was asked for, by number."""
+    """The number of its options; entries with equal options share a session."""
     study_instance_uid: str
 
 
 class State(Enum):
-    """Where an entry stands, by what a person would do about it."""
+    """The state of an entry, by what a user can do about it."""
 
     RUNNING = "running"
-    RETRYING = "waits to be tried again"
+    RETRYING = "waiting for a retry"
     QUEUED = "queued"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -36,11 +36,11 @@ BAD = frozenset({State.FAILED, State.STOPPED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One entry of the queue at one moment."""
+    """An entry of the queue at one moment."""
 
     key: RowKey
     number: int
-    """The order in which the entries came, from 1."""
+    """The order in which entries were added, from 1."""
     state: State
     level: Level = Level.STUDY
     patient: str = ""
@@ -48,12 +48,12 @@ class Row:
     done: int = 0
     expected: int | None = None
     failed: int = 0
-    """Instances that are missing, once there is a verdict; until then, those refused."""
+    """Missing instances, once there is a verdict; until then, refused ones."""
     received_bytes: int = 0
     instances_per_s: float | None = None
     eta_s: float | None = None
     quiet_s: int = 0
-    """Whole seconds since something came, if it runs."""
+    """Whole seconds since something was received, if it runs."""
     retry_in_s: int = 0
     elapsed_s: float = 0.0
     """From its start to its end."""
@@ -63,42 +63,42 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """One entry of the queue in full."""
+    """All details of an entry."""
 
     row: Row
     selection: Selection
     present: int
-    """Instances that were here before; the row counts them, too."""
+    """Instances from earlier runs; `row.done` counts them, too."""
     listed: bool
-    """The PACS listed every instance, so that completeness can be proven."""
+    """True if the PACS listed every instance, so that completeness can be proven."""
     failed_attempts: int
     refused: int
     set_aside: int
     missing: tuple[str, ...]
     """SOP Instance UIDs."""
     series: tuple[tuple[str, int], ...]
-    """Series Instance UIDs, and the instances that came of each."""
+    """Series Instance UIDs, and the instances received of each."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """Series that the filter left out on purpose: Series Instance UID and modality."""
+    """Series that a filter has left out: Series Instance UID and modality."""
     irregular: int = 0
-    """Instances that are kept although their data sets depart from the standard."""
+    """Instances whose data sets deviate from the standard, and are kept."""
     irregular_example: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The queue as a whole."""
+    """The totals of the queue."""
 
     studies: int = 0
     active: int = 0
-    """Running, waiting or queued."""
+    """Running, waiting for a retry, or queued."""
     running: int = 0
     failed: int = 0
-    """Studies that ended badly, or were stopped."""
+    """Failed or stopped studies."""
     good: int = 0
     stored: int = 0
     expected: int = 0
-    """Instances, of the studies whose number is known."""
+    """Instances of the studies whose size is known."""
     missing: int = 0
     received_bytes: int = 0
     instances_per_s: float | None = None
@@ -114,24 +114,24 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
-    """One association at one moment."""
+    """An association at one moment."""
 
     number: int
     state: WorkerState
     associated: bool
     """True while its association is open."""
     study_instance_uid: str = ""
-    """Empty if it has nothing to do."""
+    """Empty if it is idle."""
     left: int | None = None
     """Instances of the study still to come."""
     instances_per_s: float | None = None
     quiet_s: int = 0
     timeout_s: float = 0.0
-    """After how many quiet seconds the association is given up."""
+    """Seconds of silence after which the association is aborted."""
 
 
 class Sample(NamedTuple):
-    """A point of the graph."""
+    """A point of the throughput graph."""
 
     instances_per_s: float
     bytes_per_s: float
@@ -147,7 +147,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What has changed since the last one, and the state of the whole."""
+    """The changes since the last snapshot, and the totals."""
 
     rows: tuple[Row, ...]
     removed: tuple[RowKey, ...]

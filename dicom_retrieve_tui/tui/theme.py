@@ -1,4 +1,4 @@
-"""Our theme: calm, dark, and with states that differ in lightness as well as in colour."""
+"""Our theme: calm and dark; states differ in lightness as well as in colour."""
 
 import difflib
 from collections.abc import Iterable
@@ -30,17 +30,17 @@ THEME = Theme(
         "scrollbar": "#2f3d4b",
         "scrollbar-hover": "#3c4e60",
         "scrollbar-active": "#4aa3c7",
-        # Textual's is darker than anything else here, and wider to the eye than what it scrolls.
+        # Textual's tracks are darker than everything else, and look wider than the content.
         **dict.fromkeys(_TRACKS, "#151c24"),
     },
 )
 
 
 def choose(wanted: str, known: Iterable[str]) -> tuple[str, list[str]]:
-    """The theme of that name, else ours; and a sentence where nobody knows the name."""
+    """Return a known theme's name, else ours, with a sentence for the user."""
     known = list(known)
     if not wanted or wanted in known:
         return wanted or NAME, []
     near = difflib.get_close_matches(wanted, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}."
-    return NAME, [f"There is no theme {wanted!r}; {hint}"]
+    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(sorted(known))}."
+    return NAME, [f"Unknown theme {wanted!r}; {hint}"]

@@ -1,4 +1,4 @@
-"""The sum over all rows, kept by what changes: 20,000 rows are never counted again. Pure."""
+"""Totals over all rows, updated by each change: 20,000 rows are never counted again. Pure."""
 
 from operator import add, sub
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
 
 class Counts(NamedTuple):
-    """What one row contributes, and the sum of them."""
+    """The share of one row, and the sum of all."""
 
     studies: int = 0
     active: int = 0
@@ -21,27 +21,27 @@ class Counts(NamedTuple):
     expected: int = 0
     left: int = 0
     unknown: int = 0
-    """Active studies whose number of instances is not known."""
+    """Active studies whose number of instances is unknown."""
     missing: int = 0
     received_bytes: int = 0
 
 
 class RunningTotals:
-    """The rows as they were last counted, and their sum."""
+    """The rows as last counted, and their sum."""
 
     def __init__(self) -> None:
         self._rows: dict[RowKey, Row] = {}
         self.counts = Counts()
 
     def put(self, row: Row) -> None:
-        """Count a row in the place of what it was."""
+        """Count a row, replacing its earlier share."""
         if (old := self._rows.get(row.key)) is not None:
             self.counts = Counts(*map(sub, self.counts, _counts(old)))
         self._rows[row.key] = row
         self.counts = Counts(*map(add, self.counts, _counts(row)))
 
     def drop(self, key: RowKey) -> None:
-        """Count a row no longer."""
+        """Subtract a row."""
         if (old := self._rows.pop(key, None)) is not None:
             self.counts = Counts(*map(sub, self.counts, _counts(old)))
 

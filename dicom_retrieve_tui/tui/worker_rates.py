@@ -1,7 +1,4 @@
-"""What each association does, and how fast: one lane for each worker of each session.
-
-Who works on what is `Progress`'s to tell; this adds rates and silence. Reads no clock.
-"""
+"""The rate and the silence of each association, by session and worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,19 +37,19 @@ class WorkerRates:
 
     @property
     def most(self) -> int:
-        """Associations that there may be."""
+        """The most associations there may be."""
         return sum(group.most for group in self._groups.values())
 
     def begin(self, group: int, *, associations: int, timeout_s: float) -> None:
-        """A session may open this many."""
+        """Count the associations that a session may open."""
         self._groups[group] = _Group(timeout_s, associations)
 
     def end(self, group: int) -> None:
-        """A session is over."""
+        """Forget a session."""
         self._groups.pop(group, None)
 
     def rows(self, now_s: float, runs: Mapping[int, Progress]) -> tuple[WorkerRow, ...]:
-        """What each does at this moment."""
+        """Return every association at this moment."""
         return tuple(
             self._row(group, worker, runs[number], now_s)
             for number, group in self._groups.items()

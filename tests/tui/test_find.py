@@ -240,7 +240,7 @@ async def test_nothing_found_says_so() -> None:
         await searched(bench)
         find.end()
 
-        await bench.until(lambda: "Nothing matches; n searches anew." in bench.text())
+        await bench.until(lambda: "No matches. Press n for a new search." in bench.text())
 
 
 async def test_a_search_that_finds_too_much_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ async def test_another_pacs_does_not_show_the_answers_of_the_first() -> None:
         await bench.pilot.press("f3")
         await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
 
-        await bench.until(lambda: "Nothing was searched for yet" in bench.text())
+        await bench.until(lambda: "No search yet" in bench.text())
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

@@ -49,7 +49,7 @@ def test_the_first_frame_waits_for_nothing_that_it_does_not_show(tmp_path: Path)
     argv = [sys.executable, "-c", _NOTING_WHAT_IS_LOADED, str(noted)]
 
     with Terminal(argv, (80, 24), environ) as terminal:
-        terminal.shows("Nothing is queued yet.", "gc: True")
+        terminal.shows("The queue is empty.", "gc: True")
 
     collecting, *loaded = noted.read_text().splitlines()
     assert collecting == "gc: False"

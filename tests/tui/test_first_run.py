@@ -115,7 +115,7 @@ async def test_a_failure_stays_in_the_form_beside_the_guilty_field(
 
         await bench.until(lambda: "connection refused. Is the port right?" in flat(bench))
         assert field(bench) == "field-port"
-        assert "It is saved, but the PACS cannot be used like this." in flat(bench)
+        assert "Saved, but the PACS cannot be used with this value." in flat(bench)
         await bench.pilot.press(*"105", "enter")
         await bench.until(lambda: "Called AE title not recognized." in flat(bench))
         assert field(bench) == "field-called_aet"

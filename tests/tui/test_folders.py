@@ -43,7 +43,7 @@ def test_there_is_nothing_to_open_over_ssh_or_without_a_desktop(tmp_path: Path) 
     assert opener({**here, "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}) is None
     assert opener({"PATH": here["PATH"]}) is None
     assert "no desktop" in open_folder(tmp_path, {})
-    assert "not there yet" in open_folder(tmp_path / "nothing", here)
+    assert "does not exist yet" in open_folder(tmp_path / "nothing", here)
 
 
 def test_a_study_with_a_folder_of_its_own_is_shown_there(tmp_path: Path) -> None:
@@ -64,5 +64,5 @@ async def test_where_nothing_opens_the_path_is_shown_and_copied(
         await bench.start(A)
         await bench.pilot.press("o")
 
-        await bench.until(lambda: "There is no desktop here" in bench.text())
+        await bench.until(lambda: "No desktop to open a folder" in bench.text())
         assert bench.app.clipboard == str(tmp_path)

@@ -103,7 +103,7 @@ async def test_what_was_left_can_be_forgotten(history: History, tmp_path: Path) 
         await bench.until(lambda: "Forget it?" in bench.text())
         await bench.pilot.press("y")
 
-        assert "Nothing is queued yet." in bench.text()
+        assert "The queue is empty." in bench.text()
 
     assert history.unfinished() == []
 

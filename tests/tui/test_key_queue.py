@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from dicom_retrieve_tui.tui import key_queue as keys_in_turn
+from dicom_retrieve_tui.tui import key_queue
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.secret_store import SecretStore
@@ -79,7 +79,7 @@ async def test_a_new_profile_takes_the_first_key(size: tuple[int, int], tmp_path
 async def test_a_passcode_is_typed_before_its_window_is_there(
     look_again_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys_in_turn, "_LOOK_AGAIN_S", look_again_s)
+    monkeypatch.setattr(key_queue, "_CHECK_S", look_again_s)
     secrets = SecretStore()
     async with opened(presets=[preset(user="ada")], secrets=secrets) as bench:
         await bench.paste(A)

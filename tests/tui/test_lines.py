@@ -106,7 +106,7 @@ def test_an_association_tells_what_it_does() -> None:
     assert text(WorkerState.RECEIVING, left=168, instances_per_s=118.0) == (
         "A3  ▶ 1.2.840.99.12          118/s  left 168"
     )
-    assert text(WorkerState.RECEIVING, quiet_s=14).endswith("waits 14 s of 30 s")
+    assert text(WorkerState.RECEIVING, quiet_s=14).endswith("no data 14 of 30 s")
 
 
 def test_a_form_and_its_terms_are_the_same_thing() -> None:

@@ -105,7 +105,7 @@ async def test_what_is_wrong_with_the_keys_is_told_at_the_start(tmp_path: Path) 
     async with opened(settings=settings(tmp_path, keys)) as bench:
         said = bench.told()
 
-        assert "queue.retri: nothing has this id; did you mean queue.retry?" in said
+        assert "queue.retri: unknown id; did you mean queue.retry?" in said
         assert "queue.pause: r is queue.retry's" in said
 
 
@@ -117,8 +117,8 @@ async def test_what_is_wrong_with_the_keys_is_told_at_the_start(tmp_path: Path) 
         ({"queue.filter": "?"}, {}, "question_mark is app.help's"),
         ({"queue.filter": "+"}, {"queue.filter": "plus"}, ""),
         ({"details.copy": "r"}, {"details.copy": "r"}, ""),
-        ({"queue.stop": "ctlr+x"}, {}, "no such key"),
-        ({"queue.stop": ""}, {}, "no such key"),
+        ({"queue.stop": "ctlr+x"}, {}, "unknown key"),
+        ({"queue.stop": ""}, {}, "unknown key"),
     ],
 )
 def test_keys_are_judged_by_who_listens_at_the_same_time(

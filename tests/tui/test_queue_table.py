@@ -72,8 +72,8 @@ def lines(app: TableApp) -> list[str]:
             [
                 "    STUDY           INSTANCES PROGRESS          RATE     ETA",
                 "  ▶ …688119.971.1     312/480 █████████·····   118/s    0:01",
-                "  ▶ …688119.971.2    96/1,210 waits 14 s           ·       ·",
-                "  ↻ …688119.971.3        0/20 again in 4 s         ·       ·",
+                "  ▶ …688119.971.2    96/1,210 no data 14 s         ·       ·",
+                "  ↻ …688119.971.3        0/20 retry in 4 s         ·       ·",
                 "  ! …688119.971.4     210/212 2 missing            ·       ·",
                 "  ✓ …688119.971.5     480/480 in 4.0 s             ·       ·",
                 "  · …688119.971.6           · queued               ·       ·",
@@ -84,8 +84,8 @@ def lines(app: TableApp) -> list[str]:
             [
                 "    STUDY                PATIENT        INSTANCES PROGRESS          RATE     ETA",
                 "  ▶ …5.3.604688119.971.1 P0012345         312/480 █████████·····   118/s    0:01",
-                "  ▶ …5.3.604688119.971.2 患者番号一 …    96/1,210 waits 14 s           ·       ·",
-                "  ↻ …5.3.604688119.971.3 —                   0/20 again in 4 s         ·       ·",
+                "  ▶ …5.3.604688119.971.2 患者番号一 …    96/1,210 no data 14 s         ·       ·",
+                "  ↻ …5.3.604688119.971.3 —                   0/20 retry in 4 s         ·       ·",
                 "  ! …5.3.604688119.971.4 —                210/212 2 missing            ·       ·",
                 "  ✓ …5.3.604688119.971.5 —                480/480 in 4.0 s             ·       ·",
                 "  · …5.3.604688119.971.6 —                      · queued               ·       ·",
@@ -174,7 +174,7 @@ async def test_tabs_sort_and_filter() -> None:
         app.table.show_view(View(needle="患者"))
         assert app.table.shown == 1
         app.table.show_view(View(needle="nobody"))
-        assert "No match; esc clears the filter." in "\n".join(lines(app))
+        assert "No match. Press esc to clear the filter." in "\n".join(lines(app))
         app.table.show_view(View())
         await pilot.press("s", "s")
         assert app.table.view == View(sort="instances", descending=True)

@@ -259,7 +259,7 @@ async def test_tls_that_verifies_nobody_is_marked(tmp_path: Path) -> None:
     async with on(tmp_path, text) as bench:
         assert "TLS INSECURE" in bench.text(bench.main.query_one("#header"))
         await bench.pilot.press("f2")
-        assert "Encrypted by TLS, no certificate verified" in bench.text()
+        assert "Encrypted by TLS, certificate not verified" in bench.text()
 
 
 def test_a_secret_that_was_not_told_is_not_taken_for_none(tmp_path: Path) -> None:
@@ -267,5 +267,5 @@ def test_a_secret_that_was_not_told_is_not_taken_for_none(tmp_path: Path) -> Non
     path.write_text(USER)
     settings = ProfileStore(path, lambda: ("pc", 1)).options("safe")
 
-    with pytest.raises(ConfigError, match="passcode of READER was not told"):
+    with pytest.raises(ConfigError, match="No passcode of READER was entered"):
         SecretStore().fill_in(settings)

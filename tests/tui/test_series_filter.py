@@ -168,9 +168,9 @@ async def test_the_details_name_what_was_left_out() -> None:
         await bench.tell(_some_left_out(("1.1", "SR")), done)
         await bench.until(bench.session.told)
         await bench.pilot.press("enter")
-        await bench.until(lambda: "Series left out on purpose (1)" in bench.text())
+        await bench.until(lambda: "Series left out by the filter (1)" in bench.text())
 
         assert "1.1  SR" in bench.text()
         assert _NO_MATCH in bench.text()
-        assert "What went wrong" not in bench.text()
+        assert "Failure, and" not in bench.text()
         assert "--modality CT" in bench.joined()

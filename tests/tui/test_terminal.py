@@ -62,7 +62,7 @@ def test_the_demonstration_in_a_terminal_of_three_sizes(
         terminal.type("p")
         terminal.shows("PAUSED")
         terminal.type("q")
-        terminal.shows("not finished", "Go on (n)")
+        terminal.shows("not finished", "Keep running (n)")
         terminal.type("y")
         assert terminal.ends() == 0
         assert left_whole(terminal)
@@ -106,7 +106,7 @@ def test_a_crash_leaves_the_terminal_whole_and_tells_nothing_of_patients(
     environ: Mapping[str, str],
 ) -> None:
     with Terminal([sys.executable, "-c", _BREAKS], (80, 24), environ) as terminal:
-        terminal.shows("Nothing is queued yet.")
+        terminal.shows("The queue is empty.")
         terminal.type("\x1bOP")
 
         assert terminal.ends() == 1

@@ -1,4 +1,4 @@
-"""A question with a safe answer, on which the focus is."""
+"""A yes-or-no question; the safe answer has the focus."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from textual.widgets import Button, Static
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Yes or no; escape is no."""
+    """Returns True for yes; escape means no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes"),
@@ -36,7 +36,6 @@ class ConfirmScreen(ModalScreen[bool]):
         self._question, self._yes, self._no = question, yes, no
 
     def compose(self) -> ComposeResult:
-        """The question and two buttons, the safe one first."""
         with Vertical():
             yield Static(self._question, markup=False)
             with Horizontal():
@@ -44,7 +43,6 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield Button(f"{self._yes} (y)", id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
-        """Stand on the safe answer."""
         self.query_one("#no", Button).focus()
 
     @on(Button.Pressed)
@@ -52,5 +50,4 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:  # noqa: FBT001 - an action's argument
-        """Answer by key."""
         self.dismiss(answer)

@@ -1,4 +1,4 @@
-"""One study in full, live: what came, what is missing and why, and the command that asks again."""
+"""One study in detail, live: counts, missing instances, reasons, and the equivalent command."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ _SERIES_MAX = 30
 
 
 def _selected(selection: Selection) -> list[str]:
-    """The series and instances that the study is narrowed to."""
+    """Return the series and instances that the study is narrowed to."""
     lines = []
     for each in selection.series:
         lines.append(f"Series    {each.series_instance_uid}")
@@ -38,12 +38,12 @@ def _selected(selection: Selection) -> list[str]:
 def detail_lines(
     details: Details, options: RetrieveOptions, listed: Path | None, *, hide_patients: bool
 ) -> list[str]:
-    """The text of the window, each entry on a line of its own.
+    """Return the lines of the window.
 
     Args:
         details: What is known of the study.
-        options: How it was asked for.
-        listed: The list of what failed in its folder; None if there is none.
+        options: Its options.
+        listed: The list of failed studies in its folder; None if there is none.
         hide_patients: Mask the patient.
     """
     row, selection = details.row, details.selection
@@ -67,36 +67,35 @@ def detail_lines(
     if details.failed_attempts:
         lines.append(f"Attempts  {details.failed_attempts} failed")
     if row.reason:
-        heading = [] if row.state is State.DONE else ["What went wrong, and what to do"]
+        heading = [] if row.state is State.DONE else ["Failure, and what to do"]
         lines += ["", *heading, row.reason]
     if row.state in {State.FAILED, State.STOPPED}:
-        lines.append("r in the queue asks for what is missing, and for no more.")
+        lines.append("Press r in the queue to retrieve the missing instances only.")
         if listed is not None:
-            lines.append(f"It is listed in {listed}")
+            lines.append(f"Listed in {listed}")
     lines += _uids("Missing", details.missing, _MISSING_MAX)
     lines += _uids(
-        "Series that came, with their instances",
+        "Received series, with their instances",
         [f"{uid}  {number:,}" for uid, number in details.series],
         _SERIES_MAX,
     )
     lines += _uids(
-        "Series left out on purpose",
+        "Series left out by the filter",
         [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
         _SERIES_MAX,
     )
-    lines += ["", "The same without this screen (c copies it)", copied_command(options, selection)]
+    lines += ["", "The equivalent command (c copies it)", copied_command(options, selection)]
     return [clean_text(line) for line in lines]
 
 
 def _counts(details: Details) -> str:
     row = details.row
     if row.expected is None:
-        whole = "not known how many there are" if row.done else "not known yet"
-        return f"{row.done:,} proven on disk, {whole}"
-    listed = "listed by the PACS" if details.listed else "by the PACS's count, which proves nothing"
+        return f"{row.done:,} on disk, total unknown"
+    listed = "listed by the PACS" if details.listed else "by the PACS's count, not proven by a list"
     parts = [f"{row.done:,} of {row.expected:,} {listed}"]
     if details.present:
-        parts.append(f"{details.present:,} were here before")
+        parts.append(f"{details.present:,} from earlier runs")
     if details.refused:
         parts.append(f"{count(details.refused, 'instance')} refused")
     if details.set_aside:
@@ -117,7 +116,7 @@ def _uids(title: str, texts: "tuple[str, ...] | list[str]", most: int) -> list[s
 
 
 class DetailsScreen(ModalScreen[None]):
-    """The window; it looks again while it is open."""
+    """The window, updated while it is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss", "Close", id="details.close"),
@@ -144,12 +143,12 @@ class DetailsScreen(ModalScreen[None]):
         *,
         hide_patients: bool,
     ) -> None:
-        """Prepare.
+        """Keep the sources.
 
         Args:
-            look: What is known of the study now.
-            options: How it was asked for.
-            listed: Where what failed in its folder is listed now; None if it is not.
+            look: Returns what is known of the study now.
+            options: Its options.
+            listed: Returns the list of failed studies in its folder, or None.
             hide_patients: Mask the patient.
         """
         super().__init__()
@@ -158,30 +157,25 @@ class DetailsScreen(ModalScreen[None]):
         self._seen: Details | None = None
 
     def compose(self) -> ComposeResult:
-        """The text in a frame."""
         with VerticalScroll() as frame:
             frame.border_title = "Study"
             yield Static("", id="details", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Look now, and again."""
         self.query_one(VerticalScroll).focus()
         self._look_again()
         self.set_interval(_PERIOD_S, self._look_again)
 
     def action_copy_command(self) -> None:
-        """Copy the equivalent command."""
         if self._seen is not None:
             self._copy(copied_command(self._options, self._seen.selection), "the command")
 
     def action_copy_uid(self) -> None:
-        """Copy the Study Instance UID."""
         if self._seen is not None:
             self._copy(self._seen.selection.study_instance_uid, "the UID")
 
     def action_copy_missing(self) -> None:
-        """Copy the missing SOP Instance UIDs."""
         if self._seen is not None and self._seen.missing:
             self._copy("\n".join(self._seen.missing), count(len(self._seen.missing), "missing UID"))
 

@@ -1,4 +1,4 @@
-"""Find studies by C-FIND, look into their series, and retrieve what is marked."""
+"""Search studies by C-FIND, look into their series, and retrieve what is marked."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -31,11 +31,11 @@ from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 
 _PERIOD_S = 0.25
 _ROOMY = 70
-_FAULTS_TOLD_MAX = 3
+_FAULTS_SHOWN_MAX = 3
 
 
 class FindScreen(Screen[list[StudyRequest] | None]):
-    """Ends with what is to be retrieved; with None if that is nothing."""
+    """Returns requests for the chosen studies or series; None for none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="find.back"),
@@ -57,18 +57,18 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         }
         & #search { padding: 0 1; }
         & #found { height: 1fr; background: transparent; overflow-x: hidden; }
-        & #find-told { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
-        & #find-told.-bad { color: $text-error; }
+        & #find-report { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
+        & #find-report.-bad { color: $text-error; }
     }
     """
 
     def __init__(self, finder: Finder, options: RetrieveOptions, secrets: SecretStore) -> None:
-        """Prepare.
+        """Keep the search and its options.
 
         Args:
-            finder: What was searched for before is still there.
-            options: With whom to talk, and on what options to retrieve.
-            secrets: What that needs and only a person knows.
+            finder: The current search; it survives this screen.
+            options: The PACS, and the options of a retrieval.
+            secrets: Passcodes and passphrases.
         """
         super().__init__()
         self._finder, self._options, self._secrets = finder, options, secrets
@@ -79,18 +79,16 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         self._searching = False
 
     def compose(self) -> ComposeResult:
-        """Whom we ask, for what, and what came."""
         profile = f" ({self._options.profile})" if self._options.profile else ""
         yield Static(
             f"Find studies in {self._options.peer}{profile}", id="find-where", markup=False
         )
         yield SearchPane(self._finder.draft, id="search")
         yield FoundTable(id="found")
-        yield Static("", id="find-told", markup=False)
+        yield Static("", id="find-report", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Show what is there, and go on to look."""
         pane = self.query_one(SearchPane)
         pane.border_title = "What to look for"
         pane.border_subtitle = "enter searches"
@@ -104,16 +102,15 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             pane.focus_field()
 
     def on_resize(self) -> None:
-        """Leave out the spaces between the keys where they would push the last one out."""
+        """Drop the gaps between the keys if the last one would not fit."""
         self.query_one(KeysLine).compact = self.size.width < _ROOMY
 
     @property
     def table(self) -> FoundTable:
-        """What was found."""
         return self.query_one(FoundTable)
 
     def action_back(self) -> None:
-        """From a series to the studies, from the form to the list, and from that to the queue."""
+        """Go back: from series to studies, from the form to the table, from there to the queue."""
         in_form = self.focused is not None and self.focused is not self.table
         if in_form and self.table.count:
             self.table.focus()
@@ -124,14 +121,13 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             self.dismiss(None)
 
     def action_new(self) -> None:
-        """Search for something else."""
         self.query_one(SearchPane).focus_field()
 
     @on(SearchPane.Submitted)
     def _search(self) -> None:
         pane = self.query_one(SearchPane)
         try:
-            search = read_search(self._finder.draft, date.today())  # noqa: DTZ011 - a person's day
+            search = read_search(self._finder.draft, date.today())  # noqa: DTZ011 - the user's day
         except SearchFault as fault:
             pane.show_fault(str(fault))
             pane.focus_field(fault.field)
@@ -172,10 +168,10 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             self.notify(f"Copied {count(len(matches), 'UID')}.")
 
     def _named(self, matches: Sequence[Match]) -> list[Match]:
-        """Return those that can be asked for by their UID, and report the others."""
+        """Return matches with a valid UID, and report the others."""
         faults = [(match, uid_fault(match.uid)) for match in matches]
-        for match, fault in [each for each in faults if each[1]][:_FAULTS_TOLD_MAX]:
-            text = f"The PACS calls it {quoted(match.uid)}, which {fault}."
+        for match, fault in [each for each in faults if each[1]][:_FAULTS_SHOWN_MAX]:
+            text = f"The PACS returned the UID {quoted(match.uid)}, which {fault}."
             self.notify(text, severity="error", markup=False)
         return [match for match, fault in faults if fault is None]
 
@@ -190,14 +186,14 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         return await unlock_or_notify(self, self._secrets, self._options)
 
     def _show_list(self) -> None:
-        """Show what the current search has found so far, from the beginning."""
+        """Show the matches of the current search from its start."""
         finding = self._finder.current
         self._known, self._searching = 0, True
         self.table.begin(finding.search.level if finding else Level.STUDY)
         self._look(anyway=True)
 
     def _look(self, *, anyway: bool = False) -> None:
-        """Take in what came since the last look."""
+        """Add the matches since the last call."""
         finding = self._finder.current
         if finding is None or not (self._searching or anyway):
             return
@@ -216,16 +212,18 @@ class FindScreen(Screen[list[StudyRequest] | None]):
             what = f"{now.total:,} series of {self._patient_text()}"
         marked = f", {table.marked:,} marked" if table.marked else ""
         if self._finder.depth:
-            # A str would be read for markup, and the patient is whatever the PACS says.
+            # Not a str, which is parsed as markup: the patient's name comes from the PACS.
             table.border_title = Content(what + marked)
             table.border_subtitle = "searching ..." if now.running else ""
         else:
-            table.border_title = "Nothing was searched for yet"
-        told = self.query_one("#find-told", Static)
+            table.border_title = "No search yet"
+        report = self.query_one("#find-report", Static)
         nothing = not (now.running or now.total or now.fault) and self._finder.depth
         lines = [*now.remarks, *([now.fault] if now.fault else ())]
-        told.update("\n".join(lines) or ("Nothing matches; n searches anew." if nothing else ""))
-        told.set_class(bool(now.fault), "-bad")
+        report.update(
+            "\n".join(lines) or ("No matches. Press n for a new search." if nothing else "")
+        )
+        report.set_class(bool(now.fault), "-bad")
 
     def _patient_text(self) -> str:
         name = name_text(self._study.patient_name) if self._study else ""

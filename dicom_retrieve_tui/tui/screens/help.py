@@ -1,4 +1,4 @@
-"""What the keys do here: generated from the bindings, so that it cannot be out of date."""
+"""The help: the active key bindings, so that it is never out of date."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 @dataclass(slots=True)
 class KeyHelp:
-    """What one action does, its keys, and the id by which the settings may give it others."""
+    """An action: its description, its keys, and the id for overriding them in the settings."""
 
     what: str
     binding: str
@@ -25,7 +25,7 @@ class KeyHelp:
 
 
 def help_of(screen: Screen[object]) -> tuple[str, list[tuple[str, list[KeyHelp]]]]:
-    """The help of what has the focus, and the keys by where they belong, nearest first."""
+    """Return the help text of the focused widget, and its keys by widget, nearest first."""
     groups: dict[str, dict[str, KeyHelp]] = {}
     nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
     order = {id(node): rank for rank, node in enumerate(nodes)}
@@ -49,11 +49,20 @@ def _text_of(nodes: Iterable[DOMNode]) -> str:
 _NAMES = {
     "QueueTable": "In the queue",
     "QueuePane": "On studies",
+    "FoundTable": "In the results",
+    "SearchPane": "In the search form",
+    "FindScreen": "On this screen",
+    "RetrievePane": "In the retrieve pane",
+    "ProfilesScreen": "In the list of profiles",
+    "ProfileScreen": "In the profile",
+    "OptionList": "In the list",
+    "LoadListScreen": "On this screen",
+    "OptionsScreen": "In the options",
     "UidLine": "In the UID line",
     "EventsPane": "In the events",
     "FilterLine": "In the filter",
     "Input": "In a field",
-    "MainScreen": "Everywhere here",
+    "MainScreen": "On this screen",
     "RetrieveApp": "Everywhere",
 }
 
@@ -64,11 +73,11 @@ def _name_of(node: DOMNode) -> str:
 
 
 _ROOMY = 76
-"""Cells from which on the ids have room beside the keys."""
+"""Cells from which on binding ids fit beside the keys."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help of the pane from which it was called."""
+    """The help of the widget that had the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,f1,question_mark", "dismiss", "Close", id="help.close"),
@@ -89,7 +98,6 @@ class HelpScreen(ModalScreen[None]):
         self._text, self._groups = text, groups
 
     def compose(self) -> ComposeResult:
-        """The text, and a table for each group: keys, what they do, and the id for the settings."""
         roomy = self.app.size.width >= _ROOMY
         with VerticalScroll() as scroll:
             scroll.border_title = "Help"
@@ -103,7 +111,8 @@ class HelpScreen(ModalScreen[None]):
             ]
             for name, keys in self._groups:
                 table = Table.grid(padding=(0, 2))
-                for width in widths:  # the same for all, so that they stand below each other
+                # All tables have the same widths, so that their columns align.
+                for width in widths:
                     table.add_column(min_width=width)
                 for each in keys:
                     name_in_settings = Text(each.binding if roomy else "", style="dim")
@@ -114,5 +123,4 @@ class HelpScreen(ModalScreen[None]):
                 yield Static(table)
 
     def on_mount(self) -> None:
-        """Let the arrows scroll."""
         self.query_one(VerticalScroll).focus()

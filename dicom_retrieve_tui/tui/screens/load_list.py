@@ -1,4 +1,4 @@
-"""A list of UIDs from a file: its path with completion, or a tree, and the verdict at once."""
+"""Load a list of UIDs from a file: type its path with completion, or choose it in a tree."""
 
 import stat
 from pathlib import Path
@@ -22,7 +22,7 @@ from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
 from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
 SIZE_MAX_BYTES = 20_000_000
-"""Far above 200,000 UIDs; a disk image chosen by mistake does not fill the memory."""
+"""Far above 200,000 UIDs; a huge file chosen by mistake does not fill the memory."""
 
 
 _KINDS = {
@@ -30,28 +30,29 @@ _KINDS = {
     Column.ACCESSION: "accession numbers",
     Column.PATIENT: "patient IDs",
 }
-"""What the lines may be, as `--uid-list`, `--accession-list` and `--patient-list` say it."""
+"""The kinds of lines, as `--uid-list`, `--accession-list` and `--patient-list` take them."""
 
 
 def read_list(text: str, key: Column) -> Part:
-    """The file at a path that a person typed, and what it asks for.
+    """Read and parse the list at a path.
 
     Args:
-        text: The path.
+        text: The path, as typed.
         key: What its lines are.
 
     Raises:
-        ConfigError: It cannot be read, or is no list; says why.
+        ConfigError: It cannot be read, or is not a list.
     """
     try:
         path = Path(text).expanduser()
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            # To open a pipe may wait for ever, and the application with it.
-            raise ConfigError("it is a device or a pipe, and not a file")
+            # Opening a pipe may block for ever, and the application with it.
+            raise ConfigError("not a file, but a device or a pipe")
         with path.open("rb") as file:
             content = read_at_most(file, SIZE_MAX_BYTES)
-    except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody has no home
+    except (OSError, RuntimeError) as error:
+        # A RuntimeError means that `~user` has no home.
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(reason.lower()) from error
     lines = list_text(content)
@@ -59,13 +60,13 @@ def read_list(text: str, key: Column) -> Part:
 
 
 class PathSuggester(Suggester):
-    """The first entry of the folder that begins with what is typed."""
+    """Suggests the first entry of the folder that begins with the typed name."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The whole path, a slash behind a folder."""
+        """Return the whole path, with a slash behind a folder."""
         head, _, tail = value.rpartition("/")
         folder = Path(f"{head}/" if head or value.startswith("/") else ".").expanduser()
         try:
@@ -80,11 +81,11 @@ class PathSuggester(Suggester):
 
 
 class LoadListScreen(ModalScreen[Part | None]):
-    """Ends with the file and what it asks for; with None if that is nothing."""
+    """Returns the file and its UIDs; None if the user leaves."""
 
     HELP: ClassVar[str] = """\
-The path of a list; `right` or `tab` takes the completion. `F5` says what its lines are: accession
-numbers and patient IDs are looked up before anything is retrieved."""
+The path of a list; `right` or `tab` takes the completion. `F5` changes what its lines are:
+accession numbers and patient IDs are looked up before the retrieval."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="load.cancel"),
@@ -110,10 +111,9 @@ numbers and patient IDs are looked up before anything is retrieved."""
     _kind = Column.STUDY
 
     def compose(self) -> ComposeResult:
-        """The path, the verdict, and the tree, hidden."""
         with Vertical() as frame:
             frame.border_title = "Load a list of UIDs"
-            frame.border_subtitle = "enter loads · esc leaves"
+            frame.border_subtitle = "enter loads · esc cancels"
             yield Input(
                 placeholder="~/lists/studies.csv",
                 suggester=PathSuggester(),
@@ -126,7 +126,6 @@ numbers and patient IDs are looked up before anything is retrieved."""
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Type at once."""
         self._path.focus()
         self._show_kind()
 
@@ -135,22 +134,18 @@ numbers and patient IDs are looked up before anything is retrieved."""
         return self.query_one("#path", Input)
 
     def action_leave(self) -> None:
-        """Load nothing."""
         self.dismiss(None)
 
     def action_complete(self) -> None:
-        """Take the completion, if there is one."""
         if self._path.has_focus:
             self._path.action_cursor_right()
 
     def action_kind(self) -> None:
-        """Go on to the next kind of lines."""
         kinds = list(_KINDS)
         self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
         self._show_kind()
 
     def action_tree(self) -> None:
-        """Show the tree, or hide it."""
         tree = self.query_one(DirectoryTree)
         tree.toggle_class("-open")
         (tree if tree.has_class("-open") else self._path).focus()
@@ -178,7 +173,7 @@ numbers and patient IDs are looked up before anything is retrieved."""
         if part.found.selections or part.found.lookups:
             self.dismiss(part)
         else:
-            self._say(f"✗ no UID in it. {verdict_of(part.found)}")
+            self._say(f"✗ no UID found. {verdict_of(part.found)}")
 
     def _show_kind(self) -> None:
         self.query_one("#load-kind", Static).update(f"Its lines are {_KINDS[self._kind]}.")

@@ -1,4 +1,4 @@
-"""Asks the PACS which studies lines of a list stand for; what it answers is judged elsewhere."""
+"""Ask the PACS for the studies of accession numbers and patient IDs."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -22,7 +22,7 @@ from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
 class LookupScreen(ModalScreen[LookupResult | None]):
-    """Ends with what was found; with None if somebody would rather not, or the PACS cannot say."""
+    """Returns the studies found; None if the user leaves, or the PACS fails."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="lookup.cancel"),
@@ -40,14 +40,14 @@ class LookupScreen(ModalScreen[LookupResult | None]):
     """
 
     class Came(Message):
-        """So many lines are looked up; posted by the thread that asks."""
+        """A number of lookups is done; posted by the thread that asks."""
 
         def __init__(self, number: int) -> None:
             super().__init__()
             self.number = number
 
     class Over(Message):
-        """The PACS has answered, or cannot; likewise."""
+        """The lookups are done or have failed; posted by the thread that asks."""
 
         def __init__(self, found: LookupResult, fault: str) -> None:
             super().__init__()
@@ -57,43 +57,37 @@ class LookupScreen(ModalScreen[LookupResult | None]):
     def __init__(
         self, find_each: FindEach, lookups: Sequence[Lookup], settings: RetrieveOptions
     ) -> None:
-        """Prepare.
+        """Keep what to look up.
 
         Args:
             find_each: Asks the PACS.
-            lookups: What to look up.
-            settings: Where.
+            lookups: Accession numbers and patient IDs.
+            settings: The PACS.
         """
         super().__init__()
         self._find_each, self._lookups, self._settings = find_each, lookups, settings
         self._cancel = CancelToken()
 
     def compose(self) -> ComposeResult:
-        """How far it is, in a frame."""
         with Vertical() as frame:
             frame.border_title = "Looking up"
-            frame.border_subtitle = "esc retrieves nothing"
+            frame.border_subtitle = "esc cancels"
             yield Static(self._told(0), id="looked", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Begin to ask."""
         self.run_worker(self._ask, thread=True)
 
     def on_unmount(self) -> None:
-        """Ask no further."""
         self._cancel.request()
 
     def action_leave(self) -> None:
-        """Rather not."""
         self.dismiss(None)
 
     def on_lookup_screen_came(self, event: Came) -> None:
-        """Say how far it is."""
         self.query_one("#looked", Static).update(self._told(event.number))
 
     def on_lookup_screen_over(self, event: Over) -> None:
-        """Go on with what was found, or say why that is nothing."""
         if event.fault:
             place = self.query_one("#looked", Static)
             place.update(event.fault)
@@ -102,7 +96,7 @@ class LookupScreen(ModalScreen[LookupResult | None]):
             self.dismiss(event.found)
 
     def _ask(self) -> None:
-        """On a thread of its own."""
+        """Ask the PACS, on a thread of its own."""
         found, fault = LookupResult(), ""
         searches = [lookup.search for lookup in self._lookups]
         try:

@@ -1,7 +1,7 @@
-"""The main screen: what to retrieve, the queue, and how it goes.
+"""The main screen: what to retrieve, the queue, and the progress.
 
-The screens over it are loaded when they are wanted: the first frame waits for none of them.
-One timer looks at the store four times a second; nothing else draws numbers.
+Other screens are imported when they open, so that the first frame does not wait. A timer takes a
+snapshot of the progress four times a second; nothing else draws numbers.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class MainScreen(QueueActions):
     ]
 
     class ProfileChosen(Message):
-        """The person has chosen a profile in the form."""
+        """The user has chosen a profile in the form."""
 
         def __init__(self, name: str) -> None:
             super().__init__()
@@ -71,14 +71,14 @@ class MainScreen(QueueActions):
         preset: str = "",
         text: str = "",
     ) -> None:
-        """Prepare.
+        """Make the panes.
 
         Args:
             jobs: Runs and steers sessions.
             store: Keeps their progress.
             presets: The profiles.
             job_history: Knows unfinished and recent jobs.
-            finder: Keeps the last search.
+            finder: Keeps the current search.
             secrets: Keeps typed passcodes and passphrases.
             failed_lists: Writes lists of failed studies.
             find_each: Looks up accession numbers and patient IDs.
@@ -97,11 +97,11 @@ class MainScreen(QueueActions):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
         self._finder, self._presets = finder, presets
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
-        self._echo, self._told_of = "", self.profile
+        self._echo, self._announced = "", self.profile
 
     def compose(self) -> ComposeResult:
-        """Every pane, once; the sheet says which are shown, and where."""
-        # Textual does so only after a first frame without any arrangement.
+        """Yield every pane; the style sheet decides which are shown, and where."""
+        # Textual sets these classes only after a first frame without them.
         width, height = self.app.size
         self.add_class("-wide" if width >= WIDE else "-narrow")
         self.add_class("-tall" if height >= TALL else "-short")
@@ -119,7 +119,6 @@ class MainScreen(QueueActions):
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Begin to look."""
         self.query_one("#speed").border_title = "Throughput"
         self._show_peer()
         self._retrieve.line.recall_from(self._job_history.recent)
@@ -128,12 +127,11 @@ class MainScreen(QueueActions):
         self.set_interval(PERIOD_S, self._look)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Leave out the spaces between the keys where they would push the last one out."""
+        """Drop the gaps between the keys if the last one would not fit."""
         self.query_one(KeysLine).compact = event.size.width < ROOMY
 
     @property
     def table(self) -> QueueTable:
-        """The queue."""
         return self._queue.table
 
     @property
@@ -142,30 +140,29 @@ class MainScreen(QueueActions):
         return self._retrieve.form.preset
 
     def take_presets(self, presets: Sequence[Preset], name: str, *, echo: str = "") -> None:
-        """Use a profile, of those that there are now.
+        """Use a profile.
 
         Args:
-            presets: The profiles.
+            presets: The profiles that exist now.
             name: The one to use; empty for none.
-            echo: How it has just answered C-ECHO; empty if nobody asked.
+            echo: How it has just answered C-ECHO; empty if it was not asked.
         """
         self._presets = presets
         if echo or name != self.profile:
             self._echo = echo
-        self._told_of = name
+        self._announced = name
         self._retrieve.take_presets(presets, name)
         self._show_peer()
 
     def action_queue(self) -> None:
-        """Go to the queue."""
         self.table.focus()
 
     def action_new(self) -> None:
-        """Go to the UID line, before the next key is looked at."""
+        """Go to the UID line before the next key is handled."""
         self.set_focus(self._retrieve.line)
 
     def action_events(self) -> None:
-        """Show the events in the place of the queue, or hide them where both have room."""
+        """Show the events instead of the queue, or hide them where both fit."""
         self.toggle_class("-events")
         events, toggled = self.query_one(EventsPane), self.has_class("-events")
         if self.has_class("-narrow") or self.has_class("-short"):
@@ -174,7 +171,7 @@ class MainScreen(QueueActions):
             self.table.focus()
 
     def action_options(self, field: str = "") -> None:
-        """Go to the form, or open it where there is no room for it."""
+        """Go to the form, or open it as a window if it is hidden."""
         if self._retrieve.form.display and self._retrieve.form.region.height:
             self._retrieve.form.focus_field(field)
             return
@@ -185,13 +182,12 @@ class MainScreen(QueueActions):
         self.app.push_screen(screen, self._take_options)
 
     def action_find(self) -> None:
-        """Find studies by C-FIND."""
         from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
 
         try:
             options = self._retrieve.options
         except FormFault as fault:
-            self._retrieve.complain(fault)
+            self._retrieve.show_fault(fault)
             return
         screen = FindScreen(self._finder, options, self._secrets)
 
@@ -202,13 +198,12 @@ class MainScreen(QueueActions):
         self.app.push_screen(screen, take_found)
 
     def action_load(self) -> None:
-        """Load a list of UIDs from a file."""
         from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen  # noqa: PLC0415 - not for the first frame
 
         self.app.push_screen(LoadListScreen(), self._take_list)
 
     def on_paste(self, event: events.Paste) -> None:
-        """A paste goes to the UID line, wherever the focus is."""
+        """Paste into the UID line, wherever the focus is."""
         event.stop()
         self._retrieve.line.take_paste(event.text)
         self._retrieve.line.focus()
@@ -225,7 +220,7 @@ class MainScreen(QueueActions):
         """Draw the queue; with a report, go to it."""
         self.show_offer()
         if report:
-            self._retrieve.say(report)
+            self._retrieve.report(report)
             self.table.focus()
         self._look()
 
@@ -242,7 +237,7 @@ class MainScreen(QueueActions):
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:
         self._show_peer()
-        self._tell_of_profile()
+        self._announce_profile()
 
     @on(RetrievePane.Faulty)
     def _form_faulty(self, event: RetrievePane.Faulty) -> None:
@@ -271,7 +266,7 @@ class MainScreen(QueueActions):
             self._retrieve.form.take_preset(preset)
             self._retrieve.load(draft)
             self._show_peer()
-            self._tell_of_profile()
+            self._announce_profile()
 
     def _take_list(self, part: Part | None) -> None:
         if part is not None:
@@ -293,15 +288,15 @@ class MainScreen(QueueActions):
             )
         )
 
-    def _tell_of_profile(self) -> None:
-        """Let the application remember a profile that was chosen in the form."""
-        if self.profile != self._told_of:
-            self._echo, self._told_of = "", self.profile
+    def _announce_profile(self) -> None:
+        """Announce a profile that was chosen in the form, so that it is remembered."""
+        if self.profile != self._announced:
+            self._echo, self._announced = "", self.profile
             self._show_peer()
             self.post_message(self.ProfileChosen(self.profile))
 
     def _look(self) -> None:
-        """Draw what has changed; nothing, while another screen is on top or all is still."""
+        """Draw what has changed, unless another screen is on top."""
         if not self._store.stale or not self.is_current:
             return
         snapshot = self._store.snapshot()

@@ -1,4 +1,4 @@
-"""The form as a window, where the main screen has no room for it."""
+"""The form of options as a window, for small terminals."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -16,7 +16,7 @@ from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 
 
 class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
-    """Ends with the profile and what stands in the fields; with None if it is to stay as it was."""
+    """Returns the profile and the texts of the form; None to leave both unchanged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="options.cancel"),
@@ -42,19 +42,17 @@ class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
         self._field = field
 
     def compose(self) -> ComposeResult:
-        """The form in a frame."""
         with Vertical() as frame:
-            frame.border_title = "Options of what is added next"
-            frame.border_subtitle = "enter uses them · esc leaves them as they were"
+            frame.border_title = "Options for the next studies"
+            frame.border_subtitle = "enter applies · esc cancels"
             yield self._form
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Go to the field that needs it, or to the first."""
         self._form.focus_field(self._field)
 
     def action_keep(self) -> None:
-        """Use what stands here, unless it cannot be meant."""
+        """Use the texts of the form if they are valid."""
         found = faults(self._form.draft)
         if found:
             self._form.focus_field(next(iter(found)))
@@ -62,7 +60,6 @@ class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
             self.dismiss((self._form.preset, self._form.draft))
 
     def action_leave(self) -> None:
-        """Leave everything as it was."""
         self.dismiss(None)
 
     @on(Input.Submitted)

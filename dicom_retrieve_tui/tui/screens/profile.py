@@ -1,4 +1,4 @@
-"""One profile: filled in, saved, and tried by C-ECHO; a fault stands beside the guilty field."""
+"""Edit one profile: save it, test it by C-ECHO, and show a fault beside its field."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 
 
 class CopyForAdministrator(Message):
-    """Somebody wants to copy what the administrator of the PACS needs to know of us."""
+    """The user wants to copy what the administrator of the PACS must register."""
 
     def __init__(self, options: RetrieveOptions) -> None:
         super().__init__()
@@ -35,17 +35,17 @@ class CopyForAdministrator(Message):
 
 @dataclass(frozen=True, slots=True)
 class TestedProfile:
-    """A profile that was saved, and whose PACS has answered."""
+    """A saved profile whose PACS has answered."""
 
     name: str
     round_trip_s: float | None
-    """Of the C-ECHO; None if the PACS is there, but takes none."""
+    """Of the C-ECHO; None if the PACS does not support it."""
 
 
 class ProfileScreen(ModalScreen[TestedProfile | None]):
-    """Ends with the profile once the PACS has answered; with None if somebody leaves.
+    """Returns the profile once the PACS has answered; None if the user leaves.
 
-    What was saved stays saved, also where the PACS did not answer.
+    A saved profile stays saved even if the PACS did not answer.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,13 +62,13 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             border: round $primary; padding: 0 1; background: $surface;
         }
         & ProfileForm { max-height: 60vh; scrollbar-gutter: stable; }
-        & #told { height: auto; max-height: 20vh; color: $text-muted; }
-        & #told.-bad { color: $text-error; }
+        & #report { height: auto; max-height: 20vh; color: $text-muted; }
+        & #report.-bad { color: $text-error; }
     }
     """
 
     class Found(Message):
-        """The PACS was asked something; posted by the thread that asks."""
+        """A step of the test; posted by the thread that asks."""
 
         def __init__(self, cancel: CancelToken, finding: Finding) -> None:
             super().__init__()
@@ -76,7 +76,7 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             self.finding = finding
 
     class Answered(Message):
-        """The PACS is there and knows us; likewise."""
+        """The PACS has accepted us; posted by the thread that asks."""
 
         def __init__(self, cancel: CancelToken, round_trip_s: float | None) -> None:
             super().__init__()
@@ -92,14 +92,14 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
         title: str,
         fault: Step | None = None,
     ) -> None:
-        """Prepare.
+        """Make the form.
 
         Args:
-            profile_store: Where it is saved.
-            doctor: Asks the PACS.
-            draft: What the fields say at first.
-            title: Of the window.
-            fault: What was found wrong before, to be shown beside its field.
+            profile_store: The file of profiles.
+            doctor: Tests the connection.
+            draft: The first texts of the fields.
+            title: The title of the window.
+            fault: A fault of an earlier test, to be shown beside its field.
         """
         super().__init__()
         self._profile_store, self._doctor, self._draft = profile_store, doctor, draft
@@ -112,31 +112,27 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
         self._changed_meanwhile = False
 
     def compose(self) -> ComposeResult:
-        """The form in a frame, and a line or two on how it goes."""
         with Vertical() as frame:
             frame.border_title = self._title
             frame.border_subtitle = "enter saves and asks the PACS"
             yield self._form
-            yield Static("", id="told", markup=False)
+            yield Static("", id="report", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Go to the first field, or to the guilty one."""
+        """Focus the first field, or the one at fault."""
         self._form.focus_field()
         self._warn()
         if self._fault is not None:
             self._show_failure(self._fault)
 
     def on_unmount(self) -> None:
-        """Ask no further."""
         self._asking.request()
 
     def action_leave(self) -> None:
-        """Leave; what was saved stays."""
         self.dismiss(None)
 
     def action_copy(self) -> None:
-        """Copy what the administrator of the PACS needs to know."""
         options = self._read()
         if options is not None:
             self.post_message(CopyForAdministrator(options))
@@ -166,7 +162,7 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             options = self._profile_store.options(texts[NAME])
         except ConfigError as error:
             self._changed_meanwhile = isinstance(error, Changed)
-            self._say(str(error), bad=True)
+            self._show(str(error), bad=True)
             return
         self._unlock_and_ask(options)
 
@@ -176,78 +172,77 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             if await unlock(self, self._doctor.secrets, options):
                 self._ask(options)
             else:
-                self._say("Saved, but the PACS was not asked.", bad=True)
+                self._show("Saved, but the PACS was not asked.", bad=True)
         except ConfigError as error:
             self._show_failure(step_of(error))
 
     def _ask(self, options: RetrieveOptions) -> None:
         self._asking.request()
         self._asking = CancelToken()
-        self._say(f"Saved. Asking {options.peer}…")
+        self._show(f"Saved. Asking {options.peer}…")
         self.run_worker(partial(self._ask_pacs, options, self._asking), thread=True)
 
     def _ask_pacs(self, options: RetrieveOptions, cancel: CancelToken) -> None:
-        """On a thread of its own."""
+        """Test the connection, on a thread of its own."""
         steps: list[Step] = []
 
-        def tell(finding: Finding) -> None:
+        def report(finding: Finding) -> None:
             if isinstance(finding, Step):
                 steps.append(finding)
             self.post_message(self.Found(cancel, finding))
 
-        self._doctor.ask(options, tell, cancel, whole=False)
+        self._doctor.run(options, report, cancel, whole=False)
         if cancel.requested or any(step.outcome is Outcome.FAILED for step in steps):
             return
         self.post_message(self.Answered(cancel, steps[-1].round_trip_s if steps else None))
 
     def on_profile_screen_found(self, event: Found) -> None:
-        """Say how it goes, and where the fault is."""
+        """Show the progress, and a fault beside its field."""
         if event.cancel is not self._asking or event.cancel.requested:
             return
         finding = event.finding
         if isinstance(finding, Looking):
-            self._say(f"Saved. Asking the PACS: {finding.check.label}…")
+            self._show(f"Saved. Asking the PACS: {finding.check.label}…")
         elif isinstance(finding, Step) and finding.outcome is Outcome.FAILED:
             self._show_failure(finding)
 
     def on_profile_screen_answered(self, event: Answered) -> None:
-        """It works."""
         if event.cancel is not self._asking or event.cancel.requested:
             return
         if needed := warning(self._draft.texts, self._usual):
             self.app.notify(
-                f"{needed} F2, then c copies that for its administrator.",
+                f"{needed} Press F2, then c to copy that for its administrator.",
                 timeout=12,
                 markup=False,
             )
         self.dismiss(TestedProfile(self._draft.was, event.round_trip_s))
 
     def _show_failure(self, step: Step) -> None:
-        told = clean_text(f"{step.found} {step.next_step}".strip())
+        text = clean_text(f"{step.found} {step.next_step}".strip())
         guilty = next((key for key in step.keys if key in self._form.texts), "")
         if guilty:
-            self._form.show_faults({guilty: told})
+            self._form.show_faults({guilty: text})
             self._form.focus_field(guilty)
-            self._say("It is saved, but the PACS cannot be used like this.", bad=True)
+            self._show("Saved, but the PACS cannot be used with this value.", bad=True)
         else:
-            self._say(f"It is saved, but: {told}", bad=True)
+            self._show(f"Saved, but: {text}", bad=True)
 
     def _read(self) -> RetrieveOptions | None:
-        """How the profile that stands in the form would retrieve; None, and faults, if not."""
+        """Return the options of the form; None, with faults shown, if they are invalid."""
         texts = tidied(self._form.texts)
         faults = self._profile_store.faults(self._draft, texts)
         self._form.show_faults(faults)
         try:
             return None if faults else self._profile_store.options_of(self._draft, texts)
         except ConfigError as error:
-            self._say(str(error), bad=True)
+            self._show(str(error), bad=True)
             return None
 
     def _warn(self) -> None:
-        told = warning(tidied(self._form.texts), self._usual)
-        self._say(f"{told} F5 copies that for its administrator." if told else "")
+        text = warning(tidied(self._form.texts), self._usual)
+        self._show(f"{text} Press F5 to copy that for its administrator." if text else "")
 
-    def _say(self, text: str, *, bad: bool = False) -> None:
-        place = self.query_one("#told", Static)
+    def _show(self, text: str, *, bad: bool = False) -> None:
+        place = self.query_one("#report", Static)
         place.update(text)
         place.set_class(bad, "-bad")

@@ -1,4 +1,4 @@
-"""The saved profiles: chosen, changed, tried; what is wrong with the file is told and kept."""
+"""The saved profiles: choose, edit, test or remove one; mistakes in the file are shown."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,15 +31,15 @@ from dicom_retrieve_tui.tui.screens.profile import (
 )
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
-_NONE = "No profile is saved yet; n adds your PACS."
+_NONE = "No profile yet. Press n to add your PACS."
 
 
 class ProfilesScreen(ModalScreen[str | None]):
-    """Ends with the profile that is to be used; with None if it is the one that was."""
+    """Returns the profile to use; None to keep the current one."""
 
     HELP: ClassVar[str] = """\
-The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a retrieval needs.
-`c` copies what the administrator of the PACS has to know of us."""
+The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a retrieval needs.
+`c` copies what the administrator of the PACS must register."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New", id="profiles.new"),
@@ -64,12 +64,12 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             height: auto; max-height: 35vh; border: none; padding: 0; background: $surface;
         }
         & VerticalScroll { height: auto; max-height: 45vh; margin-top: 1; }
-        & #told { height: auto; color: $text-muted; }
+        & #report { height: auto; color: $text-muted; }
     }
     """
 
     class Found(Message):
-        """The PACS was asked something; posted by the thread that asks."""
+        """A step of a test; posted by the thread that asks."""
 
         def __init__(self, cancel: CancelToken, name: str, finding: Finding) -> None:
             super().__init__()
@@ -78,11 +78,11 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self.finding = finding
 
     def __init__(self, profile_store: ProfileStore, doctor: Doctor, current: str) -> None:
-        """Prepare.
+        """Keep the sources.
 
         Args:
-            profile_store: The file.
-            doctor: Asks a PACS.
+            profile_store: The file of profiles.
+            doctor: Tests the connection.
             current: The profile in use.
         """
         super().__init__()
@@ -90,34 +90,31 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self._saved: dict[str, SavedProfile] = {}
         self._asking = CancelToken()
         self._asked_of = ""
-        """The profile whose PACS was asked last."""
+        """The profile that was tested last."""
         self._findings: list[Finding] = []
         self._faults: list[str] = []
         self._blamed: dict[str, Step] = {}
-        """What was found wrong with a profile when it was asked last."""
+        """The failed step of each profile's last test."""
 
     def compose(self) -> ComposeResult:
-        """The list, and what there is to say of the one under the cursor."""
         with Vertical() as frame:
             frame.border_title = "Profiles"
             frame.border_subtitle = "d duplicate · del remove · c copy for the PACS"
             yield OptionList(markup=False, id="profiles")
             with VerticalScroll(can_focus=False):
-                yield Static("", id="told", markup=False)
+                yield Static("", id="report", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Read the file."""
         self._list.focus()
         self._read(self._current)
 
     def on_screen_resume(self) -> None:
-        """Read it again: it may have changed."""
+        """Read the file again; it may have changed."""
         if self._saved:
             self._read(self._pointed)
 
     def on_unmount(self) -> None:
-        """Ask no further."""
         self._asking.request()
 
     @property
@@ -131,7 +128,6 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         return list(self._saved)[index] if index is not None and self._saved else ""
 
     def action_leave(self) -> None:
-        """Go back, with the profile that was."""
         self.dismiss(None)
 
     @on(OptionList.OptionSelected)
@@ -151,19 +147,16 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self._asking.request()
             self._findings = []
             self.query_one(VerticalScroll).anchor(anchor=False)
-        self._tell()
+        self._report()
 
     def action_new(self) -> None:
-        """Fill in another one."""
         self._open(self._profile_store.new(), "A new PACS")
 
     def action_edit(self) -> None:
-        """Change the one under the cursor."""
         if self._pointed:
             self._edit(self._pointed)
 
     def action_duplicate(self) -> None:
-        """Fill in one that begins like the one under the cursor."""
         try:
             if self._pointed:
                 self._open(self._profile_store.duplicate(self._pointed), f"Like @{self._pointed}")
@@ -171,7 +164,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self._complain(error)
 
     def action_remove(self) -> None:
-        """Forget the one under the cursor, if that is meant."""
+        """Remove the profile under the cursor, if the user confirms."""
         name = self._pointed
         if not name:
             return
@@ -180,16 +173,15 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             if answer:
                 self._remove(name)
 
-        question = f"Remove @{name} from {self._profile_store.path}? What it retrieved stays."
+        question = f"Remove @{name} from {self._profile_store.path}? Retrieved files stay."
         self.app.push_screen(ConfirmScreen(question, yes="Remove", no="Keep"), answered)
 
     def action_copy(self) -> None:
-        """Copy what the administrator of the PACS needs to know."""
         if (options := self._options()) is not None:
             self.post_message(CopyForAdministrator(options))
 
     def action_ask(self, whole: bool) -> None:  # noqa: FBT001 - an action's argument
-        """Ask the PACS under the cursor: whether it answers, or everything."""
+        """Test the connection of the profile under the cursor, or run every check."""
         options, name = self._options(), self._pointed
         if options is None:
             return
@@ -201,17 +193,17 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self.query_one(VerticalScroll).anchor()
         self._blamed.pop(name, None)
 
-        def tell(finding: Finding) -> None:
+        def report(finding: Finding) -> None:
             self.post_message(self.Found(cancel, name, finding))
 
-        self._ask(options, tell, cancel, whole=whole)
-        self._tell()
+        self._ask(options, report, cancel, whole=whole)
+        self._report()
 
     @work
     async def _ask(
         self,
         options: RetrieveOptions,
-        tell: Callable[[Finding], object],
+        report: Callable[[Finding], object],
         cancel: CancelToken,
         *,
         whole: bool,
@@ -220,12 +212,13 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             if not await unlock(self, self._doctor.secrets, options):
                 return
         except ConfigError as error:
-            tell(step_of(error))
+            report(step_of(error))
             return
-        self.run_worker(partial(self._doctor.ask, options, tell, cancel, whole=whole), thread=True)
+        self.run_worker(
+            partial(self._doctor.run, options, report, cancel, whole=whole), thread=True
+        )
 
     def on_profiles_screen_found(self, event: Found) -> None:
-        """Show a step as it comes."""
         if event.cancel is not self._asking or event.cancel.requested:
             return
         finding = event.finding
@@ -234,11 +227,10 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self._findings.append(finding)
         if isinstance(finding, Step) and finding.outcome is Outcome.FAILED:
             self._blamed.setdefault(event.name, finding)
-        self._tell()
+        self._report()
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
-        self._tell()
+        self._report()
 
     def _edit(self, name: str) -> None:
         try:
@@ -266,12 +258,12 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         self._read(self._current)
 
     def _options(self) -> RetrieveOptions | None:
-        """How the one under the cursor retrieves; None, and a word, if it cannot be used."""
+        """Return the options under the cursor; None, with a toast, if they are invalid."""
         saved = self._saved.get(self._pointed)
         if saved is None:
             self.notify(_NONE)
         elif saved.options is None:
-            self.notify(f"@{saved.name} has mistakes; e mends them.", severity="warning")
+            self.notify(f"@{saved.name} has mistakes; press e to correct them.", severity="warning")
         return saved.options if saved is not None else None
 
     def _complain(self, error: ConfigError) -> None:
@@ -289,12 +281,12 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
             self._list.highlighted = list(self._saved).index(name)
         elif saved:
             self._list.highlighted = 0
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
-        """Say what is wrong, or how it retrieves, or what the PACS answered."""
+    def _report(self) -> None:
+        """Show faults, a summary of the profile, or the steps of a test."""
         saved = self._saved.get(self._pointed)
-        told, scroll = self.query_one("#told", Static), self.query_one(VerticalScroll)
+        place, scroll = self.query_one("#report", Static), self.query_one(VerticalScroll)
         width = scroll.outer_size.width - scroll.styles.scrollbar_size_vertical - 1
         lines = [line for finding in self._findings for line in finding_lines(finding, width)]
         if not lines and saved is not None:
@@ -302,7 +294,7 @@ The saved profiles. `t` asks whether the PACS answers, `D` looks at everything a
         elif not self._saved:
             lines = [_NONE]
         lines += [line for fault in self._faults for line in ("", *fault.split("\n"))]
-        told.update("\n".join(map(clean_text, lines)))
+        place.update("\n".join(map(clean_text, lines)))
 
 
 def _line(saved: SavedProfile, width: int, *, current: bool) -> Text:
@@ -318,11 +310,11 @@ def _line(saved: SavedProfile, width: int, *, current: bool) -> Text:
 
 def _about(saved: SavedProfile) -> list[str]:
     if saved.options is None:
-        return [*saved.faults, "e mends what has a field; the rest is yours to mend in the file."]
+        return [*saved.faults, "Press e to correct fields; correct the rest in the file."]
     options = saved.options
     to = f" to {options.move_destination}" if options.move_destination else ""
     ours, how = options.calling_ae_title, str(options.method).upper()
-    lines = [f"We are {ours}; {how}{to} into {options.output}"]
+    lines = [f"Our AE title is {ours}; {how}{to} into {options.output}"]
     if protection := _protection(options):
         lines.append(protection)
     if notes := saved.said.get("notes"):
@@ -331,10 +323,10 @@ def _about(saved: SavedProfile) -> list[str]:
 
 
 def _protection(settings: RetrieveOptions) -> str:
-    """How it is protected, in a sentence; empty where there is nothing to say."""
+    """Describe TLS and user identity in a sentence; empty if neither is used."""
     tls, user = settings.tls, settings.user
-    verified = "" if tls is None or tls.verify else ", no certificate verified"
+    verified = "" if tls is None or tls.verify else ", certificate not verified"
     words = [f"encrypted by TLS{verified}"] if tls else []
     words += [f"as user {user.name}"] if user else []
-    said = "; ".join(words)
-    return said[:1].upper() + said[1:]
+    text = "; ".join(words)
+    return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""A question for a passcode or a passphrase: what is typed is shown nowhere."""
+"""A prompt for a passcode or a passphrase, which is not shown."""
 
 from typing import ClassVar
 
@@ -16,22 +16,22 @@ from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
 class _MaskedInput(Input):
-    """Dots for characters, and no copy of them on any clipboard."""
+    """A password field that cannot be copied."""
 
     def __init__(self) -> None:
         super().__init__(password=True, compact=True, id="secret")
 
     def action_copy(self) -> None:
-        """Do nothing."""
+        """Refuse to copy."""
         raise SkipAction
 
     def action_cut(self) -> None:
-        """Do nothing."""
+        """Refuse to cut."""
         raise SkipAction
 
 
 class SecretScreen(ModalScreen[Secret | None]):
-    """Ends with what was typed; with None if somebody would rather not."""
+    """Returns the typed secret; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="secret.cancel"),
@@ -51,21 +51,20 @@ class SecretScreen(ModalScreen[Secret | None]):
     """
 
     def __init__(self, question: Question, fault: str = "") -> None:
-        """Prepare.
+        """Keep the question.
 
         Args:
-            question: What to ask for.
-            fault: What was wrong with the answer before.
+            question: The secret to ask for.
+            fault: Why the last answer was wrong.
         """
         super().__init__()
         self._question, self._fault = question, fault
 
     def compose(self) -> ComposeResult:
-        """The question, and a place for the answer."""
         question = self._question
         with Vertical() as frame:
             frame.border_title = _upper(question.what.partition(" ")[0])
-            frame.border_subtitle = "enter goes on · esc sends nothing"
+            frame.border_subtitle = "enter continues · esc cancels"
             to = f" for {question.peer}" if question.peer else ""
             yield Static(f"{_upper(question.what)}{to}", markup=False)
             yield _MaskedInput()
@@ -76,11 +75,9 @@ class SecretScreen(ModalScreen[Secret | None]):
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Wait for the answer."""
         self.query_one(Input).focus()
 
     def action_leave(self) -> None:
-        """Rather not."""
         self.dismiss(None)
 
     @on(Input.Submitted)
@@ -91,5 +88,5 @@ class SecretScreen(ModalScreen[Secret | None]):
 
 
 def _upper(text: str) -> str:
-    """With a capital letter, and the names in it as they are."""
+    """Capitalise the first letter only."""
     return text[:1].upper() + text[1:]

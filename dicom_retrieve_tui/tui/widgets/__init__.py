@@ -1,1 +1,1 @@
-"""Widgets: each draws what it is handed, and knows neither session nor store."""
+"""Widgets: each draws the values that it is given, and knows neither session nor store."""

@@ -1,4 +1,4 @@
-"""What each association does: one line for each."""
+"""The associations: one line for each."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ _QUIET_S = 3
 
 
 def association_text(row: WorkerRow, width: int) -> str:
-    """`A1 ▶ …971.1784201.12   118/s  left 168` in `width` cells."""
+    """Return `A1 ▶ …971.1784201.12   118/s  left 168` in `width` cells."""
     head = f"A{row.number:<2} {_GLYPHS[row.state]} "
     if row.state is WorkerState.IDLE:
         return cut(f"{head}idle", width)
@@ -35,11 +35,11 @@ def association_text(row: WorkerRow, width: int) -> str:
 def _what(row: WorkerRow) -> str:
     match row.state:
         case WorkerState.WAITING:
-            return "to be tried again"
+            return "waiting for a retry"
         case WorkerState.FINDING:
-            return f"asks {row.quiet_s} s" if row.quiet_s else "asks"
+            return f"querying {row.quiet_s} s" if row.quiet_s else "querying"
         case _ if row.quiet_s >= _QUIET_S:
-            return f"waits {row.quiet_s} s of {row.timeout_s:g} s"
+            return f"no data {row.quiet_s} of {row.timeout_s:g} s"
         case _:
             left = f"left {row.left:,}" if row.left is not None else ""
             rate = rate_text(row.instances_per_s) if row.instances_per_s else ""
@@ -47,7 +47,7 @@ def _what(row: WorkerRow) -> str:
 
 
 class Associations(Widget):
-    """As many lines as there is room for."""
+    """As many lines as fit."""
 
     DEFAULT_CSS = """
     Associations { height: 1fr; color: $text-muted; }
@@ -58,13 +58,11 @@ class Associations(Widget):
         self._rows: Sequence[WorkerRow] = ()
 
     def show_workers(self, rows: Sequence[WorkerRow]) -> None:
-        """The workers have moved on, perhaps."""
         if rows != self._rows:
             self._rows = rows
             self.refresh()
 
     def render(self) -> Text:
-        """The lines; what there is no room for is counted."""
         width, height = self.content_size
         rows = self._rows
         if not rows:

@@ -1,4 +1,4 @@
-"""What happened, line by line: the last ones, so that a night weighs no more than a minute."""
+"""The events: the last lines only, so that a night needs no more memory than a minute."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -13,11 +13,10 @@ _LINES_MAX = 2000
 
 
 class EventsPane(Log, GrowingLines):
-    """The time, and what happened."""
+    """A line for each event, with its time."""
 
     HELP: ClassVar[str] = """\
-What happened: associations, studies, faults. Drag with the mouse to select text; `ctrl+c` copies
-it."""
+Events: associations, studies, faults. Drag with the mouse to select text; `ctrl+c` copies it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end", "follow", "Follow", id="events.follow"),
@@ -30,17 +29,14 @@ it."""
         super().__init__(id=id, max_lines=_LINES_MAX, auto_scroll=True)
 
     def on_mount(self) -> None:
-        """Write the border."""
         self.border_title = "Events"
 
     def show_lines(self, lines: Iterable[Line]) -> None:
-        """Something happened, perhaps."""
         texts = [f"{line.at:%H:%M:%S} {'!' if line.grave else ' '} {line.text}" for line in lines]
         if texts:
             self.write_lines(texts)
-            # Of a full Log that stands at its end, Textual draws nothing anew.
+            # Textual does not redraw a full Log at its end.
             self.refresh()
 
     def action_follow(self) -> None:
-        """Go to the end, and stay there."""
         self.scroll_end(animate=False)

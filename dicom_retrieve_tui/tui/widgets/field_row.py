@@ -1,4 +1,4 @@
-"""One line of a form: what it is called, and the editor."""
+"""A line of a form: a label and an editor."""
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -6,7 +6,7 @@ from textual.widget import Widget
 
 
 class FieldRow(Horizontal):
-    """Draws the label itself: a form has many, and each widget costs a little in every frame."""
+    """Draws the label itself, because each widget costs time in every frame."""
 
     DEFAULT_CSS = """
     FieldRow { height: 1; color: $text-muted; }
@@ -18,9 +18,7 @@ class FieldRow(Horizontal):
         self._label, self._editor = label, editor
 
     def compose(self) -> ComposeResult:
-        """The editor, beside the label."""
         yield self._editor
 
     def render(self) -> str:
-        """The label."""
         return self._label

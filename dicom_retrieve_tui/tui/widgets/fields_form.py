@@ -1,4 +1,4 @@
-"""Fields below one another, a fault beside the field that it is of."""
+"""A form: a line for each field, with its fault below."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -12,31 +12,31 @@ from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
 
 
 class Field(Protocol):
-    """One line of a form."""
+    """A field of a form."""
 
     @property
     def name(self) -> str:
-        """Tells it from the others."""
+        """The name, unique in the form."""
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The label."""
 
     @property
     def hint(self) -> str:
-        """What stands there while it is empty."""
+        """The placeholder."""
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What it may be, the first if nothing is said; empty if that is text."""
+        """The choices, the default first; empty for a text."""
 
     @property
     def group(self) -> str:
-        """A heading over it and its neighbours; empty for none."""
+        """The heading of its group; empty for none."""
 
 
 class FieldsForm(VerticalScroll, can_focus=False):
-    """Every field in a line of its own."""
+    """A form with a line for each field."""
 
     DEFAULT_CSS = """
     FieldsForm {
@@ -61,7 +61,7 @@ class FieldsForm(VerticalScroll, can_focus=False):
 
     @property
     def texts(self) -> dict[str, str]:
-        """What stands in the fields, by their names."""
+        """The texts of the fields by name."""
         if not self.is_mounted:
             return dict(self._start)
         return {
@@ -72,7 +72,6 @@ class FieldsForm(VerticalScroll, can_focus=False):
         }
 
     def compose(self) -> ComposeResult:
-        """A line for each field."""
         for heading, fields in groupby(self._fields, lambda field: field.group):
             if heading:
                 yield Static(heading, classes="heading")
@@ -81,7 +80,7 @@ class FieldsForm(VerticalScroll, can_focus=False):
                 yield Static("", classes="fault", id=f"fault-{field.name}", markup=False)
 
     def fill(self, texts: Mapping[str, str]) -> None:
-        """Put these into the fields that are named."""
+        """Fill the named fields."""
         if not self.is_mounted:
             self._start.update(texts)
             return
@@ -94,7 +93,7 @@ class FieldsForm(VerticalScroll, can_focus=False):
                 self.input(field.name).value = texts[field.name]
 
     def show_faults(self, faults: Mapping[str, str]) -> None:
-        """Tell each fault beside its field, and no other."""
+        """Show each fault below its field, and no other."""
         for name in {name for name, _ in self._faults.items() ^ faults.items()}:
             fault = faults.get(name, "")
             place = self.query_one(f"#fault-{name}", Static)
@@ -103,15 +102,15 @@ class FieldsForm(VerticalScroll, can_focus=False):
         self._faults = dict(faults)
 
     def focus_field(self, name: str = "") -> None:
-        """Go to a field; the first one if none is named."""
+        """Focus a field; the first one if the name is empty."""
         (self.query_one(f"#field-{name}") if name else self.query("Input, Select").first()).focus()
 
     def input(self, name: str) -> Input:
-        """The editor of a text."""
+        """Return the editor of a text."""
         return self.query_one(f"#field-{name}", Input)
 
     def select(self, name: str) -> Select[str]:
-        """The editor of a choice."""
+        """Return the editor of a choice."""
         return self.query_one(f"#field-{name}", Select)
 
     def _editor(self, field: Field) -> Input | Select[str]:

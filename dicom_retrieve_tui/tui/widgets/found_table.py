@@ -1,4 +1,4 @@
-"""What was found, in a table with marks. It changes rarely, so Textual's own table serves."""
+"""The matches of a search, with marks; a DataTable is fast enough for them."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -23,10 +23,10 @@ from dicom_retrieve_tui.tui.queue_columns import MARK as MARKED
 
 
 class FoundTable(DataTable[Text]):
-    """One line for each study, or for each series of one."""
+    """A line for each study, or for each series of one."""
 
     HELP = """\
-What the PACS lists. `space` marks; `r` retrieves what is marked, else what is under the cursor,
+Studies of the PACS. `space` marks; `r` retrieves marked studies, else the one under the cursor,
 with the options of the main screen. `enter` opens a study's series. A click on a title sorts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,7 +43,7 @@ with the options of the main screen. `enter` opens a study's series. A click on 
     ]
 
     class Opened(Message):
-        """Enter, or a second click, on a study or a series."""
+        """The user wants to look into a study or a series."""
 
         def __init__(self, match: Match) -> None:
             super().__init__()
@@ -55,7 +55,7 @@ with the options of the main screen. `enter` opens a study's series. A click on 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, cursor_type="row", cell_padding=PADDING)
         self.hide_patients = False
-        """Patients are masked; `lay_out` makes it so."""
+        """True to mask patients; takes effect with `lay_out`."""
         self._matches: dict[str, Match] = {}
         self._marks: set[str] = set()
         self._columns_shown: tuple[FoundColumn, ...] = ()
@@ -64,16 +64,16 @@ with the options of the main screen. `enter` opens a study's series. A click on 
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of matches."""
         return len(self._matches)
 
     @property
     def marked(self) -> int:
-        """How many are marked."""
+        """The number of marked matches."""
         return len(self._marks)
 
     def chosen(self) -> list[Match]:
-        """The marked ones in the order of the table, else the one under the cursor."""
+        """Return marked matches in the order of the table, else the one under the cursor."""
         if self._marks:
             keys = [row.key.value for row in self.ordered_rows]
             return [self._matches[key] for key in keys if key in self._marks]
@@ -81,25 +81,24 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         return [] if match is None else [match]
 
     def begin(self, level: Level) -> None:
-        """Show another list, empty as yet."""
+        """Start an empty table."""
         self._level = level
         self._matches, self._marks = {}, set()
         self._sorted_by = ""
         self.lay_out()
 
     def add(self, matches: Sequence[Match]) -> None:
-        """Take in what came."""
         for match in matches:
             self._matches[match.uid] = match
             self.add_row(*self._cells(match), key=match.uid)
 
     def settle(self) -> None:
-        """All is there: the latest studies first, unless somebody has chosen otherwise."""
+        """Sort by date once all matches are there, unless the user has sorted or moved."""
         if self._level is Level.STUDY and not self._sorted_by and self.cursor_row == 0:
             self._sort_by(DATE, descending=True)
 
     def lay_out(self) -> None:
-        """Choose the columns anew, and fill them; cursor and order stay."""
+        """Choose columns and fill them; cursor and order stay."""
         under = self._under_cursor()
         keys = [row.key.value for row in self.ordered_rows]
         order = {key: rank for rank, key in enumerate(keys)}
@@ -116,19 +115,16 @@ with the options of the main screen. `enter` opens a study's series. A click on 
             self.move_cursor(row=self.get_row_index(under.uid), animate=False)
 
     def action_mark(self) -> None:
-        """Mark the row under the cursor or unmark it, and go on to the next."""
         match = self._under_cursor()
         if match is not None:
             self._mark({match.uid} ^ self._marks)
             self.action_cursor_down()
 
     def action_mark_all(self) -> None:
-        """Mark every row; none, if all of them are marked."""
         everything = set(self._matches)
         self._mark(set() if everything == self._marks else everything)
 
     def on_resize(self) -> None:
-        """Choose the columns anew."""
         self.lay_out()
 
     @on(DataTable.RowSelected)

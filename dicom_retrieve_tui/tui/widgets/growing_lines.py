@@ -1,4 +1,4 @@
-"""Lines that become more, without the whole screen being arranged for each."""
+"""A scroll view that grows without a new layout of the screen."""
 
 from textual.geometry import Size
 from textual.reactive import Reactive
@@ -6,16 +6,16 @@ from textual.scroll_view import ScrollView
 
 
 class GrowingLines(ScrollView):
-    """A view of lines that come one after the other.
+    """A view of lines that are appended.
 
-    Textual arranges the whole screen whenever the size of what a view scrolls over changes, which
-    takes as long as two frames. It is needed only where a scrollbar comes or goes.
+    Textual (8.2) lays out the whole screen whenever `virtual_size` changes, which takes as long as
+    two frames. A layout is needed only if a scrollbar appears or disappears. Remove this class once
+    `test_a_longer_view_still_costs_a_layout` fails.
     """
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0))
 
     def watch_virtual_size(self, before: Size, size: Size) -> None:
-        """More lines, or fewer."""
         less = size.height < before.height or size.width < before.width
         if less or self._bars_for(size) != (
             self.show_horizontal_scrollbar,
@@ -29,7 +29,7 @@ class GrowingLines(ScrollView):
             self.horizontal_scrollbar.window_virtual_size = size.width
 
     def _bars_for(self, size: Size) -> tuple[bool, bool]:
-        """Which scrollbars it takes, one below and one at the side."""
+        """Return whether horizontal and vertical scrollbars are needed."""
         room, styles = self.scrollable_content_region.size, self.styles
         return (
             styles.overflow_x == "scroll" or size.width > room.width,

@@ -1,4 +1,4 @@
-"""The first line: with whom we talk, and how fast it goes; what matters least goes first."""
+"""The header: the PACS, and the throughput; the least important part is dropped first."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _UNVERIFIED = "TLS INSECURE"
 
 @dataclass(frozen=True, slots=True)
 class PeerSummary:
-    """With whom we talk, as the form says."""
+    """The PACS and our AE title, from the form."""
 
     profile: str = ""
     ours: str = ""
@@ -25,26 +25,26 @@ class PeerSummary:
     """`AET host:port`"""
     destination: str = ""
     echo: str = ""
-    """How the last C-ECHO went; empty if there was none."""
+    """The result of the last C-ECHO; empty if there was none."""
     unverified: bool = False
-    """TLS believes whoever answers."""
+    """True if TLS does not verify certificates."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     text: str
     keep: int
-    """The part with the least number goes first."""
+    """Where parts do not fit, the lowest is dropped first."""
     right: bool = False
 
 
 def echo_text(round_trip_s: float | None) -> str:
-    """How a PACS answered; None where it is there, but takes no C-ECHO."""
+    """Describe a C-ECHO; None if the PACS does not support it."""
     return "● answers" if round_trip_s is None else f"● echo {round_trip_s * 1000:.1f} ms"
 
 
 def header_texts(width: int, peer: PeerSummary, totals: Totals, *, paused: bool) -> tuple[str, str]:
-    """What stands at the left and at the right end, in at most `width` cells together."""
+    """Return the left and the right text, together at most `width` cells."""
     parts = [part for part in _parts(peer, totals, paused=paused) if part.text]
     while parts and _width(parts) > width:
         parts.remove(min(parts, key=lambda part: part.keep))
@@ -83,7 +83,7 @@ def _width(parts: list[_Part]) -> int:
 
 
 class HeaderLine(Widget):
-    """One line, drawn anew when one of its parts changes."""
+    """The header, drawn again when a part changes."""
 
     DEFAULT_CSS = """
     HeaderLine { height: 1; padding: 0 1; background: $panel; color: $text; }
@@ -94,17 +94,14 @@ class HeaderLine(Widget):
         self._peer, self._totals, self._paused = PeerSummary(), Totals(), False
 
     def show_peer(self, peer: PeerSummary) -> None:
-        """With whom we talk has changed."""
         self._peer = peer
         self.refresh()
 
     def show_totals(self, totals: Totals, *, paused: bool) -> None:
-        """The numbers have changed."""
         self._totals, self._paused = totals, paused
         self.refresh()
 
     def render(self) -> Text:
-        """The line."""
         width = self.content_size.width
         left, right = header_texts(width, self._peer, self._totals, paused=self._paused)
         gap = max(width - cell_len(left) - cell_len(right), 0)

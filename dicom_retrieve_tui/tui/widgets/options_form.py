@@ -35,8 +35,8 @@ class OptionsForm(FieldsForm):
     """Every option in a line of its own."""
 
     HELP: ClassVar[str] = """\
-How and where to retrieve. What you change here holds for what you add next; entries in the queue
-keep the options with which they were added."""
+How and where to retrieve. Changes apply to the studies that you add next; studies in the queue keep
+their options."""
 
     DEFAULT_CSS = """
     OptionsForm {
@@ -59,7 +59,7 @@ keep the options with which they were added."""
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(FIELDS, draft or new_draft(), id=id)
-        # A class or a list that comes after the fields would have all of them styled again.
+        # Set later, the class would restyle every field.
         self.set_class(bool(presets), "-profiles")
         self._presets = {preset.name: preset for preset in presets}
         self._preset = preset
@@ -85,8 +85,8 @@ keep the options with which they were added."""
             id=f"field-{_PROFILE}",
         )
         yield FieldRow("Profile", profile, id="row-profile")
-        told = carried_text(self._carried)
-        yield Static(told, markup=False, id="carried", classes="-shown" if told else "")
+        text = carried_text(self._carried)
+        yield Static(text, markup=False, id="carried", classes="-shown" if text else "")
         yield from super().compose()
 
     def on_mount(self) -> None:
@@ -134,7 +134,8 @@ keep the options with which they were added."""
         event.stop()
         if event.select.id == f"field-{_PROFILE}":
             name = str(event.value)
-            if name not in self._presets:  # nothing was chosen, or from a list that is no more
+            # Nothing was chosen, or an entry of an outdated list.
+            if name not in self._presets:
                 self._show_presets()
             if name == self._preset or name not in self._presets:
                 return
@@ -154,9 +155,9 @@ keep the options with which they were added."""
 
     def _show_carried(self) -> None:
         if self.is_mounted:
-            place, told = self.query_one("#carried", Static), carried_text(self._carried)
-            place.update(told)
-            place.set_class(bool(told), "-shown")
+            place, text = self.query_one("#carried", Static), carried_text(self._carried)
+            place.update(text)
+            place.set_class(bool(text), "-shown")
 
     def _edited(self) -> None:
         self._judge()

@@ -1,4 +1,4 @@
-"""The form of a profile: what follows from another field follows it, until somebody says better."""
+"""The form of a profile; name and move destination follow other fields until they are edited."""
 
 from collections.abc import Collection, Mapping
 from typing import ClassVar
@@ -12,12 +12,11 @@ from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
 
 
 class ProfileForm(FieldsForm):
-    """Every key in a line of its own."""
+    """A form with a line for each key of a profile."""
 
     HELP: ClassVar[str] = """\
-A PACS, and how we talk to it. `enter` saves it and asks the PACS by C-ECHO; a fault stands beside
-its field. What is empty is as the grey text says. A whole address, AET@host:port, is welcome as the
-host."""
+A PACS and its options. `enter` saves them and tests the PACS by C-ECHO; a fault is shown below its
+field. Empty fields have the grey value. The host may be a whole address, AET@host:port."""
 
     class Edited(Message):
         """A field has changed."""
@@ -30,13 +29,13 @@ host."""
         usual: Mapping[str, str],
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        """Prepare.
+        """Make the fields.
 
         Args:
-            texts: What the fields say at first.
+            texts: The first texts of the fields.
             taken: The names of other profiles.
-            usual: What holds for a key of which nothing is said here.
-            id: As for every widget.
+            usual: The values of empty fields.
+            id: The id of the widget.
         """
         super().__init__(profile_fields(usual), texts, id=id)
         self._taken = taken
@@ -44,7 +43,6 @@ host."""
         self._our_ae_title = texts.get("aet", "")
 
     def on_mount(self) -> None:
-        """Propose a name."""
         if self._name_by_us and tidied(self.texts)["host"]:
             with self.prevent(Input.Changed):
                 self.fill({NAME: self._name_by_us})

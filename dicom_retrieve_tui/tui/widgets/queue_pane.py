@@ -1,4 +1,4 @@
-"""The queue with its filter and tabs, and the keys that steer what is in it."""
+"""The queue with its filter and tabs, and the keys for its studies."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
 
 class FilterLine(Input):
-    """Part of what is looked for."""
+    """The input of the filter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "To the queue", id="filter.keep"),
@@ -24,39 +24,54 @@ class FilterLine(Input):
     ]
 
     HELP: ClassVar[str] = """\
-Shows only the rows that have this in their UID, patient, modality or reason."""
+Show only rows with this text in their UID, patient, modality or reason."""
 
     class Dropped(Message):
-        """The filter is to go."""
+        """The filter is to be closed."""
 
     def action_drop(self) -> None:
-        """Filter no longer."""
         self.post_message(self.Dropped())
 
 
 class QueuePane(FramedPane):
-    """The table, and a line for the filter while there is one."""
+    """The table, below the line of the filter while that is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "screen.retry", "Retry", id="queue.retry", tooltip="Ask for what is missing"),
-        Binding("p", "screen.pause", "Pause", id="queue.pause", tooltip="Begin nothing new"),
+        Binding(
+            "r", "screen.retry", "Retry", id="queue.retry", tooltip="Retrieve missing instances"
+        ),
+        Binding(
+            "p",
+            "screen.pause",
+            "Pause",
+            id="queue.pause",
+            tooltip="Start nothing new; again resumes",
+        ),
         Binding("x", "screen.stop", "Stop", id="queue.stop", tooltip="Cancel the study"),
         Binding("X", "screen.stop_all", "Stop everything", show=False, id="queue.stop_all"),
         Binding("slash", "filter", "Filter", key_display="/", id="queue.filter"),
         Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
-        Binding("t", "screen.promote", "Next in the queue", show=False, id="queue.promote"),
+        Binding("t", "screen.promote", "Move to the front", show=False, id="queue.promote"),
         Binding("delete,d", "screen.remove", "Remove", show=False, id="queue.remove"),
         Binding("c", "screen.copy_uids", "Copy the UID", show=False, id="queue.copy"),
         Binding(
-            "e", "screen.export_failed", "Export the failed list", show=False, id="queue.export"
+            "e", "screen.export_failed", "Write failed-studies.txt", show=False, id="queue.export"
         ),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="queue.mask"),
         Binding("o", "screen.open_folder", "Open the folder", show=False, id="queue.open"),
         Binding(
-            "u", "screen.resume_unfinished", "Resume what was left", show=False, id="queue.resume"
+            "u",
+            "screen.resume_unfinished",
+            "Resume unfinished studies",
+            show=False,
+            id="queue.resume",
         ),
         Binding(
-            "U", "screen.forget_unfinished", "Forget what was left", show=False, id="queue.forget"
+            "U",
+            "screen.forget_unfinished",
+            "Forget unfinished studies",
+            show=False,
+            id="queue.forget",
         ),
         Binding("1", "tab('all')", "All", show=False, id="queue.all"),
         Binding("2", "tab('active')", "Active", show=False, id="queue.active"),
@@ -78,11 +93,9 @@ class QueuePane(FramedPane):
 
     @property
     def table(self) -> QueueTable:
-        """The table."""
         return self.query_one(QueueTable)
 
     def compose(self) -> ComposeResult:
-        """The filter, hidden, and the table."""
         filter_line = FilterLine(
             placeholder="part of a UID, patient or reason; esc clears", compact=True, id="filter"
         )
@@ -91,11 +104,9 @@ class QueuePane(FramedPane):
         yield QueueTable(id="queue")
 
     def on_mount(self) -> None:
-        """Write the border."""
         self.show_totals(self._totals)
 
     def show_totals(self, totals: Totals) -> None:
-        """The counts have changed."""
         self._totals = totals
         done = totals.good + totals.failed
         title = "Queue"
@@ -107,19 +118,17 @@ class QueuePane(FramedPane):
         self._show_tabs()
 
     def action_tab(self, name: str) -> None:
-        """Show the rows of one tab."""
         view = self.table.view
         self.table.show_view(View(Tab(name), view.needle, view.sort, view.descending))
 
     def action_filter(self) -> None:
-        """Open the line for the filter."""
         place = self.query_one("#filter", Input)
         place.add_class("-open")
         place.focus()
 
     @on(FilterLine.Dropped)
     def action_clear(self) -> None:
-        """Take the filter away, then the marks, then the tab."""
+        """Close the filter, else clear the marks, else show all rows."""
         place = self.query_one("#filter", Input)
         if place.has_class("-open"):
             place.value = ""

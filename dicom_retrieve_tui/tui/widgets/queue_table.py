@@ -1,7 +1,8 @@
 """The queue, drawn line by line: a frame costs what is visible, however many rows there are.
 
-Textual's DataTable draws every visible cell again for one that changed, and costs a retrieval a
-quarter of its speed (`docs/decisions/0014`).
+Textual's DataTable (8.2) draws every visible cell again if one changes, which costs a retrieval a
+quarter of its speed (`docs/decisions/0014`). Replace this widget by it once
+`test_a_data_table_still_draws_every_cell` fails.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,8 +23,8 @@ from dicom_retrieve_tui.tui.queue_view import ShownRows, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 
-NO_STUDY = "No study is under the cursor."
-"""What a key answers that needs one."""
+NO_STUDY = "No study is selected."
+"""The answer of a key that needs a study."""
 _HEADER = 1
 """Lines above the rows."""
 _CLASSES = {
@@ -36,34 +37,33 @@ _CLASSES = {
 }
 
 _EMPTY = (
-    "Nothing is queued yet.",
+    "The queue is empty.",
     "",
-    "Paste a Study Instance UID above and press enter;",
-    "ctrl+o loads a list from a file, f3 finds studies in the PACS,",
-    "f2 saves your PACS.",
+    "Paste a Study Instance UID above and press enter.",
+    "ctrl+o loads a list, f3 searches the PACS, f2 edits profiles.",
 )
 
 
 def hint(offer: str, *, queued: bool) -> tuple[str, ...]:
-    """What to do, line by line.
+    """Return the lines of an empty queue.
 
     Args:
-        offer: What an earlier run left; empty if there is nothing.
-        queued: There are rows, and the filter lets none of them through.
+        offer: Unfinished studies of earlier runs; empty if there are none.
+        queued: True if there are rows, but the filter shows none.
     """
     if queued:
-        return ("No match; esc clears the filter.",)
+        return ("No match. Press esc to clear the filter.",)
     if offer:
-        return (f"{offer}.", "u takes up again what is missing; U forgets it.")
+        return (f"{offer}.", "u resumes (missing instances only) · U forgets")
     return _EMPTY
 
 
 class QueueTable(GrowingLines, can_focus=True, inherit_bindings=False):
-    """One line for each study, below a header that stays."""
+    """A line for each study, below a fixed header."""
 
     HELP = """\
-The queue: one line for each study. `space` marks; keys that act on studies act on the marked ones,
-else on the one under the cursor."""
+The queue: one line for each study. `space` marks; keys act on marked studies, else on the one
+under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "details", "Details", id="queue.details"),
@@ -76,8 +76,8 @@ else on the one under the cursor."""
         Binding("space", "mark", "Mark", show=False, id="queue.mark"),
         Binding("a", "mark_all", "Mark all shown, or none", show=False, id="queue.mark_all"),
         Binding("s", "sort", "Sort by the next column", show=False, id="queue.sort"),
-        Binding("S", "turn", "Turn the order round", show=False, id="queue.turn"),
-        # With priority, so that what is typed right after it goes to the UID line already.
+        Binding("S", "turn", "Reverse the order", show=False, id="queue.turn"),
+        # With priority, so that keys typed right after it go to the UID line.
         Binding(
             "n", "screen.new", "New: to the UID line", show=False, priority=True, id="queue.new"
         ),
@@ -109,14 +109,14 @@ else on the one under the cursor."""
     """
 
     class Opened(Message):
-        """Somebody wants to see a study's details."""
+        """The user wants to see the details of a study."""
 
         def __init__(self, key: RowKey) -> None:
             super().__init__()
             self.key = key
 
     class ViewChanged(Message):
-        """Another order, another filter, or other marks."""
+        """The order, the filter or the marks have changed."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
@@ -128,22 +128,22 @@ else on the one under the cursor."""
 
     @property
     def view(self) -> View:
-        """What is shown, and in which order."""
+        """The filter and the order."""
         return self._shown_rows.view
 
     @property
     def shown(self) -> int:
-        """How many rows the view lets through."""
+        """The number of rows that the view shows."""
         return len(self._shown_rows)
 
     @property
     def rows(self) -> list[Row]:
-        """Every row, shown or not, in the order in which they came."""
+        """Every row, shown or not, in the order in which they were added."""
         return sorted(self._shown_rows.rows.values(), key=lambda row: row.number)
 
     @property
     def marked(self) -> int:
-        """How many rows are marked."""
+        """The number of marked rows."""
         return self._cursor.marked
 
     @property
@@ -157,24 +157,24 @@ else on the one under the cursor."""
         return self._cursor.row
 
     def chosen(self) -> list[Row]:
-        """The marked rows in the order in which they came, else the one under the cursor."""
+        """Return marked rows as they were added, else the one under the cursor."""
         return self._cursor.chosen()
 
     def update_rows(self, changed: Sequence[Row], removed: Iterable[RowKey] = ()) -> None:
-        """Take in what a snapshot says; the cursor stays on its study."""
+        """Apply the changes of a snapshot; the cursor stays on its study."""
         removed = tuple(removed)
         if not changed and not removed:
             return
         index, before = self._cursor.index, self._visible()
         self._cursor.unmark(removed)
         self._shown_rows.update(changed, removed)
-        if self._columns.heed(changed):
+        if self._columns.extend_for(changed):
             before = []
         self._settle(index)
         self._redraw(before, changed)
 
     def show_view(self, view: View) -> None:
-        """Show other rows, or the same in another order."""
+        """Show other rows, or another order."""
         index = self._cursor.index
         self._shown_rows.show(view)
         self._settle(index)
@@ -183,27 +183,26 @@ else on the one under the cursor."""
         self.post_message(self.ViewChanged())
 
     def mask_patients(self, *, hide: bool) -> None:
-        """Show patients, or masks."""
         self._hide_patients = hide
         self.refresh()
 
     def show_offer(self, offer: str) -> None:
-        """Offer what an earlier run left while nothing is queued; empty if there is nothing."""
+        """Offer unfinished studies while the queue is empty; an empty text offers none."""
         self._offer = offer
         self.refresh()
 
     def clear_marks(self) -> None:
-        """Mark nothing."""
         self._cursor.unmark_all()
         self.post_message(self.ViewChanged())
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Draw the header, a row, or what to do where there is none."""
+        """Draw the header, a row, or a line of the empty queue."""
         width = self.scrollable_content_region.width
         if not len(self._shown_rows):
             return self._hint(y, width)
-        self._columns.fit(width)  # a scrollbar may have come or gone, of which there is no event
+        # No event reports that a scrollbar has appeared or disappeared.
+        self._columns.fit(width)
         if y == 0:
             style = self._style("header")
             titles = self._columns.titles(self.view)
@@ -214,27 +213,23 @@ else on the one under the cursor."""
         return self._row_strip(self._shown_rows.at(index), width)
 
     def action_details(self) -> None:
-        """Open what is known of the study."""
         if (row := self.cursor_row) is not None:
             self.post_message(self.Opened(row.key))
         else:
             self.notify(NO_STUDY)
 
     def action_move(self, step: int) -> None:
-        """Move the cursor by rows."""
         index = self._cursor.index
         self._go(0 if index is None else index + step)
 
     def action_page(self, step: int) -> None:
-        """Move the cursor by what is visible."""
         self.action_move(step * max(self.scrollable_content_region.height - 2, 1))
 
     def action_edge(self, step: int) -> None:
-        """Move the cursor to the first or the last row."""
         self._go(0 if step < 0 else len(self._shown_rows) - 1)
 
     def action_mark(self) -> None:
-        """Mark the row under the cursor or unmark it, and go on to the next."""
+        """Toggle the mark of the row under the cursor, and move to the next."""
         if (row := self.cursor_row) is not None:
             self._cursor.mark(row.key)
             self.action_move(1)
@@ -242,27 +237,24 @@ else on the one under the cursor."""
             self.post_message(self.ViewChanged())
 
     def action_mark_all(self) -> None:
-        """Mark every row that is shown; none, if all of them are marked."""
+        """Mark every shown row; unmark them if all are marked."""
         self._cursor.mark_all()
         self.refresh()
         self.post_message(self.ViewChanged())
 
     def action_sort(self) -> None:
-        """Go on to the next order."""
         self.show_view(self.view.in_next_order())
 
     def action_turn(self) -> None:
-        """Turn the order round."""
         self.show_view(self.view.sorted_by(self.view.sort))
 
     def on_resize(self) -> None:
-        """Choose the columns anew."""
         self._columns.fit(self.scrollable_content_region.width)
         self._measure()
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Sort by a title, move to a row, open it with a second click."""
+        """Sort by a title, move to a row, or open it by a double click."""
         offset = event.get_content_offset(self)
         if offset is None or not len(self._shown_rows):
             return
@@ -299,16 +291,17 @@ else on the one under the cursor."""
         return self.get_component_rich_style(f"queue-table--{name}")
 
     def _measure(self) -> None:
-        self.virtual_size = Size(0, len(self._shown_rows) + _HEADER)  # what is too wide is cut
+        # No width: lines are cut.
+        self.virtual_size = Size(0, len(self._shown_rows) + _HEADER)
 
     def _visible(self) -> list[RowKey]:
-        """Whose rows can be seen, from the top."""
+        """Return the keys of the visible rows, from the top."""
         return self._shown_rows.keys(
             self.scroll_offset.y, self.scrollable_content_region.height - _HEADER
         )
 
     def _redraw(self, before: list[RowKey], changed: Sequence[Row]) -> None:
-        """Draw the rows that changed; all of them where others can be seen than before."""
+        """Draw the changed rows; all rows if others are visible than before."""
         visible = self._visible()
         if visible != before or not visible:
             self.refresh()
@@ -319,7 +312,7 @@ else on the one under the cursor."""
                 self.refresh(Region(0, lines[row.key], self.size.width, 1))
 
     def _settle(self, index: int | None) -> None:
-        """Find the cursor's row again, or take the one that came into its place."""
+        """Keep the cursor on its row, or on the one now in its place."""
         if not self._cursor.settle(index):
             self.refresh()
         self._measure()
@@ -330,7 +323,7 @@ else on the one under the cursor."""
             self.refresh()
 
     def _reveal(self) -> None:
-        """Scroll as far as it takes to see the cursor."""
+        """Scroll until the cursor is visible."""
         index = self._cursor.index
         if index is None:
             return

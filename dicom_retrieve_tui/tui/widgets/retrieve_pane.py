@@ -1,4 +1,4 @@
-"""What to retrieve, and how: the UID line, the verdict on it, and the form."""
+"""What to retrieve and how: the UID line, its verdict, and the form."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 
 
 def verdict_of(found: UidList) -> str:
-    """`412 UIDs, 3 duplicates, 1 bad: line 88 ...`; empty if there is nothing to judge."""
+    """Return `412 UIDs, 3 duplicates, 1 bad: line 88 ...`; empty if there is nothing."""
     parts = []
     if found.selections or found.duplicates or (found.bad and not found.lookups):
         parts.append(count(len(found.selections), "UID"))
@@ -41,7 +41,7 @@ def verdict_of(found: UidList) -> str:
 
 
 class RetrievePane(FramedPane):
-    """The UID line above; the form below it, where there is room."""
+    """The UID line, with the form below where it fits."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+o", "screen.load", "File", key_display="^o", id="main.load"),
@@ -60,7 +60,7 @@ class RetrievePane(FramedPane):
     """
 
     class Submitted(Message):
-        """These studies are to be retrieved with these options."""
+        """The user wants to retrieve studies."""
 
         def __init__(
             self,
@@ -72,16 +72,16 @@ class RetrievePane(FramedPane):
             self.options = options
             self.requests = requests
             self.lookups = lookups
-            """Studies that only the PACS can name."""
+            """Accession numbers and patient IDs of further studies."""
 
     class Edited(Message):
         """The form has changed."""
 
     class Resumed(Message):
-        """What earlier runs left is to be taken up again."""
+        """The user wants to resume unfinished studies of earlier runs."""
 
     class Faulty(Message):
-        """A field of the form cannot be meant."""
+        """A field of the form is invalid."""
 
         def __init__(self, fault: FormFault) -> None:
             super().__init__()
@@ -107,36 +107,33 @@ class RetrievePane(FramedPane):
         self._first_text = text
         self._warned = False
         self._offer = ""
-        self._told = ""
-        """How the last order went; empty once something else is typed, or all of it has ended."""
+        self._report = ""
+        """A report on the last request; empty once the input changes or all studies end."""
 
     @property
     def draft(self) -> dict[str, str]:
-        """What stands in the form."""
+        """The texts of the form."""
         return self._form.draft
 
     @property
     def form(self) -> OptionsForm:
-        """The form itself."""
         return self._form
 
     @property
     def options(self) -> RetrieveOptions:
-        """What the form says. Raises `FormFault`."""
+        """The options of the form. Raises `FormFault`."""
         return read_draft(self.draft, self._form.preset)
 
     @property
     def line(self) -> UidLine:
-        """The UID line."""
         return self.query_one(UidLine)
 
     def compose(self) -> ComposeResult:
-        """Line and verdict; the form comes after the first frame, of which it would be a third."""
+        """Yield line and verdict; the form, a third of a frame, is mounted after the first one."""
         yield UidLine(id="uids")
         yield Static("", id="verdict", markup=False)
 
     def on_mount(self) -> None:
-        """Begin with what was handed in."""
         self.border_title = "Retrieve"
         if self._first_text:
             self.line.take_paste(self._first_text)
@@ -144,49 +141,48 @@ class RetrievePane(FramedPane):
         self.call_after_refresh(self.mount, self._form)
 
     def show_verdict(self) -> None:
-        """Say what enter would do."""
+        """Show what enter would do."""
         found = self.line.found
         if found.bad or found.selections or found.lookups:
-            self._told = ""
+            self._report = ""
         if found.bad:
-            self._say(f"✗ {verdict_of(found)}", "bad")
+            self._show(f"✗ {verdict_of(found)}", "bad")
         elif found.selections or found.lookups:
-            self._say(f"✓ {verdict_of(found)} · {summary(self.draft)}", "good")
-        elif self._told:
-            self._say(self._told, "good")
+            self._show(f"✓ {verdict_of(found)} · {summary(self.draft)}", "good")
+        elif self._report:
+            self._show(self._report, "good")
         else:
-            self._say(self._offer or summary(self.draft), "")
+            self._show(self._offer or summary(self.draft), "")
 
     def show_offer(self, offer: str) -> None:
-        """Let enter on the empty line take up what was left; empty if there is nothing."""
-        told = f"{offer}: enter resumes" if offer else ""
-        if told != self._offer:
-            self._offer = told
+        """Let enter on the empty line resume unfinished studies; an empty text offers none."""
+        text = f"{offer}: enter resumes" if offer else ""
+        if text != self._offer:
+            self._offer = text
             self.show_verdict()
 
-    def say(self, text: str) -> None:
-        """Tell how an order went."""
-        self._told = text
+    def report(self, text: str) -> None:
+        """Show a report on a request."""
+        self._report = text
         self.show_verdict()
 
     def settle(self) -> None:
-        """Nothing runs any more: how the last order went is no news."""
-        if self._told:
-            self._told = ""
+        """Clear the report, now that nothing runs."""
+        if self._report:
+            self._report = ""
             self.show_verdict()
 
-    def complain(self, fault: FormFault) -> None:
-        """Tell what keeps the form from being meant."""
-        self._say(f"✗ {fault}", "bad")
+    def show_fault(self, fault: FormFault) -> None:
+        """Show a fault of the form, and go to its field."""
+        self._show(f"✗ {fault}", "bad")
         self.post_message(self.Faulty(fault))
 
     def load(self, draft: Draft) -> None:
-        """Fill the form."""
         self._form.load(draft)
         self.show_verdict()
 
     def take_presets(self, presets: Sequence[Preset], name: str) -> None:
-        """There are other profiles, and this one is in use."""
+        """Offer these profiles and use the named one."""
         self._form.take_presets(presets, name)
         self.show_verdict()
 
@@ -197,7 +193,7 @@ class RetrievePane(FramedPane):
 
     @on(OptionsForm.Edited)
     def _form_edited(self) -> None:
-        self._told = ""
+        self._report = ""
         self.show_verdict()
         self.post_message(self.Edited())
 
@@ -207,31 +203,31 @@ class RetrievePane(FramedPane):
         self.submit()
 
     def submit(self) -> None:
-        """Ask for what stands here; bad lines need it twice, and are skipped then."""
+        """Request the studies; bad lines need a second enter, which skips them."""
         found = self.line.found
         if self._offer and not self.line.parts:
             self.post_message(self.Resumed())
             return
         if not (found.selections or found.lookups):
-            self._say(f"✗ {verdict_of(found) or 'no UID yet: paste one'}", "bad")
+            self._show(f"✗ {verdict_of(found) or 'no UID: paste one'}", "bad")
             self.line.focus()
             return
         if found.bad and not self._warned:
             self._warned = True
-            self._say(f"✗ {verdict_of(found)}; enter again skips what is bad", "bad")
+            self._show(f"✗ {verdict_of(found)}; press enter again to skip bad lines", "bad")
             return
         try:
             options = self.options
             selections = _narrowed(found, self.draft)
         except FormFault as fault:
-            self.complain(fault)
+            self.show_fault(fault)
             return
         self.line.take_away(selections)
         self._form.forget_study()
         requests = [StudyRequest(selection=each) for each in selections]
         self.post_message(self.Submitted(options, requests, found.lookups))
 
-    def _say(self, text: str, kind: str) -> None:
+    def _show(self, text: str, kind: str) -> None:
         place = self.query_one("#verdict", Static)
         place.update(text, layout=False)
         if (
@@ -244,7 +240,7 @@ class RetrievePane(FramedPane):
 
 
 def _narrowed(found: UidList, draft: Draft) -> tuple[Selection, ...]:
-    """What the list asks for; one study alone is narrowed by what the form says of it."""
+    """Return the selections; a single study is narrowed by the fields Series and Instance."""
     series, instance = draft["series"].strip() or None, draft["instance"].strip() or None
     if series is None:
         return found.selections

@@ -1,4 +1,4 @@
-"""The form of a search: what to look for, two fields a line."""
+"""The search form, two fields a line."""
 
 from typing import ClassVar
 
@@ -40,15 +40,14 @@ Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes thro
     """
 
     class Submitted(Message):
-        """Somebody wants to know."""
+        """The user wants to search."""
 
     def __init__(self, draft: dict[str, str], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._draft = draft
-        """Kept up to date with what stands in the fields."""
+        """The texts of the fields, updated with each change."""
 
     def compose(self) -> ComposeResult:
-        """The fields, and a place for what is wrong with them."""
         for at in range(0, len(FIELDS), _A_LINE):
             with Horizontal():
                 for number, field in enumerate(FIELDS[at : at + _A_LINE]):
@@ -57,21 +56,19 @@ Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes thro
         yield Static("", id="search-fault", markup=False)
 
     def focus_field(self, name: str = FIELDS[0].name) -> None:
-        """Go to a field."""
         self.query_one(f"#search-{name}").focus()
 
     def show_fault(self, text: str) -> None:
-        """Tell what is wrong; empty if nothing is."""
+        """Show what is wrong; an empty text clears it."""
         place = self.query_one("#search-fault", Static)
         place.update(f"✗ {text}" if text else "")
         place.set_class(bool(text), "-shown")
 
     def action_search(self) -> None:
-        """Search; a field sends this by itself."""
         self.post_message(self.Submitted())
 
     def action_date(self) -> None:
-        """Go on to the next of the usual dates."""
+        """Fill in the next of the usual dates."""
         field = self.query_one("#search-study_date", Input)
         following = PRESETS.index(field.value) + 1 if field.value in PRESETS else 0
         field.value = PRESETS[following] if following < len(PRESETS) else ""

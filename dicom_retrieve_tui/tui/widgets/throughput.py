@@ -1,4 +1,4 @@
-"""The throughput graph: instances and bytes a second, and the peaks."""
+"""The throughput graph: instances and bytes a second, with peaks."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ _LABEL, _NOW, _PEAK = 7, 9, 15
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """The last `width` values, the highest of them in full height, at the right end."""
+    """Return the last `width` values as blocks, scaled to their peak."""
     shown = values[-width:] if width > 0 else ()
     peak = max(shown, default=0.0)
     if peak <= 0:
@@ -24,7 +24,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def graph_lines(width: int, history: Sequence[Sample], *, live: bool) -> list[str]:
-    """One line for instances, one for bytes; no rate of this moment where nothing runs."""
+    """Return a line for instances and one for bytes; without a current rate if nothing runs."""
     instances = [sample.instances_per_s for sample in history]
     volumes = [sample.bytes_per_s for sample in history]
     return [
@@ -47,7 +47,7 @@ def _line(
 
 
 class Throughput(Widget):
-    """Two lines."""
+    """The two lines of the graph."""
 
     DEFAULT_CSS = """
     Throughput { height: 2; color: $text-accent; }
@@ -59,12 +59,10 @@ class Throughput(Widget):
         self._live = False
 
     def show_history(self, history: Sequence[Sample], *, live: bool) -> None:
-        """There is a new sample, perhaps."""
         if (history, live) != (self._history, self._live):
             self._history, self._live = history, live
             self.refresh()
 
     def render(self) -> Text:
-        """The lines."""
         lines = graph_lines(self.content_size.width, self._history, live=self._live)
         return Text("\n".join(lines), no_wrap=True, overflow="crop")

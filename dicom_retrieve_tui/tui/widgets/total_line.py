@@ -1,4 +1,4 @@
-"""The one bar: how far everything is, how fast, and how much went wrong."""
+"""The totals: a bar, throughput, and failures."""
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -13,7 +13,7 @@ _BAR_MIN = 10
 
 
 def total_text(width: int, totals: Totals) -> str:
-    """`Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells."""
+    """Return `Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells."""
     if not totals.studies:
         return ""
     whole = totals.stored + totals.left + totals.missing
@@ -47,12 +47,10 @@ class TotalLine(Widget):
         self._totals = Totals()
 
     def show_totals(self, totals: Totals) -> None:
-        """The numbers have changed."""
         self._totals = totals
         self.refresh()
 
     def render(self) -> Text:
-        """The line."""
         text = Text(
             total_text(self.content_size.width, self._totals), no_wrap=True, overflow="crop"
         )

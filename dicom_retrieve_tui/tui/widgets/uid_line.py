@@ -1,7 +1,7 @@
-"""The line for UIDs: typed, or pasted, one or thousands.
+"""The line for UIDs: typed or pasted, one or thousands.
 
-Textual's Input keeps only the first line of a paste. Here, a paste of several lines is held aside
-whole, so that lines keep their numbers and thousands of UIDs cost no drawing.
+Textual's Input keeps only the first line of a paste. Here a paste of several lines is kept whole
+beside the line, so that line numbers stay and thousands of UIDs cost no drawing.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,44 +23,45 @@ _PROMPT = "paste Study Instance UIDs, one or many"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A text that was pasted, loaded or typed, and what it asks for."""
+    """A pasted, loaded or typed text, and its UIDs."""
 
     text: str
     found: UidList
 
     @classmethod
     def of(cls, text: str) -> "Part":
-        """As a paste is read."""
+        """Parse a text as a paste."""
         return cls(text, read_paste(text))
 
     @classmethod
     def naming(cls, selections: tuple[Selection, ...]) -> "Part":
-        """As somebody would paste it who asks for these."""
+        """Return the part that selects exactly these."""
         return cls(list_of(selections), UidList(selections=selections))
 
 
 class UidLine(Input):
-    """One line of text, and a list beside it where one was pasted or loaded."""
+    """A line of text, and the lists pasted or loaded beside it."""
 
     HELP = """\
-Study Instance UIDs. Type one, or paste: one, many lines, commas, a table. In a table with a
-heading, series and instances narrow a row. Accession numbers and patient IDs are looked up; date,
-modality and descriptions beside them count as well.
-`enter` adds them to the queue, also while it runs."""
+Study Instance UIDs. Type one, or paste one, many lines, a comma-separated list or a table. In a
+table with headings, series and instances narrow a row. Accession numbers and patient IDs are
+looked up, with the date, modality and descriptions beside them.
+`enter` adds the studies to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Start", id="uid.start"),
-        Binding("up", "recent(1)", "What was asked for before", show=False, id="uid.recent"),
-        Binding("down", "recent(-1)", "What was asked for after", show=False, id="uid.later"),
+        Binding("up", "recent(1)", "Earlier request", show=False, id="uid.recent"),
+        Binding("down", "recent(-1)", "Later request", show=False, id="uid.later"),
         Binding("backspace", "back", "Delete", show=False, id="uid.back"),
     ]
 
     class Edited(Message):
-        """The text has changed."""
+        """The text or the lists have changed."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, placeholder=_PROMPT, compact=True)
-        self.cursor_blink = False  # it would be most of what the application costs at rest
+        # Blinking would be most of the application's processor time at rest.
+        self.cursor_blink = False
         self._held: tuple[Part, ...] = ()
         self._recent: list[tuple[Part, ...]] = []
         self._at = 0
@@ -68,25 +69,24 @@ modality and descriptions beside them count as well.
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What was pasted, and what was typed."""
+        """The lists and the typed text."""
         typed = (Part.of(self.value),) if self.value.strip() else ()
         return (*self._held, *typed)
 
     @property
     def found(self) -> UidList:
-        """What all of it asks for."""
+        """The UIDs of all parts together."""
         return joined([part.found for part in self.parts])
 
     def hold(self, part: Part) -> None:
-        """Add to what is held aside."""
+        """Add a list."""
         self._show_held((*self._held, part))
 
     def take_away(self, asked: tuple[Selection, ...]) -> None:
-        """Empty the line; what stood there is offered again later.
+        """Clear the line; `up` brings its content back.
 
         Args:
-            asked: What it was taken for. Where the form narrowed it, that is what is offered: the
-                line alone would ask for more.
+            asked: The requested selections. If the form has narrowed them, `up` brings these back.
         """
         parts = self.parts
         if asked != self.found.selections:
@@ -99,16 +99,16 @@ modality and descriptions beside them count as well.
         self._show_held(())
 
     def give_back(self) -> None:
-        """Let stand there again what was taken away last."""
+        """Restore what was cleared last."""
         self._at = 0
         self.action_recent(1)
 
     def recall_from(self, recall: Callable[[], Sequence[tuple[Selection, ...]]]) -> None:
-        """Know of earlier runs, once somebody asks: the latest first."""
+        """Set the source of earlier requests, the latest first; it is called at the first `up`."""
         self._recall = recall
 
     def take_paste(self, text: str) -> None:
-        """Take in what the clipboard had."""
+        """Insert one line, or keep several as a list."""
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1:
             self.hold(Part.of(text))
@@ -116,7 +116,7 @@ modality and descriptions beside them count as well.
             self.insert_text_at_cursor(lines[0].strip())
 
     def action_recent(self, step: int) -> None:
-        """Go back or forth in what was asked for."""
+        """Go back or forth in earlier requests."""
         recall, self._recall = self._recall, tuple
         earlier = [(Part.naming(asked),) for asked in reversed(recall())]
         self._recent = [parts for parts in earlier if parts not in self._recent] + self._recent
@@ -131,14 +131,15 @@ modality and descriptions beside them count as well.
         self._show_held(tuple(part for part in parts if part not in lines[-1:]))
 
     def action_back(self) -> None:
-        """Delete a character; the list, where there is none."""
+        """Delete a character; if there is none, the lists."""
         if not self.value and self._held:
             self._show_held(())
         else:
             self.action_delete_left()
 
     def _on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()  # Input's own handler would insert the first line
+        # Input's own handler would insert the first line.
+        event.prevent_default()
         event.stop()
         self.take_paste(event.text)
 
@@ -146,10 +147,10 @@ modality and descriptions beside them count as well.
         self._held = parts
         lists = [part.found for part in parts]
         asked = sum(len(each.selections) + len(each.lookups) for each in lists)
-        held = f"{count(asked, 'UID')} in the list; backspace drops it"
+        held = f"{count(asked, 'UID')} in the list; backspace removes it"
         self.placeholder = held if parts else _PROMPT
         self.post_message(self.Edited())
 
     def on_input_changed(self) -> None:
-        """Tell of typing as of pasting."""
+        """Report typing and pasting by the same message."""
         self.post_message(self.Edited())
