@@ -166,7 +166,7 @@ async def test_a_search_without_any_key_is_not_sent() -> None:
     async with opened(find=find) as bench:
         await searched_nothing(bench)
 
-        assert "without any key, a PACS lists all that it has" in bench.joined()
+        assert "without a key, a PACS would list every study" in bench.joined()
         assert find.asked == []
 
 

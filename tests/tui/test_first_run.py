@@ -147,10 +147,10 @@ async def test_leaving_the_form_leaves_an_application_that_says_what_to_do(tmp_p
     async with opened(profile_store=profile_store(tmp_path), doctor=answers().doctor) as bench:
         await bench.pilot.press("escape")
         await bench.until(lambda: field(bench) == "uids")
-        assert "f2 saves your PACS" in bench.text()
+        assert "f2 edits profiles" in bench.text()
         await bench.pilot.press("f2")
         assert isinstance(bench.app.screen, ProfilesScreen)
-        assert "No profile is saved yet; n adds your PACS." in bench.text()
+        assert "No profile yet. Press n to add your PACS." in bench.text()
 
 
 async def test_what_the_administrator_needs_to_know_is_copied(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ async def test_the_empty_screen_says_what_to_do(size: tuple[int, int]) -> None:
     async with opened(size) as bench:
         text = bench.text()
 
-        assert "Paste a Study Instance UID above and press enter;" in text
+        assert "Paste a Study Instance UID above and press enter." in text
         assert "PACS1 pacs.test:104" in text
         assert all(len(line) <= size[0] for line in text.split("\n"))
 
@@ -125,7 +125,7 @@ async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filter
 
         await bench.pilot.press(key)
 
-        await bench.until(lambda: bench.told() == "No study is under the cursor.")
+        await bench.until(lambda: bench.told() == "No study is selected.")
         assert filtered is bool(bench.main.table.rows)
 
 
@@ -239,7 +239,7 @@ async def test_help_is_made_of_the_keys_of_the_pane() -> None:
         bench.main.query_one("#uids").focus()
         await bench.pilot.press("f1")
 
-        assert "What was asked for before" in bench.text()
+        assert "Earlier request" in bench.text()
 
 
 async def test_a_fault_stands_beside_its_field_and_opens_the_form() -> None:

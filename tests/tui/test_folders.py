@@ -42,7 +42,7 @@ def test_there_is_nothing_to_open_over_ssh_or_without_a_desktop(tmp_path: Path) 
     assert opener(here)
     assert opener({**here, "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}) is None
     assert opener({"PATH": here["PATH"]}) is None
-    assert "no desktop" in open_folder(tmp_path, {})
+    assert "No desktop" in open_folder(tmp_path, {})
     assert "does not exist yet" in open_folder(tmp_path / "nothing", here)
 
 

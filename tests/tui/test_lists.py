@@ -131,7 +131,7 @@ async def test_a_file_that_is_none_or_has_no_end_is_refused_at_once(
         await bench.until(lambda: "it has more than 1 MB" in bench.joined())
         for path in (pipe, "/dev/zero"):
             await bench.burst("ctrl+u", *str(path), "enter")
-            await bench.until(lambda: "it is a device or a pipe" in bench.joined())
+            await bench.until(lambda: "not a file, but a device or a pipe" in bench.joined())
             await bench.burst("x")
 
 

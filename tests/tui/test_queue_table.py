@@ -108,7 +108,7 @@ async def test_a_wide_table_shows_whole_uids_and_more() -> None:
     assert drawn[0] == titles
     assert drawn[1][:5] == ["▶", f"{ROOT}.1", "P0012345", "CT", "312/480"]
     assert drawn[1][-4:] == ["118/s", "161.0", "MB", "0:01"]
-    assert drawn[2][4:9] == ["96/1,210", "waits", "on", "PACS", "14"]
+    assert drawn[2][4:9] == ["96/1,210", "no", "data", "14", "s"]
 
 
 async def test_a_scrollbar_takes_its_room_from_the_uids() -> None:

@@ -40,7 +40,7 @@ SCREENS: dict[str, tuple[list[str], type[Screen[Any]], str]] = {
     "details": (["escape", "enter"], DetailsScreen, "out of resources"),
     "load list": (["ctrl+o"], LoadListScreen, "Its lines are Study Instance UIDs"),
     "a tree": (["ctrl+o", "ctrl+o"], LoadListScreen, "numbers.txt"),
-    "help": (["f1"], HelpScreen, "What was asked for before"),
+    "help": (["f1"], HelpScreen, "Earlier request"),
     "help of the queue": (["escape", "f1"], HelpScreen, "Help"),
     "confirm": (["escape", "X"], ConfirmScreen, "Stop all studies?"),
 }
