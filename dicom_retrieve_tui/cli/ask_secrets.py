@@ -20,7 +20,7 @@ def unlocked(options: RetrieveOptions, around: Surroundings) -> RetrieveOptions:
     """Return the same options with the secrets that they need.
 
     Raises:
-        ConfigError: A secret is missing, and there is no terminal to ask at.
+        ConfigError: A secret is missing, and standard input is not a terminal.
     """
 
     def ask(question: secrets.Question) -> Secret | None:

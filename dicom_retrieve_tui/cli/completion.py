@@ -31,7 +31,7 @@ def run_completion(args: argparse.Namespace, around: Surroundings) -> int:
     """Print a shell's script, or the words that could come next; returns the exit code.
 
     Raises:
-        UsageError: There is no script for that shell.
+        UsageError: The shell is not supported.
     """
     if args.shell == _WORDS:
         found = candidates(args.words, lambda config: _saved(config, around.environ))

@@ -121,7 +121,7 @@ class Surroundings:
         return self.stdin.isatty() and self.stdout.is_terminal and self.stderr.is_terminal
 
     def ask_secret(self, prompt: str) -> Secret | None:
-        """Ask for a secret without echo; return None where there is no terminal."""
+        """Ask for a secret without echo; without a terminal, return None."""
         if not (self.stdin.isatty() and self.stderr.is_terminal):
             return None
         import getpass  # noqa: PLC0415 - few runs ask

@@ -318,7 +318,7 @@ def parse_command_line(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; `.command` is `retrieve`, `profiles`, ..., absent values are None.
 
     Raises:
-        UsageError: There is no such flag, or a value is missing.
+        UsageError: A flag is unknown, or a value is missing.
     """
     if argv and argv[0] == _HELP and not set(argv) & {"-h", "--help"}:
         argv = [*_command_to_explain(argv[1:]), "--help"]
@@ -342,7 +342,7 @@ def _command_to_explain(words: Sequence[str]) -> Sequence[str]:
     """Return the command after `help`, if there is one.
 
     Raises:
-        UsageError: There is no such command.
+        UsageError: The command is unknown.
     """
     for word in words:
         if word not in COMMANDS:

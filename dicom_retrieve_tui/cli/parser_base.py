@@ -129,7 +129,7 @@ class Flag:
     names: tuple[str, ...]
     """`-v` and `--verbose`; empty for a word."""
     metavar: str
-    """Stands for the value, or for the word; empty if there is no value."""
+    """Placeholder of the value, or of the word; empty for a flag without a value."""
     text: str
     """The help."""
     values: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ def resolve(book: ProfileBook, name: str, flags: Mapping[str, str | None]) -> di
         flags: Texts by key; None where the flag was not given.
 
     Raises:
-        ConfigError: There is no such profile, or the file has mistakes in what it says of it.
+        ConfigError: The profile does not exist, or its section of the file has mistakes.
     """
     profile, defaults = book.profile(name), book.defaults()
     layers = (

@@ -71,7 +71,7 @@ class ProfileBook:
         """Return what a profile holds.
 
         Raises:
-            ConfigError: There is no such profile, or it has mistakes; the message lists all.
+            ConfigError: The profile does not exist or has mistakes; the message lists all.
         """
         if name not in self.names:
             raise ConfigError(self._unknown(name))
@@ -155,7 +155,7 @@ class ProfileBook:
         """Remove a profile.
 
         Raises:
-            ConfigError: There is no such profile.
+            ConfigError: The profile does not exist.
         """
         if name not in self.names:
             raise ConfigError(self._unknown(name))

@@ -85,7 +85,7 @@ def _with_passphrase(
 
 
 def needs_passphrase(path: Path) -> bool:
-    """Return true if the private key in this file is encrypted; false if there is no such file."""
+    """Return true if the private key in this file is encrypted; false if the file is missing."""
     try:
         with path.open(encoding="latin-1") as file:
             return pem.holds_encrypted_key(read_at_most(file, SETTINGS_MAX_BYTES))

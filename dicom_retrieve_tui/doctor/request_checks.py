@@ -73,7 +73,7 @@ class OurListener:
     bind: Callable[[ScpReceiver], StorageScp]
 
 
-_UNKNOWN_PATIENT_ID = "NOBODY"
+_UNKNOWN_PATIENT_ID = "NOT-A-PATIENT"
 _MODALITIES_SHOWN_MAX = 10
 
 

@@ -127,7 +127,7 @@ class Option:
     short: str = ""
     """A second name of the flag, such as `-v`."""
     off: str = ""
-    """The help of `--no-NAME`; empty if there is no such flag."""
+    """The help of `--no-NAME`; empty if the option has no such flag."""
     parse: Parse = parse_any
     write: Callable[[Any], str] = written
     """The reverse of `parse`."""

@@ -12,7 +12,7 @@ def preset_of(book: ProfileBook, name: str) -> Preset:
     """Return the form that a profile makes.
 
     Raises:
-        ConfigError: There is no such profile, or it has mistakes.
+        ConfigError: The profile does not exist or has mistakes.
     """
     held = resolve(book, name, {})
     texts = {key: value.text for key, value in held.items() if value.text != KEYS[key].default}

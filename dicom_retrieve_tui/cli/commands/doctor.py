@@ -155,7 +155,7 @@ class TextPrinter:
             yield f"  {line}"  # never wrapped, so that it can be copied
 
     def _wrapped(self, text: str, indent: str) -> list[str]:
-        """Wrap to the terminal's width; return one line where there is no terminal."""
+        """Wrap to the terminal's width; without a terminal, return one line."""
         if not self._drawn:
             return [text]
         width = min(max(get_terminal_size().columns, _WIDTH_MIN), _WIDTH_MAX) - len(indent) - 1

@@ -152,7 +152,7 @@ def _confirmed(around: Surroundings, question: str, refusal: str) -> bool:
     """Ask at the terminal.
 
     Raises:
-        UsageError: There is no terminal; `refusal` is the message.
+        UsageError: Standard input is not a terminal; `refusal` is the message.
     """
     if not around.stdin.isatty():
         raise UsageError(refusal)

@@ -52,7 +52,7 @@ def draw(picture: Picture, *, width: int, footer: str) -> RenderableType:
 
 
 def _split(room: int) -> tuple[int, int]:
-    """Share the remaining cells between UID and bar; without room, there is no bar."""
+    """Divide the remaining cells between UID and bar; omit the bar if they are too few."""
     if room < _UID_MIN + _BAR_MIN:
         return max(room, 1), 0
     bar = min(max(room * 2 // 5, _BAR_MIN), _BAR_MAX)
