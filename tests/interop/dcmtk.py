@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.interop.association_profile import association_profile
 from tests.interop.corpus import ONE_SYNTAX_PER_CLASS, Study
-from tests.interop.files import StoredInstance, instances_below
+from tests.interop.files import StorageFolder, StoredInstance, instances_below
 from tests.interop.process import PeerProcess, free_port
 from tests.interop.programs import ECHOSCU, answers_echo, program
 
@@ -44,7 +44,7 @@ class Dcmqrscp:
         # Without +B it would encode anew what it stores.
         argv += ["--bit-preserving", "--disable-host-lookup", "--verbose"]
         self._process = PeerProcess(argv, folder / "log")
-        self._seen: dict[str, StoredInstance] = {}
+        self._instances = StorageFolder(self._storage)
 
     def start(self) -> None:
         calling = self._peers or ECHOSCU
@@ -57,16 +57,8 @@ class Dcmqrscp:
         return self._process.log()
 
     def holds(self, sop_instance_uid: str) -> StoredInstance:
-        """The instance, out of the file in the storage folder.
-
-        Raises:
-            LookupError: There is no such file.
-        """
-        if sop_instance_uid not in self._seen:
-            self._seen = {i.sop_instance_uid: i for i in instances_below(self._storage)}
-        if sop_instance_uid not in self._seen:
-            raise LookupError(f"dcmqrscp holds no instance {sop_instance_uid}")
-        return self._seen[sop_instance_uid]
+        """See `peers.Peer`."""
+        return self._instances.find(sop_instance_uid)
 
     def _configuration(self) -> str:
         allowed = "ANY" if not self._peers else self._peers.lower()

@@ -45,3 +45,23 @@ def instances_below(folder: Path) -> list[StoredInstance]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     visible = [p for p in paths if not any(x.startswith(".") for x in p.relative_to(folder).parts)]
     return [read_part10(path.read_bytes()) for path in visible if is_part10(path)]
+
+
+class StorageFolder:
+    """The folder in which a peer keeps its instances; an unknown UID makes it read again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, StoredInstance] = {}
+
+    def find(self, sop_instance_uid: str) -> StoredInstance:
+        """Return an instance from its file.
+
+        Raises:
+            LookupError: No file below the folder holds it.
+        """
+        if sop_instance_uid not in self._known:
+            self._known = {i.sop_instance_uid: i for i in instances_below(self._folder)}
+        if sop_instance_uid not in self._known:
+            raise LookupError(f"{self._folder} holds no instance {sop_instance_uid}")
+        return self._known[sop_instance_uid]

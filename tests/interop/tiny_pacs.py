@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.interop.corpus import ONE_SYNTAX_PER_CLASS, Source, Study
-from tests.interop.files import StoredInstance, instances_below
+from tests.interop.files import StorageFolder, StoredInstance
 from tests.interop.process import PeerProcess, free_port
 from tests.interop.programs import answers_echo
 
@@ -73,7 +73,7 @@ class TinyPacs:
         code = _ON_LOOPBACK + (_ANSWERS_WHOLE if answers_whole else "") + _RUN
         argv = [sys.executable, "-c", code, "run", "--config", str(configuration)]
         self._process = PeerProcess(argv, folder / "log")
-        self._seen: dict[str, StoredInstance] = {}
+        self._instances = StorageFolder(self._storage)
 
     def start(self) -> None:
         self._process.start(lambda: answers_echo(self.port, self.ae_title))
@@ -85,16 +85,8 @@ class TinyPacs:
         return self._process.log()
 
     def holds(self, sop_instance_uid: str) -> StoredInstance:
-        """The instance, out of the file in the storage folder.
-
-        Raises:
-            LookupError: There is no such file.
-        """
-        if sop_instance_uid not in self._seen:
-            self._seen = {i.sop_instance_uid: i for i in instances_below(self._storage)}
-        if sop_instance_uid not in self._seen:
-            raise LookupError(f"tiny-pacs holds no instance {sop_instance_uid}")
-        return self._seen[sop_instance_uid]
+        """See `peers.Peer`."""
+        return self._instances.find(sop_instance_uid)
 
     def _configuration(self, folder: Path) -> dict[str, object]:
         devices = {
