@@ -2,7 +2,8 @@
 
 from tests.peers.raw_pacs import Instance, RawPacs, Request, instances
 
-_OF_SERIES = 0x00201209
+_COUNTS = frozenset({0x00201208, 0x00201209})
+"""Numbers of instances, of a study and of a series."""
 
 
 class DoubtfulPacs(RawPacs):
@@ -25,4 +26,4 @@ class DoubtfulPacs(RawPacs):
             matches = matches[: self.cap]
         if self.counts:
             return matches
-        return [{tag: text for tag, text in m.items() if tag != _OF_SERIES} for m in matches]
+        return [{tag: text for tag, text in m.items() if tag not in _COUNTS} for m in matches]

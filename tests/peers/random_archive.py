@@ -128,8 +128,8 @@ class RandomArchive(MovingPacs):
         matches = [m for m in super().find(request) if m.get(0x0020000E) not in character.hidden]
         if request.level == "SERIES" and not character.counts_series:
             matches = [{t: v for t, v in m.items() if t != _OF_SERIES} for m in matches]
-        if request.level == "STUDY" and character.counts_study:
-            matches = [{**m, _OF_STUDY: str(len(character.holdings))} for m in matches]
+        if request.level == "STUDY" and not character.counts_study:
+            matches = [{t: v for t, v in m.items() if t != _OF_STUDY} for m in matches]
         if request.level == "IMAGE" and character.cap is not None:
             by_series: dict[str, list[dict[int, str]]] = {}
             for match in matches:

@@ -363,7 +363,9 @@ class RawPacs:
                 match |= {0x0020000E: instance.series, 0x00080018: instance.sop}
                 found[instance.sop] = match | {0x00080016: instance.sop_class}
             else:
-                found[instance.study] = match | {0x00100020: "T-0001"}
+                same = [i for i in self.holdings if i.study == instance.study]
+                match |= {0x00100020: "T-0001", 0x00201208: str(len(same))}
+                found[instance.study] = match
         return list(found.values())
 
     def on_get(self, conversation: Conversation, request: Request) -> None:
