@@ -1,7 +1,7 @@
-"""`dicom-retrieve completion SHELL` prints a script; the script asks here what could come next.
+"""`dicom-retrieve completion SHELL`: print a script for the shell, and complete words for it.
 
-The scripts know nothing of commands and flags: on each press of the key they run `dicom-retrieve
-completion words WORD...`, so they need not be renewed when the program is.
+The scripts contain no commands and no flags: for each press of the key they run `dicom-retrieve
+completion words WORD...`, so that an old script works with a new version.
 """
 
 import argparse
@@ -17,18 +17,18 @@ SHELLS = ("bash", "zsh", "fish")
 _WORDS = "words"
 
 FILES, FOLDERS = ":files", ":folders"
-"""Instead of words: the shell knows best how to complete paths."""
+"""In place of words: the shell completes paths itself."""
 _PATHS = {"FILE": FILES, "DIR": FOLDERS, "FOLDER": FOLDERS}
 PROFILE_ACTIONS = ("list", "show", "add", "test", "remove", "path")
 
 Candidate = tuple[str, str]
-"""A word, and what to say of it."""
+"""A word, and its description."""
 Profiles = Callable[[str | None], Sequence[str]]
-"""Names of saved profiles, given what `--config` says."""
+"""Returns the names of saved profiles, given the value of `--config`."""
 
 
 def run_completion(args: argparse.Namespace, around: Surroundings) -> int:
-    """Print a shell's script, or the words that could come next; returns the exit code.
+    """Print the script of a shell, or the words that may follow; return the exit code.
 
     Raises:
         UsageError: The shell is not supported.
@@ -38,7 +38,7 @@ def run_completion(args: argparse.Namespace, around: Surroundings) -> int:
         around.stdout.write_lines(f"{word} {text}".rstrip() for word, text in found)
         return 0
     if args.shell not in SHELLS or args.words:
-        asked = f"There is no completion for {args.shell!r}" if args.shell else "Name the shell"
+        asked = f"No completion for {args.shell!r}" if args.shell else "Which shell?"
         raise UsageError(f"{asked}; there are {', '.join(SHELLS)}.")
     script = resources.files("dicom_retrieve_tui.cli") / "shells" / f"completion.{args.shell}"
     around.stdout.write_lines(script.read_text(encoding="utf-8").rstrip("\n").split("\n"))
@@ -51,15 +51,15 @@ def _saved(config: str | None, environ: Mapping[str, str]) -> Sequence[str]:
     try:
         return ProfileBook.load(profiles_path(config, environ)).names
     except ConfigError:
-        return ()  # this is no place to complain
+        return ()  # an error message would end up on the command line
 
 
 def candidates(words: Sequence[str], profiles: Profiles) -> Iterator[Candidate]:
-    """What the last of `words` could become; the others stand before it, the program's name apart.
+    """Yield the completions of the last of `words`, which do not include the program's name.
 
     Args:
-        words: As they stand on the line; the last one may be empty.
-        profiles: Asked only where a name could stand.
+        words: The words up to the cursor; the last one may be empty.
+        profiles: Called only where the name of a profile is possible.
     """
     *before, word = words or [""]
     for candidate in _Line(before, word, profiles).candidates():
@@ -100,7 +100,7 @@ class _Line:
                 yield flag.names[-1], flag.text
 
     def _places(self) -> Iterator[Candidate]:
-        """Words without dashes: commands first, and what the command wants in this place."""
+        """Yield words without dashes: commands first, then values of this argument."""
         if not self._before:
             yield from ((name, summary_of(name)) for name in command_names())
         place = len(self._standing())
@@ -125,7 +125,7 @@ class _Line:
                 yield from ((PROFILE_SIGN + name, "saved profile") for name in self._names())
 
     def _standing(self) -> Sequence[str]:
-        """The words before the cursor that are neither flags nor their values."""
+        """Return the words before the cursor that are neither flags nor their values."""
         before = self._before[1:] if self._command else self._before
         pairs = zip(["", *before], before, strict=False)
         return [w for last, w in pairs if not w.startswith("-") and last not in self._value_flags]

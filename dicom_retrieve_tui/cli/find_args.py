@@ -1,4 +1,4 @@
-"""The flags of `find` into a search: what contradicts itself is told before anything is sent."""
+"""Turn the flags of `find` into a search; contradictions are errors before anything is sent."""
 
 import argparse
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from dicom_retrieve_tui.model.search import Search
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindOptions:
-    """One search as the user ordered it."""
+    """One search as the user requested it."""
 
     search: Search
     pacs: RetrieveOptions
@@ -35,12 +35,12 @@ def read_find_options(
     """Turn the flags, and the profile if one is named, into a search.
 
     Raises:
-        ConfigError: They cannot be meant; the message is for the user.
+        ConfigError: The flags are invalid, or contradict each other.
     """
     if args.target is None:
         raise UsageError("No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE.")
     if args.json and args.uids:
-        raise ConfigError("--json and --uids exclude each other; give one of them.")
+        raise ConfigError("--json and --uids cannot be combined.")
     search = _search(args, today)
     split_until = _split_until(args, search, today)
     return FindOptions(
@@ -55,7 +55,7 @@ def read_find_options(
 
 def _search(args: argparse.Namespace, today: date) -> Search:
     if args.series_uid and not args.study_uid:
-        raise ConfigError("--series-uid needs --study-uid as well.")
+        raise ConfigError("--series-uid requires --study-uid.")
     search = Search(
         level=_level(args),
         patient_id=args.patient_id or "",
@@ -69,8 +69,8 @@ def _search(args: argparse.Namespace, today: date) -> Search:
     )
     if not search.selective and not args.all:
         raise UsageError(
-            "Nothing to look for was named: give a key such as --patient-id or --date, or --all "
-            "for everything that the PACS has."
+            "No search key was given. Give one, such as --patient-id or --date, or --all for "
+            "everything that the PACS has."
         )
     return search
 
@@ -82,14 +82,14 @@ def _level(args: argparse.Namespace) -> Level:
         raise ConfigError(f"--level {args.level!r}: choose study, series or image.")
     level = Level(args.level.upper())
     if level is Level.STUDY and args.series_uid:
-        raise ConfigError("--series-uid has no use with --level study; leave one of them out.")
+        raise ConfigError("--series-uid cannot be combined with --level study.")
     return level
 
 
 def _dates(args: argparse.Namespace, today: date) -> DateRange | None:
     if args.last is not None:
         if args.date is not None:
-            raise ConfigError("--date and --last exclude each other; give one of them.")
+            raise ConfigError("--date and --last cannot be combined.")
         return parse_last("--last", args.last, today)
     return None if args.date is None else parse_dates("--date", args.date, today)
 
@@ -98,5 +98,5 @@ def _split_until(args: argparse.Namespace, search: Search, today: date) -> date 
     if not args.split:
         return None
     if search.study_date is None or search.study_date.first is None:
-        raise ConfigError("--split divides a range of dates: give --last, or --date with a start.")
+        raise ConfigError("--split requires a range of dates: give --last, or --date with a start.")
     return today

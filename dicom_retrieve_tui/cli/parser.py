@@ -1,6 +1,6 @@
 """The parser of each command, drawn from the table of options; values are taken as text.
 
-What the options mean together is checked in `read_options` and its like.
+Combinations of options are checked by `read_options`, `read_selections` and `find_args`.
 """
 
 import argparse
@@ -32,45 +32,45 @@ _RETRIEVE_USAGE = f"""{PROGRAM}
 
 _RETRIEVE_DESCRIPTION = """\
 Retrieve DICOM studies, series and instances from a PACS into a folder, by
-C-GET or by C-MOVE, and prove that what came is complete. Without arguments,
-at a terminal, it is an application with a screen of its own."""
+C-GET or C-MOVE, and prove that they are complete. Without arguments at a
+terminal, open the application."""
 
 _RETRIEVE_EPILOG = f"""\
 examples:
-  save a PACS once, and retrieve a study from it by name from then on:
+  save a PACS under a name, and retrieve a study from it:
     {PROGRAM} profiles add hospital pacs://pacs.example:11112 \\
         --method c-get --output ~/dicom
     {PROGRAM} @hospital 1.2.840.113619.2.1
-  one study, straight to us:
+  one study by C-GET, without a profile:
     {PROGRAM} pacs://pacs.example:11112 --method c-get \\
         --study-uid 1.2.840.113619.2.1 --output study/
-  everything that the PACS has of a patient, from the last 30 days:
+  all studies of a patient in the last 30 days:
     {PROGRAM} find @hospital --patient-id 4711 --last 30d --uids |
         {PROGRAM} @hospital --uid-list -
-  a list of studies by C-MOVE to ourselves, four associations at once:
+  a list of studies by C-MOVE to this computer, over four associations:
     {PROGRAM} pacs://pacs.example:11112 --move-dest MY_SCP --listen 11112 \\
         --uid-list studies.txt --output studies/ --parallel 4
-  would it work, and what to tell the administrator if not?
+  check the connection, and what to ask the administrator for:
     {PROGRAM} doctor @hospital
-  later, without the PACS: is everything still there, and whole?
+  later, without the PACS: check that every file is there and whole:
     {PROGRAM} verify studies/
-  no PACS at hand:
+  try it without a PACS:
     {PROGRAM} demo
 
 exit codes:
-  0 everything asked for is complete, 1 anything else, 130 interrupted"""
+  0 everything requested is complete, 1 anything else, 130 interrupted"""
 
 _FIND_DESCRIPTION = """\
-List what a PACS has, by C-FIND: a table at a terminal, columns between tabs
-where a program reads them. Texts may hold the wildcards * and ?."""
+List what a PACS has, by C-FIND: as a table at a terminal, as columns between
+tabs in a pipe. Texts may contain the wildcards * and ?."""
 
 _FIND_EPILOG = f"""\
 examples:
-  what was done today?
+  the studies of today:
     {PROGRAM} find @hospital --date today
-  all CT of a patient, by a part of the name:
+  all CT studies of a patient, by a part of the name:
     {PROGRAM} find @hospital --patient-name 'Doe, J*' --modality CT
-  find, and retrieve what was found:
+  find studies, and retrieve them:
     {PROGRAM} find @hospital --accession A123 --uids |
         {PROGRAM} @hospital --uid-list -
   a year, from a PACS that lists 500 studies at most:
@@ -79,13 +79,13 @@ examples:
     {PROGRAM} find @hospital --study-uid 1.2.840.113619.2.1 --level series
 
 exit codes:
-  0 something matches, and all of it is listed; 1 nothing does, or the list may
-  be incomplete, or anything else; 130 interrupted"""
+  0 there are matches, and all are listed; 1 no match, an incomplete list, or
+  an error; 130 interrupted"""
 
 _DOCTOR_DESCRIPTION = """\
-Look step by step whether a retrieval from a PACS would work, and say what to do
-where it would not. With a study, one instance of it is retrieved, by each method
-that the PACS offers, into a folder that is removed."""
+Check step by step whether a retrieval from a PACS works, and report what to do
+if it does not. With a study, retrieve one of its instances by each method that
+the PACS offers, into a folder that is removed."""
 
 _DOCTOR_EPILOG = f"""\
 examples:
@@ -94,15 +94,14 @@ examples:
     {PROGRAM} doctor pacs://pacs.example:11112 --called-aet ARCHIVE \\
         --aet MY_SCP --move-dest MY_SCP --listen 11112 1.2.840.113619.2.1
 
-It ends with what to send to the administrator of the PACS.
+The last lines are a text for the administrator of the PACS.
 
 exit codes:
-  0 nothing was found because of which --method would not work, 1 something was,
-  130 interrupted"""
+  0 --method works as far as it was checked, 1 it does not, 130 interrupted"""
 
 _PROFILES_DESCRIPTION = """\
-What there is to know of a PACS, saved under a name: a flag wins over the
-profile, the profile over [defaults] in the same file."""
+Save the settings of a PACS under a name. A flag overrides the profile, and the
+profile overrides [defaults] in the same file."""
 
 _PROFILES_EPILOG = f"""\
 examples:
@@ -112,23 +111,23 @@ examples:
     {PROGRAM} profiles show hospital"""
 
 _DEMO_DESCRIPTION = """\
-A small PACS with invented patients, on this machine only, to try everything against.
-Without flags, the application opens on it; without a terminal, --headless is implied."""
+Run a small PACS with invented patients on this computer, and open the
+application on it. Without a terminal, --headless is implied."""
 
 _VERIFY_DESCRIPTION = """\
-Look, without any PACS, whether every instance that was retrieved into FOLDER is
-still there and whole. FOLDER is what --output named."""
+Check, without a PACS, that every instance that was retrieved into FOLDER is
+still there and whole. FOLDER is the --output of earlier retrievals."""
 
 _VERIFY_EPILOG = """\
 exit codes:
   0 every study is complete, and every file there and whole; 1 anything else"""
 
 _COMPLETION_DESCRIPTION = """\
-Let the shell complete commands, flags, their values and the names of saved profiles.
-This prints the script that does it."""
+Print a script by which the shell completes commands, flags, their values and
+the names of saved profiles."""
 
 _COMPLETION_EPILOG = f"""\
-where it goes, once:
+install it once:
   bash, in ~/.bashrc:
     eval "$({PROGRAM} completion bash)"
   zsh, in ~/.zshrc, below compinit:
@@ -166,7 +165,7 @@ def doctor_parser() -> argparse.ArgumentParser:
     add_options(parser, Command.DOCTOR, Group.NETWORK, Group.SECURITY)
     add_group(parser, Group.OUTPUT, _option("json", f"steps on stdout, {_JSON}"))
     _add_general(parser)
-    # A profile may hold the other options of a retrieval; they are read, and not checked.
+    # A profile may have the other options of a retrieval; they are read, and not checked.
     parser.set_defaults(**vars(retrieve_parser().parse_args([])))
     return parser
 
@@ -346,7 +345,7 @@ def _command_to_explain(words: Sequence[str]) -> Sequence[str]:
     """
     for word in words:
         if word not in COMMANDS:
-            raise UsageError(f"There is no command {word!r}; there are {', '.join(COMMANDS)}.")
+            raise UsageError(f"Unknown command {word!r}. Commands: {', '.join(COMMANDS)}.")
     return words[:1]
 
 
@@ -374,16 +373,16 @@ def summary_of(command: str) -> str:
 def _refuse_command(word: str) -> None:
     """Refuse a word that is nearly a command, and not a PACS."""
     if word.isalpha() and (near := _nearest(word, COMMANDS)):
-        raise UsageError(f"There is no command {word!r}; did you mean {near}?")
+        raise UsageError(f"Unknown command {word!r}; did you mean {near}?")
 
 
 def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
-        raise UsageError(f"{word!r} is one argument too many.")
+        raise UsageError(f"Unexpected argument {word!r}.")
     known = [name for each in flags_of(parser) for name in each.names if name.startswith("--")]
     near = _nearest(flag, known)
-    raise UsageError(f"There is no flag {flag}" + (f"; did you mean {near}?" if near else "."))
+    raise UsageError(f"Unknown flag {flag}" + (f"; did you mean {near}?" if near else "."))
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

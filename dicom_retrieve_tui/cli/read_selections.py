@@ -94,19 +94,19 @@ def _refuse_others(one: str, flags: dict[str, str | None]) -> None:
     """What is to be retrieved is said in one way."""
     for flag, text in flags.items():
         if text is not None and flag != one:
-            raise ConfigError(f"{one} and {flag} exclude each other; give one of them.")
+            raise ConfigError(f"{one} and {flag} cannot be combined.")
 
 
 def _check_levels(given: dict[str, str | None]) -> None:
     study, series, instance = given.values()
     if instance is not None and (series is None or study is None):
         missing = " and ".join(f for f in ("--study-uid", "--series-uid") if given[f] is None)
-        raise ConfigError(f"--instance-uid needs {missing} as well.")
+        raise ConfigError(f"--instance-uid requires {missing}.")
     if series is not None and study is None:
-        raise ConfigError("--series-uid needs --study-uid as well.")
+        raise ConfigError("--series-uid requires --study-uid.")
     if study is None:
         raise ConfigError(
-            "Nothing to retrieve was named: give Study Instance UIDs, --study-uid or --uid-list."
+            "No study was given. Give Study Instance UIDs, --study-uid or --uid-list."
         )
 
 

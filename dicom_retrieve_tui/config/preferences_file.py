@@ -1,6 +1,6 @@
-"""`settings.toml`, beside the profiles: how a person likes the application.
+"""`settings.toml`, beside the profiles: the user's preferences for the application.
 
-Mistakes in it cost what they are in and no more; what we do not know in it is kept.
+A mistake affects only its own key; unknown keys are kept.
 """
 
 from pathlib import Path
@@ -24,40 +24,40 @@ _TYPES = {_TEXT: str, _SWITCH: bool}
 
 
 def settings_path(profiles: Path) -> Path:
-    """Where the settings are that go with a file of profiles."""
+    """Return the path of the settings beside a file of profiles."""
     return profiles.with_name("settings.toml")
 
 
 class SettingsFile:
-    """The file, read and written anew each time: two programs at once lose nothing."""
+    """The file, read again before each write, so that two programs do not lose settings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> tuple[Preferences, list[str]]:
-        """What holds, and every mistake in the file as a sentence. Never raises."""
+        """Return the preferences, and every mistake in the file as a sentence. Never raises."""
         try:
             document = read_document(self.path)
         except ConfigError as error:
             return Preferences(), [str(error)]
         faults: list[str] = []
-        said: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for key, value in document.items():
             if key not in _EXPECTED:
                 faults.append(unknown_key(f"{self.path}: {key}", key, _EXPECTED))
             elif key == _KEYS and isinstance(value, dict):
-                said[key] = self._bindings(value, faults)
+                found[key] = self._bindings(value, faults)
             elif isinstance(value, _TYPES.get(_EXPECTED[key], ())):
-                said[key] = value
+                found[key] = value
             else:
                 faults.append(f"{self.path}: {key} = {value!r}: expected {_EXPECTED[key]}.")
-        return Preferences(**said), faults
+        return Preferences(**found), faults
 
     def remember(self, preferences: Preferences, *names: str) -> None:
-        """Write these of the preferences; what else the file says is kept.
+        """Write the named preferences; everything else in the file is kept.
 
         Raises:
-            ConfigError: The file cannot be read or written; it is as it was.
+            ConfigError: The file cannot be read or written; it is unchanged.
         """
         document = read_document(self.path)
         usual = Preferences()
@@ -70,7 +70,7 @@ class SettingsFile:
         write_document(self.path, document)
 
     def _bindings(self, table: dict[str, object], faults: list[str], above: str = "") -> Keys:
-        """By whole ids: `queue.retry = "R"` without quotes around the id is a table in a table."""
+        """Return keys by binding id: `queue.retry = "R"` without quotes is a table in a table."""
         keys: Keys = {}
         for name, value in table.items():
             binding = above + name

@@ -54,7 +54,7 @@ class ProfileBook:
 
     @classmethod
     def load(cls, path: Path) -> "ProfileBook":
-        """Read the file; one that does not exist holds nothing.
+        """Read the file; if it does not exist, there are no profiles.
 
         Raises:
             ConfigError: It cannot be read, or is not TOML.
@@ -68,7 +68,7 @@ class ProfileBook:
         return list(profiles) if isinstance(profiles, dict) else []
 
     def profile(self, name: str) -> dict[str, str]:
-        """Return what a profile holds.
+        """Return the values of a profile.
 
         Raises:
             ConfigError: The profile does not exist or has mistakes; the message lists all.
@@ -78,7 +78,7 @@ class ProfileBook:
         return self._sound(f"{_PROFILES}.{name}", self._document[_PROFILES][name])
 
     def defaults(self) -> dict[str, str]:
-        """Return what `[defaults]` holds: values for every profile without its own.
+        """Return the values of `[defaults]`, which hold for every profile without its own.
 
         Raises:
             ConfigError: It has mistakes; the message lists all.
@@ -196,8 +196,8 @@ class ProfileBook:
         known = near or self.names
         hint = "did you mean " if near else "there are "
         names = ", ".join(f"@{each}" for each in known[:10])
-        said = f"{hint}{names}" if known else "it holds none"
-        return f"There is no profile {name!r} in {self.path}; {said}{'?' if near else '.'}"
+        found = f"{hint}{names}" if known else "there are no profiles in it"
+        return f"There is no profile {name!r} in {self.path}; {found}{'?' if near else '.'}"
 
     def _faults_of(self, table_name: str, table: object) -> Iterator[str]:
         if not isinstance(table, dict):
@@ -229,7 +229,7 @@ def _fault(where: str, key: str, value: object, known: Collection[str]) -> str |
 
 
 def _text(key: str, value: object) -> str | None:
-    """The value as its flag would take it; None if it is of another kind."""
+    """Return the value as its flag would take it; None if it is of another kind."""
     kind = KEYS[key].kind
     if kind is Kind.TEXT:
         return value if isinstance(value, str) else None

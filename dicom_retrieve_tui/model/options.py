@@ -837,7 +837,7 @@ def _method_contradictions(
 def without_unused(texts: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
     """Return the texts without what has no use beside the others, unless the user gave it.
 
-    A profile holds what all of its uses need: a port for C-MOVE is no contradiction of C-GET.
+    A profile serves several methods: a port for C-MOVE does not contradict C-GET.
 
     Args:
         texts: By name, with the defaults; empty for no value.

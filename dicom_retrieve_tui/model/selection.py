@@ -113,8 +113,8 @@ class Selection:
 def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
     """One selection for each study, in the order in which the studies come; the wider wins.
 
-    Whoever asks for a study and for one series of it asks for the study, and so with a series and
-    its instances.
+    A study and one series of it make the whole study; a series and one instance of it make the
+    whole series.
     """
     studies: dict[str, dict[str, dict[str, None]]] = {}
     whole: set[tuple[str, ...]] = set()

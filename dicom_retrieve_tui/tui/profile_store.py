@@ -76,12 +76,12 @@ class ProfileStore:
             return [], [str(error)]
 
     def new(self) -> Draft:
-        """Begin a profile with the usual values that `[defaults]` does not set."""
+        """Begin a profile with the suggested values that `[defaults]` does not set."""
         texts, said = new_profile(*self._machine()), self._defaults()
         return Draft(texts={key: text for key, text in texts.items() if key not in said})
 
     def usual(self) -> dict[str, str]:
-        """Return the values that hold where a profile says nothing."""
+        """Return the values that hold where a profile has none."""
         return {name: option.default for name, option in KEYS.items()} | self._defaults()
 
     def _defaults(self) -> dict[str, str]:

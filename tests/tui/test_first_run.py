@@ -127,7 +127,7 @@ async def test_a_failure_stays_in_the_form_beside_the_guilty_field(
     assert [str(each.peer) for each in pacs.asked][-1] == "PACS1@pacs.test:105"
 
 
-async def test_what_cannot_be_meant_is_told_beside_its_field_and_not_saved(tmp_path: Path) -> None:
+async def test_an_invalid_value_is_reported_beside_its_field_and_not_saved(tmp_path: Path) -> None:
     profiles = profile_store(tmp_path)
     pacs = answers()
     async with opened(profile_store=profiles, doctor=pacs.doctor) as bench:

@@ -231,7 +231,7 @@ async def recalls(bench: Bench, selection: Selection) -> None:
     assert bench.session.selections == (selection,)
 
 
-async def test_options_that_cannot_be_meant_any_more_are_named(
+async def test_options_that_are_no_longer_valid_are_named(
     history: History, database: Path, tmp_path: Path
 ) -> None:
     await leave(history, tmp_path)

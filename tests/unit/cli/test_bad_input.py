@@ -10,7 +10,7 @@ UID_1025 = "1." + "2" * 1023
 CASES = {
     "no target": ((), "No PACS was named"),
     "a command misspelt": (("verfiy", "studies"), "'verfiy'; did you mean verify?"),
-    "help for nothing": (("help", "wash"), "no command 'wash'; there are find, "),
+    "help for nothing": (("help", "wash"), "Unknown command 'wash'. Commands: find, "),
     "http URL": (("http://pacs.test", "--study-uid", STUDY), "http://"),
     "ftp URL": (("ftp://pacs.test", "--study-uid", STUDY), "ftp://"),
     "no scheme": (("pacs.test", "--study-uid", STUDY), "no scheme"),
@@ -35,16 +35,16 @@ CASES = {
         (*C_GET, "--series-uid", "1.2", "--instance-uid", "1.*"),
         "--instance-uid '1.*'",
     ),
-    "series alone": ((PACS, "--method", "c-get", "--series-uid", "1.2"), "needs --study-uid"),
-    "instance without series": ((*C_GET, "--instance-uid", "1.2"), "needs --series-uid"),
+    "series alone": ((PACS, "--method", "c-get", "--series-uid", "1.2"), "requires --study-uid"),
+    "instance without series": ((*C_GET, "--instance-uid", "1.2"), "requires --series-uid"),
     "instance without study": (
         (PACS, "--method", "c-get", "--series-uid", "1.2", "--instance-uid", "1.2"),
-        "needs --study-uid",
+        "requires --study-uid",
     ),
-    "a UID in two ways": ((*C_GET, "1.2.3"), "'1.2.3' and --study-uid exclude each other"),
+    "a UID in two ways": ((*C_GET, "1.2.3"), "'1.2.3' and --study-uid cannot be combined"),
     "a UID and a list": (
         (PACS, "1.2.3", "--method", "c-get", "--uid-list", "bad.txt"),
-        "'1.2.3' and --uid-list exclude each other",
+        "'1.2.3' and --uid-list cannot be combined",
     ),
     "a user in bytes that are no text": (
         (*C_GET, "--user", "M\udcfcller"),
@@ -61,7 +61,7 @@ CASES = {
     "a stray word": ((PACS, "--method", "c-get", "study"), "'study' has no digit"),
     "nothing to retrieve": ((PACS, "--method", "c-get"), "--study-uid or --uid-list"),
     "C-MOVE to nowhere": ((PACS, "--study-uid", STUDY), "--method c-get"),
-    "list and study": ((*C_GET, "--uid-list", "list.txt"), "exclude each other"),
+    "list and study": ((*C_GET, "--uid-list", "list.txt"), "cannot be combined"),
     "list that is missing": (
         (PACS, "--method", "c-get", "--uid-list", "missing.txt"),
         "missing.txt: cannot be read: no such file",
@@ -155,21 +155,21 @@ CASES = {
 }
 
 USAGE = {
-    "unknown flag": ((*C_GET, "--patience", "3"), "There is no flag --patience"),
+    "unknown flag": ((*C_GET, "--patience", "3"), "Unknown flag --patience"),
     "mistyped flag": ((PACS, "--studyuid", STUDY), "did you mean --study-uid?"),
     "abbreviated flag": ((PACS, "--study", STUDY), "did you mean --study-uid?"),
     "flag without a value": ((PACS, "--study-uid"), "--study-uid needs a value."),
     "flag given twice": ((*C_GET, "--study-uid", OTHER_UID := "1.2.3"), "use --uid-list"),
     "verify of nothing": (("verify",), "verify needs the folder"),
     "verify of nothing deeply": (("verify", "--deep"), "verify needs the folder"),
-    "verify of two": (("verify", "a", "b"), "'b' is one argument too many."),
+    "verify of two": (("verify", "a", "b"), "Unexpected argument 'b'."),
     "verify with a stray flag": (("verify", ".", "--deap"), "did you mean --deep?"),
     "demo of both": (("demo", "--headless", "--serve"), "--headless"),
     "demo that serves a folder": (
         ("demo", "--serve", "--output", "x"),
         "cannot be combined with --serve",
     ),
-    "demo with a stray flag": (("demo", "--headless", "--aet", "X"), "There is no flag --aet"),
+    "demo with a stray flag": (("demo", "--headless", "--aet", "X"), "Unknown flag --aet"),
 }
 
 

@@ -103,4 +103,4 @@ def test_an_unknown_shell_is_named_with_those_that_there_are() -> None:
     result = run("completion", "tcsh")
 
     assert result.code == 1
-    assert "no completion for 'tcsh'; there are bash, zsh, fish" in result.err
+    assert "No completion for 'tcsh'; there are bash, zsh, fish" in result.err

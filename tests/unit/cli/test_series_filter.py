@@ -74,9 +74,7 @@ def test_the_flags_make_the_filter() -> None:
         (("--modality", "CT", "--modality", "PT"), "--modality is given twice"),
     ],
 )
-def test_a_filter_that_cannot_be_meant_is_refused_at_once(
-    flags: tuple[str, ...], words: str
-) -> None:
+def test_an_invalid_filter_is_refused_at_once(flags: tuple[str, ...], words: str) -> None:
     result = run(*C_GET, *flags)
 
     assert result.code == 1

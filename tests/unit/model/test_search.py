@@ -32,7 +32,7 @@ _STUDY = Match(level=Level.STUDY, study_instance_uid="1.2.3", patient_name="Doe^
         ({"study_description": "a\nb"}, "control character"),
     ],
 )
-def test_a_search_that_cannot_be_meant_is_not_made(keys: dict[str, str], said: str) -> None:
+def test_an_invalid_search_is_not_made(keys: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Search(**keys)  # type: ignore[arg-type]
 

@@ -124,7 +124,7 @@ def test_no_text_is_no_filter() -> None:
         ((None, None, "a\udcff"), "no control character"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(
+def test_an_invalid_filter_is_refused(
     texts: tuple[str | None, str | None, str | None], words: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

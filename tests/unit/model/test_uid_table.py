@@ -59,7 +59,7 @@ def test_another_column_may_be_named() -> None:
         ("a,StudyInstanceUID\n", None, "names no UID"),
     ],
 )
-def test_a_table_that_cannot_be_meant_is_refused(text: str, column: str | None, words: str) -> None:
+def test_an_invalid_table_is_refused(text: str, column: str | None, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_uid_list(text, column)
 

@@ -62,7 +62,7 @@ def test_every_setting_of_a_retrieval_is_read() -> None:
         (("pacs://pacs.test", "--method", "c-gett"), "choose c-move, c-get or auto"),
     ],
 )
-def test_what_cannot_be_meant_is_said_before_anything_is_sent(
+def test_contradictory_flags_are_reported_before_anything_is_sent(
     argv: tuple[str, ...], words: str
 ) -> None:
     result = run("doctor", *argv)

@@ -138,22 +138,27 @@ def test_dates_are_divided_only_on_demand() -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "Nothing to look for was named: give a key such as --patient-id or --date, or --all"),
-        (["--patient-name", "*"], "Nothing to look for was named"),
-        (["--series-uid", "1.2"], "--series-uid needs --study-uid"),
+        ([], "No search key was given. Give one, such as --patient-id or --date, or --all"),
+        (["--patient-name", "*"], "No search key was given"),
+        (["--series-uid", "1.2"], "--series-uid requires --study-uid"),
         (["--all", "--level", "patient"], "choose study, series or image"),
-        (["--date", "today", "--last", "1d"], "--date and --last exclude each other"),
+        (["--date", "today", "--last", "1d"], "--date and --last cannot be combined"),
         (["--date", "31.3.2024"], "--date '31.3.2024': expected 2024-03-31"),
-        (["--all", "--json", "--uids"], "--json and --uids exclude each other"),
-        (["--all", "--split"], "--split divides a range of dates"),
-        (["--date", "..2024-01-01", "--split"], "--split divides a range of dates"),
-        (["--study-uid", "1.2", "--series-uid", "1.3", "--level", "study"], "has no use with"),
+        (["--all", "--json", "--uids"], "--json and --uids cannot be combined"),
+        (["--all", "--split"], "--split requires a range of dates"),
+        (["--date", "..2024-01-01", "--split"], "--split requires a range of dates"),
+        (
+            ["--study-uid", "1.2", "--series-uid", "1.3", "--level", "study"],
+            "cannot be combined with",
+        ),
         (["--study-uid", "1.2.*"], "has a wildcard"),
         (["--patient-id", "a\\b"], "backslash"),
         (["--all", "--timeout", "soon"], "--timeout 'soon'"),
     ],
 )
-def test_what_cannot_be_meant_is_told_before_anything_is_sent(argv: list[str], said: str) -> None:
+def test_contradictory_keys_are_reported_before_anything_is_sent(
+    argv: list[str], said: str
+) -> None:
     finder = Finder([DOE])
 
     with pytest.raises(ConfigError) as told:

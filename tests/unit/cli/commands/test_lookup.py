@@ -247,7 +247,7 @@ def test_lists_exclude_each_other(tmp_path: Path) -> None:
     result = run(PACS, "--method", "c-get", "--uid-list", "a", "--patient-list", "b")
 
     assert result.code == 1
-    assert "--uid-list and --patient-list exclude each other" in result.err
+    assert "--uid-list and --patient-list cannot be combined" in result.err
 
 
 def test_what_is_no_uid_is_never_asked_for() -> None:

@@ -103,7 +103,7 @@ def test_an_address_takes_nothing_from_any_file() -> None:
     [
         (("@hospitl", STUDY), "did you mean @hospital?"),
         (("@", STUDY), "There is no profile ''"),
-        (("@hospital",), "give Study Instance UIDs, --study-uid or --uid-list"),
+        (("@hospital",), "Give Study Instance UIDs, --study-uid or --uid-list"),
         (("profiles", "shwo"), "choose one of list, show, path, add, remove, test"),
         (("profiles", "show"), "needs the name of a profile"),
         (("profiles", "show", "nobody"), "There is no profile 'nobody'"),
@@ -114,7 +114,7 @@ def test_an_address_takes_nothing_from_any_file() -> None:
         (("profiles", "add", "new", "http://x"), "starts with http://"),
     ],
 )
-def test_what_cannot_be_meant_is_told_and_the_file_left_alone(
+def test_invalid_arguments_are_reported_and_the_file_is_unchanged(
     argv: tuple[str, ...], words: str, file: Path
 ) -> None:
     result = run(*argv)
