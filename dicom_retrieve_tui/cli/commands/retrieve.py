@@ -29,6 +29,7 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.terminal_notice import notice_of, notice_sequences
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -221,11 +222,21 @@ class _Retrieval:
         self._account.apply(event)
         log_event(event, with_paths=self._options.log_patient_data)
         self._renderer.show(event)
+        self._announce(event)
         if self._json is not None:
             self._json.write(event)
             if self._around.stdout.lost:
                 # The reader of the JSON lines has gone. What is on disk stays.
                 self._cancel.request()
+
+    def _announce(self, event: Event) -> None:
+        """Announce an event by the terminal's bell, title and notices, if it is worth that."""
+        if not self._options.retrieval.notify:
+            return
+        notice = notice_of(event, self._account.progress, self._elapsed_s())
+        if notice is not None:
+            around = self._around
+            around.stderr.write_control(notice_sequences(notice, around.environ))
 
     def _handle_notes(self) -> None:
         """Turn the notes on the list of UIDs into events."""
