@@ -190,8 +190,7 @@ def test_a_folder_named_after_a_patient_is_handed_over(pacs: DemoPacs, tmp_path:
     arguments = [each for each in _arguments(pacs, output, *more) if each != "--hierarchical"]
 
     def run() -> int:
-        streams = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
-        return main(arguments, **streams)
+        return main(arguments, stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
 
     assert run() == 0
     with sqlite3.connect(output / ".dicom-retrieve/commands.db") as database:
