@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from dicom_retrieve_tui.errors import ConfigError, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted
-from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.hook_command import FinishHook
+from dicom_retrieve_tui.model.options import RetrieveOptions, flag_of
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
+    from dicom_retrieve_tui.hooks.study_commands import StudyCommands
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.storage_scp import StorageScp
     from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
     from dicom_retrieve_tui.storage.history import History
+    from dicom_retrieve_tui.storage.store import InstanceStore
 
 _BACKOFF = Backoff()
 _ALL_INTERFACES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
@@ -86,6 +89,7 @@ def open_session(
     run = _run(selections, options, outbox, cancel)
 
     def start(stack: ExitStack) -> StudyRetriever:
+        check_commands(options)
         store = InstanceStore(
             options.output,
             options.layout,
@@ -95,6 +99,10 @@ def open_session(
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
         stack.callback(store.close)
+        if options.on_study is not None:
+            commands = _study_commands(options, store, outbox, cancel)
+            run.follower = commands
+            stack.callback(commands.close)
         receiver = InstanceReceiver(store, outbox.append)
         _note_dangers(options, outbox)
         scp = None
@@ -115,6 +123,35 @@ def open_session(
         return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
 
     return Session(run, start, cancel)
+
+
+def check_commands(options: RetrieveOptions) -> None:
+    """Find the programs of `--on-study` and `--on-finish`; nothing is run.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
+    if options.on_study is None and options.on_finish is None:
+        return
+    from dicom_retrieve_tui.hooks.process import find_program
+    from dicom_retrieve_tui.model.hook_command import ON_FINISH, ON_STUDY
+
+    for name, command in ((ON_STUDY, options.on_study), (ON_FINISH, options.on_finish)):
+        if command is not None:
+            find_program(flag_of(name), command)
+
+
+def run_finish_command(options: RetrieveOptions, hook: FinishHook, cancel: CancelToken) -> str:
+    """Run the command of `--on-finish`; return why it failed, or an empty text.
+
+    Args:
+        options: The command, how long it may take, and the folder for the output of a failure.
+        hook: What it is told.
+        cancel: Ends it.
+    """
+    from dicom_retrieve_tui.hooks.finish_command import run_finish_command as run
+
+    return run(options, hook, cancel)
 
 
 def dry_run(
@@ -274,6 +311,29 @@ def _run(
         options=options,
         open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, options.series_filter),
         outbox=outbox,
+        cancel=cancel,
+    )
+
+
+def _study_commands(
+    options: RetrieveOptions, store: "InstanceStore", outbox: deque[Event], cancel: CancelToken
+) -> "StudyCommands":
+    from dicom_retrieve_tui.hooks.process import find_program
+    from dicom_retrieve_tui.hooks.study_commands import StudyCommands
+    from dicom_retrieve_tui.model.hook_command import ON_STUDY
+    from dicom_retrieve_tui.model.layout import parse_layout
+    from dicom_retrieve_tui.storage.command_records import SqliteCommandRecords
+    from dicom_retrieve_tui.storage.permissions import Permissions
+
+    command = options.on_study
+    assert command is not None  # noqa: S101 - the caller has looked
+    return StudyCommands(
+        find_program(flag_of(ON_STUDY), command),
+        options,
+        parse_layout(options.layout),
+        SqliteCommandRecords(options.output, command.text, Permissions(options.umask)),
+        recorded_paths=store.recorded_paths,
+        emit=outbox.append,
         cancel=cancel,
     )
 

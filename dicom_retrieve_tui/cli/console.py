@@ -4,6 +4,7 @@ stdout is for data and stderr for messages. Every line passes `clean_text`, so t
 peer can control the terminal.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
@@ -97,6 +98,13 @@ class Narration:
         except (OSError, RuntimeError):
             # RuntimeError: a signal handler writes while it interrupts a write of the same thread.
             return
+
+    def write_control(self, sequence: str) -> None:
+        """Write a control sequence of ours to a terminal; to anything else, write nothing."""
+        if sequence and self.is_terminal:
+            with contextlib.suppress(OSError, RuntimeError):
+                self.stream.write(sequence)
+                self.stream.flush()
 
 
 class Surroundings:

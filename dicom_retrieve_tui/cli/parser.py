@@ -225,7 +225,7 @@ def profiles_parser() -> argparse.ArgumentParser:
         _option("replace", "add: set these values in a profile that exists; the others stay"),
     )
     add_group(parser, "what to do", *own, _CONFIG, words=words)
-    groups = (Group.SERIES, Group.NETWORK, Group.SECURITY, Group.FILES)
+    groups = (Group.SERIES, Group.NETWORK, Group.SECURITY, Group.FILES, Group.COMMANDS)
     add_options(parser, Command.PROFILES, *groups)
     _add_general(parser)
     return parser
@@ -381,7 +381,8 @@ def _refuse(word: str, parser: argparse.ArgumentParser) -> NoReturn:
     if not flag.startswith("-"):
         raise UsageError(f"Unexpected argument {word!r}.")
     known = [name for each in flags_of(parser) for name in each.names if name.startswith("--")]
-    near = _nearest(flag, known)
+    begun = [name for name in known if name.startswith(f"{flag}-")]
+    near = _nearest(flag, begun) or _nearest(flag, known)
     raise UsageError(f"Unknown flag {flag}" + (f"; did you mean {near}?" if near else "."))
 
 

@@ -110,9 +110,8 @@ def _add(group: Any, option: Option, text: str) -> None:
     else:
         group.add_argument(*names, action="store_true", help=text)
     if option.off:
-        flag = option.flag.replace("--", "--no-", 1)
         group.add_argument(
-            flag, action="store_const", const="false", dest=option.name, help=option.off
+            option.off_flag, action="store_const", const="false", dest=option.name, help=option.off
         )
 
 

@@ -19,8 +19,8 @@ from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import HIERARCHICAL
 from dicom_retrieve_tui.model.options import (
     KEYS,
+    MAY_BE_EMPTY,
     PATHS,
-    SERIES_KEYS,
     Command,
     RetrieveOptions,
     read_options,
@@ -124,7 +124,7 @@ def read_retrieval(args: argparse.Namespace, environ: Mapping[str, str]) -> Retr
     if names_profile(args.target):
         profile = args.target.removeprefix(PROFILE_SIGN)
         texts = _with_profile(open_book(args, environ), profile, given)
-        given = {name: text for name, text in given.items() if text or name not in SERIES_KEYS}
+        given = {name: text for name, text in given.items() if text or name not in MAY_BE_EMPTY}
     else:
         endpoint = parse_pacs_url(args.target)
         texts |= {"host": endpoint.host, "port": str(endpoint.port)}

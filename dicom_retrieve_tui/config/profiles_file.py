@@ -21,9 +21,9 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.option_values import YES
 from dicom_retrieve_tui.model.options import (
     KEYS,
+    MAY_BE_EMPTY,
     NOT_IN_DEFAULTS,
     REFUSED,
-    SERIES_KEYS,
     Kind,
     profile_name_fault,
 )
@@ -219,8 +219,8 @@ def _fault(where: str, key: str, value: object, known: Collection[str]) -> str |
         return unknown_key(where, key, known)
     if (text := _text(key, value)) is None:
         return f"{where} = {value!r}: expected {KEYS[key].kind}."
-    if not text and key in SERIES_KEYS:
-        return None  # no filter, whatever [defaults] hold
+    if not text and key in MAY_BE_EMPTY:
+        return None  # none, whatever [defaults] hold
     try:
         KEYS[key].parse(where, text)
     except ConfigError as error:

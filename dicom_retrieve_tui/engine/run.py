@@ -60,6 +60,23 @@ class Retriever(Protocol):
         """
 
 
+class Follower(Protocol):
+    """Work of the user's own on complete studies, beside the retrieval."""
+
+    def follow(self, event: Event) -> None:
+        """Look at an event; called by the thread that reads the events."""
+
+    def finish(self) -> None:
+        """Take no further event: what is left is to be finished."""
+
+    @property
+    def busy(self) -> bool:
+        """True while something is left."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for a while, or until something is done."""
+
+
 class Run:
     """One run over selections."""
 
@@ -92,6 +109,8 @@ class Run:
         self.queue = TaskQueue(selections, cancel, workers=self._workers, emit=outbox.append)
         self._verdicts: dict[str | None, Verdict] = {}
         """The latest verdict on each study; the key None stands for the disk."""
+        self.follower: Follower | None = None
+        """Set before the events are read; None if nothing follows."""
         self._bug: Exception | None = None
         """The bug that ended the run; None if there was none."""
 
@@ -122,6 +141,7 @@ class Run:
                         parallel=self._workers,
                     )
                     yield from self._events_of_workers(retriever)
+                    yield from self._events_of_follower()
                 except GeneratorExit as error:
                     closed = error
                     raise
@@ -157,6 +177,16 @@ class Run:
         for task in self.queue.abandoned():
             self.abandon(retriever, task)
 
+    def _events_of_follower(self) -> Iterator[Event]:
+        """Yield events until nothing is left to do on complete studies."""
+        yield from self._drain_outbox()
+        if (follower := self.follower) is None:
+            return
+        follower.finish()
+        while follower.busy:
+            follower.wait(_POLL_S)
+            yield from self._drain_outbox()
+
     def abandon(self, retriever: Retriever, task: StudyTask) -> None:
         """Finish a study that waits for another attempt and will have none."""
         self._verdicts[task.uid] = retriever.abandon(task).verdict
@@ -173,7 +203,10 @@ class Run:
 
     def _drain_outbox(self) -> Iterator[Event]:
         while self._outbox:
-            yield self._outbox.popleft()
+            event = self._outbox.popleft()
+            if self.follower is not None:
+                self.follower.follow(event)
+            yield event
 
     def _run_worker(self, retriever: Retriever, number: int) -> None:
         """Take studies from the queue until it has no more: the thread of one worker."""

@@ -248,6 +248,26 @@ class StudyFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCommandFinished:
+    """The command of `--on-study` ended for a complete study."""
+
+    study_instance_uid: str
+    exit_code: int | None
+    """None if it did not start, or was ended by a signal."""
+    seconds: float
+    reason: str = ""
+    """Why it failed; empty if it succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCommandsDropped:
+    """Complete studies for which the command of `--on-study` will not be run."""
+
+    studies: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveFinished:
     """The run ended: every thread has ended and every association is closed."""
 
@@ -276,6 +296,8 @@ Event = (
     | InstanceRefused
     | Noted
     | StudyFinished
+    | StudyCommandFinished
+    | StudyCommandsDropped
     | RetrieveFinished
 )
 

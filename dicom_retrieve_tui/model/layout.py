@@ -33,6 +33,12 @@ _FIELDS: dict[str, int] = {
 }
 """Tags of the fields of a template, by keyword."""
 
+_STUDY_TAGS = frozenset(
+    _FIELDS[name]
+    for name in _FIELDS
+    if name.startswith(("Study", "Patient")) or name == "AccessionNumber"
+)
+"""Fields that are the same in every instance of a study, unless the archive is in disorder."""
 _UNIQUE = 0x00080018
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
 _UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
@@ -61,6 +67,30 @@ class Layout:
     def names_uids_alone(self) -> bool:
         """True if no path can contain patient data."""
         return self.wanted_tags <= {_FIELDS[name] for name in _FIELDS if name.endswith("UID")}
+
+    @property
+    def study_folder_depth(self) -> int:
+        """Components from the output folder to the folder of a study; 0 if it has none of its own.
+
+        A folder is the study's own if its name has the Study Instance UID, and no folder above it
+        has a field that differs within a study.
+        """
+        for depth, component in enumerate(self._components[:-1], start=1):
+            tags = {piece for piece in component if isinstance(piece, int)}
+            if not tags <= _STUDY_TAGS:
+                return 0
+            if _FIELDS["StudyInstanceUID"] in tags:
+                return depth
+        return 0
+
+    def study_folder(self, study_instance_uid: str) -> str:
+        """Return the path of a study's folder; empty if it depends on more than the UID."""
+        depth = self.study_folder_depth
+        above = Layout(self._components[:depth])
+        study = _FIELDS["StudyInstanceUID"]
+        if not depth or not above.wanted_tags <= {study}:
+            return ""
+        return "/".join(above.render({study: study_instance_uid.encode("utf-8", "replace")}))
 
     def render(self, values: Mapping[int, bytes]) -> tuple[str, ...]:
         """Return the components of an instance's path, each safe as a name.

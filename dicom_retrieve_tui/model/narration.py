@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.humanize import count, shortened
+from dicom_retrieve_tui.model.humanize import count, duration_text, shortened
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -56,6 +56,7 @@ def narrate(
         or _about_association(event, short)
         or _about_study(event, progress, short)
         or _about_instance(event, short)
+        or _about_command(event, short)
     )
     return None if line is None else Line(clean_text(line.text), line.grave, line.detail)
 
@@ -163,5 +164,21 @@ def _about_instance(event: events.Event, short: _Short) -> Line | None:
         case events.InstanceRefused(sop_instance_uid=uid):
             status = f"refused with status 0x{event.status:04X}"
             return Line(f"instance {short(uid)} {status}: {event.reason}", grave=True, detail=True)
+        case _:
+            return None
+
+
+def _about_command(event: events.Event, short: _Short) -> Line | None:
+    match event:
+        case events.StudyCommandFinished(study_instance_uid=uid, reason=""):
+            return Line(
+                f"study {short(uid)}: --on-study done in {duration_text(event.seconds)}",
+                detail=True,
+            )
+        case events.StudyCommandFinished(study_instance_uid=uid):
+            return Line(f"study {short(uid)}: --on-study failed: {event.reason}", grave=True)
+        case events.StudyCommandsDropped():
+            studies = count(event.studies, "study")
+            return Line(f"--on-study not run for {studies}: {event.reason}", grave=True)
         case _:
             return None

@@ -22,6 +22,12 @@ from dicom_retrieve_tui.model.address import (
 )
 from dicom_retrieve_tui.model.allowed_callers import AllowedCaller, parse_callers
 from dicom_retrieve_tui.model.choices import Method, QueryModel
+from dicom_retrieve_tui.model.hook_command import (
+    HookCommand,
+    parse_finish_command,
+    parse_study_command,
+)
+from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import (
     DEFAULT_KEEP_FREE,
     FLAT,
@@ -82,6 +88,7 @@ class Group(StrEnum):
     NETWORK = "network"
     SECURITY = "security"
     FILES = "files"
+    COMMANDS = "after each study and at the end"
     OUTPUT = "output"
 
 
@@ -159,6 +166,11 @@ class Option:
     def flag(self) -> str:
         """The name on the command line."""
         return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def off_flag(self) -> str:
+        """The name of `--no-NAME`."""
+        return self.flag.replace("--", "--no-", 1)
 
     def help_for(self, command: Command) -> str:
         """Return the help with the default; a new profile has defaults of its own."""
@@ -585,6 +597,66 @@ OPTIONS = (
         label="Passcode",
         hint="a file with it",
     ),
+    Option(
+        name="on_study",
+        help="run for each complete study, without a shell, such as 'dcm2niix -o nii {folder}'",
+        group=Group.COMMANDS,
+        commands=_RETRIEVAL,
+        metavar="COMMAND",
+        parse=parse_study_command,
+        attribute="on_study",
+        label="On study",
+        hint="command with {folder}",
+    ),
+    Option(
+        name="on_study_parallel",
+        help="commands of --on-study at once, 1 to 64",
+        group=Group.COMMANDS,
+        commands=_RETRIEVAL,
+        metavar="N",
+        parse=parse_whole(1, 64),
+        attribute="on_study_parallel",
+        default="1",
+        kind=Kind.WHOLE,
+        label="At once",
+    ),
+    Option(
+        name="on_finish",
+        help="run at the end, without a shell; the summary is its standard input",
+        group=Group.COMMANDS,
+        commands=_RETRIEVAL,
+        metavar="COMMAND",
+        parse=parse_finish_command,
+        attribute="on_finish",
+        label="At end",
+        hint="command",
+    ),
+    Option(
+        name="command_timeout",
+        help="seconds until a command of --on-study or --on-finish is ended",
+        group=Group.COMMANDS,
+        commands=_RETRIEVAL,
+        metavar="S",
+        parse=parse_timeout_s,
+        attribute="command_timeout_s",
+        default="3600",
+        kind=Kind.NUMBER,
+        label="Cmd time",
+        hint="seconds",
+    ),
+    Option(
+        name="notify",
+        help="bell, title and notice of the terminal after a run of 10 s or more; on by default",
+        off="leave the terminal alone",
+        group=Group.COMMANDS,
+        commands=_RETRIEVAL,
+        parse=parse_flag,
+        write=lambda value: YES if value else NO,
+        attribute="notify",
+        default=YES,
+        kind=Kind.FLAG,
+        label="Notify",
+    ),
     Option(name="notes", help="any text", commands=frozenset(), label="Notes"),
     Option(name="dry_run", help="list what the PACS has, and stop", saved=False),
     Option(name="json", help="events on stdout, one JSON object a line", saved=False),
@@ -609,7 +681,9 @@ KEYS: Mapping[str, Option] = {option.name: option for option in OPTIONS if optio
 """What a profile may hold, by key."""
 
 SERIES_KEYS = frozenset({"modality", "exclude_modality", "series_description"})
-"""The options that choose among series; an empty text in a profile wants all of them."""
+"""The options that choose among series."""
+MAY_BE_EMPTY = SERIES_KEYS | {"on_study", "on_finish"}
+"""An empty text takes away what a profile or `[defaults]` hold."""
 
 PATHS = frozenset(option.name for option in OPTIONS if option.is_path)
 SECURITY_FILES = PATHS - {"output"}
@@ -663,6 +737,16 @@ class RetrieveOptions:
     """None: unencrypted."""
     user: UserIdentity | None = None
     """None: no user identity is sent."""
+    on_study: HookCommand | None = None
+    """Run for each complete study; None for no command."""
+    on_study_parallel: int = 1
+    """Such commands at once, at most."""
+    on_finish: HookCommand | None = None
+    """Run when the run has ended; None for no command."""
+    command_timeout_s: float = 3600.0
+    """Time after which one of these commands is ended."""
+    notify: bool = True
+    """Ring the terminal's bell, set its title and show a notice when a run ends."""
 
     @property
     def listening(self) -> bool:
@@ -782,6 +866,7 @@ def contradictions(
         yield ConfigError(found, option=where("exclude_modality"), problem=fault)
     if to_retrieve:
         yield from _method_contradictions(texts, where)
+        yield from _command_contradictions(texts, where)
 
 
 def _requires(where: Callable[[str], str], name: str, required: str, why: str) -> ConfigError:
@@ -834,6 +919,31 @@ def _method_contradictions(
         yield ConfigError(found, option=where("move_dest"), problem=f"Listen requires {why}")
 
 
+def _command_contradictions(
+    texts: Mapping[str, str], where: Callable[[str], str]
+) -> Iterator[ConfigError]:
+    if "on_study" not in texts:
+        return
+    layout = texts.get("layout", FLAT)
+    try:
+        template = parse_layout_text(where("layout"), layout)
+    except ConfigError:  # reported for the layout itself
+        return
+    if not parse_layout(template).study_folder_depth:
+        problem = "requires a layout with a folder for each study, such as hierarchical"
+        yield ConfigError(
+            f"{where('on_study')} requires a folder for each study, and {where('layout')} "
+            f"{layout} has none; use {where('layout')} hierarchical, or put "
+            "{StudyInstanceUID}/ into the template.",
+            option=where("on_study"),
+            problem=problem,
+        )
+    elif texts["method"] == Method.C_MOVE and "listen" not in texts:
+        problem = "C-MOVE to another Storage SCP leaves no files here"
+        found = f"{where('on_study')} requires {where('listen')}: {problem}."
+        yield ConfigError(found, option=where("on_study"), problem=problem)
+
+
 def without_unused(texts: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
     """Return the texts without what has no use beside the others, unless the user gave it.
 
@@ -868,6 +978,9 @@ def flags_for(options: RetrieveOptions) -> Iterator[str]:
     for name, text in texts_of(options).items():
         option = KEYS[name]
         if Command.RETRIEVE in option.commands and text not in {"", option.default}:
+            if option.off and text == NO:
+                yield option.off_flag
+                continue
             yield option.flag
             if option.metavar:
                 yield text

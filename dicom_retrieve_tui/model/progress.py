@@ -152,11 +152,22 @@ class Progress:
     good: int = 0
     verdict: Verdict | None = None
     """None until the run is over."""
+    commands_succeeded: int = 0
+    """Commands of `--on-study`."""
+    command_failures: dict[str, str] = field(default_factory=dict)
+    """Why the command of a study failed, by Study Instance UID."""
+    commands_dropped: int = 0
+    """Complete studies whose command was not run."""
 
     @property
     def complete(self) -> bool:
         """True if the run has ended and everything requested is complete: exit code 0."""
         return self.verdict is not None and self.verdict in GOOD
+
+    @property
+    def commands_failed(self) -> int:
+        """Complete studies whose command failed or was not run."""
+        return len(self.command_failures) + self.commands_dropped
 
     def apply(self, event: events.Event) -> None:
         """Update the state by one event."""
@@ -174,6 +185,8 @@ class Progress:
                 self.studies[event.study_instance_uid].helpers += 1
             case events.HelpFinished():
                 self.studies[event.study_instance_uid].helpers -= 1
+            case events.StudyCommandFinished() | events.StudyCommandsDropped():
+                self._apply_command(event)
             case _:
                 self._apply_to_run(event)
         _follow_workers(self.workers, self.studies, event)
@@ -251,6 +264,17 @@ class Progress:
         self.refused += 1
         if event.study_instance_uid is not None:
             self.studies[event.study_instance_uid].refused += 1
+
+    def _apply_command(
+        self, event: events.StudyCommandFinished | events.StudyCommandsDropped
+    ) -> None:
+        if isinstance(event, events.StudyCommandsDropped):
+            self.commands_dropped += event.studies
+        elif event.reason:
+            self.command_failures[event.study_instance_uid] = event.reason
+        else:
+            self.command_failures.pop(event.study_instance_uid, None)
+            self.commands_succeeded += 1
 
     def _apply_to_study(self, event: _OfStudy) -> None:
         if isinstance(event, events.StudyStarted):

@@ -269,6 +269,18 @@ class InstanceStore:
             self._working_journal().record(replace(record, digest=digest, irregular=irregular))
             yield sop, irregular
 
+    def recorded_paths(self, study_instance_uid: str) -> list[str]:
+        """Return the paths that are on record of a study under the layout in use.
+
+        They are relative to the output folder. What was recorded a moment ago may be left out.
+
+        Raises:
+            ConfigError: The journal cannot be read.
+        """
+        if self._journal is None:
+            return []
+        return [record.path for record in self._journal.records(study_instance_uid)]
+
     def plan(self, uids: Iterable[str]) -> None:
         """Record further studies as planned."""
         with self._opening:

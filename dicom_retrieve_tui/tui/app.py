@@ -6,6 +6,7 @@ Screens over the main one are imported when they open, so that the first frame d
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -27,6 +28,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.terminal_notice import Notice, notice_sequences
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.failed_list import FailedLists
@@ -83,6 +85,13 @@ class RetrieveApp(KeyQueueApp[None]):
             self.listed = listed
             """Where the failed studies are listed, or why they are not; empty if none failed."""
 
+    class Announced(Message):
+        """Something happened that a user who looks elsewhere should know; from any thread."""
+
+        def __init__(self, notice: Notice) -> None:
+            super().__init__()
+            self.notice = notice
+
     def __init__(
         self,
         open_session: OpenSession,
@@ -126,6 +135,7 @@ class RetrieveApp(KeyQueueApp[None]):
             self.store,
             self._job_ended,
             self._job_history,
+            on_notice=lambda notice: self.post_message(self.Announced(notice)),
         )
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
@@ -250,6 +260,11 @@ class RetrieveApp(KeyQueueApp[None]):
         """Stop everything and wait some seconds for it. Safe from any thread."""
         self.finder.close(_FIND_ENDS_S)
         self.jobs.close()
+
+    def on_retrieve_app_announced(self, event: Announced) -> None:
+        """Ring the terminal's bell, set its title, and show a desktop notice if it has them."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(notice_sequences(event.notice, os.environ))
 
     def _fatal_error(self) -> None:
         """Show a bug without the values of variables, which may name patients.

@@ -12,14 +12,25 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
+from dicom_retrieve_tui.model.events import (
+    Event,
+    StudyCommandFinished,
+    StudyCommandsDropped,
+    StudyFinished,
+    StudyRemoved,
+)
+from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.terminal_notice import Notice
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict, total_verdict
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.ports import OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -27,6 +38,8 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
 
 QUIT_S = 3.0
+FinishCommand = Callable[[RetrieveOptions, FinishHook, CancelToken], str]
+"""Runs a command to its end; returns why it failed, or an empty text."""
 _OPEN_S = 1.0
 """Longest wait for a session to be made, which takes some 0.1 s the first time."""
 
@@ -44,6 +57,10 @@ class JobEnded:
     """Why the session failed as a whole; empty if it ran to its end."""
     traceback: str = ""
     """Of a bug; empty if there was none."""
+    commands_failed: int = 0
+    """Complete studies whose command of `--on-study` failed or was not run."""
+    seconds: float = 0.0
+    """From the start of the session to its end."""
 
     @property
     def verdicts(self) -> Counter[Verdict]:
@@ -67,7 +84,37 @@ class JobEnded:
             return "No study was started."
         verdicts = ", ".join(f"{number:,} {word}" for word, number in self.verdicts.items())
         missing = f" ({count(self.missing, 'instance')} missing)" if self.missing else ""
-        return f"{count(len(self.endings), 'study')}: {verdicts}{missing}"
+        failed = self.commands_failed
+        commands = f"; {count(failed, 'command')} of --on-study failed" if failed else ""
+        return f"{count(len(self.endings), 'study')}: {verdicts}{missing}{commands}"
+
+    @property
+    def good(self) -> int:
+        """Studies that are complete or delivered."""
+        return sum(self.verdicts[verdict] for verdict in GOOD)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the whole session."""
+        return Verdict.FAILED if self.reason else total_verdict(self.verdicts)
+
+    @property
+    def finish_hook(self) -> FinishHook:
+        """What the command of `--on-finish` is told; there is no report."""
+        over = self.verdict in GOOD and not self.commands_failed
+        return FinishHook(
+            verdict=str(self.verdict),
+            exit_code=OK if over else NOT_OK,
+            output=str(self.options.output.absolute()),
+            report="",
+            peer=str(self.options.peer),
+            studies=len(self.endings),
+            studies_good=self.good,
+            instances=sum(ending.stored for ending in self.endings),
+            commands_failed=self.commands_failed,
+            seconds=self.seconds,
+            summary=f"{clean_text(self.reason or self.summary)}\n",
+        )
 
 
 class _Job:
@@ -81,6 +128,8 @@ class _Job:
         self.finishing = False
         """True if it takes no further studies."""
         self.endings: dict[str, StudyFinished] = {}
+        self.commands_failed = 0
+        self.started_s = time.monotonic()
         self.removed: set[str] = set()
         """Removed studies of which the session has not emitted `StudyRemoved` yet."""
         self._session: Session | None = None
@@ -121,6 +170,9 @@ class Jobs:
         store: ProgressStore,
         on_end: Callable[[JobEnded], object],
         job_history: JobHistory | None = None,
+        *,
+        on_notice: Callable[[Notice], object] = lambda _: None,
+        finish_command: FinishCommand = wiring.run_finish_command,
     ) -> None:
         """Start with no session.
 
@@ -129,7 +181,12 @@ class Jobs:
             store: Receives the events.
             on_end: Called on the thread of each session that ends.
             job_history: Records studies and verdicts; None records nothing.
+            on_notice: Called on a session's thread with what a user who looks elsewhere should
+                know, unless the options turn that off.
+            finish_command: Runs the command of `--on-finish`, if the options name one.
         """
+        self._on_notice = on_notice
+        self._finish_command = finish_command
         self._open_session = open_session
         self._store = store
         self._on_end = on_end
@@ -141,6 +198,10 @@ class Jobs:
         self._waiting: dict[int, list[StudyRequest]] = {}
         self._paused = False
         self._closed = False
+        self._leaving = CancelToken()
+        """Ends the commands of `--on-finish`."""
+        self._finishing: list[threading.Thread] = []
+        """Threads of ended sessions that run one."""
 
     @property
     def busy(self) -> bool:
@@ -250,7 +311,8 @@ class Jobs:
         """Cancel everything and wait for it; True if every thread has ended in time."""
         with self._lock:
             self._closed = True
-            threads = [job.thread for job in self._jobs.values()]
+            threads = [*self._finishing, *(job.thread for job in self._jobs.values())]
+        self._leaving.request()
         self.stop_all()
         deadline_s = time.monotonic() + within_s
         for thread in threads:
@@ -330,23 +392,36 @@ class Jobs:
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             self._store.end(group, reason, waiting=waiting)
             self._start_possible()
+            self._finishing.append(threading.current_thread())
         options = self._options[group]
-        self._on_end(
-            JobEnded(
-                options=options,
-                endings=tuple(job.endings.values()),
-                failed=self.failed_in(options.output),
-                reason=reason,
-                traceback=bug,
-            )
+        ended = JobEnded(
+            options=options,
+            endings=tuple(job.endings.values()),
+            failed=self.failed_in(options.output),
+            reason=reason,
+            traceback=bug,
+            commands_failed=job.commands_failed,
+            seconds=time.monotonic() - job.started_s,
         )
+        self._on_end(ended)
+        if fault := self._finish_command(options, ended.finish_hook, self._leaving):
+            self._store.note(f"--on-finish failed: {fault}", grave=True)
+        with self._lock:
+            self._finishing.remove(threading.current_thread())
 
     def _take(self, group: int, job: _Job, session: Session, event: Event) -> None:
         removed = isinstance(event, StudyRemoved) and self._store.state_of(
             RowKey(group, event.study_instance_uid)
         )
         self._store.apply(group, event)
+        self._announce(group, job, event)
         match event:
+            case StudyCommandFinished():
+                job.commands_failed += bool(event.reason)
+                return
+            case StudyCommandsDropped():
+                job.commands_failed += event.studies
+                return
             case StudyFinished():
                 job.endings[event.study_instance_uid] = event
                 self._job_history.ended(self._options[group], event)
@@ -362,6 +437,13 @@ class Jobs:
                 # An idle session would keep the folder and the port from others.
                 job.finishing = True
                 session.finish()
+
+    def _announce(self, group: int, job: _Job, event: Event) -> None:
+        if not self._options[group].notify:
+            return
+        elapsed_s = time.monotonic() - job.started_s
+        if (notice := self._store.notice_of(group, event, elapsed_s)) is not None:
+            self._on_notice(notice)
 
     def _remove_from(self, job: _Job, session: Session, key: RowKey) -> None:
         """Remove a queued study; its row goes with `StudyRemoved`, or now if that never comes."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, StudyRequest
@@ -126,6 +127,15 @@ class ProgressStore:
             if (uid := getattr(event, "study_instance_uid", None)) is not None:
                 self._dirty[RowKey(group, uid)] = None
             self._changed = True
+
+    def notice_of(self, group: int, event: events.Event, elapsed_s: float) -> Notice | None:
+        """Return what is announced of an event that was applied; None for most.
+
+        Args:
+            elapsed_s: Since the start of the session.
+        """
+        with self._lock:
+            return notice_of(event, self._runs[group], elapsed_s)
 
     def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
         """End a session; its studies without a verdict are not started.

@@ -10,7 +10,10 @@ import pytest
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event, StudyCommandFinished
+from dicom_retrieve_tui.model.hook_command import FinishHook
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
 from dicom_retrieve_tui.tui.ports import Session
@@ -277,3 +280,54 @@ def test_what_is_added_after_a_stop_has_a_session_of_its_own(
 def ends_badly(uid: str) -> list[Event]:
     missing = (f"{uid}.1.2", f"{uid}.1.3")
     return [*begins(uid), *ends(uid, Verdict.PARTIAL, stored=1, missing=missing)]
+
+
+@dataclass
+class Finish:
+    """Takes the place of the command of `--on-finish`, until the test lets it end."""
+
+    told: list[FinishHook] = field(default_factory=list)
+    may_end: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, _: RetrieveOptions, hook: FinishHook, cancel: CancelToken) -> str:
+        self.told.append(hook)
+        while not (self.may_end.wait(0.005) or cancel.requested):
+            pass
+        return "exit code 3" if self.may_end.is_set() else "stopped"
+
+
+def test_the_command_at_the_end_is_told_and_its_failure_shown(desk: Desk) -> None:
+    finish = Finish()
+    desk.jobs = Jobs(desk.sessions, desk.store, desk._on_end, finish_command=finish)
+    failure = StudyCommandFinished(
+        study_instance_uid=A, exit_code=1, seconds=0.0, reason="exit code 1"
+    )
+
+    desk.jobs.add(options(), wanted(A))
+    desk.until(lambda: desk.sessions.opened)
+    desk.sessions.opened[0].tell(*whole(A), failure)
+    desk.sessions.opened[0].end()
+    ended = desk.until_ended()
+    finish.may_end.set()
+    desk.jobs.close()
+
+    assert "1 command of --on-study failed" in ended.summary
+    (hook,) = finish.told
+    assert (hook.verdict, hook.exit_code, hook.commands_failed) == ("complete", 1, 1)
+    assert hook.summary == f"{ended.summary}\n"
+    lines = [line.text for line in desk.store.snapshot().lines]
+    assert any(line.endswith("--on-study failed: exit code 1") for line in lines)
+    assert lines[-1] == "--on-finish failed: exit code 3"
+
+
+def test_leaving_ends_the_command_at_the_end(desk: Desk) -> None:
+    finish = Finish()
+    desk.jobs = Jobs(desk.sessions, desk.store, desk._on_end, finish_command=finish)
+    desk.jobs.add(options(), wanted(A))
+    desk.until(lambda: desk.sessions.opened)
+    desk.sessions.opened[0].tell(*whole(A))
+    desk.sessions.opened[0].end()
+    desk.until(lambda: finish.told)
+
+    assert desk.jobs.close()
+    assert desk.store.snapshot().lines[-1].text == "--on-finish failed: stopped"

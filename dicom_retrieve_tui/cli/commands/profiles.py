@@ -14,8 +14,8 @@ from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.address import Endpoint, parse_pacs_url
 from dicom_retrieve_tui.model.options import (
     KEYS,
+    MAY_BE_EMPTY,
     SECURITY_FILES,
-    SERIES_KEYS,
     flag_of,
     suggested_values,
 )
@@ -129,7 +129,7 @@ def _values(args: argparse.Namespace) -> dict[str, str]:
         texts[key] = str(Path(texts[key]).absolute())  # valid in every current folder
     for key, text in texts.items():
         check_text(flag_of(key), text)
-        if text or key not in SERIES_KEYS:
+        if text or key not in MAY_BE_EMPTY:
             KEYS[key].parse(flag_of(key), text)
     return texts
 

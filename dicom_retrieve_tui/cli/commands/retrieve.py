@@ -11,6 +11,7 @@ from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.finish_hook import finish_hook
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
@@ -28,6 +29,7 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.terminal_notice import notice_of, notice_sequences
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -47,6 +49,8 @@ def run_retrieve(
         RetrieveError: The flags are invalid, or the output folder or the port cannot be used.
     """
     options = read_command(args, around.environ, lambda: _read_stdin(around))
+    if not options.dry_run:
+        wiring.check_commands(options.retrieval)
     options = replace(options, retrieval=unlocked(options.retrieval, around))
     # Opened once for look-ups and retrieval: the reader of a pipe sees one end of file.
     with logging_to(options.log_file, around.stderr.say, options.retrieval.umask):
@@ -147,6 +151,9 @@ class _Retrieval:
         self._around = around
         self._account = Account(options.selections, options.retrieval.series_filter)
         self._cancel = CancelToken()
+        self._finish_cancel = CancelToken()
+        """Ends the command of `--on-finish`."""
+        self._summary: list[str] = []
         self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
         self._working = True
         """False once only summary and report are left to write."""
@@ -215,11 +222,21 @@ class _Retrieval:
         self._account.apply(event)
         log_event(event, with_paths=self._options.log_patient_data)
         self._renderer.show(event)
+        self._announce(event)
         if self._json is not None:
             self._json.write(event)
             if self._around.stdout.lost:
                 # The reader of the JSON lines has gone. What is on disk stays.
                 self._cancel.request()
+
+    def _announce(self, event: Event) -> None:
+        """Announce an event by the terminal's bell, title and notices, if it is worth that."""
+        if not self._options.retrieval.notify:
+            return
+        notice = notice_of(event, self._account.progress, self._elapsed_s())
+        if notice is not None:
+            around = self._around
+            around.stderr.write_control(notice_sequences(notice, around.environ))
 
     def _handle_notes(self) -> None:
         """Turn the notes on the list of UIDs into events."""
@@ -250,13 +267,27 @@ class _Retrieval:
             elapsed_s=self._elapsed_s(),
             exit_code=code,
         )
-        return write_report(self._account, self._options, ending, self._around)
+        code = write_report(self._account, self._options, ending, self._around)
+        return self._run_finish_command(replace(ending, exit_code=code))
+
+    def _run_finish_command(self, ending: Ending) -> int:
+        """Run the command of `--on-finish`; return the exit code, which is not 0 if it failed."""
+        options = self._options
+        if options.retrieval.on_finish is None or options.dry_run:
+            return ending.exit_code
+        hook = finish_hook(self._account, options, ending, self._summary)
+        reason = wiring.run_finish_command(options.retrieval, hook, self._finish_cancel)
+        if not reason:
+            return ending.exit_code
+        self._around.stderr.say(f"--on-finish failed: {reason}")
+        return ending.exit_code or NOT_OK
 
     def _elapsed_s(self) -> float:
         return self._around.monotonic_s() - self._started_s
 
     def _exit_code(self, *, interrupted: bool) -> int:
-        if self._account.progress.complete:
+        progress = self._account.progress
+        if progress.complete and not progress.commands_failed:
             return NOT_OK if self._options.left_out else OK
         return INTERRUPTED if interrupted else NOT_OK
 
@@ -282,6 +313,7 @@ class _Retrieval:
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
             lines.append(f"{left_out} left out: exit code 1")
+        self._summary = lines
         if options.json:
             for line in lines:
                 around.stderr.say(line)
@@ -309,8 +341,11 @@ class _Retrieval:
         self._cancel.request()
         if self._working:
             self._renderer.stopping()
+        else:
+            self._finish_cancel.request()
 
     def _insist(self) -> None:
         self._cancel.insist()
+        self._finish_cancel.insist()
         if self._working:
             self._renderer.abandon()

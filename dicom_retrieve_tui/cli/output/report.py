@@ -58,6 +58,7 @@ def build_report(
         "verdict": verdict_word(verdict, dry_run=options.dry_run),
         "exit_code": ending.exit_code,
         "totals": _totals(account, options),
+        "on_study": _on_study(account, options),
         "notes": account.notes.get(None, []),
         "refused": [_refusal(each) for each in account.refusals.get(None, [])],
         "studies": [_study(*each, account, options) for each in account.studies()],
@@ -87,6 +88,22 @@ def _totals(account: Account, options: RetrieveCommand) -> dict[str, object]:
         "irregular": progress.irregular,
         "left_out_series": sum(left_out.values()),
         "left_out_modalities": dict(left_out.most_common()),
+    }
+
+
+def _on_study(account: Account, options: RetrieveCommand) -> dict[str, object] | None:
+    """Return how the commands for complete studies ended; None if there was no command."""
+    if options.retrieval.on_study is None or options.dry_run:
+        return None
+    progress = account.progress
+    return {
+        "succeeded": progress.commands_succeeded,
+        "failed": len(progress.command_failures),
+        "dropped": progress.commands_dropped,
+        "failures": [
+            {"study_instance_uid": uid, "reason": reason}
+            for uid, reason in progress.command_failures.items()
+        ],
     }
 
 

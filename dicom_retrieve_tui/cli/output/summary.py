@@ -6,6 +6,7 @@ reason are grouped, so that a PACS which is down does not fill 20,000 lines.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
@@ -48,6 +49,7 @@ def summarise(account: Account, options: RetrieveCommand, elapsed_s: float) -> l
     totals = [
         *_totals(account, options, elapsed_s),
         *left_out_lines(account),
+        *command_lines(account, options),
         *again(account, options),
     ]
     if len(judged) == 1:
@@ -320,6 +322,23 @@ def left_out_lines(account: Account) -> Iterator[str]:
         yield f"{count(none, 'study')} {'has' if none == 1 else 'have'} no series that matches"
 
 
+def command_lines(account: Account, options: RetrieveCommand) -> Iterator[str]:
+    """Yield how the commands of `--on-study` ended; nothing if none was run."""
+    progress = account.progress
+    if not (progress.commands_succeeded or progress.commands_failed):
+        return
+    failed, dropped = len(progress.command_failures), progress.commands_dropped
+    done = progress.commands_succeeded
+    parts = [f"done for {count(done, 'study')}"] if done else []
+    parts += [f"failed for {count(failed, 'study')}"] if failed else []
+    parts += [f"not run for {count(dropped, 'study')}"] if dropped else []
+    yield f"--on-study: {', '.join(parts)}"
+    for uid, reason in islice(progress.command_failures.items(), UIDS_MAX):
+        yield f"  {uid}  {reason}"
+    if failed > UIDS_MAX:
+        yield f"  ... and {count(failed - UIDS_MAX, 'study')} more {_where(options)}"
+
+
 _AGAIN = "run the same command again"
 
 
@@ -333,6 +352,8 @@ def again(account: Account, options: RetrieveCommand) -> Iterator[str]:
     elif any(map(_may_heal, studies)):
         rest = any(study.stored for study in studies)
         yield f"{_AGAIN} to {'ask for the rest only' if rest else 'try once more'}"
+    elif account.progress.commands_failed:
+        yield f"{_AGAIN} to run --on-study where it has not succeeded"
 
 
 def _left(account: Account) -> str:

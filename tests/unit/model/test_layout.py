@@ -159,3 +159,30 @@ def test_names_that_are_too_long_are_cut_and_stay_different() -> None:
     assert one.endswith(".dcm")
     assert len(one.encode()) <= 255
     assert len(clean_component("x" * 300 + ".日本語字").encode()) <= 255
+
+
+@pytest.mark.parametrize(
+    ("template", "depth", "folder"),
+    [
+        (FLAT_LAYOUT, 0, ""),
+        (HIERARCHICAL_LAYOUT, 1, "1.2"),
+        ("in/{StudyInstanceUID}/{SOPInstanceUID}.dcm", 2, "in/1.2"),
+        ("{StudyInstanceUID} x/{SOPInstanceUID}.dcm", 1, "1.2 x"),
+        ("{PatientID}/{StudyInstanceUID}/{Modality}/{SOPInstanceUID}.dcm", 2, ""),
+        ("{PatientID}/{SOPInstanceUID}.dcm", 0, ""),
+        ("{Modality}/{StudyInstanceUID}/{SOPInstanceUID}.dcm", 0, ""),
+        ("{StudyInstanceUID}_{SeriesNumber}/{SOPInstanceUID}.dcm", 0, ""),
+        ("{StudyInstanceUID}_{SOPInstanceUID}.dcm", 0, ""),
+    ],
+)
+def test_a_study_has_a_folder_of_its_own_or_none(template: str, depth: int, folder: str) -> None:
+    layout = parse_layout(template)
+
+    assert layout.study_folder_depth == depth
+    assert layout.study_folder("1.2") == folder
+
+
+def test_the_folder_of_a_study_never_leads_out() -> None:
+    folder = parse_layout(HIERARCHICAL_LAYOUT).study_folder("../../etc")
+
+    assert folder == hashed("../../etc")

@@ -1,0 +1,1 @@
+"""Commands of the user that run beside a retrieval and after it: `--on-study`, `--on-finish`."""
