@@ -93,6 +93,9 @@ def open_session(
             options.keep_free,
             hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
+            detail=lambda text: outbox.append(
+                Noted(study_instance_uid=None, text=text, minor=True)
+            ),
         )
         stack.callback(store.close)
         receiver = InstanceReceiver(store, outbox.append)

@@ -19,7 +19,10 @@ from typing import Any, TypeVar
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage import database_mode
+from dicom_retrieve_tui.storage.database_mode import PLAINEST, DatabaseMode
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
+from dicom_retrieve_tui.storage.folder_features import FolderFeatures
 from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
     InstanceRecord,
@@ -40,6 +43,18 @@ UNFINISHED = "unfinished"
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
 _HURRIED_S = 1.0
+_PAUSES_S = (0.1, 0.5, 1.5)
+"""Before a batch is written again."""
+_MAY_SUCCEED = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""Primary result codes of a file system that fails for a moment, or loses a feature."""
 DAMAGED_FOLDER = "damaged"
 _REPLACED_MAX = 3
 """If the database is damaged more often than this, something keeps damaging it."""
@@ -118,6 +133,7 @@ class Journal:
         killed_in: str = "",
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
+        features: FolderFeatures | None = None,
     ) -> None:
         """Open or create the database.
 
@@ -133,6 +149,7 @@ class Journal:
             hurried: True once the user waits for the end: files that cannot be synced within a
                 second are recorded as not synced.
             note: Reports a sentence to the user, from any thread.
+            features: What the file system can do.
 
         Raises:
             ConfigError: The database cannot be opened, or is of a newer version.
@@ -159,7 +176,10 @@ class Journal:
         self._hurried = hurried
         self._until_s: float | None = None
         """End of syncing, once the run is hurried; by the monotonic clock."""
-        self._syncer = Syncer(str(root), self._has_time)
+        self._mode = DatabaseMode.of(features)
+        # Failed writes since the last one that succeeded.
+        self._failures = 0
+        self._syncer = Syncer(str(root), self._has_time, features, note)
         self._reading = threading.Lock()
         self._replaced = 0
         """Number of times that the database was replaced while in use."""
@@ -167,9 +187,8 @@ class Journal:
         """The batch that is being written."""
         self._synced = _Batch()
         """The batch that was written before, and is synced."""
-        self._wrote = False
-        self._lost = False
-        """True if a replaced database contained records of this run."""
+        self._wrote = self._lost = False
+        """The latter: a replaced database contained records of this run."""
         self.doubtful = False
         """True if the machine stopped during a run: files without a record may contain zeros."""
         try:
@@ -180,7 +199,7 @@ class Journal:
         try:
             # Opened here and not by the writer, so that a failure is raised to the caller.
             with explained(self._path):
-                self._writing = connect(self._path)
+                self._writing = connect(self._path, self._mode)
         except BaseException:
             self._reader.close()
             raise
@@ -188,7 +207,7 @@ class Journal:
         self._writer.start()
 
     def _open(self) -> sqlite3.Connection:
-        database = open_database(self._path, self._permissions)
+        database = open_database(self._path, self._permissions, self._mode)
         try:
             with explained(self._path):
                 self.doubtful = self._is_doubtful(database)
@@ -336,11 +355,31 @@ class Journal:
     def _write_batches(self) -> None:
         replaced, database = 0, self._writing
         while True:
-            with contextlib.closing(database):
-                if self._write_to(database, replaced):
-                    return
-            with self._reading:
-                replaced, database = self._replaced, connect(self._path)
+            try:
+                with contextlib.closing(database):
+                    if self._write_to(database, replaced):
+                        return
+            except ConfigError as error:
+                self._take_up_again(error)
+            with self._reading, explained(self._path):
+                replaced, database = self._replaced, connect(self._path, self._mode)
+
+    def _take_up_again(self, error: ConfigError) -> None:
+        """Prepare to write the batch again after the file system failed; it may lack a feature now.
+
+        Raises:
+            ConfigError: It has failed too often, or for a reason that stays.
+        """
+        self._failures += 1
+        code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+        if code not in _MAY_SUCCEED or self._failures > len(_PAUSES_S) or self._hurried():
+            raise error
+        self._wake.wait(_PAUSES_S[self._failures - 1])
+        with self._reading, explained(self._path):
+            self._reader.close()
+            self._mode = PLAINEST
+            database_mode.prepare(self._path, self._mode)
+            self._reader = connect(self._path, self._mode)
 
     def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
         """Write until closed and empty; return False if the database was replaced."""
@@ -378,6 +417,7 @@ class Journal:
         self._new_plans = [(uid, True) for uid in self._planned]
 
     def _forget_written(self) -> None:
+        self._failures = 0
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
         for record in self._batch.records:
