@@ -253,12 +253,11 @@ def open_history(path: Path | None = None) -> "History":
     Raises:
         ConfigError: The database cannot be used.
     """
-    from platformdirs import user_data_path
-
+    from dicom_retrieve_tui.config.user_folders import data_folder
     from dicom_retrieve_tui.storage.history import History
 
     if path is None:
-        path = user_data_path("dicom-retrieve", appauthor=False) / "history.db"
+        path = data_folder() / "history.db"
     return History(path)
 
 

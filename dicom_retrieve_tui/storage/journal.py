@@ -35,6 +35,7 @@ from dicom_retrieve_tui.storage.journal_database import (
 )
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.transient import is_transient
 
 _T = TypeVar("_T")
 
@@ -121,6 +122,9 @@ class _Batch:
 class Journal:
     """The journal of one output folder. Any thread may record; one connection reads."""
 
+    _closed: ConfigError | None = None
+    """Why there is no connection at present; None if there is one."""
+
     def __init__(
         self,
         path: Path,
@@ -191,11 +195,7 @@ class Journal:
         """The latter: a replaced database contained records of this run."""
         self.doubtful = False
         """True if the machine stopped during a run: files without a record may contain zeros."""
-        try:
-            self._reader = self._open()
-        except JournalDamaged as damage:
-            self._set_aside(damage)
-            self._reader = self._open()
+        self._reader = self._open_patiently()
         try:
             # Opened here and not by the writer, so that a failure is raised to the caller.
             with explained(self._path):
@@ -205,6 +205,26 @@ class Journal:
             raise
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
+
+    def _open_patiently(self) -> sqlite3.Connection:
+        """Open the database for the first time; replace a damaged one.
+
+        Raises:
+            ConfigError: It cannot be opened.
+        """
+        for pause_s in _PAUSES_S:
+            try:
+                return self._open()
+            except JournalDamaged as damage:
+                self._set_aside(damage)
+                return self._open()
+            except ConfigError as error:
+                if self._hurried() or not _may_succeed(error):
+                    raise
+                if not is_transient(error.__cause__):
+                    self._mode = PLAINEST
+            threading.Event().wait(pause_s)
+        return self._open()
 
     def _open(self) -> sqlite3.Connection:
         database = open_database(self._path, self._permissions, self._mode)
@@ -314,6 +334,8 @@ class Journal:
         """Return `read` of each row; replace a damaged database and return no rows."""
         try:
             with self._reading, explained(self._path):
+                if self._closed is not None:
+                    raise self._closed
                 replaced = self._replaced
                 # At once: a cursor in the traceback of an error would keep the file open.
                 rows = self._reader.execute(query, values).fetchall()
@@ -332,6 +354,7 @@ class Journal:
         self._wake.set()
         self._writer.join()
         self._reader.close()
+        database_mode.remove_empty_rollback(self._path)
         if not self._failure_raised:
             self.raise_failure()
 
@@ -365,21 +388,41 @@ class Journal:
                 replaced, database = self._replaced, connect(self._path, self._mode)
 
     def _take_up_again(self, error: ConfigError) -> None:
-        """Prepare to write the batch again after the file system failed; it may lack a feature now.
+        """Open the database again after the file system failed, perhaps in a plainer mode.
 
         Raises:
             ConfigError: It has failed too often, or for a reason that stays.
         """
-        self._failures += 1
-        code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
-        if code not in _MAY_SUCCEED or self._failures > len(_PAUSES_S) or self._hurried():
-            raise error
-        self._wake.wait(_PAUSES_S[self._failures - 1])
-        with self._reading, explained(self._path):
+        while True:
+            self._failures += 1
+            if self._failures > len(_PAUSES_S) or self._hurried() or not _may_succeed(error):
+                raise error
+            threading.Event().wait(_PAUSES_S[self._failures - 1])
+            if self._failures > 1 or not is_transient(error.__cause__):
+                self._mode = PLAINEST
+            try:
+                self._reopen()
+            except ConfigError as again:
+                error = again
+            else:
+                return
+
+    def _reopen(self) -> None:
+        """Replace the reader's connection; the writer's is closed.
+
+        Raises:
+            ConfigError: The database cannot be opened.
+        """
+        with self._reading:
             self._reader.close()
-            self._mode = PLAINEST
-            database_mode.prepare(self._path, self._mode)
-            self._reader = connect(self._path, self._mode)
+            try:
+                with explained(self._path):
+                    database_mode.prepare(self._path, self._mode)
+                    self._reader = connect(self._path, self._mode)
+            except ConfigError as error:
+                self._closed = error
+                raise
+            self._closed = None
 
     def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
         """Write until closed and empty; return False if the database was replaced."""
@@ -505,6 +548,13 @@ class Journal:
         for layout, path in database.execute(_COPIES, (study, sop)).fetchall():
             if not os.path.lexists(f"{self._root}/{path}"):
                 database.execute(_FORGET_COPY, (study, sop, layout))
+
+
+def _may_succeed(error: ConfigError) -> bool:
+    """Return True if the database may be used in a moment, or in a plainer mode."""
+    cause = error.__cause__ or error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in _MAY_SUCCEED or is_transient(cause)
 
 
 def _row(record: InstanceRecord, layout: str) -> tuple[str | int, ...]:

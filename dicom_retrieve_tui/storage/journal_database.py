@@ -21,7 +21,10 @@ from typing import Any, Self
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.storage import database_mode
 from dicom_retrieve_tui.storage.database_mode import BESIDE, BEST, DatabaseMode
+from dicom_retrieve_tui.storage.disk_errors import next_step
+from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.permissions import Permissions
+from dicom_retrieve_tui.storage.transient import is_transient
 
 SCHEMA_VERSION = 2
 _VERSION_MAX = 999
@@ -122,6 +125,11 @@ _NOT_DAMAGE = frozenset(
     }
 )
 """Primary result codes caused by the disk, by permissions or by another process."""
+_IOERR = sqlite3.SQLITE_IOERR
+_START_WITHOUT = (
+    "Move it away to start without it: the files that it lists are then retrieved again and "
+    "compared."
+)
 _UNSAFE = re.compile(r"\0|^/|(^|/)\.\.?(/|$)")
 """Matches paths that would lead out of the output folder."""
 
@@ -171,9 +179,12 @@ def explained(path: Path) -> Iterator[None]:
         reason = reason_of(error)
         if _is_damage(error):
             raise JournalDamaged(path, reason) from error
+        if is_transient(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == _IOERR:
+            step = next_step(error, file_system_of(path))
+        else:
+            step = _START_WITHOUT
         raise ConfigError(
-            f"The journal {path} cannot be read ({reason}). Move it away to start without it: the "
-            "files that it lists are then retrieved again and compared."
+            f"The journal {path} cannot be read ({reason}).", next_step=step
         ) from error
 
 
@@ -480,16 +491,8 @@ class JournalReader:
     def _open(self) -> Iterator[sqlite3.Connection]:
         with explained(self._path):
             check_header(self._path)
-            with contextlib.closing(self._connect()) as database:
+            with database_mode.reading(self._path) as database:
                 yield database
-
-    def _connect(self) -> sqlite3.Connection:
-        # A writer keeps a write-ahead log beside the database and removes it at the end. Without a
-        # log there is no writer, and the database is opened as immutable: SQLite then creates no
-        # log, which it could not remove, and could not create in a read-only folder.
-        log = self._path.with_name(f"{self._path.name}-wal")
-        how = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-        return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
 
 
 def _read(database: sqlite3.Connection, path: Path, uid: str) -> RecordedStudy:

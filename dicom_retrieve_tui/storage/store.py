@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
-from dicom_retrieve_tui.storage.disk_errors import journal_not_made
+from dicom_retrieve_tui.storage.disk_errors import journal_failed, journal_not_made
 from dicom_retrieve_tui.storage.file_check import (
     FileCondition,
     check_file,
@@ -203,6 +203,8 @@ class InstanceStore:
                 missing=journal.missing(study_uid) if journal else frozenset(),
                 complete=journal is not None and journal.is_complete(study_uid),
             )
+        except ConfigError as error:
+            raise journal_failed(error, self._journal_path) from error
         except OSError as error:
             reason = reason_of(error)
             raise DiskFailed(

@@ -19,7 +19,7 @@ _TRANSIENT = frozenset(
 )  # fmt: skip
 
 
-def is_transient(error: BaseException) -> bool:
+def is_transient(error: BaseException | None) -> bool:
     """Return True if the same call may succeed in a moment."""
     return isinstance(error, OSError) and error.errno in _TRANSIENT
 

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.exit_codes import OK
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
@@ -220,7 +221,7 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
         port = _register_destination(pacs)
         profiles = Path(temporary) / "profiles.toml"
         settings = settings_path(profiles)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ConfigError):
             shutil.copy(settings_path(profiles_path(None, around.environ)), settings)
         save_demo_profiles(profiles, pacs, folder, port)
         code = run_interactive(

@@ -1,0 +1,58 @@
+"""The folders of the user, who may have none: in a container, a user may be a number only."""
+
+from pathlib import Path
+
+from dicom_retrieve_tui.errors import ConfigError
+
+_NAME = "dicom-retrieve"
+
+
+def config_folder() -> Path:
+    """Return the folder of profiles and settings; it may not exist.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
+    from platformdirs import user_config_path  # noqa: PLC0415 - unused if a path is given
+
+    try:
+        return user_config_path(_NAME, appauthor=False)
+    except RuntimeError as error:
+        raise _homeless(
+            "profiles", "Name a file with --config FILE or DICOM_RETRIEVE_CONFIG, or set HOME."
+        ) from error
+
+
+def data_folder() -> Path:
+    """Return the folder of the history; it may not exist.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
+    from platformdirs import user_data_path  # noqa: PLC0415 - as above
+
+    try:
+        return user_data_path(_NAME, appauthor=False)
+    except RuntimeError as error:
+        step = "Unfinished jobs are not remembered; set HOME or XDG_DATA_HOME to have them."
+        raise _homeless("the history", step) from error
+
+
+def expanded(path: Path | str) -> Path:
+    """Replace a `~` at the beginning by a home folder.
+
+    Raises:
+        ConfigError: That user has none.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{path}: there is no such home folder. Set HOME, or name the whole path."
+        ) from error
+
+
+def _homeless(what: str, next_step: str) -> ConfigError:
+    return ConfigError(
+        f"There is no folder for {what}: this user has no home folder.", next_step=next_step
+    )
