@@ -42,6 +42,11 @@ class FileSystem:
         return self.kind in _NETWORK
 
     @property
+    def may_vanish(self) -> bool:
+        """True if a server or another process answers for it, which may end."""
+        return self.is_network or self.kind.startswith("fuse")
+
+    @property
     def file_bytes_max(self) -> int | None:
         """Size limit of one file; None if none is known."""
         return _FAT_FILE_BYTES_MAX if self.kind in _FAT else None

@@ -30,7 +30,7 @@ from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.transient import Retrying
+from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 CONFLICTS = "conflicts"
@@ -80,7 +80,7 @@ class OutputFolder:
         self._kept_damaged: dict[str, str] = {}
         """Paths of damaged instances that this run kept, by SOP Instance UID."""
         self._lock = threading.Lock()
-        self._created = not root.exists()
+        self._created = not os.path.exists(root)  # noqa: PTH110 - never raises
         self._prepare()
 
     def _prepare(self) -> None:
@@ -109,7 +109,7 @@ class OutputFolder:
         if (file_system := file_system_of(self.root)).is_network:
             step = next_step(error, file_system)
             return ConfigError(f"{found} It is on a {file_system}.", next_step=step)
-        return ConfigError(found)
+        return ConfigError(found, next_step=next_step(error) if is_transient(error) else "")
 
     def _take_lock(self) -> FolderLock:
         """Create the folder of the lock, and take the lock.

@@ -45,7 +45,7 @@ class Feature(StrEnum):
     PERMISSIONS = "permissions"
     CASE = "upper and lower case in names"
     LONG_NAMES = "long names"
-    FREE_SPACE = "a count of its free space"
+    FREE_SPACE = "count of free space"
 
 
 INSTEAD = {
@@ -208,8 +208,9 @@ class _Probe:
             fcntl.lockf(self._fd, fcntl.LOCK_UN, 1)
 
     def _share_memory(self) -> None:
-        if self._features.file_system.is_network:
-            raise OSError(errno.ENOTSUP, "hosts do not share memory")
+        # A page that cannot be read kills a process that shares it, by SIGBUS.
+        if self._features.file_system.may_vanish:
+            raise OSError(errno.ENOTSUP, "its server may be away")
         with mmap.mmap(self._fd, 1) as memory:
             memory[0] = 1
 

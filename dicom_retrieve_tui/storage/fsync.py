@@ -22,6 +22,8 @@ _THREADS_MAX = 32
 _DESCRIPTOR_S = 10.0
 _PAUSES_S = (0.05, 0.2, 0.5)
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_NEEDS_WRITING = frozenset({errno.EACCES, errno.EBADF, errno.EPERM})
+"""What SMB servers answer about a file that is not open for writing."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _Sync = Callable[[str], None]
@@ -89,13 +91,13 @@ class Syncer:
         if not self._features.has(Feature.FILE_SYNC):
             return
         try:
-            _sync(path)
+            _sync_or_write(path)
         except OSError as error:
-            if error.errno in _UNSUPPORTED:
+            if error.errno in _UNSUPPORTED | _NEEDS_WRITING:
                 self._lose(Feature.FILE_SYNC, error)
             elif is_transient(error):
                 self._doubtful.add(path)
-                self._retrying(lambda: _sync(path))
+                self._retrying(lambda: _sync_or_write(path))
             else:
                 raise
 
@@ -159,10 +161,20 @@ def _sync_at_once(left: deque[str], goes_on: Callable[[], bool], sync: _Sync) ->
         raise errors[0]
 
 
-def _sync(path: str) -> None:
+def _sync_or_write(path: str) -> None:
+    """Sync a file; open it for writing if the file system needs that."""
+    try:
+        _sync(path)
+    except OSError as error:
+        if error.errno not in _NEEDS_WRITING:
+            raise
+        _sync(path, os.O_RDWR)
+
+
+def _sync(path: str, flags: int = os.O_RDONLY) -> None:
     """Sync a file, or the names in a folder."""
     try:
-        fd = _open(path)
+        fd = _open(path, flags)
     except FileNotFoundError:
         return  # removed by another program; the next run will notice
     try:
@@ -171,7 +183,7 @@ def _sync(path: str) -> None:
         os.close(fd)
 
 
-def _open(path: str) -> int:
+def _open(path: str, flags: int) -> int:
     """Open a file; wait if no file descriptor is free.
 
     Raises:
@@ -180,7 +192,7 @@ def _open(path: str) -> int:
     pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
     while True:
         try:
-            return os.open(path, os.O_RDONLY)
+            return os.open(path, flags)
         except OSError as error:
             if not is_passing(error) or monotonic() > until_s:
                 raise

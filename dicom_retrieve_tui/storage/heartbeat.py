@@ -224,7 +224,7 @@ def _is_alive(path: Path, owner: Owner | None, permissions: Permissions) -> bool
 def _read(path: Path) -> Owner | None:
     """Return the owner of a claim; None if it is not written yet, or damaged.
 
-    Opened anew each time: NFS then asks its server and not its cache.
+    Opened again each time: NFS then asks its server and not its cache.
 
     Raises:
         OSError: The file cannot be read.

@@ -59,7 +59,8 @@ class FolderLock:
         # Keep the earlier boot until the journal has recorded it, so that a kill cannot hide it.
         content = f"{os.getpid()}\n{self.killed_in or self.boot}\n".encode()
         os.pwrite(fd, content, 0)
-        os.ftruncate(fd, len(content))
+        if len(left_behind) > len(content):
+            os.ftruncate(fd, len(content))
 
     @classmethod
     def acquire(cls, path: Path, permissions: Permissions = PRIVATE) -> Self:

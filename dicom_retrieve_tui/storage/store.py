@@ -24,7 +24,7 @@ from dicom_retrieve_tui.storage.file_check import (
 )
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Journal
-from dicom_retrieve_tui.storage.journal_database import InstanceRecord
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, explained
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import Retrying
@@ -86,7 +86,9 @@ class InstanceStore:
                 detail(line)
             if self._folder.lock.restarted:
                 note(_RESTARTED)
-            if self._folder.lock.restarted or self._journal_path.exists():
+            with explained(self._journal_path):
+                has_journal = Retrying(hurried)(self._journal_path.exists)
+            if self._folder.lock.restarted or has_journal:
                 self._open_journal()
         except BaseException:
             self._folder.close()
