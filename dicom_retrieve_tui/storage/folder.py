@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
+from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
 from dicom_retrieve_tui.model.store_records import Placed, Placement
 from dicom_retrieve_tui.storage.disk_errors import disk_failed, next_step
 from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
@@ -188,12 +189,13 @@ class OutputFolder:
                 received. If it differs from the part, the part takes its name.
 
         Raises:
+            InstanceUnfit: A share may have lost a part of it.
             DiskFailed: The disk refuses.
         """
         relative = "/".join(self.layout.render(values))
         final = f"{self.root}/{relative}"
         try:
-            part.close()
+            self._close(part)
             self._retrying(lambda: self._make_folder(final.rpartition("/")[0]))
             while not self._take_name(part, final):
                 if (size_bytes := _size_of_same(part.path, final)) is not None:
@@ -212,6 +214,24 @@ class OutputFolder:
         except OSError as error:
             # The message does not name the folder: it may contain the name of a patient.
             raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
+
+    def _close(self, part: PartFile) -> None:
+        """Close a part file; a share may report only now that it lost what was written.
+
+        Raises:
+            InstanceUnfit: It did; the instance has to be sent again.
+            OSError: The disk refuses, and will refuse the next instance, too.
+        """
+        try:
+            part.close()
+        except OSError as error:
+            if not is_transient(error):
+                raise
+            raise InstanceUnfit(
+                f"Cannot close a file in {self._parts}: {reason_of(error)}. It may not have been "
+                "written whole.",
+                status=OUT_OF_RESOURCES,
+            ) from error
 
     def _take_name(self, part: PartFile, final: str) -> bool:
         """Move a part file to `final`; return False if something is there."""

@@ -14,14 +14,13 @@ from time import monotonic
 
 from dicom_retrieve_tui.storage.disk_errors import is_passing
 from dicom_retrieve_tui.storage.folder_features import Feature, FolderFeatures
-from dicom_retrieve_tui.storage.transient import Retrying, is_transient
+from dicom_retrieve_tui.storage.transient import Retrying, is_transient, is_unsupported
 
 _SLOW_S = 0.005
 """Average for one file; below it, further threads would only slow down the transfer."""
 _THREADS_MAX = 32
 _DESCRIPTOR_S = 10.0
 _PAUSES_S = (0.05, 0.2, 0.5)
-_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _NEEDS_WRITING = frozenset({errno.EACCES, errno.EBADF, errno.EPERM})
 """What SMB servers answer about a file that is not open for writing."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -93,7 +92,7 @@ class Syncer:
         try:
             _sync_or_write(path)
         except OSError as error:
-            if error.errno in _UNSUPPORTED | _NEEDS_WRITING:
+            if is_unsupported(error) or error.errno in _NEEDS_WRITING:
                 self._lose(Feature.FILE_SYNC, error)
             elif is_transient(error):
                 self._doubtful.add(path)

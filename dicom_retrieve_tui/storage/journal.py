@@ -35,7 +35,7 @@ from dicom_retrieve_tui.storage.journal_database import (
 )
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.transient import is_transient
+from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
 
@@ -554,7 +554,7 @@ def _may_succeed(error: ConfigError) -> bool:
     """Return True if the database may be used in a moment, or in a plainer mode."""
     cause = error.__cause__ or error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    return code in _MAY_SUCCEED or is_transient(cause)
+    return code in _MAY_SUCCEED or is_transient(cause) or is_unsupported(cause)
 
 
 def _row(record: InstanceRecord, layout: str) -> tuple[str | int, ...]:

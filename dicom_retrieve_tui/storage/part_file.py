@@ -15,9 +15,9 @@ from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES, walk
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
-from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND
+from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
-from dicom_retrieve_tui.storage.file_check import checksum_text
+from dicom_retrieve_tui.storage.file_check import checksum_of, checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.permissions import Permissions
@@ -59,6 +59,8 @@ class PartFile:
         self._head = b""
         self._data_set_bytes = 0
         self._crc = crc32(self._header)
+        self._repeated = False
+        """True if a write had to be repeated."""
         self.moved = False
         """True once the file has another name, and there is nothing to discard."""
         try:
@@ -114,6 +116,7 @@ class PartFile:
             if not is_transient(error):
                 raise
             self._retrying(lambda: self._write_again_at(offset, pieces, size_bytes))
+            self._repeated = True
 
     def _write_again_at(
         self, offset: int, pieces: Sequence[bytes | memoryview], size_bytes: int
@@ -147,6 +150,12 @@ class PartFile:
 
         syntax = self.request.transfer_syntax_uid
         try:
+            if self._repeated and checksum_of(self.path) != self.checksum:
+                raise InstanceUnfit(
+                    f"Instance {quoted(self.request.sop_instance_uid)} was not written whole: the "
+                    "disk failed for a moment.",
+                    status=OUT_OF_RESOURCES,
+                )
             walked = walk(read, self._data_set_bytes, syntax, wanted)
             if walked.transfer_syntax_uid != syntax or walked.start:
                 self._write_again(walked)

@@ -17,11 +17,17 @@ _TRANSIENT = frozenset(
     )
     if (number := getattr(errno, name, None)) is not None
 )  # fmt: skip
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
 def is_transient(error: BaseException | None) -> bool:
     """Return True if the same call may succeed in a moment."""
     return isinstance(error, OSError) and error.errno in _TRANSIENT
+
+
+def is_unsupported(error: BaseException | None) -> bool:
+    """Return True if the file system does not know the call; it never succeeds there."""
+    return isinstance(error, OSError) and error.errno in _UNSUPPORTED
 
 
 class Retrying:
