@@ -1,8 +1,11 @@
 """The folders of the user, who may have none: in a container, a user may be a number only."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 
 _NAME = "dicom-retrieve"
 
@@ -50,6 +53,40 @@ def expanded(path: Path | str) -> Path:
         raise ConfigError(
             f"{path}: there is no such home folder. Set HOME, or name the whole path."
         ) from error
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Create a folder, and remove it at the end.
+
+    Raises:
+        ConfigError: There is no place for it, such as in a container with a read-only root.
+    """
+    with ExitStack() as stack:
+        try:
+            name = stack.enter_context(TemporaryDirectory(prefix=f"{_NAME}-"))
+        except OSError as error:
+            raise _no_place(error) from error
+        yield Path(name)
+
+
+def lasting_temporary_folder() -> Path:
+    """Create a folder that stays.
+
+    Raises:
+        ConfigError: There is no place for it.
+    """
+    try:
+        return Path(mkdtemp(prefix=f"{_NAME}-demo-"))
+    except OSError as error:
+        raise _no_place(error) from error
+
+
+def _no_place(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"There is no folder for temporary files: {reason_of(error)}.",
+        next_step="Set TMPDIR to a folder that is writable.",
+    )
 
 
 def _homeless(what: str, next_step: str) -> ConfigError:

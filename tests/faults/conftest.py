@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from tests.faults.mounts import FUSE, MOUNT, missing, skip_without_mounts
+from tests.faults.mounts import MARKERS, missing, skip_without_mounts
 
 _ENDING_S = 5.0
 """Long enough for the threads of a peer to notice that nobody is there any more."""
@@ -69,7 +69,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end, where it is read, which disks were not tried."""
-    reasons = {reason for marker in (MOUNT, FUSE) if (reason := missing(marker))}
+    reasons = {reason for marker in MARKERS if (reason := missing(marker))}
     if reasons:
         terminalreporter.section("NOT TESTED ON DISKS THAT FAIL", sep="!", red=True, bold=True)
         for reason in sorted(reasons):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-MOUNT, FUSE = "mount", "fuse"
-"""Markers of tests that need a tmpfs, and a FUSE file system."""
+MOUNT, FUSE, ROOT = "mount", "fuse", "root"
+"""Markers of tests that need a tmpfs, a FUSE file system, and to become another user."""
 
 
 def namespace() -> list[str]:
@@ -21,11 +21,16 @@ def namespace() -> list[str]:
     return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
 
+MARKERS = (MOUNT, FUSE, ROOT)
+
+
 @cache
 def missing(marker: str) -> str:
     """Why tests with this marker cannot run here; empty if they can."""
     if marker == FUSE and not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "needs /dev/fuse (Linux; in a container: --device /dev/fuse --cap-add SYS_ADMIN)"
+    if marker == ROOT:
+        return "" if os.geteuid() == 0 else "needs root, to become a user without a name"
     if not _may_mount():
         return "needs to mount: root on Linux, or user namespaces for every user"
     return ""
@@ -41,7 +46,7 @@ def _may_mount() -> bool:
 
 def skip_without_mounts(item: pytest.Item) -> None:
     """Skip a test whose disk cannot be made here."""
-    for marker in (MOUNT, FUSE):
+    for marker in MARKERS:
         if item.get_closest_marker(marker) is not None and (reason := missing(marker)):
             pytest.skip(reason)
 

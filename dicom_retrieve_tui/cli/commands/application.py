@@ -3,13 +3,13 @@
 import gc
 from contextlib import ExitStack, closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
+from dicom_retrieve_tui.config.user_folders import temporary_folder
 from dicom_retrieve_tui.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ def _profiles_path(args: "argparse.Namespace", around: "Surroundings", stack: Ex
         return profiles_path(args.config, around.environ)
     except ConfigError as error:
         around.stderr.say(f"{PROGRAM}: {error} Profiles of this session are not kept.")
-        temporary = stack.enter_context(TemporaryDirectory(prefix=f"{PROGRAM}-"))
-        return Path(temporary) / "profiles.toml"
+        return stack.enter_context(temporary_folder()) / "profiles.toml"
 
 
 def open_profile_store(path: Path) -> "ProfileStore":
