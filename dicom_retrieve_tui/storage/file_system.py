@@ -24,6 +24,8 @@ _NETWORK = frozenset(
 """Other machines may use them at the same time, and they come and go with a connection."""
 _FAT = frozenset({"fat", "fuse.fusefat", "fusefat", "msdos", "vfat"})
 _FAT_FILE_BYTES_MAX = (1 << 32) - 1
+_LOCAL_LOCKS = frozenset({"nolock", "local_lock=all", "local_lock=flock", "nobrl"})
+"""Source: nfs(5), mount.cifs(8)."""
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -35,6 +37,8 @@ class FileSystem:
     """As the system names it: `ext4`, `cifs`, `fuse.sshfs`; empty if unknown."""
     source: str = ""
     """What is mounted: a device, or a share such as `//server/share`."""
+    options: frozenset[str] = frozenset()
+    """Its mount options."""
 
     @property
     def is_network(self) -> bool:
@@ -45,6 +49,12 @@ class FileSystem:
     def may_vanish(self) -> bool:
         """True if a server or another process answers for it, which may end."""
         return self.is_network or self.kind.startswith("fuse")
+
+    @property
+    def locks_stay_here(self) -> bool:
+        """True if other hosts do not see our locks, although the system grants them."""
+        local = self.kind.startswith("fuse") or not _LOCAL_LOCKS.isdisjoint(self.options)
+        return self.is_network and local
 
     @property
     def file_bytes_max(self) -> int | None:
@@ -83,7 +93,9 @@ def find_mount(mounts: str, path: str) -> FileSystem:
             continue
         point = _unescaped(fields[4])
         if len(point) >= length and (path == point or path.startswith(f"{point.rstrip('/')}/")):
-            found, length = FileSystem(kinds[0], _unescaped(kinds[1])), len(point)
+            options = frozenset(",".join(kinds[2:]).split(","))
+            found = FileSystem(kinds[0], _unescaped(kinds[1]), options)
+            length = len(point)
     return found
 
 

@@ -99,6 +99,9 @@ class OutputFolder:
             raise self._not_writable(error) from error
         if self._lock_file.missing is not None:
             self.features.lose(Feature.LOCKS, self._lock_file.missing)
+        elif self.features.file_system.locks_stay_here:
+            here = OSError(errno.ENOLCK, "other hosts do not see them")
+            self.features.lose(Feature.LOCKS, here)
 
     def _make_parts_folder(self) -> None:
         self._permissions.make_folder(self._parts)

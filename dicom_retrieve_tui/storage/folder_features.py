@@ -252,4 +252,4 @@ def too_large_text(file_system: FileSystem) -> str:
     limit = file_system.file_bytes_max
     if limit is None:
         return ""
-    return f"{file_system.kind} (FAT) has no room for files over {size_text(limit)}, on any disk"
+    return f"{file_system.kind} (FAT) has no room for files over {size_text(limit)}"

@@ -35,7 +35,28 @@ a line of another kind
     ],
 )
 def test_the_innermost_mount_is_found(path: str, kind: str, source: str) -> None:
-    assert find_mount(_MOUNTS, path) == FileSystem(kind, source)
+    found = find_mount(_MOUNTS, path)
+    assert (found.kind, found.source) == (kind, source)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "here"),
+    [
+        ("nfs4", "rw,vers=4.2", False),
+        ("nfs", "rw,nolock,addr=10.0.0.1", True),
+        ("nfs", "rw,local_lock=all", True),
+        ("nfs", "rw,local_lock=none", False),
+        ("cifs", "rw,nobrl", True),
+        ("cifs", "rw", False),
+        ("fuse.sshfs", "rw", True),
+        ("ext4", "rw,nobrl", False),
+    ],
+)
+def test_locks_that_other_hosts_do_not_see_are_known(
+    kind: str, options: str, *, here: bool
+) -> None:
+    found = find_mount(f"22 1 0:4 / / rw - {kind} x {options}", "/a")
+    assert found.locks_stay_here is here
 
 
 @pytest.mark.parametrize(
