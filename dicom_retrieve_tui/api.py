@@ -15,6 +15,7 @@ from typing import Self, TypedDict, Unpack
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.config import secrets
+from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import Cancelled, ConfigError
 from dicom_retrieve_tui.model.address import (
     DEFAULT_PORT,
@@ -431,7 +432,7 @@ def _retrieval(
         parallel=_whole_number("parallel", parallel, "parallel"),
         retries=_whole_number("retries", retries, "retries"),
         series_filter=_series_filter(modality, exclude_modality, series_description),
-        output=Path(output).expanduser(),
+        output=expanded(output),
         layout=parse_layout_text("layout", layout),
         umask=parse_umask("umask", f"{umask:03o}"),
         keep_free=parse_keep_free("keep_free", keep_free) if keep_free else DEFAULT_KEEP_FREE,

@@ -97,6 +97,9 @@ def open_session(
             options.keep_free,
             hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
+            detail=lambda text: outbox.append(
+                Noted(study_instance_uid=None, text=text, minor=True)
+            ),
         )
         stack.callback(store.close)
         if options.on_study is not None:
@@ -287,12 +290,11 @@ def open_history(path: Path | None = None) -> "History":
     Raises:
         ConfigError: The database cannot be used.
     """
-    from platformdirs import user_data_path
-
+    from dicom_retrieve_tui.config.user_folders import data_folder
     from dicom_retrieve_tui.storage.history import History
 
     if path is None:
-        path = user_data_path("dicom-retrieve", appauthor=False) / "history.db"
+        path = data_folder() / "history.db"
     return History(path)
 
 

@@ -6,6 +6,7 @@
 
 readonly VENV=.venv
 readonly PEER_PROGRAMS=(Orthanc dcmqrscp storescp echoscu findscu getscu movescu storescu)
+readonly SHELL_PROGRAMS=(zsh fish) # completion is tested in them
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -86,19 +87,20 @@ make_environment() {
 
 missing_peers() {
     local name
-    for name in "${PEER_PROGRAMS[@]}"; do
+    for name in "${PEER_PROGRAMS[@]}" "$@"; do
         # Orthanc is in /usr/sbin, which is not on everybody's PATH.
         PATH=$PATH:/usr/sbin command -v "$name" >/dev/null || printf '%s ' "$name"
     done
 }
 
-# Installs the peers where they are missing and may be installed; `missing` says what still is.
+# Installs the peers, and the programs named as arguments, where they are missing and may be
+# installed; `missing` says what still is.
 make_peers() {
-    missing=$(missing_peers)
+    missing=$(missing_peers "$@")
     if [[ -n $missing ]]; then
         say "installing the peers: $missing"
-        install_packages orthanc dcmtk
-        missing=$(missing_peers)
+        install_packages orthanc dcmtk "$@"
+        missing=$(missing_peers "$@")
     fi
     missing=${missing% }
 }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.fd_paths import is_stream, stream_fault
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 
 
 def check_output(path: Path) -> Path:
@@ -66,4 +66,4 @@ def _exists(flag: str, path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError) as error:
         # No permission, too long, or a null character.
-        raise ConfigError(f"{flag} {path}: cannot be reached: {error}.") from error
+        raise ConfigError(f"{flag} {path}: cannot be reached: {reason_of(error)}.") from error

@@ -13,6 +13,7 @@ from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, UsageError, names_p
 from dicom_retrieve_tui.cli.read_selections import select
 from dicom_retrieve_tui.config.precedence import DEFAULTS, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
+from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
@@ -168,7 +169,7 @@ def _with_profile(book: ProfileBook, name: str, given: Mapping[str, str]) -> dic
     texts = {key: value.text for key, value in held.items()}
     for key in PATHS & texts.keys():
         if held[key].origin in {f"@{name}", DEFAULTS}:  # no shell has replaced its ~
-            texts[key] = str(Path(texts[key]).expanduser())
+            texts[key] = str(expanded(texts[key]))
     return texts
 
 

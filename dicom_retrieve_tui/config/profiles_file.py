@@ -17,6 +17,7 @@ from dicom_retrieve_tui.config.toml_file import (
     write_document,
     write_text,
 )
+from dicom_retrieve_tui.config.user_folders import config_folder
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.option_values import YES
 from dicom_retrieve_tui.model.options import (
@@ -33,12 +34,14 @@ _PROFILES, _DEFAULTS = "profiles", "defaults"
 
 
 def profiles_path(flag: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the path from the flag, else from the environment, else in the user's folder."""
+    """Return the path from the flag, else from the environment, else in the user's folder.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
     if flag is not None or environ.get(ENVIRONMENT):
         return Path(flag if flag is not None else environ[ENVIRONMENT])
-    from platformdirs import user_config_path  # noqa: PLC0415 - unused if a path is given
-
-    return user_config_path("dicom-retrieve", appauthor=False) / "profiles.toml"
+    return config_folder() / "profiles.toml"
 
 
 class ProfileBook:

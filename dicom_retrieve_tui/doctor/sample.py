@@ -3,10 +3,9 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 
+from dicom_retrieve_tui.config.user_folders import temporary_folder
 from dicom_retrieve_tui.doctor.result import INSTANCE_BY, Check, Outcome, Step
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -39,15 +38,16 @@ def retrieve_sample(
 
     Raises:
         Cancelled: The user stops.
+        ConfigError: There is no place for a temporary folder.
     """
     moving = method is Method.C_MOVE
-    with TemporaryDirectory(prefix="dicom-retrieve-") as folder:
+    with temporary_folder() as folder:
         where = replace(
             options,
             method=method,
             parallel=1,
             retries=0,
-            output=Path(folder),
+            output=folder,
             layout=FLAT_LAYOUT,
             listen=options.listen if moving else None,
         )

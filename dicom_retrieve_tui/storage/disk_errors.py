@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, StoreError, reason_of
 from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
+from dicom_retrieve_tui.storage.file_system import UNKNOWN, FileSystem, file_system_of
+from dicom_retrieve_tui.storage.folder_features import too_large_text
 
-"""Source: PS3.4 Table B.2-1."""
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 _KEPT = "What is finished is kept."
 
@@ -36,7 +37,7 @@ _NEXT_STEPS = {
 }
 _NEXT_STEPS_OF_SQLITE = {
     sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_IOERR: "Make room, check the disk, or choose another --output.",
+    sqlite3.SQLITE_IOERR: "The disk may be failing: check it, or choose another --output.",
     sqlite3.SQLITE_READONLY: _FORBIDDEN,
     sqlite3.SQLITE_CANTOPEN: _LOST,
 }
@@ -44,11 +45,24 @@ _NEXT_STEPS_OF_SQLITE = {
 _OTHERWISE = "Choose another --output."
 
 
-def next_step(error: BaseException) -> str:
+_SHARE = (
+    "Check the connection to that server and run the same command again, or choose an --output on "
+    "a local disk."
+)
+_ABOUT_THE_SHARE = frozenset(
+    {_OTHERWISE, _LOST, _NEXT_STEPS[errno.EIO], _NEXT_STEPS_OF_SQLITE[sqlite3.SQLITE_IOERR]}
+)
+"""Advice that a network share replaces by its own."""
+
+
+def next_step(error: BaseException, file_system: FileSystem = UNKNOWN) -> str:
     """Return the advice for an error of the operating system or of SQLite."""
     if isinstance(error, sqlite3.Error):
-        return _NEXT_STEPS_OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _OTHERWISE)
-    return _NEXT_STEPS.get(getattr(error, "errno", None) or 0, _OTHERWISE)
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        step = _NEXT_STEPS_OF_SQLITE.get(code, _OTHERWISE)
+    else:
+        step = _NEXT_STEPS.get(getattr(error, "errno", None) or 0, _OTHERWISE)
+    return _SHARE if file_system.is_network and step in _ABOUT_THE_SHARE else step
 
 
 def is_passing(error: BaseException) -> bool:
@@ -59,12 +73,23 @@ def is_passing(error: BaseException) -> bool:
 def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
     """Return the error of an instance that could not be written.
 
-    Without a file descriptor, that instance alone is refused: others in transfer free theirs.
+    That instance alone is refused if the next one may be kept: without a file descriptor, others
+    in transfer free theirs; and one may be too large for FAT.
     """
-    message = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
+    file_system = file_system_of(path)
+    found = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}."
+    if error.errno == errno.EFBIG and (limit := too_large_text(file_system)):
+        message = f"{found} {limit}. Choose an --output on another file system for this study."
+        return InstanceUnfit(message, status=OUT_OF_RESOURCES)
+    message = f"{found} {_where(file_system)}{next_step(error, file_system)}"
     if is_passing(error):
         return InstanceUnfit(message, status=OUT_OF_RESOURCES)
     return DiskFailed(f"{message} {_KEPT}", path=path)
+
+
+def _where(file_system: FileSystem) -> str:
+    """Return a sentence if the folder is on a share: users take it for a disk."""
+    return f"It is on a {file_system}. " if file_system.is_network else ""
 
 
 def journal_not_made(error: ConfigError, path: Path) -> StoreError:
@@ -85,4 +110,6 @@ def journal_failed(error: Exception, path: Path) -> DiskFailed:
 
 def _of_journal(error: Exception, path: Path, doing: str) -> str:
     cause = (error.__cause__ or error) if isinstance(error, ConfigError) else error
-    return f"Cannot {doing} the journal {path}: {reason_of(cause)}. {next_step(cause)}"
+    file_system = file_system_of(path)
+    advice = f"{_where(file_system)}{next_step(cause, file_system)}"
+    return f"Cannot {doing} the journal {path}: {reason_of(cause)}. {advice}"

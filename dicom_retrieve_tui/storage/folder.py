@@ -13,20 +13,25 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
+from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
 from dicom_retrieve_tui.model.store_records import Placed, Placement
-from dicom_retrieve_tui.storage.disk_errors import disk_failed
+from dicom_retrieve_tui.storage.disk_errors import disk_failed, next_step
+from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
 from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
+from dicom_retrieve_tui.storage.file_system import file_system_of
+from dicom_retrieve_tui.storage.folder_features import Feature, probe
 from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 
 PRIVATE_FOLDER = ".dicom-retrieve"
 CONFLICTS = "conflicts"
@@ -35,9 +40,11 @@ _DAMAGED_MAX = 100
 """Damaged instances kept in a run: a PACS that sends garbage must not fill the disk."""
 _TRIES_MAX = 1000
 """If the folder vanishes this often, something else than the end of other runs removes it."""
-_NO_HARD_LINKS = frozenset(
-    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EXDEV}
 )
+"""Errors of a link that the next file will meet, too."""
+_RETRYING = Retrying()
 
 
 class OutputFolder:
@@ -49,12 +56,14 @@ class OutputFolder:
         layout: Layout,
         permissions: Permissions = PRIVATE,
         spare: KeepFree = DEFAULT_KEEP_FREE,
+        retrying: Retrying = _RETRYING,
     ) -> None:
-        """Create and lock the folder.
+        """Create and lock the folder, and find out what its file system can do.
 
         Args:
             permissions: Of every file and folder created here.
             spare: Disk space to leave free.
+            retrying: Repeats calls that fail for a moment.
 
         Raises:
             ConfigError: The folder is a file, in use, or not writable.
@@ -62,6 +71,7 @@ class OutputFolder:
         self.root = root
         self.layout = layout
         self._permissions = permissions
+        self._retrying = retrying
         self._free_space = FreeSpace(root, spare)
         self._parts = root / PRIVATE_FOLDER / "parts"
         self._conflicts = root / PRIVATE_FOLDER / CONFLICTS
@@ -71,24 +81,39 @@ class OutputFolder:
         self._kept_damaged: dict[str, str] = {}
         """Paths of damaged instances that this run kept, by SOP Instance UID."""
         self._lock = threading.Lock()
-        self._created = not root.exists()
+        self._created = not os.path.exists(root)  # noqa: PTH110 - never raises
         self._prepare()
 
     def _prepare(self) -> None:
         if _is_file(self.root):
             raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
         try:
-            self._lock_file = self._take_lock()
+            self._lock_file = self._retrying(self._take_lock)
             try:
-                self._permissions.make_folder(self._parts)
-                for leftover in self._parts.iterdir():
-                    leftover.unlink()
+                self._retrying(self._make_parts_folder)
+                self.features = self._retrying(lambda: probe(self._parts, self._permissions))
             except BaseException:
                 self.close()
                 raise
         except OSError as error:
-            reason = reason_of(error)
-            raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
+            raise self._not_writable(error) from error
+        if self._lock_file.missing is not None:
+            self.features.lose(Feature.LOCKS, self._lock_file.missing)
+        elif self.features.file_system.locks_stay_here:
+            here = OSError(errno.ENOLCK, "other hosts do not see them")
+            self.features.lose(Feature.LOCKS, here)
+
+    def _make_parts_folder(self) -> None:
+        self._permissions.make_folder(self._parts)
+        for leftover in self._parts.iterdir():
+            leftover.unlink()
+
+    def _not_writable(self, error: OSError) -> ConfigError:
+        found = f"--output {self.root}: cannot write there: {reason_of(error)}."
+        if (file_system := file_system_of(self.root)).is_network:
+            step = next_step(error, file_system)
+            return ConfigError(f"{found} It is on a {file_system}.", next_step=step)
+        return ConfigError(found, next_step=next_step(error) if is_transient(error) else "")
 
     def _take_lock(self) -> FolderLock:
         """Create the folder of the lock, and take the lock.
@@ -141,10 +166,16 @@ class OutputFolder:
         """Open a part file for an instance.
 
         Raises:
-            DiskFailed: The file cannot be created.
+            DiskFailed: The file cannot be created, or another run took the folder.
         """
+        if lost_to := self._lock_file.lost_to:
+            raise DiskFailed(
+                f"This run was stopped for a while, and {lost_to} took the folder {self.root}. "
+                "Run the same command again when that one has ended.",
+                path=str(self.root),
+            )
         path = f"{self._parts}/{next(self._numbers)}.part"
-        return PartFile(path, request, self._permissions, self._free_space)
+        return PartFile(path, request, self._permissions, self._free_space, self._retrying)
 
     def place(
         self,
@@ -161,14 +192,15 @@ class OutputFolder:
                 received. If it differs from the part, the part takes its name.
 
         Raises:
+            InstanceUnfit: A share may have lost a part of it.
             DiskFailed: The disk refuses.
         """
         relative = "/".join(self.layout.render(values))
         final = f"{self.root}/{relative}"
         try:
-            part.close()
-            self._make_folder(final.rpartition("/")[0])
-            while not self._claim(part.path, final):
+            self._close(part)
+            self._retrying(lambda: self._make_folder(final.rpartition("/")[0]))
+            while not self._take_name(part, final):
                 if (size_bytes := _size_of_same(part.path, final)) is not None:
                     part.discard()
                     # Another program may have written the file meta.
@@ -185,6 +217,34 @@ class OutputFolder:
         except OSError as error:
             # The message does not name the folder: it may contain the name of a patient.
             raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
+
+    def _close(self, part: PartFile) -> None:
+        """Close a part file; a share may report only now that it lost what was written.
+
+        Raises:
+            InstanceUnfit: It did; the instance has to be sent again.
+            OSError: The disk refuses, and will refuse the next instance, too.
+        """
+        try:
+            part.close()
+        except OSError as error:
+            if not is_transient(error):
+                raise
+            raise InstanceUnfit(
+                f"Cannot close a file in {self._parts}: {reason_of(error)}. It may not have been "
+                "written whole.",
+                status=OUT_OF_RESOURCES,
+            ) from error
+
+    def _take_name(self, part: PartFile, final: str) -> bool:
+        """Move a part file to `final`; return False if something is there."""
+        try:
+            return self._retrying(lambda: self._claim(part.path, final))
+        except FileNotFoundError:
+            # The reply of a server to a rename may be lost, and its repetition finds no file.
+            if _has_checksum(final, part.checksum):
+                return True
+            raise
 
     def _may_replace(self, relative: str, is_doubtful: Callable[[str], bool]) -> bool:
         """Return True if an existing file with other content is damaged, or may be."""
@@ -205,21 +265,37 @@ class OutputFolder:
 
     def _claim(self, part: str, final: str) -> bool:
         """Move `part` to `final`; return False if something is there."""
+        if not self.features.has(Feature.LINKS):
+            return self._claim_without_links(part, final)
         try:
             os.link(part, final)
         except FileExistsError:
             return False
+        except FileNotFoundError:
+            raise
         except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
-                raise
-            return self._claim_without_links(part, final)
+            # Whatever the reason: if the disk is to blame, the rename fails, too, and says so.
+            if not self._claim_without_links(part, final):
+                return False
+            if error.errno in _NO_LINKS:
+                self.features.lose(Feature.LINKS, error)
+            return True
         # The file has its name, even if the disk fails now; the next run clears the parts folder.
         with contextlib.suppress(OSError):
             os.unlink(part)  # noqa: PTH108 - a text
         return True
 
     def _claim_without_links(self, part: str, final: str) -> bool:
-        """Do the same on file systems without hard links; safe between our own threads only."""
+        """Do the same on file systems without hard links.
+
+        Where the system cannot rename without overwriting either, it is safe between our own
+        threads only.
+        """
+        try:
+            if rename_exclusively(part, final):
+                return True
+        except FileExistsError:
+            return False
         with self._lock:
             if os.path.lexists(final):
                 return False
@@ -292,6 +368,13 @@ def _is_file(path: Path) -> bool:
     """
     try:
         return not stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _has_checksum(path: str, checksum: str) -> bool:
+    try:
+        return checksum_of(path) == checksum
     except OSError:
         return False
 

@@ -8,7 +8,9 @@ from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.humanize import size_text
 from dicom_retrieve_tui.model.option_values import KeepFree
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
+from dicom_retrieve_tui.storage.transient import Retrying
 
+_RETRYING = Retrying()
 _LOOK_EVERY_BYTES = 1 << 26
 """Bytes between two questions to the operating system: other programs write to the disk, too."""
 
@@ -36,10 +38,12 @@ class FreeSpace:
 
     def _look(self, size_bytes: int) -> int:
         try:
-            disk = shutil.disk_usage(self._root)
+            disk = _RETRYING(lambda: shutil.disk_usage(self._root))
         except OSError as error:
             doing = "look how much is free"
             raise disk_failed(error, f"{self._root}/parts", doing) from error
+        if not disk.total:  # some shares do not count; reported at the start of the run
+            return _LOOK_EVERY_BYTES
         kept = self._spare.of(disk.total)
         if kept and disk.free - kept < size_bytes:
             raise DiskFailed(

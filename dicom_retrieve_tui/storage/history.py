@@ -19,6 +19,8 @@ from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.database_mode import BESIDE
+from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, is_locked
 from dicom_retrieve_tui.storage.permissions import PRIVATE
@@ -228,7 +230,9 @@ def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
         _check(database, path)
-        database.execute("PRAGMA journal_mode = WAL")
+        # On a share, a write-ahead log is damaged when two hosts use it.
+        log = "TRUNCATE" if file_system_of(path).is_network else "WAL"
+        database.execute(f"PRAGMA journal_mode = {log}")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA foreign_keys = ON")
         database.executescript(_SCHEMA)
@@ -261,7 +265,7 @@ def _set_aside(path: Path) -> Path:
     names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
     aside = next(name for name in names if not name.exists())
     path.rename(aside)
-    for suffix in ("-wal", "-shm"):
+    for suffix in BESIDE:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside

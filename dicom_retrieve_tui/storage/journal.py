@@ -19,7 +19,10 @@ from typing import Any, TypeVar
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage import database_mode
+from dicom_retrieve_tui.storage.database_mode import PLAINEST, DatabaseMode
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
+from dicom_retrieve_tui.storage.folder_features import FolderFeatures
 from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
     InstanceRecord,
@@ -32,6 +35,7 @@ from dicom_retrieve_tui.storage.journal_database import (
 )
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
 
@@ -40,6 +44,18 @@ UNFINISHED = "unfinished"
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
 _HURRIED_S = 1.0
+_PAUSES_S = (0.1, 0.5, 1.5)
+"""Before a batch is written again."""
+_MAY_SUCCEED = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""Primary result codes of a file system that fails for a moment, or loses a feature."""
 DAMAGED_FOLDER = "damaged"
 _REPLACED_MAX = 3
 """If the database is damaged more often than this, something keeps damaging it."""
@@ -106,6 +122,9 @@ class _Batch:
 class Journal:
     """The journal of one output folder. Any thread may record; one connection reads."""
 
+    _closed: ConfigError | None = None
+    """Why there is no connection at present; None if there is one."""
+
     def __init__(
         self,
         path: Path,
@@ -118,6 +137,7 @@ class Journal:
         killed_in: str = "",
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
+        features: FolderFeatures | None = None,
     ) -> None:
         """Open or create the database.
 
@@ -133,6 +153,7 @@ class Journal:
             hurried: True once the user waits for the end: files that cannot be synced within a
                 second are recorded as not synced.
             note: Reports a sentence to the user, from any thread.
+            features: What the file system can do.
 
         Raises:
             ConfigError: The database cannot be opened, or is of a newer version.
@@ -159,7 +180,10 @@ class Journal:
         self._hurried = hurried
         self._until_s: float | None = None
         """End of syncing, once the run is hurried; by the monotonic clock."""
-        self._syncer = Syncer(str(root), self._has_time)
+        self._mode = DatabaseMode.of(features)
+        # Failed writes since the last one that succeeded.
+        self._failures = 0
+        self._syncer = Syncer(str(root), self._has_time, features, note)
         self._reading = threading.Lock()
         self._replaced = 0
         """Number of times that the database was replaced while in use."""
@@ -167,28 +191,43 @@ class Journal:
         """The batch that is being written."""
         self._synced = _Batch()
         """The batch that was written before, and is synced."""
-        self._wrote = False
-        self._lost = False
-        """True if a replaced database contained records of this run."""
+        self._wrote = self._lost = False
+        """The latter: a replaced database contained records of this run."""
         self.doubtful = False
         """True if the machine stopped during a run: files without a record may contain zeros."""
-        try:
-            self._reader = self._open()
-        except JournalDamaged as damage:
-            self._set_aside(damage)
-            self._reader = self._open()
+        self._reader = self._open_patiently()
         try:
             # Opened here and not by the writer, so that a failure is raised to the caller.
             with explained(self._path):
-                self._writing = connect(self._path)
+                self._writing = connect(self._path, self._mode)
         except BaseException:
             self._reader.close()
             raise
         self._writer = threading.Thread(target=self._write, name="journal")
         self._writer.start()
 
+    def _open_patiently(self) -> sqlite3.Connection:
+        """Open the database for the first time; replace a damaged one.
+
+        Raises:
+            ConfigError: It cannot be opened.
+        """
+        for pause_s in _PAUSES_S:
+            try:
+                return self._open()
+            except JournalDamaged as damage:
+                self._set_aside(damage)
+                return self._open()
+            except ConfigError as error:
+                if self._hurried() or not _may_succeed(error):
+                    raise
+                if not is_transient(error.__cause__):
+                    self._mode = PLAINEST
+            threading.Event().wait(pause_s)
+        return self._open()
+
     def _open(self) -> sqlite3.Connection:
-        database = open_database(self._path, self._permissions)
+        database = open_database(self._path, self._permissions, self._mode)
         try:
             with explained(self._path):
                 self.doubtful = self._is_doubtful(database)
@@ -295,6 +334,8 @@ class Journal:
         """Return `read` of each row; replace a damaged database and return no rows."""
         try:
             with self._reading, explained(self._path):
+                if self._closed is not None:
+                    raise self._closed
                 replaced = self._replaced
                 # At once: a cursor in the traceback of an error would keep the file open.
                 rows = self._reader.execute(query, values).fetchall()
@@ -313,6 +354,7 @@ class Journal:
         self._wake.set()
         self._writer.join()
         self._reader.close()
+        database_mode.remove_empty_rollback(self._path)
         if not self._failure_raised:
             self.raise_failure()
 
@@ -336,11 +378,51 @@ class Journal:
     def _write_batches(self) -> None:
         replaced, database = 0, self._writing
         while True:
-            with contextlib.closing(database):
-                if self._write_to(database, replaced):
-                    return
-            with self._reading:
-                replaced, database = self._replaced, connect(self._path)
+            try:
+                with contextlib.closing(database):
+                    if self._write_to(database, replaced):
+                        return
+            except ConfigError as error:
+                self._take_up_again(error)
+            with self._reading, explained(self._path):
+                replaced, database = self._replaced, connect(self._path, self._mode)
+
+    def _take_up_again(self, error: ConfigError) -> None:
+        """Open the database again after the file system failed, perhaps in a plainer mode.
+
+        Raises:
+            ConfigError: It has failed too often, or for a reason that stays.
+        """
+        while True:
+            self._failures += 1
+            if self._failures > len(_PAUSES_S) or self._hurried() or not _may_succeed(error):
+                raise error
+            threading.Event().wait(_PAUSES_S[self._failures - 1])
+            if self._failures > 1 or not is_transient(error.__cause__):
+                self._mode = PLAINEST
+            try:
+                self._reopen()
+            except ConfigError as again:
+                error = again
+            else:
+                return
+
+    def _reopen(self) -> None:
+        """Replace the reader's connection; the writer's is closed.
+
+        Raises:
+            ConfigError: The database cannot be opened.
+        """
+        with self._reading:
+            self._reader.close()
+            try:
+                with explained(self._path):
+                    database_mode.prepare(self._path, self._mode)
+                    self._reader = connect(self._path, self._mode)
+            except ConfigError as error:
+                self._closed = error
+                raise
+            self._closed = None
 
     def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
         """Write until closed and empty; return False if the database was replaced."""
@@ -378,6 +460,7 @@ class Journal:
         self._new_plans = [(uid, True) for uid in self._planned]
 
     def _forget_written(self) -> None:
+        self._failures = 0
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
         for record in self._batch.records:
@@ -465,6 +548,13 @@ class Journal:
         for layout, path in database.execute(_COPIES, (study, sop)).fetchall():
             if not os.path.lexists(f"{self._root}/{path}"):
                 database.execute(_FORGET_COPY, (study, sop, layout))
+
+
+def _may_succeed(error: ConfigError) -> bool:
+    """Return True if the database may be used in a moment, or in a plainer mode."""
+    cause = error.__cause__ or error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in _MAY_SUCCEED or is_transient(cause) or is_unsupported(cause)
 
 
 def _row(record: InstanceRecord, layout: str) -> tuple[str | int, ...]:

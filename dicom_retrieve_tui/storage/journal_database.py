@@ -14,11 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from time import monotonic
 from typing import Any, Self
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.storage import database_mode
+from dicom_retrieve_tui.storage.database_mode import BESIDE, BEST, DatabaseMode
+from dicom_retrieve_tui.storage.disk_errors import next_step
+from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.permissions import Permissions
+from dicom_retrieve_tui.storage.transient import is_transient
 
 SCHEMA_VERSION = 2
 _VERSION_MAX = 999
@@ -26,10 +32,10 @@ _VERSION_MAX = 999
 _MAGIC = b"SQLite format 3\0"
 _WAL = 2
 """Write and read version of the file format. Source: https://sqlite.org/fileformat.html, 1.3."""
-_BUSY_S = 10.0
 _CHECK_S = 0.25
 """Limit of the check; it ends early on a large database."""
 _CHECK_STEPS = 10_000
+_WRITTEN_BYTES = 1 << 16
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS instances (
@@ -119,6 +125,11 @@ _NOT_DAMAGE = frozenset(
     }
 )
 """Primary result codes caused by the disk, by permissions or by another process."""
+_IOERR = sqlite3.SQLITE_IOERR
+_START_WITHOUT = (
+    "Move it away to start without it: the files that it lists are then retrieved again and "
+    "compared."
+)
 _UNSAFE = re.compile(r"\0|^/|(^|/)\.\.?(/|$)")
 """Matches paths that would lead out of the output folder."""
 
@@ -168,21 +179,38 @@ def explained(path: Path) -> Iterator[None]:
         reason = reason_of(error)
         if _is_damage(error):
             raise JournalDamaged(path, reason) from error
+        if is_transient(error) or getattr(error, "sqlite_errorcode", 0) & 0xFF == _IOERR:
+            step = next_step(error, file_system_of(path))
+        else:
+            step = _START_WITHOUT
         raise ConfigError(
-            f"The journal {path} cannot be read ({reason}). Move it away to start without it: the "
-            "files that it lists are then retrieved again and compared."
+            f"The journal {path} cannot be read ({reason}).", next_step=step
         ) from error
 
 
 def _cause(error: Exception, path: Path) -> Exception:
-    """Return the operating system's error where SQLite cannot open a file."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CANTOPEN:
-        return error
+    """Return the operating system's error where SQLite has none of its own."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     try:
-        os.close(os.open(path, os.O_RDWR))
+        if code == sqlite3.SQLITE_CANTOPEN:
+            os.close(os.open(path, os.O_RDWR))
+        elif code == sqlite3.SQLITE_IOERR:
+            _write_beside(path)
     except OSError as cause:
         return cause
     return error
+
+
+def _write_beside(path: Path) -> None:
+    """Write and sync a file in the folder of a database, as SQLite does.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    with NamedTemporaryFile(dir=path.parent, prefix="probe-") as file:
+        file.write(bytes(_WRITTEN_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _is_damage(error: Exception) -> bool:
@@ -194,7 +222,9 @@ def _is_damage(error: Exception) -> bool:
     return isinstance(error, ValueError)
 
 
-def open_database(path: Path, permissions: Permissions) -> sqlite3.Connection:
+def open_database(
+    path: Path, permissions: Permissions, mode: DatabaseMode = BEST
+) -> sqlite3.Connection:
     """Open the database of a journal; create or migrate it if necessary.
 
     Raises:
@@ -205,7 +235,8 @@ def open_database(path: Path, permissions: Permissions) -> sqlite3.Connection:
         # SQLite gives the files beside a database the permissions that the database has.
         os.close(permissions.open(path, os.O_RDWR))
         check_header(path)
-        database = connect(path)
+        database_mode.prepare(path, mode)
+        database = connect(path, mode)
         try:
             version_of(database, path)
             _bring_up_to_date(database)
@@ -229,15 +260,11 @@ def check_header(path: Path) -> None:
         raise ValueError("file is not a database")
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, mode: DatabaseMode = BEST) -> sqlite3.Connection:
     """Open a database that is up to date. Raises `sqlite3.Error`."""
-    database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
+    database = database_mode.connect(path, mode)
     try:
         database.execute("PRAGMA cell_size_check = ON")
-        database.execute("PRAGMA journal_mode = WAL")
-        # A kill loses no transaction; a power cut may lose the last ones, and their instances are
-        # then retrieved again.
-        database.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         database.close()
         raise
@@ -361,7 +388,7 @@ def set_aside(path: Path, folder: Path, permissions: Permissions) -> Path:
     names = (folder / f"{path.stem}-{number}{path.suffix}" for number in itertools.count(1))
     aside = next(name for name in names if not os.path.lexists(name))
     # The files beside it first: SQLite would use them for the new database.
-    for suffix in ("-wal", "-shm", ""):
+    for suffix in (*BESIDE, ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
@@ -464,16 +491,8 @@ class JournalReader:
     def _open(self) -> Iterator[sqlite3.Connection]:
         with explained(self._path):
             check_header(self._path)
-            with contextlib.closing(self._connect()) as database:
+            with database_mode.reading(self._path) as database:
                 yield database
-
-    def _connect(self) -> sqlite3.Connection:
-        # A writer keeps a write-ahead log beside the database and removes it at the end. Without a
-        # log there is no writer, and the database is opened as immutable: SQLite then creates no
-        # log, which it could not remove, and could not create in a read-only folder.
-        log = self._path.with_name(f"{self._path.name}-wal")
-        how = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-        return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
 
 
 def _read(database: sqlite3.Connection, path: Path, uid: str) -> RecordedStudy:

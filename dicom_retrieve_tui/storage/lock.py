@@ -1,7 +1,8 @@
 """The lock of an output folder: one run at a time.
 
 The operating system releases the lock when its process ends, so a lock file that a crash left is
-not mistaken for a lock.
+not mistaken for a lock. A file system without locks, or one that other hosts use, too, gets a
+heartbeat in addition.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from time import monotonic
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.storage.file_system import file_system_of
+from dicom_retrieve_tui.storage.heartbeat import HEARTBEAT, Heartbeat, is_claimed
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 if sys.platform != "win32":
@@ -36,9 +39,19 @@ class FolderLock:
     It contains the number of the process, and the boot of the machine.
     """
 
-    def __init__(self, path: Path, fd: int, left_behind: bytes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fd: int,
+        left_behind: bytes,
+        heartbeat: Heartbeat | None,
+        missing: OSError | None,
+    ) -> None:
         self._path = path
         self._fd = fd
+        self._heartbeat = heartbeat
+        self.missing = missing
+        """Why the file system has no locks; None if it has."""
         self.boot = _boot_id()
         """Identifies this boot of the machine."""
         self.killed_in = _boot_in(left_behind) if left_behind else ""
@@ -46,7 +59,8 @@ class FolderLock:
         # Keep the earlier boot until the journal has recorded it, so that a kill cannot hide it.
         content = f"{os.getpid()}\n{self.killed_in or self.boot}\n".encode()
         os.pwrite(fd, content, 0)
-        os.ftruncate(fd, len(content))
+        if len(left_behind) > len(content):
+            os.ftruncate(fd, len(content))
 
     @classmethod
     def acquire(cls, path: Path, permissions: Permissions = PRIVATE) -> Self:
@@ -59,19 +73,24 @@ class FolderLock:
         """
         while True:
             fd = permissions.open(path, os.O_RDWR)
+            heartbeat = None
             try:
-                cls._lock(fd, path)
+                missing = cls._lock(fd, path)
+                if missing or file_system_of(path).is_network:
+                    heartbeat = Heartbeat.claim(path.with_name(HEARTBEAT), permissions)
                 if _still_named(fd, path):
-                    return cls(path, fd, os.pread(fd, _CONTENT_BYTES_MAX, 0))
+                    content = os.pread(fd, _CONTENT_BYTES_MAX, 0)
+                    return cls(path, fd, content, heartbeat, missing)
             except BaseException:
-                os.close(fd)
+                _release(fd, heartbeat)
                 raise
-            os.close(fd)  # removed by its holder after we opened it
+            _release(fd, heartbeat)  # removed by its holder after we opened it
 
     @staticmethod
-    def _lock(fd: int, path: Path) -> None:
+    def _lock(fd: int, path: Path) -> OSError | None:
+        """Lock the file; return why that is not possible on its file system."""
         if sys.platform == "win32":
-            return  # open part files keep a second run out
+            return None  # open part files keep a second run out
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -79,6 +98,14 @@ class FolderLock:
                 f"--output {path.parent.parent}: {_holder(fd)} is retrieving into this folder. "
                 "Wait for it to end, or choose another folder."
             ) from error
+        except OSError as error:
+            return error
+        return None
+
+    @property
+    def lost_to(self) -> str:
+        """The run that took the folder while this process was stopped; empty if it is ours."""
+        return self._heartbeat.lost_to if self._heartbeat else ""
 
     @property
     def restarted(self) -> bool:
@@ -99,11 +126,13 @@ class FolderLock:
         if not leave_behind:
             with contextlib.suppress(OSError):
                 self._path.unlink()
-        os.close(self._fd)
+        _release(self._fd, self._heartbeat)
 
 
 def is_locked(path: Path) -> bool:
     """Return True if a process, perhaps this one, holds the lock at `path`."""
+    if is_claimed(path.with_name(HEARTBEAT)):
+        return True
     if sys.platform == "win32":
         return False
     try:
@@ -119,6 +148,13 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _release(fd: int, heartbeat: Heartbeat | None) -> None:
+    if heartbeat is not None:
+        heartbeat.release()
+    with contextlib.suppress(OSError):  # a share may fail here, after everything was written
+        os.close(fd)
 
 
 def _holder(fd: int) -> str:

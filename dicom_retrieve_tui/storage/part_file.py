@@ -15,14 +15,16 @@ from dicom_retrieve_tui.dataset.walker import WINDOW_BYTES, walk
 from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
-from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND
+from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
-from dicom_retrieve_tui.storage.file_check import checksum_text
+from dicom_retrieve_tui.storage.file_check import checksum_of, checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
 from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.permissions import Permissions
+from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 
 _COPY_BYTES = 1 << 20
+_RETRYING = Retrying()
 _NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -30,12 +32,18 @@ class PartFile:
     """The file of one instance that is being received."""
 
     def __init__(
-        self, path: str, request: StoreRequest, permissions: Permissions, free_space: FreeSpace
+        self,
+        path: str,
+        request: StoreRequest,
+        permissions: Permissions,
+        free_space: FreeSpace,
+        retrying: Retrying = _RETRYING,
     ) -> None:
         """Create the part file.
 
         Args:
             path: A text, because making a `Path` for each instance takes time.
+            retrying: Repeats calls that fail for a moment.
 
         Raises:
             DiskFailed: The file cannot be created.
@@ -46,14 +54,17 @@ class PartFile:
         """As negotiated; after `check`, the syntax in which the data set can be read."""
         self._permissions = permissions
         self._free_space = free_space
+        self._retrying = retrying
         self._header = file_header(request)
         self._head = b""
         self._data_set_bytes = 0
         self._crc = crc32(self._header)
+        self._repeated = False
+        """True if a write had to be repeated."""
         self.moved = False
         """True once the file has another name, and there is nothing to discard."""
         try:
-            self._fd = permissions.create(path, _NEW_FILE)
+            self._fd = retrying(lambda: permissions.create(path, _NEW_FILE))
         except OSError as error:
             raise disk_failed(error, path, "create a file") from error
 
@@ -82,10 +93,11 @@ class PartFile:
         self._free_space.require(size_bytes)
         try:
             if self._data_set_bytes:
-                self._write_all(pieces, size_bytes)
+                self._write_patiently(pieces, size_bytes, self.size_bytes)
             else:
                 self._head = _first_bytes(pieces)
-                self._write_all([self._header, *pieces], len(self._header) + size_bytes)
+                whole_bytes = len(self._header) + size_bytes
+                self._write_patiently([self._header, *pieces], whole_bytes, 0)
         except OSError as error:
             raise disk_failed(error, self.path, "write a file") from error
         self._data_set_bytes += size_bytes
@@ -93,6 +105,24 @@ class PartFile:
         for piece in pieces:  # crc32 lets other threads run, unless a piece is tiny
             crc = crc32(piece, crc)
         self._crc = crc
+
+    def _write_patiently(
+        self, pieces: Sequence[bytes | memoryview], size_bytes: int, offset: int
+    ) -> None:
+        """Write at an offset, the end of the file; again from there if that fails for a moment."""
+        try:
+            self._write_all(pieces, size_bytes)
+        except OSError as error:
+            if not is_transient(error):
+                raise
+            self._retrying(lambda: self._write_again_at(offset, pieces, size_bytes))
+            self._repeated = True
+
+    def _write_again_at(
+        self, offset: int, pieces: Sequence[bytes | memoryview], size_bytes: int
+    ) -> None:
+        os.lseek(self._fd, offset, os.SEEK_SET)
+        self._write_all(pieces, size_bytes)
 
     def _write_all(self, pieces: Sequence[bytes | memoryview], size_bytes: int) -> None:
         written = os.writev(self._fd, pieces)
@@ -116,10 +146,16 @@ class PartFile:
         def read(offset: int, length: int) -> bytes:
             if offset + length <= len(head):  # enough for most instances
                 return head[offset : offset + length]
-            return os.pread(self._fd, length, start + offset)
+            return self._retrying(lambda: os.pread(self._fd, length, start + offset))
 
         syntax = self.request.transfer_syntax_uid
         try:
+            if self._repeated and checksum_of(self.path) != self.checksum:
+                raise InstanceUnfit(
+                    f"Instance {quoted(self.request.sop_instance_uid)} was not written whole: the "
+                    "disk failed for a moment.",
+                    status=OUT_OF_RESOURCES,
+                )
             walked = walk(read, self._data_set_bytes, syntax, wanted)
             if walked.transfer_syntax_uid != syntax or walked.start:
                 self._write_again(walked)

@@ -4,6 +4,7 @@ The umask of the process is shared by all threads and is not changed: each file 
 created with its permissions. Existing ones keep theirs.
 """
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,10 @@ class Permissions:
         """
         fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | _CLOSE_ON_EXEC, self.file)
         if self.umask != _OWNER_ALONE and hasattr(os, "fchmod"):
-            os.fchmod(fd, self.file)  # the umask of the process may have removed permissions
+            # The umask of the process may have removed permissions. A file system without them
+            # is reported at the start of a run.
+            with contextlib.suppress(OSError):
+                os.fchmod(fd, self.file)
         return fd
 
     def open(self, path: Path | str, flags: int) -> int:
@@ -67,7 +71,8 @@ class Permissions:
                     raise
             else:
                 if self.umask != _OWNER_ALONE:
-                    each.chmod(self.folder)
+                    with contextlib.suppress(OSError):
+                        each.chmod(self.folder)
 
 
 PRIVATE = Permissions()

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
-from dicom_retrieve_tui.storage.disk_errors import journal_not_made
+from dicom_retrieve_tui.storage.disk_errors import journal_failed, journal_not_made
 from dicom_retrieve_tui.storage.file_check import (
     FileCondition,
     check_file,
@@ -24,9 +24,10 @@ from dicom_retrieve_tui.storage.file_check import (
 )
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
 from dicom_retrieve_tui.storage.journal import Journal
-from dicom_retrieve_tui.storage.journal_database import InstanceRecord
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, explained
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.transient import Retrying
 
 JOURNAL = "journal.db"
 _RESTARTED = (
@@ -47,6 +48,7 @@ class InstanceStore:
         *,
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
+        detail: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Create and lock the output folder.
 
@@ -57,6 +59,7 @@ class InstanceStore:
             spare: Disk space to leave free.
             hurried: True once the user waits for the end: see `Journal`.
             note: Reports a sentence to the user.
+            detail: Reports a sentence to users who ask for details.
 
         Raises:
             ConfigError: The folder is a file, in use, or not writable; or its journal cannot be
@@ -68,16 +71,24 @@ class InstanceStore:
         self._hurried = hurried
         self._note = note
         self._planned: dict[str, None] = {}
-        self._folder = OutputFolder(root, parse_layout(layout), permissions, spare)
+        self._folder = OutputFolder(
+            root, parse_layout(layout), permissions, spare, Retrying(hurried)
+        )
         self._journal_path = root / PRIVATE_FOLDER / JOURNAL
         self._journal: Journal | None = None
         self._opening = threading.Lock()
         self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
         """Elements that are needed to name and record an instance."""
         try:
+            if summary := self._folder.features.summary(root):
+                note(summary)
+            for line in self._folder.features.details():
+                detail(line)
             if self._folder.lock.restarted:
                 note(_RESTARTED)
-            if self._folder.lock.restarted or self._journal_path.exists():
+            with explained(self._journal_path):
+                has_journal = Retrying(hurried)(self._journal_path.exists)
+            if self._folder.lock.restarted or has_journal:
                 self._open_journal()
         except BaseException:
             self._folder.close()
@@ -194,6 +205,8 @@ class InstanceStore:
                 missing=journal.missing(study_uid) if journal else frozenset(),
                 complete=journal is not None and journal.is_complete(study_uid),
             )
+        except ConfigError as error:
+            raise journal_failed(error, self._journal_path) from error
         except OSError as error:
             reason = reason_of(error)
             raise DiskFailed(
@@ -330,5 +343,6 @@ class InstanceStore:
                     killed_in=self._folder.lock.killed_in,
                     hurried=self._hurried,
                     note=self._note,
+                    features=self._folder.features,
                 )
             return self._journal

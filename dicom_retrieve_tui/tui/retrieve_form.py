@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.choices import Method
@@ -84,12 +85,14 @@ def _uid_fault(text: str) -> str | None:
 def _folder_fault(text: str) -> str | None:
     if not text.strip():
         return "which folder?"
-    path = Path(text).expanduser()
     try:
+        path = expanded(text)
         place = next(each for each in (path, *path.parents) if each.exists())
         return None if place.is_dir() else f"{place} is a file"
     except (OSError, ValueError) as error:
         return f"cannot be reached: {error}"
+    except ConfigError as error:
+        return error.problem
 
 
 def _problem(parse: Callable[[], object]) -> str | None:
@@ -185,7 +188,7 @@ def read_draft(draft: Draft, profile: str = "") -> RetrieveOptions:
 def _texts(draft: Draft) -> dict[str, str]:
     """Return the texts of the options, without those that have no use."""
     texts = {name: draft[name].strip() for name in KEYS if name in draft}
-    expanded = {name: str(Path(texts[name]).expanduser()) for name in PATHS if texts.get(name)}
+    expanded = {name: str(expanded(texts[name])) for name in PATHS if texts.get(name)}
     return without_unused({**texts, **expanded})
 
 

@@ -8,6 +8,8 @@ from time import monotonic
 
 import pytest
 
+from tests.faults.mounts import MARKERS, missing, skip_without_mounts
+
 _ENDING_S = 5.0
 """Long enough for the threads of a peer to notice that nobody is there any more."""
 
@@ -58,3 +60,17 @@ def _listening() -> set[str]:
     ]
     inodes = {f"socket:[{line[_INODE]}]" for line in lines if line[_STATE] == _LISTENING}
     return inodes & ours
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests of disks that this machine does not let us make."""
+    skip_without_mounts(item)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, where it is read, which disks were not tried."""
+    reasons = {reason for marker in MARKERS if (reason := missing(marker))}
+    if reasons:
+        terminalreporter.section("NOT TESTED ON DISKS THAT FAIL", sep="!", red=True, bold=True)
+        for reason in sorted(reasons):
+            terminalreporter.write_line(reason)

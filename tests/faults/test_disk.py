@@ -1,8 +1,6 @@
 """The output folder cannot take what comes: full, read-only, forbidden, or gone."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
+from tests.faults.mounts import namespace
 from tests.faults.processes import (
     assert_whole,
     c_get,
@@ -37,21 +36,7 @@ exit $code
 """Nobody else sees the mount, and it is gone with the process, however that ends."""
 
 
-def _namespace() -> list[str]:
-    return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-
-
-def _may_mount() -> bool:
-    mount = [*_namespace(), "mount", "-t", "tmpfs", "tmpfs", "/tmp"]  # noqa: S108 - mounts over it
-    try:
-        return subprocess.run(mount, check=False, capture_output=True, timeout=20).returncode == 0
-    except OSError:
-        return False
-
-
-needs_mount = pytest.mark.skipif(
-    not _may_mount(), reason="needs to mount: root on Linux, or user namespaces for everybody"
-)
+needs_mount = pytest.mark.mount
 
 
 class _Records(RawPacs):
@@ -103,7 +88,7 @@ def _on_its_own_disk(options: str, tmp_path: Path) -> tuple[list[str], Path, Pat
     disk.mkdir()
     kept.mkdir()
     script = ["sh", "-c", _ON_ITS_OWN_DISK, "sh", options, str(disk), str(kept)]
-    return [*_namespace(), *script], disk, kept
+    return [*namespace(), *script], disk, kept
 
 
 @needs_mount

@@ -1,5 +1,6 @@
 """Fixtures: real peers that hold the corpus, started once for the whole run."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from tests.interop.loading import load
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import MOVE_DESTINATIONS, STORESCP, Peer
 from tests.interop.process import free_port
-from tests.interop.programs import missing_programs, peers_required
+from tests.interop.programs import SHELLS, missing_programs, peers_required
 from tests.interop.tiny_pacs import TinyPacs, missing_package
 from tests.interop.tls_orthanc import TlsOrthanc
 from tests.peers.certificates import Authority, Issued
@@ -29,11 +30,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end, where it is read, that nothing was tried against a real peer."""
+    """Say at the end, where it is read, what was not tried against a real peer or shell."""
     missing = [*missing_programs(), *(["tiny-pacs"] if missing_package() else [])]
+    missing += [shell for shell in SHELLS if shutil.which(shell) is None]
     if not missing:
         return
-    terminalreporter.section("NOT TESTED AGAINST REAL PEERS", sep="!", red=True, bold=True)
+    title = "NOT TESTED AGAINST REAL PEERS AND SHELLS"
+    terminalreporter.section(title, sep="!", red=True, bold=True)
     terminalreporter.write_line(f"missing: {', '.join(missing)}")
 
 

@@ -15,6 +15,8 @@ PROGRAMS = (
     "movescu",
     "storescu",
 )
+SHELLS = ("zsh", "fish")
+"""Shells with a completion of ours that are not on every machine."""
 
 # Debian installs Orthanc as a system daemon, outside the PATH of ordinary users. The folder of its
 # programs comes first: pynetdicom brings some of the same names as DCMTK's into an environment.

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.programs import peers_required
+
 _DEADLINE_S = 60.0
 
 LINES = {
@@ -106,8 +108,12 @@ def terminal(request: pytest.FixtureRequest, folder: Path) -> Iterator[Terminal]
 
 
 def _require(shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed: its completion was not tried")
+    if shutil.which(shell) is not None:
+        return
+    reason = f"{shell} is not installed: its completion was not tried"
+    if peers_required():
+        pytest.fail(f"DICOM_RETRIEVE_REQUIRE_PEERS=1, and {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 def test_a_shell_completes(terminal: Terminal) -> None:

@@ -1,17 +1,19 @@
 """`dicom-retrieve` without arguments, or with a profile alone: the application."""
 
 import gc
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
+from dicom_retrieve_tui.config.user_folders import temporary_folder
+from dicom_retrieve_tui.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from dicom_retrieve_tui.cli.console import Surroundings
     from dicom_retrieve_tui.tui.profile_store import ProfileStore
@@ -66,18 +68,28 @@ def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
     """
     # Saves a fifth of the start. The application enables it again after its first frame.
     gc.disable()
-    path = profiles_path(args.config, around.environ)
     named = (args.target or "").removeprefix(PROFILE_SIGN)
-    if named:
-        ProfileBook.load(path).profile(named)
-    profile_store = open_profile_store(path)
-    for fault in profile_store.presets()[1]:
-        around.stderr.say(f"{PROGRAM}: {fault}")
-    settings = SettingsFile(settings_path(path))
-    return run_interactive(profile_store, around=around, preset=named, settings=settings)
+    with ExitStack() as stack:
+        path = _profiles_path(args, around, stack)
+        if named:
+            ProfileBook.load(path).profile(named)
+        profile_store = open_profile_store(path)
+        for fault in profile_store.presets()[1]:
+            around.stderr.say(f"{PROGRAM}: {fault}")
+        settings = SettingsFile(settings_path(path))
+        return run_interactive(profile_store, around=around, preset=named, settings=settings)
 
 
-def open_profile_store(path: "Path") -> "ProfileStore":
+def _profiles_path(args: "argparse.Namespace", around: "Surroundings", stack: ExitStack) -> Path:
+    """Return the path of the profiles; for a user without a home, in a temporary folder."""
+    try:
+        return profiles_path(args.config, around.environ)
+    except ConfigError as error:
+        around.stderr.say(f"{PROGRAM}: {error} Profiles of this session are not kept.")
+        return stack.enter_context(temporary_folder()) / "profiles.toml"
+
+
+def open_profile_store(path: Path) -> "ProfileStore":
     """Return the profiles of a file, for the application."""
     from dicom_retrieve_tui.network.dns import local_host_and_port  # noqa: PLC0415
     from dicom_retrieve_tui.tui.profile_store import ProfileStore  # noqa: PLC0415 - loads Textual

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import shutil
 import socket
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,8 @@ from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
+from dicom_retrieve_tui.config.user_folders import lasting_temporary_folder, temporary_folder
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.exit_codes import OK
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
@@ -97,7 +98,7 @@ class _Headless:
 
     def run(self, output: Path | None) -> int:
         self._lasting = output is not None  # else the next run makes another folder
-        output = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
+        output = output or lasting_temporary_folder()
         studies = self._pacs.studies
         selections = [Selection(study_instance_uid=each.study_instance_uid) for each in studies]
         by_get, by_move = selections[:-1], selections[-1:]
@@ -210,17 +211,17 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
     from dicom_retrieve_tui.demo.pacs import DemoPacs
     from dicom_retrieve_tui.demo.studies import demo_studies
 
-    folder = output or Path(tempfile.mkdtemp(prefix="dicom-retrieve-demo-"))
+    folder = output or lasting_temporary_folder()
     studies = demo_studies()
     uids = [study.study_instance_uid for study in studies]
     with (
-        tempfile.TemporaryDirectory(prefix="dicom-retrieve-demo-") as temporary,
+        temporary_folder() as temporary,
         DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs,
     ):
         port = _register_destination(pacs)
-        profiles = Path(temporary) / "profiles.toml"
+        profiles = temporary / "profiles.toml"
         settings = settings_path(profiles)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ConfigError):
             shutil.copy(settings_path(profiles_path(None, around.environ)), settings)
         save_demo_profiles(profiles, pacs, folder, port)
         code = run_interactive(

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Input, Static
 
+from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.limited_read import read_at_most
 from dicom_retrieve_tui.model.list_text import list_text
@@ -68,14 +69,14 @@ class PathSuggester(Suggester):
     async def get_suggestion(self, value: str) -> str | None:
         """Return the whole path, with a slash behind a folder."""
         head, _, tail = value.rpartition("/")
-        folder = Path(f"{head}/" if head or value.startswith("/") else ".").expanduser()
         try:
+            folder = expanded(f"{head}/" if head or value.startswith("/") else ".")
             names = sorted(
                 each.name + ("/" if each.is_dir() else "")
                 for each in folder.iterdir()
                 if each.name.startswith(tail) and (tail or not each.name.startswith("."))
             )
-        except OSError:
+        except (OSError, ConfigError):
             return None
         return value[: len(value) - len(tail)] + names[0] if names and tail else None
 

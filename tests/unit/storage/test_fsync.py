@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.storage import fsync as syncing
+from dicom_retrieve_tui.storage.folder_features import Feature, FolderFeatures
 from dicom_retrieve_tui.storage.fsync import Syncer
 
 _FILES = [f"{n % 3}/{n}.dcm" for n in range(60)]
@@ -114,6 +116,72 @@ def test_a_machine_without_threads_syncs_one_by_one(
     assert not Syncer(str(tmp_path), lambda: True).sync(_FILES)
 
     assert len(disk.synced) == len(_FILES) + 4
+
+
+def _failing(
+    monkeypatch: pytest.MonkeyPatch, number: int, times: int, *, folders: bool = False
+) -> None:
+    """Let so many syncs of files, or of folders, fail."""
+    fsync, left = os.fsync, iter(range(times))
+
+    def fail(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode) == folders and next(left, None) is not None:
+            raise OSError(number, os.strerror(number))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO, errno.EACCES, errno.EOPNOTSUPP])
+def test_folders_that_cannot_be_synced_leave_no_file_unsynced_and_are_reported_once(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _disk(monkeypatch, tmp_path)
+    _failing(monkeypatch, number, 1000, folders=True)
+    features, notes = FolderFeatures(), list[str]()
+    syncer = Syncer(str(tmp_path), lambda: True, features, notes.append)
+
+    assert not syncer.sync(_FILES)
+    assert not syncer.sync(_FILES[:1])
+    assert features.missing.keys() == {Feature.FOLDER_SYNC}
+    assert len(notes) == 1
+    assert "no longer supports folder sync" in notes[0]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EACCES])
+def test_files_that_cannot_be_synced_are_all_left(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _disk(monkeypatch, tmp_path)
+    _failing(monkeypatch, number, 1000)
+    features, notes = FolderFeatures(), list[str]()
+
+    left = Syncer(str(tmp_path), lambda: True, features, notes.append).sync(_FILES)
+
+    assert left == frozenset(_FILES)
+    assert features.missing.keys() == {Feature.FILE_SYNC}
+    assert len(notes) == 1
+
+
+def test_a_file_that_was_synced_at_a_second_attempt_is_left_to_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = _disk(monkeypatch, tmp_path)
+    _failing(monkeypatch, errno.EIO, 1)
+    syncer = Syncer(str(tmp_path), lambda: True)
+
+    assert syncer.sync(_FILES) == {_FILES[0]}
+    assert len(disk.synced) == len(_FILES) + 4
+    assert not syncer.sync(_FILES)
+
+
+def test_a_full_disk_is_not_a_missing_feature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _disk(monkeypatch, tmp_path)
+    _failing(monkeypatch, errno.ENOSPC, 1, folders=True)
+    with pytest.raises(OSError, match="No space"):
+        Syncer(str(tmp_path), lambda: True).sync(_FILES)
 
 
 def test_a_disk_that_refuses_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,249 @@
+"""A claim on a folder where the file system has no locks, or where other hosts may not see them.
+
+A file that can be created only once names the host and the process; a thread renews it every few
+seconds. Who finds it can judge it: on the same machine by the process, from elsewhere by the time
+since it was renewed, measured by the clock of the file system. An abandoned claim is taken over.
+
+Unlike a lock, this has gaps: a run that was stopped for longer than `STALE_S` and goes on finds out
+only when it next renews its claim.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import time
+from typing import Self
+
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
+from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+
+HEARTBEAT = "heartbeat"
+"""The file's name in the private folder."""
+BEAT_S = 10.0
+STALE_S = 60.0
+"""Time without a heartbeat after which a claim from another machine is abandoned."""
+_TRIES_MAX = 100
+_CONTENT_BYTES_MAX = 4096
+_PROCESSES = Path("/proc")
+_START_FIELD = 19
+"""Place of the start time after the name of the process. Source: proc(5), `stat`, field 22."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who holds a claim."""
+
+    host: str
+    boot: str
+    """Boot of the machine and namespace of its processes: a number means a process only there."""
+    process: int
+    started: str
+    """Start time of the process: numbers are used again."""
+    nonce: str
+    """Random, so that two claims of one process differ."""
+
+    def __str__(self) -> str:
+        """Return a noun phrase for messages."""
+        return f"process {self.process} on host {self.host}"
+
+    @property
+    def is_here(self) -> bool:
+        """True if its process can be looked up on this machine."""
+        ours = us()
+        return (self.host, self.boot) == (ours.host, ours.boot) and bool(self.boot)
+
+    @property
+    def runs(self) -> bool:
+        """True if its process, which is of this machine, still runs."""
+        if self.process == os.getpid():
+            return self.started == _start_of(self.process)
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            pass  # of another user
+        return self.started == _start_of(self.process)
+
+
+def us() -> Owner:
+    """Return this process as the owner of a new claim."""
+    process = os.getpid()
+    return Owner(
+        host=socket.gethostname() or "unknown",
+        boot=_boot(),
+        process=process,
+        started=_start_of(process),
+        nonce=secrets.token_hex(8),
+    )
+
+
+def _boot() -> str:
+    """Return what identifies the boot and the process namespace; empty if the system has none."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except (OSError, ValueError):  # only Linux has the files
+        return ""
+
+
+def _start_of(process: int) -> str:
+    try:
+        text = (_PROCESSES / str(process) / "stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[_START_FIELD]
+
+
+class Heartbeat:
+    """A claim, renewed from `claim` to `release`."""
+
+    def __init__(self, path: Path, owner: Owner, beat_s: float) -> None:
+        self._path = path
+        self._owner = owner
+        self._beat_s = beat_s
+        self._ended = threading.Event()
+        self.lost_to = ""
+        """Who took the claim over while this process was stopped; empty if it is ours."""
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def claim(cls, path: Path, permissions: Permissions = PRIVATE, beat_s: float = BEAT_S) -> Self:
+        """Claim the folder of `path`, or take over an abandoned claim.
+
+        Raises:
+            ConfigError: Another run holds it; the message names the process.
+            OSError: The file cannot be created.
+        """
+        owner = us()
+        content = json.dumps(asdict(owner)).encode()
+        for _ in range(_TRIES_MAX):
+            try:
+                fd = permissions.create(path, os.O_WRONLY)
+            except FileExistsError:
+                _remove_abandoned(path, permissions)
+                continue
+            try:
+                os.write(fd, content)
+            finally:
+                os.close(fd)
+            return cls(path, owner, beat_s)
+        raise _in_use(path, None)
+
+    def release(self) -> None:
+        """Remove the claim, if it is still ours."""
+        self._ended.set()
+        self._thread.join()
+        with contextlib.suppress(OSError):
+            if _read(self._path) == self._owner:
+                self._path.unlink()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._beat_s) and not self.lost_to:
+            with contextlib.suppress(OSError):  # the share is away; the next beat may succeed
+                self._renew()
+
+    def _renew(self) -> None:
+        """Write the claim again, which sets its time by the clock of the file system."""
+        try:
+            found = _read(self._path)
+        except FileNotFoundError:
+            self.lost_to = "another run, which has ended,"
+            return
+        if found != self._owner:
+            self.lost_to = str(found) if found else "another run"
+            return
+        fd = os.open(self._path, os.O_WRONLY)
+        try:
+            os.write(fd, json.dumps(asdict(self._owner)).encode())
+        finally:
+            os.close(fd)
+
+
+def is_claimed(path: Path) -> bool:
+    """Return True if a run holds the claim at `path`, by this machine's clock. Never raises."""
+    try:
+        owner, renewed_s = _read(path), path.stat().st_mtime
+    except OSError:
+        return False
+    if owner is not None and owner.is_here:
+        return owner.runs
+    return abs(time() - renewed_s) < 2 * STALE_S
+
+
+def _remove_abandoned(path: Path, permissions: Permissions) -> None:
+    """Remove a claim that was abandoned.
+
+    Raises:
+        ConfigError: It was not.
+    """
+    try:
+        owner = _read(path)
+        if _is_alive(path, owner, permissions):
+            raise _in_use(path, owner)
+        # Renamed first: of two runs that judge it, one does so, and sees what it has renamed.
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        path.rename(aside)
+    except FileNotFoundError:
+        return  # released meanwhile
+    try:
+        if (renamed := _read(aside)) != owner:
+            if not rename_exclusively(str(aside), str(path)) and not path.exists():
+                aside.rename(path)
+            raise _in_use(path, renamed)
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+
+
+def _is_alive(path: Path, owner: Owner | None, permissions: Permissions) -> bool:
+    if owner is not None and owner.is_here:
+        return owner.runs
+    # Both times come from the file system, so that the clocks of the hosts do not matter.
+    other = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    fd = permissions.create(other, os.O_WRONLY)
+    try:
+        try:
+            os.write(fd, b"now")
+        finally:
+            os.close(fd)
+        now_s = other.stat().st_mtime
+    finally:
+        with contextlib.suppress(OSError):
+            other.unlink()
+    return now_s - path.stat().st_mtime < STALE_S
+
+
+def _read(path: Path) -> Owner | None:
+    """Return the owner of a claim; None if it is not written yet, or damaged.
+
+    Opened again each time: NFS then asks its server and not its cache.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        content = os.read(fd, _CONTENT_BYTES_MAX)
+    finally:
+        os.close(fd)
+    try:
+        values = json.loads(content)
+        return Owner(**values)
+    except (ValueError, TypeError):
+        return None
+
+
+def _in_use(path: Path, owner: Owner | None) -> ConfigError:
+    who = str(owner) if owner else "another process"
+    return ConfigError(
+        f"--output {path.parent.parent}: {who} is retrieving into this folder. Wait for it to end, "
+        f"or choose another folder. If it was killed on another host, wait {STALE_S:.0f} s."
+    )
