@@ -78,12 +78,19 @@ def open_session(
     from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.timeouts import Timeouts
     from dicom_retrieve_tui.storage.permissions import Permissions
+    from dicom_retrieve_tui.storage.run_recorder import RunRecorder
     from dicom_retrieve_tui.storage.store import InstanceStore
 
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
     run = _run(selections, options, outbox, cancel)
+    recorder = RunRecorder(
+        options.output,
+        peer=str(options.peer),
+        method=str(options.method),
+        permissions=Permissions(options.umask),
+    )
 
     def start(stack: ExitStack) -> StudyRetriever:
         store = InstanceStore(
@@ -91,10 +98,13 @@ def open_session(
             options.layout,
             Permissions(options.umask),
             options.keep_free,
+            peer=str(options.peer),
             hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         )
         stack.callback(store.close)
+        recorder.begin()
+        stack.callback(recorder.settle)
         receiver = InstanceReceiver(store, outbox.append)
         _note_dangers(options, outbox)
         scp = None
@@ -114,7 +124,7 @@ def open_session(
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
 
-    return Session(run, start, cancel)
+    return Session(run, start, cancel, recorder)
 
 
 def dry_run(

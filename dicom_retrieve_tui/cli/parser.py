@@ -25,6 +25,7 @@ _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} find (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]
        {PROGRAM} doctor (pacs://HOST[:PORT] | @PROFILE) [STUDY_UID] [flags]
        {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
+       {PROGRAM} status FOLDER [--watch] [--json]
        {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo [--headless | --serve]
        {PROGRAM} help [COMMAND]
@@ -52,6 +53,8 @@ examples:
         --uid-list studies.txt --output studies/ --parallel 4
   would it work, and what to tell the administrator if not?
     {PROGRAM} doctor @hospital
+  how far is it, in another terminal or in the morning?
+    {PROGRAM} status studies/
   later, without the PACS: is everything still there, and whole?
     {PROGRAM} verify studies/
   no PACS at hand:
@@ -114,6 +117,23 @@ examples:
 _DEMO_DESCRIPTION = """\
 A small PACS with invented patients, on this machine only, to try everything against.
 Without flags, the application opens on it; without a terminal, --headless is implied."""
+
+_STATUS_DESCRIPTION = """\
+Show how far the retrieval into FOLDER is, while it runs or after: the run, studies
+and instances, the rate, when it will be done, and every failure that is not mended.
+It only reads, and does not disturb the run."""
+
+_STATUS_EPILOG = f"""\
+examples:
+  beside a run, in another terminal:
+    {PROGRAM} status studies/ --watch
+  retrieve again what failed:
+    {PROGRAM} @hospital --uid-list studies/failed-studies.txt --output studies/
+  no longer expect a study that the PACS does not have:
+    {PROGRAM} status studies/ --forget 1.2.840.113619.2.1
+
+exit codes:
+  0 every study is complete, and no run goes on; 1 anything else; 130 interrupted"""
 
 _VERIFY_DESCRIPTION = """\
 Look, without any PACS, whether every instance that was retrieved into FOLDER is
@@ -249,6 +269,26 @@ def demo_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def status_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve status`."""
+    name = f"{PROGRAM} status"
+    usage = f"{name} FOLDER [flags]"
+    parser = make_parser(name, usage, _STATUS_DESCRIPTION, _STATUS_EPILOG)
+    words = (("folder", "FOLDER", "output folder of a retrieval"),)
+    forget = _option(
+        "forget", "remove studies from the account; several with commas; files stay", "UID"
+    )
+    add_group(parser, "what to show", _option("watch", "again and again"), forget, words=words)
+    add_group(
+        parser,
+        Group.OUTPUT,
+        _option("json", f"status and failures on stdout, {_JSON}"),
+        _option("report", "the account of every study as JSON", "FILE"),
+    )
+    _add_general(parser)
+    return parser
+
+
 def verify_parser() -> argparse.ArgumentParser:
     """Return the parser of `dicom-retrieve verify`."""
     name = f"{PROGRAM} verify"
@@ -303,6 +343,7 @@ COMMANDS = {
     "find": find_parser,
     "doctor": doctor_parser,
     "profiles": profiles_parser,
+    "status": status_parser,
     "verify": verify_parser,
     "demo": demo_parser,
     "help": help_parser,

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.folder_account import UNFINISHED
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
@@ -30,13 +31,16 @@ from dicom_retrieve_tui.storage.journal_database import (
     set_aside,
     text,
 )
+from dicom_retrieve_tui.storage.journal_failures import (
+    forget_study,
+    keeps_failure,
+    write_failure,
+)
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 _T = TypeVar("_T")
 
-UNFINISHED = "unfinished"
-"""In the place of a verdict until there is one."""
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
 _HURRIED_S = 1.0
@@ -114,6 +118,7 @@ class Journal:
         planned: Collection[str] = (),
         permissions: Permissions = PRIVATE,
         *,
+        peer: str = "",
         boot: str = UNKNOWN_BOOT,
         killed_in: str = "",
         hurried: Callable[[], bool] = lambda: False,
@@ -128,6 +133,7 @@ class Journal:
             planned: Study Instance UIDs to retrieve; those that are never started stay recorded
                 as unfinished.
             permissions: Of a new database.
+            peer: The PACS that this run retrieves from, for the record of failures.
             boot: Identifies this boot of the machine.
             killed_in: The boot in which an earlier run was killed; empty if none was.
             hurried: True once the user waits for the end: files that cannot be synced within a
@@ -141,8 +147,8 @@ class Journal:
         self._root = root
         self._layout = layout
         self._permissions = permissions
-        self._boot = boot
-        self._killed_in = killed_in
+        self._peer = peer
+        self._boot, self._killed_in = boot, killed_in
         self._note = note
         self._plans = deque((uid, True) for uid in planned)
         self._new_plans: list[tuple[str, bool]] = []
@@ -152,6 +158,7 @@ class Journal:
         self._unwritten: dict[str, InstanceRecord] = {}
         """Records that are not yet in the database, by path."""
         self._finished: deque[StudyRecord] = deque()
+        self._forgotten: deque[str] = deque()
         self._failure: Exception | None = None
         self._failure_raised = False
         self._wake = threading.Event()
@@ -267,6 +274,10 @@ class Journal:
     def finish(self, study: StudyRecord) -> None:
         """Record how a study ended, after the files recorded before are synced."""
         self._finished.append(study)
+
+    def forget(self, uid: str) -> None:
+        """Delete everything that is recorded of a study; its files stay."""
+        self._forgotten.append(uid)
 
     def records(self, study_instance_uid: str) -> list[InstanceRecord]:
         """Return what earlier runs recorded of a study under the layout in use."""
@@ -399,6 +410,10 @@ class Journal:
         half alone would write nearly all pages.
         """
         batch, synced, layout = self._batch, self._synced, self._layout
+        if self._forgotten:
+            with database:
+                for uid in _take(self._forgotten):
+                    forget_study(database, uid)
         if self._new_plans:
             with database:
                 for uid, planned in self._new_plans:
@@ -427,13 +442,14 @@ class Journal:
         )
         left = database.execute(_ANY_MISSING, (uid,)).fetchone()
         self._write_left_out(database, study)
-        if self._leaves_doubt(database, study):
+        if self._leaves_doubt(database, study) or keeps_failure(database, study):
             return
         whole = study.verdict == Verdict.COMPLETE
         verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
         if self._lost:
             verdict = UNFINISHED  # not all of its files are recorded
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
+        write_failure(database, study, self._peer)
 
     @staticmethod
     def _write_left_out(database: sqlite3.Connection, study: StudyRecord) -> None:
