@@ -137,7 +137,7 @@ exit codes:
 
 _VERIFY_DESCRIPTION = """\
 Look, without any PACS, whether every instance that was retrieved into FOLDER is
-still there and whole. FOLDER is what --output named."""
+still there and whole, and list what is not. FOLDER is what --output named."""
 
 _VERIFY_EPILOG = """\
 exit codes:
@@ -292,12 +292,13 @@ def status_parser() -> argparse.ArgumentParser:
 def verify_parser() -> argparse.ArgumentParser:
     """Return the parser of `dicom-retrieve verify`."""
     name = f"{PROGRAM} verify"
-    usage = f"{name} FOLDER [--deep] [--json]"
+    usage = f"{name} FOLDER [--deep] [--json] [-v]"
     parser = make_parser(name, usage, _VERIFY_DESCRIPTION, _VERIFY_EPILOG)
     words = (("folder", "FOLDER", "output folder of earlier retrievals"),)
     deep = _option("deep", "compare checksums of the files, not only sizes")
     add_group(parser, "what to verify", deep, words=words)
-    add_group(parser, Group.OUTPUT, _option("json", f"findings on stdout, {_JSON}"))
+    verbose = _option("verbose", "also list the whole studies, behind the others", short="-v")
+    add_group(parser, Group.OUTPUT, _option("json", f"findings on stdout, {_JSON}"), verbose)
     _add_general(parser)
     return parser
 

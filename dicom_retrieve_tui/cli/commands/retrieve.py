@@ -11,6 +11,7 @@ from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, earlier_failures
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
@@ -150,6 +151,8 @@ class _Retrieval:
         self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
         self._working = True
         """False once only summary and report are left to write."""
+        self._earlier = NOTHING_EARLIER
+        """What earlier runs left in the folder; known once this one has ended."""
         self._bug: Exception | None = None
         """The first exception while an event was handled."""
         self._renderer = self._choose_renderer()
@@ -249,6 +252,7 @@ class _Retrieval:
             finished=self._around.utc_now(),
             elapsed_s=self._elapsed_s(),
             exit_code=code,
+            earlier=self._earlier,
         )
         return write_report(self._account, self._options, ending, self._around)
 
@@ -282,6 +286,8 @@ class _Retrieval:
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
             lines.append(f"{left_out} left out: exit code 1")
+        self._earlier = earlier_failures(self._account, options)
+        lines += self._earlier.lines()
         if options.json:
             for line in lines:
                 around.stderr.say(line)
