@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.deviations import Deviations
     from dicom_retrieve_tui.network.storage_scp import StorageScp
     from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
+    from dicom_retrieve_tui.storage.folder_account import FolderAccounts
     from dicom_retrieve_tui.storage.history import History
 
 _BACKOFF = Backoff()
@@ -267,6 +268,13 @@ def open_history(path: Path | None = None) -> "History":
     if path is None:
         path = user_data_path("dicom-retrieve", appauthor=False) / "history.db"
     return History(path)
+
+
+def open_accounts() -> "FolderAccounts":
+    """Return the accounts of all output folders."""
+    from dicom_retrieve_tui.storage.folder_account import FolderAccounts
+
+    return FolderAccounts()
 
 
 def _run(

@@ -70,7 +70,8 @@ class StudyRecord:
     """Instances that the PACS no longer has, as a count confirmed: they are no longer missing, and
     their records are removed if their files are gone."""
     answered: bool = True
-    """False if the PACS was not reached, or did not say what it has of the study."""
+    """False if the PACS did not say what it has of the study, or sends it to another SCP: alone,
+    such a study does not begin a journal."""
     reason: str = ""
     """What failed; empty if nothing failed."""
     expected: int | None = None

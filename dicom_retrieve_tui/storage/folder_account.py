@@ -140,22 +140,67 @@ def forget_studies(root: Path, uids: Sequence[str]) -> None:
             not in it; nothing is removed.
         OSError: The folder is not writable.
     """
-    private = root / PRIVATE_FOLDER
-    journal = private / JOURNAL
+    journal = _journal_in(root)
     if not journal.is_file():
         raise ConfigError(f"{root}: no retrieval has recorded anything in this folder.")
-    lock = FolderLock.acquire(private / LOCK)
-    try:
-        with explained(journal), contextlib.closing(open_database(journal, PRIVATE)) as database:
-            unknown = [uid for uid in uids if not forget_study(database, uid)]
-            if not unknown:
-                database.commit()
-        if unknown:
+    with _locked(root):
+        if unknown := _forget(journal, uids, all_or_none=True):
             raise ConfigError(f"--forget {unknown[0]}: {root} has no record of this study.")
         write_failed_list(root, journal)
+
+
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    lock = FolderLock.acquire(root / PRIVATE_FOLDER / LOCK)
+    try:
+        yield
     finally:
         # What a killed run left is for the next run to find.
         lock.release(leave_behind=bool(lock.killed_in))
+
+
+def _forget(journal: Path, uids: Sequence[str], *, all_or_none: bool = False) -> list[str]:
+    """Delete the records of studies; return those of which there is none."""
+    with explained(journal), contextlib.closing(open_database(journal, PRIVATE)) as database:
+        unknown = [uid for uid in uids if not forget_study(database, uid)]
+        if not (unknown and all_or_none):
+            database.commit()
+    return unknown
+
+
+def _journal_in(root: Path) -> Path:
+    return root / PRIVATE_FOLDER / JOURNAL
+
+
+class FolderAccounts:
+    """The accounts of all folders, for the application: see `tui.ports.FolderAccounts`."""
+
+    def failures(self, folder: Path) -> Iterator[StudyAccount]:
+        """Yield the studies of a folder that are not complete. Raises `ConfigError`."""
+        journal = _journal_in(folder)
+        if journal.is_file():
+            yield from JournalAccount(journal).studies(failed_only=True)
+
+    def failed_list(self, folder: Path) -> Path | None:
+        """Return the list of these studies, as the last run left it."""
+        return failed_list_of(folder)
+
+    def write_failed_list(self, folder: Path) -> Path | None:
+        """Write the list now. Raises `ConfigError`, `OSError`."""
+        journal = _journal_in(folder)
+        return write_failed_list(folder, journal) if journal.is_file() else None
+
+    def forget(self, folder: Path, uids: Sequence[str], *, held: bool) -> None:
+        """Remove studies from the account. Raises `ConfigError`, `OSError`."""
+        journal = _journal_in(folder)
+        if not journal.is_file():
+            return
+        if held:
+            _forget(journal, uids)  # the run writes the list when it ends
+            return
+        with _locked(folder):
+            _forget(journal, uids)
+            write_failed_list(folder, journal)
 
 
 def failed_list_of(root: Path) -> Path | None:

@@ -31,11 +31,7 @@ from dicom_retrieve_tui.storage.journal_database import (
     set_aside,
     text,
 )
-from dicom_retrieve_tui.storage.journal_failures import (
-    forget_study,
-    keeps_failure,
-    write_failure,
-)
+from dicom_retrieve_tui.storage.journal_failures import keeps_failure, write_failure
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
@@ -158,7 +154,6 @@ class Journal:
         self._unwritten: dict[str, InstanceRecord] = {}
         """Records that are not yet in the database, by path."""
         self._finished: deque[StudyRecord] = deque()
-        self._forgotten: deque[str] = deque()
         self._failure: Exception | None = None
         self._failure_raised = False
         self._wake = threading.Event()
@@ -274,10 +269,6 @@ class Journal:
     def finish(self, study: StudyRecord) -> None:
         """Record how a study ended, after the files recorded before are synced."""
         self._finished.append(study)
-
-    def forget(self, uid: str) -> None:
-        """Delete everything that is recorded of a study; its files stay."""
-        self._forgotten.append(uid)
 
     def records(self, study_instance_uid: str) -> list[InstanceRecord]:
         """Return what earlier runs recorded of a study under the layout in use."""
@@ -410,10 +401,6 @@ class Journal:
         half alone would write nearly all pages.
         """
         batch, synced, layout = self._batch, self._synced, self._layout
-        if self._forgotten:
-            with database:
-                for uid in _take(self._forgotten):
-                    forget_study(database, uid)
         if self._new_plans:
             with database:
                 for uid, planned in self._new_plans:

@@ -323,11 +323,6 @@ class InstanceStore:
                 self._unrecorded = True
                 self._note(f"Failed studies are not recorded: {error}")
 
-    def forget(self, uid: str) -> None:
-        """Delete everything that is recorded of a study; its files stay."""
-        if self._journal is not None:
-            self._journal.forget(uid)
-
     def _working_journal(self) -> Journal:
         """Return the journal if it can be written: a file is named only if it can be recorded.
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, StudyRequest
+from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Counted, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
-    BAD,
     Details,
     Line,
     Row,
@@ -93,6 +93,40 @@ class ProgressStore:
                 self._touch(key)
                 taken.append(each)
         return taken
+
+    def recall(
+        self, group: int, studies: Iterable[StudyAccount], neighbours: Iterable[int] = ()
+    ) -> int:
+        """Add studies that earlier runs left incomplete in the folder of a group.
+
+        Args:
+            group: The group with whose options they are retried.
+            studies: What the folder has recorded.
+            neighbours: Groups with the same folder; studies in these are not added.
+
+        Returns:
+            The number of added studies.
+        """
+        added = 0
+        with self._lock:
+            neighbours = {group, *neighbours}
+            known = {
+                key.study_instance_uid for each in neighbours for key in self._groups.get(each, ())
+            }
+            for each in studies:
+                if each.study_instance_uid in known:
+                    continue
+                key = RowKey(group, each.study_instance_uid)
+                entry = Entry(key, next(self._numbers), StudyRequest(selection=each.selection))
+                entry.before = Counted(each.stored, each.expected, each.missing)
+                unfinished = each.verdict == UNFINISHED
+                verdict = Verdict.CANCELLED if unfinished else Verdict(each.verdict)
+                entry.give_up(verdict, NOT_ENDED if unfinished else each.reason)
+                self._entries[key] = entry
+                self._groups.setdefault(group, set()).add(key)
+                self._touch(key)
+                added += 1
+        return added
 
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
@@ -190,17 +224,6 @@ class ProgressStore:
         with self._lock:
             entry = self._entries.get(key)
             return None if entry is None else (entry.row(self._monotonic_s()), entry.wanted)
-
-    def failed(self, groups: Iterable[int]) -> tuple[tuple[str, str], ...]:
-        """Return UIDs and reasons of the groups' failed studies."""
-        with self._lock:
-            entries = [
-                self._entries[key] for group in groups for key in self._groups.get(group, ())
-            ]
-            bad = sorted(
-                (each for each in entries if each.state in BAD), key=lambda each: each.number
-            )
-            return tuple((each.key.study_instance_uid, each.outcome) for each in bad)
 
     def details(self, key: RowKey) -> Details | None:
         """Return everything that is known of an entry."""

@@ -67,10 +67,9 @@ def test_status_and_account_of_a_folder(pacs: DemoPacs, tmp_path: Path) -> None:
     uid = pacs.studies[1].study_instance_uid
     where = [f"pacs://127.0.0.1:{pacs.port}", "--method", "c-get", "--output", tmp_path]
     report, earlier = tmp_path / "report.json", tmp_path / "earlier.json"
-    silent = {"stdout": io.StringIO(), "stderr": io.StringIO()}
-    main([*map(str, where), "1.2.3"], **silent)
-    main([*map(str, where), uid, "--report", str(earlier)], **silent)
     out = io.StringIO()
+    for more in (["1.2.3"], [uid, "--report", str(earlier)]):
+        main([*map(str, where), *more], stdout=io.StringIO(), stderr=io.StringIO())
 
     main(
         ["status", str(tmp_path), "--json", "--report", str(report)],
