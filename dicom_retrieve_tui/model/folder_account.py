@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
@@ -16,6 +19,21 @@ _GOOD = frozenset(map(str, GOOD))
 WAITING = frozenset({UNFINISHED, str(Verdict.CANCELLED), "not tried"})
 """Studies that did not fail: no run has brought them to their end."""
 _ORDER = (*map(str, Verdict), UNFINISHED)
+
+
+class FailedStudy(NamedTuple):
+    """What a list of failed studies has of one of them."""
+
+    study_instance_uid: str
+    verdict: str
+    reason: str
+    series: tuple[SeriesSelection, ...] = ()
+
+
+def outcome_text(verdict: str, reason: str) -> str:
+    """Return the verdict and its reason."""
+    reason = reason or (NOT_ENDED if verdict == UNFINISHED else "")
+    return f"{verdict}: {reason}" if reason else verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +76,7 @@ class StudyAccount:
     @property
     def outcome(self) -> str:
         """The verdict and its reason, in one line."""
-        reason = self.reason or (NOT_ENDED if self.verdict == UNFINISHED else "")
-        return f"{self.verdict}: {reason}" if reason else self.verdict
+        return outcome_text(self.verdict, self.reason)
 
 
 @dataclass(slots=True)
@@ -164,27 +181,36 @@ def is_failed_list(first_line: str) -> bool:
     return first_line.rstrip("\r\n") == _LISTED_FIRST
 
 
-def failed_list_lines(studies: Iterable[StudyAccount], *, narrowed: bool) -> Iterator[str]:
+def failed_list_lines(studies: Iterable[FailedStudy], *, narrowed: bool) -> Iterator[str]:
     """Yield the lines of a list for `--uid-list`, with the reasons; none without a study.
 
     Args:
         studies: Those that are not complete.
         narrowed: True if a series or instance may be selected: the list is then a table.
     """
-    remaining = iter(studies)
-    for study in islice(remaining, 1):
+    lines = _table_lines(studies) if narrowed else _list_lines(studies)
+    for first in islice(lines, 1):
         yield _LISTED_FIRST
         if narrowed:
             yield _COLUMNS
-        yield from _listed(study, narrowed=narrowed)
-    for study in remaining:
-        yield from _listed(study, narrowed=narrowed)
+        yield first
+    yield from lines
 
 
-def _listed(study: StudyAccount, *, narrowed: bool) -> Iterator[str]:
-    outcome = " ".join(study.outcome.split())
-    if not narrowed:
-        yield f"{study.study_instance_uid}  # {outcome}"
-        return
-    for row in study.selection.rows():
-        yield "\t".join((*row, outcome.replace('"', "'")))
+def _list_lines(studies: Iterable[FailedStudy]) -> Iterator[str]:
+    for study in studies:
+        yield f"{study.study_instance_uid}  # {_cell(study.verdict, study.reason)}"
+
+
+def _table_lines(studies: Iterable[FailedStudy]) -> Iterator[str]:
+    for study in studies:
+        selection = Selection(study_instance_uid=study.study_instance_uid, series=study.series)
+        outcome = _cell(study.verdict, study.reason).replace('"', "'")
+        for row in selection.rows():
+            yield "\t".join((*row, outcome))
+
+
+@lru_cache(maxsize=256)
+def _cell(verdict: str, reason: str) -> str:
+    """Return the verdict and its reason without line breaks and control characters."""
+    return clean_text(" ".join(outcome_text(verdict, reason).split()))

@@ -9,11 +9,11 @@ from typing import Any
 from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import (
+    FailedStudy,
     StudyAccount,
     failed_list_lines,
     is_failed_list,
 )
-from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal_database import (
@@ -50,6 +50,20 @@ _UNEXPLAINED = """
 _PAGE = "WHERE s.study_instance_uid > ? {chosen} ORDER BY s.study_instance_uid LIMIT ?"
 
 
+_FAILED_AT_ONCE = 5_000
+_FAILED_UNEXPLAINED = f"""
+SELECT s.study_instance_uid, s.verdict, '', '' FROM studies s
+WHERE s.study_instance_uid > ? AND s.verdict NOT IN ({_GOOD})
+ORDER BY s.study_instance_uid LIMIT ?
+"""  # noqa: S608 - our own words
+_FAILED = f"""
+SELECT s.study_instance_uid, s.verdict, f.reason, f.series FROM studies s LEFT JOIN failures f
+    ON f.study_instance_uid = s.study_instance_uid AND f.verdict = s.verdict
+WHERE s.study_instance_uid > ? AND s.verdict NOT IN ({_GOOD})
+ORDER BY s.study_instance_uid LIMIT ?
+"""  # noqa: S608 - our own words
+
+
 class JournalAccount:
     """Reads the account in a journal; nothing is written, and a run may write meanwhile."""
 
@@ -71,6 +85,24 @@ class JournalAccount:
         last = ""
         while rows := self._page(last, chosen):
             yield from map(_study, rows)
+            last = rows[-1][0]
+
+    def failed_studies(self) -> Iterator[FailedStudy]:
+        """Yield the studies that are not complete, without their counts; there may be a million.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        last = ""
+        while True:
+            with self._reader.open() as database:
+                query = _FAILED if _explains(database) else _FAILED_UNEXPLAINED
+                rows = database.execute(query, (last, _FAILED_AT_ONCE)).fetchall()
+            for uid, verdict, reason, series in rows:
+                selected = series_of(series) if series else ()
+                yield FailedStudy(text(uid), text(verdict), str(reason or ""), selected)
+            if len(rows) < _FAILED_AT_ONCE:
+                return
             last = rows[-1][0]
 
     @property
@@ -122,7 +154,7 @@ def write_failed_list(root: Path, journal: Path, permissions: Permissions = PRIV
         OSError: The folder is not writable.
     """
     account, path = JournalAccount(journal), root / FAILED_LIST
-    lines = failed_list_lines(account.studies(failed_only=True), narrowed=account.narrowed)
+    lines = failed_list_lines(account.failed_studies(), narrowed=account.narrowed)
     first = next(lines, None)
     if first is None:
         if _is_ours(path):
@@ -212,7 +244,7 @@ def failed_list_of(root: Path) -> Path | None:
 def _with_ends(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield f"{first}\n"
     for line in lines:
-        yield "\t".join(map(clean_text, line.split("\t"))) + "\n"
+        yield f"{line}\n"
 
 
 def _is_ours(path: Path) -> bool:
