@@ -184,6 +184,7 @@ class RetrieveApp(KeyQueueApp[None]):
             gc.freeze()
             gc.enable()
         self._main.show_offer()
+        self._main.recall()
         self._report_history()
 
     def watch_theme(self, name: str) -> None:
@@ -208,8 +209,9 @@ class RetrieveApp(KeyQueueApp[None]):
             self._profiles.show()
 
     def on_main_screen_profile_chosen(self, event: MainScreen.ProfileChosen) -> None:
-        """Remember the profile for the next start."""
+        """Remember the profile for the next start, and show what failed in its folder."""
         self._like_profile(event.name)
+        self._main.recall()
 
     def on_copy_for_administrator(self, event: "CopyForAdministrator") -> None:
         """Copy our address for the administrator; a thread finds it out."""

@@ -293,7 +293,7 @@ class Jobs:
         return self._options.index(options)
 
     def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
-        added = self._store.queue(group, requests)
+        added = self._store.queue(group, requests, self._neighbours(self._options[group]))
         self._job_history.asked(self._options[group], [each.selection for each in added])
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
@@ -348,35 +348,50 @@ class Jobs:
             failure = error
         self._end(group, job, failure)
 
+    def recall(self, options: RetrieveOptions) -> None:
+        """Add the studies that earlier runs have brought to a bad end in a folder.
+
+        Those that no run has ended are left to `JobHistory`, which offers to resume them.
+        """
+        failed = [each for each in self._failures_in(options) if each.failed]
+        if not failed:
+            return
+        with self._lock:
+            group = self._group(options)
+            neighbours = self._neighbours(options)
+        self._store.recall(group, failed, neighbours)
+
     def _recall(self, group: int) -> None:
         """Add what earlier runs left incomplete in the folder, once the session has it."""
-        if self._accounts is None:
-            return
         options = self._options[group]
-        ours = {"", str(options.peer)}
-        elsewhere: Counter[str] = Counter()
+        with self._lock:
+            neighbours = self._neighbours(options)
+        self._store.recall(group, self._failures_in(options), neighbours)
 
-        def of_this_pacs(studies: Iterable[StudyAccount]) -> Iterator[StudyAccount]:
-            for each in studies:
+    def _neighbours(self, options: RetrieveOptions) -> list[int]:
+        """Return the groups with the same folder."""
+        return [n for n, each in enumerate(self._options) if each.output == options.output]
+
+    def _failures_in(self, options: RetrieveOptions) -> list[StudyAccount]:
+        """Return the incomplete studies of a folder that can be retried; note the others."""
+        ours = {"", str(options.peer)}
+        studies: list[StudyAccount] = []
+        elsewhere: Counter[str] = Counter()
+        try:
+            for each in self._accounts.failures(options.output) if self._accounts else ():
                 if each.peer in ours:
-                    yield each
+                    studies.append(each)
                 else:
                     elsewhere[each.peer] += 1
-
-        with self._lock:
-            neighbours = [
-                n for n, each in enumerate(self._options) if each.output == options.output
-            ]
-        try:
-            failed = of_this_pacs(self._accounts.failures(options.output))
-            self._store.recall(group, failed, neighbours)
         except ConfigError as error:
             self._store.note(str(error), grave=True)
         for peer, number in elsewhere.items():
+            where = folder_text(options.output)
             self._store.note(
-                f"{count(number, 'study')} of {peer} not complete in {folder_text(options.output)}"
-                "; dicom-retrieve status lists them."
+                f"{count(number, 'study')} of {peer} not complete in {where}; dicom-retrieve "
+                "status lists them."
             )
+        return studies
 
     def _end(self, group: int, job: _Job, failure: Exception | None) -> None:
         """Give up studies that were not started, start other sessions, and report."""

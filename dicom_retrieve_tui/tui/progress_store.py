@@ -51,6 +51,7 @@ class ProgressStore:
         self._lock = threading.Lock()
         self._entries: dict[RowKey, Entry] = {}
         self._numbers = itertools.count(1)
+        self._begun = False
         self._groups: dict[int, set[RowKey]] = {}
         self._pending: Counter[int] = Counter()
         """Entries of each group without a verdict."""
@@ -75,12 +76,24 @@ class ProgressStore:
         """True if a snapshot would differ from the last one."""
         return self._changed or bool(self._live) or bool(self._runs)
 
-    def queue(self, group: int, wanted: Iterable[StudyRequest]) -> list[StudyRequest]:
-        """Add requests, and return those that were not queued or running already."""
+    def queue(
+        self, group: int, wanted: Iterable[StudyRequest], neighbours: Iterable[int] = ()
+    ) -> list[StudyRequest]:
+        """Add requests, and return those that were not queued or running already.
+
+        Args:
+            group: The group of the requests.
+            wanted: What to add.
+            neighbours: Groups with the same folder; what was recalled in them gives way.
+        """
         taken: list[StudyRequest] = []
+        others = [each for each in neighbours if each != group]
         with self._lock:
             for each in wanted:
+                self._begun = True
                 key = RowKey(group, each.selection.study_instance_uid)
+                for other in others:
+                    self._forget_recalled(RowKey(other, key.study_instance_uid))
                 entry = self._entries.get(key)
                 if entry is None:
                     self._entries[key] = Entry(key, next(self._numbers), each)
@@ -118,6 +131,7 @@ class ProgressStore:
                     continue
                 key = RowKey(group, each.study_instance_uid)
                 entry = Entry(key, next(self._numbers), StudyRequest(selection=each.selection))
+                entry.recalled = True
                 entry.before = Counted(each.stored, each.expected, each.missing)
                 unfinished = each.verdict == UNFINISHED
                 verdict = Verdict.CANCELLED if unfinished else Verdict(each.verdict)
@@ -127,6 +141,11 @@ class ProgressStore:
                 self._touch(key)
                 added += 1
         return added
+
+    def _forget_recalled(self, key: RowKey) -> None:
+        entry = self._entries.get(key)
+        if entry is not None and entry.recalled:
+            self._forget(key)
 
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
@@ -251,7 +270,7 @@ class ProgressStore:
     def begun(self) -> bool:
         """True once a study was queued."""
         with self._lock:
-            return bool(self._groups)
+            return self._begun
 
     @property
     def unfinished_studies(self) -> int:

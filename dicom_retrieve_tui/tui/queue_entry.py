@@ -48,6 +48,8 @@ class Entry:
     verdict: Verdict | None = None
     """Set by us if no worker will."""
     reason: str = ""
+    recalled: bool = False
+    """True while it only shows what an earlier run left in the folder."""
     before: Counted = Counted()
     """Counts from before the current attempt, which hold until the PACS has listed the study
     again: totals do not shrink because a study is retried."""
@@ -66,7 +68,7 @@ class Entry:
         """Queue it again."""
         self.before = Counted(self.done, self.expected)
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
-        self.ended_s = None
+        self.ended_s, self.recalled = None, False
 
     def start(self, study: StudyProgress, now_s: float) -> None:
         """Note that a worker has started it."""

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -124,9 +125,10 @@ async def opened(
     profile_store: ProfileStore | None = None,
     doctor: Doctor | None = None,
     secrets: SecretStore | None = None,
+    earlier: list[StudyAccount] | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
-    accounts = ScriptedAccounts(sessions)
+    accounts = ScriptedAccounts(sessions, {folder: earlier} if folder and earlier else {})
     if profile_store is not None:
         presets = profile_store.presets()[0]
     elif presets is None:

@@ -1,5 +1,6 @@
 """The account of the folder in the application: failures of earlier runs, and counts that stay."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,29 @@ async def test_failures_of_earlier_runs_are_rows_that_can_be_retried(tmp_path: P
         bench.app.jobs.retry([row.key])
         await bench.until(lambda: len(bench.sessions.opened) == 2)
         assert [each.study_instance_uid for each in bench.session.selections] == ["1.3.0"]
+
+
+async def test_failures_are_shown_from_the_start_beside_the_offer_to_resume(
+    tmp_path: Path,
+) -> None:
+    unfinished = _absent(C, verdict="unfinished", reason="")
+    async with opened(folder=tmp_path, earlier=[_absent(A), unfinished]) as bench:
+        await bench.until(lambda: _state(bench, A) is State.FAILED)
+
+        assert bench.row(C) is None
+        assert not bench.app.store.begun
+        assert not bench.sessions.opened
+
+
+async def test_a_study_that_is_asked_for_with_other_options_is_one_row(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path, earlier=[_absent(A)]) as bench:
+        await bench.until(lambda: _state(bench, A) is State.FAILED)
+        options = replace(bench.main._retrieve.options, parallel=2)
+        bench.app.jobs.add(options, wanted(A))
+        await bench.until(lambda: bench.row(A) is None)
+
+        (row,) = bench.main.table.rows
+        assert row.key.group == 1
 
 
 async def test_what_this_session_retrieves_is_not_added_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ snapshot of the progress four times a second; nothing else draws numbers.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -233,6 +234,14 @@ class MainScreen(QueueActions):
         offer = self._job_history.offer if not self._store.begun else None
         self._retrieve.show_offer(str(offer or ""))
         self.table.show_offer(str(offer or ""))
+
+    def recall(self) -> None:
+        """Show the studies that failed in the folder of the form, in this run or an earlier one."""
+        try:
+            options = self._retrieve.options
+        except FormFault:
+            return
+        self.run_worker(partial(self._jobs.recall, options), thread=True)
 
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:
