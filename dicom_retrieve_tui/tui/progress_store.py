@@ -36,6 +36,8 @@ _HISTORY_MAX = 240
 _HISTORY_STEP_S = 0.5
 _LINES_MAX = 1000
 _UID_WIDTH = 24
+_VERDICTS = {**{str(verdict): verdict for verdict in Verdict}, UNFINISHED: Verdict.CANCELLED}
+"""By the word in a journal, which another version may have written."""
 
 
 class ProgressStore:
@@ -134,7 +136,7 @@ class ProgressStore:
                 entry.recalled = True
                 entry.before = Counted(each.stored, each.expected, each.missing)
                 unfinished = each.verdict == UNFINISHED
-                verdict = Verdict.CANCELLED if unfinished else Verdict(each.verdict)
+                verdict = _VERDICTS.get(each.verdict, Verdict.FAILED)
                 entry.give_up(verdict, NOT_ENDED if unfinished else each.reason)
                 self._entries[key] = entry
                 self._groups.setdefault(group, set()).add(key)
