@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.deviations import Deviations
     from dicom_retrieve_tui.network.storage_scp import StorageScp
     from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
+    from dicom_retrieve_tui.storage.folder_account import FolderAccounts
     from dicom_retrieve_tui.storage.history import History
     from dicom_retrieve_tui.storage.store import InstanceStore
 
@@ -81,12 +82,19 @@ def open_session(
     from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.timeouts import Timeouts
     from dicom_retrieve_tui.storage.permissions import Permissions
+    from dicom_retrieve_tui.storage.run_recorder import RunRecorder
     from dicom_retrieve_tui.storage.store import InstanceStore
 
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
     run = _run(selections, options, outbox, cancel)
+    recorder = RunRecorder(
+        options.output,
+        peer=str(options.peer),
+        method=str(options.method),
+        permissions=Permissions(options.umask),
+    )
 
     def start(stack: ExitStack) -> StudyRetriever:
         check_commands(options)
@@ -95,6 +103,7 @@ def open_session(
             options.layout,
             Permissions(options.umask),
             options.keep_free,
+            peer=str(options.peer),
             hurried=lambda: cancel.requested,
             note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
             detail=lambda text: outbox.append(
@@ -102,6 +111,8 @@ def open_session(
             ),
         )
         stack.callback(store.close)
+        recorder.begin()
+        stack.callback(recorder.settle)
         if options.on_study is not None:
             commands = _study_commands(options, store, outbox, cancel)
             run.follower = commands
@@ -125,7 +136,7 @@ def open_session(
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
 
-    return Session(run, start, cancel)
+    return Session(run, start, cancel, recorder)
 
 
 def check_commands(options: RetrieveOptions) -> None:
@@ -296,6 +307,13 @@ def open_history(path: Path | None = None) -> "History":
     if path is None:
         path = data_folder() / "history.db"
     return History(path)
+
+
+def open_accounts() -> "FolderAccounts":
+    """Return the accounts of all output folders."""
+    from dicom_retrieve_tui.storage.folder_account import FolderAccounts
+
+    return FolderAccounts()
 
 
 def _run(

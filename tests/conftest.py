@@ -1,6 +1,10 @@
 """What all tests take for granted of the process that they run in."""
 
+import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 
 def pytest_configure() -> None:
@@ -13,3 +17,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _retrieves_nothing_into_the_working_folder() -> Iterator[None]:
+    """Fail a test that leaves an account in the working folder: it lacks an output folder."""
+    accounts = {".dicom-retrieve", "failed-studies.txt"}
+    before = [name for name in accounts if os.path.lexists(name)]
+    yield
+    assert [name for name in accounts if os.path.lexists(name)] == before

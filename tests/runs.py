@@ -97,7 +97,10 @@ def verdict_of(events: Iterable[Event], study: str = STUDY) -> StudyFinished:
     return finished
 
 
+_ACCOUNT = (".dicom-retrieve/journal.db", ".dicom-retrieve/run.json", "failed-studies.txt")
+
+
 def files_in(folder: Path) -> list[str]:
-    """Every file below a folder, by its path from there, except the journal; parts are shown."""
+    """Every file below a folder, by its path from there, except its account; parts are shown."""
     files = (str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-    return sorted(file for file in files if not file.startswith(".dicom-retrieve/journal.db"))
+    return sorted(file for file in files if not file.startswith(_ACCOUNT))

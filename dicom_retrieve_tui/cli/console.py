@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.security import Secret
 COLOURS = {"red": 31, "green": 32, "yellow": 33}
 """Colours of ECMA-48 that can be read on a light and on a dark background."""
 _ERASE_LINE = "\r\x1b[K"
+_ERASE_SCREEN = "\x1b[H\x1b[J"
 
 
 class DataStream:
@@ -62,6 +63,10 @@ class DataStream:
         """Write a text that the next line replaces; for a terminal only."""
         self._write([clean_text(text)])
         self._passing = bool(text)
+
+    def clear(self) -> None:
+        """Erase the screen; for a terminal only."""
+        self._write([_ERASE_SCREEN])
 
     def _write(self, pieces: Iterable[str]) -> None:
         if self.lost:
@@ -142,6 +147,10 @@ class Surroundings:
     def monotonic_s(self) -> float:
         """Return the time of a clock that only runs forward."""
         return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Let this time pass."""
+        time.sleep(seconds)
 
     def utc_now(self) -> datetime:
         """Return the time of day."""

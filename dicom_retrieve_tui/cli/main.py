@@ -125,5 +125,6 @@ _COMMANDS = {
     "doctor": "commands.doctor:run_doctor",
     "find": "commands.find:run_find",
     "profiles": "commands.profiles:run_profiles",
+    "status": "commands.status:run_status",
     "verify": "commands.verify:run_verify",
 }

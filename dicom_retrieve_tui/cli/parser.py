@@ -25,6 +25,7 @@ _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} find (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]
        {PROGRAM} doctor (pacs://HOST[:PORT] | @PROFILE) [STUDY_UID] [flags]
        {PROGRAM} profiles [list | show | add | test | remove | path] [NAME]
+       {PROGRAM} status FOLDER [--watch] [--json]
        {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo [--headless | --serve]
        {PROGRAM} help [COMMAND]
@@ -52,6 +53,8 @@ examples:
         --uid-list studies.txt --output studies/ --parallel 4
   check the connection, and what to ask the administrator for:
     {PROGRAM} doctor @hospital
+  show how far a retrieval is, in another terminal or in the morning:
+    {PROGRAM} status studies/
   later, without the PACS: check that every file is there and whole:
     {PROGRAM} verify studies/
   try it without a PACS:
@@ -114,9 +117,27 @@ _DEMO_DESCRIPTION = """\
 Run a small PACS with invented patients on this computer, and open the
 application on it. Without a terminal, --headless is implied."""
 
+_STATUS_DESCRIPTION = """\
+Show how far the retrieval into FOLDER is, while it runs or after: the run, studies
+and instances, the rate, when it will be done, and every failure that is not mended.
+It only reads, and does not disturb the run."""
+
+_STATUS_EPILOG = f"""\
+examples:
+  beside a run, in another terminal:
+    {PROGRAM} status studies/ --watch
+  retrieve again what failed:
+    {PROGRAM} @hospital --uid-list studies/failed-studies.txt --output studies/
+  no longer expect a study that the PACS does not have:
+    {PROGRAM} status studies/ --forget 1.2.840.113619.2.1
+
+exit codes:
+  0 every study is complete, and no run goes on; 1 anything else; 130 interrupted"""
+
 _VERIFY_DESCRIPTION = """\
 Check, without a PACS, that every instance that was retrieved into FOLDER is
-still there and whole. FOLDER is the --output of earlier retrievals."""
+still there and whole, and list what is not. FOLDER is the --output of earlier
+retrievals."""
 
 _VERIFY_EPILOG = """\
 exit codes:
@@ -248,15 +269,36 @@ def demo_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def status_parser() -> argparse.ArgumentParser:
+    """Return the parser of `dicom-retrieve status`."""
+    name = f"{PROGRAM} status"
+    usage = f"{name} FOLDER [flags]"
+    parser = make_parser(name, usage, _STATUS_DESCRIPTION, _STATUS_EPILOG)
+    words = (("folder", "FOLDER", "output folder of a retrieval"),)
+    forget = _option(
+        "forget", "remove studies from the account; several with commas; files stay", "UID"
+    )
+    add_group(parser, "what to show", _option("watch", "again and again"), forget, words=words)
+    add_group(
+        parser,
+        Group.OUTPUT,
+        _option("json", f"status and failures on stdout, {_JSON}"),
+        _option("report", "the account of every study as JSON", "FILE"),
+    )
+    _add_general(parser)
+    return parser
+
+
 def verify_parser() -> argparse.ArgumentParser:
     """Return the parser of `dicom-retrieve verify`."""
     name = f"{PROGRAM} verify"
-    usage = f"{name} FOLDER [--deep] [--json]"
+    usage = f"{name} FOLDER [--deep] [--json] [-v]"
     parser = make_parser(name, usage, _VERIFY_DESCRIPTION, _VERIFY_EPILOG)
     words = (("folder", "FOLDER", "output folder of earlier retrievals"),)
     deep = _option("deep", "compare checksums of the files, not only sizes")
     add_group(parser, "what to verify", deep, words=words)
-    add_group(parser, Group.OUTPUT, _option("json", f"findings on stdout, {_JSON}"))
+    verbose = _option("verbose", "also list the whole studies, behind the others", short="-v")
+    add_group(parser, Group.OUTPUT, _option("json", f"findings on stdout, {_JSON}"), verbose)
     _add_general(parser)
     return parser
 
@@ -302,6 +344,7 @@ COMMANDS = {
     "find": find_parser,
     "doctor": doctor_parser,
     "profiles": profiles_parser,
+    "status": status_parser,
     "verify": verify_parser,
     "demo": demo_parser,
     "help": help_parser,

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.dimse import (
     RetrieveOperation,
     StoreRequest,
 )
+from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import Placed, Recalled, StudyRecord
@@ -90,6 +91,16 @@ class Part(Protocol):
 
     def discard(self) -> None:
         """Remove it if it has no final name."""
+
+
+class RunWatcher(Protocol):
+    """Follows the events of a run on the thread that reads them."""
+
+    def see(self, event: Event) -> object:
+        """Take an event into account. Returns at once."""
+
+    def close(self) -> object:
+        """Record that the run has ended, and every thread of it."""
 
 
 class Store(Protocol):

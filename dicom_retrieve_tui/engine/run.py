@@ -8,10 +8,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Protocol
 
-from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.ports import Peer, RunWatcher
 from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.errors import DiskFailed
@@ -251,6 +251,19 @@ class Run:
         return total_verdict(self._verdicts.values())
 
 
+def _watched(
+    events: Generator[Event, None, None], watcher: RunWatcher
+) -> Generator[Event, None, None]:
+    """Yield events after `watcher` has seen them; closing this closes `events`."""
+    try:
+        with closing(events):
+            for event in events:
+                watcher.see(event)
+                yield event
+    finally:
+        watcher.close()
+
+
 Start = Callable[[ExitStack], Retriever]
 """Takes the output folder and the port; the stack releases them."""
 
@@ -264,8 +277,19 @@ class Session:
     was never there, is left as it is.
     """
 
-    def __init__(self, run: Run, start: Start, cancel: CancelToken) -> None:
+    def __init__(
+        self, run: Run, start: Start, cancel: CancelToken, watcher: RunWatcher | None = None
+    ) -> None:
+        """Keep what the run needs.
+
+        Args:
+            run: Does the work.
+            start: Takes the output folder and the port.
+            cancel: Ends the run.
+            watcher: Sees every event before the reader of `events` does.
+        """
         self._run = run
+        self._watcher = watcher
         self._start = start
         self._cancel = cancel
         self._retriever: Retriever | None = None
@@ -287,7 +311,11 @@ class Session:
                 self._retriever = retriever
                 retriever.expect(self._run.queue.uids)
             resources = stack.pop_all()
-        yield from self._run.events(retriever, resources=resources)
+        events = self._run.events(retriever, resources=resources)
+        if self._watcher is None:
+            yield from events
+        else:
+            yield from _watched(events, self._watcher)
 
     @property
     def has_studies(self) -> bool:

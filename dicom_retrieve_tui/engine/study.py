@@ -266,6 +266,10 @@ class StudyRetriever:
                 retired=study.retired if study is not None else frozenset(),
                 series=frozenset(study.selection.instances_by_series) if study else frozenset(),
                 left_out=study.inventory.left_out_on_purpose if study else (),
+                answered=study is not None and not self._delivers_elsewhere,
+                reason=finished.reason,
+                expected=finished.expected,
+                selected=task.selection.series,
             )
         )
         self.run.receiver.emit(finished)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from dicom_retrieve_tui.model.selection import SeriesSelection
+
 
 class Placement(Enum):
     """What happened when an instance was to get its final name."""
@@ -67,3 +69,12 @@ class StudyRecord:
     retired: frozenset[str] = frozenset()
     """Instances that the PACS no longer has, as a count confirmed: they are no longer missing, and
     their records are removed if their files are gone."""
+    answered: bool = True
+    """False if the PACS did not say what it has of the study, or sends it to another SCP: alone,
+    such a study does not begin a journal."""
+    reason: str = ""
+    """What failed; empty if nothing failed."""
+    expected: int | None = None
+    """Instances that the PACS lists of what was requested; None if it does not list them."""
+    selected: tuple[SeriesSelection, ...] = ()
+    """Series and instances to which the request was narrowed; none for the whole study."""

@@ -34,6 +34,8 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 
 PRIVATE_FOLDER = ".dicom-retrieve"
+JOURNAL = "journal.db"
+"""The journal's name in the private folder."""
 CONFLICTS = "conflicts"
 _COMPARE_BYTES = 1 << 18
 _DAMAGED_MAX = 100

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.folder_account import UNFINISHED
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage import database_mode
@@ -33,14 +34,13 @@ from dicom_retrieve_tui.storage.journal_database import (
     set_aside,
     text,
 )
+from dicom_retrieve_tui.storage.journal_failures import keeps_failure, write_failure
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
 
-UNFINISHED = "unfinished"
-"""In the place of a verdict until there is one."""
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
 _HURRIED_S = 1.0
@@ -133,6 +133,7 @@ class Journal:
         planned: Collection[str] = (),
         permissions: Permissions = PRIVATE,
         *,
+        peer: str = "",
         boot: str = UNKNOWN_BOOT,
         killed_in: str = "",
         hurried: Callable[[], bool] = lambda: False,
@@ -148,6 +149,7 @@ class Journal:
             planned: Study Instance UIDs to retrieve; those that are never started stay recorded
                 as unfinished.
             permissions: Of a new database.
+            peer: The PACS that this run retrieves from, for the record of failures.
             boot: Identifies this boot of the machine.
             killed_in: The boot in which an earlier run was killed; empty if none was.
             hurried: True once the user waits for the end: files that cannot be synced within a
@@ -162,8 +164,8 @@ class Journal:
         self._root = root
         self._layout = layout
         self._permissions = permissions
-        self._boot = boot
-        self._killed_in = killed_in
+        self._peer = peer
+        self._boot, self._killed_in = boot, killed_in
         self._note = note
         self._plans = deque((uid, True) for uid in planned)
         self._new_plans: list[tuple[str, bool]] = []
@@ -510,13 +512,14 @@ class Journal:
         )
         left = database.execute(_ANY_MISSING, (uid,)).fetchone()
         self._write_left_out(database, study)
-        if self._leaves_doubt(database, study):
+        if self._leaves_doubt(database, study) or keeps_failure(database, study):
             return
         whole = study.verdict == Verdict.COMPLETE
         verdict = str(Verdict.PARTIAL) if whole and left else study.verdict
         if self._lost:
             verdict = UNFINISHED  # not all of its files are recorded
         database.execute(_SET_VERDICT if study.asked else _SET_VERDICT_IF_OPEN, (uid, verdict))
+        write_failure(database, study, self._peer)
 
     @staticmethod
     def _write_left_out(database: sqlite3.Connection, study: StudyRecord) -> None:

@@ -65,6 +65,15 @@ CREATE TABLE IF NOT EXISTS left_out (
     modality TEXT NOT NULL,
     PRIMARY KEY (study_instance_uid, series_instance_uid)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failures (
+    study_instance_uid TEXT PRIMARY KEY,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    expected INTEGER,
+    peer TEXT NOT NULL,
+    ended TEXT NOT NULL,
+    series TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS folder (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -72,8 +81,11 @@ CREATE TABLE IF NOT EXISTS folder (
 """
 """The study is part of the key: some archives have one SOP Instance UID in two studies.
 
-No patient data: UIDs, modalities, paths and sizes. A path may contain patient data if the user's
-layout does."""
+A row of `failures` explains the verdict of a study that is not complete. It holds as long as
+`studies` has the same verdict: a version without that table changes only `studies`.
+
+No patient data: UIDs, modalities, paths, sizes and reasons. A path may contain patient data if the
+user's layout does."""
 
 _COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
 _COLUMNS = {
@@ -89,6 +101,15 @@ _COLUMNS = {
     "studies": {"study_instance_uid", "verdict"},
     "missing": {"study_instance_uid", "sop_instance_uid"},
     "left_out": {"study_instance_uid", "series_instance_uid", "modality"},
+    "failures": {
+        "study_instance_uid",
+        "verdict",
+        "reason",
+        "expected",
+        "peer",
+        "ended",
+        "series",
+    },
     "folder": {"name", "value"},
 }
 _WRONG = """
@@ -106,6 +127,7 @@ _ALL_ROWS = (
     "SELECT * FROM studies",
     "SELECT * FROM missing",
     "SELECT * FROM left_out",
+    "SELECT * FROM failures",
 )
 _NOT_DAMAGE = frozenset(
     {
@@ -464,7 +486,7 @@ class JournalReader:
             ConfigError: The database cannot be read, is damaged, or is of a newer version.
         """
         self._path = path
-        with self._open() as database:
+        with self.open() as database:
             version_of(database, path)
 
     def studies(self) -> Iterator[RecordedStudy]:
@@ -473,14 +495,14 @@ class JournalReader:
         Raises:
             ConfigError: The journal is damaged.
         """
-        with self._open() as database:
+        with self.open() as database:
             rows = database.execute(
                 "SELECT study_instance_uid FROM instances"
                 " UNION SELECT study_instance_uid FROM studies ORDER BY 1"
             ).fetchall()
             uids = [text(uid) for (uid,) in rows]
         for start in range(0, len(uids), _STUDIES_AT_ONCE):
-            with self._open() as database:
+            with self.open() as database:
                 batch = [
                     _read(database, self._path, uid)
                     for uid in uids[start : start + _STUDIES_AT_ONCE]
@@ -488,7 +510,12 @@ class JournalReader:
             yield from batch
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def open(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection for some short reads.
+
+        Raises:
+            ConfigError: The journal cannot be read.
+        """
         with explained(self._path):
             check_header(self._path)
             with database_mode.reading(self._path) as database:

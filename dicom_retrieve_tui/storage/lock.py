@@ -30,6 +30,9 @@ _NUMBER_S = 0.2
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 UNKNOWN_BOOT = "unknown"
+_LOCKS = Path("/proc/locks")
+_INODE_FIELD = 5
+"""`1: FLOCK  ADVISORY  WRITE 4711 08:01:1234567 0 EOF`; a line with `->` is a waiting process."""
 _CONTENT_BYTES_MAX = 128
 
 
@@ -52,7 +55,7 @@ class FolderLock:
         self._heartbeat = heartbeat
         self.missing = missing
         """Why the file system has no locks; None if it has."""
-        self.boot = _boot_id()
+        self.boot = boot_id()
         """Identifies this boot of the machine."""
         self.killed_in = _boot_in(left_behind) if left_behind else ""
         """The boot in which an earlier run left its lock behind; empty if none did."""
@@ -157,6 +160,22 @@ def _release(fd: int, heartbeat: Heartbeat | None) -> None:
         os.close(fd)
 
 
+def lock_is_held(path: Path) -> bool | None:
+    """Return True if a process holds the lock at `path`; None if that cannot be found out.
+
+    Unlike `is_locked`, it takes no lock for that, so it cannot get in the way of a run that starts.
+    """
+    try:
+        inode = path.stat().st_ino
+        locks = _LOCKS.read_text("ascii", "replace").splitlines()
+    except FileNotFoundError:
+        return None if path.exists() else False
+    except OSError:
+        return None
+    held = (line.split() for line in locks if "->" not in line)
+    return any(fields[_INODE_FIELD].endswith(f":{inode}") for fields in held)
+
+
 def _holder(fd: int) -> str:
     """Return the name of the process that holds the lock; wait for it to write its number."""
     pause, until_s = threading.Event(), monotonic() + _NUMBER_S
@@ -176,7 +195,15 @@ def _boot_in(content: bytes) -> str:
     return _lines_of(content)[1] or UNKNOWN_BOOT
 
 
-def _boot_id() -> str:
+def host_name() -> str:
+    """Return the name of this machine; empty if it has none."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    return os.environ.get("COMPUTERNAME", "")
+
+
+def boot_id() -> str:
+    """Return what identifies this boot of the machine."""
     try:
         return _BOOT_ID.read_text("ascii").strip() or UNKNOWN_BOOT
     except (OSError, ValueError):  # only Linux has the file

@@ -10,10 +10,12 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.dimse import StoreRequest
+from dicom_retrieve_tui.model.folder_account import WAITING
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.disk_errors import journal_failed, journal_not_made
 from dicom_retrieve_tui.storage.file_check import (
     FileCondition,
@@ -22,14 +24,14 @@ from dicom_retrieve_tui.storage.file_check import (
     irregularity_of,
     study_of,
 )
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER, OutputFolder
+from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER, OutputFolder
+from dicom_retrieve_tui.storage.folder_account import FAILED_LIST, write_failed_list
 from dicom_retrieve_tui.storage.journal import Journal
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, explained
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import Retrying
 
-JOURNAL = "journal.db"
 _RESTARTED = (
     "The machine stopped during an earlier run, or may have: files of that run that were not yet "
     "written to the disk are retrieved again and compared."
@@ -46,6 +48,7 @@ class InstanceStore:
         permissions: Permissions = PRIVATE,
         spare: KeepFree = DEFAULT_KEEP_FREE,
         *,
+        peer: str = "",
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
         detail: Callable[[str], None] = lambda _: None,
@@ -57,6 +60,7 @@ class InstanceStore:
             layout: The template of the files' names.
             permissions: Of every file and folder created there.
             spare: Disk space to leave free.
+            peer: The PACS that this run retrieves from, for the record of failures.
             hurried: True once the user waits for the end: see `Journal`.
             note: Reports a sentence to the user.
             detail: Reports a sentence to users who ask for details.
@@ -68,9 +72,12 @@ class InstanceStore:
         self._root = root
         self._layout = layout
         self._permissions = permissions
+        self._peer = peer
         self._hurried = hurried
         self._note = note
         self._planned: dict[str, None] = {}
+        self._unrecorded = False
+        """True once a failure could not be recorded, because there is no journal."""
         self._folder = OutputFolder(
             root, parse_layout(layout), permissions, spare, Retrying(hurried)
         )
@@ -103,8 +110,17 @@ class InstanceStore:
         try:
             if self._journal is not None:
                 self._journal.close()
+                self._write_failed_list()
         finally:
             self._folder.close(finished=self._journal is None or not self._journal.failed)
+
+    def _write_failed_list(self) -> None:
+        """Write what is not complete in the folder, of this run and of earlier ones."""
+        try:
+            write_failed_list(self._root, self._journal_path, self._permissions)
+        except (ConfigError, OSError) as error:
+            reason = reason_of(error) if isinstance(error, OSError) else str(error)
+            self._note(f"Could not write {FAILED_LIST}: {reason}.")
 
     def begin(self, request: StoreRequest) -> PartFile:
         """Open a part file for an instance.
@@ -311,9 +327,26 @@ class InstanceStore:
                 self._journal.unplan(uid)
 
     def finish(self, study: StudyRecord) -> None:
-        """Record how a study ended, after all of its files are synced."""
+        """Record how a study ended, after all of its files are synced.
+
+        Without a journal, a study that failed begins one. If the PACS did not answer, or delivered
+        the study elsewhere, or the user stopped, there is nothing to record in this folder.
+        """
         if self._journal is not None:
             self._journal.finish(study)
+        elif study.verdict == Verdict.DELIVERED:
+            self.unplan(study.study_instance_uid)
+        elif study.answered and study.verdict not in WAITING:
+            self._finish_first(study)
+
+    def _finish_first(self, study: StudyRecord) -> None:
+        """Open the journal to record a study of which nothing came."""
+        try:
+            self._open_journal().finish(study)
+        except ConfigError as error:
+            if not self._unrecorded:
+                self._unrecorded = True
+                self._note(f"Failed studies are not recorded: {error}")
 
     def _working_journal(self) -> Journal:
         """Return the journal if it can be written: a file is named only if it can be recorded.
@@ -339,6 +372,7 @@ class InstanceStore:
                     self._layout,
                     tuple(self._planned),
                     self._permissions,
+                    peer=self._peer,
                     boot=self._folder.lock.boot,
                     killed_in=self._folder.lock.killed_in,
                     hurried=self._hurried,

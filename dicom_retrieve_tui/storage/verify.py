@@ -10,9 +10,8 @@ from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage.file_check import FileCondition, check_file, irregularity_of
-from dicom_retrieve_tui.storage.folder import CONFLICTS, PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.folder import CONFLICTS, JOURNAL, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, RecordedStudy
-from dicom_retrieve_tui.storage.store import JOURNAL
 
 _READ_BYTES = 1 << 20
 _FLAWS = {

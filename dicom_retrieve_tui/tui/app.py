@@ -30,13 +30,13 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_sequences
 from dicom_retrieve_tui.tui import theme
+from dicom_retrieve_tui.tui.accounts import DeferredAccounts
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
-from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
-from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
+from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, SettingsStore
 from dicom_retrieve_tui.tui.preferences import RememberedPreferences
 from dicom_retrieve_tui.tui.profile_choice import CopyText, ProfileChoice
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -107,6 +107,7 @@ class RetrieveApp(KeyQueueApp[None]):
         doctor: "Doctor | None" = None,
         store: ProgressStore | None = None,
         secrets: SecretStore | None = None,
+        open_accounts: Callable[[], FolderAccounts] | None = None,
     ) -> None:
         """Build stores and jobs.
 
@@ -123,9 +124,11 @@ class RetrieveApp(KeyQueueApp[None]):
             doctor: Checks the connection to a PACS.
             store: Progress of all sessions; a new one if None.
             secrets: Passcodes and passphrases.
+            open_accounts: `wiring.open_accounts`; None knows nothing of earlier runs.
         """
         super().__init__()
         self.store = store or ProgressStore()
+        self._accounts = DeferredAccounts(open_accounts)
         self._job_history = job_history or JobHistory()
         self._secrets = secrets = secrets or SecretStore()
         self.jobs = Jobs(
@@ -135,11 +138,11 @@ class RetrieveApp(KeyQueueApp[None]):
             self.store,
             self._job_ended,
             self._job_history,
+            self._accounts,
             on_notice=lambda notice: self.post_message(self.Announced(notice)),
         )
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
-        self._failed_lists = FailedLists()
         self._profiles = self._choice_of(profile_store, doctor)
         self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
@@ -158,7 +161,7 @@ class RetrieveApp(KeyQueueApp[None]):
             job_history=self._job_history,
             finder=self.finder,
             secrets=self._secrets,
-            failed_lists=self._failed_lists,
+            accounts=self._accounts,
             find_each=self._find_each,
             preset=self._preset,
             text=self._text,
@@ -191,6 +194,7 @@ class RetrieveApp(KeyQueueApp[None]):
             gc.freeze()
             gc.enable()
         self._main.show_offer()
+        self._main.recall()
         self._report_history()
 
     def watch_theme(self, name: str) -> None:
@@ -215,8 +219,9 @@ class RetrieveApp(KeyQueueApp[None]):
             self._profiles.show()
 
     def on_main_screen_profile_chosen(self, event: MainScreen.ProfileChosen) -> None:
-        """Remember the profile for the next start."""
+        """Remember the profile for the next start, and show what failed in its folder."""
         self._like_profile(event.name)
+        self._main.recall()
 
     def on_copy_for_administrator(self, event: "CopyForAdministrator") -> None:
         """Copy our address for the administrator; a thread finds it out."""
@@ -305,13 +310,13 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(fault, severity="warning", timeout=15, markup=False)
 
     def _job_ended(self, ended: JobEnded) -> None:
-        """Write the list of failed studies and inform the screen, on the session's thread."""
+        """Inform the screen, and of the list of failed studies, on the session's thread."""
         if ended.all_failed:
             self._secrets.forget_typed(ended.options)
         listed = ""
         # If the session failed as a whole, another run may have the folder.
-        if not ended.reason:
-            listed = self._failed_lists.report(ended.options.output, ended.failed)
+        if not ended.reason and (path := self._accounts.failed_list(ended.options.output)):
+            listed = f"Failed studies are listed in {path}"
         if listed:
             self.store.note(listed, grave=True)
         self.post_message(self.JobOver(ended, listed))

@@ -98,8 +98,10 @@ def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str
 def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
     """Return a request for each study, in order, narrowed to its series where those were chosen."""
     by_study: dict[str, Match] = {}
+    chosen: dict[str, list[Match]] = {}
     for match in matches:
         by_study.setdefault(match.study_instance_uid, match)
+        chosen.setdefault(match.study_instance_uid, []).append(match)
     parts = (
         Selection.of(match.study_instance_uid, match.series_instance_uid or None)
         for match in matches
@@ -109,6 +111,15 @@ def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
             selection=selection,
             patient=by_study[selection.study_instance_uid].patient_id,
             modality=clean_text("/".join(by_study[selection.study_instance_uid].modalities)),
+            instances=_counted(chosen[selection.study_instance_uid]),
         )
         for selection in join(parts)
     ]
+
+
+def _counted(matches: Sequence[Match]) -> int | None:
+    """Return the instances that the PACS counts in these matches of one study; None if unknown."""
+    whole = [match for match in matches if not match.series_instance_uid]
+    counts = [match.number_of_instances for match in whole[:1] or matches]
+    known = [number for number in counts if number is not None]
+    return sum(known) if len(known) == len(counts) else None

@@ -7,13 +7,13 @@ into the progress store. The screen never waits for a session, nor a session for
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, ConfigError, RetrieveError, reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -24,18 +24,19 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyRemoved,
 )
+from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.hook_command import FinishHook
-from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.terminal_notice import Notice
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict, total_verdict
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.ports import OpenSession, Session
+from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.snapshot import RowKey, State
+from dicom_retrieve_tui.tui.snapshot import BAD, RowKey, State
 
 QUIT_S = 3.0
 FinishCommand = Callable[[RetrieveOptions, FinishHook, CancelToken], str]
@@ -51,8 +52,6 @@ class JobEnded:
     options: RetrieveOptions
     endings: tuple[StudyFinished, ...]
     """The last one of each study of the session."""
-    failed: tuple[tuple[str, str], ...]
-    """Study Instance UIDs and reasons of this folder's failed studies, of earlier sessions, too."""
     reason: str = ""
     """Why the session failed as a whole; empty if it ran to its end."""
     traceback: str = ""
@@ -170,6 +169,7 @@ class Jobs:
         store: ProgressStore,
         on_end: Callable[[JobEnded], object],
         job_history: JobHistory | None = None,
+        accounts: FolderAccounts | None = None,
         *,
         on_notice: Callable[[Notice], object] = lambda _: None,
         finish_command: FinishCommand = wiring.run_finish_command,
@@ -181,6 +181,7 @@ class Jobs:
             store: Receives the events.
             on_end: Called on the thread of each session that ends.
             job_history: Records studies and verdicts; None records nothing.
+            accounts: Knows what earlier runs left incomplete in a folder; None knows nothing.
             on_notice: Called on a session's thread with what a user who looks elsewhere should
                 know, unless the options turn that off.
             finish_command: Runs the command of `--on-finish`, if the options name one.
@@ -191,11 +192,14 @@ class Jobs:
         self._store = store
         self._on_end = on_end
         self._job_history = job_history or JobHistory()
+        self._accounts = accounts
         self._lock = threading.RLock()
         self._options: list[RetrieveOptions] = []
         self._jobs: dict[int, _Job] = {}
         # Their session cannot start yet: an earlier one has the folder or the port.
         self._waiting: dict[int, list[StudyRequest]] = {}
+        self._forgetting: list[threading.Thread] = []
+        """Threads that remove studies from accounts."""
         self._paused = False
         self._closed = False
         self._leaving = CancelToken()
@@ -217,12 +221,6 @@ class Jobs:
     def options_of(self, key: RowKey) -> RetrieveOptions:
         """Return the options of an entry."""
         return self._options[key.group]
-
-    def failed_in(self, folder: Path) -> tuple[tuple[str, str], ...]:
-        """Return UIDs and reasons of the failed studies of this folder."""
-        with self._lock:
-            groups = [n for n, each in enumerate(self._options) if each.output == folder]
-        return self._store.failed(groups)
 
     def folders(self) -> list[Path]:
         """Return every output folder of this run of the application."""
@@ -291,8 +289,12 @@ class Jobs:
                     session.promote(uid)
 
     def remove(self, keys: Iterable[RowKey]) -> int:
-        """Take entries out of the list, but for running ones; return how many of those."""
+        """Take entries out of the list, but for running ones; return how many of those.
+
+        Failed and stopped studies are removed from the account of their folder, too.
+        """
         running = 0
+        failed: dict[Path, list[str]] = {}
         with self._lock:
             for key in keys:
                 state = self._store.state_of(key)
@@ -304,14 +306,43 @@ class Jobs:
                 else:
                     if state is State.QUEUED:
                         self._withdraw(key)
+                    elif state in BAD:
+                        failed.setdefault(self._options[key.group].output, []).append(
+                            key.study_instance_uid
+                        )
                     self._drop(key.group, [key.study_instance_uid])
+        self._forget(failed)
         return running
+
+    def _forget(self, failed: Mapping[Path, Sequence[str]]) -> None:
+        """Remove studies from the accounts of their folders, on a thread: a disk may be slow."""
+        if self._accounts is not None and failed:
+            thread = threading.Thread(
+                target=self._forget_in, args=(self._accounts, failed), name="forget"
+            )
+            self._forgetting.append(thread)
+            thread.start()
+
+    def _forget_in(self, accounts: FolderAccounts, failed: Mapping[Path, Sequence[str]]) -> None:
+        for folder, uids in failed.items():
+            with self._lock:
+                held = any(self._options[group].output == folder for group in self._jobs)
+            try:
+                accounts.forget(folder, uids, held=held)
+            except (ConfigError, OSError) as error:
+                reason = reason_of(error) if isinstance(error, OSError) else str(error)
+                studies = count(len(uids), "study")
+                self._store.note(
+                    f"Could not remove {studies} from the account of the folder: {reason}",
+                    grave=True,
+                )
 
     def close(self, within_s: float = QUIT_S) -> bool:
         """Cancel everything and wait for it; True if every thread has ended in time."""
         with self._lock:
             self._closed = True
             threads = [*self._finishing, *(job.thread for job in self._jobs.values())]
+            threads += self._forgetting
         self._leaving.request()
         self.stop_all()
         deadline_s = time.monotonic() + within_s
@@ -325,7 +356,7 @@ class Jobs:
         return self._options.index(options)
 
     def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
-        added = self._store.queue(group, requests)
+        added = self._store.queue(group, requests, self._neighbours(self._options[group]))
         self._job_history.asked(self._options[group], [each.selection for each in added])
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
@@ -369,6 +400,8 @@ class Jobs:
             finally:
                 job.opened(session)
             for event in session.events():
+                if not job.begun:
+                    self._recall(group)
                 job.begun = True
                 self._take(group, job, session, event)
         except Cancelled:
@@ -377,6 +410,51 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - a bug costs this session, and is shown
             failure = error
         self._end(group, job, failure)
+
+    def recall(self, options: RetrieveOptions) -> None:
+        """Add the studies that earlier runs have brought to a bad end in a folder.
+
+        Those that no run has ended are left to `JobHistory`, which offers to resume them.
+        """
+        failed = [each for each in self._failures_in(options) if each.failed]
+        if not failed:
+            return
+        with self._lock:
+            group = self._group(options)
+            neighbours = self._neighbours(options)
+        self._store.recall(group, failed, neighbours)
+
+    def _recall(self, group: int) -> None:
+        """Add what earlier runs left incomplete in the folder, once the session has it."""
+        options = self._options[group]
+        with self._lock:
+            neighbours = self._neighbours(options)
+        self._store.recall(group, self._failures_in(options), neighbours)
+
+    def _neighbours(self, options: RetrieveOptions) -> list[int]:
+        """Return the groups with the same folder."""
+        return [n for n, each in enumerate(self._options) if each.output == options.output]
+
+    def _failures_in(self, options: RetrieveOptions) -> list[StudyAccount]:
+        """Return the incomplete studies of a folder that can be retried; note the others."""
+        ours = {"", str(options.peer)}
+        studies: list[StudyAccount] = []
+        elsewhere: Counter[str] = Counter()
+        try:
+            for each in self._accounts.failures(options.output) if self._accounts else ():
+                if each.peer in ours:
+                    studies.append(each)
+                else:
+                    elsewhere[each.peer] += 1
+        except ConfigError as error:
+            self._store.note(str(error), grave=True)
+        for peer, number in elsewhere.items():
+            where = folder_text(options.output)
+            self._store.note(
+                f"{count(number, 'study')} of {peer} not complete in {where}; dicom-retrieve "
+                "status lists them."
+            )
+        return studies
 
     def _end(self, group: int, job: _Job, failure: Exception | None) -> None:
         """Give up studies that were not started, start other sessions, and report."""
@@ -397,7 +475,6 @@ class Jobs:
         ended = JobEnded(
             options=options,
             endings=tuple(job.endings.values()),
-            failed=self.failed_in(options.output),
             reason=reason,
             traceback=bug,
             commands_failed=job.commands_failed,

@@ -8,6 +8,7 @@ from typing import Protocol
 from dicom_retrieve_tui.doctor.result import Finding
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.history_records import Job, StudyEnd
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
@@ -91,6 +92,41 @@ class History(Protocol):
 
     def prune(self, keep: int) -> object:
         """Delete all but the latest jobs."""
+
+
+class FolderAccounts(Protocol):
+    """The accounts of output folders, which last from run to run."""
+
+    def failures(self, folder: Path) -> Iterator[StudyAccount]:
+        """Yield the studies of a folder that are not complete.
+
+        Raises:
+            ConfigError: While iterating: the journal cannot be read.
+        """
+
+    def failed_list(self, folder: Path) -> Path | None:
+        """Return the list of these studies, as the last run left it."""
+
+    def write_failed_list(self, folder: Path) -> Path | None:
+        """Write the list now; return None if every study is complete.
+
+        Raises:
+            ConfigError: The journal cannot be read.
+            OSError: The folder is not writable.
+        """
+
+    def forget(self, folder: Path, uids: Sequence[str], *, held: bool) -> object:
+        """Remove studies from the account; those that it does not have are ignored.
+
+        Args:
+            folder: The output folder.
+            uids: Study Instance UIDs.
+            held: True if a run of this process has the folder.
+
+        Raises:
+            ConfigError: Another process has the folder, or the journal cannot be read.
+            OSError: The folder is not writable.
+        """
 
 
 class SettingsStore(Protocol):

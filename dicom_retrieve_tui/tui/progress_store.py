@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, StudyRequest
+from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Counted, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
-    BAD,
     Details,
     Line,
     Row,
@@ -37,6 +37,8 @@ _HISTORY_MAX = 240
 _HISTORY_STEP_S = 0.5
 _LINES_MAX = 1000
 _UID_WIDTH = 24
+_VERDICTS = {**{str(verdict): verdict for verdict in Verdict}, UNFINISHED: Verdict.CANCELLED}
+"""By the word in a journal, which another version may have written."""
 
 
 class ProgressStore:
@@ -52,6 +54,7 @@ class ProgressStore:
         self._lock = threading.Lock()
         self._entries: dict[RowKey, Entry] = {}
         self._numbers = itertools.count(1)
+        self._begun = False
         self._groups: dict[int, set[RowKey]] = {}
         self._pending: Counter[int] = Counter()
         """Entries of each group without a verdict."""
@@ -76,12 +79,24 @@ class ProgressStore:
         """True if a snapshot would differ from the last one."""
         return self._changed or bool(self._live) or bool(self._runs)
 
-    def queue(self, group: int, wanted: Iterable[StudyRequest]) -> list[StudyRequest]:
-        """Add requests, and return those that were not queued or running already."""
+    def queue(
+        self, group: int, wanted: Iterable[StudyRequest], neighbours: Iterable[int] = ()
+    ) -> list[StudyRequest]:
+        """Add requests, and return those that were not queued or running already.
+
+        Args:
+            group: The group of the requests.
+            wanted: What to add.
+            neighbours: Groups with the same folder; what was recalled in them gives way.
+        """
         taken: list[StudyRequest] = []
+        others = [each for each in neighbours if each != group]
         with self._lock:
             for each in wanted:
+                self._begun = True
                 key = RowKey(group, each.selection.study_instance_uid)
+                for other in others:
+                    self._forget_recalled(RowKey(other, key.study_instance_uid))
                 entry = self._entries.get(key)
                 if entry is None:
                     self._entries[key] = Entry(key, next(self._numbers), each)
@@ -94,6 +109,46 @@ class ProgressStore:
                 self._touch(key)
                 taken.append(each)
         return taken
+
+    def recall(
+        self, group: int, studies: Iterable[StudyAccount], neighbours: Iterable[int] = ()
+    ) -> int:
+        """Add studies that earlier runs left incomplete in the folder of a group.
+
+        Args:
+            group: The group with whose options they are retried.
+            studies: What the folder has recorded.
+            neighbours: Groups with the same folder; studies in these are not added.
+
+        Returns:
+            The number of added studies.
+        """
+        added = 0
+        with self._lock:
+            neighbours = {group, *neighbours}
+            known = {
+                key.study_instance_uid for each in neighbours for key in self._groups.get(each, ())
+            }
+            for each in studies:
+                if each.study_instance_uid in known:
+                    continue
+                key = RowKey(group, each.study_instance_uid)
+                entry = Entry(key, next(self._numbers), StudyRequest(selection=each.selection))
+                entry.recalled = True
+                entry.before = Counted(each.stored, each.expected, each.missing)
+                unfinished = each.verdict == UNFINISHED
+                verdict = _VERDICTS.get(each.verdict, Verdict.FAILED)
+                entry.give_up(verdict, NOT_ENDED if unfinished else each.reason)
+                self._entries[key] = entry
+                self._groups.setdefault(group, set()).add(key)
+                self._touch(key)
+                added += 1
+        return added
+
+    def _forget_recalled(self, key: RowKey) -> None:
+        entry = self._entries.get(key)
+        if entry is not None and entry.recalled:
+            self._forget(key)
 
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
@@ -201,17 +256,6 @@ class ProgressStore:
             entry = self._entries.get(key)
             return None if entry is None else (entry.row(self._monotonic_s()), entry.wanted)
 
-    def failed(self, groups: Iterable[int]) -> tuple[tuple[str, str], ...]:
-        """Return UIDs and reasons of the groups' failed studies."""
-        with self._lock:
-            entries = [
-                self._entries[key] for group in groups for key in self._groups.get(group, ())
-            ]
-            bad = sorted(
-                (each for each in entries if each.state in BAD), key=lambda each: each.number
-            )
-            return tuple((each.key.study_instance_uid, each.outcome) for each in bad)
-
     def details(self, key: RowKey) -> Details | None:
         """Return everything that is known of an entry."""
         with self._lock:
@@ -238,7 +282,7 @@ class ProgressStore:
     def begun(self) -> bool:
         """True once a study was queued."""
         with self._lock:
-            return bool(self._groups)
+            return self._begun
 
     @property
     def unfinished_studies(self) -> int:

@@ -1,20 +1,22 @@
 """Actions on the studies of the queue, one for each key that `QueuePane` binds."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from textual import work
 from textual.screen import Screen
 
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
-from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.ports import FolderAccounts
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
@@ -36,7 +38,7 @@ class QueueActions(Screen[None]):
         *,
         job_history: JobHistory,
         secrets: SecretStore,
-        failed_lists: FailedLists,
+        accounts: FolderAccounts,
         find_each: FindEach,
     ) -> None:
         """Keep what the actions need.
@@ -46,12 +48,12 @@ class QueueActions(Screen[None]):
             store: Keeps their progress, and events.
             job_history: Knows unfinished studies of earlier runs.
             secrets: Keeps typed passcodes and passphrases.
-            failed_lists: Writes lists of failed studies.
+            accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
         """
         super().__init__()
         self._jobs, self._store, self._job_history = jobs, store, job_history
-        self._secrets, self._failed_lists, self._find_each = secrets, failed_lists, find_each
+        self._secrets, self._accounts, self._find_each = secrets, accounts, find_each
         self._queue = QueuePane(id="queue-pane")
 
     def queue_changed(self, report: str = "") -> None:
@@ -221,10 +223,18 @@ class QueueActions(Screen[None]):
 
     def action_export_failed(self) -> None:
         """Write the list of failed studies of every output folder."""
-        failed = [(each, self._jobs.failed_in(each)) for each in self._jobs.folders()]
-        reports = [self._failed_lists.report(*each) for each in failed if each[1]]
-        for report in reports or ["No study has failed."]:
+        reports = [self._write_failed_list(folder) for folder in self._jobs.folders()]
+        for report in list(filter(None, reports)) or ["No study has failed."]:
             self._report(report)
+
+    def _write_failed_list(self, folder: Path) -> str:
+        """Write the list of a folder; return a sentence, empty if every study is complete."""
+        try:
+            path = self._accounts.write_failed_list(folder)
+        except (ConfigError, OSError) as error:
+            reason = reason_of(error) if isinstance(error, OSError) else str(error)
+            return f"Could not write the list of failed studies: {reason}"
+        return f"Failed studies are listed in {path}" if path else ""
 
     def action_open_folder(self) -> None:
         """Open the folder of a study, else the last output folder, on the desktop."""

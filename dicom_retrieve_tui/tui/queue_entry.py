@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
-from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
+from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
 
 NOT_BEGUN = "not started"
 
@@ -21,6 +21,17 @@ class StudyRequest:
     patient: str = ""
     """Patient ID, if a C-FIND returned it."""
     modality: str = ""
+    instances: int | None = None
+    """Instances that a C-FIND counted in what is selected; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many instances of a study there were at the end of an earlier attempt."""
+
+    done: int = 0
+    expected: int | None = None
+    missing: int = 0
 
 
 @dataclass(slots=True)
@@ -37,6 +48,11 @@ class Entry:
     verdict: Verdict | None = None
     """Set by us if no worker will."""
     reason: str = ""
+    recalled: bool = False
+    """True while it only shows what an earlier run left in the folder."""
+    before: Counted = Counted()
+    """Counts from before the current attempt, which hold until the PACS has listed the study
+    again: totals do not shrink because a study is retried."""
     started_s: float = 0.0
     ended_s: float | None = None
     due_s: float = 0.0
@@ -50,8 +66,9 @@ class Entry:
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
+        self.before = Counted(self.done, self.expected)
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
-        self.ended_s = None
+        self.ended_s, self.recalled = None, False
 
     def start(self, study: StudyProgress, now_s: float) -> None:
         """Note that a worker has started it."""
@@ -79,9 +96,19 @@ class Entry:
     @property
     def done(self) -> int:
         """Instances proven on disk or, if they go elsewhere, sent by the PACS's counters."""
-        if self.study is None:
-            return 0
-        return done_by_any_account(self.study) if self.delivering else self.study.stored
+        study = self.study
+        if study is None:
+            return self.before.done
+        done = done_by_any_account(study) if self.delivering else study.stored
+        listed = study.inventoried or study.verdict is not None
+        return done if listed else max(done, self.before.done)
+
+    @property
+    def expected(self) -> int | None:
+        """Instances that the PACS lists, or listed or counted before; None if unknown."""
+        known = self.study.expected if self.study is not None else None
+        counts = (known, self.before.expected, self.wanted.instances)
+        return next((count for count in counts if count is not None), None)
 
     @property
     def outcome(self) -> str:
@@ -116,6 +143,9 @@ class Entry:
             level=wanted.selection.level,
             patient=wanted.patient,
             modality=wanted.modality,
+            done=self.done,
+            expected=self.expected,
+            failed=self.before.missing if state in BAD else 0,
             verdict=self.final,
             reason=self.reason,
         )
@@ -123,7 +153,7 @@ class Entry:
             return common
         running = state is State.RUNNING
         rate = self.instances.rate if running else None
-        left = None if study.expected is None else max(study.expected - self.done, 0)
+        left = None if self.expected is None else max(self.expected - self.done, 0)
         return Row(
             key=common.key,
             number=common.number,
@@ -131,8 +161,8 @@ class Entry:
             level=common.level,
             patient=common.patient,
             modality=common.modality,
-            done=self.done,
-            expected=study.expected,
+            done=common.done,
+            expected=common.expected,
             failed=self._failed(study),
             received_bytes=study.received_bytes,
             instances_per_s=rate,

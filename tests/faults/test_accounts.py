@@ -92,7 +92,7 @@ def test_success_with_nothing_sent_is_a_failure(tmp_path: Path) -> Told:
     finished = verdict_of(events)
     assert (finished.verdict, finished.stored, finished.expected) == (Verdict.FAILED, 0, 10)
     assert len(of_kind(AttemptFailed, events)) == 1
-    assert not (tmp_path / "out").exists()
+    assert files_in(tmp_path / "out") == []
     return events
 
 

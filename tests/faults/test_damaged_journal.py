@@ -152,7 +152,7 @@ def test_a_journal_that_is_damaged_while_it_is_written_costs_no_instance(tmp_pat
         assert not pacs.retrievals
     assert [verdict_of(events).verdict for events in (first, second)] == [Verdict.COMPLETE] * 2
     assert "unfinished" in in_between.stdout
-    assert "whole             40/40" in retrieve_here("verify", tmp_path, "--deep").stdout
+    assert "whole             40/40" in retrieve_here("verify", tmp_path, "--deep", "-v").stdout
     return first
 
 

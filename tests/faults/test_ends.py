@@ -66,7 +66,7 @@ class _Accounts:
         assert study["stored"] == len(self.on_disk)
         assert not set(study["missing"]) & self.on_disk
         left = {path.name for path in (output / ".dicom-retrieve").glob("*")}
-        assert left <= {"journal.db"}
+        assert left <= {"journal.db", "run.json"}
 
 
 def _order(pacs: MovingPacs, output: Path, report: Path, *, moves: bool) -> list[object]:

@@ -116,7 +116,7 @@ def test_a_pacs_that_cannot_connect_back_is_tried_again_and_then_explained(tmp_p
     assert len(of_kind(AttemptFailed, events)) == 1
     assert verdict_of(events).verdict is Verdict.FAILED
     assert "0xA702" in verdict_of(events).reason
-    assert not (tmp_path / "out").exists()
+    assert files_in(tmp_path / "out") == []
     return events
 
 

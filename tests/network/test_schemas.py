@@ -61,3 +61,27 @@ def test_events_and_report_of_a_retrieval_and_findings_of_verify(
     _check("events", *_json_lines(*where, *files, "--exclude-modality", "SR", "--json"))
     _check("report", json.loads((tmp_path / "report.json").read_text()))
     _check("verify", *_json_lines("verify", tmp_path / "out", "--deep", "--json"))
+
+
+def test_status_and_account_of_a_folder(pacs: DemoPacs, tmp_path: Path) -> None:
+    uid = pacs.studies[1].study_instance_uid
+    where = [f"pacs://127.0.0.1:{pacs.port}", "--method", "c-get", "--output", tmp_path]
+    report, earlier = tmp_path / "report.json", tmp_path / "earlier.json"
+    out = io.StringIO()
+    for more in (["1.2.3"], [uid, "--report", str(earlier)]):
+        main([*map(str, where), *more], stdout=io.StringIO(), stderr=io.StringIO())
+
+    main(
+        ["status", str(tmp_path), "--json", "--report", str(report)],
+        stdout=out,
+        stderr=io.StringIO(),
+    )
+
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["folder_status", "study_not_complete"]
+    _check("status", *lines, json.loads(report.read_text()))
+    told = json.loads(earlier.read_text())
+    _check("report", told)
+    assert [each["study_instance_uid"] for each in told["earlier"]] == ["1.2.3"]
+    assert told["failed_list"] == str(tmp_path / "failed-studies.txt")
+    assert told["exit_code"] == 0

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -25,6 +26,7 @@ from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from tests.tui.pilot import running, settled
+from tests.tui.scripted_accounts import ScriptedAccounts
 from tests.tui.scripted_search import Searches
 from tests.tui.scripted_session import WAIT_S, ScriptedSession, Sessions
 
@@ -38,6 +40,7 @@ class Bench:
     app: RetrieveApp
     pilot: Pilot[None]
     sessions: Sessions
+    accounts: ScriptedAccounts | None = None
 
     @property
     def main(self) -> MainScreen:
@@ -122,8 +125,10 @@ async def opened(
     profile_store: ProfileStore | None = None,
     doctor: Doctor | None = None,
     secrets: SecretStore | None = None,
+    earlier: list[StudyAccount] | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
+    accounts = ScriptedAccounts(sessions, {folder: earlier} if folder and earlier else {})
     if profile_store is not None:
         presets = profile_store.presets()[0]
     elif presets is None:
@@ -141,9 +146,10 @@ async def opened(
         profile_store=profile_store,
         doctor=doctor,
         secrets=secrets,
+        open_accounts=lambda: accounts,
     )
     async with running(app, size) as pilot:
-        bench = Bench(app, pilot, sessions)
+        bench = Bench(app, pilot, sessions, accounts)
         # The form comes after the first frame.
         await bench.until(
             lambda: any(form.is_mounted for form in app.screen_stack[0].query("#form"))

@@ -23,6 +23,8 @@ class ScriptedSession:
     options: RetrieveOptions
     asked: list[str] = field(default_factory=list)
     """What was asked of it, in order."""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    """How its studies have ended."""
 
     def __post_init__(self) -> None:
         self._story: queue.Queue[Event | None] = queue.Queue()
@@ -39,6 +41,8 @@ class ScriptedSession:
     def tell(self, *story: Event) -> None:
         """Let these events happen."""
         for event in story:
+            if isinstance(event, events.StudyFinished):
+                self.verdicts[event.study_instance_uid] = event.verdict
             self._story.put(event)
 
     def end(self, verdict: Verdict = Verdict.COMPLETE) -> None:

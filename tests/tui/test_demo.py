@@ -10,7 +10,7 @@ from dicom_retrieve_tui.demo.pacs import DemoPacs
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.snapshot import State
-from dicom_retrieve_tui.wiring import find, find_each, open_session
+from dicom_retrieve_tui.wiring import find, find_each, open_accounts, open_session
 from tests.tui.application import SIZES, Bench
 from tests.tui.pilot import running
 from tests.tui.scripted_session import Sessions
@@ -26,7 +26,12 @@ async def test_the_demonstration_from_the_first_key_to_the_last_instance(tmp_pat
         save_demo_profiles(profiles, pacs, tmp_path, 11112)
         presets, _ = open_profile_store(profiles).presets()
         app = RetrieveApp(
-            open_session, presets, find=find, find_each=find_each, text="\n".join(uids)
+            open_session,
+            presets,
+            find=find,
+            find_each=find_each,
+            text="\n".join(uids),
+            open_accounts=open_accounts,
         )
         async with running(app, SIZES["usual"]) as pilot:
             bench = Bench(app, pilot, Sessions())

@@ -2,6 +2,7 @@ import threading
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
@@ -190,3 +191,20 @@ def test_the_lines_tell_what_happened_and_no_single_instance() -> None:
         (f"study {A}: 3 instances in 1 series", False),
         (f"study {A}: failed 0/3; 0xA702", True),
     ]
+
+
+def test_what_another_version_has_recorded_is_a_failure() -> None:
+    store = ProgressStore()
+    studies = [
+        StudyAccount(study_instance_uid="1.1", verdict="quarantined", reason="a reason"),
+        StudyAccount(study_instance_uid="1.2", verdict="unfinished"),
+        StudyAccount(study_instance_uid="1.3", verdict="not found"),
+    ]
+    store.queue(1, wanted("1.3"))
+
+    assert store.recall(0, studies, [1]) == 2
+    assert not store.unfinished(0)
+    rows = {row.key.study_instance_uid: row for row in store.snapshot().rows}
+    assert (rows["1.1"].state, rows["1.1"].reason) == (State.FAILED, "a reason")
+    assert rows["1.2"].state is State.STOPPED
+    assert rows["1.3"].key.group == 1

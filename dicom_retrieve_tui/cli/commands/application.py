@@ -56,6 +56,7 @@ def run_interactive(
             profile_store=profile_store,
             doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
             secrets=SecretStore(around.environ, wiring.check_tls),
+            open_accounts=wiring.open_accounts,
         )
         return run_app(app)
 

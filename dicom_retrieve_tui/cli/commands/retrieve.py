@@ -11,6 +11,7 @@ from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, earlier_failures
 from dicom_retrieve_tui.cli.output.finish_hook import finish_hook
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
@@ -157,6 +158,8 @@ class _Retrieval:
         self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
         self._working = True
         """False once only summary and report are left to write."""
+        self._earlier = NOTHING_EARLIER
+        """What earlier runs left in the folder; known once this one has ended."""
         self._bug: Exception | None = None
         """The first exception while an event was handled."""
         self._renderer = self._choose_renderer()
@@ -266,6 +269,7 @@ class _Retrieval:
             finished=self._around.utc_now(),
             elapsed_s=self._elapsed_s(),
             exit_code=code,
+            earlier=self._earlier,
         )
         code = write_report(self._account, self._options, ending, self._around)
         return self._run_finish_command(replace(ending, exit_code=code))
@@ -313,6 +317,8 @@ class _Retrieval:
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
             lines.append(f"{left_out} left out: exit code 1")
+        self._earlier = earlier_failures(self._account, options)
+        lines += self._earlier.lines()
         self._summary = lines
         if options.json:
             for line in lines:

@@ -19,7 +19,9 @@ from dicom_retrieve_tui.storage.verify import verify_folder
 
 
 def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
-    """Check the folder and print each study at once; return the exit code.
+    """Check the folder and print each study that is not whole at once; return the exit code.
+
+    The whole ones follow with `--verbose`.
 
     Raises:
         ConfigError: No folder was given, or its journal is missing or cannot be read.
@@ -39,17 +41,23 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
             "deep": args.deep,
         },
     )
-    tally = Tally()
+    tally, whole = Tally(), list[str]()
     for study in studies:
         tally.add(study)
         out.record("study_verified", study_record(study))
-        out.lines(*study_lines(study))
+        if not study.proven:
+            out.lines(*study_lines(study))
+        elif args.verbose and not args.json:
+            whole += study_lines(study)
         if around.stdout.lost:
-            around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
-            return NOT_OK
+            break
+    out.lines(*whole)
     code = OK if tally.all_proven else NOT_OK
     out.record("verify_finished", {**tally_record(tally), "exit_code": code})
     out.last(*summary_lines(tally, folder, deep=args.deep))
+    if around.stdout.lost:
+        around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+        return NOT_OK
     return code
 
 

@@ -13,6 +13,8 @@ from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.cli.console import Surroundings, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, Earlier
+from dicom_retrieve_tui.cli.output.status_lines import study_record
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK
@@ -33,6 +35,8 @@ class Ending:
     finished: datetime
     elapsed_s: float
     exit_code: int
+    earlier: Earlier = NOTHING_EARLIER
+    """What earlier runs left in the folder."""
 
 
 def build_report(
@@ -62,6 +66,8 @@ def build_report(
         "notes": account.notes.get(None, []),
         "refused": [_refusal(each) for each in account.refusals.get(None, [])],
         "studies": [_study(*each, account, options) for each in account.studies()],
+        "earlier": [study_record(each) for each in ending.earlier.studies],
+        "failed_list": str(ending.earlier.failed_list) if ending.earlier.failed_list else None,
     }
 
 

@@ -5,6 +5,7 @@ snapshot of the progress four times a second; nothing else draws numbers.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -13,9 +14,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
-from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.ports import FolderAccounts
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -66,7 +67,7 @@ class MainScreen(QueueActions):
         job_history: JobHistory,
         finder: Finder,
         secrets: SecretStore,
-        failed_lists: FailedLists,
+        accounts: FolderAccounts,
         find_each: FindEach,
         preset: str = "",
         text: str = "",
@@ -80,7 +81,7 @@ class MainScreen(QueueActions):
             job_history: Knows unfinished and recent jobs.
             finder: Keeps the current search.
             secrets: Keeps typed passcodes and passphrases.
-            failed_lists: Writes lists of failed studies.
+            accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
@@ -90,7 +91,7 @@ class MainScreen(QueueActions):
             store,
             job_history=job_history,
             secrets=secrets,
-            failed_lists=failed_lists,
+            accounts=accounts,
             find_each=find_each,
         )
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
@@ -234,6 +235,14 @@ class MainScreen(QueueActions):
         self._retrieve.show_offer(str(offer or ""))
         self.table.show_offer(str(offer or ""))
 
+    def recall(self) -> None:
+        """Show the studies that failed in the folder of the form, in this run or an earlier one."""
+        try:
+            options = self._retrieve.options
+        except FormFault:
+            return
+        self.run_worker(partial(self._jobs.recall, options), thread=True)
+
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:
         self._show_peer()
@@ -252,7 +261,7 @@ class MainScreen(QueueActions):
             DetailsScreen(
                 lambda: self._store.details(key),
                 options,
-                lambda: self._failed_lists.of(options.output),
+                lambda: self._accounts.failed_list(options.output),
                 hide_patients=self.table.hide_patients,
             )
         )

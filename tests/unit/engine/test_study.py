@@ -207,6 +207,7 @@ def test_what_an_earlier_run_left_is_not_asked_for() -> None:
         verdict="complete",
         asked=frozenset(f"1.{n}" for n in range(450)),
         missing=frozenset(),
+        expected=450,
     )
 
 

@@ -16,7 +16,7 @@ def test_a_whole_folder_exits_with_0(tmp_path: Path) -> None:
     keep(tmp_path, 3)
     keep(tmp_path, 1, uid=OTHER)
 
-    result = run("verify", str(tmp_path))
+    result = run("verify", str(tmp_path), "-v")
 
     assert result.code == 0
     assert result.err == ""
@@ -33,7 +33,7 @@ def test_what_is_missing_and_damaged_is_named_with_its_path(tmp_path: Path) -> N
     (tmp_path / path_of(1)).unlink()
     os.truncate(tmp_path / path_of(2), 7)
 
-    result = run("verify", str(tmp_path), "--deep")
+    result = run("verify", str(tmp_path), "--deep", "-v")
 
     assert result.code == 1
     assert result.out.splitlines() == [
@@ -44,6 +44,22 @@ def test_what_is_missing_and_damaged_is_named_with_its_path(tmp_path: Path) -> N
         f"whole               1/1  {OTHER}",
         f"2 of 5 instances of 2 studies are there and whole {DEEPLY}: 2 missing, 1 damaged",
         f"1 of 2 studies proven complete; move the damaged files away and {AGAIN}",
+    ]
+
+
+def test_what_is_wrong_comes_first_and_what_is_whole_only_if_it_is_wanted(tmp_path: Path) -> None:
+    keep(tmp_path, 3, uid="1.2.1")
+    keep(tmp_path, 1, uid="1.2.2", verdict="partial")
+    keep(tmp_path, 1, uid="1.2.3")
+
+    short, long = run("verify", str(tmp_path)), run("verify", str(tmp_path), "-v")
+
+    wrong = "partial             1/1  1.2.2"
+    assert short.out.splitlines()[:-2] == [wrong]
+    assert long.out.splitlines()[:-2] == [
+        wrong,
+        "whole               3/3  1.2.1",
+        "whole               1/1  1.2.3",
     ]
 
 
@@ -119,7 +135,7 @@ def test_a_study_under_two_layouts_is_one_study(tmp_path: Path) -> None:
     keep(tmp_path, 3, **DEEP)
     keep(tmp_path, 1, uid=OTHER)
 
-    result = run("verify", str(tmp_path))
+    result = run("verify", str(tmp_path), "--verbose")
     end = json.loads(run("verify", str(tmp_path), "--json").out.splitlines()[-1])
 
     assert result.code == 0
@@ -211,7 +227,7 @@ def test_what_a_filter_left_out_is_told_and_is_no_flaw(tmp_path: Path) -> None:
     keep(tmp_path, 1, uid=OTHER)
     leave_out(tmp_path, left_out)
 
-    result = run("verify", str(tmp_path))
+    result = run("verify", str(tmp_path), "-v")
     as_json = run("verify", str(tmp_path), "--json")
 
     assert result.code == 0

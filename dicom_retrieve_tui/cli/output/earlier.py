@@ -1,0 +1,56 @@
+"""Failures of earlier runs into the same folder, which this run was not asked to mend."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.read_options import RetrieveCommand
+from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.folder_account import StudyAccount
+from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.folder_account import JournalAccount, failed_list_of
+
+_LISTED_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the folder says beyond this run, once the run has ended."""
+
+    studies: tuple[StudyAccount, ...] = ()
+    """Studies that are not complete, and that this run was not asked for."""
+    failed_list: Path | None = None
+    """The list of all studies of the folder that are not complete."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield lines for the summary."""
+        if self.studies:
+            studies = count(len(self.studies), "study")
+            are = "is" if len(self.studies) == 1 else "are"
+            yield f"{studies} of earlier runs into this folder {are} not complete:"
+            for study in self.studies[:_LISTED_MAX]:
+                yield f"  {study.study_instance_uid}  {study.outcome}"
+            if (more := len(self.studies) - _LISTED_MAX) > 0:
+                yield f"  ... and {count(more, 'study')} more"
+        if self.failed_list is not None:
+            yield f"{self.failed_list} lists every study that is not complete"
+
+
+NOTHING_EARLIER = Earlier()
+
+
+def earlier_failures(account: Account, options: RetrieveCommand) -> Earlier:
+    """Read the account of the output folder; a journal that cannot be read has nothing to add."""
+    output = options.retrieval.output
+    if options.dry_run or (failed_list := failed_list_of(output)) is None:
+        return NOTHING_EARLIER
+    asked = {each.study_instance_uid for each in account.selections}
+    try:
+        recorded = JournalAccount(output / PRIVATE_FOLDER / JOURNAL)
+        failed = recorded.studies(failed_only=True)
+        others = tuple(each for each in failed if each.study_instance_uid not in asked)
+    except ConfigError:
+        return Earlier(failed_list=failed_list)
+    return Earlier(others, failed_list)

@@ -1,0 +1,242 @@
+"""The status of a folder in words and as JSON. Pure."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from dicom_retrieve_tui.cli.console import utc_text
+from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
+from dicom_retrieve_tui.model.folder_status import FolderStatus, Life
+from dicom_retrieve_tui.model.humanize import (
+    byte_rate_text,
+    count,
+    duration_text,
+    folder_text,
+    rate_text,
+)
+from dicom_retrieve_tui.model.run_state import SAMPLED_S, RunState
+
+EXAMPLES_MAX = 10
+"""Studies listed for each reason; `--json` and `--report` list all."""
+_RUNNING_MAX = 8
+_INDENT = 12
+_LIFE = {
+    Life.ENDED: "no run; the last one ended at {updated} after {took}",
+    Life.GONE: "no run: process {process} on {host}, which began at {started}, is gone without an "
+    "end; it was killed or the machine stopped. Run the same command again to continue.",
+    Life.SILENT: "process {process} on {host} began at {started}; no sign of life since {updated}",
+}
+
+
+def status_lines(status: FolderStatus) -> Iterator[str]:
+    """Yield the status of a folder, the run first and the failures last."""
+    yield f"{folder_text(status.folder)}: {_run(status)}"
+    if status.running and status.run is not None:
+        yield from _waits(status.run)
+    yield _row("studies", _studies(status))
+    yield _row("instances", _instances(status))
+    if status.running and status.run is not None:
+        yield _row("this run", _this_run(status.run))
+        yield _row("rate", _rate(status))
+        yield from _running(status.run)
+    for group in status.failures:
+        reason = group.reason or (NOT_ENDED if group.verdict == UNFINISHED else "")
+        yield f"{group.verdict}: {reason}" if reason else f"{group.verdict}:"
+        for study in group.examples:
+            yield f"  {study.study_instance_uid}{_came(study)}"
+        if (more := group.studies - len(group.examples)) > 0:
+            yield f"  ... and {count(more, 'study')} more (--json names them all)"
+    if status.failed_list is not None and not status.running:
+        yield f"{status.failed_list} lists them for --uid-list"
+
+
+def status_line(status: FolderStatus) -> str:
+    """Return the status in one line with its time, for a log."""
+    totals = status.totals
+    parts = [
+        f"{totals.good:,} of {count(totals.studies, 'study')} complete",
+        f"{totals.failed:,} failed",
+        count(totals.stored, "instance"),
+    ]
+    if status.run is not None and status.running:
+        parts += [status.run.waits_for or ("paused" if status.run.paused else _rate(status))]
+    else:
+        parts += [_run(status)]
+    return f"{status.at.astimezone():%H:%M:%S} {'; '.join(parts)}"
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<{_INDENT}}{text}"
+
+
+def _run(status: FolderStatus) -> str:
+    run = status.run
+    if run is None:
+        return "a process retrieves into it" if status.running else "no run"
+    identity, at = run.identity, status.at
+    values = {
+        "process": identity.process,
+        "host": identity.host or "this machine",
+        "started": _clock(identity.started, at),
+        "updated": _clock(run.finished or run.updated, at),
+        "took": duration_text((run.updated - identity.started).total_seconds()),
+    }
+    if status.running:
+        took = duration_text(max((at - identity.started).total_seconds(), 0.0))
+        return (
+            f"process {identity.process} on {values['host']} retrieves from {identity.peer} since "
+            f"{values['started']} ({took})"
+        )
+    return _LIFE[status.life].format(**values)
+
+
+def _waits(run: RunState) -> Iterator[str]:
+    if run.waits_for:
+        until = f" until {run.waits_until.astimezone():%d %b %H:%M}" if run.waits_until else ""
+        yield _row("waits", f"{run.waits_for}{until}")
+    if run.paused:
+        yield _row("paused", "no study and no request begins until the user resumes it")
+
+
+def _studies(status: FolderStatus) -> str:
+    totals = status.totals
+    if not totals.studies:
+        return "none is recorded yet"
+    parts = [f"{totals.good:,} of {totals.studies:,} complete"]
+    if totals.failed:
+        parts.append(f"{totals.failed:,} failed")
+    if totals.waiting:
+        parts.append(f"{totals.waiting:,} to go" if status.running else f"{totals.waiting:,} left")
+    return ", ".join(parts)
+
+
+def _instances(status: FolderStatus) -> str:
+    totals, expected = status.totals, status.expected
+    if not expected.instances:
+        return f"{totals.stored:,} here"
+    about = "" if expected.exact else "about "
+    share = min(totals.stored / expected.instances, 1.0)
+    percent = int(share * 100) if totals.stored < expected.instances else 100
+    missing = f", {totals.missing:,} missing" if totals.missing else ""
+    return f"{totals.stored:,} of {about}{expected.instances:,} here ({percent} %){missing}"
+
+
+def _this_run(run: RunState) -> str:
+    verdicts = ", ".join(f"{number:,} {word}" for word, number in run.verdicts.items())
+    ended = f"{run.ended:,} of {count(run.studies, 'study')} ended"
+    return f"{ended} ({verdicts})" if verdicts else ended
+
+
+def _rate(status: FolderStatus) -> str:
+    if (rates := status.rates) is None:
+        return "not known yet"
+    assert status.run is not None  # noqa: S101 - without a run, there are no rates
+    samples = status.run.samples
+    span_s = samples[-1].at_s - samples[0].at_s
+    instances = rate_text(rates[0]).replace("/s", " instances/s")
+    text = f"{instances}, {byte_rate_text(rates[1])} in the last {_span(span_s)}"
+    if (eta_s := status.eta_s) is None:
+        return text
+    about = "" if status.expected.exact else "about "
+    done = status.at + timedelta(seconds=eta_s)
+    return f"{text}; done in {about}{_span(eta_s)} ({_clock(done, status.at)})"
+
+
+def _span(seconds: float) -> str:
+    if seconds >= SAMPLED_S * 0.9 and seconds <= SAMPLED_S * 1.1:
+        return f"{round(SAMPLED_S / 60)} min"
+    return f"{seconds:.0f} s" if seconds < 60 else duration_text(seconds)
+
+
+def _running(run: RunState) -> Iterator[str]:
+    name = "running"
+    for study in run.running[:_RUNNING_MAX]:
+        of = f" of {study.expected:,}" if study.expected is not None else ""
+        yield _row(name, f"{study.study_instance_uid}  {study.stored:,}{of}")
+        name = ""
+    if (more := len(run.running) - _RUNNING_MAX) > 0:
+        yield _row("", f"... and {more:,} more")
+
+
+def _came(study: StudyAccount) -> str:
+    if study.expected:
+        return f"  {study.stored:,} of {count(study.expected, 'instance')}"
+    return f"  {count(study.stored, 'instance')}" if study.stored else ""
+
+
+def _clock(moment: datetime, now: datetime) -> str:
+    """Return the local time, with the day if that is not today."""
+    local, today = moment.astimezone(), now.astimezone().date()
+    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%d %b %H:%M:%S}"
+
+
+def status_record(status: FolderStatus) -> dict[str, object]:
+    """Return the status for `--json`; the names are public."""
+    totals, rates, expected = status.totals, status.rates, status.expected
+    return {
+        "folder": str(status.folder),
+        "state": str(status.life),
+        "complete": status.complete,
+        "run": None if status.run is None else _run_record(status.run),
+        "totals": {
+            "studies": totals.studies,
+            "complete": totals.good,
+            "failed": totals.failed,
+            "left": totals.waiting,
+            "verdicts": dict(totals.verdicts),
+            "expected": expected.instances,
+            "exact": expected.exact,
+            "stored": totals.stored,
+            "missing": totals.missing,
+        },
+        "instances_per_s": None if rates is None else round(rates[0], 3),
+        "bytes_per_s": None if rates is None else round(rates[1]),
+        "eta_s": None if status.eta_s is None else round(status.eta_s, 1),
+        "failed_list": None if status.failed_list is None else str(status.failed_list),
+    }
+
+
+def _run_record(run: RunState) -> Mapping[str, object]:
+    identity = run.identity
+    return {
+        "process": identity.process,
+        "host": identity.host,
+        "peer": identity.peer,
+        "method": identity.method,
+        "started": utc_text(identity.started),
+        "updated": utc_text(run.updated),
+        "finished": None if run.finished is None else utc_text(run.finished),
+        "paused": run.paused,
+        "waits_for": run.waits_for,
+        "waits_until": None if run.waits_until is None else utc_text(run.waits_until),
+        "studies": run.studies,
+        "verdicts": dict(run.verdicts),
+        "running": [
+            {
+                "study_instance_uid": each.study_instance_uid,
+                "expected": each.expected,
+                "stored": each.stored,
+            }
+            for each in run.running
+        ],
+    }
+
+
+def study_record(study: StudyAccount) -> dict[str, object]:
+    """Return one study for `--json` and `--report`; the names are public."""
+    return {
+        "study_instance_uid": study.study_instance_uid,
+        "verdict": study.verdict,
+        "reason": study.reason,
+        "expected": study.expected,
+        "stored": study.stored,
+        "missing": study.missing,
+        "peer": study.peer,
+        "ended": study.ended or None,
+        "narrowed_to": [
+            {
+                "series_instance_uid": each.series_instance_uid,
+                "sop_instance_uids": list(each.sop_instance_uids),
+            }
+            for each in study.series
+        ],
+    }
