@@ -79,6 +79,8 @@ class PeerError(RetrieveError):
 
     mid_request = False
     """True if a C-GET or C-MOVE was sent and got no final response."""
+    unassociated = False
+    """True if no association was established."""
 
 
 class PeerUnreachable(PeerError):

@@ -67,6 +67,13 @@ class Peer(Protocol):
     def c_move(self, operation: RetrieveOperation, move_destination: str) -> FinalResponse:
         """Retrieve by C-MOVE. Raises `PeerError`, `Cancelled`."""
 
+    @property
+    def last_heard_s(self) -> float | None:
+        """When a byte last came for the open association, by the monotonic clock; None without one.
+
+        The instances of a C-MOVE count, too.
+        """
+
     def close(self) -> None:
         """Release the association if one is open. Never raises."""
 

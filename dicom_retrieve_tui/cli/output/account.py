@@ -68,10 +68,16 @@ class Account:
         """Return every study of the plan in its order, with those that were not started."""
         found = self.progress.studies
         return [
-            (selection, found.get(uid) or _not_started(uid))
+            (selection, found.get(uid) or self._not_started(uid))
             for selection in self.selections
             for uid in (selection.study_instance_uid,)
         ]
+
+    def _not_started(self, uid: str) -> StudyProgress:
+        verdict, reason = Verdict.CANCELLED, NOT_STARTED
+        if uid in self.progress.not_tried:
+            verdict, reason = Verdict.NOT_TRIED, self.progress.given_up
+        return StudyProgress(uid, worker=0, verdict=verdict, reason=reason)
 
     def left_out(self) -> list[tuple[str, str]]:
         """Return Series Instance UID and modality of every series that the filter left out."""
@@ -85,13 +91,9 @@ class Account:
             instances=sum(max((study.expected or 0) - study.stored, 0) for study in known),
             expected=sum(study.expected or 0 for study in known),
             not_started=sum(
-                study.verdict in {None, Verdict.CANCELLED}
+                study.verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
                 and study.expected is None
                 and not study.stored
                 for study in found
             ),
         )
-
-
-def _not_started(uid: str) -> StudyProgress:
-    return StudyProgress(uid, worker=0, verdict=Verdict.CANCELLED, reason=NOT_STARTED)

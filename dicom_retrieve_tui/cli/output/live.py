@@ -198,6 +198,7 @@ class LiveRenderer:
         self._stderr = scene.stderr
         self._account = scene.account
         self._options = scene.options
+        self._time_text = scene.time_text
         self._board = Board(scene.account.progress, scene.monotonic_s)
         self._stopping = False
         self._live: Live | None = None
@@ -206,7 +207,8 @@ class LiveRenderer:
         """Print the event's line, if it has one, above the rows."""
         self._board.follow(event)
         live = self._live or self._start()
-        line = log_line(event, self._account, self._options, width=live.console.width)
+        width, time = live.console.width, self._time_text()
+        line = log_line(event, self._account, self._options, width, time)
         if line is not None:
             live.console.print(
                 clean_text(line), markup=False, emoji=False, highlight=False, overflow="fold"
