@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from time import monotonic
 
 from dicom_retrieve_tui.engine.hold import GiveUp, Holds
@@ -17,6 +18,7 @@ from dicom_retrieve_tui.errors import (
     AssociationRejected,
     Cancelled,
     ContextNotAccepted,
+    DiskFailed,
     OperationFailed,
     PeerError,
     RetrieveError,
@@ -45,18 +47,20 @@ class Blame(Enum):
     STUDY = "the PACS answers others"
     BUSY = "the PACS serves other associations and accepts no further one"
     PEER = "the PACS does not answer"
+    DISK = "the disk has no room"
 
 
 @dataclass(slots=True, kw_only=True)
-class PeerOutage:
-    """The obstacle of a PACS that does not answer. See `hold.Obstacle`."""
+class Outage:
+    """The obstacle of a PACS that does not answer, or of a disk without room: `hold.Obstacle`."""
 
-    failure: PeerError
-    """How the PACS failed the last time."""
-    probe: Probe
+    cause: HoldCause
+    failure: RetrieveError
+    """What failed the last time."""
+    probe: Callable[[CancelToken], RetrieveError | None]
+    """Returns what still fails; None if nothing does."""
     limit_s: float
     intervals: Backoff = PROBES
-    cause: HoldCause = HoldCause.PEER
 
     def wait_s(self, probes: int) -> float:
         """See `hold.Obstacle`."""
@@ -64,7 +68,7 @@ class PeerOutage:
 
     def is_over(self, cancel: CancelToken) -> bool:
         """See `hold.Obstacle`."""
-        failure = failure_of(self.probe, cancel)
+        failure = self.probe(cancel)
         self.failure = failure or self.failure
         return failure is None
 
@@ -93,8 +97,9 @@ class PeerOutage:
 
     def reason(self, waited_s: float) -> str:
         """See `hold.Obstacle`."""
-        waited = f" We waited {duration_text(waited_s)} for it." if waited_s >= 1 else ""
-        return f"The PACS went away: {self.failure.found}{waited} Run the same command again later."
+        waited = f" We waited {duration_text(waited_s)}." if waited_s >= 1 else ""
+        lost = "The PACS went away: " if self.cause is HoldCause.PEER else ""
+        return f"{lost}{self.failure.found}{waited}"
 
 
 def no_association_left(error: RetrieveError | None) -> bool:
@@ -212,14 +217,7 @@ class PeerWatch:
             heard_s = self._others_heard_s(worker)
             if heard_s is not None and heard_s > began_s:
                 return Blame.BUSY if self._queue.lower() else Blame.STUDY
-        self._holds.begin(
-            PeerOutage(
-                failure=failure,
-                probe=self._probe,
-                limit_s=self._limit_s,
-                intervals=self._intervals,
-            )
-        )
+        self._hold(HoldCause.PEER, failure, partial(failure_of, self._probe))
         return Blame.PEER
 
     def _failure(self, cancel: CancelToken) -> PeerError | None:
@@ -230,3 +228,27 @@ class PeerWatch:
         if (failure := failure_of(self._probe, cancel)) is None:
             self._alive_s = began_s
         return failure
+
+    def wait_for_room(self, failure: DiskFailed, has_room: Callable[[], bool]) -> None:
+        """Hold the queue until the disk takes instances again."""
+
+        def probe(_cancel: CancelToken) -> RetrieveError | None:
+            return None if has_room() else failure
+
+        self._hold(HoldCause.DISK, failure, probe)
+
+    def _hold(
+        self,
+        cause: HoldCause,
+        failure: RetrieveError,
+        probe: Callable[[CancelToken], RetrieveError | None],
+    ) -> None:
+        self._holds.begin(
+            Outage(
+                cause=cause,
+                failure=failure,
+                probe=probe,
+                limit_s=self._limit_s,
+                intervals=self._intervals,
+            )
+        )

@@ -109,6 +109,9 @@ class Store(Protocol):
     def begin(self, request: StoreRequest) -> Part:
         """Open a part. Raises `DiskFailed`."""
 
+    def has_room(self) -> bool:
+        """Return True if instances can be kept again, after the disk had no room."""
+
     def place(self, part: Any, values: dict[int, bytes], irregular: str = "") -> Placed:
         """Give a part its final name and record it. Raises `DiskFailed`."""
 

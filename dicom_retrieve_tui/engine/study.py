@@ -13,7 +13,7 @@ from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.verdicts import Ending, judge, judge_delivery
-from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, DiskFailed, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
@@ -85,9 +85,8 @@ class StudyRetriever:
         self.watch.note_failure(result.error)
         if task.given_up and result.finished.verdict in _GIVEN_UP:
             return self.abandon(task)
-        heals = result.may_heal and not task.cancel.requested
-        blame = self.watch.blame(result.error, worker, task.cancel) if heals else Blame.STUDY
-        if blame is Blame.PEER:
+        blame = self._blame(task, result, worker)
+        if blame in {Blame.PEER, Blame.DISK}:
             if task.study is not None:
                 task.study.bad.set_breaks(breaks)
             self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
@@ -108,6 +107,16 @@ class StudyRetriever:
             self.watch.give_up_unanswered(result.finished.reason)
         return finished
 
+    def _blame(self, task: StudyTask, result: _Result, worker: int) -> Blame:
+        """Find out whose failure an attempt was; hold the queue if it is not the study's."""
+        error, receiver = result.error, self.run.receiver
+        if not result.may_heal or task.cancel.requested:
+            return Blame.STUDY
+        if isinstance(error, DiskFailed) and error.no_room:
+            self.watch.wait_for_room(error, receiver.has_room)
+            return Blame.DISK
+        return self.watch.blame(error, worker, task.cancel)
+
     def _announce(self, task: StudyTask, worker: int) -> None:
         event = AttemptStarted if task.started else StudyStarted
         task.started = True
@@ -116,8 +125,9 @@ class StudyRetriever:
     def _attempt(self, task: StudyTask, peer: Peer, worker: int) -> _Result:
         if (broken := self.run.receiver.disk_failure) is not None:
             if task.study is not None:
-                return _Result(judge(task.study, Ending(error=broken)))
-            return _Result(self._nothing_requested(task, Verdict.FAILED, str(broken)))
+                return _Result(judge(task.study, Ending(error=broken)), error=broken)
+            failed = self._nothing_requested(task, Verdict.FAILED, str(broken))
+            return _Result(failed, error=broken)
         try:
             study = self._prepare(task, peer)
         except Cancelled:

@@ -90,6 +90,9 @@ class FakeStore:
             raise self.broken
         return FakePart(request)
 
+    def has_room(self) -> bool:
+        return self.broken is None
+
     def place(self, part: FakePart, values: Mapping[int, bytes], irregular: str = "") -> Placed:
         del part, irregular
         name = values[0x00080018].decode()
