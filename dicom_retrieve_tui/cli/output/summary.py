@@ -136,6 +136,9 @@ def _where(options: RetrieveCommand) -> str:
 
 def _totals(account: Account, options: RetrieveCommand, elapsed_s: float) -> Iterator[str]:
     progress = account.progress
+    if progress.outages:
+        waited_s = sum(outage.waited_s for outage in progress.outages)
+        yield f"{count(len(progress.outages), 'outage')}, {duration_text(waited_s)} in all"
     if progress.refused:
         yield _refused(account, options)
     yield from _irregular(account, options)
