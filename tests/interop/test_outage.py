@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import AttemptFailed, PeerBack, PeerLost, StudyFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import DRTUI
@@ -69,6 +71,10 @@ def _options(orthanc: Orthanc, output: Path) -> RetrieveOptions:
     return replace(given, calling_ae_title=DRTUI, listen=listen)
 
 
+def _finished(goal: int, progress: Progress) -> bool:
+    return progress.finished >= goal
+
+
 @pytest.mark.parametrize(
     "plan", [_GET, replace(_MOVE, parallel=4)], ids=["c-get", "c-move of four workers"]
 )
@@ -78,7 +84,7 @@ def test_a_pacs_that_is_restarted_twice_costs_no_study_an_attempt(
     output = tmp_path / "out"
     with Watched(wiring.open_session(*plan.on(_options(archive, output)))) as watched:
         for goal in (15, 35):
-            watched.until(lambda progress, goal=goal: progress.finished >= goal)
+            watched.until(partial(_finished, goal))
             archive.stop()
             watched.until(lambda progress: progress.held)
             archive.start()
