@@ -242,12 +242,15 @@ class Run:
                 if isinstance(task, HelpTask):
                     retriever.help(task, peer, number)
                     self.queue.finish(task)
-                else:
-                    self._attempt(task, retriever, peer, number)
+                elif self._attempt(task, retriever, peer, number):
+                    # What it has learnt of a PACS that went away may hold no longer.
+                    peer.close()
+                    peer = self._peers[number] = self._open_peer(number)
         finally:
             peer.close()
 
-    def _attempt(self, task: StudyTask, retriever: Retriever, peer: Peer, number: int) -> None:
+    def _attempt(self, task: StudyTask, retriever: Retriever, peer: Peer, number: int) -> bool:
+        """Make an attempt at a study; return True if the queue is held because of it."""
         try:
             outcome = retriever.retrieve(task, peer, number)
         except Exception as bug:
@@ -257,11 +260,12 @@ class Run:
         if not isinstance(outcome, StudyFinished):
             wait_s = outcome.wait_s if isinstance(outcome, Postponed) else None
             if self.queue.put_back(task, wait_s):
-                return
+                return isinstance(outcome, PutBack)
             self.abandon(retriever, task)  # stopped in the meantime
         else:
             self._verdicts[task.uid] = outcome.verdict
         self.queue.finish(task)
+        return False
 
     def _take(self, peer: Peer) -> StudyTask | HelpTask | None:
         """Wait for the next task, with no association open meanwhile."""

@@ -109,6 +109,11 @@ _BACK = {
 }
 
 
+def held_text(cause: HoldCause, next_try_s: float) -> str:
+    """Return what holds the queue, and when it is probed next."""
+    return f"{_LOST[cause]}; next try in {_seconds(max(next_try_s, 0.0))}"
+
+
 def first_sentence(reason: str) -> str:
     """Return what failed; the rest of a reason, what to try, is for the end of a study."""
     return _SENTENCE_END.split(reason, maxsplit=1)[0]

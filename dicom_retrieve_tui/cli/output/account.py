@@ -65,19 +65,18 @@ class Account:
                 pass
 
     def studies(self) -> list[tuple[Selection, StudyProgress]]:
-        """Return every study of the plan in its order, with those that were not started."""
-        found = self.progress.studies
+        """Return every study of the plan in its order, with those that were not started.
+
+        Those share a state, which names no study: a list may have a million of them.
+        """
+        found, not_tried = self.progress.studies, self.progress.not_tried
+        untried = _unstarted(Verdict.NOT_TRIED, self.progress.given_up)
+        unstarted = _unstarted(Verdict.CANCELLED, NOT_STARTED)
         return [
-            (selection, found.get(uid) or self._not_started(uid))
+            (selection, found.get(uid) or (untried if uid in not_tried else unstarted))
             for selection in self.selections
             for uid in (selection.study_instance_uid,)
         ]
-
-    def _not_started(self, uid: str) -> StudyProgress:
-        verdict, reason = Verdict.CANCELLED, NOT_STARTED
-        if uid in self.progress.not_tried:
-            verdict, reason = Verdict.NOT_TRIED, self.progress.given_up
-        return StudyProgress(uid, worker=0, verdict=verdict, reason=reason)
 
     def left_out(self) -> list[tuple[str, str]]:
         """Return Series Instance UID and modality of every series that the filter left out."""
@@ -97,3 +96,7 @@ class Account:
                 for study in found
             ),
         )
+
+
+def _unstarted(verdict: Verdict, reason: str) -> StudyProgress:
+    return StudyProgress("", worker=0, verdict=verdict, reason=reason)
