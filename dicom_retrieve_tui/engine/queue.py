@@ -40,6 +40,8 @@ class StudyTask:
     """Stops this study; a child of the token of the run."""
     failed_attempts: int = 0
     started: bool = False
+    outages: int = 0
+    """How often in a row the PACS went away during an attempt that brought nothing."""
     given_up: str = ""
     """Why the run gave it up; empty if it has not."""
     study: StudyState | None = None

@@ -31,6 +31,8 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 _LOG = logging.getLogger(__name__)
 _MAY_HEAL = frozenset({Verdict.PARTIAL, Verdict.FAILED})
+_OUTAGES_MAX = 2
+"""How often in a row the PACS may go away during a study that brings nothing, until that counts."""
 _GIVEN_UP = _MAY_HEAL | {Verdict.CANCELLED}
 
 
@@ -80,13 +82,14 @@ class StudyRetriever:
             it is not the study's.
         """
         self._announce(task, worker)
+        stored = task.study.stored_count if task.study is not None else 0
         breaks = task.study.bad.breaks() if task.study is not None else ({}, {})
         result = self._attempt(task, peer, worker)
         self.watch.note_failure(result.error)
         if task.given_up and result.finished.verdict in _GIVEN_UP:
             return self.abandon(task)
         blame = self._blame(task, result, worker)
-        if blame in {Blame.PEER, Blame.DISK}:
+        if blame is Blame.DISK or (blame is Blame.PEER and not self._is_suspect(task, stored)):
             if task.study is not None:
                 task.study.bad.set_breaks(breaks)
             self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
@@ -106,6 +109,17 @@ class StudyRetriever:
         if self.watch.never_answered(result.error):
             self.watch.give_up_unanswered(result.finished.reason)
         return finished
+
+    @staticmethod
+    def _is_suspect(task: StudyTask, stored_before: int) -> bool:
+        """Return True if a study may be why the PACS goes away: it did so again and again.
+
+        Some instances make an archive crash. Then the attempts of their study count, or the run
+        would go on for ever.
+        """
+        stored = task.study.stored_count if task.study is not None else 0
+        task.outages = task.outages + 1 if stored == stored_before else 0
+        return task.outages > _OUTAGES_MAX
 
     def _blame(self, task: StudyTask, result: _Result, worker: int) -> Blame:
         """Find out whose failure an attempt was; hold the queue if it is not the study's."""

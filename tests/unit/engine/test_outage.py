@@ -4,12 +4,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.dry_run import DryRun
+from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
+from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.requests import RunContext
 from dicom_retrieve_tui.engine.run import Retriever, Run
@@ -320,20 +324,90 @@ def test_a_disk_that_is_broken_holds_nothing() -> None:
 
 
 def test_an_outage_forgets_at_which_instance_it_broke_off() -> None:
-    """Three outages while the same instance is due do not make it the cause."""
+    """Two outages while the same instance is due do not make it the cause of a third break."""
 
     class _Flaps(_Pacs):
+        def probe(self, cancel: CancelToken) -> None:
+            self.probes += 1
+            if self.probes in {1, 3}:
+                raise _unreachable()
+
+    pacs = _Flaps(*(AssociationAborted("Lost.") for _ in range(3)))
+
+    events = _run(pacs, retries=1)
+
+    assert [e.verdict for e in of_kind(StudyFinished, events)] == [Verdict.COMPLETE] * 3
+    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 2
+    assert len(of_kind(AttemptFailed, events)) == 1
+
+
+def test_a_study_at_which_the_pacs_always_goes_away_fails_in_the_end() -> None:
+    class _Crashes(_Pacs):
+        """Serves nothing for a moment whenever it is asked for one study."""
+
         def probe(self, cancel: CancelToken) -> None:
             self.probes += 1
             if self.probes % 2:
                 raise _unreachable()
 
-    pacs = _Flaps(*(AssociationAborted("Lost.") for _ in range(3)))
+        def answer(self, operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
+            if operation.request.study_instance_uid == "1.2.4":
+                return (), AssociationAborted("Crashed.")
+            return super().answer(operation)
 
-    events = _run(pacs, retries=0)
+    events = _run(_Crashes(), retries=2)
 
-    assert [e.verdict for e in of_kind(StudyFinished, events)] == [Verdict.COMPLETE] * 3
-    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 3
+    verdicts = {e.study_instance_uid: e.verdict for e in of_kind(StudyFinished, events)}
+    assert verdicts == {
+        STUDY: Verdict.COMPLETE,
+        "1.2.4": Verdict.FAILED,
+        "1.2.5": Verdict.COMPLETE,
+    }
+    assert len(of_kind(StudyPutBack, events)) == 2
+    assert len(of_kind(AttemptFailed, events)) == 2
+
+
+def _watch(heard_s: Callable[[], float | None], dead_probes: int) -> tuple[PeerWatch, Holds]:
+    cancel = CancelToken()
+    queue = TaskQueue(selections(*_STUDIES), cancel, workers=3, emit=lambda _event: None)
+    for _ in range(3):
+        assert queue.take()
+
+    def give_up(cause: HoldCause, reason: str, waited_s: float) -> None:
+        raise AssertionError(cause, reason, waited_s)
+
+    holds = Holds(queue, lambda _event: None, cancel, give_up)
+    watch = PeerWatch(
+        queue=queue,
+        holds=holds,
+        probe=_Pacs(probes=dead_probes).probe,
+        limit_s=60.0,
+        give_up=give_up,
+        intervals=Backoff(first_s=0.001, longest_s=60.0),
+        others_heard_s=lambda _worker: heard_s(),
+    )
+    watch.note_answer()
+    return watch, holds
+
+
+def test_a_pacs_that_serves_others_is_busy_and_not_gone() -> None:
+    watch, holds = _watch(monotonic, dead_probes=1_000_000)
+
+    blamed = [watch.blame(_unreachable(), 1, CancelToken()) for _ in range(3)]
+
+    assert blamed == [Blame.BUSY, Blame.BUSY, Blame.STUDY]  # one association is left
+    assert not holds.holds(HoldCause.PEER)
+
+
+@pytest.mark.parametrize("heard_s", [lambda: None, lambda: 0.0], ids=["no other", "silent"])
+def test_a_pacs_that_nobody_hears_is_gone(heard_s: Callable[[], float | None]) -> None:
+    watch, holds = _watch(heard_s, dead_probes=1_000_000)
+    try:
+        assert watch.blame(_unreachable(), 1, CancelToken()) is Blame.PEER
+        assert watch.blame(_unreachable(), 2, CancelToken()) is Blame.PEER
+        assert holds.holds(HoldCause.PEER)
+    finally:
+        holds.close()
 
 
 def test_the_state_of_a_run_counts_its_outages() -> None:

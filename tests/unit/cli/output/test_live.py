@@ -182,8 +182,7 @@ def test_the_board_counts_down_to_the_next_probe_of_a_pacs_that_is_gone() -> Non
     account = Account(options_of(*C_GET).selections)
     now_s = 100.0
     board = Board(account.progress, lambda: now_s)
-    assert not board.held
-    story = [
+    story: list[Event] = [
         PeerLost(cause=HoldCause.PEER, reason="", studies=1, next_try_s=8.0, limit_s=1800.0),
         ProbeFailed(cause=HoldCause.PEER, reason="", waited_s=8.0, next_try_s=16.0),
     ]
@@ -192,9 +191,10 @@ def test_the_board_counts_down_to_the_next_probe_of_a_pacs_that_is_gone() -> Non
         board.follow(event)
     now_s = 103.5
 
-    assert board.held == "The PACS does not answer; next try in 13 s"
-
+    held = board.held
     account.apply(PeerBack(cause=HoldCause.PEER, waited_s=24.0))
+
+    assert held == "The PACS does not answer; next try in 13 s"
     assert not board.held
 
 
