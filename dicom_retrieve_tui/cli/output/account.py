@@ -65,10 +65,15 @@ class Account:
                 pass
 
     def studies(self) -> list[tuple[Selection, StudyProgress]]:
-        """Return every study of the plan in its order, with those that were not started."""
-        found = self.progress.studies
+        """Return every study of the plan in its order, with those that were not started.
+
+        Those share a state, which names no study: a list may have a million of them.
+        """
+        found, not_tried = self.progress.studies, self.progress.not_tried
+        untried = _unstarted(Verdict.NOT_TRIED, self.progress.given_up)
+        unstarted = _unstarted(Verdict.CANCELLED, NOT_STARTED)
         return [
-            (selection, found.get(uid) or _not_started(uid))
+            (selection, found.get(uid) or (untried if uid in not_tried else unstarted))
             for selection in self.selections
             for uid in (selection.study_instance_uid,)
         ]
@@ -85,7 +90,7 @@ class Account:
             instances=sum(max((study.expected or 0) - study.stored, 0) for study in known),
             expected=sum(study.expected or 0 for study in known),
             not_started=sum(
-                study.verdict in {None, Verdict.CANCELLED}
+                study.verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
                 and study.expected is None
                 and not study.stored
                 for study in found
@@ -93,5 +98,5 @@ class Account:
         )
 
 
-def _not_started(uid: str) -> StudyProgress:
-    return StudyProgress(uid, worker=0, verdict=Verdict.CANCELLED, reason=NOT_STARTED)
+def _unstarted(verdict: Verdict, reason: str) -> StudyProgress:
+    return StudyProgress("", worker=0, verdict=verdict, reason=reason)

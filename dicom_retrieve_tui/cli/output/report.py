@@ -63,6 +63,15 @@ def build_report(
         "exit_code": ending.exit_code,
         "totals": _totals(account, options),
         "on_study": _on_study(account, options),
+        "outages": [
+            {
+                "cause": str(outage.cause),
+                "reason": outage.reason,
+                "seconds": outage.waited_s,
+                "given_up": outage.given_up,
+            }
+            for outage in progress.outages
+        ],
         "notes": account.notes.get(None, []),
         "refused": [_refusal(each) for each in account.refusals.get(None, [])],
         "studies": [_study(*each, account, options) for each in account.studies()],

@@ -124,7 +124,7 @@ def _missing(
 
     A study of which nothing was stored, or that the user stopped, gets no list.
     """
-    stopped = verdict is Verdict.CANCELLED
+    stopped = verdict in UNFINISHED
     if options.delivering or stopped or not study.missing or not study.stored:
         return
     yield from (f"{indent}missing {uid}" for uid in study.missing[:UIDS_MAX])
@@ -138,6 +138,9 @@ def _where(options: RetrieveCommand) -> str:
 
 def _totals(account: Account, options: RetrieveCommand, elapsed_s: float) -> Iterator[str]:
     progress = account.progress
+    if progress.outages:
+        waited_s = sum(outage.waited_s for outage in progress.outages)
+        yield f"{count(len(progress.outages), 'outage')}, {duration_text(waited_s)} in all"
     if progress.refused:
         yield _refused(account, options)
     yield from _irregular(account, options)
@@ -200,6 +203,7 @@ _RETRIEVED = {
     Verdict.UNVERIFIED: _SOME,
     Verdict.CANCELLED: "{stored} of {expected} of {what} {are} in {folder}",
     Verdict.FAILED: "nothing of {what} was retrieved",
+    Verdict.NOT_TRIED: "nothing of {what} was retrieved",
     Verdict.NOT_FOUND: "{what}",
 }
 """For studies that the PACS listed."""
@@ -218,6 +222,7 @@ _SENT = {
     Verdict.UNVERIFIED: "an unknown part of {what} went to {to}",
     Verdict.CANCELLED: "an unknown part of {what} went to {to} before the stop",
     Verdict.FAILED: "{what} could not be sent to {to}",
+    Verdict.NOT_TRIED: "{what} was not sent to {to}",
     Verdict.NOT_FOUND: "{what}",
 }
 """For deliveries to another Storage SCP, which only the PACS can count."""
@@ -269,7 +274,7 @@ def _template(
         return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
     if verdict is Verdict.COMPLETE and order.level is Level.IMAGE and len([*order.rows()]) == 1:
         return "{what} is in {folder}"
-    if verdict is Verdict.FAILED and study.stored:
+    if verdict in {Verdict.FAILED, Verdict.NOT_TRIED} and study.stored:
         return _FAILED_AGAIN
     return (_UNLISTED if study.expected is None else _RETRIEVED)[verdict]
 
@@ -339,6 +344,8 @@ def command_lines(account: Account, options: RetrieveCommand) -> Iterator[str]:
         yield f"  ... and {count(failed - UIDS_MAX, 'study')} more {_where(options)}"
 
 
+UNFINISHED = frozenset({None, Verdict.CANCELLED, Verdict.NOT_TRIED})
+"""Verdicts on studies that the run left before it was done with them."""
 _AGAIN = "run the same command again"
 
 
@@ -347,7 +354,7 @@ def again(account: Account, options: RetrieveCommand) -> Iterator[str]:
     if not options.resumable:
         return
     studies = [study for _, study in account.studies()]
-    if any(study.verdict in {None, Verdict.CANCELLED} for study in studies):
+    if any(study.verdict in UNFINISHED for study in studies):
         yield f"{_AGAIN}: {_left(account)}"
     elif any(map(_may_heal, studies)):
         rest = any(study.stored for study in studies)
