@@ -369,11 +369,15 @@ class Session:
             self._run.queue.finish(task)
 
     def pause(self) -> None:
-        """Begin no study and no request; current requests go on, then associations are released."""
+        """Begin no study and no request, end current ones, and release the associations.
+
+        An instance that is being received is finished, and the request is ended by C-CANCEL; a
+        PACS that goes on is cut off by A-ABORT. `RunPaused` follows once nothing flows.
+        """
         self._run.queue.pause()
 
     def resume(self) -> None:
-        """End a pause."""
+        """End a pause: what is missing is requested, and no study has lost an attempt."""
         self._run.queue.resume()
 
     def try_now(self) -> None:

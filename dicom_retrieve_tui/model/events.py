@@ -55,8 +55,13 @@ class StudyRemoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunPausing:
+    """A pause began: no study and no request is begun, and current requests are being ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused:
-    """The run was paused: no study and no request is begun; current requests go on."""
+    """Nothing flows any more: the requests have ended and every association is released."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +331,7 @@ Event = (
     | StudyQueued
     | StudyPromoted
     | StudyRemoved
+    | RunPausing
     | RunPaused
     | RunResumed
     | PeerLost

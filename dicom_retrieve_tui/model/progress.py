@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 _OfHold = events.PeerLost | events.ProbeFailed | events.PeerBack | events.QueueGivenUp
 _OfRun = (
     events.RetrieveStarted
+    | events.RunPausing
     | events.RunPaused
     | events.RunResumed
     | _OfHold
@@ -45,7 +46,9 @@ class StudyProgress:
     helpers: int = 0
     """Further workers that make requests for it."""
     waiting: bool = False
-    """True between two attempts."""
+    """True between two attempts, and while the run is held."""
+    held: bool = False
+    """True while the run is held; no attempt has failed."""
     failed_attempts: int = 0
     crowded: bool = False
     """True if the last failed attempt did not count: the PACS accepted no further association."""
@@ -151,7 +154,10 @@ class Progress:
     """Why the run gave up the last time; empty if it has not."""
     outages: list[Outage] = field(default_factory=list)
     """In the order in which they began."""
+    pausing: bool = False
+    """True from the begin of a pause to its end."""
     paused: bool = False
+    """True once nothing flows in it."""
     workers: dict[int, WorkerProgress] = field(default_factory=dict)
     """By number, in no order."""
     notes: list[str] = field(default_factory=list)
@@ -212,7 +218,8 @@ class Progress:
             case events.RetrieveStarted():
                 self.peer, self.method = event.peer, event.method
                 self.studies_total, self.parallel = event.studies, event.parallel
-            case events.RunPaused() | events.RunResumed():
+            case events.RunPausing() | events.RunPaused() | events.RunResumed():
+                self.pausing = not isinstance(event, events.RunResumed)
                 self.paused = isinstance(event, events.RunPaused)
             case (
                 events.PeerLost() | events.ProbeFailed() | events.PeerBack() | events.QueueGivenUp()
@@ -303,14 +310,16 @@ class Progress:
         self, event: events.AttemptFailed | events.AttemptStarted | events.StudyPutBack
     ) -> None:
         study = self.studies[event.study_instance_uid]
-        if isinstance(event, events.StudyPutBack):
-            study.waiting = True
-        elif isinstance(event, events.AttemptFailed):
-            study.crowded = event.failed_attempts == study.failed_attempts
-            study.waiting, study.failed_attempts = True, event.failed_attempts
-            study.reason = event.reason
-        else:
-            study.waiting, study.worker = False, event.worker
+        match event:
+            case events.AttemptFailed():
+                study.crowded = event.failed_attempts == study.failed_attempts
+                study.waiting, study.failed_attempts = True, event.failed_attempts
+                study.reason = event.reason
+            case events.StudyPutBack():
+                study.waiting = study.held = True
+            case events.AttemptStarted():
+                study.waiting = study.held = False
+                study.worker = event.worker
 
     def _apply_refusal(self, event: events.InstanceRefused) -> None:
         self.refused += 1
@@ -375,12 +384,11 @@ def _follow_workers(
             | events.StudyInventoried()
             | events.AttemptFailed()
             | events.AttemptStarted()
-            | events.StudyPutBack()
         ):
             uid = event.study_instance_uid
             _drop(workers, uid)
             _worker(workers, studies[uid].worker).work(_state(studies[uid]), uid)
-        case events.StudyFinished():
+        case events.StudyFinished() | events.StudyPutBack():
             _drop(workers, event.study_instance_uid)
         case _:
             pass

@@ -55,6 +55,8 @@ class Row:
     quiet_s: int = 0
     """Whole seconds since something was received, if it runs."""
     retry_in_s: int = 0
+    held: bool = False
+    """It waits because the run is held, not for a retry."""
     elapsed_s: float = 0.0
     """From its start to its end."""
     verdict: Verdict | None = None
