@@ -30,6 +30,7 @@ from dicom_retrieve_tui.model.events import (
     StudyRemoved,
 )
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
@@ -291,10 +292,17 @@ class Session:
     was never there, is left as it is.
     """
 
-    def __init__(self, run: Run, start: Start, cancel: CancelToken) -> None:
+    def __init__(
+        self,
+        run: Run,
+        start: Start,
+        cancel: CancelToken,
+        limit_rate: Callable[[Rate | None], object] = lambda _rate: None,
+    ) -> None:
         self._run = run
         self._start = start
         self._cancel = cancel
+        self._limit_rate = limit_rate
         self._retriever: Retriever | None = None
         """None until the folder and the port are taken."""
         self._steering = threading.Lock()
@@ -387,6 +395,10 @@ class Session:
     def give_up(self) -> None:
         """Wait no longer for what holds the queue: every study that is left is not tried."""
         self._run.holds.give_up()
+
+    def limit_rate(self, rate: Rate | None) -> None:
+        """Receive no faster than this from now on, all associations together; None: no limit."""
+        self._limit_rate(rate)
 
     def finish(self) -> None:
         """Take no further studies: the run ends when all are done."""
