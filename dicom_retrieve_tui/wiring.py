@@ -87,7 +87,7 @@ def open_session(
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
     rate_limiter = RateLimiter(options.max_rate, connections=options.parallel)
-    run = _run(selections, options, outbox, cancel, backoff, rate_limiter)
+    run = _run(selections, options, outbox, cancel, backoff, rate_limiter=rate_limiter)
 
     def start(stack: ExitStack) -> StudyRetriever:
         store = InstanceStore(
@@ -135,7 +135,8 @@ def dry_run(
 
     outbox: deque[Event] = deque()
     _note_dangers(options, outbox)
-    run = _run(selections, options, outbox, cancel, backoff)
+    # What needs no C-GET and no C-MOVE is not bound to hours.
+    run = _run(selections, replace(options, between=None), outbox, cancel, backoff)
     run.queue.close()
     yield from run.events(DryRun(outbox.append, run.queue, run.watch), resources=nullcontext())
 
@@ -272,6 +273,7 @@ def _run(
     outbox: deque[Event],
     cancel: CancelToken,
     backoff: Backoff,
+    *,
     rate_limiter: "RateLimiter | None" = None,
 ) -> "Run":
     from dicom_retrieve_tui.engine.outage import PROBES

@@ -296,10 +296,16 @@ class TaskQueue:
 
     # Called by what holds the run
 
-    def hold(self) -> None:
-        """Give out no task, and let no request begin, until `release`."""
+    def hold(self, *, end_requests: bool = False) -> None:
+        """Give out no task, and let no request begin, until `release`.
+
+        Args:
+            end_requests: End those that run, too.
+        """
         with self._changed:
             self._held = True
+            if end_requests:
+                self._interrupt()
             self._changed.notify_all()
 
     def release(self) -> None:

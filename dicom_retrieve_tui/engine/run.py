@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.hours import HoursWatch
 from dicom_retrieve_tui.engine.outage import PROBES, PeerWatch, Probe
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask, Postponed, PutBack, StudyTask, TaskQueue
@@ -29,6 +30,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyRemoved,
 )
+from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.retry import Backoff
@@ -113,6 +115,7 @@ class Run:
             intervals=probes,
             others_heard_s=self._others_heard_s,
         )
+        self.hours = HoursWatch(options.between, self.holds)
         self._peers: dict[int, Peer] = {}
         self._retriever: Retriever | None = None
         self._verdicts: dict[str | None, Verdict] = {}
@@ -177,6 +180,7 @@ class Run:
 
     def _events_of_workers(self, retriever: Retriever) -> Iterator[Event]:
         workers, self._retriever = self._workers, retriever
+        self.hours.look()
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:
@@ -228,6 +232,7 @@ class Run:
             for future in done:
                 future.result()
             retriever.poll()
+            self.hours.look()
             self.holds.raise_bug()
             yield from self._drain_outbox()
 
@@ -395,6 +400,10 @@ class Session:
     def give_up(self) -> None:
         """Wait no longer for what holds the queue: every study that is left is not tried."""
         self._run.holds.give_up()
+
+    def limit_hours(self, hours: Hours | None) -> None:
+        """Make requests only within these hours from now on; None: always."""
+        self._run.hours.change(hours)
 
     def limit_rate(self, rate: Rate | None) -> None:
         """Receive no faster than this from now on, all associations together; None: no limit."""

@@ -19,8 +19,8 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVERY_DAY = frozenset(range(7))
 _DAY_MIN = 24 * 60
 _WEEK_MIN = 7 * _DAY_MIN
-_CHANGE_WITHIN_MIN = _WEEK_MIN + _DAY_MIN
-"""A week, and a day more for clock changes."""
+_CHANGE_WITHIN_MIN = 2 * _WEEK_MIN + _DAY_MIN
+"""A clock change may skip the only hours of a week."""
 _MINUTE = timedelta(minutes=1)
 
 _DAY = r"[a-z]{3,9}"
@@ -149,11 +149,6 @@ def _minute_of(text: str) -> int | None:
     return total if minute < 60 and total <= _DAY_MIN else None
 
 
-def day_and_time(local: datetime, now: datetime) -> str:
-    """Return a local time in the days after `now`: `19:00`, `Mon 19:00`, or with its date."""
-    time_text = f"{local:%H:%M}"
-    if local.date() == now.date():
-        return time_text
-    if local - now < timedelta(days=6):
-        return f"{_DAYS[local.weekday()].capitalize()} {time_text}"
-    return f"{local:%Y-%m-%d} {time_text}"
+def day_and_time(local: datetime) -> str:
+    """Return a time of the coming week: `Mon 19:00`."""
+    return f"{_DAYS[local.weekday()].capitalize()} {local:%H:%M}"

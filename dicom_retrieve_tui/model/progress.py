@@ -15,11 +15,12 @@ from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 _OfHold = events.PeerLost | events.ProbeFailed | events.PeerBack | events.QueueGivenUp
+_OfPause = events.RunPausing | events.RunPaused | events.RunResumed
+_OfHours = events.HoursClosed | events.HoursOpened
 _OfRun = (
     events.RetrieveStarted
-    | events.RunPausing
-    | events.RunPaused
-    | events.RunResumed
+    | _OfPause
+    | _OfHours
     | _OfHold
     | events.AssociationOpened
     | events.AssociationClosed
@@ -156,6 +157,8 @@ class Progress:
     """In the order in which they began."""
     pausing: bool = False
     """True from the begin of a pause to its end."""
+    closed_until: str = ""
+    """When the hours of the run begin again, in ISO 8601; empty within them."""
     paused: bool = False
     """True once nothing flows in it."""
     workers: dict[int, WorkerProgress] = field(default_factory=dict)
@@ -218,9 +221,6 @@ class Progress:
             case events.RetrieveStarted():
                 self.peer, self.method = event.peer, event.method
                 self.studies_total, self.parallel = event.studies, event.parallel
-            case events.RunPausing() | events.RunPaused() | events.RunResumed():
-                self.pausing = not isinstance(event, events.RunResumed)
-                self.paused = isinstance(event, events.RunPaused)
             case (
                 events.PeerLost() | events.ProbeFailed() | events.PeerBack() | events.QueueGivenUp()
             ):
@@ -233,8 +233,26 @@ class Progress:
                 self.notes.append(event.text)
             case events.RetrieveFinished():
                 self.verdict = event.verdict
+            case (
+                events.RunPausing()
+                | events.RunPaused()
+                | events.RunResumed()
+                | events.HoursClosed()
+                | events.HoursOpened()
+            ):
+                self._apply_to_pause(event)
             case _:
                 self._apply_to_study(event)
+
+    def _apply_to_pause(self, event: _OfPause | _OfHours) -> None:
+        match event:
+            case events.HoursClosed():
+                self.closed_until = event.until
+            case events.HoursOpened():
+                self.closed_until = ""
+            case _:
+                self.pausing = not isinstance(event, events.RunResumed)
+                self.paused = isinstance(event, events.RunPaused)
 
     def _apply_to_outage(self, event: _OfHold) -> None:
         if isinstance(event, events.PeerLost):
@@ -250,6 +268,7 @@ class Progress:
                     outage.over = True
                     outage.given_up = isinstance(event, events.QueueGivenUp)
         if isinstance(event, events.QueueGivenUp):
+            self.closed_until = ""
             self.given_up = event.reason
             self.not_tried |= dict.fromkeys(event.study_instance_uids)
             self.finished += event.studies
