@@ -167,6 +167,9 @@ class Snapshot:
     history: tuple[Sample, ...]
     lines: tuple[Line, ...]
     """New ones only."""
-    paused: bool
+    flowing: bool
+    """False if every session is paused, and nothing comes any more."""
+    closed_until: str
+    """When the hours of the sessions begin, in ISO 8601; empty if those of one have begun."""
     held: Held | None = None
     """None if nothing holds a session."""
