@@ -18,10 +18,9 @@ ALWAYS = "always"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVERY_DAY = frozenset(range(7))
 _DAY_MIN = 24 * 60
-_WEEK_MIN = 7 * _DAY_MIN
-_CHANGE_WITHIN_MIN = 2 * _WEEK_MIN + _DAY_MIN
+_QUARTER_MIN = 15
+_CHANGE_WITHIN = timedelta(days=15)
 """A clock change may skip the only hours of a week."""
-_MINUTE = timedelta(minutes=1)
 
 _DAY = r"[a-z]{3,9}"
 _PART = re.compile(
@@ -81,10 +80,17 @@ class Hours:
             to_local: Gives the local time that counts.
         """
         now_open = self.is_open(to_local(at))
+        marks = sorted({mark for span in self.spans for mark in (span.begin_min, span.end_min)})
         # Offsets from UTC are whole minutes, so that every change is at a whole minute of UTC.
         instant = at.astimezone(UTC).replace(second=0, microsecond=0)
-        for _ in range(_CHANGE_WITHIN_MIN):
-            instant += _MINUTE
+        last = instant + _CHANGE_WITHIN
+        local = to_local(instant)
+        while instant < last:
+            minute = local.hour * 60 + local.minute
+            next_mark = next((mark for mark in marks if mark > minute), _DAY_MIN)
+            # Clocks change at whole quarters of an hour.
+            step_min = min(next_mark - minute, _QUARTER_MIN - instant.minute % _QUARTER_MIN)
+            instant += timedelta(minutes=step_min)
             local = to_local(instant)
             if self.is_open(local) != now_open:
                 return local

@@ -12,7 +12,7 @@ from time import monotonic
 
 from dicom_retrieve_tui.errors import ConfigError
 
-NONE = "none"
+NO_LIMIT = "none"
 """The text for no limit, which a flag needs to override a profile."""
 LEAST_BYTES_S = 10_000
 """At less, a PACS would wait too long to get rid of one PDU."""
@@ -44,7 +44,7 @@ def parse_rate(where: str, text: str) -> Rate | None:
     Raises:
         ConfigError: The text is something else, or the rate too low; the message names `where`.
     """
-    if text.strip().lower() == NONE:
+    if text.strip().lower() == NO_LIMIT:
         return None
     match = _RATE.fullmatch(text.strip())
     if match is None:
