@@ -29,6 +29,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method, QueryModel
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, RetrieveStarted
+from dicom_retrieve_tui.model.hours import ALWAYS, parse_hours
 from dicom_retrieve_tui.model.option_values import (
     DEFAULT_KEEP_FREE,
     MAX_PDU_BYTES,
@@ -49,6 +50,7 @@ from dicom_retrieve_tui.model.options import (
 )
 from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
+from dicom_retrieve_tui.model.rate_limit import NO_LIMIT, parse_rate
 from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.selection import Selection, join
@@ -140,6 +142,10 @@ class RetrieveKeywords(TypedDict, total=False):
     """Retrieve only series whose description matches one of these patterns with `*` and `?`."""
     umask: int
     """Permissions that new files and folders do not get, 0o077 by default."""
+    between: str
+    """Hours for requests, local time: `mon-fri 19:00-06:30, sat-sun`; always by default."""
+    max_rate: str
+    """Limit of what all associations receive together, such as `20MB/s`; none by default."""
     keep_free: str
     """Disk space to leave free, such as `5%` or `20G`; `0` for none."""
     dry_run: bool
@@ -426,6 +432,8 @@ def _retrieval(
     exclude_modality: str | Iterable[str] = (),
     series_description: str | Iterable[str] = (),
     umask: int = PRIVATE_UMASK,
+    between: str = ALWAYS,
+    max_rate: str = NO_LIMIT,
     keep_free: str = "",
     dry_run: bool = False,
 ) -> Retrieval:
@@ -442,6 +450,8 @@ def _retrieval(
         parallel=_whole_number("parallel", parallel, "parallel"),
         retries=_whole_number("retries", retries, "retries"),
         outage_s=parse_outage_s("outage", outage),
+        between=parse_hours("between", between),
+        max_rate=parse_rate("max_rate", max_rate),
         series_filter=_series_filter(modality, exclude_modality, series_description),
         output=expanded(output),
         layout=parse_layout_text("layout", layout),

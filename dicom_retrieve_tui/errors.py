@@ -3,6 +3,7 @@
 ::
 
     Cancelled                      the user stopped; not an error
+    └── Interrupted                the run is held; the request is made again later
     RetrieveError                  .retryable: may the same request succeed later?
     ├── ConfigError                .option .problem: an invalid request; nothing was sent
     │   └── WrongPassphrase        of the private key; the prompt may be repeated
@@ -31,6 +32,10 @@ class Cancelled(BaseException):
 
     Not an `Exception`, so that no handler of failures swallows it.
     """
+
+
+class Interrupted(Cancelled):
+    """The run is held, by a pause or outside its hours; the same request is made again later."""
 
 
 class RetrieveError(Exception):

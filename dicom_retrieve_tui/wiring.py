@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
     from dicom_retrieve_tui.network.deviations import Deviations
+    from dicom_retrieve_tui.network.rate_limit import RateLimiter
     from dicom_retrieve_tui.network.storage_scp import StorageScp
     from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
     from dicom_retrieve_tui.storage.folder_account import FolderAccounts
@@ -81,6 +82,7 @@ def open_session(
     from dicom_retrieve_tui.engine.requests import RunContext
     from dicom_retrieve_tui.engine.run import Session
     from dicom_retrieve_tui.engine.study import StudyRetriever
+    from dicom_retrieve_tui.network.rate_limit import RateLimiter
     from dicom_retrieve_tui.network.timeouts import Timeouts
     from dicom_retrieve_tui.storage.permissions import Permissions
     from dicom_retrieve_tui.storage.run_recorder import RunRecorder
@@ -89,7 +91,8 @@ def open_session(
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
-    run = _run(selections, options, outbox, cancel, backoff)
+    rate_limiter = RateLimiter(options.max_rate, connections=options.parallel)
+    run = _run(selections, options, outbox, cancel, backoff, rate_limiter=rate_limiter)
     recorder = RunRecorder(
         options.output,
         peer=str(options.peer),
@@ -122,7 +125,7 @@ def open_session(
         _note_dangers(options, outbox)
         scp = None
         if options.listen is not None:
-            scp = _listen(options, cancel, receiver, _deviations(receiver.emit))
+            scp = _listen(options, cancel, receiver, _deviations(receiver.emit), rate_limiter)
             stack.enter_context(scp)
         context = RunContext(
             options=options,
@@ -137,7 +140,7 @@ def open_session(
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
 
-    return Session(run, start, cancel, recorder)
+    return Session(run, start, cancel, recorder, rate_limiter.limit)
 
 
 def check_commands(options: RetrieveOptions) -> None:
@@ -183,7 +186,8 @@ def dry_run(
 
     outbox: deque[Event] = deque()
     _note_dangers(options, outbox)
-    run = _run(selections, options, outbox, cancel, backoff)
+    # What needs no C-GET and no C-MOVE is not bound to hours.
+    run = _run(selections, replace(options, between=None), outbox, cancel, backoff)
     run.queue.close()
     yield from run.events(DryRun(outbox.append, run.queue, run.watch), resources=nullcontext())
 
@@ -326,12 +330,17 @@ def _run(
     outbox: deque[Event],
     cancel: CancelToken,
     backoff: Backoff,
+    *,
+    rate_limiter: "RateLimiter | None" = None,
 ) -> "Run":
     from dicom_retrieve_tui.engine.outage import PROBES
     from dicom_retrieve_tui.engine.run import Run
     from dicom_retrieve_tui.network.peer import PacsPeer, probe
 
-    parameters = _association_parameters(options, cancel, _deviations(outbox.append))
+    parameters = replace(
+        _association_parameters(options, cancel, _deviations(outbox.append)),
+        rate_limiter=rate_limiter,
+    )
     run = Run(
         selections=selections,
         options=options,
@@ -424,11 +433,13 @@ def _listen(
     cancel: CancelToken,
     receiver: "ScpReceiver",
     deviations: "Deviations | None" = None,
+    rate_limiter: "RateLimiter | None" = None,
 ) -> "StorageScp":
     """Bind the port of our own Storage SCP; it accepts callers once its context is entered.
 
     Args:
         deviations: Takes note of departures from the standard; None only logs them.
+        rate_limiter: Limits what is received; None: no limit.
 
     Raises:
         ConfigError: The port cannot be bound, or a host name is unknown.
@@ -457,6 +468,7 @@ def _listen(
         tls=_tls_server(options),
         max_pdu_bytes=options.max_pdu_bytes,
         deviations=deviations,
+        rate_limiter=rate_limiter,
     )
 
 

@@ -117,6 +117,17 @@ class Evidence:
         if last is not None:
             self._note_total(scope, last)
 
+    def note_interruption(self, scope: str, last: FinalResponse | None) -> None:
+        """Record that we ended a request for all of a scope, which casts no doubt on the PACS.
+
+        Args:
+            scope: See `scope_of`.
+            last: The last pending response, if one came: the PACS announced a total in it.
+        """
+        self.ended_well.discard(scope)
+        if last is not None:
+            self._note_total(scope, last)
+
     def _note_total(self, scope: str, response: FinalResponse | None, needless: int = 0) -> None:
         self.totals.pop(scope, None)
         self.failures.pop(scope, None)

@@ -1,4 +1,4 @@
-"""Hold the queue of a run while something is in the way: the PACS is gone, or the disk is full.
+"""Hold the queue of a run while something is in the way: an outage, a full disk, the time.
 
 While it is held, no task is taken and no request begins. One thread for each obstacle waits and
 probes; the workers wait for the queue, without an association.
@@ -120,7 +120,7 @@ class Holds:
                 target=self._run, args=(hold,), name=f"hold-{obstacle.cause}"
             )
             self._holds[obstacle.cause] = hold
-            self._queue.hold()
+            self._queue.hold(end_requests=obstacle.cause is HoldCause.HOURS)
             self._tell(obstacle.began(self._queue.left_count, hold.next_try_s))
             hold.thread.start()
 

@@ -5,17 +5,19 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
-from dicom_retrieve_tui.errors import Cancelled
+from dicom_retrieve_tui.errors import Cancelled, Interrupted
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
     RunPaused,
+    RunPausing,
     RunResumed,
     StudyPromoted,
     StudyQueued,
@@ -189,9 +191,13 @@ class TaskQueue:
         self._idle = 0
         self._allowed = workers
         self._last_rejection_s = 0.0
+        self._running: set[CancelToken] = set()
+        """The tokens of the requests that are being made."""
         self._paused = False
         self._held = False
         self._started_only = False
+        self._quiet = False
+        """True once nothing flows in a pause."""
         self._closed = False
         self._changed = threading.Condition()
         for selection in selections:
@@ -246,11 +252,13 @@ class TaskQueue:
         return self._pending.take_out(uid)
 
     def pause(self) -> None:
-        """Give out no task, and let no request begin, until `resume`."""
+        """Give out no task, let no request begin and end those that run, until `resume`."""
         with self._changed:
             if not self._paused:
-                self._paused = True
-                self._emit(RunPaused())
+                self._paused, self._quiet = True, False
+                self._emit(RunPausing())
+                self._interrupt()
+                self._note_quiet(idle=self._idle)
                 self._changed.notify_all()
 
     def resume(self) -> None:
@@ -260,6 +268,22 @@ class TaskQueue:
                 self._paused = False
                 self._emit(RunResumed())
                 self._changed.notify_all()
+
+    @property
+    def _blocked(self) -> bool:
+        """True if no request may begin."""
+        return self._paused or self._held
+
+    def _interrupt(self) -> None:
+        """End the requests that run. The caller holds the lock."""
+        for token in self._running:
+            token.interrupt()
+
+    def _note_quiet(self, *, idle: int) -> None:
+        """Emit it once in a pause when every worker has released its association."""
+        if self._paused and not self._quiet and idle == self._workers:
+            self._quiet = True
+            self._emit(RunPaused())
 
     def close(self) -> None:
         """Take no further studies: workers end when all are done."""
@@ -274,10 +298,16 @@ class TaskQueue:
 
     # Called by what holds the run
 
-    def hold(self) -> None:
-        """Give out no task, and let no request begin, until `release`."""
+    def hold(self, *, end_requests: bool = False) -> None:
+        """Give out no task, and let no request begin, until `release`.
+
+        Args:
+            end_requests: End those that run, too.
+        """
         with self._changed:
             self._held = True
+            if end_requests:
+                self._interrupt()
             self._changed.notify_all()
 
     def release(self) -> None:
@@ -349,7 +379,7 @@ class TaskQueue:
             return None
 
     def _next(self) -> StudyTask | HelpTask | None:
-        if self._paused or self._held or self._taken >= self._allowed:
+        if self._blocked or self._taken >= self._allowed:
             return None
         if self._started_only and not self._pending.first_was_started:
             return None
@@ -363,6 +393,7 @@ class TaskQueue:
         due_in_s = self._pending.due_in_s(monotonic())
         wait_s = _TICK_S if self._closed or due_in_s is not None else _IDLE_S
         self._idle += 1
+        self._note_quiet(idle=self._idle)
         # Overdue tasks (due in 0 s) wait for the end of a pause: do not spin for them.
         self._changed.wait(min(wait_s, due_in_s or wait_s))
         self._idle -= 1
@@ -374,15 +405,45 @@ class TaskQueue:
             Cancelled: `cancel` was requested during the pause.
         """
         with self._changed:
-            paused = self._paused or self._held
+            paused = self._blocked
         if not paused:
             return
         peer.close()
         with self._changed:
-            while (self._paused or self._held) and not cancel.requested:
+            while self._blocked and not cancel.requested:
                 self._wait_for_change()
         if cancel.requested:
             raise Cancelled
+
+    @contextmanager
+    def request(self, cancel: CancelToken) -> Iterator[CancelToken]:
+        """Register a request while it is being made.
+
+        Args:
+            cancel: Stops the study.
+
+        Yields:
+            The token of the request, which is interrupted once the run is held.
+
+        Raises:
+            Interrupted: The run is held already.
+        """
+        token = cancel.child()
+        with self._changed:
+            if self._blocked:
+                raise Interrupted
+            self._running.add(token)
+        try:
+            yield token
+        finally:
+            with self._changed:
+                self._running.discard(token)
+
+    def check_held(self) -> None:
+        """Raise `Interrupted` if no request may begin."""
+        with self._changed:
+            if self._blocked:
+                raise Interrupted
 
     @property
     def idle_workers(self) -> int:

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.engine.identity import (
 )
 from dicom_retrieve_tui.engine.ports import Part, Store
 from dicom_retrieve_tui.engine.study_state import FINISHED, StudyState
-from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit
+from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, Interrupted
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.allowed_callers import RefusedCaller
 from dicom_retrieve_tui.model.character_sets import decode_text
@@ -54,6 +54,8 @@ class InstanceReceiver:
         """The failure of the disk; after it, nothing more can be kept until there is room."""
         self.wanted_tags = store.wanted_tags | tags.IDENTITY
         self._studies: dict[str, StudyState] = {}
+        self._ended_early = False
+        """True if the last study was closed because the run is held: what comes now is cut off."""
         self._refused_callers: dict[RefusedCaller, float] = {}
         """When each caller was last refused, in `time.monotonic()` seconds."""
         self._lock = threading.Lock()
@@ -69,6 +71,7 @@ class InstanceReceiver:
         """Accept instances of a study."""
         with self._lock:
             self._studies[study.study_instance_uid] = study
+            self._ended_early = False
             if study.selection.owner != _ANYONE:
                 self.wanted_tags |= _OWNER
             study.open()
@@ -77,6 +80,7 @@ class InstanceReceiver:
         """Accept no more of them; wait for instances that are getting their names."""
         with self._lock:
             self._studies.pop(study.study_instance_uid, None)
+            self._ended_early = study.interrupted
             study.close()
         study.wait_named()
         with self._lock:
@@ -102,9 +106,13 @@ class InstanceReceiver:
 
         Raises:
             StoreError: No study is being retrieved, or the disk fails.
+            Interrupted: The run is held, and the PACS goes on sending.
         """
         with self._lock:
             studies = list(self._studies.values())
+            ended_early = self._ended_early
+        if all(study.interrupted for study in studies) and (studies or ended_early):
+            raise Interrupted
         for study in studies:
             if request.sop_instance_uid in study.expected:
                 return _IncomingInstance(self, request, study)

@@ -11,7 +11,12 @@ from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.study_state import StudyState
-from dicom_retrieve_tui.errors import ContextNotAccepted, PeerError, RequestAborted
+from dicom_retrieve_tui.errors import (
+    ContextNotAccepted,
+    Interrupted,
+    PeerError,
+    RequestAborted,
+)
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation
 from dicom_retrieve_tui.model.events import Noted, PeerCounted
@@ -83,7 +88,7 @@ class Requests:
     _counted: int = 0
     """Sub-operations completed by requests that have ended."""
     _pending: FinalResponse | None = None
-    """The last pending response to the current request."""
+    """The last pending response to the current request; the final one if there was none."""
 
     def end(self) -> FinalResponse | None:
         """Add what the last request completed to the count; return its final response."""
@@ -97,18 +102,19 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
-        self._wait_while_paused()
         study, quirks = self.study, self.run.quirks
         receiver = self.run.receiver.for_worker(study, self.worker)
-        bytes_before, arrivals_before = study.activity.received_bytes, study.note_begin()
-        try:
-            with self._breaks_noted(request):
-                operation = self._operation(request)
-                final = self.final = self.peer.c_get(operation, negotiation, receiver)
-            quirks.takes_get = True
-        finally:
-            if study.activity.received_bytes > bytes_before:
+        with self._interruptible(request) as cancel:
+            bytes_before, arrivals_before = study.activity.received_bytes, study.note_begin()
+            try:
+                with self._breaks_noted(request, cancel):
+                    operation = self._operation(request, cancel)
+                    final = self._answered(self.peer.c_get(operation, negotiation, receiver))
                 quirks.takes_get = True
+            finally:
+                if study.activity.received_bytes > bytes_before:
+                    quirks.takes_get = True
+        self.final = final
         study.note_end(request, final, arrivals_before)
 
     def count(self, request: RetrieveRequest) -> None:
@@ -117,8 +123,8 @@ class Requests:
         Raises:
             RetrieveError, Cancelled: It ended without a final response.
         """
-        self._wait_while_paused()
-        final = self.peer.c_get_nothing(self._operation(request, emit_counts=False))
+        with self._interruptible(request) as cancel:
+            final = self.peer.c_get_nothing(self._operation(request, cancel, emit_counts=False))
         self.study.note_count(request, final)
 
     def move(self, request: RetrieveRequest) -> None:
@@ -131,26 +137,37 @@ class Requests:
         if options.move_destination is None:
             raise ContextNotAccepted("C-MOVE needs a move destination: set --move-dest.")
         self.moved = True
-        self._wait_while_paused()
         stored_before, began_s = study.stored_count, monotonic()
-        arrivals_before, refusals_before = study.note_begin(), study.bad.refusals
-        try:
-            with self._breaks_noted(request):
-                final = self.peer.c_move(self._operation(request), options.move_destination)
-        except RequestAborted as abort:
-            if stored_before > len(study.present):  # the PACS knows the destination
-                raise
-            raise _unknown_destination(abort, options.move_destination) from abort
-        self.final = final
-        if not options.listening:
-            return
-        failed = final.status != SUCCESS or final.failed
-        in_vain = failed and self._refused_all(stored_before, began_s)
-        came = study.arrivals - arrivals_before
-        if not (in_vain or _accounts_for(final, came + study.bad.refusals - refusals_before)):
-            self._drain(self._uids_of(request), final, self._patience_s(final, came, began_s))
+        with self._interruptible(request) as cancel:
+            arrivals_before, refusals_before = study.note_begin(), study.bad.refusals
+            final = self._final_of_move(request, cancel, options.move_destination, stored_before)
+            self.final = final
+            if not options.listening:
+                return
+            failed = final.status != SUCCESS or final.failed
+            in_vain = failed and self._refused_all(stored_before, began_s)
+            came = study.arrivals - arrivals_before
+            if not (in_vain or _accounts_for(final, came + study.bad.refusals - refusals_before)):
+                patience_s = self._patience_s(final, came, began_s)
+                self._drain(self._uids_of(request), final, patience_s, cancel)
         study.note_end(request, final, arrivals_before)
         self.starves = self._refused_all(stored_before, began_s)
+
+    def _final_of_move(
+        self,
+        request: RetrieveRequest,
+        cancel: CancelToken,
+        move_destination: str,
+        stored_before: int,
+    ) -> FinalResponse:
+        try:
+            with self._breaks_noted(request, cancel):
+                operation = self._operation(request, cancel)
+                return self._answered(self.peer.c_move(operation, move_destination))
+        except RequestAborted as abort:
+            if stored_before > len(self.study.present):  # the PACS knows the destination
+                raise
+            raise _unknown_destination(abort, move_destination) from abort
 
     def list_again(self) -> Inventory:
         """Ask by C-FIND what there is now, with the count of the study.
@@ -158,7 +175,7 @@ class Requests:
         Raises:
             PeerError, Cancelled: It ended without an answer.
         """
-        self._wait_while_paused()
+        self.run.queue.check_held()
         return self.peer.take_inventory(self.study.selection, self.cancel, count_study=True)
 
     @property
@@ -204,8 +221,39 @@ class Requests:
         """Emit a note on this study."""
         self.run.receiver.emit(Noted(study_instance_uid=self.study.study_instance_uid, text=text))
 
-    def _wait_while_paused(self) -> None:
-        self.run.queue.wait_while_paused(self.peer, self.cancel)
+    @contextmanager
+    def _interruptible(self, request: RetrieveRequest) -> Iterator[CancelToken]:
+        """Yield the token of a request; what it brought counts, how it ended may not.
+
+        Raises:
+            Interrupted: The run is held: what is missing is requested again later.
+        """
+        with self.run.queue.request(self.cancel) as token:
+            self.study.interrupted = False
+            try:
+                yield token
+            except Interrupted:
+                self._end_interrupted(request)
+                raise
+            delivered = self.sees_nothing and self.reported_success
+        if token.interrupted and not delivered:
+            # The PACS may have ended early what it calls a success.
+            self._end_interrupted(request)
+            raise Interrupted
+
+    def _end_interrupted(self, request: RetrieveRequest) -> None:
+        """Wait for the end of instances that are coming to our Storage SCP.
+
+        The timeouts of their associations end what stalls.
+        """
+        self.study.note_interruption(request, self._pending)
+        while self.moved and self.study.activity.arriving and not self.stopped:
+            self.cancel.wait(_DRAIN_TICK_S)
+
+    def _answered(self, final: FinalResponse) -> FinalResponse:
+        """Return a final response; it announces a total, too, if no pending response did."""
+        self._pending = self._pending or final
+        return final
 
     def _refused_all(self, stored_before: int, began_s: float) -> bool:
         """True if nothing was stored since, and a caller was refused that may be the PACS."""
@@ -223,24 +271,30 @@ class Requests:
         )
 
     @contextmanager
-    def _breaks_noted(self, request: RetrieveRequest) -> Iterator[None]:
-        """Record it in the study's state if the request breaks off."""
+    def _breaks_noted(self, request: RetrieveRequest, cancel: CancelToken) -> Iterator[None]:
+        """Record it in the study's state if the request breaks off.
+
+        Raises:
+            Interrupted: It broke off because it was interrupted, which some PACS cannot handle.
+        """
         self._pending = None
         try:
             yield
         except PeerError as error:
+            if cancel.interrupted:
+                raise Interrupted from error
             if error.mid_request:
                 self.study.note_break(request, self._pending)
             raise
 
     def _operation(
-        self, request: RetrieveRequest, *, emit_counts: bool = True
+        self, request: RetrieveRequest, cancel: CancelToken, *, emit_counts: bool = True
     ) -> RetrieveOperation:
         uids = request.sop_instance_uids
         return RetrieveOperation(
             request=request,
             patient_id=self.study.inventory.patient_id,
-            cancel=self.cancel,
+            cancel=cancel,
             activity=self.study.activity,
             on_response=self._on_response if emit_counts else _ignore,
             has_come=partial(self.study.has_any, uids) if uids else None,
@@ -257,13 +311,20 @@ class Requests:
         refused = self.run.receiver.refused_callers_since(began_s)
         return self.run.late_s if queues and not refused else self.run.drain_s
 
-    def _drain(self, asked: frozenset[str], final: FinalResponse, patience_s: float) -> None:
+    def _drain(
+        self,
+        asked: frozenset[str],
+        final: FinalResponse,
+        patience_s: float,
+        cancel: CancelToken,
+    ) -> None:
         """Wait for instances that come after the final response, while any data comes.
 
         Args:
             asked: The UIDs that were requested; empty for the whole study.
             final: The final response.
             patience_s: Seconds until the first of them must have come.
+            cancel: The token of the request.
         """
         study, quirks = self.study, self.run.quirks
         started_s = monotonic()
@@ -277,7 +338,7 @@ class Requests:
             if silent_s > (patience_s if none_came else self.run.drain_s):
                 quirks.late_in_vain = none_came
                 return
-            if barren_s > self.run.no_progress_s or self.stopped:
+            if barren_s > self.run.no_progress_s or self.stopped or cancel.interrupted:
                 return
             study.wait_complete(_DRAIN_TICK_S)
             if not study.has(asked or study.expected):

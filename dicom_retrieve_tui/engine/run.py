@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Protocol
 
 from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.hours import HoursWatch
 from dicom_retrieve_tui.engine.outage import PROBES, PeerWatch, Probe
 from dicom_retrieve_tui.engine.ports import Peer, RunWatcher
 from dicom_retrieve_tui.engine.queue import HelpTask, Postponed, PutBack, StudyTask, TaskQueue
@@ -29,7 +30,9 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyRemoved,
 )
+from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
@@ -129,6 +132,7 @@ class Run:
             intervals=probes,
             others_heard_s=self._others_heard_s,
         )
+        self.hours = HoursWatch(options.between, self.holds)
         self._peers: dict[int, Peer] = {}
         self._retriever: Retriever | None = None
         self._verdicts: dict[str | None, Verdict] = {}
@@ -196,6 +200,7 @@ class Run:
 
     def _events_of_workers(self, retriever: Retriever) -> Iterator[Event]:
         workers, self._retriever = self._workers, retriever
+        self.hours.look()
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:
@@ -257,6 +262,7 @@ class Run:
             for future in done:
                 future.result()
             retriever.poll()
+            self.hours.look()
             self.holds.raise_bug()
             yield from self._drain_outbox()
 
@@ -342,7 +348,12 @@ class Session:
     """
 
     def __init__(
-        self, run: Run, start: Start, cancel: CancelToken, watcher: RunWatcher | None = None
+        self,
+        run: Run,
+        start: Start,
+        cancel: CancelToken,
+        watcher: RunWatcher | None = None,
+        limit_rate: Callable[[Rate | None], object] = lambda _rate: None,
     ) -> None:
         """Keep what the run needs.
 
@@ -351,11 +362,13 @@ class Session:
             start: Takes the output folder and the port.
             cancel: Ends the run.
             watcher: Sees every event before the reader of `events` does.
+            limit_rate: Changes the limit of the rate of all associations together.
         """
         self._run = run
         self._watcher = watcher
         self._start = start
         self._cancel = cancel
+        self._limit_rate = limit_rate
         self._retriever: Retriever | None = None
         """None until the folder and the port are taken."""
         self._steering = threading.Lock()
@@ -434,11 +447,15 @@ class Session:
             self._run.queue.finish(task)
 
     def pause(self) -> None:
-        """Begin no study and no request; current requests go on, then associations are released."""
+        """Begin no study and no request, end current ones, and release the associations.
+
+        An instance that is being received is finished, and the request is ended by C-CANCEL; a
+        PACS that goes on is cut off by A-ABORT. `RunPaused` follows once nothing flows.
+        """
         self._run.queue.pause()
 
     def resume(self) -> None:
-        """End a pause."""
+        """End a pause: what is missing is requested, and no study has lost an attempt."""
         self._run.queue.resume()
 
     def try_now(self) -> None:
@@ -448,6 +465,14 @@ class Session:
     def give_up(self) -> None:
         """Wait no longer for what holds the queue: every study that is left is not tried."""
         self._run.holds.give_up()
+
+    def limit_hours(self, hours: Hours | None) -> None:
+        """Make requests only within these hours from now on; None: always."""
+        self._run.hours.change(hours)
+
+    def limit_rate(self, rate: Rate | None) -> None:
+        """Receive no faster than this from now on, all associations together; None: no limit."""
+        self._limit_rate(rate)
 
     def finish(self) -> None:
         """Take no further studies: the run ends when all are done."""

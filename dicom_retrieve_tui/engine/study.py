@@ -13,7 +13,7 @@ from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.verdicts import Ending, judge, judge_delivery
-from dicom_retrieve_tui.errors import Cancelled, DiskFailed, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, DiskFailed, Interrupted, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
@@ -79,12 +79,15 @@ class StudyRetriever:
 
         Returns:
             The verdict, `Postponed` if the failure may heal and attempts are left, or `PutBack` if
-            it is not the study's.
+            it is not the study's, or the run is held.
         """
         self._announce(task, worker)
         stored = task.study.stored_count if task.study is not None else 0
         breaks = task.study.bad.breaks() if task.study is not None else ({}, {})
-        result = self._attempt(task, peer, worker)
+        try:
+            result = self._attempt(task, peer, worker)
+        except Interrupted:
+            return self._put_back(task)
         self.watch.note_failure(result.error)
         if task.given_up and result.finished.verdict in _GIVEN_UP:
             return self.abandon(task)
@@ -92,8 +95,7 @@ class StudyRetriever:
         if blame is Blame.DISK or (blame is Blame.PEER and not self._is_suspect(task, stored)):
             if task.study is not None:
                 task.study.bad.set_breaks(breaks)
-            self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
-            return PutBack()
+            return self._put_back(task)
         if (wait_s := self._wait_s(task, result, blame)) is not None:
             self.run.receiver.emit(
                 AttemptFailed(
@@ -131,6 +133,10 @@ class StudyRetriever:
             return Blame.DISK
         return self.watch.blame(error, worker, task.cancel)
 
+    def _put_back(self, task: StudyTask) -> PutBack:
+        self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
+        return PutBack()
+
     def _announce(self, task: StudyTask, worker: int) -> None:
         event = AttemptStarted if task.started else StudyStarted
         task.started = True
@@ -144,6 +150,8 @@ class StudyRetriever:
             return _Result(failed, error=broken)
         try:
             study = self._prepare(task, peer)
+        except Interrupted:
+            raise
         except Cancelled:
             return _Result(self._nothing_requested(task, Verdict.CANCELLED, ""))
         except RetrieveError as error:
@@ -165,7 +173,7 @@ class StudyRetriever:
         """Ask what the PACS has and check what of it is here, unless an earlier attempt did."""
         if task.study is not None:
             return task.study
-        self.run.queue.wait_while_paused(peer, task.cancel)
+        self.run.queue.check_held()
         inventory = peer.take_inventory(task.selection, task.cancel)
         self.watch.note_answer()
         look = inventory.listed and not self._delivers_elsewhere

@@ -128,6 +128,8 @@ class StudyState:
         self._repeated = 0
         self._foreign: list[str] = []
         """SOP Instance UIDs that came since then and were not requested."""
+        self.interrupted = False
+        """The run is held, and the request that was being made has ended."""
         self._closed = False
         self._naming = 0
         """Instances that are getting their final names."""
@@ -371,6 +373,16 @@ class StudyState:
             due = (i.sop_instance_uid for i in self.to_ask_for())
             if uid := next((uid for uid in due if not asked or uid in asked), None):
                 self.bad.note_break(uid)
+
+    def note_interruption(self, request: RetrieveRequest, last: FinalResponse | None) -> None:
+        """Record that we ended a request, after `last` as the last pending response.
+
+        No further instance is accepted on our Storage SCP before another request begins.
+        """
+        with self._changed:
+            self.interrupted = True
+            if (scope := scope_of(request)) is not None:
+                self.evidence.note_interruption(scope, last)
 
     def note_foreign(self, sop_uid: str) -> None:
         """Record that an instance came that was not requested."""

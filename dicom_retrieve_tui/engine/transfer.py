@@ -21,6 +21,7 @@ from dicom_retrieve_tui.errors import (
     AssociationAborted,
     Cancelled,
     ContextNotAccepted,
+    Interrupted,
     PeerError,
     RequestAborted,
     RetrieveError,
@@ -66,7 +67,11 @@ class Transfer:
         self._study = requests.study
 
     def run(self) -> Ending:
-        """Make requests until everything is here or nothing more can be tried."""
+        """Make requests until everything is here or nothing more can be tried.
+
+        Raises:
+            Interrupted: The run is held.
+        """
         if self._study.inventory.empty or self._study.complete:
             return Ending()
         requests, receiver = self._requests, self._run.receiver
@@ -74,6 +79,8 @@ class Transfer:
         for step in (self._retrieve, self._settle_doubts):
             try:
                 step()
+            except Interrupted:
+                raise
             except Cancelled:
                 cancelled = True
                 break

@@ -13,7 +13,7 @@ class CancelToken:
     Code that blocks polls it several times a second.
     """
 
-    __slots__ = ("_event", "_insisted", "_parent", "_requested")
+    __slots__ = ("_event", "_insisted", "_interrupted", "_parent", "_requested")
 
     def __init__(self, parent: Optional["CancelToken"] = None) -> None:
         """Create an independent token; `child` creates a dependent one."""
@@ -21,6 +21,7 @@ class CancelToken:
         self._event: threading.Event | None = None
         self._requested = False
         self._insisted = False
+        self._interrupted = False
         self._parent = parent
 
     def child(self) -> "CancelToken":
@@ -37,6 +38,15 @@ class CancelToken:
         """Stop without the grace that a peer is usually given: the user asked again."""
         self._insisted = True
         self.request()
+
+    def interrupt(self) -> None:
+        """End the request that has this token, at the end of the instance that is coming."""
+        self._interrupted = True
+
+    @property
+    def interrupted(self) -> bool:
+        """True once the request is to end; nothing else that has a parent of the token ends."""
+        return self._interrupted
 
     @property
     def insisted(self) -> bool:

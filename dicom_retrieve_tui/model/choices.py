@@ -41,3 +41,5 @@ class HoldCause(StrEnum):
     """The PACS does not answer."""
     DISK = "disk"
     """The disk of the output folder has no room."""
+    HOURS = "hours"
+    """It is outside the hours of `--between`; requests that were being made are ended, too."""

@@ -55,8 +55,13 @@ class StudyRemoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunPausing:
+    """A pause began: no study and no request is begun, and current requests are being ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPaused:
-    """The run was paused: no study and no request is begun; current requests go on."""
+    """Nothing flows any more: the requests have ended and every association is released."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,27 @@ class PeerBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoursClosed:
+    """The hours of the run are over, or were changed meanwhile: the queue is held.
+
+    Requests that were being made are ended, as in a pause.
+    """
+
+    until: str
+    """When the next hours begin: local time in ISO 8601, with its offset from UTC."""
+    studies: int
+    """Studies that wait or were begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursOpened:
+    """The hours of the run began, or were changed: the queue goes on."""
+
+    waited_s: float
+    """Seconds since `HoursClosed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueGivenUp:
     """The run waits no longer: every study that was not begun ended as `not tried`.
 
@@ -110,7 +136,7 @@ class QueueGivenUp:
     cause: HoldCause
     reason: str
     waited_s: float
-    """Seconds since `PeerLost`; 0 for a PACS that has never answered."""
+    """Seconds since `PeerLost` or `HoursClosed`; 0 for a PACS that has never answered."""
     studies: int
     """How many studies were not begun."""
     study_instance_uids: tuple[str, ...]
@@ -346,11 +372,14 @@ Event = (
     | StudyQueued
     | StudyPromoted
     | StudyRemoved
+    | RunPausing
     | RunPaused
     | RunResumed
     | PeerLost
     | ProbeFailed
     | PeerBack
+    | HoursClosed
+    | HoursOpened
     | QueueGivenUp
     | AssociationOpened
     | AssociationClosed

@@ -7,9 +7,11 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import HoldCause, Method
+from dicom_retrieve_tui.model.hours import day_and_time
 from dicom_retrieve_tui.model.humanize import count, duration_text, shortened
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_text
@@ -56,6 +58,7 @@ def narrate(
     line = (
         _about_run(event, short)
         or _about_hold(event)
+        or _about_hours(event)
         or _about_association(event, short)
         or _about_study(event, progress, short)
         or _about_instance(event, short)
@@ -143,6 +146,20 @@ def _about_hold(event: events.Event) -> Line | None:
             waited = f" after {_seconds(round(event.waited_s))}" if event.waited_s else ""
             text = f"{'; '.join(filter(None, (f'gave up{waited}', studies)))}: {event.reason}"
             return Line(text, grave=True, timed=True)
+        case _:
+            return None
+
+
+def _about_hours(event: events.Event) -> Line | None:
+    match event:
+        case events.HoursClosed():
+            studies, wait = count(event.studies, "study"), "waits" if event.studies == 1 else "wait"
+            until = day_and_time(datetime.fromisoformat(event.until)) if event.until else "later"
+            text = f"Outside the hours of --between: {studies} {wait} until {until}"
+            return Line(text, timed=True)
+        case events.HoursOpened():
+            waited = _seconds(round(event.waited_s))
+            return Line(f"The hours of --between began after {waited}", timed=True)
         case _:
             return None
 

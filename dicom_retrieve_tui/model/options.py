@@ -27,6 +27,7 @@ from dicom_retrieve_tui.model.hook_command import (
     parse_finish_command,
     parse_study_command,
 )
+from dicom_retrieve_tui.model.hours import Hours, parse_hours
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import (
     DEFAULT_KEEP_FREE,
@@ -60,6 +61,7 @@ from dicom_retrieve_tui.model.option_values import (
     written_layout,
     written_listen,
 )
+from dicom_retrieve_tui.model.rate_limit import Rate, parse_rate
 from dicom_retrieve_tui.model.security import TlsSettings, UserIdentity
 from dicom_retrieve_tui.model.series_filter import (
     NO_FILTER,
@@ -513,6 +515,32 @@ OPTIONS = (
         of_order=True,
     ),
     Option(
+        name="between",
+        help="hours for requests, local time, such as 'mon-fri 19:00-06:30, sat-sun'",
+        group=Group.NETWORK,
+        commands=_RETRIEVAL,
+        metavar="HOURS",
+        parse=parse_hours,
+        attribute="between",
+        default_words="always",
+        label="Hours",
+        hint="always, or 19:00-06:30",
+        of_order=True,
+    ),
+    Option(
+        name="max_rate",
+        help="bytes a second to receive at most, such as 20MB/s, all associations together",
+        group=Group.NETWORK,
+        commands=_RETRIEVAL,
+        metavar="RATE",
+        parse=parse_rate,
+        attribute="max_rate",
+        default_words="no limit",
+        label="Rate",
+        hint="no limit, or 20MB/s",
+        of_order=True,
+    ),
+    Option(
         name="max_pdu",
         help="largest PDU to receive, 4096 to 131072",
         group=Group.NETWORK,
@@ -750,6 +778,10 @@ class RetrieveOptions:
     outage_s: float = 1800.0
     """How long to wait for a PACS that has answered in this run and is gone, or for room on the
     disk."""
+    between: Hours | None = None
+    """When requests may be made; None: always."""
+    max_rate: Rate | None = None
+    """Limit of what all associations receive together; None: no limit."""
     max_pdu_bytes: int = MAX_PDU_BYTES
     """Largest PDU that the PACS may send us."""
     tls: TlsSettings | None = None

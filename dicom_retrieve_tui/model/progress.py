@@ -15,10 +15,12 @@ from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 _OfHold = events.PeerLost | events.ProbeFailed | events.PeerBack | events.QueueGivenUp
+_OfPause = events.RunPausing | events.RunPaused | events.RunResumed
+_OfHours = events.HoursClosed | events.HoursOpened
 _OfRun = (
     events.RetrieveStarted
-    | events.RunPaused
-    | events.RunResumed
+    | _OfPause
+    | _OfHours
     | _OfHold
     | events.AssociationOpened
     | events.AssociationClosed
@@ -45,7 +47,9 @@ class StudyProgress:
     helpers: int = 0
     """Further workers that make requests for it."""
     waiting: bool = False
-    """True between two attempts."""
+    """True between two attempts, and while the run is held."""
+    held: bool = False
+    """True while the run is held; no attempt has failed."""
     failed_attempts: int = 0
     crowded: bool = False
     """True if the last failed attempt did not count: the PACS accepted no further association."""
@@ -151,7 +155,12 @@ class Progress:
     """Why the run gave up the last time; empty if it has not."""
     outages: list[Outage] = field(default_factory=list)
     """In the order in which they began."""
+    pausing: bool = False
+    """True from the begin of a pause to its end."""
+    closed_until: str = ""
+    """When the hours of the run begin again, in ISO 8601; empty within them."""
     paused: bool = False
+    """True once nothing flows in it."""
     workers: dict[int, WorkerProgress] = field(default_factory=dict)
     """By number, in no order."""
     notes: list[str] = field(default_factory=list)
@@ -225,8 +234,6 @@ class Progress:
             case events.RetrieveStarted():
                 self.peer, self.method = event.peer, event.method
                 self.studies_total, self.parallel = event.studies, event.parallel
-            case events.RunPaused() | events.RunResumed():
-                self.paused = isinstance(event, events.RunPaused)
             case (
                 events.PeerLost() | events.ProbeFailed() | events.PeerBack() | events.QueueGivenUp()
             ):
@@ -239,8 +246,26 @@ class Progress:
                 self.notes.append(event.text)
             case events.RetrieveFinished():
                 self.verdict = event.verdict
+            case (
+                events.RunPausing()
+                | events.RunPaused()
+                | events.RunResumed()
+                | events.HoursClosed()
+                | events.HoursOpened()
+            ):
+                self._apply_to_pause(event)
             case _:
                 self._apply_to_study(event)
+
+    def _apply_to_pause(self, event: _OfPause | _OfHours) -> None:
+        match event:
+            case events.HoursClosed():
+                self.closed_until = event.until
+            case events.HoursOpened():
+                self.closed_until = ""
+            case _:
+                self.pausing = not isinstance(event, events.RunResumed)
+                self.paused = isinstance(event, events.RunPaused)
 
     def _apply_to_outage(self, event: _OfHold) -> None:
         if isinstance(event, events.PeerLost):
@@ -256,6 +281,7 @@ class Progress:
                     outage.over = True
                     outage.given_up = isinstance(event, events.QueueGivenUp)
         if isinstance(event, events.QueueGivenUp):
+            self.closed_until = ""
             self.given_up = event.reason
             self.not_tried |= dict.fromkeys(event.study_instance_uids)
             self.finished += event.studies
@@ -316,14 +342,16 @@ class Progress:
         self, event: events.AttemptFailed | events.AttemptStarted | events.StudyPutBack
     ) -> None:
         study = self.studies[event.study_instance_uid]
-        if isinstance(event, events.StudyPutBack):
-            study.waiting = True
-        elif isinstance(event, events.AttemptFailed):
-            study.crowded = event.failed_attempts == study.failed_attempts
-            study.waiting, study.failed_attempts = True, event.failed_attempts
-            study.reason = event.reason
-        else:
-            study.waiting, study.worker = False, event.worker
+        match event:
+            case events.AttemptFailed():
+                study.crowded = event.failed_attempts == study.failed_attempts
+                study.waiting, study.failed_attempts = True, event.failed_attempts
+                study.reason = event.reason
+            case events.StudyPutBack():
+                study.waiting = study.held = True
+            case events.AttemptStarted():
+                study.waiting = study.held = False
+                study.worker = event.worker
 
     def _apply_refusal(self, event: events.InstanceRefused) -> None:
         self.refused += 1
@@ -399,12 +427,11 @@ def _follow_workers(
             | events.StudyInventoried()
             | events.AttemptFailed()
             | events.AttemptStarted()
-            | events.StudyPutBack()
         ):
             uid = event.study_instance_uid
             _drop(workers, uid)
             _worker(workers, studies[uid].worker).work(_state(studies[uid]), uid)
-        case events.StudyFinished():
+        case events.StudyFinished() | events.StudyPutBack():
             _drop(workers, event.study_instance_uid)
         case _:
             pass

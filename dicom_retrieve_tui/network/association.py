@@ -41,6 +41,7 @@ from dicom_retrieve_tui.network.negotiation import (
 from dicom_retrieve_tui.network.timeouts import Guard, Timeouts, within
 
 if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.rate_limit import RateLimiter
     from dicom_retrieve_tui.network.tls.client_server import TlsClient
     from dicom_retrieve_tui.network.tls.secure_socket import TlsSocket
 
@@ -69,6 +70,8 @@ class AssociationParameters:
     """Largest PDU that the peer may send us."""
     deviations: Deviations = field(default_factory=Deviations)
     """Deviations of the peer from the standard, noted by every association."""
+    rate_limiter: "RateLimiter | None" = None
+    """Limits what all associations receive together; None: no limit, now and later."""
 
 
 class Association:
@@ -123,6 +126,8 @@ class Association:
         tls = parameters.tls
         transport = _open_tcp(parameters) if tls is None else open_tls(parameters, tls)
         connection = Connection(transport, str(peer))
+        if parameters.rate_limiter is not None:
+            parameters.rate_limiter.attach(connection)
         try:
             connection.guard = within(
                 timeouts.acse_s,

@@ -4,6 +4,7 @@ from time import monotonic
 
 from dicom_retrieve_tui.errors import (
     InstanceUnfit,
+    Interrupted,
     PeerError,
     PeerTimeout,
     ProtocolError,
@@ -47,6 +48,7 @@ def c_get(
         RequestAborted: The peer accepted the context, but aborted at the request.
         DiskFailed: There is no room for instances; the association cannot be used again.
         PeerError, Cancelled: No final response came.
+        Interrupted: The same, because the run is held.
     """
     exchange = _Exchange(association, operation, context, receiver, patient_id)
     return exchange.run(cs.C_GET_RQ, cs.C_GET_RSP, {})
@@ -68,6 +70,7 @@ def c_move(
 
     Raises:
         PeerError, Cancelled: No final response came.
+        Interrupted: The same, because the run is held.
     """
     destination: dict[int, bytes | str | int] = {
         cs.MOVE_DESTINATION: cs.padded_text(move_destination)
@@ -107,6 +110,8 @@ class _Exchange:
         self._receiver = receiver
         self._patient_id = patient_id
         self._message_id = association.next_message_id()
+        self._guard: AnswerGuard | None = None
+        """None until the request is sent."""
         self._stray_final: FinalResponse | None = None
         """A final response with a Message ID that we did not send."""
 
@@ -128,11 +133,14 @@ class _Exchange:
         identifier = identifiers.encode_identifier(
             operation.request.level, keys, context.transfer_syntax
         )
+        if operation.cancel.interrupted:
+            raise Interrupted
         association.connection.activity = operation.activity
         answered_before = association.stream.received_commands
         try:
             with operation.activity.request(monotonic()):
-                association.guard_with(self._guard(request_field))
+                self._guard = self._new_guard(request_field)
+                association.guard_with(self._guard)
                 association.stream.send(context.context_id, command, identifier)
                 while True:
                     if (final := self._next(response_field)) is not None:
@@ -152,7 +160,7 @@ class _Exchange:
             error.mid_request = True
             raise
 
-    def _guard(self, request_field: int) -> AnswerGuard:
+    def _new_guard(self, request_field: int) -> AnswerGuard:
         association, operation = self._association, self._operation
         return AnswerGuard(
             association.parameters.timeouts,
@@ -161,6 +169,7 @@ class _Exchange:
             waiting_for=f"the answer of {association.peer}",
             on_cancel=self._send_cancel,
             heard_s=self._heard_s if request_field == cs.C_GET_RQ else self._heard_of_move_s,
+            receiving=lambda: id(association.stream) in operation.activity.arriving,
         )
 
     def _next(self, response_field: int) -> FinalResponse | None:
@@ -169,7 +178,12 @@ class _Exchange:
         context_id, command = stream.receive_command()
         if command.field == cs.C_STORE_RQ:
             receive_instance(
-                stream, self._association.contexts, context_id, command, self._receiver
+                stream,
+                self._association.contexts,
+                context_id,
+                command,
+                self._receiver,
+                respond=self._respond,
             )
             return None
         pending = command.number(cs.STATUS) in PENDING
@@ -218,6 +232,17 @@ class _Exchange:
         if has_come is None or has_come():
             return self._operation.activity.last_byte_s
         return self._association.connection.last_byte_s
+
+    def _respond(self, context_id: int, response: bytes) -> None:
+        """Answer a C-STORE, with a C-CANCEL behind it if the request is interrupted.
+
+        Both go in one segment: a PACS that looks for a C-CANCEL between two instances finds it.
+        """
+        messages = [(context_id, response)]
+        if self._guard is not None and self._guard.owes_cancel:
+            messages.append((self._context.context_id, cs.encode_cancel(self._message_id)))
+            self._guard.cancel_sent()
+        self._association.stream.send_together(messages)
 
     def _send_cancel(self) -> None:
         command = cs.encode_cancel(self._message_id)

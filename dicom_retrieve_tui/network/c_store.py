@@ -36,10 +36,20 @@ def receive_instance(
     context_id: int,
     command: Command,
     receiver: Receiver,
+    *,
+    respond: Callable[[int, bytes], None] | None = None,
 ) -> None:
     """Receive the data set of a C-STORE request, hand it to the receiver, and respond.
 
     The response is Success only after the instance is checked and has its final name.
+
+    Args:
+        stream: The association.
+        contexts: Its presentation contexts.
+        context_id: Of the request.
+        command: The request.
+        receiver: Keeps the instance.
+        respond: Sends the response on a context; None uses the stream.
 
     Raises:
         DiskFailed: No further instance can be kept; the response to this one was 0xA700.
@@ -75,7 +85,7 @@ def receive_instance(
     if failure is not None:
         _LOG.warning("refused an instance: %s", failure)
         status = failure.status if isinstance(failure, InstanceUnfit) else OUT_OF_RESOURCES
-    stream.send(context_id, encode_store_response(command, status))
+    (respond or stream.send)(context_id, encode_store_response(command, status))
     if isinstance(failure, DiskFailed):
         raise failure
 

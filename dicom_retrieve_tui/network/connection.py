@@ -8,6 +8,7 @@ import contextlib
 import mmap
 import selectors
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from math import inf
 from time import monotonic
@@ -22,7 +23,7 @@ from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
 BUFFER_BYTES = 1 << 19
 """Room for several of the largest PDUs that a peer may send."""
 
-QUICKACK: int | None = getattr(socket, "TCPQUICKACK", None)
+QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 def untouched(size: int) -> memoryview:
@@ -32,6 +33,10 @@ def untouched(size: int) -> memoryview:
 
 def _no_guard(_now_s: float) -> None:
     """The guard of a connection on which no wait has started."""
+
+
+class OwnWait(TimeoutError):
+    """Nothing was received because we waited on purpose: no timeout counts that."""
 
 
 class Transport(Protocol):
@@ -78,6 +83,10 @@ class Connection:
         sock.settimeout(TICK_S)
         _tune(sock)
 
+    def wrap(self, wrapper: Callable[[Transport], Transport]) -> None:
+        """Use a wrapper around the transport from the next call on. Safe from any thread."""
+        self._sock = wrapper(self._sock)
+
     def fill(self, need: int) -> None:
         """Have at least `need` unread bytes in the buffer.
 
@@ -104,8 +113,8 @@ class Connection:
             try:
                 got = sock.recv_into(view)
                 break
-            except TimeoutError:
-                self.guard(monotonic())
+            except TimeoutError as wait:
+                self._note_wait(wait)
             except OSError as error:
                 raise self._lost(error) from error
         if QUICKACK is not None:
@@ -125,6 +134,12 @@ class Connection:
             # Notice a cancel even if the peer never pauses.
             self._next_check_s = now_s + TICK_S
             self.guard(now_s)
+
+    def _note_wait(self, wait: TimeoutError) -> None:
+        now_s = monotonic()
+        if isinstance(wait, OwnWait):
+            self.last_byte_s = self.activity.last_byte_s = now_s
+        self.guard(now_s)
 
     def send(self, data: bytes) -> None:
         """Send all of `data`, calling the guard while the peer does not take it.

@@ -138,6 +138,11 @@ class MessageStream:
             pdus += self._fragments(context_id, data_set, 0)
         self.connection.send(b"".join(pdus))
 
+    def send_together(self, commands: Sequence[tuple[int, bytes]]) -> None:
+        """Send several messages without data sets at once, each with its presentation context."""
+        pdus = [pdu for each in commands for pdu in self._fragments(*each, _IS_COMMAND)]
+        self.connection.send(b"".join(pdus))
+
     def _fragments(self, context_id: int, data: bytes, kind: int) -> list[bytes]:
         step = self._fragment_bytes
         pdus = []

@@ -49,6 +49,7 @@ from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_requ
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Timeouts, within
 
 if TYPE_CHECKING:
+    from dicom_retrieve_tui.network.rate_limit import RateLimiter
     from dicom_retrieve_tui.network.tls.client_server import TlsServer
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class StorageScp:
         tls: "TlsServer | None" = None,
         max_pdu_bytes: int = MAX_PDU_BYTES,
         deviations: Deviations | None = None,
+        rate_limiter: "RateLimiter | None" = None,
     ) -> None:
         """Bind and listen; nothing is accepted before `start`.
 
@@ -86,6 +88,7 @@ class StorageScp:
             tls: Require TLS of callers; None: require that they use none.
             max_pdu_bytes: Largest PDU that a caller may send.
             deviations: Where to note what a caller does against the standard; None only logs it.
+            rate_limiter: Limits what all associations receive together.
 
         Raises:
             ConfigError: The address cannot be bound.
@@ -103,6 +106,7 @@ class StorageScp:
             max_pdu_bytes=max_pdu_bytes,
             refusals=self._refusals,
             deviations=deviations or Deviations(),
+            rate_limiter=rate_limiter,
             stop=self._stop,
         )
         self._threads: dict[threading.Thread, socket.socket] = {}
@@ -214,6 +218,7 @@ class _Service:
         max_pdu_bytes: int,
         refusals: RefusalLog,
         deviations: Deviations,
+        rate_limiter: "RateLimiter | None",
         stop: CancelToken,
     ) -> None:
         self._receiver = receiver
@@ -223,11 +228,14 @@ class _Service:
         self._access_control = access_control
         self._refusals = refusals
         self._deviations = deviations
+        self._rate_limiter = rate_limiter
         self._stop = stop
 
     def serve(self, sock: socket.socket, peer: str, caller: CallerConnection) -> None:
         """Serve one connection until its end, and close it."""
         connection = Connection(self._tls.wrap(sock, peer) if self._tls else sock, peer)
+        if self._rate_limiter is not None:
+            self._rate_limiter.attach(connection)
         try:
             own_address = _own_address(sock)
             self._access_control.check_address(caller, own_address)

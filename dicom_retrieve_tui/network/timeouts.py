@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from dicom_retrieve_tui.errors import Cancelled, PeerTimeout
+from dicom_retrieve_tui.errors import Cancelled, Interrupted, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import Activity
 
@@ -90,9 +90,11 @@ class Limit:
         return self.started_s + self.limit_s
 
     def __call__(self, now_s: float) -> None:
-        """Raise `Cancelled` or `PeerTimeout` if the wait has to end."""
+        """Raise `Cancelled`, `Interrupted` or `PeerTimeout` if the wait has to end."""
         if self.cancel.requested:
             raise Cancelled
+        if self.cancel.interrupted:
+            raise Interrupted
         if now_s > self.until_s:
             raise _timeout(self.waiting_for, self.limit_s, "nothing came.", self.ask)
 
@@ -114,6 +116,7 @@ class AnswerGuard:
         waiting_for: str,
         on_cancel: Callable[[], None] | None = None,
         heard_s: Callable[[], float] | None = None,
+        receiving: Callable[[], bool] = lambda: False,
     ) -> None:
         """Start the timeouts.
 
@@ -123,6 +126,8 @@ class AnswerGuard:
                 Without it, a cancel ends the wait at once.
             heard_s: Returns when a response to this request last came, if other requests for the
                 same study may be running: their bytes do not answer this one.
+            receiving: Returns True while an instance is being received on this association; an
+                interruption waits for its end.
         """
         self._timeouts = timeouts
         self._cancel = cancel
@@ -130,13 +135,16 @@ class AnswerGuard:
         self._waiting_for = waiting_for
         self._on_cancel = on_cancel
         self._heard_s = heard_s or (lambda: activity.last_byte_s)
+        self._receiving = receiving
         self._started_s = monotonic()
         self._cancelled_s: float | None = None
 
     def __call__(self, now_s: float) -> None:
-        """Raise `Cancelled` or `PeerTimeout` if the wait has to end."""
+        """Raise `Cancelled`, `Interrupted` or `PeerTimeout` if the wait has to end."""
         if self._cancel.requested:
             self._stop(now_s)
+        elif self._cancel.interrupted:
+            self._interrupt(now_s)
         activity, timeouts = self._activity, self._timeouts
         answered = self._heard_s() > self._started_s
         silent_s = now_s - max(activity.last_byte_s, self._started_s)
@@ -146,6 +154,26 @@ class AnswerGuard:
         if (barren_s := activity.barren_s(now_s)) > timeouts.no_progress_s:
             what = f"a new instance in {self._waiting_for}"
             raise _timeout(what, barren_s, "it answers, but sends none.")
+
+    @property
+    def owes_cancel(self) -> bool:
+        """True if the request is interrupted and the peer does not know yet."""
+        return self._cancel.interrupted and self._cancelled_s is None
+
+    def cancel_sent(self) -> None:
+        """Start the grace of a peer to which a C-CANCEL was sent with something else."""
+        self._cancelled_s = monotonic()
+
+    def _interrupt(self, now_s: float) -> None:
+        """End the request between two instances; the peer has a moment to end it itself."""
+        if self._cancelled_s is not None:
+            if now_s - self._cancelled_s > self._timeouts.cancel_grace_s:
+                raise Interrupted
+        elif not self._receiving():
+            if self._on_cancel is None:
+                raise Interrupted
+            self._cancelled_s = now_s
+            self._on_cancel()
 
     def _stop(self, now_s: float) -> None:
         if self._on_cancel is None or self._cancel.insisted:

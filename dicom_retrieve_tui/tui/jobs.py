@@ -34,6 +34,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.terminal_notice import Notice
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict, total_verdict
 from dicom_retrieve_tui.tui.history import JobHistory
+from dicom_retrieve_tui.tui.limits import Limits
 from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -203,6 +204,8 @@ class Jobs:
         self._waiting: dict[int, list[StudyRequest]] = {}
         self._forgetting: list[threading.Thread] = []
         """Threads that remove studies from accounts."""
+        self._limits: dict[int, Limits] = {}
+        """Of the groups whose limits were changed while they ran or waited."""
         self._paused = False
         self._closed = False
         self._leaving = CancelToken()
@@ -245,8 +248,24 @@ class Jobs:
         with self._lock:
             return sum(self._add(group, requests) for group, requests in by_group.items())
 
+    @property
+    def limits(self) -> Limits | None:
+        """Hours and rate of what runs or waits; of the first session, if they differ."""
+        with self._lock:
+            group = next(iter([*self._jobs, *self._waiting]), None)
+            if group is None:
+                return None
+            return self._limits.get(group) or Limits.of(self._options[group])
+
+    def limit(self, limits: Limits) -> None:
+        """Change hours and rate of everything that runs or waits."""
+        with self._lock:
+            self._limits |= dict.fromkeys([*self._jobs, *self._waiting], limits)
+            for session in self._sessions():
+                _apply(limits, session)
+
     def pause(self) -> None:
-        """Start no further study or request; those in progress continue."""
+        """Start no further study or request, and end those in progress."""
         with self._lock:
             self._paused = True
             for session in self._sessions():
@@ -404,17 +423,28 @@ class Jobs:
         )
         job = self._jobs[group] = _Job()
         selections = tuple(each.selection for each in requests)
-        run = partial(self._run, group, job, selections, paused=self._paused)
+        limits = self._limits.get(group)
+        run = partial(self._run, group, job, selections, paused=self._paused, limits=limits)
         job.thread = threading.Thread(target=run, name=f"session-{group}")
         job.thread.start()
 
-    def _run(self, group: int, job: _Job, selections: Sequence[Selection], *, paused: bool) -> None:
+    def _run(
+        self,
+        group: int,
+        job: _Job,
+        selections: Sequence[Selection],
+        *,
+        paused: bool,
+        limits: Limits | None,
+    ) -> None:
         """Make a session and fold its events into the store, on the thread of the session."""
         failure: Exception | None = None
         session: Session | None = None
         try:
             try:
                 session = self._open_session(selections, self._options[group], job.token)
+                if limits is not None:
+                    _apply(limits, session)
                 if paused:
                     session.pause()
             finally:
@@ -487,6 +517,8 @@ class Jobs:
         with self._lock:
             self._drop(group, job.removed)
             del self._jobs[group]
+            if group not in self._waiting:
+                self._limits.pop(group, None)
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             self._store.end(group, reason, waiting=waiting)
             self._start_possible()
@@ -591,3 +623,8 @@ def _not_tried(event: QueueGivenUp) -> dict[str, StudyFinished]:
         )
         for uid in event.study_instance_uids
     }
+
+
+def _apply(limits: Limits, session: Session) -> None:
+    session.limit_hours(limits.hours)
+    session.limit_rate(limits.rate)

@@ -10,8 +10,10 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.history_records import Job, StudyEnd
+from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
+from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
 
 
@@ -37,7 +39,7 @@ class Session(Protocol):
         """Append studies to the queue."""
 
     def pause(self) -> object:
-        """Start no further study or request."""
+        """Start no further study or request, and end those that run."""
 
     def resume(self) -> object:
         """Undo `pause`."""
@@ -47,6 +49,12 @@ class Session(Protocol):
 
     def give_up(self) -> object:
         """Wait no longer for what holds the queue: what is left is not tried."""
+
+    def limit_hours(self, hours: Hours | None) -> object:
+        """Make requests only within these hours; None: always."""
+
+    def limit_rate(self, rate: Rate | None) -> object:
+        """Receive no faster than this; None: no limit."""
 
     def stop(self, study_instance_uid: str) -> object:
         """Cancel one study; one that is queued leaves the queue."""

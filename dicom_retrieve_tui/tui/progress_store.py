@@ -179,7 +179,7 @@ class ProgressStore:
                     ] += 1
                 case events.BytesReceived():
                     self._came_bytes += event.size_bytes
-                case events.RunPaused() | events.RunResumed():
+                case events.RunPausing() | events.RunPaused() | events.RunResumed():
                     pass
                 case _:
                     self._follow(group, event, progress)
@@ -320,7 +320,8 @@ class ProgressStore:
                 workers=self._lanes.rows(now_s, self._runs),
                 history=tuple(self._history),
                 lines=lines,
-                paused=any(run.paused for run in self._runs.values()),
+                flowing=not all(run.paused for run in self._runs.values()),
+                closed_until=min((run.closed_until for run in self._runs.values()), default=""),
                 held=self._held(now_s),
             )
 

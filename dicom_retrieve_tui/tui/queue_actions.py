@@ -186,6 +186,21 @@ class QueueActions(Screen[None]):
             self._jobs.give_up()
             self.queue_changed()
 
+    @work
+    async def action_limits(self) -> None:
+        """Change hours and rate of everything that runs or waits."""
+        from dicom_retrieve_tui.tui.screens.limits import LimitsScreen  # noqa: PLC0415 - not for the first frame
+
+        limits = self._jobs.limits
+        if limits is None:
+            self._report("Nothing is running.")
+            return
+        changed = await self.app.push_screen_wait(LimitsScreen(limits))
+        if changed is not None:
+            self._jobs.limit(changed)
+            self._store.note(f"retrieving {changed}")
+            self.queue_changed()
+
     def action_stop(self) -> None:
         """Stop studies; ask first if there are several."""
         if not (rows := self._chosen()):

@@ -175,7 +175,7 @@ def progress_text(row: Row, width: int) -> str:
         case State.QUEUED:
             return "queued"
         case State.RETRYING:
-            return f"retry in {row.retry_in_s} s"
+            return "held" if row.held else f"retry in {row.retry_in_s} s"
         case State.RUNNING:
             return _running(row, width)
         case State.DONE:

@@ -169,6 +169,7 @@ class Entry:
             eta_s=Remaining(left, exact=True).eta_s(rate) if left else None,
             quiet_s=int(now_s - self.heard_s) if running else 0,
             retry_in_s=max(round(self.due_s - now_s), 0) if state is State.RETRYING else 0,
+            held=study.held,
             elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),
             verdict=common.verdict,
             reason=self.reason or study.reason,

@@ -55,6 +55,8 @@ class Row:
     quiet_s: int = 0
     """Whole seconds since something was received, if it runs."""
     retry_in_s: int = 0
+    held: bool = False
+    """It waits because the run is held, not for a retry."""
     elapsed_s: float = 0.0
     """From its start to its end."""
     verdict: Verdict | None = None
@@ -165,6 +167,9 @@ class Snapshot:
     history: tuple[Sample, ...]
     lines: tuple[Line, ...]
     """New ones only."""
-    paused: bool
+    flowing: bool
+    """False if every session is paused, and nothing comes any more."""
+    closed_until: str
+    """When the hours of the sessions begin, in ISO 8601; empty if those of one have begun."""
     held: Held | None = None
     """None if nothing holds a session."""

@@ -8,7 +8,6 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.events import (
     RetrieveFinished,
     RetrieveStarted,
-    RunPaused,
     StudyQueued,
     StudyRemoved,
     StudyStarted,
@@ -59,26 +58,6 @@ def test_a_session_that_has_nothing_to_do_keeps_no_association(tmp_path: Path) -
         watched.until(lambda progress: progress.associations == 0)
         watched.session.add(selections(C))
         assert watched.until_finished(C).verdict is Verdict.COMPLETE
-
-
-def test_a_pause_lets_the_request_in_hand_end_and_begins_no_other(tmp_path: Path) -> None:
-    with HeldPacs(A) as pacs, Watched(session_of(pacs, tmp_path)) as watched:
-        watched.session.add(selections(A, B))
-        assert pacs.begun[A].wait(PATIENCE_S)
-        watched.session.pause()
-        watched.session.pause()
-        pacs.go_on[A].set()
-        watched.until_finished(A)
-        watched.until(lambda progress: progress.associations == 0)
-        assert pacs.asked == [A]
-        assert list(watched.progress.queued) == [B]
-        assert watched.progress.paused
-        watched.session.resume()
-        events = watched.finish()
-
-    assert pacs.asked == [A, B]
-    assert len(of_kind(RunPaused, events)) == 1
-    assert not watched.progress.paused
 
 
 class _SendsOneAtATime(HeldPacs):

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -25,6 +27,9 @@ class ScriptedSession:
     """What was asked of it, in order."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """How its studies have ended."""
+
+    quiet_at_once: bool = True
+    """False if a test says when nothing flows any more in a pause."""
 
     def __post_init__(self) -> None:
         self._story: queue.Queue[Event | None] = queue.Queue()
@@ -69,7 +74,9 @@ class ScriptedSession:
 
     def pause(self) -> None:
         self.asked.append("pause")
-        self.tell(events.RunPaused())
+        self.tell(events.RunPausing())
+        if self.quiet_at_once:
+            self.tell(events.RunPaused())
 
     def resume(self) -> None:
         self.asked.append("resume")
@@ -80,6 +87,12 @@ class ScriptedSession:
 
     def give_up(self) -> None:
         self.asked.append("give up")
+
+    def limit_hours(self, hours: Hours | None) -> None:
+        self.asked.append(f"hours {hours}")
+
+    def limit_rate(self, rate: Rate | None) -> None:
+        self.asked.append(f"rate {rate}")
 
     def stop(self, study_instance_uid: str) -> None:
         self.asked.append(f"stop {study_instance_uid}")

@@ -44,18 +44,18 @@ RUNNING = Totals(
 
 @pytest.mark.parametrize("width", range(20, 170, 7))
 def test_the_header_and_the_total_never_exceed_the_line(width: int) -> None:
-    left, right = header_texts(width, PEERING, RUNNING, paused=True)
+    left, right = header_texts(width, PEERING, RUNNING, pause="PAUSED")
 
     assert cell_len(left) + cell_len(right) <= width
     assert cell_len(total_text(width, RUNNING)) <= width
 
 
 def test_a_wide_header_tells_everything_and_a_narrow_one_what_matters() -> None:
-    left, right = header_texts(158, PEERING, RUNNING, paused=False)
+    left, right = header_texts(158, PEERING, RUNNING, pause="")
     assert left == "dicom-retrieve  prod  MYAE → PACS1 10.0.0.5:104  dest MYAE  ● echo 12.0 ms"
     assert right == "assoc 3/4  412 inst/s  61.0 MB/s  0:42"
 
-    left, right = header_texts(58, PEERING, RUNNING, paused=True)
+    left, right = header_texts(58, PEERING, RUNNING, pause="PAUSED")
     assert left == "prod  MYAE → PACS1 10.0.0.5:104"
     assert right == "PAUSED  412 inst/s"
 

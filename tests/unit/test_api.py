@@ -120,6 +120,8 @@ def test_a_pacs_that_cannot_be_retrieved_from_is_refused(pacs: Pacs, message: st
         ({"series_description": "a\\b"}, "series_description"),
         ({"umask": 0o7777}, "umask"),
         ({"keep_free": "much"}, "keep_free"),
+        ({"between": "nights"}, "between 'nights'"),
+        ({"max_rate": "slow"}, "max_rate 'slow'"),
         ({"outage": "30"}, "outage"),
     ],
 )

@@ -25,7 +25,7 @@ from dicom_retrieve_tui.tui.search_job import FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
-from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary
+from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary, pause_text
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
@@ -314,7 +314,9 @@ class MainScreen(QueueActions):
         self._queue.show_totals(totals)
         if not totals.active:
             self._retrieve.settle()
-        self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused, held=snapshot.held)
+        self.query_one(HeaderLine).show_totals(
+            totals, pause=pause_text(snapshot, paused=self._jobs.paused), held=snapshot.held
+        )
         self.query_one(TotalLine).show_totals(totals)
         self.query_one(Throughput).show_history(snapshot.history, live=totals.associations_max > 0)
         self.query_one(Associations).show_workers(snapshot.workers)

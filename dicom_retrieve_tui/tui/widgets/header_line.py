@@ -1,6 +1,7 @@
 """The header: the PACS, and the throughput; the least important part is dropped first."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -8,8 +9,9 @@ from rich.text import Text
 from textual.widget import Widget
 
 from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.hours import day_and_time
 from dicom_retrieve_tui.model.humanize import byte_rate_text, clock_text
-from dicom_retrieve_tui.tui.snapshot import Held, Totals
+from dicom_retrieve_tui.tui.snapshot import Held, Snapshot, Totals
 
 _NAME = "dicom-retrieve"
 _GAP = 2
@@ -45,16 +47,25 @@ def echo_text(round_trip_s: float | None) -> str:
     return "● answers" if round_trip_s is None else f"● echo {round_trip_s * 1000:.1f} ms"
 
 
+def pause_text(snapshot: Snapshot, *, paused: bool) -> str:
+    """Return why nothing is requested, in capitals; empty if something may be."""
+    if paused:
+        return "PAUSING" if snapshot.flowing else "PAUSED"
+    if snapshot.closed_until:
+        return f"WAITS UNTIL {day_and_time(datetime.fromisoformat(snapshot.closed_until)).upper()}"
+    return ""
+
+
 def held_text(held: Held) -> str:
     """Describe what holds the queue."""
     return f"{_HELD[held.cause]}, next try in {held.next_try_in_s} s"
 
 
 def header_texts(
-    width: int, peer: PeerSummary, totals: Totals, *, paused: bool, held: Held | None = None
+    width: int, peer: PeerSummary, totals: Totals, *, pause: str, held: Held | None = None
 ) -> tuple[str, str]:
     """Return the left and the right text, together at most `width` cells."""
-    parts = [part for part in _parts(peer, totals, paused=paused, held=held) if part.text]
+    parts = [part for part in _parts(peer, totals, pause=pause, held=held) if part.text]
     while parts and _width(parts) > width:
         parts.remove(min(parts, key=lambda part: part.keep))
     gap = " " * _GAP
@@ -64,7 +75,7 @@ def header_texts(
     return left, right
 
 
-def _parts(peer: PeerSummary, totals: Totals, *, paused: bool, held: Held | None) -> list[_Part]:
+def _parts(peer: PeerSummary, totals: Totals, *, pause: str, held: Held | None) -> list[_Part]:
     rate = totals.instances_per_s
     moving = rate is not None and rate > 0
     associations = totals.associations_max > 0
@@ -75,7 +86,7 @@ def _parts(peer: PeerSummary, totals: Totals, *, paused: bool, held: Held | None
         _Part(f"dest {peer.destination}" if peer.destination else "", 3),
         _Part(_UNVERIFIED if peer.unverified else "", 11),
         _Part(peer.echo, 5),
-        _Part("PAUSED" if paused else "", 10, right=True),
+        _Part(pause, 10, right=True),
         _Part(held_text(held) if held else "", 12, right=True),
         _Part(
             f"assoc {totals.associations}/{totals.associations_max}" if associations else "",
@@ -101,25 +112,33 @@ class HeaderLine(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._peer, self._totals, self._paused = PeerSummary(), Totals(), False
+        self._peer, self._totals, self._pause = PeerSummary(), Totals(), ""
         self._held: Held | None = None
 
     def show_peer(self, peer: PeerSummary) -> None:
         self._peer = peer
         self.refresh()
 
-    def show_totals(self, totals: Totals, *, paused: bool, held: Held | None = None) -> None:
-        self._totals, self._paused, self._held = totals, paused, held
+    def show_totals(self, totals: Totals, *, pause: str, held: Held | None = None) -> None:
+        """Show the totals, and why nothing is requested.
+
+        Args:
+            totals: Of the queue.
+            pause: See `pause_text`.
+            held: What holds the queue; None for nothing.
+        """
+        self._totals, self._pause, self._held = totals, pause, held
         self.refresh()
 
     def render(self) -> Text:
         width = self.content_size.width
         left, right = header_texts(
-            width, self._peer, self._totals, paused=self._paused, held=self._held
+            width, self._peer, self._totals, pause=self._pause, held=self._held
         )
         gap = max(width - cell_len(left) - cell_len(right), 0)
         text = Text(left + " " * gap + right, no_wrap=True, overflow="crop")
-        text.highlight_words([_NAME, "PAUSED", *_HELD.values()], Style(bold=True))
+        words = [_NAME, *filter(None, [self._pause]), *_HELD.values()]
+        text.highlight_words(words, Style(bold=True))
         if self._peer.unverified:
             text.highlight_words([_UNVERIFIED], Style(bold=True, reverse=True))
         return text
