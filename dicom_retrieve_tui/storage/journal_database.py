@@ -460,6 +460,15 @@ class JournalReader:
                 ]
             yield from batch
 
+    def study(self, study_instance_uid: str) -> RecordedStudy:
+        """Return what is recorded of a study; without layouts if nothing is.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        with self._open() as database:
+            return _read(database, self._path, study_instance_uid)
+
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         with explained(self._path):
