@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import ConfigError, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event, Noted
+from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
+    from dicom_retrieve_tui.engine.space_check import SpaceCheck
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
@@ -42,16 +43,25 @@ def retrieve(
     options: RetrieveOptions,
     cancel: CancelToken,
     backoff: Backoff = _BACKOFF,
+    *,
+    learn: bool = False,
 ) -> Generator[Event, None, None]:
     """Retrieve `selections`, and yield the events of the run.
 
     Closing the iterator cancels the retrieval and joins its threads.
 
+    Args:
+        selections: What to retrieve.
+        options: How.
+        cancel: Ends the run; may be requested from a signal handler.
+        backoff: The waits between attempts.
+        learn: Forecast by the sizes in the user's history, and add those of this run.
+
     Raises:
         ConfigError: Before the first event: the output folder or the listening port cannot be used.
         Cancelled: Before the first event: `cancel` was requested.
     """
-    session = open_session(selections, options, cancel, backoff)
+    session = open_session(selections, options, cancel, backoff, learn=learn)
     session.finish()
     yield from session.events()
 
@@ -61,6 +71,8 @@ def open_session(
     options: RetrieveOptions,
     cancel: CancelToken | None = None,
     backoff: Backoff = _BACKOFF,
+    *,
+    learn: bool = False,
 ) -> "Session":
     """Prepare a retrieval whose queue can be changed while it runs.
 
@@ -71,6 +83,8 @@ def open_session(
         options: They hold for every study added later, too.
         cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
             handler.
+        backoff: The waits between attempts.
+        learn: Forecast by the sizes in the user's history, and add those of this session.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.requests import RunContext
@@ -110,6 +124,7 @@ def open_session(
             no_progress_s=timeouts.no_progress_s,
             listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
             instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
+            space=_space_check(options, run, outbox, stack, learn=learn),
         )
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
@@ -118,19 +133,38 @@ def open_session(
 
 
 def dry_run(
-    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    *,
+    learn: bool = False,
 ) -> Generator[Event, None, None]:
     """Ask the PACS what a retrieval would get; nothing is retrieved and nothing is written.
 
     Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
+    `SpaceForecast` is the last event but one, unless nothing would be written to the folder.
+
+    Args:
+        selections: What a retrieval would get.
+        options: How.
+        cancel: Ends the run; may be requested from a signal handler.
+        learn: Forecast by the sizes in the user's history.
     """
     from dicom_retrieve_tui.engine.dry_run import DryRun
+    from dicom_retrieve_tui.storage.kept_instances import KeptInstances
 
     outbox: deque[Event] = deque()
     _note_dangers(options, outbox)
     run = _run(selections, options, outbox, cancel)
     run.queue.close()
-    yield from run.events(DryRun(outbox.append, run.queue), resources=nullcontext())
+    with ExitStack() as stack:
+        space = _space_check(options, run, outbox, stack, learn=learn)
+        kept = KeptInstances(options.output)
+        handler = DryRun(outbox.append, run.queue, space, kept.of_study)
+        for event in run.events(handler, resources=nullcontext()):
+            if space is not None and isinstance(event, RetrieveFinished):
+                yield space.total()
+            yield event
 
 
 def find(
@@ -276,6 +310,30 @@ def _run(
         outbox=outbox,
         cancel=cancel,
     )
+
+
+def _space_check(
+    options: RetrieveOptions, run: "Run", outbox: deque[Event], stack: ExitStack, *, learn: bool
+) -> "SpaceCheck | None":
+    """Return the check of a run; None if nothing is written to the output folder."""
+    from dicom_retrieve_tui.engine.space_check import SpaceCheck
+    from dicom_retrieve_tui.storage.free_space import room_of
+    from dicom_retrieve_tui.storage.history_sizes import HistorySizes
+
+    if options.delivering:
+        return None
+    history = HistorySizes(open_history) if learn else None
+    if history is not None:
+        stack.callback(history.close)
+    space = SpaceCheck(
+        outbox.append,
+        output=options.output,
+        room=lambda: room_of(options.output, options.keep_free),
+        history=history,
+        unfinished=lambda: run.queue.unfinished,
+    )
+    stack.callback(space.close)
+    return space
 
 
 def _note_dangers(options: RetrieveOptions, outbox: deque[Event]) -> None:

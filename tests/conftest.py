@@ -1,6 +1,8 @@
 """What all tests take for granted of the process that they run in."""
 
+import os
 import signal
+import tempfile
 
 
 def pytest_configure() -> None:
@@ -11,5 +13,7 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The sizes that tests retrieve are not to be learned by the user who runs them.
+    os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="dicom-retrieve-tests-")
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)

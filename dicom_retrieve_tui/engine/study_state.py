@@ -15,6 +15,7 @@ from dicom_retrieve_tui.engine.evidence import (
     scope_of,
 )
 from dicom_retrieve_tui.model.dimse import Activity, FinalResponse
+from dicom_retrieve_tui.model.forecast import Arrivals
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
@@ -81,6 +82,8 @@ class StudyState:
         self.inventory = inventory
         self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
         self.evidence = Evidence()
+        self.sizes = Arrivals(inventory.modality_by_series)
+        """The bytes that came in this run."""
         self._narrowed = selection.instances_by_series
         self.expected = inventory.sop_instance_uids
         """SOP Instance UIDs that the PACS lists."""

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
+from dicom_retrieve_tui.model.humanize import rounded_size_text
 from dicom_retrieve_tui.model.inventory import Inventory
 
 _Z = 1.645
@@ -249,6 +250,30 @@ def _forecast(mean: float, variance: float, *, built_in: bool) -> Forecast:
     )
 
 
+class Estimate(Protocol):
+    """A size with its range: a `Forecast`, or an event that has one."""
+
+    @property
+    def likely_bytes(self) -> int:
+        """The mean."""
+
+    @property
+    def low_bytes(self) -> int:
+        """The low end."""
+
+    @property
+    def high_bytes(self) -> int:
+        """The high end."""
+
+
+def forecast_text(forecast: Estimate) -> str:
+    """Format a forecast: `about 29 MB (20 MB to 41 MB)`."""
+    low, likely, high = map(
+        rounded_size_text, (forecast.low_bytes, forecast.likely_bytes, forecast.high_bytes)
+    )
+    return f"about {likely}" if low == high else f"about {likely} ({low} to {high})"
+
+
 Counts = Mapping[Kind, int]
 """Instances of a study that are still to come, by kind."""
 
@@ -395,7 +420,7 @@ class Arrivals:
         of_kind[1] += size_bytes
         self.total_bytes += size_bytes
 
-    def sizes(self, *, whole: bool) -> dict[Kind, Sizes]:
+    def learned(self, *, whole: bool) -> dict[Kind, Sizes]:
         """Return what can be learned from it.
 
         Args:

@@ -166,8 +166,8 @@ def test_a_study_teaches_its_kinds_and_only_a_whole_one_its_total() -> None:
     came.add("1.2.840.10008.5.1.4.1.1.88.11", "1.3", 30)
     came.add("1.9", "1.4", 0)
 
-    assert came.sizes(whole=False) == {
+    assert came.learned(whole=False) == {
         Kind("1.2.840.10008.5.1.4.1.1.2", "CT"): Sizes.of_study(2, 1200),
         Kind("1.2.840.10008.5.1.4.1.1.88.11", "SR"): Sizes.of_study(1, 30),
     }
-    assert came.sizes(whole=True)[WHOLE_STUDY] == Sizes.of_study(1, 1230)
+    assert came.learned(whole=True)[WHOLE_STUDY] == Sizes.of_study(1, 1230)

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
 from dicom_retrieve_tui.cli.output.run_log import log_line
-from dicom_retrieve_tui.model.events import AttemptFailed, AttemptStarted, Event, StudyFinished
+from dicom_retrieve_tui.model.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Event,
+    SpaceForecast,
+    StudyFinished,
+)
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.throughput import Throughput, done, remaining
@@ -59,6 +65,8 @@ class Picture:
     received_bytes: int
     elapsed_s: float
     eta_s: float | None
+    space: SpaceForecast | None = None
+    """The forecast of what is to come; None while it is unknown."""
 
 
 @dataclass(slots=True)
@@ -143,6 +151,7 @@ class Board:
             received_bytes=progress.received_bytes,
             elapsed_s=now_s - self._started_s,
             eta_s=None if future is None else future.eta_s(rate),
+            space=progress.space,
         )
 
     def _row(

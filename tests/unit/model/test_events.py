@@ -11,6 +11,7 @@ from tests.unit.model.told import stored
 KINDS: tuple[type[events.Event], ...] = get_args(events.Event)
 PLAIN = {
     *("str", "int", "float", "bool", "Verdict", "str | None", "int | None", "float | None"),
+    "bool | None",
     "tuple[str, ...]",
 }
 """What stands in JSON as it is."""
