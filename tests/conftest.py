@@ -1,8 +1,11 @@
 """What all tests take for granted of the process that they run in."""
 
-import os
+import itertools
 import signal
-import tempfile
+
+import pytest
+
+_NUMBERS = itertools.count()
 
 
 def pytest_configure() -> None:
@@ -13,7 +16,12 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The sizes that tests retrieve are not to be learned by the user who runs them.
-    os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="dicom-retrieve-tests-")
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _own_history(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a history of its own, so that none learns the sizes of another."""
+    place = tmp_path_factory.getbasetemp() / f"data-{next(_NUMBERS)}"
+    monkeypatch.setenv("XDG_DATA_HOME", str(place))

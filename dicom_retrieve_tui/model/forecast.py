@@ -21,6 +21,9 @@ from dicom_retrieve_tui.model.inventory import Inventory
 
 _Z = 1.645
 """The range has 90 % of a normal distribution: 5 % lie below it, 5 % above."""
+_BUILT_IN_FACTOR = 3.0
+"""A built-in figure may be wrong by this factor for a whole archive, which may compress its images,
+or may have small ones. A study is refused only if it surely does not fit."""
 _SPREAD_MAX = math.log(6)
 """A wider spread says no more than that nothing is known."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -90,6 +93,23 @@ _BY_CLASS: Mapping[str, tuple[int, float]] = {
 }
 """The same for classes whose instances are unlike others of their modality."""
 
+_MODALITY_OF_CLASS: Mapping[str, str] = {
+    "1.2.840.10008.5.1.4.1.1.1": "CR",
+    "1.2.840.10008.5.1.4.1.1.1.1": "DX",
+    "1.2.840.10008.5.1.4.1.1.1.2": "MG",
+    "1.2.840.10008.5.1.4.1.1.12.1": "XA",
+    "1.2.840.10008.5.1.4.1.1.12.2": "RF",
+    "1.2.840.10008.5.1.4.1.1.128": "PT",
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.20": "NM",
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RTDOSE",
+    "1.2.840.10008.5.1.4.1.1.481.3": "RTSTRUCT",
+    "1.2.840.10008.5.1.4.1.1.481.5": "RTPLAN",
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+}
+"""For a PACS that returns no modality."""
+
 
 @lru_cache(maxsize=256)
 def kind_of(sop_class_uid: str | None, modality: str) -> Kind:
@@ -154,12 +174,12 @@ class _Figure:
 
 def _figure(kind: Kind, sizes: Sizes) -> _Figure:
     """Return the figure of a kind; the built-in spread counts as one more study."""
-    built_in = _BY_CLASS.get(kind.sop_class_uid) or _BY_MODALITY.get(kind.modality, _OTHER)
-    mean_bytes, factor = built_in
+    uid, modality = kind.sop_class_uid, kind.modality or _MODALITY_OF_CLASS.get(kind.sop_class_uid)
+    mean_bytes, factor = _BY_CLASS.get(uid) or _BY_MODALITY.get(modality or "", _OTHER)
     variance = math.log(factor) ** 2
     if not sizes.studies or not sizes.instances:
-        of_study = math.expm1(variance)
-        return _Figure(mean_bytes, of_study, of_study, built_in=True)
+        of_mean = math.expm1(math.log(_BUILT_IN_FACTOR) ** 2 + variance)
+        return _Figure(mean_bytes, math.expm1(variance), of_mean, built_in=True)
     # Rounding may leave a difference of equal squares below zero.
     squares = max(sizes.log_square_sum - sizes.log_sum**2 / sizes.studies, 0.0)
     variance = min((variance + squares) / sizes.studies, _SPREAD_MAX**2)

@@ -23,6 +23,7 @@ def _likely(table: SizeTable, kind: Kind) -> int:
     [
         (Kind(_CT, "CT"), 530_000),
         (Kind("", "CT"), 530_000),
+        (Kind(_CT, ""), 530_000),
         (Kind(_ENHANCED_CT, "CT"), 100_000_000),
         (Kind("", ""), 1_000_000),
         (Kind("1.2.3", "SR"), 30_000),
