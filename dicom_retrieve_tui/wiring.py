@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.errors import ConfigError, OperationFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
     from dicom_retrieve_tui.engine.space_check import SpaceCheck
+    from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
@@ -165,6 +166,37 @@ def dry_run(
             if space is not None and isinstance(event, RetrieveFinished):
                 yield space.total()
             yield event
+
+
+def space_outlook(studies: "Iterable[PlannedStudy]", options: RetrieveOptions) -> "Outlook | None":
+    """Forecast what studies will take, by the user's history and without asking the PACS.
+
+    It reads files and asks for the free space, which may take long on a network drive.
+
+    Returns:
+        None if nothing is written to the output folder.
+    """
+    from dicom_retrieve_tui.model.forecast import SizeTable, outlook_of
+    from dicom_retrieve_tui.storage.free_space import room_of
+    from dicom_retrieve_tui.storage.history_sizes import HistorySizes
+    from dicom_retrieve_tui.storage.kept_instances import KeptInstances
+
+    if options.delivering:
+        return None
+    history = HistorySizes(open_history)
+    try:
+        table = SizeTable(history.sizes())
+    except (ConfigError, DiskFailed):
+        table = SizeTable()
+    finally:
+        history.close()
+    room = room_of(options.output, options.keep_free)
+    return outlook_of(
+        studies,
+        table,
+        KeptInstances(options.output).complete_studies(),
+        None if room is None else room.usable_bytes,
+    )
 
 
 def find(

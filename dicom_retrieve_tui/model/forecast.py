@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, Protocol, Self
 
-from dicom_retrieve_tui.model.humanize import rounded_size_text
+from dicom_retrieve_tui.model.humanize import count, rounded_size_text
 from dicom_retrieve_tui.model.inventory import Inventory
 
 _Z = 1.645
@@ -44,6 +44,7 @@ WHOLE_STUDY = Kind(modality="*")
 
 _KB, _MB = 10**3, 10**6
 _OTHER = (1 * _MB, 6.0)
+_DOCUMENTS = ("ASMT", "KO", "PR", "REG", "SMR", "SR", "RTRECORD")
 _BY_MODALITY: Mapping[str, tuple[int, float]] = {
     "*": (100 * _MB, 6.0),
     **dict.fromkeys(("CR", "DX", "IO", "PX", "RG"), (10 * _MB, 2.0)),
@@ -51,7 +52,7 @@ _BY_MODALITY: Mapping[str, tuple[int, float]] = {
     **dict.fromkeys(("ES", "GM", "OP", "XC"), (3 * _MB, 3.0)),
     **dict.fromkeys(("IVUS", "OCT", "OPT", "IVOCT"), (30 * _MB, 4.0)),
     **dict.fromkeys(("AU", "DOC", "ECG", "EPS", "HD", "PLAN", "RESP"), (200 * _KB, 4.0)),
-    **dict.fromkeys(("ASMT", "KO", "PR", "REG", "SMR", "SR", "RTRECORD"), (30 * _KB, 4.0)),
+    **dict.fromkeys(_DOCUMENTS, (30 * _KB, 4.0)),
     "CT": (530 * _KB, 1.5),
     "MG": (22 * _MB, 2.0),
     "MR": (260 * _KB, 2.2),
@@ -422,6 +423,100 @@ def _likely_kind(inventory: Inventory, only_class: str) -> Kind:
     counts = {uid: n or 0 for uid, n in inventory.count_by_series.items()}
     largest = max(counts, key=counts.__getitem__, default="")
     return kind_of(only_class, inventory.modality_by_series.get(largest, ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStudy:
+    """What is known of a study before the PACS lists its instances."""
+
+    study_instance_uid: str
+    whole: bool = True
+    """False if only a part of it is requested."""
+    instances: int | None = None
+    """Instances of what is requested, by the PACS's count."""
+    modalities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What studies will take, before they are requested."""
+
+    forecast: Forecast = NOTHING
+    averaged: int = 0
+    """Studies without a count, taken as average studies."""
+    uncounted: int = 0
+    """Parts of studies without a count; they are not in the forecast."""
+    here: int = 0
+    """Studies that are complete on the disk; they are not in the forecast."""
+    room_bytes: int | None = None
+    """The room on the disk; None if it is unknown."""
+
+    @property
+    def fits(self) -> Fit | None:
+        """Whether they fit; None if the room is unknown."""
+        return None if self.room_bytes is None else fit_of(self.forecast, self.room_bytes)
+
+    def __str__(self) -> str:
+        """Return it without a full stop; empty if nothing is known."""
+        parts = []
+        if self.forecast.high_bytes:
+            average = " by the average study" if self.averaged else ""
+            parts.append(f"{forecast_text(self.forecast)}{average}")
+        if self.uncounted:
+            parts.append(f"{count(self.uncounted, 'study')} not counted")
+        if self.here:
+            parts.append(f"{count(self.here, 'study')} on disk already")
+        if parts and self.room_bytes is not None:
+            doubt = "" if self.fits is Fit.YES else f": {self.fits}"
+            parts.append(f"room for {rounded_size_text(self.room_bytes)}{doubt}")
+        return ", ".join(parts)
+
+
+def outlook_of(
+    studies: Iterable[PlannedStudy],
+    table: SizeTable,
+    here: frozenset[str] = frozenset(),
+    room_bytes: int | None = None,
+) -> Outlook:
+    """Return what studies will take.
+
+    Args:
+        studies: What is to be retrieved.
+        table: The sizes of earlier instances.
+        here: Study Instance UIDs of studies that are complete on the disk.
+        room_bytes: The room there; None if it is unknown.
+    """
+    demand = Demand()
+    averaged = uncounted = present = 0
+    for study in studies:
+        if study.study_instance_uid in here:
+            present += 1
+        elif study.instances is not None:
+            demand.add(_spread(study.instances, study.modalities))
+        elif study.whole:
+            demand.add({WHOLE_STUDY: 1})
+            averaged += 1
+        else:
+            uncounted += 1
+    return Outlook(
+        forecast=demand.forecast(table),
+        averaged=averaged,
+        uncounted=uncounted,
+        here=present,
+        room_bytes=room_bytes,
+    )
+
+
+def _spread(instances: int, modalities: Iterable[str]) -> Counts:
+    """Divide instances among the modalities of a study; one document of each is enough."""
+    kinds = dict.fromkeys(kind_of("", modality) for modality in modalities)
+    documents = [kind for kind in kinds if kind.modality in _DOCUMENTS]
+    images = [kind for kind in kinds if kind not in documents]
+    if not images:
+        return {(documents or [Kind()])[0]: instances}
+    counts = dict.fromkeys(documents, 1)
+    each, more = divmod(max(instances - len(documents), 0), len(images))
+    return counts | {kind: each + (n < more) for n, kind in enumerate(images)}
 
 
 @dataclass(slots=True)

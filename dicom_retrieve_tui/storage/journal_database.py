@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, Self
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.permissions import Permissions
 
 SCHEMA_VERSION = 2
@@ -128,6 +129,7 @@ _RECORDS = (
     " series_instance_uid, digest, irregular"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
 )
+_COMPLETE = "SELECT study_instance_uid FROM studies WHERE verdict = ?"
 _HAS_LEFT_OUT = "SELECT 1 FROM sqlite_master WHERE name = 'left_out'"
 _LEFT_OUT = (
     "SELECT series_instance_uid, modality FROM left_out WHERE study_instance_uid = ?1"
@@ -468,6 +470,16 @@ class JournalReader:
         """
         with self._open() as database:
             return _read(database, self._path, study_instance_uid)
+
+    def complete_studies(self) -> frozenset[str]:
+        """Return the Study Instance UIDs of studies that the last retrieval found complete.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        with self._open() as database:
+            rows = database.execute(_COMPLETE, (str(Verdict.COMPLETE),)).fetchall()
+        return frozenset(text(uid) for (uid,) in rows)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

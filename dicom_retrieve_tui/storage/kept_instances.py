@@ -35,3 +35,12 @@ class KeptInstances:
             )
         except (ConfigError, OSError):
             return frozenset()
+
+    def complete_studies(self) -> frozenset[str]:
+        """Return the UIDs of studies that an earlier run found complete; no file is looked at."""
+        if self._reader is None:
+            return frozenset()
+        try:
+            return self._reader.complete_studies()
+        except (ConfigError, OSError):
+            return frozenset()

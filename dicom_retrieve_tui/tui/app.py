@@ -34,7 +34,7 @@ from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
-from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore
+from dicom_retrieve_tui.tui.ports import OpenSession, SettingsStore, SpaceOutlook
 from dicom_retrieve_tui.tui.preferences import RememberedPreferences
 from dicom_retrieve_tui.tui.profile_choice import CopyText, ProfileChoice
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -90,6 +90,7 @@ class RetrieveApp(KeyQueueApp[None]):
         *,
         find: Find,
         find_each: FindEach,
+        space_outlook: SpaceOutlook | None = None,
         preset: str = "",
         text: str = "",
         job_history: JobHistory | None = None,
@@ -106,6 +107,7 @@ class RetrieveApp(KeyQueueApp[None]):
             presets: The profiles.
             find: `wiring.find`.
             find_each: `wiring.find_each`.
+            space_outlook: `wiring.space_outlook`; None forecasts nothing.
             preset: The profile to begin with; if empty, the last used one, else the first.
             text: The first text of the UID line.
             job_history: Jobs of earlier runs; None records nothing.
@@ -129,7 +131,7 @@ class RetrieveApp(KeyQueueApp[None]):
         )
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
-        self._failed_lists = FailedLists()
+        self._failed_lists, self._space_outlook = FailedLists(), space_outlook
         self._profiles = self._choice_of(profile_store, doctor)
         self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
@@ -150,6 +152,7 @@ class RetrieveApp(KeyQueueApp[None]):
             secrets=self._secrets,
             failed_lists=self._failed_lists,
             find_each=self._find_each,
+            space_outlook=self._space_outlook,
             preset=self._preset,
             text=self._text,
         )

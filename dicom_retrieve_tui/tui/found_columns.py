@@ -98,8 +98,12 @@ def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str
 def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
     """Return a request for each study, in order, narrowed to its series where those were chosen."""
     by_study: dict[str, Match] = {}
+    counts: dict[str, int | None] = {}
     for match in matches:
-        by_study.setdefault(match.study_instance_uid, match)
+        uid, number = match.study_instance_uid, match.number_of_instances
+        before = counts.get(uid, 0)
+        counts[uid] = None if before is None or number is None else before + number
+        by_study.setdefault(uid, match)
     parts = (
         Selection.of(match.study_instance_uid, match.series_instance_uid or None)
         for match in matches
@@ -109,6 +113,7 @@ def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
             selection=selection,
             patient=by_study[selection.study_instance_uid].patient_id,
             modality=clean_text("/".join(by_study[selection.study_instance_uid].modalities)),
+            instances=counts[selection.study_instance_uid],
         )
         for selection in join(parts)
     ]

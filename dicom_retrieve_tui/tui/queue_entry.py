@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
@@ -21,6 +22,18 @@ class StudyRequest:
     patient: str = ""
     """Patient ID, if a C-FIND returned it."""
     modality: str = ""
+    instances: int | None = None
+    """Instances of what is requested, by the count of a C-FIND."""
+
+    @property
+    def planned(self) -> PlannedStudy:
+        """Return what a forecast needs to know."""
+        return PlannedStudy(
+            study_instance_uid=self.selection.study_instance_uid,
+            whole=not self.selection.series,
+            instances=self.instances,
+            modalities=tuple(self.modality.split("/")),
+        )
 
 
 @dataclass(slots=True)

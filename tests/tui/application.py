@@ -16,7 +16,7 @@ from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.ports import SettingsStore
+from dicom_retrieve_tui.tui.ports import SettingsStore, SpaceOutlook
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.retrieve_form import new_draft
@@ -122,6 +122,7 @@ async def opened(
     profile_store: ProfileStore | None = None,
     doctor: Doctor | None = None,
     secrets: SecretStore | None = None,
+    space_outlook: SpaceOutlook | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if profile_store is not None:
@@ -141,6 +142,7 @@ async def opened(
         profile_store=profile_store,
         doctor=doctor,
         secrets=secrets,
+        space_outlook=space_outlook,
     )
     async with running(app, size) as pilot:
         bench = Bench(app, pilot, sessions)

@@ -1,14 +1,21 @@
 """Which figures a forecast uses, and what it counts."""
 
+from typing import Any
+
 import pytest
 
 from dicom_retrieve_tui.model.forecast import (
+    WHOLE_STUDY,
     Demand,
+    Fit,
     Kind,
+    PlannedStudy,
     Sizes,
     SizeTable,
     counts_to_come,
+    outlook_of,
 )
+from dicom_retrieve_tui.model.humanize import rounded_size_text
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 
 _CT, _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
@@ -92,3 +99,65 @@ def test_instances_that_are_counted_and_not_listed_come_too() -> None:
 
 def test_without_list_and_counts_nothing_is_known() -> None:
     assert counts_to_come(_inventory(0, is_listed=False), frozenset()) is None
+
+
+def _planned(uid: str, **known: Any) -> PlannedStudy:
+    return PlannedStudy(study_instance_uid=uid, **known)
+
+
+def test_an_outlook_counts_what_is_known_and_names_what_is_not() -> None:
+    table = SizeTable(
+        {Kind("1.9", "CT"): Sizes.of_study(1, 1000), WHOLE_STUDY: Sizes.of_study(1, 50_000)}
+    )
+    outlook = outlook_of(
+        [
+            _planned("1.1", instances=7, modalities=("CT",)),
+            _planned("1.2"),
+            _planned("1.3", whole=False),
+            _planned("1.4"),
+        ],
+        table,
+        here=frozenset({"1.4"}),
+        room_bytes=10**6,
+    )
+
+    assert outlook.forecast.likely_bytes == 57_000
+    assert (outlook.averaged, outlook.uncounted, outlook.here) == (1, 1, 1)
+    assert outlook.fits is Fit.YES
+    low, high = outlook.forecast.low_bytes, outlook.forecast.high_bytes
+    assert str(outlook) == (
+        f"about 57 kB ({rounded_size_text(low)} to {rounded_size_text(high)}) by the average "
+        "study, 1 study not counted, 1 study on disk already, room for 1.0 MB"
+    )
+
+
+@pytest.mark.parametrize(
+    ("instances", "modalities", "likely_bytes"),
+    [
+        (10, ("CT",), 10 * 530_000),
+        (11, ("CT", "SR"), 10 * 530_000 + 30_000),
+        (11, ("CT", "PT"), 6 * 530_000 + 5 * 50_000),
+        (3, ("SR",), 3 * 30_000),
+        (3, ("",), 3_000_000),
+        (3, (), 3_000_000),
+    ],
+)
+def test_the_instances_of_a_study_are_divided_among_its_modalities(
+    instances: int, modalities: tuple[str, ...], likely_bytes: int
+) -> None:
+    study = _planned("1.1", instances=instances, modalities=modalities)
+
+    assert outlook_of([study], SizeTable()).forecast.likely_bytes == likely_bytes
+
+
+def test_an_outlook_on_nothing_says_nothing() -> None:
+    assert str(outlook_of([], SizeTable(), room_bytes=5)) == ""
+    outlook = outlook_of([_planned("1.1")], SizeTable(), frozenset({"1.1"}), 5)
+    assert str(outlook) == "1 study on disk already, room for 5 B"
+    assert outlook.fits is Fit.YES
+
+
+def test_an_outlook_says_what_does_not_fit() -> None:
+    text = str(outlook_of([_planned("1.1", instances=1000)], SizeTable(), room_bytes=10))
+
+    assert text.endswith(", room for 10 B: does not fit")
