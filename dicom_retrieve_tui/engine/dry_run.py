@@ -9,7 +9,7 @@ from dicom_retrieve_tui.engine.space_check import SpaceCheck
 from dicom_retrieve_tui.engine.verdicts import absence, no_match, undecided
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
-from dicom_retrieve_tui.model.forecast import Arrivals, Forecast, counts_to_come
+from dicom_retrieve_tui.model.forecast import Forecast, counts_to_come
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -49,7 +49,7 @@ class DryRun:
             return
         uid = inventory.study_instance_uid
         counts = counts_to_come(inventory, self.kept(uid))
-        forecast = self.space.expect(uid, counts, Arrivals(inventory.modality_by_series))
+        forecast = self.space.expect(uid, counts)
         needed = None if counts is None else counts.total()
         self.emit(inventoried(inventory, needed=needed, forecast=forecast))
 

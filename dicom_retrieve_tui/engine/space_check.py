@@ -1,20 +1,20 @@
 """Compare what a run still has to retrieve with the room on the disk, study by study.
 
-A study that surely does not fit fails before it is begun. The run as a whole is only reported:
-its studies are listed one after the other, and what fits is worth having.
+A study that surely does not fit, alone, fails before it is requested. The run as a whole is only
+reported: its studies are listed one after the other, and what fits is worth having.
 """
 
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from dicom_retrieve_tui.engine.ports import DiskRoom, SizeHistory
 from dicom_retrieve_tui.errors import RetrieveError, StoreError
-from dicom_retrieve_tui.model.events import Event, SpaceForecast
+from dicom_retrieve_tui.model.events import Event, Noted, SpaceForecast
 from dicom_retrieve_tui.model.forecast import (
     Arrivals,
     Demand,
@@ -27,7 +27,7 @@ from dicom_retrieve_tui.model.forecast import (
     fit_of,
     forecast_text,
 )
-from dicom_retrieve_tui.model.humanize import folder_text, rounded_size_text, size_text
+from dicom_retrieve_tui.model.humanize import folder_text, rounded_size_text
 
 _LOG = logging.getLogger(__name__)
 _LEARN_EVERY_S = 10.0
@@ -37,14 +37,12 @@ _NEWS = 0.1
 Counts = Counter[Kind]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Open:
     """A study that is listed and not finished."""
 
     counts: Counts
     arrivals: Arrivals
-    admitted: bool = False
-    """True once it was checked: its room is taken."""
 
 
 class SpaceCheck:
@@ -75,28 +73,40 @@ class SpaceCheck:
         self._open: dict[str, _Open] = {}
         self._demand = Demand()
         self._listed = Extrapolation()
+        self._planned = 0
+        """Studies of a dry run."""
         self._uncounted = 0
         """Studies that the PACS neither listed nor counted."""
+        self._first_room: DiskRoom | None = None
+        """Before anything was written."""
         self._emitted: SpaceForecast | None = None
         self._news: dict[Kind, Sizes] = {}
         self._learned_s = monotonic()
         self._lock = threading.Lock()
 
-    def expect(self, uid: str, counts: Counts | None, arrivals: Arrivals) -> Forecast | None:
+    def expect(
+        self, uid: str, counts: Counts | None, arrivals: Arrivals | None = None
+    ) -> Forecast | None:
         """Add a study that was listed; return what it will take, None if that is unknown.
 
         Args:
             uid: Study Instance UID.
             counts: Its instances that are still to come; None if the PACS does not count them.
-            arrivals: What comes of it; may change in another thread.
+            arrivals: What comes of it; may change in another thread. None in a dry run, which
+                finishes no study: only the sums are kept.
         """
         with self._lock:
+            if self._first_room is None:
+                self._first_room = self._room()
             table = self._loaded()
             if counts is None:
                 self._uncounted += 1
                 return None
             self._close(uid)
-            self._open[uid] = _Open(counts, arrivals)
+            if arrivals is None:
+                self._planned += 1
+            else:
+                self._open[uid] = _Open(counts, arrivals)
             self._demand.add(counts)
             forecast = Demand([counts]).forecast(table)
             self._listed.add(forecast.likely_bytes)
@@ -122,7 +132,10 @@ class SpaceCheck:
             return self._event(room, 0)
 
     def check(self, uid: str) -> None:
-        """Check that a study, beside those in progress, may fit; its room is then taken.
+        """Check that a study may fit into the room of now, or of the start of the run.
+
+        What other studies have used since is not its failure: the run goes on until the disk is
+        full, as without a forecast, so that what fits is retrieved.
 
         Raises:
             StoreError: Even the low end of the forecast does not fit, and space is to stay free.
@@ -132,19 +145,19 @@ class SpaceCheck:
             study = self._open.get(uid)
             if study is None or room is None or not room.kept_bytes:
                 return
-            own = self._left_of([study])
-            others = [each for each in self._open.values() if each.admitted and each is not study]
-            fits = fit_of(self._left_of([study, *others]), room.usable_bytes)
-            if fits is not Fit.NO or not own.high_bytes:
-                study.admitted = True
+            best = max(room, self._first_room or room, key=lambda each: each.usable_bytes)
+            needed = Demand([study.counts]).forecast(self._loaded())
+            needed = needed.without(study.arrivals.total_bytes)
+            if fit_of(needed, best.usable_bytes) is not Fit.NO:
                 return
             self._close(uid)
-        alone = fit_of(own, room.usable_bytes) is Fit.NO
+        self._emit(Noted(study_instance_uid=uid, text=f"needs {forecast_text(needed)}"))
+        # The same words for all studies, which the summary groups by their reasons.
         raise StoreError(
-            f"The study needs {forecast_text(own)}, and {folder_text(self._output)} has room for "
-            f"{rounded_size_text(room.usable_bytes)}{'' if alone else ' with those in progress'}: "
-            f"{size_text(room.free_bytes)} are free, and {size_text(room.kept_bytes)} are to stay "
-            "free. Nothing of it was requested.",
+            f"It does not fit on the disk of {folder_text(self._output)}, which has room for "
+            f"{rounded_size_text(best.usable_bytes)}: {rounded_size_text(best.free_bytes)} are "
+            f"free, and {rounded_size_text(best.kept_bytes)} of them are to stay free. Nothing was "
+            "requested.",
             next_step="Make room, or choose another --output; --keep-free 0 tries it nevertheless.",
         )
 
@@ -169,10 +182,6 @@ class SpaceCheck:
         if (study := self._open.pop(uid, None)) is not None:
             self._demand.remove(study.counts)
 
-    def _left_of(self, studies: Sequence[_Open]) -> Forecast:
-        came = sum(study.arrivals.total_bytes for study in studies)
-        return Demand(study.counts for study in studies).forecast(self._loaded()).without(came)
-
     def _left(self, table: SizeTable, unlisted: int) -> Forecast:
         """Return the forecast of everything that is not finished."""
         came = sum(study.arrivals.total_bytes for study in self._open.values())
@@ -184,7 +193,7 @@ class SpaceCheck:
         if room is not None:
             fits = {Fit.YES: True, Fit.MAYBE: None, Fit.NO: False}[fit_of(left, room.usable_bytes)]
         return SpaceForecast(
-            studies=len(self._open),
+            studies=self._planned + len(self._open),
             estimated=unlisted,
             uncounted=self._uncounted,
             likely_bytes=left.likely_bytes,

@@ -9,7 +9,7 @@ import pytest
 
 from dicom_retrieve_tui.engine.space_check import SpaceCheck
 from dicom_retrieve_tui.errors import DiskFailed, StoreError
-from dicom_retrieve_tui.model.events import Event, SpaceForecast
+from dicom_retrieve_tui.model.events import Event, Noted, SpaceForecast
 from dicom_retrieve_tui.model.forecast import WHOLE_STUDY, Arrivals, Kind, Sizes
 from dicom_retrieve_tui.storage.free_space import Room
 
@@ -80,15 +80,17 @@ def test_a_study_that_does_not_fit_is_refused_with_what_to_do() -> None:
     rig = _Rig(room_mb=500)
     rig.expect("1.1", 1000)
 
-    with pytest.raises(StoreError, match=r"The study needs about 1\.0 GB \(\d") as refused:
+    with pytest.raises(StoreError) as refused:
         rig.check.check("1.1")
 
-    assert str(refused.value).endswith(
-        ", and dicom/ has room for 500 MB: 600.0 MB are free, and 100.0 MB are to stay free. "
-        "Nothing of it was requested. Make room, or choose another --output; --keep-free 0 tries "
-        "it nevertheless."
+    assert str(refused.value) == (
+        "It does not fit on the disk of dicom/, which has room for 500 MB: 600 MB are free, and "
+        "100 MB of them are to stay free. Nothing was requested. Make room, or choose another "
+        "--output; --keep-free 0 tries it nevertheless."
     )
     assert [each.fits for each in rig.forecasts] == [False]
+    (note,) = (event for event in rig.events if isinstance(event, Noted))
+    assert note.text.startswith("needs about 1.0 GB (")
 
 
 def test_where_nothing_is_to_stay_free_every_study_is_begun() -> None:
@@ -110,21 +112,36 @@ def test_where_the_room_is_unknown_every_study_is_begun() -> None:
     assert [(each.fits, each.free_bytes) for each in rig.forecasts] == [(None, None)]
 
 
-def test_a_study_has_the_room_that_those_in_progress_leave() -> None:
+def test_a_study_that_fitted_at_the_start_is_begun_until_the_disk_is_full() -> None:
     rig = _Rig(room_mb=2000)
     rig.unfinished = 2
-    first = rig.expect("1.1", 1500)
+    rig.expect("1.1", 1500)
+    rig.check.check("1.1")
+    rig.room = Room(600 * 10**6, 100 * 10**6)
+
     rig.expect("1.2", 1500)
+    rig.check.check("1.2")
+
+    rig.expect("1.3", 3000)
+    with pytest.raises(StoreError, match=r"room for 2\.0 GB"):
+        rig.check.check("1.3")
+
+
+def test_a_study_fits_once_there_is_more_room() -> None:
+    rig = _Rig(room_mb=500)
+    rig.expect("1.1", 1000)
+    rig.room = Room(2000 * 10**6, 100 * 10**6)
 
     rig.check.check("1.1")
-    with pytest.raises(StoreError, match=r"has room for 2\.0 GB with those in progress: "):
-        rig.check.check("1.2")
 
-    # What has come is on the disk already and does not count twice.
-    for _ in range(1500):
-        first.add(_CT.sop_class_uid, "1.1.1", 10**6)
-    rig.expect("1.3", 1500)
-    rig.check.check("1.3")
+
+def test_what_has_come_of_a_study_is_not_needed_again() -> None:
+    rig = _Rig(room_mb=500)
+    arrivals = rig.expect("1.1", 1000)
+    for _ in range(700):
+        arrivals.add(_CT.sop_class_uid, "1.1.1", 10**6)
+
+    rig.check.check("1.1")
 
 
 def test_a_study_that_is_here_already_needs_no_room() -> None:
@@ -201,3 +218,13 @@ def test_a_history_that_fails_costs_nothing_but_the_history() -> None:
     rig.check.close()
 
     assert [each.built_in for each in rig.forecasts] == [True]
+
+
+def test_a_dry_run_adds_up_all_studies() -> None:
+    rig = _Rig(room_mb=1000)
+    for number in range(3):
+        rig.check.expect(f"1.{number}", Counter({_CT: 100}))
+
+    total = rig.check.total()
+
+    assert (total.studies, total.likely_bytes, total.fits) == (3, 300 * 10**6, True)
