@@ -32,7 +32,7 @@ from dicom_retrieve_tui.model.humanize import folder_text, rounded_size_text
 _LOG = logging.getLogger(__name__)
 _LEARN_EVERY_S = 10.0
 _NEWS = 0.1
-"""The forecast of the run is emitted again once it has changed by this fraction."""
+"""The forecast of the run is emitted again once that of the whole changed by this fraction."""
 
 Counts = Counter[Kind]
 
@@ -80,6 +80,10 @@ class SpaceCheck:
         self._first_room: DiskRoom | None = None
         """Before anything was written."""
         self._emitted: SpaceForecast | None = None
+        self._emitted_bytes = 0
+        """What the whole run was to take by that."""
+        self._done_bytes = 0
+        """What came of studies that are finished."""
         self._news: dict[Kind, Sizes] = {}
         self._learned_s = monotonic()
         self._lock = threading.Lock()
@@ -117,11 +121,12 @@ class SpaceCheck:
         room = self._room()
         with self._lock:
             unlisted = max(self._unfinished() - len(self._open), 0)
-            if unlisted and not self._listed.ready:
+            if unlisted and not self._listed.is_ready(self._loaded()):
                 return
             event = self._event(room, unlisted)
-            if self._is_news(event):
-                self._emitted = event
+            whole_bytes = event.likely_bytes + self._done_bytes + self._came_bytes()
+            if self._is_news(event, whole_bytes):
+                self._emitted, self._emitted_bytes = event, whole_bytes
                 self._emit(event)
 
     def total(self) -> SpaceForecast:
@@ -181,14 +186,17 @@ class SpaceCheck:
     def _close(self, uid: str) -> None:
         if (study := self._open.pop(uid, None)) is not None:
             self._demand.remove(study.counts)
+            self._done_bytes += study.arrivals.total_bytes
 
-    def _left(self, table: SizeTable, unlisted: int) -> Forecast:
+    def _left(self, unlisted: int) -> Forecast:
         """Return the forecast of everything that is not finished."""
-        came = sum(study.arrivals.total_bytes for study in self._open.values())
-        return self._listed.extend(self._demand.moments(table), unlisted, came)
+        return self._listed.extend(self._demand, self._loaded(), unlisted, self._came_bytes())
+
+    def _came_bytes(self) -> int:
+        return sum(study.arrivals.total_bytes for study in self._open.values())
 
     def _event(self, room: DiskRoom | None, unlisted: int) -> SpaceForecast:
-        left = self._left(self._loaded(), unlisted)
+        left = self._left(unlisted)
         fits = None
         if room is not None:
             fits = {Fit.YES: True, Fit.MAYBE: None, Fit.NO: False}[fit_of(left, room.usable_bytes)]
@@ -205,10 +213,11 @@ class SpaceCheck:
             fits=fits,
         )
 
-    def _is_news(self, event: SpaceForecast) -> bool:
-        if (last := self._emitted) is None or last.fits is not event.fits:
+    def _is_news(self, event: SpaceForecast, whole_bytes: int) -> bool:
+        if self._emitted is None or self._emitted.fits is not event.fits:
             return True
-        return abs(event.likely_bytes - last.likely_bytes) > _NEWS * last.likely_bytes
+        # Of the whole run: the rest becomes less with each study.
+        return abs(whole_bytes - self._emitted_bytes) > _NEWS * self._emitted_bytes
 
     def _loaded(self) -> SizeTable:
         if self._table is None:

@@ -161,8 +161,9 @@ class StudyInventoried:
 class SpaceForecast:
     """What the rest of the run is likely to take on the disk, at this moment.
 
-    Emitted once enough studies are listed, and again when it has changed by a tenth or fits no
-    longer, or again. In a dry run, once at its end.
+    Emitted with the first study if earlier studies are known, else once enough are listed; then
+    whenever it starts or ceases to fit, or the whole run, with what has come, is a tenth larger or
+    smaller. In a dry run, once at its end.
     """
 
     studies: int

@@ -28,7 +28,7 @@ _SPREAD_MAX = math.log(6)
 """A wider spread says no more than that nothing is known."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _UID_CHARACTERS_MAX = 64
-_STUDIES_MIN = 10
+_STUDIES_MIN = 5
 """So many listed studies are needed to estimate those that are not listed yet."""
 
 
@@ -205,6 +205,11 @@ class SizeTable:
             self._exact[kind] = self._exact.get(kind, Sizes()) + sizes
         self._figures.clear()
 
+    @property
+    def knows_studies(self) -> bool:
+        """True if the size of an average study was learned."""
+        return not self.figure(WHOLE_STUDY).built_in
+
     def figure(self, kind: Kind) -> _Figure:
         """Return what an instance of this kind takes, by the best that is known."""
         if (known := self._figures.get(kind)) is None:
@@ -308,11 +313,11 @@ class Demand:
         for counts in studies:
             self.add(counts)
 
-    def add(self, counts: Counts) -> None:
-        """Add a study."""
+    def add(self, counts: Counts, studies: int = 1) -> None:
+        """Add one study, or several with the same counts."""
         for kind, number in counts.items():
-            self._sums[kind] += number
-            self._squares[kind] += number * number
+            self._sums[kind] += number * studies
+            self._squares[kind] += number * number * studies
 
     def remove(self, counts: Counts) -> None:
         """Remove a study that was added."""
@@ -342,7 +347,7 @@ class Demand:
 
 @dataclass(slots=True)
 class Extrapolation:
-    """The bytes of studies that are not listed yet, from those that are."""
+    """The bytes of studies that are not listed yet: as of those that are, or as earlier ones."""
 
     studies: int = 0
     total: float = 0.0
@@ -354,28 +359,36 @@ class Extrapolation:
         self.total += size_bytes
         self.squares += size_bytes * size_bytes
 
-    @property
-    def ready(self) -> bool:
-        """True if enough studies are listed."""
-        return self.studies >= _STUDIES_MIN
+    def is_ready(self, table: SizeTable) -> bool:
+        """Return True if enough studies are listed, or earlier ones are known."""
+        return self.studies >= _STUDIES_MIN or table.knows_studies
 
     def extend(
-        self, moments: tuple[float, float, bool], unlisted: int, came_bytes: int = 0
+        self, demand: Demand, table: SizeTable, unlisted: int, came_bytes: int = 0
     ) -> Forecast:
         """Return the forecast of listed studies with that of further ones, less what has come.
 
         Args:
-            moments: Of `Demand`.
+            demand: What is still to come of the listed studies.
+            table: The sizes of earlier instances and studies.
             unlisted: How many further studies there are.
             came_bytes: What has come of the listed studies.
         """
-        mean, variance, built_in = moments
-        if unlisted and self.studies > 1:
-            average = self.total / self.studies
-            spread = max(self.squares - self.total * average, 0.0) / (self.studies - 1)
-            mean += unlisted * average
-            variance += spread * (unlisted + unlisted**2 / self.studies)
+        mean, variance, built_in = demand.moments(table)
+        if unlisted:
+            more_mean, more_variance = self._unlisted(table, unlisted)
+            mean, variance = mean + more_mean, variance + more_variance
         return _forecast(mean, variance, built_in=built_in).without(came_bytes)
+
+    def _unlisted(self, table: SizeTable, unlisted: int) -> tuple[float, float]:
+        if self.studies < _STUDIES_MIN:
+            average = Demand()
+            average.add({WHOLE_STUDY: 1}, unlisted)
+            mean, variance, _ = average.moments(table)
+            return mean, variance
+        mean = self.total / self.studies
+        spread = max(self.squares - self.total * mean, 0.0) / (self.studies - 1)
+        return unlisted * mean, spread * (unlisted + unlisted**2 / self.studies)
 
 
 class Fit(StrEnum):

@@ -145,18 +145,28 @@ def test_studies_that_are_not_listed_yet_are_taken_to_be_like_the_others() -> No
         listed.add(Demand([counts]).forecast(table).likely_bytes)
     known = demand.forecast(table)
 
-    whole = listed.extend(demand.moments(table), unlisted=900)
+    whole = listed.extend(demand, table, unlisted=900)
 
-    assert listed.ready
+    assert listed.is_ready(table)
     assert math.isclose(whole.likely_bytes, 10 * known.likely_bytes, rel_tol=0.01)
-    assert listed.extend(demand.moments(table), unlisted=0) == known
-    came = listed.extend(demand.moments(table), unlisted=0, came_bytes=known.low_bytes)
+    assert listed.extend(demand, table, unlisted=0) == known
+    came = listed.extend(demand, table, unlisted=0, came_bytes=known.low_bytes)
     assert came == Forecast(
         likely_bytes=known.likely_bytes - known.low_bytes,
         low_bytes=0,
         high_bytes=known.high_bytes - known.low_bytes,
         built_in=True,
     )
+
+
+def test_before_enough_are_listed_further_studies_are_like_earlier_ones() -> None:
+    listed, demand = Extrapolation(), Demand([{Kind(modality="CT"): 10}])
+    listed.add(5_300_000)
+    earlier = SizeTable({WHOLE_STUDY: Sizes.of_study(1, 10**8)})
+
+    assert not listed.is_ready(SizeTable())
+    assert listed.is_ready(earlier)
+    assert listed.extend(demand, earlier, unlisted=9).likely_bytes == 5_300_000 + 9 * 10**8
 
 
 def test_a_study_teaches_its_kinds_and_only_a_whole_one_its_total() -> None:

@@ -162,20 +162,32 @@ def test_a_study_without_counts_is_begun_and_reported_as_unknown() -> None:
     assert rig.check.total().uncounted == 1
 
 
-def test_a_list_is_forecast_once_ten_studies_are_listed() -> None:
+def test_a_list_is_forecast_once_five_studies_are_listed() -> None:
     rig = _Rig(room_mb=10_000)
     rig.unfinished = 100
-    for number in range(9):
+    for number in range(4):
         rig.expect(f"1.{number}", 200)
         rig.check.finish(f"1.{number}", {})
         rig.unfinished -= 1
     assert rig.forecasts == []
 
-    rig.expect("1.9", 200)
+    rig.expect("1.4", 200)
 
     (forecast,) = rig.forecasts
-    assert (forecast.studies, forecast.estimated) == (1, 90)
-    assert forecast.likely_bytes == pytest.approx(91 * 200 * 10**6)
+    assert (forecast.studies, forecast.estimated) == (1, 95)
+    assert forecast.likely_bytes == pytest.approx(96 * 200 * 10**6)
+    assert forecast.fits is False
+
+
+def test_a_list_is_forecast_from_its_first_study_if_earlier_ones_are_known() -> None:
+    known = {**_ONE_MB, WHOLE_STUDY: sum([Sizes.of_study(1, 10**8)] * 50, Sizes())}
+    rig = _Rig(room_mb=1_000, history=_History(known))
+    rig.unfinished = 100
+
+    rig.expect("1.0", 200)
+
+    (forecast,) = rig.forecasts
+    assert forecast.likely_bytes == pytest.approx(200 * 10**6 + 99 * 10**8)
     assert forecast.fits is False
 
 
