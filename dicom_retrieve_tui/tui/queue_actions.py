@@ -117,7 +117,7 @@ class QueueActions(Screen[None]):
             f"{count(len(requests), 'study')}: {outlook}. Retrieve nevertheless, until the disk is "
             "full? (Spare is then 0.)"
         )
-        if await self._confirm(question, "Retrieve"):
+        if await self._confirm(question, "Retrieve", "Cancel"):
             return replace(options, keep_free=_KEEP_NOTHING)
         return None
 
@@ -285,10 +285,10 @@ class QueueActions(Screen[None]):
             self._report(NO_STUDY)
         return rows
 
-    async def _confirm(self, question: str, yes: str) -> bool:
+    async def _confirm(self, question: str, yes: str, no: str = "Keep") -> bool:
         from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
 
-        return await self.app.push_screen_wait(ConfirmScreen(question, yes=yes, no="Keep"))
+        return await self.app.push_screen_wait(ConfirmScreen(question, yes=yes, no=no))
 
     def _report(self, text: str, **options: Any) -> None:
         self.notify(text, markup=False, **options)

@@ -85,6 +85,7 @@ async def test_what_does_not_fit_is_retrieved_only_after_a_question() -> None:
         await bench.pilot.press("enter")
         await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
         assert "room for 930 MB: does not fit. Retrieve nevertheless" in bench.joined()
+        assert "Cancel (n)" in bench.joined()
 
         await bench.pilot.press("n")
         await bench.until(lambda: "✓ 2 UIDs" in bench.text())
