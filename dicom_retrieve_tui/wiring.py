@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.errors import ConfigError, OperationFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, OperationFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event, Noted
+from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished
 from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.options import RetrieveOptions, flag_of
 from dicom_retrieve_tui.model.retry import Backoff
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
+    from dicom_retrieve_tui.engine.space_check import SpaceCheck
     from dicom_retrieve_tui.hooks.study_commands import StudyCommands
+    from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
     from dicom_retrieve_tui.model.search import Found, Search
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
@@ -48,16 +50,25 @@ def retrieve(
     options: RetrieveOptions,
     cancel: CancelToken,
     backoff: Backoff = _BACKOFF,
+    *,
+    learn: bool = False,
 ) -> Generator[Event, None, None]:
     """Retrieve `selections`, and yield the events of the run.
 
     Closing the iterator cancels the retrieval and joins its threads.
 
+    Args:
+        selections: What to retrieve.
+        options: How.
+        cancel: Ends the run; may be requested from a signal handler.
+        backoff: The waits between attempts.
+        learn: Forecast by the sizes in the user's history, and add those of this run.
+
     Raises:
         ConfigError: Before the first event: the output folder or the listening port cannot be used.
         Cancelled: Before the first event: `cancel` was requested.
     """
-    session = open_session(selections, options, cancel, backoff)
+    session = open_session(selections, options, cancel, backoff, learn=learn)
     session.finish()
     yield from session.events()
 
@@ -67,6 +78,8 @@ def open_session(
     options: RetrieveOptions,
     cancel: CancelToken | None = None,
     backoff: Backoff = _BACKOFF,
+    *,
+    learn: bool = False,
 ) -> "Session":
     """Prepare a retrieval whose queue can be changed while it runs.
 
@@ -77,6 +90,8 @@ def open_session(
         options: They hold for every study added later, too.
         cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
             handler.
+        backoff: The waits between attempts.
+        learn: Forecast by the sizes in the user's history, and add those of this session.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.requests import RunContext
@@ -136,6 +151,7 @@ def open_session(
             no_progress_s=timeouts.no_progress_s,
             listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
             instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
+            space=_space_check(options, run, outbox, stack, learn=learn),
         )
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
@@ -177,19 +193,67 @@ def dry_run(
     options: RetrieveOptions,
     cancel: CancelToken,
     backoff: Backoff = _BACKOFF,
+    *,
+    learn: bool = False,
 ) -> Generator[Event, None, None]:
     """Ask the PACS what a retrieval would get; nothing is retrieved and nothing is written.
 
     Emits the same events as `retrieve`; the verdict `complete` means that the PACS listed it all.
+    `SpaceForecast` is the last event but one, unless nothing would be written to the folder.
+
+    Args:
+        selections: What a retrieval would get.
+        options: How.
+        cancel: Ends the run; may be requested from a signal handler.
+        learn: Forecast by the sizes in the user's history.
     """
     from dicom_retrieve_tui.engine.dry_run import DryRun
+    from dicom_retrieve_tui.storage.kept_instances import KeptInstances
 
     outbox: deque[Event] = deque()
     _note_dangers(options, outbox)
     # What needs no C-GET and no C-MOVE is not bound to hours.
     run = _run(selections, replace(options, between=None), outbox, cancel, backoff)
     run.queue.close()
-    yield from run.events(DryRun(outbox.append, run.queue, run.watch), resources=nullcontext())
+    with ExitStack() as stack:
+        space = _space_check(options, run, outbox, stack, learn=learn)
+        kept = KeptInstances(options.output)
+        handler = DryRun(outbox.append, run.queue, run.watch, space, kept.of_study)
+        for event in run.events(handler, resources=nullcontext()):
+            if space is not None and isinstance(event, RetrieveFinished):
+                yield space.total()
+            yield event
+
+
+def space_outlook(studies: "Iterable[PlannedStudy]", options: RetrieveOptions) -> "Outlook | None":
+    """Forecast what studies will take, by the user's history and without asking the PACS.
+
+    It reads files and asks for the free space, which may take long on a network drive.
+
+    Returns:
+        None if nothing is written to the output folder.
+    """
+    from dicom_retrieve_tui.model.forecast import SizeTable, outlook_of
+    from dicom_retrieve_tui.storage.free_space import room_of
+    from dicom_retrieve_tui.storage.history_sizes import HistorySizes
+    from dicom_retrieve_tui.storage.kept_instances import KeptInstances
+
+    if options.delivering:
+        return None
+    history = HistorySizes(open_history)
+    try:
+        table = SizeTable(history.sizes())
+    except (ConfigError, DiskFailed):
+        table = SizeTable()
+    finally:
+        history.close()
+    room = room_of(options.output, options.keep_free)
+    return outlook_of(
+        studies,
+        table,
+        KeptInstances(options.output).complete_studies(),
+        None if room is None else room.usable_bytes,
+    )
 
 
 def find(
@@ -376,6 +440,30 @@ def _study_commands(
         emit=outbox.append,
         cancel=cancel,
     )
+
+
+def _space_check(
+    options: RetrieveOptions, run: "Run", outbox: deque[Event], stack: ExitStack, *, learn: bool
+) -> "SpaceCheck | None":
+    """Return the check of a run; None if nothing is written to the output folder."""
+    from dicom_retrieve_tui.engine.space_check import SpaceCheck
+    from dicom_retrieve_tui.storage.free_space import room_of
+    from dicom_retrieve_tui.storage.history_sizes import HistorySizes
+
+    if options.delivering:
+        return None
+    history = HistorySizes(open_history) if learn else None
+    if history is not None:
+        stack.callback(history.close)
+    space = SpaceCheck(
+        outbox.append,
+        output=options.output,
+        room=lambda: room_of(options.output, options.keep_free),
+        history=history,
+        unfinished=lambda: run.queue.unfinished,
+    )
+    stack.callback(space.close)
+    return space
 
 
 def _note_dangers(options: RetrieveOptions, outbox: deque[Event]) -> None:

@@ -1,10 +1,13 @@
 """What all tests take for granted of the process that they run in."""
 
+import itertools
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+
+_NUMBERS = itertools.count()
 
 
 def pytest_configure() -> None:
@@ -26,3 +29,10 @@ def _retrieves_nothing_into_the_working_folder() -> Iterator[None]:
     before = [name for name in accounts if os.path.lexists(name)]
     yield
     assert [name for name in accounts if os.path.lexists(name)] == before
+
+
+@pytest.fixture(autouse=True)
+def _own_history(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a history of its own, so that none learns the sizes of another."""
+    place = tmp_path_factory.getbasetemp() / f"data-{next(_NUMBERS)}"
+    monkeypatch.setenv("XDG_DATA_HOME", str(place))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask, PutBack, StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.space_check import SpaceCheck
 from dicom_retrieve_tui.engine.verdicts import absence, no_match, undecided
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import (
@@ -16,6 +17,7 @@ from dicom_retrieve_tui.model.events import (
     StudyPutBack,
     StudyStarted,
 )
+from dicom_retrieve_tui.model.forecast import Forecast, counts_to_come
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -29,6 +31,10 @@ class DryRun:
     emit: Emit
     queue: TaskQueue
     watch: PeerWatch
+    space: SpaceCheck | None = None
+    """Forecasts the bytes; None if nothing would be written to the output folder."""
+    kept: Callable[[str], frozenset[str]] = lambda _: frozenset()
+    """Returns the SOP Instance UIDs of a study that are on disk already."""
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | PutBack:
         """Take the inventory of one study."""
@@ -41,7 +47,7 @@ class DryRun:
             self.queue.wait_while_paused(peer, task.cancel)
             inventory = peer.take_inventory(task.selection, task.cancel)
             self.watch.note_answer()
-            self.emit(inventoried(inventory))
+            self._emit_inventory(inventory)
             finished = _judge(inventory)
         except Cancelled:
             return self.abandon(task)
@@ -56,6 +62,16 @@ class DryRun:
         if self.watch.never_answered(failure):
             self.watch.give_up_unanswered(finished.reason)
         return finished
+
+    def _emit_inventory(self, inventory: Inventory) -> None:
+        if self.space is None:
+            self.emit(inventoried(inventory))
+            return
+        uid = inventory.study_instance_uid
+        counts = counts_to_come(inventory, self.kept(uid))
+        forecast = self.space.expect(uid, counts)
+        needed = None if counts is None else counts.total()
+        self.emit(inventoried(inventory, needed=needed, forecast=forecast))
 
     def expect(self, uids: Iterable[str]) -> None:
         """Do nothing: a dry run writes no journal."""
@@ -83,8 +99,20 @@ class DryRun:
         return finished
 
 
-def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
-    """Return the event for an inventory of which `present` instances are on disk already."""
+def inventoried(
+    inventory: Inventory,
+    present: int = 0,
+    needed: int | None = None,
+    forecast: Forecast | None = None,
+) -> StudyInventoried:
+    """Return the event for an inventory.
+
+    Args:
+        inventory: What the PACS lists.
+        present: How many of these instances are on disk already, checked.
+        needed: How many are still to come; None if unknown.
+        forecast: The bytes that these will take; None if unknown.
+    """
     return StudyInventoried(
         study_instance_uid=inventory.study_instance_uid,
         listed=inventory.listed,
@@ -95,6 +123,10 @@ def inventoried(inventory: Inventory, present: int = 0) -> StudyInventoried:
         left_out_series=len(inventory.left_out_on_purpose),
         left_out=inventory.left_out_on_purpose,
         undecided=tuple(series.series_instance_uid for series in inventory.undecided),
+        needed=needed,
+        needed_bytes=None if forecast is None else forecast.likely_bytes,
+        needed_low_bytes=None if forecast is None else forecast.low_bytes,
+        needed_high_bytes=None if forecast is None else forecast.high_bytes,
     )
 
 

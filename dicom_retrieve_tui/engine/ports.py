@@ -1,6 +1,6 @@
 """The interfaces that the engine needs; `network` and `storage` satisfy them by shape."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
@@ -12,6 +12,7 @@ from dicom_retrieve_tui.model.dimse import (
     StoreRequest,
 )
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.forecast import Kind, Sizes
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import Placed, Recalled, StudyRecord
@@ -143,3 +144,29 @@ class Store(Protocol):
 
     def finish(self, study: StudyRecord) -> None:
         """Record how a study ended."""
+
+
+class DiskRoom(Protocol):
+    """The free space of the output folder's disk."""
+
+    @property
+    def free_bytes(self) -> int:
+        """Free space."""
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much of it is to stay free."""
+
+    @property
+    def usable_bytes(self) -> int:
+        """What may be written."""
+
+
+class SizeHistory(Protocol):
+    """What instances of complete studies took, in all runs. Methods raise `RetrieveError`."""
+
+    def sizes(self) -> Mapping[Kind, Sizes]:
+        """Return what is known."""
+
+    def add_sizes(self, news: Mapping[Kind, Sizes]) -> object:
+        """Add what further studies took."""

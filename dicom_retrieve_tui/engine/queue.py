@@ -524,6 +524,11 @@ class TaskQueue:
             return list(self._tasks)
 
     @property
+    def unfinished(self) -> int:
+        """How many studies are not done."""
+        return len(self._tasks)
+
+    @property
     def left(self) -> bool:
         """True if a study is not done."""
         with self._changed:

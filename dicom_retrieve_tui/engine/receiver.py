@@ -254,6 +254,9 @@ class _IncomingInstance:
             return
         with study.lock:  # emitted before the study can be closed and judged
             if study.add(sop_uid, identity.series_instance_uid, identity.irregular):
+                study.sizes.add(
+                    request.sop_class_uid, identity.series_instance_uid, self._part.size_bytes
+                )
                 receiver.emit(
                     InstanceStored(
                         study_instance_uid=study_uid,

@@ -10,6 +10,7 @@ from typing import Any
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+from dicom_retrieve_tui.engine.space_check import SpaceCheck
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import (
     ContextNotAccepted,
@@ -67,6 +68,8 @@ class RunContext:
     instead_of_get: str = ""
     """Advice for a PACS that does not serve C-GET."""
     quirks: PeerQuirks = field(default_factory=PeerQuirks)
+    space: SpaceCheck | None = None
+    """Compares what is to come with the room on the disk; None if nothing is written there."""
 
 
 @dataclass(slots=True, kw_only=True)

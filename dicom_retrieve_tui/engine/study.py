@@ -1,7 +1,7 @@
 """Retrieve one study, from its inventory to its verdict, in one attempt or several."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
@@ -13,7 +13,13 @@ from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.verdicts import Ending, judge, judge_delivery
-from dicom_retrieve_tui.errors import Cancelled, DiskFailed, Interrupted, RetrieveError
+from dicom_retrieve_tui.errors import (
+    Cancelled,
+    DiskFailed,
+    Interrupted,
+    RetrieveError,
+    StoreError,
+)
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
@@ -25,6 +31,7 @@ from dicom_retrieve_tui.model.events import (
     StudyPutBack,
     StudyStarted,
 )
+from dicom_retrieve_tui.model.forecast import Kind, Sizes, counts_to_come
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
 from dicom_retrieve_tui.model.store_records import NOTHING_RECALLED, StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -180,11 +187,28 @@ class StudyRetriever:
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
         task.study = study = StudyState(wanted, inventory, recalled)
-        self.run.receiver.emit(inventoried(inventory, len(study.present)))
+        self._emit_inventory(study)
         return study
+
+    def _emit_inventory(self, study: StudyState) -> None:
+        """Emit what is listed, and the forecast of what is missing, alone and with the others'."""
+        inventory, space, present = study.inventory, self.run.space, study.present
+        if space is None:
+            self.run.receiver.emit(inventoried(inventory, len(present)))
+            return
+        counts = counts_to_come(inventory, present)
+        forecast = space.expect(inventory.study_instance_uid, counts, study.sizes)
+        needed = None if counts is None else counts.total()
+        self.run.receiver.emit(inventoried(inventory, len(present), needed, forecast))
+        space.report()
 
     def _transfer(self, task: StudyTask, study: StudyState, peer: Peer, worker: int) -> Ending:
         """Request what is missing, with the help of workers that have no study of their own."""
+        if self.run.space is not None:
+            try:
+                self.run.space.check(task.uid)
+            except StoreError as error:
+                return Ending(error=error)
         shared = self._split(study)
         transfer = self._transfer_of(study, task.cancel, peer, worker, shared)
         receiver, queue = self.run.receiver, self.run.queue
@@ -301,6 +325,8 @@ class StudyRetriever:
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
         study, missing = task.study, frozenset(finished.missing)
+        if self.run.space is not None:
+            self.run.space.finish(task.uid, _learned(task, finished))
         self.run.receiver.store.finish(
             StudyRecord(
                 study_instance_uid=finished.study_instance_uid,
@@ -318,3 +344,12 @@ class StudyRetriever:
         )
         self.run.receiver.emit(finished)
         return finished
+
+
+def _learned(task: StudyTask, finished: StudyFinished) -> Mapping[Kind, Sizes]:
+    """Return what the sizes of a study teach; nothing if it is not complete."""
+    study = task.study
+    if study is None or finished.verdict is not Verdict.COMPLETE:
+        return {}
+    part = task.selection.series or study.inventory.left_out or study.present
+    return study.sizes.learned(whole=not part)

@@ -15,6 +15,7 @@ from dicom_retrieve_tui.engine.evidence import (
     scope_of,
 )
 from dicom_retrieve_tui.model.dimse import Activity, FinalResponse
+from dicom_retrieve_tui.model.forecast import Arrivals
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.selection import RetrieveRequest, Selection
@@ -89,6 +90,8 @@ class StudyState:
         self.inventory = inventory
         self.activity = Activity(last_byte_s=now_s, last_instance_s=now_s)
         self.evidence = Evidence()
+        self.sizes = Arrivals(inventory.modality_by_series)
+        """The bytes that came in this run."""
         self._narrowed = selection.instances_by_series
         self.expected = inventory.sop_instance_uids
         """SOP Instance UIDs that the PACS lists."""
@@ -111,9 +114,10 @@ class StudyState:
         all_count = inventory.listed and not inventory.counted and not selection.series
         self.present = recalled.present if all_count else recalled.present & self.expected
         """Instances that an earlier run left; none of them is requested again."""
-        self._stored = dict.fromkeys(self.present, "")
+        self._stored = dict.fromkeys(self.present, "") | dict(
+            self._series_of(self.present & self.expected)
+        )
         """SOP Instance UIDs on disk, with the Series Instance UID (empty if unknown)."""
-        self._stored.update(self._series_of(self.present & self.expected))
         self.irregular = {
             uid: recalled.irregular[uid] for uid in sorted(recalled.irregular.keys() & self.present)
         }

@@ -239,6 +239,46 @@ class StudyInventoried:
     undecided: tuple[str, ...] = ()
     """Series Instance UIDs that the filter could not decide because the PACS did not return the
     key; they are not retrieved."""
+    needed: int | None = None
+    """Instances that are not on disk yet; None if the PACS does not count them, or if nothing is
+    written to the output folder."""
+    needed_bytes: int | None = None
+    """What these are likely to take; None if unknown."""
+    needed_low_bytes: int | None = None
+    """Its low end: the probability of less is 5 %."""
+    needed_high_bytes: int | None = None
+    """Its high end: the probability of more is 5 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceForecast:
+    """What the rest of the run is likely to take on the disk, at this moment.
+
+    Emitted with the first study if earlier studies are known, else once enough are listed; then
+    whenever it starts or ceases to fit, or the whole run, with what has come, is a tenth larger or
+    smaller. In a dry run, once at its end.
+    """
+
+    studies: int
+    """Studies that are listed or counted, and not finished."""
+    estimated: int
+    """Further studies that are not listed yet, taken to be like those that are."""
+    uncounted: int
+    """Studies that the PACS neither lists nor counts; they are not in the forecast."""
+    likely_bytes: int
+    low_bytes: int
+    """The probability of less is 5 %."""
+    high_bytes: int
+    """The probability of more is 5 %."""
+    built_in: bool
+    """True if built-in figures are used because no such instance came before."""
+    free_bytes: int | None
+    """Free space on the disk of the output folder; None if it is unknown."""
+    keep_free_bytes: int | None
+    """How much of that is to stay free (`--keep-free`)."""
+    fits: bool | None
+    """True if the high end fits, False if even the low end does not; None between, or if the free
+    space is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +430,7 @@ Event = (
     | StudyPutBack
     | AttemptStarted
     | StudyInventoried
+    | SpaceForecast
     | BytesReceived
     | PeerCounted
     | InstanceStored

@@ -6,6 +6,7 @@ This module does no I/O.
 from pathlib import Path
 
 _KB, _MB, _GB = 10**3, 10**6, 10**9
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _MINUTE_S, _HOUR_S = 60, 3600
 _ROOT_FROM = 24
 """From this width on, a shortened UID shows its root, too."""
@@ -34,6 +35,14 @@ def size_text(size_bytes: float) -> str:
     if size_bytes < _GB - _MB / 20:
         return f"{size_bytes / _MB:.1f} MB"
     return f"{size_bytes / _GB:,.2f} GB"
+
+
+def rounded_size_text(size_bytes: float) -> str:
+    """Format an estimate with two or three digits: `540 kB`, `29 MB`, `1.2 TB`."""
+    size, unit = float(f"{size_bytes:.2g}"), 0
+    while size >= _KB and unit < len(_UNITS) - 1:
+        size, unit = size / _KB, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit and size < 9.95 else f"{size:,.0f} {_UNITS[unit]}"
 
 
 def duration_text(seconds: float) -> str:

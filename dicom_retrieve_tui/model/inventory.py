@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 
@@ -48,6 +48,10 @@ class Inventory:
     """SOP Classes in Study (0008,0062), if requested instead of the class of each instance."""
     modalities: frozenset[str] = frozenset()
     """Modality (0008,0060) of the series, a hint for what to negotiate."""
+    modality_by_series: Mapping[str, str] = field(default_factory=dict)
+    """Modality by Series Instance UID; empty or missing if unknown."""
+    count_by_series: Mapping[str, int | None] = field(default_factory=dict)
+    """The PACS's count of instances by Series Instance UID, of the series to retrieve."""
     announced_count: int | None = None
     """Number of instances by the PACS's counts and list; None if unknown. Never a proof."""
     patient_id: str | None = None

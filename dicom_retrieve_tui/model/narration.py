@@ -11,8 +11,9 @@ from datetime import datetime
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import HoldCause, Method
+from dicom_retrieve_tui.model.forecast import forecast_text
 from dicom_retrieve_tui.model.hours import day_and_time
-from dicom_retrieve_tui.model.humanize import count, duration_text, shortened
+from dicom_retrieve_tui.model.humanize import count, duration_text, rounded_size_text, shortened
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -78,6 +79,19 @@ def irregular_text(study: StudyProgress | events.StudyFinished) -> str:
     return f"{count(study.irregular, 'instance')}, {eg}{clean_text(study.irregular_example)}"
 
 
+def space_text(event: events.SpaceForecast) -> str:
+    """Return what is needed, the room for it, and whether it fits.
+
+    `needs about 1.2 TB (900 GB to 1.6 TB), room for 800 GB: it does not fit`.
+    """
+    text = f"needs {forecast_text(event)}" if event.high_bytes else "needs no more space"
+    if event.free_bytes is None or event.keep_free_bytes is None:
+        return f"{text}; the free space is unknown"
+    usable = max(event.free_bytes - event.keep_free_bytes, 0)
+    words = {True: "", None: ": it may not fit", False: ": it does not fit"}
+    return f"{text}, room for {rounded_size_text(usable)}{words[event.fits]}"
+
+
 def associations_text(event: events.RetrieveStarted) -> str:
     """Return how many associations the run uses, or nothing for one."""
     return f", {event.parallel} associations at once" if event.parallel > 1 else ""
@@ -96,6 +110,8 @@ def _about_run(event: events.Event, short: _Short) -> Line | None:
             )
         case events.RetrieveFinished():
             return Line(f"run finished: {event.verdict}", grave=event.verdict not in GOOD)
+        case events.SpaceForecast():
+            return Line(space_text(event), grave=event.fits is False, detail=event.fits is True)
         case events.Noted(study_instance_uid=uid):
             study = f"study {short(uid)}: " if uid else ""
             return Line(f"note: {study}{event.text}", detail=event.minor)

@@ -448,7 +448,7 @@ OPTIONS = (
     ),
     Option(
         name="keep_free",
-        help="disk space to leave free, such as 5G or 5%",
+        help="disk space to leave free, such as 5G or 5%; 0 also begins what cannot fit",
         group=Group.FILES,
         commands=_RETRIEVAL,
         metavar="SIZE",
@@ -702,7 +702,9 @@ OPTIONS = (
         label="Notify",
     ),
     Option(name="notes", help="any text", commands=frozenset(), label="Notes"),
-    Option(name="dry_run", help="list what the PACS has, and stop", saved=False),
+    Option(
+        name="dry_run", help="list what the PACS has and the space it takes, and stop", saved=False
+    ),
     Option(name="json", help="events on stdout, one JSON object a line", saved=False),
     Option(name="report", help="write the final account as JSON", metavar="FILE", saved=False),
     Option(name="verbose", help="more messages on stderr", short="-v", saved=False),

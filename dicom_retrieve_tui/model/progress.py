@@ -25,6 +25,7 @@ _OfRun = (
     | events.AssociationOpened
     | events.AssociationClosed
     | events.Noted
+    | events.SpaceForecast
     | events.RetrieveFinished
 )
 _OfStudy = (
@@ -67,6 +68,10 @@ class StudyProgress:
     """Instances that are kept although their data sets depart from the standard."""
     irregular_example: str = ""
     """UID of the first of them, and how it departs."""
+    needed: int | None = None
+    """Instances that were not on disk when it was listed; None if unknown."""
+    needed_bytes: int | None = None
+    """What these are likely to take."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Series Instance UID and modality of each series that the filter left out on purpose."""
     undecided: tuple[str, ...] = ()
@@ -181,6 +186,8 @@ class Progress:
     """Data set bytes that came over the network; does not fall."""
     stored_bytes: int = 0
     """Size of the files."""
+    space: events.SpaceForecast | None = None
+    """The latest forecast of what the rest takes on the disk; None while too little is listed."""
     finished: int = 0
     good: int = 0
     verdict: Verdict | None = None
@@ -238,12 +245,12 @@ class Progress:
                 events.PeerLost() | events.ProbeFailed() | events.PeerBack() | events.QueueGivenUp()
             ):
                 self._apply_to_outage(event)
-            case events.AssociationOpened():
-                self.associations += 1
-            case events.AssociationClosed():
-                self.associations -= 1
+            case events.AssociationOpened() | events.AssociationClosed():
+                self.associations += 1 if isinstance(event, events.AssociationOpened) else -1
             case events.Noted():
                 self.notes.append(event.text)
+            case events.SpaceForecast():
+                self.space = event
             case events.RetrieveFinished():
                 self.verdict = event.verdict
             case (
@@ -385,6 +392,7 @@ class Progress:
                 study.listed, study.expected = event.listed, event.expected
                 study.present = study.stored = event.present
                 study.left_out, study.undecided = event.left_out, event.undecided
+                study.needed, study.needed_bytes = event.needed, event.needed_bytes
                 self.expected += event.expected or 0
                 self.present += event.present
                 self.stored += event.present

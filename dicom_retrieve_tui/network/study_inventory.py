@@ -112,7 +112,8 @@ class _Queries:
         self._left_out: dict[str, LeftOutSeries] = {}
         self.series_known = False
         """True once the peer has listed the series."""
-        self._modalities: set[str] = set()
+        self._modalities: dict[str, str] = {}
+        """By Series Instance UID, of series that the filter accepts."""
         self._study_classes: frozenset[str] = frozenset()
         self._study_count: int | None = None
         self._nameless = dict.fromkeys((Level.SERIES, Level.IMAGE), 0)
@@ -173,7 +174,9 @@ class _Queries:
             study_instance_uid=self._selection.study_instance_uid,
             listed=False,
             series_instance_uids=tuple(self._counts),
-            modalities=frozenset(self._modalities),
+            modalities=frozenset(self._modalities.values()),
+            modality_by_series=self._modalities,
+            count_by_series=self._counts,
             announced_count=self._announced(),
             patient_id=self._patient_id,
             doubt=doubt,
@@ -248,7 +251,7 @@ class _Queries:
         modality, description = match.get(tags.MODALITY), match.get(tags.SERIES_DESCRIPTION)
         if self._filter.wants(modality, description):
             self._counts[series_uid] = count
-            self._modalities.add(modality or "")
+            self._modalities[series_uid] = modality or ""
             return
         self._left_out[series_uid] = LeftOutSeries(
             series_instance_uid=series_uid,
@@ -363,7 +366,9 @@ class _Queries:
             instances=tuple(instances),
             series_instance_uids=tuple(self._counts),
             study_classes=self._study_classes,
-            modalities=frozenset(self._modalities),
+            modalities=frozenset(self._modalities.values()),
+            modality_by_series=self._modalities,
+            count_by_series=self._counts,
             announced_count=announced,
             patient_id=self._patient_id,
             absent=tuple(self._absent(instances)),

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed
@@ -16,6 +17,35 @@ _LOOK_EVERY_BYTES = 1 << 26
 
 _WANTED_PART = 50
 """Part of a small disk that must be free before a run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The free space of a disk, and how much of it is to stay free."""
+
+    free_bytes: int
+    kept_bytes: int
+
+    @property
+    def usable_bytes(self) -> int:
+        """What may be written."""
+        return max(self.free_bytes - self.kept_bytes, 0)
+
+
+def room_of(root: Path, spare: KeepFree) -> Room | None:
+    """Return the room for a folder that need not exist yet; None if the system does not tell."""
+    place = root.absolute()
+    while True:
+        try:
+            disk = shutil.disk_usage(place)
+        except (FileNotFoundError, NotADirectoryError):
+            if place == place.parent:
+                return None
+            place = place.parent
+        except OSError:
+            return None
+        else:
+            return Room(disk.free, spare.of(disk.total))
 
 
 class FreeSpace:

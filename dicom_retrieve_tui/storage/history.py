@@ -1,8 +1,9 @@
 """The history of a user's jobs in all folders: what was asked for, and how it ended.
 
 Unlike the journal of a folder it proves nothing; with it, the application offers to resume
-unfinished jobs. It holds UIDs, counts and the user's options; no patient data. If it cannot be
-opened, everything else works.
+unfinished jobs. It also holds the sizes of instances by SOP class and modality, for forecasts. It
+has UIDs, counts and the user's options; no patient data. If it cannot be opened, everything else
+works.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
+from dicom_retrieve_tui.model.forecast import Kind, Sizes
 from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -26,6 +28,8 @@ from dicom_retrieve_tui.storage.lock import LOCK, is_locked
 from dicom_retrieve_tui.storage.permissions import PRIVATE
 
 SCHEMA_VERSION = 1
+"""Raised if an older version could not use the database; a further table, such as `sizes`, is
+created where it is missing, and older versions leave it alone."""
 _BUSY_S = 5.0
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE = 0xFF
@@ -48,6 +52,16 @@ CREATE TABLE IF NOT EXISTS studies (
     stored INTEGER NOT NULL DEFAULT 0,
     UNIQUE (job_id, study_instance_uid)
 );
+CREATE TABLE IF NOT EXISTS sizes (
+    sop_class_uid TEXT NOT NULL,
+    modality TEXT NOT NULL,
+    studies INTEGER NOT NULL,
+    instances INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    log_sum REAL NOT NULL,
+    log_square_sum REAL NOT NULL,
+    PRIMARY KEY (sop_class_uid, modality)
+) WITHOUT ROWID;
 """
 _ADD = (
     "INSERT OR REPLACE INTO studies"
@@ -74,6 +88,17 @@ _RECENT = (
 _SELECTIONS = (
     "SELECT study_instance_uid, series_instance_uid, sop_instance_uid"
     " FROM studies WHERE job_id = ? ORDER BY rowid"
+)
+_SIZES = (
+    "SELECT sop_class_uid, modality, studies, instances, size_bytes, log_sum, log_square_sum"
+    " FROM sizes"
+)
+_ADD_SIZES = (
+    "INSERT INTO sizes VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET studies = studies + excluded.studies,"
+    " instances = instances + excluded.instances, size_bytes = size_bytes + excluded.size_bytes,"
+    " log_sum = log_sum + excluded.log_sum,"
+    " log_square_sum = log_square_sum + excluded.log_square_sum"
 )
 _PRUNE = (
     "DELETE FROM jobs WHERE job_id NOT IN (SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT ?)"
@@ -210,6 +235,45 @@ class History:
         """
         with self._transaction() as database:
             database.execute(_PRUNE, (keep,))
+
+    def sizes(self) -> dict[Kind, Sizes]:
+        """Return what instances of complete studies took, by kind.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        with self._transaction() as database:
+            rows = database.execute(_SIZES).fetchall()
+        return {
+            Kind(uid, modality): Sizes(
+                studies=studies,
+                instances=instances,
+                size_bytes=size_bytes,
+                log_sum=log_sum,
+                log_square_sum=log_square_sum,
+            )
+            for uid, modality, studies, instances, size_bytes, log_sum, log_square_sum in rows
+        }
+
+    def add_sizes(self, news: Mapping[Kind, Sizes]) -> None:
+        """Add what complete studies took.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        rows = [
+            (
+                *kind,
+                sizes.studies,
+                sizes.instances,
+                sizes.size_bytes,
+                sizes.log_sum,
+                sizes.log_square_sum,
+            )
+            for kind, sizes in news.items()
+        ]
+        with self._transaction() as database:
+            database.executemany(_ADD_SIZES, rows)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any, Self
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage import database_mode
 from dicom_retrieve_tui.storage.database_mode import BESIDE, BEST, DatabaseMode
 from dicom_retrieve_tui.storage.disk_errors import next_step
@@ -161,6 +162,7 @@ _RECORDS = (
     " series_instance_uid, digest, irregular"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
 )
+_COMPLETE = "SELECT study_instance_uid FROM studies WHERE verdict = ?"
 _HAS_LEFT_OUT = "SELECT 1 FROM sqlite_master WHERE name = 'left_out'"
 _LEFT_OUT = (
     "SELECT series_instance_uid, modality FROM left_out WHERE study_instance_uid = ?1"
@@ -508,6 +510,25 @@ class JournalReader:
                     for uid in uids[start : start + _STUDIES_AT_ONCE]
                 ]
             yield from batch
+
+    def study(self, study_instance_uid: str) -> RecordedStudy:
+        """Return what is recorded of a study; without layouts if nothing is.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        with self.open() as database:
+            return _read(database, self._path, study_instance_uid)
+
+    def complete_studies(self) -> frozenset[str]:
+        """Return the Study Instance UIDs of studies that the last retrieval found complete.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        with self.open() as database:
+            rows = database.execute(_COMPLETE, (str(Verdict.COMPLETE),)).fetchall()
+        return frozenset(text(uid) for (uid,) in rows)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:

@@ -36,7 +36,7 @@ from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
-from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, SettingsStore
+from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, SettingsStore, SpaceOutlook
 from dicom_retrieve_tui.tui.preferences import RememberedPreferences
 from dicom_retrieve_tui.tui.profile_choice import CopyText, ProfileChoice
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -99,6 +99,7 @@ class RetrieveApp(KeyQueueApp[None]):
         *,
         find: Find,
         find_each: FindEach,
+        space_outlook: SpaceOutlook | None = None,
         preset: str = "",
         text: str = "",
         job_history: JobHistory | None = None,
@@ -116,6 +117,7 @@ class RetrieveApp(KeyQueueApp[None]):
             presets: The profiles.
             find: `wiring.find`.
             find_each: `wiring.find_each`.
+            space_outlook: `wiring.space_outlook`; None forecasts nothing.
             preset: The profile to begin with; if empty, the last used one, else the first.
             text: The first text of the UID line.
             job_history: Jobs of earlier runs; None records nothing.
@@ -143,6 +145,7 @@ class RetrieveApp(KeyQueueApp[None]):
         )
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
+        self._space_outlook = space_outlook
         self._profiles = self._choice_of(profile_store, doctor)
         self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
@@ -163,6 +166,7 @@ class RetrieveApp(KeyQueueApp[None]):
             secrets=self._secrets,
             accounts=self._accounts,
             find_each=self._find_each,
+            space_outlook=self._space_outlook,
             preset=self._preset,
             text=self._text,
         )

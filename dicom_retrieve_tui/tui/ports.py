@@ -9,6 +9,7 @@ from dicom_retrieve_tui.doctor.result import Finding
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.folder_account import StudyAccount
+from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
 from dicom_retrieve_tui.model.history_records import Job, StudyEnd
 from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -161,6 +162,9 @@ Diagnose = Callable[
 TellAdministrator = Callable[[RetrieveOptions], Sequence[str]]
 """Return what the administrator of a PACS must register, a sentence each; may ask a name server."""
 
+
+SpaceOutlook = Callable[[Iterable[PlannedStudy], RetrieveOptions], Outlook | None]
+"""Forecast what studies take on the disk; None if nothing is written there. May take long."""
 
 OpenSession = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Session]
 """Make a session. It takes the folder and the port, and sends something, once `events` is read.

@@ -10,12 +10,12 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
-from dicom_retrieve_tui.model.narration import narrate
+from dicom_retrieve_tui.model.narration import narrate, space_text
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
@@ -436,4 +436,11 @@ class ProgressStore:
             elapsed_s=busy_s,
             associations=sum(run.associations for run in self._runs.values()),
             associations_max=self._lanes.most,
+            space="; ".join(self._lacking_space()),
         )
+
+    def _lacking_space(self) -> Iterator[str]:
+        """Yield the forecast of each session that may not fit on its disk."""
+        for run in self._runs.values():
+            if run.space is not None and run.space.fits is not True:
+                yield space_text(run.space)

@@ -1,6 +1,8 @@
 """Actions on the studies of the queue, one for each key that `QueuePane` binds."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,9 @@ from textual import work
 from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.model.forecast import Fit
 from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.option_values import parse_keep_free
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Lookup
@@ -16,7 +20,7 @@ from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.ports import FolderAccounts
+from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
@@ -26,6 +30,8 @@ from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 
 _FAULTS_SHOWN_MAX = 3
+_ANY_DISK_BYTES = 1 << 60
+_KEEP_NOTHING = parse_keep_free("keep_free", "0")
 
 
 class QueueActions(Screen[None]):
@@ -40,6 +46,7 @@ class QueueActions(Screen[None]):
         secrets: SecretStore,
         accounts: FolderAccounts,
         find_each: FindEach,
+        space_outlook: SpaceOutlook | None = None,
     ) -> None:
         """Keep what the actions need.
 
@@ -50,8 +57,10 @@ class QueueActions(Screen[None]):
             secrets: Keeps typed passcodes and passphrases.
             accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
+            space_outlook: Forecasts what studies take on the disk; None if nothing does.
         """
         super().__init__()
+        self._space_outlook = space_outlook
         self._jobs, self._store, self._job_history = jobs, store, job_history
         self._secrets, self._accounts, self._find_each = secrets, accounts, find_each
         self._queue = QueuePane(id="queue-pane")
@@ -76,16 +85,42 @@ class QueueActions(Screen[None]):
         found: list[StudyRequest] | None = None
         if await unlock_or_notify(self, self._secrets, options):
             found = await self._look_up(options, requests, lookups) if lookups else list(requests)
-        if not found:
+        fitting = await self._options_for_room(options, found) if found else None
+        if not found or fitting is None:
             self.not_retrieved()
             return
-        added = self._jobs.add(options, found)
+        added = self._jobs.add(fitting, found)
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)
 
     def not_retrieved(self) -> None:
         """Restore the input of a `retrieve` that queued nothing."""
+
+    async def _options_for_room(
+        self, options: RetrieveOptions, requests: Sequence[StudyRequest]
+    ) -> RetrieveOptions | None:
+        """Ask before a retrieval that does not fit; return how to retrieve, None if not at all.
+
+        With the user's consent no space is left free, so that the run tries it.
+        """
+        if self._space_outlook is None:
+            return options
+        studies = [each.planned for each in requests]
+        outlook = await asyncio.to_thread(self._space_outlook, studies, options)
+        if (
+            outlook is None
+            or outlook.fits is not Fit.NO
+            or not options.keep_free.of(_ANY_DISK_BYTES)
+        ):
+            return options
+        question = (
+            f"{count(len(requests), 'study')}: {outlook}. Retrieve nevertheless, until the disk is "
+            "full? (Spare is then 0.)"
+        )
+        if await self._confirm(question, "Retrieve", "Cancel"):
+            return replace(options, keep_free=_KEEP_NOTHING)
+        return None
 
     async def _look_up(
         self, options: RetrieveOptions, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
@@ -292,10 +327,10 @@ class QueueActions(Screen[None]):
             self._report(NO_STUDY)
         return rows
 
-    async def _confirm(self, question: str, yes: str) -> bool:
+    async def _confirm(self, question: str, yes: str, no: str = "Keep") -> bool:
         from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
 
-        return await self.app.push_screen_wait(ConfirmScreen(question, yes=yes, no="Keep"))
+        return await self.app.push_screen_wait(ConfirmScreen(question, yes=yes, no=no))
 
     def _report(self, text: str, **options: Any) -> None:
         self.notify(text, markup=False, **options)

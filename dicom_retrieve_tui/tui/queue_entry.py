@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
@@ -23,6 +24,16 @@ class StudyRequest:
     modality: str = ""
     instances: int | None = None
     """Instances that a C-FIND counted in what is selected; None if unknown."""
+
+    @property
+    def planned(self) -> PlannedStudy:
+        """Return what a forecast needs to know."""
+        return PlannedStudy(
+            study_instance_uid=self.selection.study_instance_uid,
+            whole=not self.selection.series,
+            instances=self.instances,
+            modalities=tuple(self.modality.split("/")),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ class Totals:
     elapsed_s: float = 0.0
     associations: int = 0
     associations_max: int = 0
+    space: str = ""
+    """What is needed and the room for it; empty while it fits or is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,6 +159,29 @@ def test_a_disk_that_has_to_keep_some_room_ends_the_run_likewise(
 
 
 @needs_mount
+@fault(
+    39, user_reads="are to stay free. Nothing was requested. Make room, or choose another --output;"
+)
+def test_a_study_that_does_not_fit_fails_before_it_is_requested(tmp_path: Path) -> str:
+    wrapper, disk, kept = _on_its_own_disk("size=3m", tmp_path)
+    with _Records(_sized([1_000_000] * 10)) as pacs:
+        learned = retrieve(*c_get(pacs, tmp_path / "earlier"))
+        assert learned.exit_code == 0, learned.stderr
+        pacs.statuses.clear()
+
+        result = retrieve(*c_get(pacs, disk), "--keep-free", "100k", wrapper=wrapper)
+        assert (result.exit_code, pacs.statuses) == (1, [])
+        assert ": needs about 10 MB (" in result.stderr
+        assert "room for 3.0 MB: it does not fit" in result.stderr
+
+        told = retrieve(*c_get(pacs, disk), "--keep-free", "0", wrapper=wrapper)
+        assert "room for 3.1 MB: it does not fit" in told.stderr
+        _assert_ended(told, pacs, kept)
+        assert len(assert_whole(kept, pacs.holdings)) > 1
+    return result.stdout
+
+
+@needs_mount
 @fault(39, user_reads="Cannot make the journal ")
 def test_a_disk_without_room_for_the_journal_takes_no_instance(tmp_path: Path) -> str:
     wrapper, disk, kept = _on_its_own_disk("nr_inodes=6", tmp_path)

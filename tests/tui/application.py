@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.ports import SettingsStore
+from dicom_retrieve_tui.tui.ports import SettingsStore, SpaceOutlook
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.retrieve_form import new_draft
@@ -126,6 +126,7 @@ async def opened(
     doctor: Doctor | None = None,
     secrets: SecretStore | None = None,
     earlier: list[StudyAccount] | None = None,
+    space_outlook: SpaceOutlook | None = None,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     accounts = ScriptedAccounts(sessions, {folder: earlier} if folder and earlier else {})
@@ -147,6 +148,7 @@ async def opened(
         doctor=doctor,
         secrets=secrets,
         open_accounts=lambda: accounts,
+        space_outlook=space_outlook,
     )
     async with running(app, size) as pilot:
         bench = Bench(app, pilot, sessions, accounts)

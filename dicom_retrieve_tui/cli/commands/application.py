@@ -2,6 +2,7 @@
 
 import gc
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def run_interactive(
         settings: The file of preferences.
         preset: The profile to start with; the last one used if empty.
         text: The initial text of the UID line.
-        remember: Record jobs in the user's history, and offer unfinished ones.
+        remember: Record jobs and sizes in the user's history, and offer unfinished jobs.
     """
     from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - loads Textual
     from dicom_retrieve_tui.tui.doctor_job import Doctor  # noqa: PLC0415 - loads Textual
@@ -45,10 +46,11 @@ def run_interactive(
 
     with closing(JobHistory(wiring.open_history if remember else None)) as job_history:
         app = RetrieveApp(
-            wiring.open_session,
+            partial(wiring.open_session, learn=remember),
             profile_store.presets()[0],
             find=wiring.find,
             find_each=wiring.find_each,
+            space_outlook=wiring.space_outlook if remember else None,
             preset=preset,
             text=text,
             job_history=job_history,

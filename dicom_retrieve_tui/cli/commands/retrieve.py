@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
@@ -57,18 +58,28 @@ def run_retrieve(
     with logging_to(options.log_file, around.stderr.say, options.retrieval.umask):
         if options.lookups:
             return _look_up_and_retrieve(options, around, engine)
-        return run_retrieval(options, around, engine)
+        return run_retrieval(options, around, engine, learn=True)
 
 
 def run_retrieval(
-    options: RetrieveCommand, around: Surroundings, engine: Engine | None = None
+    options: RetrieveCommand,
+    around: Surroundings,
+    engine: Engine | None = None,
+    *,
+    learn: bool = False,
 ) -> int:
     """Run one retrieval and report it; return the exit code. The caller keeps the log open.
+
+    Args:
+        options: The command's options.
+        around: The streams and the clock.
+        engine: Replaces the engine in tests.
+        learn: Forecast by the sizes in the user's history, and add those of this run.
 
     Raises:
         RetrieveError: Before anything was sent: the output folder or the port cannot be used.
     """
-    wired = wiring.dry_run if options.dry_run else wiring.retrieve
+    wired = partial(wiring.dry_run if options.dry_run else wiring.retrieve, learn=learn)
     return _Retrieval(options, around).run(engine or wired)
 
 
@@ -93,7 +104,7 @@ def _look_up_and_retrieve(
             around.stderr.say(line)
         story = _failed_story(failure.options, failure.brief)
         return _Retrieval(failure.options, around, started).not_started(story, NOT_OK)
-    return run_retrieval(options, around, engine)
+    return run_retrieval(options, around, engine, learn=True)
 
 
 def _read_stdin(around: Surroundings) -> str:

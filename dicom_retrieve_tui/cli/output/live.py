@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.events import (
     Event,
     PeerLost,
     ProbeFailed,
+    SpaceForecast,
     StudyFinished,
 )
 from dicom_retrieve_tui.model.narration import held_text
@@ -67,6 +68,8 @@ class Picture:
     received_bytes: int
     elapsed_s: float
     eta_s: float | None
+    space: SpaceForecast | None = None
+    """The forecast of what is to come; None while it is unknown."""
 
 
 @dataclass(slots=True)
@@ -161,6 +164,7 @@ class Board:
             received_bytes=progress.received_bytes,
             elapsed_s=now_s - self._started_s,
             eta_s=None if future is None else future.eta_s(rate),
+            space=progress.space,
         )
 
     def _row(

@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.humanize import (
     shortened,
     size_text,
 )
+from dicom_retrieve_tui.model.narration import space_text
 
 _LABEL, _COUNTS, _RATE, _BYTES = 5, 13, 8, 10
 _FIXED = _LABEL + _COUNTS + _RATE + _BYTES + 5
@@ -81,6 +82,8 @@ def _status(picture: Picture) -> str:
         f"elapsed {clock_text(picture.elapsed_s)}",
         f"ETA {'' if picture.exact or picture.eta_s is None else '~'}{clock_text(picture.eta_s)}",
     ]
+    if picture.space is not None and picture.space.fits is not True:
+        parts.append(space_text(picture.space))
     if picture.bad:
         parts.append(f"{count(picture.bad, 'study')} not complete")
     if picture.waiting and picture.studies_total > 1:

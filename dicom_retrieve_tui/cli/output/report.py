@@ -18,7 +18,12 @@ from dicom_retrieve_tui.cli.output.status_lines import study_record
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK
-from dicom_retrieve_tui.model.events import SCHEMA_VERSION, InstanceRefused
+from dicom_retrieve_tui.model.events import (
+    SCHEMA_VERSION,
+    InstanceRefused,
+    SpaceForecast,
+    event_fields,
+)
 from dicom_retrieve_tui.model.narration import verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_values
@@ -72,6 +77,7 @@ def build_report(
             }
             for outage in progress.outages
         ],
+        "space": _space(progress.space),
         "notes": account.notes.get(None, []),
         "refused": [_refusal(each) for each in account.refusals.get(None, [])],
         "studies": [_study(*each, account, options) for each in account.studies()],
@@ -122,6 +128,13 @@ def _on_study(account: Account, options: RetrieveCommand) -> dict[str, object] |
     }
 
 
+def _space(forecast: SpaceForecast | None) -> dict[str, object] | None:
+    """Return the last forecast of the run; None if there was none."""
+    if forecast is None:
+        return None
+    return {key: value for key, value in event_fields(forecast).items() if key != "event"}
+
+
 def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
     """Return the filter under the keys of a profile; None without a filter."""
     if not chosen:
@@ -152,6 +165,8 @@ def _study(
         "expected": study.expected,
         "stored": study.stored,
         "present": study.present,
+        "needed": study.needed,
+        "needed_bytes": study.needed_bytes,
         "received_bytes": study.received_bytes,
         # Unknown for a delivery: instances that are not here may be at the move destination.
         "missing": [] if options.delivering else list(study.missing),

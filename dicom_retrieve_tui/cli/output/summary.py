@@ -17,9 +17,10 @@ from dicom_retrieve_tui.model.humanize import (
     duration_text,
     folder_text,
     rate_text,
+    rounded_size_text,
     size_text,
 )
-from dicom_retrieve_tui.model.narration import irregular_text, verdict_word
+from dicom_retrieve_tui.model.narration import irregular_text, space_text, verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import left_out_text
@@ -44,7 +45,11 @@ def summarise(account: Account, options: RetrieveCommand, elapsed_s: float) -> l
     ]
     if options.dry_run:
         listing = list(render_listing(account))
-        totals = [listing_total(account), *left_out_lines(account)]
+        totals = [
+            listing_total(account),
+            *left_out_lines(account),
+            *space_lines(account, options),
+        ]
         return _apart(listing, list(_failures(judged, options)), totals)
     totals = [
         *_totals(account, options, elapsed_s),
@@ -287,11 +292,15 @@ def render_listing(account: Account) -> Iterator[str]:
     found = [(order, study) for order, study in account.studies() if _is_known(study)]
     if not found:
         return
-    yield " series  instances  study"
+    # A delivery needs no space here.
+    sized = account.progress.space is not None
+    yield f" series  instances{'    about' if sized else ''}  study"
     for order, study in found:
         series = account.series.get(order.study_instance_uid, 0)
         instances = "-" if study.expected is None else f"{study.expected:,}"
-        yield f"{series:>7,}  {instances:>9}  {order.study_instance_uid}"
+        size = "-" if study.needed_bytes is None else rounded_size_text(study.needed_bytes)
+        about = f"  {size:>7}" if sized else ""
+        yield f"{series:>7,}  {instances:>9}{about}  {order.study_instance_uid}"
 
 
 def listing_total(account: Account) -> str:
@@ -309,6 +318,22 @@ def listing_total(account: Account) -> str:
         f"planned: {instances} in {count(series, 'series')} of {len(known):,} of "
         f"{count(len(judged), 'study')}; {_NOTHING_RETRIEVED}"
     )
+
+
+def space_lines(account: Account, options: RetrieveCommand) -> Iterator[str]:
+    """Yield what the retrieval would take on the disk, and what is not known of that."""
+    if (space := account.progress.space) is None:
+        return
+    built_in = " (by built-in figures: few such instances came before)" if space.built_in else ""
+    yield f"{space_text(space)}{built_in}"
+    known = [study for _, study in account.studies() if study.needed is not None]
+    if here := sum((study.expected or 0) - (study.needed or 0) for study in known):
+        folder = folder_text(options.retrieval.output)
+        yield f"{count(here, 'instance')} of them in {folder} already: not in this forecast"
+    if space.uncounted:
+        yield (
+            f"{count(space.uncounted, 'study')} without a count of instances: not in this forecast"
+        )
 
 
 def _is_known(study: StudyProgress) -> bool:

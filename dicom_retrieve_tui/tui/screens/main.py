@@ -16,7 +16,7 @@ from textual.message import Message
 
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.ports import FolderAccounts
+from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -69,6 +69,7 @@ class MainScreen(QueueActions):
         secrets: SecretStore,
         accounts: FolderAccounts,
         find_each: FindEach,
+        space_outlook: SpaceOutlook | None = None,
         preset: str = "",
         text: str = "",
     ) -> None:
@@ -83,6 +84,7 @@ class MainScreen(QueueActions):
             secrets: Keeps typed passcodes and passphrases.
             accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
+            space_outlook: Forecasts what studies take on the disk; None if nothing does.
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
         """
@@ -93,11 +95,14 @@ class MainScreen(QueueActions):
             secrets=secrets,
             accounts=accounts,
             find_each=find_each,
+            space_outlook=space_outlook,
         )
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
         self._finder, self._presets = finder, presets
-        self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
+        self._retrieve = RetrievePane(
+            presets, preset=preset, text=text, space_outlook=space_outlook, id="retrieve"
+        )
         self._echo, self._announced = "", self.profile
 
     def compose(self) -> ComposeResult:

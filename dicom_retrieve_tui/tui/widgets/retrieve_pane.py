@@ -1,10 +1,11 @@
 """What to retrieve and how: the UID line, its verdict, and the form."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -15,6 +16,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList
+from dicom_retrieve_tui.tui.ports import SpaceOutlook
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_draft, summary
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
@@ -93,9 +95,11 @@ class RetrievePane(FramedPane):
         *,
         preset: str = "",
         text: str = "",
+        space_outlook: SpaceOutlook | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
+        self._space_outlook, self._outlook = space_outlook, ""
         chosen = next((each for each in presets if each.name == preset), None)
         chosen = chosen or (presets[0] if presets else None)
         self._form = OptionsForm(
@@ -148,7 +152,8 @@ class RetrievePane(FramedPane):
         if found.bad:
             self._show(f"✗ {verdict_of(found)}", "bad")
         elif found.selections or found.lookups:
-            self._show(f"✓ {verdict_of(found)} · {summary(self.draft)}", "good")
+            outlook = f" · {self._outlook}" if self._outlook else ""
+            self._show(f"✓ {verdict_of(found)} · {summary(self.draft)}{outlook}", "good")
         elif self._report:
             self._show(self._report, "good")
         else:
@@ -179,22 +184,22 @@ class RetrievePane(FramedPane):
 
     def load(self, draft: Draft) -> None:
         self._form.load(draft)
-        self.show_verdict()
+        self._renew_verdict()
 
     def take_presets(self, presets: Sequence[Preset], name: str) -> None:
         """Offer these profiles and use the named one."""
         self._form.take_presets(presets, name)
-        self.show_verdict()
+        self._renew_verdict()
 
     @on(UidLine.Edited)
     def _line_edited(self) -> None:
         self._warned = False
-        self.show_verdict()
+        self._renew_verdict()
 
     @on(OptionsForm.Edited)
     def _form_edited(self) -> None:
         self._report = ""
-        self.show_verdict()
+        self._renew_verdict()
         self.post_message(self.Edited())
 
     @on(Input.Submitted)
@@ -226,6 +231,27 @@ class RetrievePane(FramedPane):
         self._form.forget_study()
         requests = [StudyRequest(selection=each) for each in selections]
         self.post_message(self.Submitted(options, requests, found.lookups))
+
+    def _renew_verdict(self) -> None:
+        """Show the verdict on a changed input; the forecast follows once it is known."""
+        self._outlook = ""
+        self.show_verdict()
+        self._look_ahead()
+
+    @work(exclusive=True, group="outlook")
+    async def _look_ahead(self) -> None:
+        """Forecast what the selected studies take; a change of the input starts again."""
+        found = self.line.found
+        if self._space_outlook is None or found.bad or not found.selections:
+            return
+        try:
+            options, selections = self.options, _narrowed(found, self.draft)
+        except FormFault:
+            return
+        studies = (StudyRequest(selection=each).planned for each in selections)
+        outlook = await asyncio.to_thread(self._space_outlook, studies, options)
+        self._outlook = "" if outlook is None else str(outlook)
+        self.show_verdict()
 
     def _show(self, text: str, kind: str) -> None:
         place = self.query_one("#verdict", Static)

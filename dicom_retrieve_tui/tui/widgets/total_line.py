@@ -13,7 +13,10 @@ _BAR_MIN = 10
 
 
 def total_text(width: int, totals: Totals) -> str:
-    """Return `Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells."""
+    """Return `Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells.
+
+    Whether the rest fits on the disk is only shown if it may not.
+    """
     if not totals.studies:
         return ""
     whole = totals.stored + totals.left + totals.missing
@@ -25,6 +28,7 @@ def total_text(width: int, totals: Totals) -> str:
         (size_text(totals.received_bytes) if totals.received_bytes else "", 4),
         (f"ETA {about}{clock_text(totals.eta_s)}" if totals.eta_s is not None else "", 6),
         (f"{count(totals.failed, 'study')} failed" if totals.failed else "", 8),
+        (totals.space, 7),
         (f"{totals.missing:,} missing" if totals.missing else "", 3),
     ]
     kept = [part for part in parts if part[0]]

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -12,6 +13,7 @@ from dicom_retrieve_tui.model.events import (
     InstanceStored,
     RetrieveFinished,
     RetrieveStarted,
+    SpaceForecast,
     StudyFinished,
     StudyInventoried,
     StudyStarted,
@@ -149,6 +151,31 @@ def study_of(
         )
     )
     return events
+
+
+def space(likely_bytes: int, free_bytes: int = 10**12, **given: Any) -> SpaceForecast:
+    """A forecast of a run, half to twice what is likely, of which 1 GB is to stay free."""
+    room_bytes = free_bytes - 10**9
+    fits = (
+        False
+        if likely_bytes // 2 > room_bytes
+        else True
+        if 2 * likely_bytes <= room_bytes
+        else None
+    )
+    values = {
+        "studies": 1,
+        "estimated": 0,
+        "uncounted": 0,
+        "likely_bytes": likely_bytes,
+        "low_bytes": likely_bytes // 2,
+        "high_bytes": 2 * likely_bytes,
+        "built_in": False,
+        "free_bytes": free_bytes,
+        "keep_free_bytes": 10**9,
+        "fits": fits,
+    }
+    return SpaceForecast(**(values | given))
 
 
 def whole_run(*studies: list[Event], method: str = "c-get") -> Engine:

@@ -1,8 +1,9 @@
 """One study, from inventory to verdict, against a peer that follows a script."""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -11,6 +12,7 @@ from dicom_retrieve_tui.engine import requests
 from dicom_retrieve_tui.engine.queue import Postponed, PutBack, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.requests import RunContext
+from dicom_retrieve_tui.engine.space_check import SpaceCheck
 from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -29,14 +31,18 @@ from dicom_retrieve_tui.model.events import (
     InstanceSetAside,
     InstanceStored,
     StudyFinished,
+    StudyInventoried,
     StudyStarted,
 )
+from dicom_retrieve_tui.model.forecast import WHOLE_STUDY, Kind, Sizes
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.free_space import Room
 from tests.unit.engine.fakes import (
+    CT_IMAGE,
     STUDY,
     Answer,
     FakePeer,
@@ -74,6 +80,7 @@ class _Rig:
         drain_s: float = 0.0,
         late_s: float = 0.0,
         no_progress_s: float = 60.0,
+        space: SpaceCheck | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.cancel = CancelToken()
@@ -96,6 +103,7 @@ class _Rig:
                 drain_s=drain_s,
                 late_s=max(drain_s, late_s),
                 no_progress_s=no_progress_s,
+                space=space,
             ),
             watch=watch_of(self.queue),
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
@@ -535,3 +543,56 @@ def test_nothing_listed_is_not_found_and_not_asked_for() -> None:
 
     assert finished.verdict is Verdict.NOT_FOUND
     assert not peer.operations
+
+
+@dataclass
+class _Learned:
+    """A history in which each CT instance took 1 MB, in many studies."""
+
+    news: dict[Kind, Sizes] = field(default_factory=dict)
+
+    def sizes(self) -> Mapping[Kind, Sizes]:
+        return {Kind(CT_IMAGE, ""): sum([Sizes.of_study(1, 10**6)] * 100, Sizes())}
+
+    def add_sizes(self, news: Mapping[Kind, Sizes]) -> None:
+        self.news.update(news)
+
+
+def _space(usable_bytes: int, history: _Learned) -> SpaceCheck:
+    room = Room(usable_bytes + 1000, 1000)
+    return SpaceCheck(lambda _: None, output=Path("dicom"), room=lambda: room, history=history)
+
+
+def test_nothing_is_requested_of_a_study_that_does_not_fit() -> None:
+    history = _Learned()
+    rig = _Rig(peer := _sends("1.1", "1.2"), space=_space(10**6, history), retries=3)
+
+    finished = rig.finish()
+
+    assert (finished.verdict, finished.expected, finished.stored) == (Verdict.FAILED, 2, 0)
+    assert finished.reason.startswith("It does not fit on the disk of dicom/, which has room for ")
+    assert peer.operations == []
+    (listed,) = (event for event in rig.events if isinstance(event, StudyInventoried))
+    assert (listed.needed, listed.needed_bytes) == (2, 2_000_000)
+
+
+def test_only_what_is_missing_needs_room() -> None:
+    store = FakeStore()
+    store.here = {"1.1"}
+    rig = _Rig(_sends("1.2"), store, space=_space(15 * 10**5, _Learned()))
+
+    assert rig.finish().verdict is Verdict.COMPLETE
+
+
+def test_a_complete_study_is_learned_and_a_partial_one_is_not() -> None:
+    history = _Learned()
+    space = _space(10**9, history)
+    assert _Rig(_sends("1.1", "1.2"), space=space).finish().verdict is Verdict.COMPLETE
+    assert _Rig(_sends("1.1"), space=space).finish().verdict is Verdict.PARTIAL
+
+    space.close()
+
+    assert history.news == {
+        Kind(CT_IMAGE, ""): Sizes.of_study(2, 200),
+        WHOLE_STUDY: Sizes.of_study(1, 200),
+    }

@@ -21,6 +21,7 @@ PLAIN = {
         "int | None",
         "float | None",
     ),
+    "bool | None",
     "tuple[str, ...]",
 }
 """What stands in JSON as it is."""

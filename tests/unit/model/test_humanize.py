@@ -9,6 +9,7 @@ from dicom_retrieve_tui.model.humanize import (
     duration_text,
     folder_text,
     rate_text,
+    rounded_size_text,
     shortened,
     size_text,
 )
@@ -61,3 +62,20 @@ def test_a_uid_keeps_its_tail() -> None:
     assert shortened(uid, 38).startswith("1.2.840.")
     assert len(shortened(uid, 38)) == 38
     assert shortened("1.2.3", 16) == "1.2.3"
+
+
+def test_an_estimate_has_two_digits_or_three() -> None:
+    sizes = [0, 999, 1_000, 540_321, 999_999, 29_400_000, 1_234_000_000_000, 876e12]
+
+    texts = [rounded_size_text(size) for size in sizes]
+
+    assert texts == [
+        "0 B",
+        "1.0 kB",
+        "1.0 kB",
+        "540 kB",
+        "1.0 MB",
+        "29 MB",
+        "1.2 TB",
+        "880 TB",
+    ]

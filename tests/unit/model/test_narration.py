@@ -137,3 +137,45 @@ def test_a_probe_that_fails_is_a_detail() -> None:
 
     assert line is not None
     assert line.detail
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "fits", "line"),
+    [
+        (
+            9 * 10**9,
+            True,
+            Line("needs about 2.0 GB (1.0 GB to 4.0 GB), room for 8.0 GB", detail=True),
+        ),
+        (
+            3 * 10**9,
+            None,
+            Line("needs about 2.0 GB (1.0 GB to 4.0 GB), room for 2.0 GB: it may not fit"),
+        ),
+        (
+            10**9,
+            False,
+            Line(
+                "needs about 2.0 GB (1.0 GB to 4.0 GB), room for 0 B: it does not fit", grave=True
+            ),
+        ),
+        (None, None, Line("needs about 2.0 GB (1.0 GB to 4.0 GB); the free space is unknown")),
+    ],
+)
+def test_a_forecast_is_a_detail_while_it_fits(
+    free_bytes: int | None, *, fits: bool | None, line: Line
+) -> None:
+    forecast = events.SpaceForecast(
+        studies=3,
+        estimated=0,
+        uncounted=0,
+        likely_bytes=2 * 10**9,
+        low_bytes=10**9,
+        high_bytes=4 * 10**9,
+        built_in=False,
+        free_bytes=free_bytes,
+        keep_free_bytes=None if free_bytes is None else 10**9,
+        fits=fits,
+    )
+
+    assert narrated(forecast) == [line]

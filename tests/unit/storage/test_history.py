@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.model.forecast import Kind, Sizes
 from dicom_retrieve_tui.model.history_records import JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -271,5 +272,36 @@ def test_there_is_nothing_of_patients_in_it(path: Path) -> None:
         *("job_id", "begun", "profile", "output", "options"),
         *("study_instance_uid", "series_instance_uid", "sop_instance_uid"),
         *("verdict", "expected", "stored"),
+        *("sop_class_uid", "modality", "studies", "instances", "size_bytes"),
+        *("log_sum", "log_square_sum"),
     }
     assert json.loads(options) == _OPTIONS
+
+
+_CT = Kind("1.2.840.10008.5.1.4.1.1.2", "CT")
+
+
+def test_sizes_add_up_over_processes(path: Path) -> None:
+    news = {_CT: Sizes.of_study(10, 5_000), Kind(modality="*"): Sizes.of_study(1, 5_000)}
+    with closing(History(path)) as history:
+        history.add_sizes(news)
+        assert history.sizes() == news
+
+    with closing(History(path)) as history:
+        history.add_sizes({_CT: Sizes.of_study(5, 9_000)})
+
+        assert history.sizes()[_CT] == Sizes.of_study(10, 5_000) + Sizes.of_study(5, 9_000)
+
+
+def test_a_history_of_version_1_0_gets_the_table_of_sizes(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.2")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE sizes")
+
+    with closing(History(path)) as history:
+        assert history.sizes() == {}
+        history.add_sizes({_CT: Sizes.of_study(10, 5_000)})
+        assert [job.job_id for job in history.unfinished()] == [job_id]
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)

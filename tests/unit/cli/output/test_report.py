@@ -96,6 +96,8 @@ def test_the_report_is_the_whole_account(tmp_path: Path) -> None:
         "expected": 3,
         "stored": 1,
         "present": 0,
+        "needed": None,
+        "needed_bytes": None,
         "received_bytes": 500_000,
         "missing": [f"{OTHER}.1.2", f"{OTHER}.1.3"],
         "absent": [],

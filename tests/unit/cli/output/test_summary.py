@@ -19,7 +19,7 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.unit.cli.scripted import OTHER, STUDY, started, stored, study_of
+from tests.unit.cli.scripted import OTHER, STUDY, space, started, stored, study_of
 
 SETTINGS = RetrieveOptions(
     peer=PeerAE(ae_title="ANY-SCP", endpoint=Endpoint(host="pacs.test", port=104)),
@@ -261,6 +261,48 @@ def test_a_dry_run_lists_what_there_is() -> None:
         "",
         "planned: 1,200 instances in 1 series of 1 of 2 studies; nothing was retrieved (--dry-run)",
     ]
+
+
+def test_a_dry_run_says_what_is_needed_and_what_is_not_known() -> None:
+    listed = StudyInventoried(
+        study_instance_uid=STUDY,
+        listed=True,
+        series=1,
+        expected=1200,
+        needed=1000,
+        needed_bytes=530_000_000,
+    )
+    lines = summary(
+        order(STUDY, OTHER, dry_run=True),
+        *(
+            listed if isinstance(event, StudyInventoried) else event
+            for event in study_of(Verdict.COMPLETE, expected=1200)
+        ),
+        *study_of(Verdict.UNVERIFIED, uid=OTHER, expected=None),
+        space(530_000_000, uncounted=1, built_in=True),
+    )
+
+    assert lines[:3] == [
+        " series  instances    about  study",
+        f"      1      1,200   530 MB  {STUDY}",
+        f"      1          -        -  {OTHER}",
+    ]
+    needed = "needs about 530 MB (260 MB to 1.1 GB), room for 1.0 TB"
+    assert lines[-3:] == [
+        f"{needed} (by built-in figures: few such instances came before)",
+        "200 instances of them in study_dir/ already: not in this forecast",
+        "1 study without a count of instances: not in this forecast",
+    ]
+
+
+def test_a_dry_run_says_what_does_not_fit() -> None:
+    lines = summary(
+        order(dry_run=True),
+        *study_of(Verdict.COMPLETE, expected=3),
+        space(12 * 10**9, free_bytes=3 * 10**9),
+    )
+
+    assert lines[-1] == "needs about 12 GB (6.0 GB to 24 GB), room for 2.0 GB: it does not fit"
 
 
 def test_a_dry_run_of_one_study_says_planned() -> None:
