@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,10 +26,11 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _retrieves_nothing_into_the_working_folder() -> Iterator[None]:
     """Fail a test that leaves an account in the working folder: it lacks an output folder."""
-    accounts = {".dicom-retrieve", "failed-studies.txt"}
-    before = [name for name in accounts if os.path.lexists(name)]
+    here = Path.cwd()
+    accounts = [here / ".dicom-retrieve", here / "failed-studies.txt"]
+    before = [path for path in accounts if os.path.lexists(path)]
     yield
-    assert [name for name in accounts if os.path.lexists(name)] == before
+    assert [path for path in accounts if os.path.lexists(path)] == before
 
 
 @pytest.fixture(autouse=True)

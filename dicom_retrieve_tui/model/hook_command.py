@@ -132,7 +132,7 @@ class StudyHook:
 
     @property
     def values(self) -> dict[str, str]:
-        """The placeholders; a UID that is none is replaced by its hash, as in file names."""
+        """The placeholders; an invalid UID is replaced by its hash, as in file names."""
         study = clean_uid(self.study_instance_uid)
         return {"folder": self.folder, "study": study, "output": self.output}
 

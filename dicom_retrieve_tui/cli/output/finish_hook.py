@@ -1,4 +1,4 @@
-"""What the command of `--on-finish` is told of a run. Pure, but for a look at the report's file."""
+"""What the command of `--on-finish` receives about a run. Pure, but for a look at the report's file."""
 
 from collections.abc import Iterable
 
