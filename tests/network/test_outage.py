@@ -1,5 +1,7 @@
 """A PACS that goes away during a run and comes back."""
 
+import json
+import socket
 import threading
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.faults.processes import retrieve_here
 from tests.peers import wire
 from tests.peers.held_pacs import A, B, C, holdings, session_of
 from tests.peers.raw_pacs import Conversation, RawPacs, Request
@@ -110,3 +113,32 @@ def test_a_cancel_ends_an_outage_at_once(tmp_path: Path) -> None:
 
     assert watched.progress.verdict is Verdict.CANCELLED
     assert not of_kind(QueueGivenUp, watched.events)
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("extra", [(), ("--parallel", 4), ("--dry-run",)])
+def test_a_long_list_and_a_port_where_nobody_listens_end_in_a_few_lines(
+    extra: tuple[object, ...], tmp_path: Path
+) -> None:
+    uids = [f"1.2.{number}" for number in range(1, 3001)]
+    uid_list, report = tmp_path / "uids.txt", tmp_path / "report.json"
+    uid_list.write_text("\n".join(uids))
+    result = retrieve_here(
+        f"pacs://127.0.0.1:{_closed_port()}", "--method", "c-get", "--uid-list", uid_list,
+        "--output", tmp_path / "out", "--report", report, "--retries", 1, *extra,
+    )  # fmt: skip
+
+    assert result.exit_code == 1
+    assert len((result.stdout + result.stderr).splitlines()) < 50
+    assert "The PACS never answered in this run." in result.stderr
+    written = json.loads(report.read_text())
+    assert [study["study_instance_uid"] for study in written["studies"]] == uids
+    verdicts = written["totals"]["verdicts"]
+    assert verdicts["not tried"] + verdicts["failed"] == len(uids)
+    assert verdicts["failed"] <= 4
+    assert "connection refused" in written["studies"][-1]["reason"]
