@@ -1,6 +1,7 @@
 """A PACS that goes away during a run and comes back."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.event_schema import SCHEMAS
 from tests.faults.processes import retrieve_here
+from tests.json_schema import problems
 from tests.peers import wire
 from tests.peers.absent_pacs import AbsentPacs
 from tests.peers.held_pacs import A, B, C, session_of
@@ -91,8 +94,7 @@ def test_a_long_list_and_a_port_where_nobody_listens_end_in_a_few_lines(
     extra: tuple[object, ...], tmp_path: Path
 ) -> None:
     uids = [f"1.2.{number}" for number in range(1, 3001)]
-    uid_list, report = tmp_path / "uids.txt", tmp_path / "report.json"
-    uid_list.write_text("\n".join(uids))
+    uid_list, report = _listed(tmp_path, *uids), tmp_path / "report.json"
     result = retrieve_here(
         f"pacs://127.0.0.1:{_closed_port()}", "--method", "c-get", "--uid-list", uid_list,
         "--output", tmp_path / "out", "--report", report, "--retries", 1, *extra,
@@ -107,3 +109,35 @@ def test_a_long_list_and_a_port_where_nobody_listens_end_in_a_few_lines(
     assert verdicts["not tried"] + verdicts["failed"] == len(uids)
     assert verdicts["failed"] <= 4
     assert "connection refused" in written["studies"][-1]["reason"]
+
+
+def test_json_and_report_of_an_outage_match_their_schemas(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with AbsentPacs(drops=3) as pacs:
+        result = retrieve_here(
+            f"pacs://127.0.0.1:{pacs.port}", "--called-aet", "RAW", "--method", "c-get",
+            "--uid-list", _listed(tmp_path, A, B, C), "--output", tmp_path / "out", "--json",
+            "--report", report,
+        )  # fmt: skip
+
+    assert result.exit_code == 0
+    assert re.search(
+        r"^\d\d:\d\d:\d\d The PACS does not answer \(.*\); 2 studies wait; next try in 1 s$",
+        result.stderr,
+        re.MULTILINE,
+    )
+    lines = result.json_lines()
+    assert {"peer_lost", "study_put_back", "peer_back"} <= {line["event"] for line in lines}
+    written = json.loads(report.read_text())
+    (outage,) = written["outages"]
+    assert (outage["cause"], outage["given_up"]) == ("peer", False)
+    assert outage["seconds"] > 0
+    for name, values in (("events", lines), ("report", [written])):
+        schema = json.loads((SCHEMAS / f"{name}.json").read_text())
+        assert [text for value in values for text in problems(value, schema, schema)] == []
+
+
+def _listed(folder: Path, *uids: str) -> Path:
+    path = folder / "uids.txt"
+    path.write_text("\n".join(uids))
+    return path

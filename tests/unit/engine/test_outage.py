@@ -11,7 +11,7 @@ import pytest
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.dry_run import DryRun
 from dicom_retrieve_tui.engine.hold import Holds
-from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
+from dicom_retrieve_tui.engine.outage import PROBES, Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
@@ -428,3 +428,10 @@ def test_the_state_of_a_run_names_what_was_not_tried() -> None:
     assert list(progress.not_tried) == ["1.2.5"]
     assert progress.finished == progress.studies_total == 3
     assert _REFUSED in progress.given_up
+
+
+def test_a_long_outage_costs_about_one_probe_a_minute() -> None:
+    waits_s = [PROBES.wait_s(probe) for probe in range(1, 100)]
+
+    assert waits_s[0] <= 1.0
+    assert all(54.0 <= wait_s <= 60.0 for wait_s in waits_s[6:])
