@@ -65,8 +65,8 @@ async def test_r_tries_now_while_the_pacs_is_gone_and_retries_otherwise() -> Non
         assert session.asked == ["try now"]
 
 
-async def test_w_gives_up_after_a_question() -> None:
-    async with opened() as bench:
+async def test_w_gives_up_after_a_question(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path) as bench:
         session = await bench.start(A, B, C)
         await bench.pilot.press("w")
         assert not isinstance(bench.app.screen, ConfirmScreen)
