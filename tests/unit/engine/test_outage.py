@@ -152,7 +152,13 @@ def _run(pacs: _Pacs, *, dry: bool = False, parallel: int = 1, **given: object) 
 
 
 def _events(
-    pacs: _Pacs, *, dry: bool = False, parallel: int = 1, **given: object
+    pacs: _Pacs,
+    *,
+    dry: bool = False,
+    parallel: int = 1,
+    closed: bool = True,
+    backoff: Backoff = _SOON,
+    **given: object,
 ) -> tuple[Run, Generator[Event, None, None]]:
     outbox: deque[Event] = deque()
     chosen = options(parallel=parallel, **({"outage_s": 60.0, "retries": 2} | given))
@@ -165,7 +171,8 @@ def _events(
         outbox=outbox,
         cancel=CancelToken(),
     )
-    run.queue.close()
+    if closed:
+        run.queue.close()
     context = RunContext(
         options=chosen,
         receiver=InstanceReceiver(pacs.store, outbox.append),
@@ -177,7 +184,7 @@ def _events(
     retriever: Retriever = (
         DryRun(outbox.append, run.queue, run.watch)
         if dry
-        else StudyRetriever(run=context, watch=run.watch, backoff=_SOON)
+        else StudyRetriever(run=context, watch=run.watch, backoff=backoff)
     )
     return run, run.events(retriever, resources=nullcontext())
 
@@ -269,6 +276,42 @@ def test_a_pacs_that_never_answered_costs_the_attempts_of_one_study() -> None:
     assert (given_up.studies, given_up.waited_s) == (2, 0.0)
     assert _REFUSED in given_up.reason
     assert events[-1] == RetrieveFinished(verdict=Verdict.FAILED)
+
+
+def test_a_session_whose_pacs_never_answered_tries_what_is_added_later() -> None:
+    pacs = _Pacs(gone=True)
+    run, events = _events(pacs, closed=False, retries=0)
+    story: list[Event] = []
+    for event in events:
+        story.append(event)
+        if isinstance(event, QueueGivenUp):
+            pacs.gone = False
+            assert run.queue.add(selections("1.2.5", "1.2.6"))
+        if isinstance(event, StudyFinished) and event.study_instance_uid == "1.2.6":
+            run.queue.close()
+
+    finished = [(e.study_instance_uid, e.verdict) for e in of_kind(StudyFinished, story)]
+    assert finished == [
+        (STUDY, Verdict.FAILED),
+        ("1.2.5", Verdict.COMPLETE),
+        ("1.2.6", Verdict.COMPLETE),
+    ]
+
+
+def test_a_study_that_is_stopped_between_its_first_attempts_lets_the_next_one_begin() -> None:
+    pacs = _Pacs(gone=True)
+    run, events = _events(pacs, backoff=Backoff(first_s=3600.0), retries=1)
+    story: list[Event] = []
+    for event in events:
+        story.append(event)
+        if isinstance(event, AttemptFailed):
+            pacs.gone = False
+            task = run.queue.stop(event.study_instance_uid)
+            assert task is not None
+            run.queue.finish(task)
+
+    finished = of_kind(StudyFinished, story)
+    assert [e.verdict for e in finished] == [Verdict.COMPLETE, Verdict.COMPLETE]
 
 
 def test_a_dry_run_waits_likewise() -> None:
