@@ -143,6 +143,11 @@ class PendingTasks:
                 (self.add_first if first else self.add)(task)
 
     @property
+    def waits(self) -> bool:
+        """True if a task waits for another attempt."""
+        return bool(self._waiting)
+
+    @property
     def first_was_started(self) -> bool:
         """True if the next task that is ready had an attempt already."""
         return bool(self._ready) and next(iter(self._ready.values())).started
@@ -318,7 +323,11 @@ class TaskQueue:
             self._changed.notify_all()
 
     def give_out_started_only(self, *, only: bool) -> None:
-        """Begin no further study while the PACS has never answered; `only` is False once it has."""
+        """Begin one study at a time while the PACS has never answered.
+
+        Args:
+            only: False once it has.
+        """
         with self._changed:
             if self._started_only is not only:
                 self._started_only = only
@@ -336,6 +345,7 @@ class TaskQueue:
             `finish` must follow; the others are done.
         """
         with self._changed:
+            self._started_only = False
             pending = self._pending.take_all()
             given_up = GivenUp(
                 started=[task for task in pending if task.started],
@@ -381,7 +391,9 @@ class TaskQueue:
     def _next(self) -> StudyTask | HelpTask | None:
         if self._blocked or self._taken >= self._allowed:
             return None
-        if self._started_only and not self._pending.first_was_started:
+        # Where the user has stopped every study that was begun, another one is.
+        begun = self._taken or self._pending.waits
+        if self._started_only and begun and not self._pending.first_was_started:
             return None
         if task := self._pending.take_first():
             return task

@@ -1,6 +1,8 @@
 """A PACS that goes away during a run and comes back."""
 
-import threading
+import json
+import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,45 +15,14 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.event_schema import SCHEMAS
+from tests.faults.processes import retrieve_here
+from tests.json_schema import problems
 from tests.peers import wire
-from tests.peers.held_pacs import A, B, C, holdings, session_of
-from tests.peers.raw_pacs import Conversation, RawPacs, Request
+from tests.peers.absent_pacs import AbsentPacs
+from tests.peers.held_pacs import A, B, C, session_of
 from tests.runs import files_in, get_plan, of_kind, run, settings
 from tests.sessions import Watched, selections
-
-
-class _GoesAway(RawPacs):
-    """Drops every association from the second C-GET on, until it has dropped so many calls."""
-
-    def __init__(self, drops: int, *, how: bytes = b"") -> None:
-        super().__init__(holdings())
-        self._drops = drops
-        self._how = how
-        self._gone = threading.Event()
-        self.calls = 0
-        """Associations that it refused."""
-        self.echoes = 0
-
-    def on_associate(self, conversation: Conversation) -> None:
-        if self._gone.is_set():
-            self.calls += 1
-            if self.calls <= self._drops:
-                conversation.send(self._how)
-                raise EOFError
-            self._gone.clear()
-        conversation.accept()
-
-    def on_echo(self, conversation: Conversation, request: Request) -> None:
-        self.echoes += 1
-        super().on_echo(conversation, request)
-
-    def on_get(self, conversation: Conversation, request: Request) -> None:
-        if len(self.retrievals) == 2:
-            self._gone.set()
-            conversation.store(next(i for i in self.holdings if request.matches(i)))
-            raise EOFError
-        super().on_get(conversation, request)
-
 
 _REJECTION = wire.pdu(3, bytes([0, 2, 3, 1]))
 _ABORT = wire.pdu(wire.A_ABORT, bytes([0, 0, 2, 0]))
@@ -59,7 +30,7 @@ _ABORT = wire.pdu(wire.A_ABORT, bytes([0, 0, 2, 0]))
 
 @pytest.mark.parametrize("how", [b"", _ABORT, _REJECTION], ids=["closes", "aborts", "rejects"])
 def test_a_pacs_that_is_gone_for_a_while_costs_no_attempt(how: bytes, tmp_path: Path) -> None:
-    with _GoesAway(drops=5, how=how) as pacs:
+    with AbsentPacs(drops=5, how=how) as pacs:
         events = run(get_plan(A, B, C), settings(pacs.port, tmp_path))
 
     assert {e.verdict for e in of_kind(StudyFinished, events)} == {Verdict.COMPLETE}
@@ -70,7 +41,7 @@ def test_a_pacs_that_is_gone_for_a_while_costs_no_attempt(how: bytes, tmp_path: 
 
 
 def test_one_probe_at_a_time_looks_for_a_pacs_that_many_workers_lost(tmp_path: Path) -> None:
-    with _GoesAway(drops=8) as pacs:
+    with AbsentPacs(drops=8) as pacs:
         events = run(get_plan(A, B, C, parallel=3), settings(pacs.port, tmp_path))
 
     assert {e.verdict for e in of_kind(StudyFinished, events)} == {Verdict.COMPLETE}
@@ -79,7 +50,7 @@ def test_one_probe_at_a_time_looks_for_a_pacs_that_many_workers_lost(tmp_path: P
 
 def test_the_user_may_give_up_and_try_again_later(tmp_path: Path) -> None:
     with (
-        _GoesAway(drops=1_000_000) as pacs,
+        AbsentPacs(drops=1_000_000) as pacs,
         Watched(session_of(pacs, tmp_path)) as watched,
     ):
         watched.session.add(selections(A, B, C))
@@ -100,7 +71,7 @@ def test_the_user_may_give_up_and_try_again_later(tmp_path: Path) -> None:
 
 def test_a_cancel_ends_an_outage_at_once(tmp_path: Path) -> None:
     with (
-        _GoesAway(drops=1_000_000) as pacs,
+        AbsentPacs(drops=1_000_000) as pacs,
         Watched(session_of(pacs, tmp_path)) as watched,
     ):
         watched.session.add(selections(A, B, C))
@@ -110,3 +81,63 @@ def test_a_cancel_ends_an_outage_at_once(tmp_path: Path) -> None:
 
     assert watched.progress.verdict is Verdict.CANCELLED
     assert not of_kind(QueueGivenUp, watched.events)
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("extra", [(), ("--parallel", 4), ("--dry-run",)])
+def test_a_long_list_and_a_port_where_nobody_listens_end_in_a_few_lines(
+    extra: tuple[object, ...], tmp_path: Path
+) -> None:
+    uids = [f"1.2.{number}" for number in range(1, 3001)]
+    uid_list, report = _listed(tmp_path, *uids), tmp_path / "report.json"
+    result = retrieve_here(
+        f"pacs://127.0.0.1:{_closed_port()}", "--method", "c-get", "--uid-list", uid_list,
+        "--output", tmp_path / "out", "--report", report, "--retries", 1, *extra,
+    )  # fmt: skip
+
+    assert result.exit_code == 1
+    assert len((result.stdout + result.stderr).splitlines()) < 50
+    assert "The PACS never answered in this run." in result.stderr
+    written = json.loads(report.read_text())
+    assert [study["study_instance_uid"] for study in written["studies"]] == uids
+    verdicts = written["totals"]["verdicts"]
+    assert verdicts["not tried"] + verdicts["failed"] == len(uids)
+    assert verdicts["failed"] <= 4
+    assert "connection refused" in written["studies"][-1]["reason"]
+
+
+def test_json_and_report_of_an_outage_match_their_schemas(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with AbsentPacs(drops=3) as pacs:
+        result = retrieve_here(
+            f"pacs://127.0.0.1:{pacs.port}", "--called-aet", "RAW", "--method", "c-get",
+            "--uid-list", _listed(tmp_path, A, B, C), "--output", tmp_path / "out", "--json",
+            "--report", report,
+        )  # fmt: skip
+
+    assert result.exit_code == 0
+    assert re.search(
+        r"^\d\d:\d\d:\d\d The PACS does not answer \(.*\); 2 studies wait; next try in 1 s$",
+        result.stderr,
+        re.MULTILINE,
+    )
+    lines = result.json_lines()
+    assert {"peer_lost", "study_put_back", "peer_back"} <= {line["event"] for line in lines}
+    written = json.loads(report.read_text())
+    (outage,) = written["outages"]
+    assert (outage["cause"], outage["given_up"]) == ("peer", False)
+    assert outage["seconds"] > 0
+    for name, values in (("events", lines), ("report", [written])):
+        schema = json.loads((SCHEMAS / f"{name}.json").read_text())
+        assert [text for value in values for text in problems(value, schema, schema)] == []
+
+
+def _listed(folder: Path, *uids: str) -> Path:
+    path = folder / "uids.txt"
+    path.write_text("\n".join(uids))
+    return path

@@ -1,13 +1,22 @@
 """An outage in the application: the header, the keys, and what is left at the end."""
 
+from pathlib import Path
+
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.snapshot import State
-from tests.tui.application import SIZES, opened
+from dicom_retrieve_tui.wiring import find, find_each, open_session
+from tests.peers.absent_pacs import AbsentPacs
+from tests.peers.held_pacs import A as X
+from tests.peers.held_pacs import B as Y
+from tests.peers.held_pacs import C as Z
+from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
-from tests.tui.scripted_session import begins, ends, whole
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions, begins, ends, whole
 
 A, B, C = uids(3)
 
@@ -56,8 +65,8 @@ async def test_r_tries_now_while_the_pacs_is_gone_and_retries_otherwise() -> Non
         assert session.asked == ["try now"]
 
 
-async def test_w_gives_up_after_a_question() -> None:
-    async with opened() as bench:
+async def test_w_gives_up_after_a_question(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path) as bench:
         session = await bench.start(A, B, C)
         await bench.pilot.press("w")
         assert not isinstance(bench.app.screen, ConfirmScreen)
@@ -86,3 +95,25 @@ async def test_w_gives_up_after_a_question() -> None:
         ] * 3
         assert rows[1] is not None
         assert rows[1].reason == "The PACS went away."
+
+
+async def test_a_pacs_that_goes_away_and_comes_back_costs_no_study(tmp_path: Path) -> None:
+    """Through the real engine and real sockets."""
+    with AbsentPacs(drops=1_000_000) as pacs:
+        place = preset(folder=tmp_path, pacs=f"127.0.0.1:{pacs.port}", called_aet="RAW")
+        app = RetrieveApp(
+            open_session, [place], find=find, find_each=find_each, text=f"{X}\n{Y}\n{Z}"
+        )
+        async with running(app, SIZES["usual"]) as pilot:
+            bench = Bench(app, pilot, Sessions())
+            await bench.until(lambda: bench.main.query("#form"))
+            await pilot.press("enter")
+            await bench.until(lambda: "NO ANSWER, next try in " in bench.text())
+            pacs.calls = 1_000_000
+            await pilot.press("r")
+            await bench.until(lambda: not app.jobs.busy)
+            states = {row.state for row in bench.main.table.rows}
+        assert app.jobs.close()
+
+    assert states == {State.DONE}
+    assert len(list(tmp_path.rglob("*.dcm"))) == 9

@@ -11,7 +11,7 @@ import pytest
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.dry_run import DryRun
 from dicom_retrieve_tui.engine.hold import Holds
-from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
+from dicom_retrieve_tui.engine.outage import PROBES, Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
@@ -152,7 +152,13 @@ def _run(pacs: _Pacs, *, dry: bool = False, parallel: int = 1, **given: object) 
 
 
 def _events(
-    pacs: _Pacs, *, dry: bool = False, parallel: int = 1, **given: object
+    pacs: _Pacs,
+    *,
+    dry: bool = False,
+    parallel: int = 1,
+    closed: bool = True,
+    backoff: Backoff = _SOON,
+    **given: object,
 ) -> tuple[Run, Generator[Event, None, None]]:
     outbox: deque[Event] = deque()
     chosen = options(parallel=parallel, **({"outage_s": 60.0, "retries": 2} | given))
@@ -165,7 +171,8 @@ def _events(
         outbox=outbox,
         cancel=CancelToken(),
     )
-    run.queue.close()
+    if closed:
+        run.queue.close()
     context = RunContext(
         options=chosen,
         receiver=InstanceReceiver(pacs.store, outbox.append),
@@ -177,7 +184,7 @@ def _events(
     retriever: Retriever = (
         DryRun(outbox.append, run.queue, run.watch)
         if dry
-        else StudyRetriever(run=context, watch=run.watch, backoff=_SOON)
+        else StudyRetriever(run=context, watch=run.watch, backoff=backoff)
     )
     return run, run.events(retriever, resources=nullcontext())
 
@@ -269,6 +276,42 @@ def test_a_pacs_that_never_answered_costs_the_attempts_of_one_study() -> None:
     assert (given_up.studies, given_up.waited_s) == (2, 0.0)
     assert _REFUSED in given_up.reason
     assert events[-1] == RetrieveFinished(verdict=Verdict.FAILED)
+
+
+def test_a_session_whose_pacs_never_answered_tries_what_is_added_later() -> None:
+    pacs = _Pacs(gone=True)
+    run, events = _events(pacs, closed=False, retries=0)
+    story: list[Event] = []
+    for event in events:
+        story.append(event)
+        if isinstance(event, QueueGivenUp):
+            pacs.gone = False
+            assert run.queue.add(selections("1.2.5", "1.2.6"))
+        if isinstance(event, StudyFinished) and event.study_instance_uid == "1.2.6":
+            run.queue.close()
+
+    finished = [(e.study_instance_uid, e.verdict) for e in of_kind(StudyFinished, story)]
+    assert finished == [
+        (STUDY, Verdict.FAILED),
+        ("1.2.5", Verdict.COMPLETE),
+        ("1.2.6", Verdict.COMPLETE),
+    ]
+
+
+def test_a_study_that_is_stopped_between_its_first_attempts_lets_the_next_one_begin() -> None:
+    pacs = _Pacs(gone=True)
+    run, events = _events(pacs, backoff=Backoff(first_s=3600.0), retries=1)
+    story: list[Event] = []
+    for event in events:
+        story.append(event)
+        if isinstance(event, AttemptFailed):
+            pacs.gone = False
+            task = run.queue.stop(event.study_instance_uid)
+            assert task is not None
+            run.queue.finish(task)
+
+    finished = of_kind(StudyFinished, story)
+    assert [e.verdict for e in finished] == [Verdict.COMPLETE, Verdict.COMPLETE]
 
 
 def test_a_dry_run_waits_likewise() -> None:
@@ -428,3 +471,10 @@ def test_the_state_of_a_run_names_what_was_not_tried() -> None:
     assert list(progress.not_tried) == ["1.2.5"]
     assert progress.finished == progress.studies_total == 3
     assert _REFUSED in progress.given_up
+
+
+def test_a_long_outage_costs_about_one_probe_a_minute() -> None:
+    waits_s = [PROBES.wait_s(probe) for probe in range(1, 100)]
+
+    assert waits_s[0] <= 1.0
+    assert all(54.0 <= wait_s <= 60.0 for wait_s in waits_s[6:])
