@@ -37,6 +37,11 @@ class Cancelled(BaseException):
 class Interrupted(Cancelled):
     """The run is held, by a pause or outside its hours; the same request is made again later."""
 
+    def __init__(self, *, mid_request: bool = True) -> None:
+        super().__init__()
+        self.mid_request = mid_request
+        """True if a request was sent and got no final response."""
+
 
 class RetrieveError(Exception):
     """A retrieval, or a part of one, failed."""

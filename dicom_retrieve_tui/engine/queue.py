@@ -451,12 +451,6 @@ class TaskQueue:
             with self._changed:
                 self._running.discard(token)
 
-    def check_held(self) -> None:
-        """Raise `Interrupted` if no request may begin."""
-        with self._changed:
-            if self._blocked:
-                raise Interrupted
-
     @property
     def idle_workers(self) -> int:
         """How many workers have no study of their own once this one has taken its task."""

@@ -178,8 +178,8 @@ class Requests:
         Raises:
             PeerError, Cancelled: It ended without an answer.
         """
-        self.run.queue.check_held()
-        return self.peer.take_inventory(self.study.selection, self.cancel, count_study=True)
+        with self.run.queue.request(self.cancel) as cancel:
+            return self.peer.take_inventory(self.study.selection, cancel, count_study=True)
 
     @property
     def stopped(self) -> bool:

@@ -180,8 +180,8 @@ class StudyRetriever:
         """Ask what the PACS has and check what of it is here, unless an earlier attempt did."""
         if task.study is not None:
             return task.study
-        self.run.queue.check_held()
-        inventory = peer.take_inventory(task.selection, task.cancel)
+        with self.run.queue.request(task.cancel) as cancel:
+            inventory = peer.take_inventory(task.selection, cancel)
         self.watch.note_answer()
         look = inventory.listed and not self._delivers_elsewhere
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED

@@ -13,6 +13,7 @@ from dicom_retrieve_tui.errors import (
     AssociationAborted,
     Cancelled,
     ContextNotAccepted,
+    Interrupted,
     OperationFailed,
     PeerError,
     PeerTimeout,
@@ -193,7 +194,9 @@ class Association:
 
     @staticmethod
     def usable_after(error: BaseException) -> bool:
-        """Return True if the association can be used after an error: the peer refused a request."""
+        """Return True if the association can be used after an error: no request is open."""
+        if isinstance(error, Interrupted):
+            return not error.mid_request
         return isinstance(error, (OperationFailed, ContextNotAccepted))
 
     def guard_with(self, guard: Guard) -> None:

@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import NamedTuple
 
-from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, ProtocolError
+from dicom_retrieve_tui.errors import (
+    Cancelled,
+    Interrupted,
+    OperationFailed,
+    PeerError,
+    ProtocolError,
+)
 from dicom_retrieve_tui.model import tags
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.sop_classes import FIND_CLASSES
@@ -133,7 +139,12 @@ def send_request(
         field: Command Field (0000,0100).
         identifier: The data set to send; None for a request without one.
         on_cancel: Sends a C-CANCEL.
+
+    Raises:
+        Interrupted: The run is held; nothing was sent.
     """
+    if association.cancel.interrupted:
+        raise Interrupted(mid_request=False)
     command: dict[int, bytes | str | int] = {
         cs.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
         cs.COMMAND_FIELD: field,

@@ -134,7 +134,7 @@ class _Exchange:
             operation.request.level, keys, context.transfer_syntax
         )
         if operation.cancel.interrupted:
-            raise Interrupted
+            raise Interrupted(mid_request=False)
         association.connection.activity = operation.activity
         answered_before = association.stream.received_commands
         try:

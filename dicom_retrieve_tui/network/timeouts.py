@@ -170,10 +170,9 @@ class AnswerGuard:
             if now_s - self._cancelled_s > self._timeouts.cancel_grace_s:
                 raise Interrupted
         elif not self._receiving():
-            if self._on_cancel is None:
-                raise Interrupted
             self._cancelled_s = now_s
-            self._on_cancel()
+            if self._on_cancel is not None:
+                self._on_cancel()
 
     def _stop(self, now_s: float) -> None:
         if self._on_cancel is None or self._cancel.insisted:

@@ -21,7 +21,7 @@ from dicom_retrieve_tui.model.hours import Hours, parse_hours
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.peers import wire
-from tests.peers.held_pacs import A, B, HeldPacs, holdings, session_of
+from tests.peers.held_pacs import A, B, HeldPacs, holdings, session_of, spoke
 from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.runs import move_plan, of_kind
@@ -79,6 +79,7 @@ class _InTheMiddle(HeldPacs):
     def __init__(self, *held: str) -> None:
         super().__init__(*held)
         self.after_answer: list[int] = []
+        self.together = False
 
     def hold(self, conversation: Conversation, request: Request, study: str) -> None:
         whole = conversation.store_message(self.holdings[1])
@@ -86,7 +87,9 @@ class _InTheMiddle(HeldPacs):
         self.halfway.set()
         assert self.go_on[study].wait(PATIENCE_S)
         conversation.send(whole[len(whole) - 20 :])
-        self.after_answer = [conversation.read().number(0x0100) for _ in range(2)]
+        answer = conversation.read().number(0x0100)
+        self.together = spoke(conversation)
+        self.after_answer = [answer, conversation.read().number(0x0100)]
         conversation.respond(request, 0xFE00, remaining=1, completed=2, failed=0, warning=0)
 
     @property
@@ -110,6 +113,7 @@ def test_the_instance_that_is_coming_is_finished_and_c_cancel_follows_its_answer
         assert watched.until_finished(A).verdict is Verdict.COMPLETE
 
     assert pacs.after_answer == [0x8001, _C_CANCEL]
+    assert pacs.together
 
 
 class _Deaf(HeldPacs):
@@ -169,6 +173,31 @@ def test_a_pacs_that_aborts_at_a_c_cancel_costs_no_attempt(tmp_path: Path) -> No
         watched.session.resume()
         assert watched.until_finished(A).verdict is Verdict.COMPLETE
 
+    assert not of_kind(AttemptFailed, watched.events)
+
+
+class _ListsNothing(HeldPacs):
+    """Does not answer its first C-FIND."""
+
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        if not self.begun[A].is_set():
+            self.begun[A].set()
+            conversation.read()
+        super().on_find(conversation, request)
+
+
+def test_a_pause_does_not_wait_for_a_list(tmp_path: Path) -> None:
+    with _ListsNothing() as pacs, Watched(session_of(pacs, tmp_path)) as watched:
+        watched.session.add(selections(A))
+        assert pacs.begun[A].wait(PATIENCE_S)
+        started_s = monotonic()
+        watched.session.pause()
+        watched.until(lambda progress: progress.paused)
+        elapsed_s = monotonic() - started_s
+        watched.session.resume()
+        assert watched.until_finished(A).verdict is Verdict.COMPLETE
+
+    assert elapsed_s < _IN_TIME_S
     assert not of_kind(AttemptFailed, watched.events)
 
 

@@ -100,7 +100,7 @@ def test_a_request_that_runs_at_the_end_of_the_hours_is_interrupted() -> None:
         assert seen == [False, True]
         assert not task.cancel.requested
         with pytest.raises(Interrupted):
-            rig.queue.check_held()
+            rig.queue.request(task.cancel).__enter__()
         assert rig.queue.put_back(task, None)
 
 

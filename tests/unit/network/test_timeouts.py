@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from dicom_retrieve_tui.errors import Cancelled, PeerTimeout
+from dicom_retrieve_tui.errors import Cancelled, Interrupted, PeerTimeout
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import Activity
 from dicom_retrieve_tui.network.timeouts import AnswerGuard, Timeouts, within
@@ -20,6 +20,7 @@ class _Rig:
         self.cancel = CancelToken()
         self.activity = Activity(last_byte_s=0.0, last_instance_s=0.0)
         self.cancels_sent = 0
+        self.receiving = False
         self.started_s = monotonic()
         self._requests = ExitStack()
         self.request_began(0.0)
@@ -29,6 +30,7 @@ class _Rig:
             self.activity,
             waiting_for="the answer",
             on_cancel=self._send_cancel if polite else None,
+            receiving=lambda: self.receiving,
         )
 
     def request_began(self, after_s: float) -> None:
@@ -178,3 +180,63 @@ def test_a_bounded_wait_ends_by_its_limit_or_a_cancel() -> None:
     cancel.request()
     with pytest.raises(Cancelled):
         guard(started_s)
+
+
+def test_an_interruption_waits_for_the_instance_that_is_coming() -> None:
+    rig = _Rig()
+    rig.receiving = True
+    rig.cancel.interrupt()
+
+    rig.look(30.0)
+
+    assert rig.guard.owes_cancel
+    assert not rig.cancels_sent
+    rig.receiving = False
+    rig.look(30.2)
+    assert rig.cancels_sent == 1
+    assert not rig.guard.owes_cancel
+    rig.look(31.0)
+    with pytest.raises(Interrupted):
+        rig.look(31.3)
+
+
+def test_an_interruption_gives_the_grace_after_a_c_cancel_behind_a_response() -> None:
+    rig = _Rig()
+    rig.receiving = True
+    rig.cancel.interrupt()
+
+    rig.guard.cancel_sent()
+    rig.look(0.9)
+    with pytest.raises(Interrupted):
+        rig.look(1.5)
+
+    assert not rig.cancels_sent
+
+
+def test_an_interrupted_instance_that_stalls_still_times_out() -> None:
+    rig = _Rig()
+    rig.receiving = True
+    rig.byte_came(1.0)
+    rig.cancel.interrupt()
+
+    with pytest.raises(PeerTimeout, match="the next byte of"):
+        rig.look(62.0)
+
+
+def test_an_interruption_without_c_cancel_gives_the_same_grace() -> None:
+    rig = _Rig(polite=False)
+    rig.cancel.interrupt()
+
+    rig.look(0.2)
+    with pytest.raises(Interrupted):
+        rig.look(1.3)
+
+
+def test_an_interruption_ends_the_opening_of_an_association() -> None:
+    cancel = CancelToken().child()
+    guard = within(10.0, "an answer", cancel)
+    guard(monotonic())
+    cancel.interrupt()
+
+    with pytest.raises(Interrupted):
+        guard(monotonic())
