@@ -19,7 +19,14 @@ from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
-from dicom_retrieve_tui.wiring import diagnose, find, find_each, open_session, tell_administrator
+from dicom_retrieve_tui.wiring import (
+    diagnose,
+    find,
+    find_each,
+    open_accounts,
+    open_session,
+    tell_administrator,
+)
 from screenshots.svg import lines_of, slim
 
 USUAL, LARGE = (80, 24), (160, 45)
@@ -144,6 +151,7 @@ async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
             profile_store=profile_store,
             doctor=Doctor(diagnose, tell_administrator),
             text="\n".join(uids),
+            open_accounts=open_accounts,
         )
         try:
             async with app.run_test(size=size, notifications=True) as pilot:

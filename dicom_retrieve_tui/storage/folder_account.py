@@ -9,6 +9,7 @@ from typing import Any
 from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import (
+    UNFINISHED,
     FailedStudy,
     StudyAccount,
     failed_list_lines,
@@ -75,13 +76,20 @@ class JournalAccount:
         """
         self._reader = JournalReader(path)
 
-    def studies(self, *, failed_only: bool = False) -> Iterator[StudyAccount]:
-        """Yield every study in the order of the UIDs, or those that are not complete.
+    def studies(
+        self, *, failed_only: bool = False, ended_only: bool = False
+    ) -> Iterator[StudyAccount]:
+        """Yield every study in the order of the UIDs.
+
+        Args:
+            failed_only: Leave out complete ones.
+            ended_only: Leave out those that no run has ended.
 
         Raises:
             ConfigError: The journal is damaged.
         """
         chosen = f"AND s.verdict NOT IN ({_GOOD})" if failed_only else ""
+        chosen += f" AND s.verdict <> '{UNFINISHED}'" if ended_only else ""
         last = ""
         while rows := self._page(last, chosen):
             yield from map(_study, rows)

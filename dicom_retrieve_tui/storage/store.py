@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,8 @@ from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import Retrying
 
+_DEFERRED_MAX = 10_000
+"""More studies that failed before the journal began are recorded as unfinished."""
 _RESTARTED = (
     "The machine stopped during an earlier run, or may have: files of that run that were not yet "
     "written to the disk are retrieved again and compared."
@@ -76,6 +79,8 @@ class InstanceStore:
         self._hurried = hurried
         self._note = note
         self._planned: dict[str, None] = {}
+        self._deferred: deque[StudyRecord] = deque(maxlen=_DEFERRED_MAX)
+        """Failed studies that are recorded if there will be a journal."""
         self._unrecorded = False
         """True once a failure could not be recorded, because there is no journal."""
         self._folder = OutputFolder(
@@ -336,23 +341,29 @@ class InstanceStore:
         """Record how a study ended, after all of its files are synced.
 
         Without a journal, a study that failed begins one. If the PACS did not answer, or delivered
-        the study elsewhere, or the user stopped, there is nothing to record in this folder.
+        the study elsewhere, or the user stopped, there is nothing to record in this folder yet.
         """
-        if self._journal is not None:
-            self._journal.finish(study)
-        elif study.verdict == Verdict.DELIVERED:
-            self.unplan(study.study_instance_uid)
-        elif study.answered and study.verdict not in WAITING:
-            self._finish_first(study)
-
-    def _finish_first(self, study: StudyRecord) -> None:
-        """Open the journal to record a study of which nothing came."""
+        if self._journal is None and self._defers(study):
+            return
         try:
-            self._open_journal().finish(study)
+            (self._journal or self._open_journal()).finish(study)
         except ConfigError as error:
             if not self._unrecorded:
                 self._unrecorded = True
                 self._note(f"Failed studies are not recorded: {error}")
+
+    def _defers(self, study: StudyRecord) -> bool:
+        """Return True if a study is recorded only once another one begins the journal."""
+        with self._opening:
+            if self._journal is not None:
+                return False
+            if study.verdict == Verdict.DELIVERED:
+                self._planned.pop(study.study_instance_uid, None)
+            elif study.verdict not in WAITING:
+                if study.answered:
+                    return False
+                self._deferred.append(study)
+            return True
 
     def _working_journal(self) -> Journal:
         """Return the journal if it can be written: a file is named only if it can be recorded.
@@ -385,4 +396,7 @@ class InstanceStore:
                     note=self._note,
                     features=self._folder.features,
                 )
+                for study in self._deferred:
+                    self._journal.finish(study)
+                self._deferred.clear()
             return self._journal

@@ -47,7 +47,7 @@ def test_only_series_of_a_modality(peer: Peer, flags: Flags, tmp_path: Path) -> 
     assert_same_as_peer(tmp_path, peer, _of(REPORTS, _REPORT_SERIES))
     assert "4 series (CT 3, OT 1) left out by the filter: modality SR" in done.stdout
     assert "1 study has no series that matches" in done.stdout
-    verified = run_cli("verify", tmp_path)
+    verified = run_cli("verify", tmp_path, "-v")
     assert verified.exit_code == 0, verified.stderr
     assert "(1 series (OT 1) left out by a filter)" in verified.stdout
 
@@ -56,7 +56,7 @@ def test_only_series_of_a_modality(peer: Peer, flags: Flags, tmp_path: Path) -> 
     assert rest.exit_code == 0, rest.stderr
     both = [*REPORTS.sop_instance_uids, *CT_CHEST.sop_instance_uids]
     assert_same_as_peer(tmp_path, peer, both)
-    assert "left out" not in run_cli("verify", tmp_path).stdout
+    assert "left out" not in run_cli("verify", tmp_path, "-v").stdout
 
 
 @both_methods

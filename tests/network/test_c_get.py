@@ -44,7 +44,7 @@ def test_an_unknown_study_is_not_found_and_nothing_is_asked_for(tmp_path: Path) 
 
     assert verdict_of(events, "1.9.9").verdict is Verdict.NOT_FOUND
     assert {request.number(0x0100) for request in pacs.requests} == {0x20}
-    assert not (tmp_path / "out").exists()
+    assert files_in(tmp_path / "out") == []
 
 
 def test_no_request_ever_has_an_empty_unique_key(tmp_path: Path) -> None:

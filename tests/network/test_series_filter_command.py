@@ -73,7 +73,7 @@ def test_a_list_is_retrieved_with_the_series_that_match(method: str, tmp_path: P
     assert [each["verdict"] for each in account["studies"]] == ["complete"] * 3
     assert [each["expected"] for each in account["studies"]] == [3, 2, 0]
 
-    verified = _run("verify", str(output), "--deep")
+    verified = _run("verify", str(output), "--deep", "-v")
 
     assert verified.code == 0
     assert f"{_WITH_REPORT}  (1 series (SR 1) left out by a filter)" in verified.out
@@ -88,7 +88,7 @@ def test_the_same_without_the_filter_brings_the_rest(method: str, tmp_path: Path
 
     assert result.code == 0, result.err
     assert files_in(tmp_path) == sorted(f"{each.sop}.dcm" for each in _holdings())
-    assert "left out" not in _run("verify", str(tmp_path)).out
+    assert "left out" not in _run("verify", str(tmp_path), "-v").out
 
 
 def test_a_dry_run_counts_what_matches(tmp_path: Path) -> None:

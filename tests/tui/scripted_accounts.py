@@ -25,7 +25,7 @@ class ScriptedAccounts:
         ended = {
             uid: end
             for session in self.sessions.opened
-            if session.options.output == folder
+            if session.options.output == folder and session.ended
             for uid, end in session.verdicts.items()
         }
         bad = any(verdict not in GOOD for verdict in ended.values())

@@ -57,6 +57,11 @@ class ScriptedSession:
             self.tell(events.RetrieveFinished(verdict=verdict))
             self._story.put(None)
 
+    @property
+    def ended(self) -> bool:
+        """True once its end was told: only then has a store its list."""
+        return self._ended
+
     def events(self) -> Iterator[Event]:
         while (event := self._story.get(timeout=WAIT_S)) is not None:
             yield event

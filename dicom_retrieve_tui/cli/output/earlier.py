@@ -7,7 +7,7 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.folder_account import StudyAccount
+from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.folder_account import JournalAccount, failed_list_of
@@ -20,7 +20,9 @@ class Earlier:
     """What the folder says beyond this run, once the run has ended."""
 
     studies: tuple[StudyAccount, ...] = ()
-    """Studies that are not complete, and that this run was not asked for."""
+    """Studies that have ended, are not complete, and that this run was not asked for."""
+    unfinished: int = 0
+    """Further studies that no run has ended and that this run was not asked for."""
     failed_list: Path | None = None
     """The list of all studies of the folder that are not complete."""
 
@@ -34,6 +36,8 @@ class Earlier:
                 yield f"  {study.study_instance_uid}  {study.outcome}"
             if (more := len(self.studies) - _LISTED_MAX) > 0:
                 yield f"  ... and {count(more, 'study')} more"
+        if self.unfinished:
+            yield f"{count(self.unfinished, 'study')} of earlier runs never ended"
         if self.failed_list is not None:
             yield f"{self.failed_list} lists every study that is not complete"
 
@@ -49,8 +53,13 @@ def earlier_failures(account: Account, options: RetrieveCommand) -> Earlier:
     asked = {each.study_instance_uid for each in account.selections}
     try:
         recorded = JournalAccount(output / PRIVATE_FOLDER / JOURNAL)
-        failed = recorded.studies(failed_only=True)
+        failed = recorded.studies(failed_only=True, ended_only=True)
         others = tuple(each for each in failed if each.study_instance_uid not in asked)
+        # There may be a million: they are counted, and not kept.
+        unfinished = sum(
+            each.verdict == UNFINISHED and each.study_instance_uid not in asked
+            for each in recorded.failed_studies()
+        )
     except ConfigError:
         return Earlier(failed_list=failed_list)
-    return Earlier(others, failed_list)
+    return Earlier(others, unfinished, failed_list)

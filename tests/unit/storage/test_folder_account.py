@@ -110,6 +110,13 @@ def test_a_study_that_ended_before_the_first_instance_came_is_not_unfinished(
     assert {study.verdict for study in _account(tmp_path).values()} == {"not found", "failed"}
 
 
+def test_a_failure_without_an_answer_is_recorded_once_there_is_a_journal(tmp_path: Path) -> None:
+    refused = _end("1.2.1", "failed", answered=False, reason="the association was rejected")
+    _run(tmp_path, refused, _end("1.2.2"))
+
+    assert _account(tmp_path)["1.2.1"].outcome == "failed: the association was rejected"
+
+
 def test_a_study_that_no_run_began_is_named(tmp_path: Path) -> None:
     _run(tmp_path, _end("1.2.1"), planned=["1.2.2"])
     _run(tmp_path, _end("1.2.1", "complete", asked=frozenset({"1"})))
