@@ -82,8 +82,8 @@ SET_SYNCED = (
 """By the whole key: without the study, SQLite would search the whole table."""
 _PLAN = "INSERT OR IGNORE INTO studies VALUES (?, ?)"
 _UNPLAN = (
-    "DELETE FROM studies WHERE study_instance_uid = ?1 AND verdict = ?2"
-    " AND NOT EXISTS (SELECT 1 FROM instances WHERE study_instance_uid = ?1)"
+    "DELETE FROM studies WHERE study_instance_uid = ? AND verdict = ? AND NOT EXISTS"
+    " (SELECT 1 FROM instances WHERE instances.study_instance_uid = studies.study_instance_uid)"
 )
 _ANY_MISSING = "SELECT 1 FROM missing WHERE study_instance_uid = ?"
 _MISSING = "SELECT sop_instance_uid FROM missing WHERE study_instance_uid = ?"

@@ -165,9 +165,9 @@ _RECORDS = (
 _COMPLETE = "SELECT study_instance_uid FROM studies WHERE verdict = ?"
 _HAS_LEFT_OUT = "SELECT 1 FROM sqlite_master WHERE name = 'left_out'"
 _LEFT_OUT = (
-    "SELECT series_instance_uid, modality FROM left_out WHERE study_instance_uid = ?1"
-    " AND series_instance_uid NOT IN"
-    " (SELECT series_instance_uid FROM instances WHERE study_instance_uid = ?1) ORDER BY 1"
+    "SELECT series_instance_uid, modality FROM left_out WHERE study_instance_uid = ?"
+    " AND series_instance_uid NOT IN (SELECT series_instance_uid FROM instances"
+    " WHERE instances.study_instance_uid = left_out.study_instance_uid) ORDER BY 1"
 )
 _RECORDS_OF_VERSION_1 = (
     "SELECT layout, study_instance_uid, sop_instance_uid, path, size_bytes, synced, '', '', ''"
