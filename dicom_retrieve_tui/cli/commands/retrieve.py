@@ -5,16 +5,18 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.census import Census
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
-from dicom_retrieve_tui.cli.output.report import Ending, write_report
+from dicom_retrieve_tui.cli.output.report import Ending, reason_record, write_report
 from dicom_retrieve_tui.cli.output.summary import summarise
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
@@ -150,11 +152,12 @@ class _Retrieval:
         self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
         self._working = True
         """False once only summary and report are left to write."""
+        self._counted: Census | None = None
         self._bug: Exception | None = None
         """The first exception while an event was handled."""
         self._renderer = self._choose_renderer()
         self._json = (
-            JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
+            JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run, reasons=self._reasons)
             if options.json
             else None
         )
@@ -250,7 +253,18 @@ class _Retrieval:
             elapsed_s=self._elapsed_s(),
             exit_code=code,
         )
-        return write_report(self._account, self._options, ending, self._around)
+        return write_report(self._account, self._census(), self._options, ending, self._around)
+
+    def _census(self) -> Census:
+        """Return the counts over all studies; they are counted once the last event is there."""
+        if self._counted is None:
+            self._counted = Census.of(self._account.studies())
+        return self._counted
+
+    def _reasons(self) -> list[dict[str, object]]:
+        """Return the reasons for which studies are not complete, for JSON."""
+        groups = self._census().in_order()
+        return [reason_record(each, dry_run=self._options.dry_run) for each in groups]
 
     def _elapsed_s(self) -> float:
         return self._around.monotonic_s() - self._started_s
@@ -278,10 +292,10 @@ class _Retrieval:
     def _print_summary(self, code: int) -> int:
         """Print the summary; return the exit code, which is not 0 if requested data was lost."""
         around, options = self._around, self._options
-        lines = list(summarise(self._account, options, self._elapsed_s()))
+        lines = summarise(self._account, self._census(), options, self._elapsed_s())
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
-            lines.append(f"{left_out} left out: exit code 1")
+            lines = chain(lines, [f"{left_out} left out: exit code 1"])
         if options.json:
             for line in lines:
                 around.stderr.say(line)

@@ -1,12 +1,14 @@
 """The state of a run for summary and report, folded from its events.
 
 `Progress` has the counts; `Account` adds the details: refused instances with their reasons, paths
-of instances that were set aside, and notes.
+of instances that were set aside, and notes. Studies that are not being retrieved are kept on disk,
+so that a list of a million costs no more memory than its UIDs.
 """
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.cli.output.spooled_dict import SpooledDict
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
@@ -16,81 +18,76 @@ from dicom_retrieve_tui.model.verdict import Verdict
 NOT_STARTED = "not started"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What is left to retrieve."""
-
-    instances: int
-    """Missing instances of the studies that the PACS listed."""
-    expected: int
-    """All instances of the studies that the PACS listed."""
-    not_started: int
-    """Studies that were not started, or stopped before the PACS listed them."""
-
-
 @dataclass(slots=True)
+class Details:
+    """What belongs to one study, or to none, and happens to few."""
+
+    refusals: list[events.InstanceRefused] = field(default_factory=list)
+    set_aside: list[events.InstanceSetAside] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A study of the plan, and how it ended."""
+
+    selection: Selection
+    study: StudyProgress
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict; `CANCELLED` for a study without one."""
+        return self.study.verdict or Verdict.CANCELLED
+
+
 class Account:
     """Everything known about a run, folded from its events."""
 
-    selections: tuple[Selection, ...]
-    series_filter: SeriesFilter = NO_FILTER
-    progress: Progress = field(default_factory=Progress)
-    series: dict[str, int] = field(default_factory=dict)
-    """Series that the PACS lists, by Study Instance UID."""
-    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Requested series and instances that the PACS does not have, by Study Instance UID."""
-    refusals: dict[str | None, list[events.InstanceRefused]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """By Study Instance UID; None for instances of studies that were not requested."""
-    set_aside: dict[str, list[events.InstanceSetAside]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    notes: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
+    def __init__(
+        self, selections: tuple[Selection, ...], series_filter: SeriesFilter = NO_FILTER
+    ) -> None:
+        self.selections = selections
+        self.series_filter = series_filter
+        self._studies = SpooledDict(StudyProgress)
+        self.progress = Progress(studies=self._studies)
+        self.general = Details()
+        """What belongs to no study of the plan."""
+        self._details = SpooledDict(Details)
+        """By Study Instance UID, of the studies that have any."""
 
     def apply(self, event: events.Event) -> None:
         """Add an event."""
         self.progress.apply(event)
         match event:
-            case events.StudyInventoried():
-                self.series[event.study_instance_uid] = event.series
-                self.absent[event.study_instance_uid] = event.absent
             case events.InstanceRefused():
-                self.refusals[event.study_instance_uid].append(event)
+                self._details_to_change(event.study_instance_uid).refusals.append(event)
             case events.InstanceSetAside():
-                self.set_aside[event.study_instance_uid].append(event)
+                self._details_to_change(event.study_instance_uid).set_aside.append(event)
             case events.Noted():
-                self.notes[event.study_instance_uid].append(event.text)
+                self._details_to_change(event.study_instance_uid).notes.append(event.text)
             case _:
                 pass
 
-    def studies(self) -> list[tuple[Selection, StudyProgress]]:
-        """Return every study of the plan in its order, with those that were not started."""
-        found = self.progress.studies
-        return [
-            (selection, found.get(uid) or _not_started(uid))
-            for selection in self.selections
-            for uid in (selection.study_instance_uid,)
-        ]
+    def _details_to_change(self, study_instance_uid: str | None) -> Details:
+        if study_instance_uid is None:
+            return self.general
+        return self._details.setdefault(study_instance_uid, Details())
 
-    def left_out(self) -> list[tuple[str, str]]:
-        """Return Series Instance UID and modality of every series that the filter left out."""
-        return [series for _, study in self.studies() for series in study.left_out]
+    def studies(self) -> Iterator[Judged]:
+        """Yield every study of the plan in its order, with those that were not started."""
+        uids = (selection.study_instance_uid for selection in self.selections)
+        for selection, found in zip(self.selections, self._studies.peek(uids), strict=True):
+            yield Judged(selection, found or _not_started(selection.study_instance_uid))
 
-    def left(self) -> Left:
-        """Return what a further run would have to retrieve."""
-        found = [study for _, study in self.studies()]
-        known = [study for study in found if study.expected is not None]
-        return Left(
-            instances=sum(max((study.expected or 0) - study.stored, 0) for study in known),
-            expected=sum(study.expected or 0 for study in known),
-            not_started=sum(
-                study.verdict in {None, Verdict.CANCELLED}
-                and study.expected is None
-                and not study.stored
-                for study in found
-            ),
-        )
+    def details(self, study_instance_uid: str) -> Details:
+        """Return what belongs to a study."""
+        (found,) = self._details.peek([study_instance_uid])
+        return found or Details()
+
+    def all_details(self) -> Iterator[Details]:
+        """Yield what belongs to each study that has any, and to no study."""
+        yield from filter(None, self._details.peek(self._details))
+        yield self.general
 
 
 def _not_started(uid: str) -> StudyProgress:
