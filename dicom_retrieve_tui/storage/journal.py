@@ -34,6 +34,8 @@ from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 _T = TypeVar("_T")
+_Plan = tuple[Collection[str], bool]
+"""Study Instance UIDs, and whether they are planned or no longer."""
 
 UNFINISHED = "unfinished"
 """In the place of a verdict until there is one."""
@@ -144,8 +146,8 @@ class Journal:
         self._boot = boot
         self._killed_in = killed_in
         self._note = note
-        self._plans = deque((uid, True) for uid in planned)
-        self._new_plans: list[tuple[str, bool]] = []
+        self._plans: deque[_Plan] = deque([(planned, True)])
+        self._new_plans: list[_Plan] = []
         self._planned: dict[str, None] = {}
         """Studies that this run has recorded as planned."""
         self._pending: deque[InstanceRecord] = deque()
@@ -253,11 +255,11 @@ class Journal:
 
     def plan(self, uids: Iterable[str]) -> None:
         """Record further studies as planned."""
-        self._plans.extend((uid, True) for uid in uids)
+        self._plans.append((tuple(uids), True))
 
     def unplan(self, uid: str) -> None:
         """Withdraw a planned study, unless instances of it are recorded."""
-        self._plans.append((uid, False))
+        self._plans.append(((uid,), False))
 
     def record(self, record: InstanceRecord) -> None:
         """Record an instance; the writer commits it and syncs its file within moments."""
@@ -375,7 +377,7 @@ class Journal:
             records=[*self._synced.records, *self._batch.records],
         )
         self._synced = _Batch()
-        self._new_plans = [(uid, True) for uid in self._planned]
+        self._new_plans = [(self._planned, True)]
 
     def _forget_written(self) -> None:
         self._new_plans = []
@@ -385,11 +387,12 @@ class Journal:
                 del self._unwritten[record.path]
 
     def _take_plans(self) -> None:
-        for uid, planned in (plans := _take(self._plans)):
+        for uids, planned in (plans := _take(self._plans)):
             if planned:
-                self._planned[uid] = None
+                self._planned.update(dict.fromkeys(uids))
             else:
-                self._planned.pop(uid, None)
+                for uid in uids:
+                    self._planned.pop(uid, None)
         self._new_plans += plans
 
     def _write_batch(self, database: sqlite3.Connection) -> None:
@@ -401,8 +404,10 @@ class Journal:
         batch, synced, layout = self._batch, self._synced, self._layout
         if self._new_plans:
             with database:
-                for uid, planned in self._new_plans:
-                    database.execute(_PLAN if planned else _UNPLAN, (uid, UNFINISHED))
+                for uids, planned in self._new_plans:
+                    # In the order of the table, a million take seconds instead of minutes.
+                    values = ((uid, UNFINISHED) for uid in sorted(uids))
+                    database.executemany(_PLAN if planned else _UNPLAN, values)
         if not batch and not synced:
             return
         with database:

@@ -312,11 +312,12 @@ class InstanceStore:
                     self._journal_path,
                     self._root,
                     self._layout,
-                    tuple(self._planned),
+                    self._planned,
                     self._permissions,
                     boot=self._folder.lock.boot,
                     killed_in=self._folder.lock.killed_in,
                     hurried=self._hurried,
                     note=self._note,
                 )
+                self._planned = {}  # it is the journal's now
             return self._journal
