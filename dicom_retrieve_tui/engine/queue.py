@@ -65,8 +65,11 @@ class PendingTasks:
     guards it.
     """
 
-    def __init__(self) -> None:
-        self._first: dict[str, Selection | StudyTask] = {}
+    def __init__(self, selections: Iterable[Selection] = ()) -> None:
+        """Begin with these, one for each study."""
+        self._first: dict[str, Selection | StudyTask] = {
+            each.study_instance_uid: each for each in reversed(tuple(selections))
+        }
         """Taken from its end: the last one in it is the next one."""
         self._last: dict[str, Selection | StudyTask] = {}
         """Taken once `_first` is empty, from its beginning."""
@@ -156,7 +159,7 @@ class TaskQueue:
         self._emit = emit
         self._tasks: dict[str, StudyTask] = {}
         """Every study that was begun and is not done, by Study Instance UID."""
-        self._pending = PendingTasks()
+        self._pending = PendingTasks(selections)
         self._shared: list[HelpTask] = []
         self._taken = 0
         self._idle = 0
@@ -165,8 +168,6 @@ class TaskQueue:
         self._paused = False
         self._closed = False
         self._changed = threading.Condition()
-        for selection in selections:
-            self._put(selection)
 
     # Called by users of the session
 

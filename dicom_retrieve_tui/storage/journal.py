@@ -148,8 +148,8 @@ class Journal:
         self._note = note
         self._plans: deque[_Plan] = deque([(planned, True)])
         self._new_plans: list[_Plan] = []
-        self._planned: dict[str, None] = {}
-        """Studies that this run has recorded as planned."""
+        self._planned: list[_Plan] = []
+        """What this run has recorded as planned, in order."""
         self._pending: deque[InstanceRecord] = deque()
         self._unwritten: dict[str, InstanceRecord] = {}
         """Records that are not yet in the database, by path."""
@@ -377,7 +377,7 @@ class Journal:
             records=[*self._synced.records, *self._batch.records],
         )
         self._synced = _Batch()
-        self._new_plans = [(self._planned, True)]
+        self._new_plans = list(self._planned)
 
     def _forget_written(self) -> None:
         self._new_plans = []
@@ -387,12 +387,8 @@ class Journal:
                 del self._unwritten[record.path]
 
     def _take_plans(self) -> None:
-        for uids, planned in (plans := _take(self._plans)):
-            if planned:
-                self._planned.update(dict.fromkeys(uids))
-            else:
-                for uid in uids:
-                    self._planned.pop(uid, None)
+        plans = _take(self._plans)
+        self._planned += plans
         self._new_plans += plans
 
     def _write_batch(self, database: sqlite3.Connection) -> None:

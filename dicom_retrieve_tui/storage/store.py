@@ -273,7 +273,8 @@ class InstanceStore:
         """Record further studies as planned."""
         with self._opening:
             if self._journal is None:
-                self._planned.update(dict.fromkeys(uids))
+                for uid in uids:
+                    self._planned[uid] = None
             else:
                 self._journal.plan(uids)
 
@@ -312,7 +313,7 @@ class InstanceStore:
                     self._journal_path,
                     self._root,
                     self._layout,
-                    self._planned,
+                    tuple(self._planned),
                     self._permissions,
                     boot=self._folder.lock.boot,
                     killed_in=self._folder.lock.killed_in,
