@@ -5,6 +5,7 @@ of instances that were set aside, and notes. Studies that are not being retrieve
 so that a list of a million costs no more memory than its UIDs.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,9 +14,11 @@ from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
-from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 NOT_STARTED = "not started"
+_ENDINGS_MAX = 1000
+"""Pairs of a verdict and a reason; reasons may differ from study to study."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,8 @@ class Account:
         """What belongs to no study of the plan."""
         self._details = SpooledDict(Details)
         """By Study Instance UID, of the studies that have any."""
+        self._endings: Counter[tuple[Verdict, str]] = Counter()
+        """Studies that are not good, by verdict and reason."""
 
     def apply(self, event: events.Event) -> None:
         """Add an event."""
@@ -63,10 +68,23 @@ class Account:
                 self._details_to_change(event.study_instance_uid).refusals.append(event)
             case events.InstanceSetAside():
                 self._details_to_change(event.study_instance_uid).set_aside.append(event)
+            case events.StudyFinished() if event.verdict not in GOOD:
+                self._count_ending((event.verdict, event.reason))
             case events.Noted():
                 self._details_to_change(event.study_instance_uid).notes.append(event.text)
             case _:
                 pass
+
+    def _count_ending(self, ending: tuple[Verdict, str]) -> None:
+        if ending in self._endings or len(self._endings) < _ENDINGS_MAX:
+            self._endings[ending] += 1
+
+    def ended_like(self, event: events.StudyFinished) -> int:
+        """Return how many studies have ended with this verdict for this reason, good ones apart.
+
+        Rare reasons are no longer counted once there are very many.
+        """
+        return self._endings[event.verdict, event.reason]
 
     def _details_to_change(self, study_instance_uid: str | None) -> Details:
         if study_instance_uid is None:
