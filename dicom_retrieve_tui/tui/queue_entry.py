@@ -1,7 +1,7 @@
 """An entry of the queue: its request, and its progress from events. Reads no clock."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
@@ -44,9 +44,10 @@ class Entry:
     heard_s: float = 0.0
     """When something was last received."""
     heard_bytes: int = -1
-    instances: Throughput = field(default_factory=Throughput)
-    series: Counter[str] = field(default_factory=Counter)
-    """Instances received in this attempt, by Series Instance UID."""
+    instances: Throughput | None = None
+    """None unless it runs: of a million entries few do."""
+    series: Counter[str] | None = None
+    """Instances received in this attempt, by Series Instance UID; None until there are any."""
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
@@ -58,7 +59,17 @@ class Entry:
         self.study, self.started_s, self.ended_s = study, now_s, None
         self.verdict, self.reason = None, ""
         self.heard_s, self.heard_bytes, self.instances = now_s, -1, Throughput()
-        self.series = Counter()
+        self.series = None
+
+    def store(self, series_instance_uid: str) -> None:
+        """Count a received instance."""
+        if self.series is None:
+            self.series = Counter()
+        self.series[series_instance_uid] += 1
+
+    def finish(self, now_s: float) -> None:
+        """Note that a worker has finished it."""
+        self.ended_s, self.instances = now_s, None
 
     def give_up(self, verdict: Verdict, reason: str) -> None:
         """Set a verdict, because no worker will."""
@@ -99,7 +110,7 @@ class Entry:
     def sample(self, now_s: float) -> None:
         """Note the rate; called several times a second while it runs."""
         study = self.study
-        if study is None:
+        if study is None or self.instances is None:
             return
         self.instances.add(now_s, self.done - study.present)
         came = study.received_bytes + study.stored
@@ -109,28 +120,27 @@ class Entry:
     def row(self, now_s: float) -> Row:
         """Return the row for the screen."""
         study, state, wanted = self.study, self.state, self.wanted
-        common = Row(
+        if study is None:
+            return Row(
+                key=self.key,
+                number=self.number,
+                state=state,
+                level=wanted.selection.level,
+                patient=wanted.patient,
+                modality=wanted.modality,
+                verdict=self.final,
+                reason=self.reason,
+            )
+        running = state is State.RUNNING
+        rate = self.instances.rate if running and self.instances is not None else None
+        left = None if study.expected is None else max(study.expected - self.done, 0)
+        return Row(
             key=self.key,
             number=self.number,
             state=state,
             level=wanted.selection.level,
             patient=wanted.patient,
             modality=wanted.modality,
-            verdict=self.final,
-            reason=self.reason,
-        )
-        if study is None:
-            return common
-        running = state is State.RUNNING
-        rate = self.instances.rate if running else None
-        left = None if study.expected is None else max(study.expected - self.done, 0)
-        return Row(
-            key=common.key,
-            number=common.number,
-            state=state,
-            level=common.level,
-            patient=common.patient,
-            modality=common.modality,
             done=self.done,
             expected=study.expected,
             failed=self._failed(study),
@@ -140,7 +150,7 @@ class Entry:
             quiet_s=int(now_s - self.heard_s) if running else 0,
             retry_in_s=max(round(self.due_s - now_s), 0) if state is State.RETRYING else 0,
             elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),
-            verdict=common.verdict,
+            verdict=self.final,
             reason=self.reason or study.reason,
         )
 
