@@ -36,6 +36,7 @@ from dicom_retrieve_tui.model.option_values import (
     parse_keep_free,
     parse_layout_text,
     parse_method,
+    parse_outage_s,
     parse_query_model,
     parse_timeout_s,
     parse_umask,
@@ -128,6 +129,8 @@ class RetrieveKeywords(TypedDict, total=False):
     """Associations at once, 1 by default."""
     retries: int
     """Further attempts at a study after a failure that may be temporary, 3 by default."""
+    outage: str
+    """How long to wait for a PACS that has answered and is gone, such as `2h`; `30m` by default."""
     modality: str | Iterable[str]
     """Retrieve only series of these modalities."""
     exclude_modality: str | Iterable[str]
@@ -235,11 +238,17 @@ class Retrieval:
         return RetrieveAccount(
             verdict=self.progress.verdict or Verdict.CANCELLED,
             studies=tuple(
-                _account(uid, found.get(uid), delivering=self._options.delivering)
+                self._account(uid, found.get(uid))
                 for uid in (each.study_instance_uid for each in self._selections)
             ),
             notes=tuple(self.progress.notes),
         )
+
+    def _account(self, uid: str, study: StudyProgress | None) -> StudyAccount:
+        if study is None and uid in self.progress.not_tried:
+            verdict, reason = Verdict.NOT_TRIED, self.progress.given_up
+            study = StudyProgress(uid, worker=0, verdict=verdict, reason=reason)
+        return _account(uid, study, delivering=self._options.delivering)
 
 
 def retrieve(
@@ -411,6 +420,7 @@ def _retrieval(
     layout: str = "flat",
     parallel: int = int(KEYS["parallel"].default),
     retries: int = int(KEYS["retries"].default),
+    outage: str = KEYS["outage"].default,
     modality: str | Iterable[str] = (),
     exclude_modality: str | Iterable[str] = (),
     series_description: str | Iterable[str] = (),
@@ -430,6 +440,7 @@ def _retrieval(
         move_destination=None if method is Method.C_GET else destination,
         parallel=_whole_number("parallel", parallel, "parallel"),
         retries=_whole_number("retries", retries, "retries"),
+        outage_s=parse_outage_s("outage", outage),
         series_filter=_series_filter(modality, exclude_modality, series_description),
         output=Path(output).expanduser(),
         layout=parse_layout_text("layout", layout),

@@ -16,7 +16,7 @@
     │   └── OperationFailed        .operation .status (a DIMSE failure)
     └── StoreError                 our disk, or an instance that cannot be kept
         ├── InstanceUnfit          .status: this instance; the next one may be kept
-        └── DiskFailed             .path: the disk; further instances will fail, too
+        └── DiskFailed             .path .no_room: the disk; further instances will fail, too
 
 A class exists only if a caller branches on it. A message says what was done, with which peer, what
 came back and what to try next.
@@ -79,6 +79,8 @@ class PeerError(RetrieveError):
 
     mid_request = False
     """True if a C-GET or C-MOVE was sent and got no final response."""
+    unassociated = False
+    """True if no association was established."""
 
 
 class PeerUnreachable(PeerError):
@@ -171,9 +173,11 @@ class InstanceUnfit(StoreError):
 class DiskFailed(StoreError):
     """The output folder cannot take any instance: full, read-only, or gone."""
 
-    def __init__(self, message: str, *, path: str) -> None:
+    def __init__(self, message: str, *, path: str, no_room: bool = False) -> None:
         super().__init__(message)
         self.path = path
+        self.no_room = no_room
+        """True if it takes instances again once there is room."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -7,6 +7,7 @@ needs when it is called.
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -83,7 +84,7 @@ def open_session(
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
-    run = _run(selections, options, outbox, cancel)
+    run = _run(selections, options, outbox, cancel, backoff)
 
     def start(stack: ExitStack) -> StudyRetriever:
         store = InstanceStore(
@@ -112,13 +113,16 @@ def open_session(
             instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
         )
         raise_bug = scp.raise_bug if scp else lambda: None
-        return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
+        return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
 
     return Session(run, start, cancel)
 
 
 def dry_run(
-    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    backoff: Backoff = _BACKOFF,
 ) -> Generator[Event, None, None]:
     """Ask the PACS what a retrieval would get; nothing is retrieved and nothing is written.
 
@@ -128,9 +132,9 @@ def dry_run(
 
     outbox: deque[Event] = deque()
     _note_dangers(options, outbox)
-    run = _run(selections, options, outbox, cancel)
+    run = _run(selections, options, outbox, cancel, backoff)
     run.queue.close()
-    yield from run.events(DryRun(outbox.append, run.queue), resources=nullcontext())
+    yield from run.events(DryRun(outbox.append, run.queue, run.watch), resources=nullcontext())
 
 
 def find(
@@ -264,18 +268,25 @@ def _run(
     options: RetrieveOptions,
     outbox: deque[Event],
     cancel: CancelToken,
+    backoff: Backoff,
 ) -> "Run":
+    from dicom_retrieve_tui.engine.outage import PROBES
     from dicom_retrieve_tui.engine.run import Run
-    from dicom_retrieve_tui.network.peer import PacsPeer
+    from dicom_retrieve_tui.network.peer import PacsPeer, probe
 
     parameters = _association_parameters(options, cancel, _deviations(outbox.append))
-    return Run(
+    run = Run(
         selections=selections,
         options=options,
-        open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, options.series_filter),
+        open_peer=lambda worker: PacsPeer(
+            parameters, worker, run.emit_of_peer, options.series_filter
+        ),
+        probe=lambda cancel: probe(replace(parameters, cancel=cancel)),
+        probes=replace(backoff, jitter=PROBES.jitter),
         outbox=outbox,
         cancel=cancel,
     )
+    return run
 
 
 def _note_dangers(options: RetrieveOptions, outbox: deque[Event]) -> None:

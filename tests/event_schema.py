@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, RetrieveStarted, StudyFinished
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -55,8 +56,8 @@ def _of_event(kind: type) -> dict[str, Any]:
 
 
 def _of_type(hint: Any) -> dict[str, Any]:
-    if hint is Verdict:
-        return {"enum": [str(verdict) for verdict in Verdict]}
+    if hint in {Verdict, HoldCause}:
+        return {"enum": [str(word) for word in hint]}
     if get_origin(hint) in {Union, types.UnionType}:
         return {"type": [_SIMPLE[each] for each in get_args(hint)]}
     if get_origin(hint) is tuple:

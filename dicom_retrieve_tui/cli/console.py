@@ -139,6 +139,10 @@ class Surroundings:
         """Return the time of day."""
         return datetime.now(UTC)
 
+    def local_time_text(self) -> str:
+        """Return the time of day of the user: `02:13:07`."""
+        return f"{self.utc_now().astimezone():%H:%M:%S}"
+
 
 def utc_text(moment: datetime) -> str:
     """`2026-11-23T20:15:00.123Z`."""

@@ -47,6 +47,7 @@ def retrieve_sample(
             method=method,
             parallel=1,
             retries=0,
+            outage_s=0.0,
             output=Path(folder),
             layout=FLAT_LAYOUT,
             listen=options.listen if moving else None,

@@ -3,11 +3,19 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.queue import HelpTask, PutBack, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.verdicts import absence, no_match, undecided
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
-from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyInventoried, StudyStarted
+from dicom_retrieve_tui.model.events import (
+    AttemptStarted,
+    Event,
+    StudyFinished,
+    StudyInventoried,
+    StudyPutBack,
+    StudyStarted,
+)
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -20,21 +28,33 @@ class DryRun:
 
     emit: Emit
     queue: TaskQueue
+    watch: PeerWatch
 
-    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished:
+    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | PutBack:
         """Take the inventory of one study."""
         uid = task.selection.study_instance_uid
-        self.emit(StudyStarted(study_instance_uid=uid, worker=worker))
+        begun = AttemptStarted if task.started else StudyStarted
+        task.started = True
+        self.emit(begun(study_instance_uid=uid, worker=worker))
+        failure = None
         try:
             self.queue.wait_while_paused(peer, task.cancel)
             inventory = peer.take_inventory(task.selection, task.cancel)
+            self.watch.note_answer()
             self.emit(inventoried(inventory))
             finished = _judge(inventory)
         except Cancelled:
-            finished = nothing_requested(uid, Verdict.CANCELLED, "")
+            return self.abandon(task)
         except RetrieveError as error:
+            failure = error
+            self.watch.note_failure(error)
+            if self.watch.blame(error, worker, task.cancel) is Blame.PEER:
+                self.emit(StudyPutBack(study_instance_uid=uid))
+                return PutBack()
             finished = nothing_requested(uid, Verdict.FAILED, str(error))
         self.emit(finished)
+        if self.watch.never_answered(failure):
+            self.watch.give_up_unanswered(finished.reason)
         return finished
 
     def expect(self, uids: Iterable[str]) -> None:
@@ -50,8 +70,9 @@ class DryRun:
         """Do nothing: no study is shared."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
-        """Finish a study; the run calls this for none, because no study is tried again."""
-        finished = nothing_requested(task.selection.study_instance_uid, Verdict.CANCELLED, "")
+        """Finish a study that the user stopped or the run gave up."""
+        verdict = Verdict.NOT_TRIED if task.given_up else Verdict.CANCELLED
+        finished = nothing_requested(task.uid, verdict, task.given_up)
         self.emit(finished)
         return finished
 

@@ -5,7 +5,9 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic
+from typing import TypeGuard
 
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.split_study import SharedRequests
@@ -39,6 +41,8 @@ class StudyTask:
     """Stops this study; a child of the token of the run."""
     failed_attempts: int = 0
     started: bool = False
+    given_up: str = ""
+    """Why the run gave it up; empty if it has not."""
     study: StudyState | None = None
 
     @property
@@ -48,12 +52,33 @@ class StudyTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """The outcome of an attempt after which the study is to be tried again."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The outcome of an attempt that ended because the queue is held: it does not count."""
+
+
+@dataclass(frozen=True, slots=True)
 class HelpTask:
     """A study that another worker retrieves and that has requests left to share."""
 
     shared: SharedRequests
     cancel: CancelToken
     """The token of the study."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """The pending studies when a run gives up."""
+
+    started: list[StudyTask]
+    not_started: list[str]
+    """Study Instance UIDs."""
 
 
 class PendingTasks:
@@ -117,12 +142,31 @@ class PendingTasks:
         self._waiting[task.uid] = (number, task)
         heapq.heappush(self._due, (due_s, number, task.uid))
 
-    def wake(self, now_s: float) -> None:
-        """Make the tasks ready that are due."""
+    def add_first(self, task: StudyTask) -> None:
+        """Insert a task before those that are ready."""
+        self._first[task.uid] = task
+
+    def wake(self, now_s: float, *, first: bool = False) -> None:
+        """Make the tasks ready that are due, the last or the first of all."""
         while self._due and self._due[0][0] <= now_s:
             _, number, uid = heapq.heappop(self._due)
             if uid in self._waiting and self._waiting[uid][0] == number:
-                self._last[uid] = self._waiting.pop(uid)[1]
+                task = self._waiting.pop(uid)[1]
+                (self._first if first else self._last)[uid] = task
+
+    @property
+    def first_was_started(self) -> bool:
+        """True if the next task that is ready had an attempt already."""
+        ready = chain(reversed(self._first.values()), self._last.values())
+        return _was_started(next(ready, None))
+
+    def take_all(self) -> list[Selection | StudyTask]:
+        """Remove and return everything, in order."""
+        waiting = (task for _, task in self._waiting.values())
+        found = [*reversed(self._first.values()), *self._last.values(), *waiting]
+        for pending in (self._first, self._last, self._waiting, self._due):
+            pending.clear()
+        return found
 
     def take_first(self) -> Selection | StudyTask | None:
         """Remove and return the next study that is ready; None if none is."""
@@ -142,6 +186,14 @@ class PendingTasks:
             if uid in ready:
                 return ready.pop(uid)
         return self._waiting.pop(uid)[1]
+
+
+def _uid_of(found: Selection | StudyTask) -> str:
+    return found.uid if isinstance(found, StudyTask) else found.study_instance_uid
+
+
+def _was_started(found: Selection | StudyTask | None) -> TypeGuard[StudyTask]:
+    return isinstance(found, StudyTask) and found.started
 
 
 class TaskQueue:
@@ -166,6 +218,8 @@ class TaskQueue:
         self._allowed = workers
         self._last_rejection_s = 0.0
         self._paused = False
+        self._held = False
+        self._started_only = False
         self._closed = False
         self._changed = threading.Condition()
 
@@ -240,9 +294,59 @@ class TaskQueue:
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Wake every worker, because the run was cancelled."""
+        """Wake every worker and the reader of the events."""
         with self._changed:
             self._changed.notify_all()
+
+    # Called by what holds the run
+
+    def hold(self) -> None:
+        """Give out no task, and let no request begin, until `release`."""
+        with self._changed:
+            self._held = True
+            self._changed.notify_all()
+
+    def release(self) -> None:
+        """End a hold, and use all workers again."""
+        with self._changed:
+            self._held = False
+            self._allowed = self._workers
+            self._changed.notify_all()
+
+    def give_out_started_only(self, *, only: bool) -> None:
+        """Begin no further study while the PACS has never answered; `only` is False once it has."""
+        with self._changed:
+            if self._started_only is not only:
+                self._started_only = only
+                self._changed.notify_all()
+
+    def give_up(self, reason: str, report: Callable[[list[str]], Event | None]) -> GivenUp:
+        """Empty the queue, and stop the studies that workers have.
+
+        Args:
+            reason: Why the run gives up; each task that was started has it.
+            report: Returns the event for the studies that were not begun, by their UIDs.
+
+        Returns:
+            What was pending. The caller emits the last event of each task that was started, and
+            `finish` must follow; the others are done.
+        """
+        with self._changed:
+            pending = self._pending.take_all()
+            given_up = GivenUp(
+                started=[task for task in pending if _was_started(task)],
+                not_started=[_uid_of(each) for each in pending if not _was_started(each)],
+            )
+            for uid in given_up.not_started:
+                self._tasks.pop(uid, None)
+            for task in self._tasks.values():
+                task.given_up = reason
+                task.cancel.request()
+            self._taken += len(given_up.started)
+            if (event := report(given_up.not_started)) is not None:
+                self._emit(event)
+            self._changed.notify_all()
+            return given_up
 
     # Called by workers
 
@@ -271,7 +375,9 @@ class TaskQueue:
             return None
 
     def _next(self) -> StudyTask | HelpTask | None:
-        if self._paused or self._taken >= self._allowed:
+        if self._paused or self._held or self._taken >= self._allowed:
+            return None
+        if self._started_only and not self._pending.first_was_started:
             return None
         if found := self._pending.take_first():
             return self._task(found)
@@ -288,18 +394,18 @@ class TaskQueue:
         self._idle -= 1
 
     def wait_while_paused(self, peer: Peer, cancel: CancelToken) -> None:
-        """Return when a request may begin; a pause releases the association of `peer`.
+        """Return when a request may begin; a pause or hold releases the association of `peer`.
 
         Raises:
             Cancelled: `cancel` was requested during the pause.
         """
         with self._changed:
-            paused = self._paused
+            paused = self._paused or self._held
         if not paused:
             return
         peer.close()
         with self._changed:
-            while self._paused and not cancel.requested:
+            while (self._paused or self._held) and not cancel.requested:
                 self._wait_for_change()
         if cancel.requested:
             raise Cancelled
@@ -335,8 +441,12 @@ class TaskQueue:
                 del self._tasks[task.uid]
             self._changed.notify_all()
 
-    def put_back(self, task: StudyTask, wait_s: float) -> bool:
+    def put_back(self, task: StudyTask, wait_s: float | None) -> bool:
         """Return a study to the queue, where it is ready again in `wait_s` seconds.
+
+        Args:
+            task: The study.
+            wait_s: None puts it before all others, ready at once.
 
         Returns:
             False if the study is to stop: then the caller still has it.
@@ -345,7 +455,10 @@ class TaskQueue:
             if task.cancel.requested:
                 return False
             self._taken -= 1
-            self._pending.postpone(task, monotonic() + wait_s)
+            if wait_s is None:
+                self._pending.add_first(task)
+            else:
+                self._pending.postpone(task, monotonic() + wait_s)
             self._changed.notify_all()
             return True
 
@@ -381,6 +494,12 @@ class TaskQueue:
         with self._changed:
             return bool(self._pending or self._taken)
 
+    @property
+    def left_count(self) -> int:
+        """How many studies are not done."""
+        with self._changed:
+            return len(self._pending) + sum(uid not in self._pending for uid in self._tasks)
+
     def abandoned(self) -> list[StudyTask]:
         """Return the studies that wait for another attempt, once all workers have ended."""
         with self._changed:
@@ -405,7 +524,7 @@ class TaskQueue:
 
     def _wake_waiting(self) -> None:
         now_s = monotonic()
-        self._pending.wake(now_s)
+        self._pending.wake(now_s, first=self._started_only)
         if self._allowed < self._workers and now_s - self._last_rejection_s > _RAISE_LIMIT_AFTER_S:
             self._allowed += 1
             self._last_rejection_s = now_s

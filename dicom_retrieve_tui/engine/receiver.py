@@ -51,12 +51,19 @@ class InstanceReceiver:
         self.store = store
         self.emit = emit
         self.disk_failure: DiskFailed | None = None
-        """The first failure of the disk; after that, nothing more can be kept in this run."""
+        """The failure of the disk; after it, nothing more can be kept until there is room."""
         self.wanted_tags = store.wanted_tags | tags.IDENTITY
         self._studies: dict[str, StudyState] = {}
         self._refused_callers: dict[RefusedCaller, float] = {}
         """When each caller was last refused, in `time.monotonic()` seconds."""
         self._lock = threading.Lock()
+
+    def has_room(self) -> bool:
+        """Return True if instances can be kept again; then the failure of the disk is over."""
+        if not self.store.has_room():
+            return False
+        self.disk_failure = None
+        return True
 
     def open(self, study: StudyState) -> None:
         """Accept instances of a study."""

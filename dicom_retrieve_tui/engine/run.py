@@ -11,21 +11,26 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
+from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.outage import PROBES, PeerWatch, Probe
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask, TaskQueue
-from dicom_retrieve_tui.engine.study import Postponed
+from dicom_retrieve_tui.engine.queue import HelpTask, Postponed, PutBack, StudyTask, TaskQueue
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.events import (
+    AssociationOpened,
     Event,
     Noted,
+    QueueGivenUp,
     RetrieveFinished,
     RetrieveStarted,
     StudyFinished,
     StudyRemoved,
 )
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 
@@ -41,14 +46,16 @@ class Retriever(Protocol):
     def forget(self, uid: str) -> None:
         """Record that a study left the queue before it was begun."""
 
-    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
+    def retrieve(
+        self, task: StudyTask, peer: Peer, worker: int
+    ) -> StudyFinished | Postponed | PutBack:
         """Make one attempt at a study."""
 
     def help(self, task: HelpTask, peer: Peer, worker: int) -> None:
         """Make requests for a study that another worker has."""
 
     def abandon(self, task: StudyTask) -> StudyFinished:
-        """Finish a study that waits for another attempt and will have none."""
+        """Finish a study that was begun and will have no further attempt."""
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
         """Finish a study that a bug of ours has ended."""
@@ -69,6 +76,8 @@ class Run:
         selections: Sequence[Selection],
         options: RetrieveOptions,
         open_peer: Callable[[int], Peer],
+        probe: Probe,
+        probes: Backoff = PROBES,
         outbox: deque[Event],
         cancel: CancelToken,
     ) -> None:
@@ -79,6 +88,8 @@ class Run:
             options: How to retrieve.
             peer_name: The PACS in the first event.
             open_peer: Returns the peer of a worker by its number, with no association open yet.
+            probe: Asks the PACS for a sign of life, on an association of its own.
+            probes: How long to wait before each probe of a PACS that is gone.
             outbox: Every thread appends its events here.
             cancel: Ends the run.
         """
@@ -90,6 +101,19 @@ class Run:
         self._cancel = cancel
         self._workers = options.parallel
         self.queue = TaskQueue(selections, cancel, workers=self._workers, emit=outbox.append)
+        self.holds = Holds(self.queue, outbox.append, cancel, self._give_up)
+        """What holds the queue."""
+        self.watch = PeerWatch(
+            queue=self.queue,
+            holds=self.holds,
+            probe=probe,
+            limit_s=options.outage_s,
+            give_up=self._give_up,
+            intervals=probes,
+            others_heard_s=self._others_heard_s,
+        )
+        self._peers: dict[int, Peer] = {}
+        self._retriever: Retriever | None = None
         self._verdicts: dict[str | None, Verdict] = {}
         """The latest verdict on each study; the key None stands for the disk."""
         self._bug: Exception | None = None
@@ -139,8 +163,19 @@ class Run:
         if self._bug is not None:
             raise self._bug
 
+    def emit_of_peer(self, event: Event) -> None:
+        """Take an event of a worker's peer."""
+        if isinstance(event, AssociationOpened):
+            self.watch.note_answer()
+        self.emit(event)
+
+    def _others_heard_s(self, worker: int) -> float | None:
+        """Return when a byte last came for another worker; None if no other is associated."""
+        others = [peer.last_heard_s for n, peer in self._peers.copy().items() if n != worker]
+        return max((heard_s for heard_s in others if heard_s is not None), default=None)
+
     def _events_of_workers(self, retriever: Retriever) -> Iterator[Event]:
-        workers = self._workers
+        workers, self._retriever = self._workers, retriever
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:
@@ -154,12 +189,35 @@ class Run:
                     raise
         except Exception as bug:  # noqa: BLE001 - raised again behind the last event
             self._bug = bug
+        finally:
+            self.holds.close()
         for task in self.queue.abandoned():
             self.abandon(retriever, task)
 
     def abandon(self, retriever: Retriever, task: StudyTask) -> None:
-        """Finish a study that waits for another attempt and will have none."""
+        """Finish a study that was begun and will have no further attempt."""
         self._verdicts[task.uid] = retriever.abandon(task).verdict
+
+    def _give_up(self, cause: HoldCause, reason: str, waited_s: float) -> None:
+        """End every study that is left: see `hold.GiveUp`."""
+
+        def report(uids: list[str]) -> Event | None:
+            if not (uids or waited_s):
+                return None
+            return QueueGivenUp(
+                cause=cause,
+                reason=reason,
+                waited_s=round(waited_s, 3),
+                studies=len(uids),
+                study_instance_uids=tuple(uids),
+            )
+
+        given_up = self.queue.give_up(reason, report)
+        self._verdicts.update(dict.fromkeys(given_up.not_started, Verdict.NOT_TRIED))
+        for task in given_up.started:
+            if self._retriever is not None:
+                self.abandon(self._retriever, task)
+            self.queue.finish(task)
 
     def _events_of(self, futures: set[Future[None]], retriever: Retriever) -> Iterator[Event]:
         """Yield events until all workers have ended."""
@@ -169,6 +227,7 @@ class Run:
             for future in done:
                 future.result()
             retriever.poll()
+            self.holds.raise_bug()
             yield from self._drain_outbox()
 
     def _drain_outbox(self) -> Iterator[Event]:
@@ -177,31 +236,36 @@ class Run:
 
     def _run_worker(self, retriever: Retriever, number: int) -> None:
         """Take studies from the queue until it has no more: the thread of one worker."""
-        peer = self._open_peer(number)
+        peer = self._peers[number] = self._open_peer(number)
         try:
             while (task := self._take(peer)) is not None:
                 if isinstance(task, HelpTask):
                     retriever.help(task, peer, number)
                     self.queue.finish(task)
-                else:
-                    self._attempt(task, retriever, peer, number)
+                elif self._attempt(task, retriever, peer, number):
+                    # What it has learnt of a PACS that went away may hold no longer.
+                    peer.close()
+                    peer = self._peers[number] = self._open_peer(number)
         finally:
             peer.close()
 
-    def _attempt(self, task: StudyTask, retriever: Retriever, peer: Peer, number: int) -> None:
+    def _attempt(self, task: StudyTask, retriever: Retriever, peer: Peer, number: int) -> bool:
+        """Make an attempt at a study; return True if the queue is held because of it."""
         try:
             outcome = retriever.retrieve(task, peer, number)
         except Exception as bug:
             self._verdicts[task.uid] = retriever.break_off(task, bug).verdict
             self.queue.finish(task)
             raise
-        if isinstance(outcome, Postponed):
-            if self.queue.put_back(task, outcome.wait_s):
-                return
+        if not isinstance(outcome, StudyFinished):
+            wait_s = outcome.wait_s if isinstance(outcome, Postponed) else None
+            if self.queue.put_back(task, wait_s):
+                return isinstance(outcome, PutBack)
             self.abandon(retriever, task)  # stopped in the meantime
         else:
             self._verdicts[task.uid] = outcome.verdict
         self.queue.finish(task)
+        return False
 
     def _take(self, peer: Peer) -> StudyTask | HelpTask | None:
         """Wait for the next task, with no association open meanwhile."""
@@ -315,6 +379,14 @@ class Session:
     def resume(self) -> None:
         """End a pause."""
         self._run.queue.resume()
+
+    def try_now(self) -> None:
+        """Probe now for what holds the queue, instead of at the end of the interval."""
+        self._run.holds.try_now()
+
+    def give_up(self) -> None:
+        """Wait no longer for what holds the queue: every study that is left is not tried."""
+        self._run.holds.give_up()
 
     def finish(self) -> None:
         """Take no further studies: the run ends when all are done."""

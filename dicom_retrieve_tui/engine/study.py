@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
+from dicom_retrieve_tui.engine.outage import Blame, PeerWatch, no_association_left
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask
+from dicom_retrieve_tui.engine.queue import HelpTask, Postponed, PutBack, StudyTask
 from dicom_retrieve_tui.engine.requests import Requests, RunContext
 from dicom_retrieve_tui.engine.split_study import SharedRequests
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.engine.transfer import Transfer
 from dicom_retrieve_tui.engine.verdicts import Ending, judge, judge_delivery
-from dicom_retrieve_tui.errors import AssociationRejected, Cancelled, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, DiskFailed, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
@@ -21,6 +22,7 @@ from dicom_retrieve_tui.model.events import (
     HelpFinished,
     HelpStarted,
     StudyFinished,
+    StudyPutBack,
     StudyStarted,
 )
 from dicom_retrieve_tui.model.retry import Backoff, Cure, error_cure
@@ -29,15 +31,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 _LOG = logging.getLogger(__name__)
 _MAY_HEAL = frozenset({Verdict.PARTIAL, Verdict.FAILED})
-_PROVIDER = 3
-"""Source of an A-ASSOCIATE-RJ: the service provider, which counts its associations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """A study that is to be tried again."""
-
-    wait_s: float
+_GIVEN_UP = _MAY_HEAL | {Verdict.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +43,12 @@ class _Result:
     """False if no further attempt can change the verdict."""
 
 
-def _no_association_left(error: RetrieveError | None) -> bool:
-    """True if the PACS had no association left for us. Source: PS3.8 Table 9-21."""
-    if not isinstance(error, AssociationRejected):
-        return False
-    return error.retryable and error.source == _PROVIDER
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRetriever:
     """The handler of a run that retrieves its studies."""
 
     run: RunContext
+    watch: PeerWatch
     backoff: Backoff
     raise_bug: Callable[[], None] = lambda: None
     """Raises a bug that ended a thread of our Storage SCP."""
@@ -82,15 +70,28 @@ class StudyRetriever:
 
     # One attempt at a study
 
-    def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | Postponed:
+    def retrieve(
+        self, task: StudyTask, peer: Peer, worker: int
+    ) -> StudyFinished | Postponed | PutBack:
         """Make one attempt at a study, emitting its events.
 
         Returns:
-            The verdict, or `Postponed` if the failure may heal and attempts are left.
+            The verdict, `Postponed` if the failure may heal and attempts are left, or `PutBack` if
+            it is not the study's.
         """
         self._announce(task, worker)
+        breaks = task.study.bad.breaks() if task.study is not None else ({}, {})
         result = self._attempt(task, peer, worker)
-        if (wait_s := self._wait_s(task, result)) is not None:
+        self.watch.note_failure(result.error)
+        if task.given_up and result.finished.verdict in _GIVEN_UP:
+            return self.abandon(task)
+        blame = self._blame(task, result, worker)
+        if blame in {Blame.PEER, Blame.DISK}:
+            if task.study is not None:
+                task.study.bad.set_breaks(breaks)
+            self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
+            return PutBack()
+        if (wait_s := self._wait_s(task, result, blame)) is not None:
             self.run.receiver.emit(
                 AttemptFailed(
                     study_instance_uid=task.uid,
@@ -101,7 +102,20 @@ class StudyRetriever:
                 )
             )
             return Postponed(wait_s)
-        return self._finish(task, result.finished)
+        finished = self._finish(task, result.finished)
+        if self.watch.never_answered(result.error):
+            self.watch.give_up_unanswered(result.finished.reason)
+        return finished
+
+    def _blame(self, task: StudyTask, result: _Result, worker: int) -> Blame:
+        """Find out whose failure an attempt was; hold the queue if it is not the study's."""
+        error, receiver = result.error, self.run.receiver
+        if not result.may_heal or task.cancel.requested:
+            return Blame.STUDY
+        if isinstance(error, DiskFailed) and error.no_room:
+            self.watch.wait_for_room(error, receiver.has_room)
+            return Blame.DISK
+        return self.watch.blame(error, worker, task.cancel)
 
     def _announce(self, task: StudyTask, worker: int) -> None:
         event = AttemptStarted if task.started else StudyStarted
@@ -111,8 +125,9 @@ class StudyRetriever:
     def _attempt(self, task: StudyTask, peer: Peer, worker: int) -> _Result:
         if (broken := self.run.receiver.disk_failure) is not None:
             if task.study is not None:
-                return _Result(judge(task.study, Ending(error=broken)))
-            return _Result(self._nothing_requested(task, Verdict.FAILED, str(broken)))
+                return _Result(judge(task.study, Ending(error=broken)), error=broken)
+            failed = self._nothing_requested(task, Verdict.FAILED, str(broken))
+            return _Result(failed, error=broken)
         try:
             study = self._prepare(task, peer)
         except Cancelled:
@@ -138,6 +153,7 @@ class StudyRetriever:
             return task.study
         self.run.queue.wait_while_paused(peer, task.cancel)
         inventory = peer.take_inventory(task.selection, task.cancel)
+        self.watch.note_answer()
         look = inventory.listed and not self._delivers_elsewhere
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
@@ -206,7 +222,7 @@ class StudyRetriever:
             others_may = transfer.help(busy=lambda: queue.has_ready)
         except (Cancelled, RetrieveError) as error:
             _LOG.debug("no more help: %s", error)
-            if isinstance(error, RetrieveError) and _no_association_left(error):
+            if isinstance(error, RetrieveError) and no_association_left(error):
                 queue.lower()
         finally:
             if not others_may:  # nothing is left, or further requests are pointless
@@ -216,12 +232,12 @@ class StudyRetriever:
 
     # The end of a study
 
-    def _wait_s(self, task: StudyTask, result: _Result) -> float | None:
+    def _wait_s(self, task: StudyTask, result: _Result, blame: Blame) -> float | None:
         """Return the seconds until the next attempt, or None if this was the last one."""
         hopeless = not result.may_heal or self.run.receiver.disk_failure
         if hopeless or task.cancel.requested:
             return None
-        if _no_association_left(result.error) and self.run.queue.lower():
+        if blame is Blame.BUSY:
             return self.backoff.wait_s(1)  # no attempt of this study: we had too many associations
         failed_before = result.cure is Cure.ONCE and task.failed_attempts > 0
         retries = self.run.options.retries
@@ -231,10 +247,16 @@ class StudyRetriever:
         return self.backoff.wait_s(task.failed_attempts)
 
     def abandon(self, task: StudyTask) -> StudyFinished:
-        """Finish a study that waited for another attempt when the user stopped."""
-        if task.study is not None:
-            return self._finish(task, judge(task.study, Ending(cancelled=True)))
-        return self._finish(task, self._nothing_requested(task, Verdict.CANCELLED, ""))
+        """Finish a study that is not tried again: the user stopped it, or the run gave up."""
+        verdict = Verdict.NOT_TRIED if task.given_up else Verdict.CANCELLED
+        if (study := task.study) is None:
+            return self._finish(task, self._nothing_requested(task, verdict, task.given_up))
+        if not task.given_up:
+            return self._finish(task, judge(study, Ending(cancelled=True)))
+        finished = judge(study, Ending(error=RetrieveError(task.given_up)))
+        if not finished.stored and finished.verdict is Verdict.FAILED:
+            finished = replace(finished, verdict=verdict)
+        return self._finish(task, finished)
 
     def break_off(self, task: StudyTask, bug: Exception) -> StudyFinished:
         """Finish a study that a bug of ours has ended."""

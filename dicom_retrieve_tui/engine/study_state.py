@@ -58,6 +58,14 @@ class BadInstances:
         """Return how often a request broke off when this instance was due."""
         return self.broke_at.get(sop_uid, 0)
 
+    def breaks(self) -> tuple[dict[str, int], dict[str, str]]:
+        """Return what `set_breaks` takes."""
+        return self.broke_at.copy(), self.given_up.copy()
+
+    def set_breaks(self, breaks: tuple[dict[str, int], dict[str, str]]) -> None:
+        """Forget which requests broke off since `breaks`: no instance was the cause."""
+        self.broke_at, self.given_up = breaks
+
     def is_hopeless(self, sop_uid: str) -> bool:
         """True if this instance is not to be requested again."""
         return sop_uid in self.given_up or len(self.unfit.get(sop_uid, ())) >= _UNFIT_MAX

@@ -32,3 +32,12 @@ class QueryModel(StrEnum):
     """Both; of those that the PACS accepts, Study Root: it needs no Patient ID."""
     STUDY_ROOT = "study-root"
     PATIENT_ROOT = "patient-root"
+
+
+class HoldCause(StrEnum):
+    """Why the queue of a run is held: nothing is taken from it, and no request begins."""
+
+    PEER = "peer"
+    """The PACS does not answer."""
+    DISK = "disk"
+    """The disk of the output folder has no room."""

@@ -2,17 +2,21 @@
 
 The names and fields are public: `--json` prints one event a line. An event is emitted after its
 fact holds. `RetrieveStarted` is the first and `RetrieveFinished` the last, each once; every
-`StudyStarted` has exactly one `StudyFinished`. Order holds within a study, not between studies.
-A finished study may be queued again; then it starts again.
+`StudyStarted` has exactly one `StudyFinished`. `PeerLost` is followed by `PeerBack` or
+`QueueGivenUp` for the same cause, unless the run is cancelled. Order holds within a study, not
+between studies. A finished study may be queued again; then it starts again.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.verdict import Verdict
 
+_NAMED_MAX = 1000
+"""Studies that one event names in JSON."""
 SCHEMA_VERSION = 1
 """Version of the events' names and fields; raised if one is removed or changes its meaning."""
 
@@ -58,6 +62,59 @@ class RunPaused:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResumed:
     """The pause ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLost:
+    """The PACS is gone, or the disk is full: the queue is held, and no study loses an attempt."""
+
+    cause: HoldCause
+    reason: str
+    """What failed, in sentences."""
+    studies: int
+    """Studies that wait or were begun."""
+    next_try_s: float
+    """Seconds until the next probe."""
+    limit_s: float
+    """Seconds until the run gives up, from now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFailed:
+    """A probe found that it still is."""
+
+    cause: HoldCause
+    reason: str
+    waited_s: float
+    """Seconds since `PeerLost`."""
+    next_try_s: float
+    """Seconds until the next probe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerBack:
+    """The PACS answers again, or the disk has room: the queue goes on."""
+
+    cause: HoldCause
+    waited_s: float
+    """Seconds since `PeerLost`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueGivenUp:
+    """The run waits no longer: every study that was not begun ended as `not tried`.
+
+    The studies that were begun end with a `StudyFinished` each.
+    """
+
+    cause: HoldCause
+    reason: str
+    waited_s: float
+    """Seconds since `PeerLost`; 0 for a PACS that has never answered."""
+    studies: int
+    """How many studies were not begun."""
+    study_instance_uids: tuple[str, ...]
+    """These studies. In JSON it is empty if there are more than 1,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +172,16 @@ class AttemptFailed:
     wait_s: float
     """Seconds until the next attempt, at the earliest."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPutBack:
+    """An attempt ended because the queue is held: the study is in the queue again, first of all.
+
+    It lost no attempt. `AttemptStarted` follows, or `StudyFinished`.
+    """
+
+    study_instance_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,12 +328,17 @@ Event = (
     | StudyRemoved
     | RunPaused
     | RunResumed
+    | PeerLost
+    | ProbeFailed
+    | PeerBack
+    | QueueGivenUp
     | AssociationOpened
     | AssociationClosed
     | StudyStarted
     | HelpStarted
     | HelpFinished
     | AttemptFailed
+    | StudyPutBack
     | AttemptStarted
     | StudyInventoried
     | BytesReceived
@@ -287,5 +359,7 @@ def event_name(event: Event) -> str:
 
 def event_fields(event: Event) -> Mapping[str, object]:
     """Return the event as a mapping for JSON, its name first; texts of the peer are sanitized."""
+    if isinstance(event, QueueGivenUp) and event.studies > _NAMED_MAX:
+        event = replace(event, study_instance_uids=())
     values = {field.name: clean_values(getattr(event, field.name)) for field in fields(event)}
     return {"event": event_name(event), **values}

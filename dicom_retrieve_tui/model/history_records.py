@@ -32,7 +32,7 @@ class JobStudy:
     @property
     def left(self) -> bool:
         """True if the study is unfinished; a failure is an end."""
-        return self.verdict in {None, Verdict.CANCELLED}
+        return self.verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ An instance that is stored as usual gets no line.
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model import events
-from dicom_retrieve_tui.model.choices import Method
-from dicom_retrieve_tui.model.humanize import count, shortened
+from dicom_retrieve_tui.model.choices import HoldCause, Method
+from dicom_retrieve_tui.model.humanize import count, duration_text, shortened
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -35,6 +35,8 @@ class Line:
     """True if something failed."""
     detail: bool = False
     """True if the command prints it with `--verbose` only."""
+    timed: bool = False
+    """True if the command prints the time before it."""
 
 
 def narrate(
@@ -53,11 +55,12 @@ def narrate(
 
     line = (
         _about_run(event, short)
+        or _about_hold(event)
         or _about_association(event, short)
         or _about_study(event, progress, short)
         or _about_instance(event, short)
     )
-    return None if line is None else Line(clean_text(line.text), line.grave, line.detail)
+    return None if line is None else replace(line, text=clean_text(line.text))
 
 
 def verdict_word(verdict: Verdict, *, dry_run: bool) -> str:
@@ -94,6 +97,58 @@ def _about_run(event: events.Event, short: _Short) -> Line | None:
             return Line(f"note: {study}{event.text}", detail=event.minor)
         case _:
             return None
+
+
+_LOST = {
+    HoldCause.PEER: "The PACS does not answer",
+    HoldCause.DISK: "The disk has no room",
+}
+_BACK = {
+    HoldCause.PEER: "The PACS is back",
+    HoldCause.DISK: "The disk has room again",
+}
+
+
+def held_text(cause: HoldCause, next_try_s: float) -> str:
+    """Return what holds the queue, and when it is probed next."""
+    return f"{_LOST[cause]}; next try in {_seconds(max(next_try_s, 0.0))}"
+
+
+def first_sentence(reason: str) -> str:
+    """Return what failed; the rest of a reason, what to try, is for the end of a study."""
+    return _SENTENCE_END.split(reason, maxsplit=1)[0]
+
+
+def _about_hold(event: events.Event) -> Line | None:
+    match event:
+        case events.PeerLost():
+            wait = "waits" if event.studies == 1 else "wait"
+            text = (
+                f"{_LOST[event.cause]} ({first_sentence(event.reason)}); "
+                f"{count(event.studies, 'study')} {wait}; next try in {_seconds(event.next_try_s)}"
+            )
+            return Line(text, grave=True, timed=True)
+        case events.ProbeFailed():
+            text = (
+                f"{_LOST[event.cause]} ({first_sentence(event.reason)}); "
+                f"next try in {_seconds(event.next_try_s)}"
+            )
+            return Line(text, grave=True, detail=True, timed=True)
+        case events.PeerBack():
+            text = f"{_BACK[event.cause]} after {_seconds(round(event.waited_s))}"
+            return Line(text, timed=True)
+        case events.QueueGivenUp():
+            studies = f"{count(event.studies, 'study')} not tried" if event.studies else ""
+            waited = f" after {_seconds(round(event.waited_s))}" if event.waited_s else ""
+            text = f"{'; '.join(filter(None, (f'gave up{waited}', studies)))}: {event.reason}"
+            return Line(text, grave=True, timed=True)
+        case _:
+            return None
+
+
+def _seconds(seconds: float) -> str:
+    """Format a waiting time in whole seconds."""
+    return f"{math.ceil(seconds)} s" if seconds < 60 else duration_text(seconds)
 
 
 def _about_association(event: events.Event, short: _Short) -> Line | None:
@@ -143,8 +198,7 @@ def _inventory(event: events.StudyInventoried) -> str:
 def _failed_attempt(event: events.AttemptFailed, crowded: bool) -> str:  # noqa: FBT001
     if crowded:
         return "the PACS accepts no further association; using fewer"
-    # The first sentence says what failed. The rest, what to try, is for the end of the study.
-    what = _SENTENCE_END.split(event.reason, maxsplit=1)[0]
+    what = first_sentence(event.reason)
     retry = f"retry {event.failed_attempts:,} of {event.retries:,} in {math.ceil(event.wait_s)} s"
     return f"{what}; {retry}"
 

@@ -22,6 +22,7 @@ LAYOUTS = {FLAT: FLAT_LAYOUT, HIERARCHICAL: HIERARCHICAL_LAYOUT}
 
 # Far beyond any PACS, and far below the longest timeout of a socket.
 TIMEOUT_MAX_S = 86_400
+OUTAGE_MAX_S = 30 * 86_400
 # Larger PDUs were not faster; the least is what other tools go down to.
 MAX_PDU_BYTES = 1 << 17
 MAX_PDU_BYTES_LEAST = 4096
@@ -32,6 +33,8 @@ PRIVATE_UMASK = 0o077
 """New files and folders are for their owner alone."""
 _FOR_OTHERS = 0o077
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+_DURATION = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?) ?(s|m|min|h|)")
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(%|[kMGT]?i?B?)")
 _DECIMAL = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
@@ -87,6 +90,17 @@ def parse_timeout_s(where: str, text: str) -> float:
     if not 0 < seconds <= TIMEOUT_MAX_S:
         raise ConfigError.of_value(
             where, text, f"expected seconds, more than 0 and at most {TIMEOUT_MAX_S}"
+        )
+    return seconds
+
+
+def parse_outage_s(where: str, text: str) -> float:
+    """Parse `90s`, `30m`, `2h` or `0`. Raises `ConfigError`."""
+    match = _DURATION.fullmatch(text)
+    seconds = float(match[1]) * _UNITS_S[match[2]] if match else -1.0
+    if not 0 <= seconds <= OUTAGE_MAX_S or (match and seconds and not match[2]):
+        raise ConfigError.of_value(
+            where, text, "expected a time such as 90s, 30m or 12h, at most 30 days; 0 for none"
         )
     return seconds
 
@@ -193,6 +207,14 @@ def written(value: object) -> str:
             return f"{value:g}"
         case _:
             return str(value)
+
+
+def written_duration(seconds: float) -> str:
+    """Return the text of a duration that `parse_outage_s` takes: `30m`."""
+    for unit in ("h", "m"):
+        if seconds and not seconds % _UNITS_S[unit]:
+            return f"{seconds / _UNITS_S[unit]:g}{unit}"
+    return f"{seconds:g}s" if seconds else "0"
 
 
 def written_listen(value: tuple[str | None, int] | None) -> str:

@@ -42,6 +42,7 @@ from dicom_retrieve_tui.model.option_values import (
     parse_layout_text,
     parse_listen_text,
     parse_method,
+    parse_outage_s,
     parse_path,
     parse_query_model,
     parse_timeout_s,
@@ -49,6 +50,7 @@ from dicom_retrieve_tui.model.option_values import (
     parse_user_name,
     parse_whole,
     written,
+    written_duration,
     written_layout,
     written_listen,
 )
@@ -485,6 +487,20 @@ OPTIONS = (
         of_order=True,
     ),
     Option(
+        name="outage",
+        help="how long to wait for a PACS that has answered and is gone, such as 2h; 0: not at all",
+        group=Group.NETWORK,
+        commands=_RETRIEVAL,
+        metavar="TIME",
+        parse=parse_outage_s,
+        write=written_duration,
+        attribute="outage_s",
+        default="30m",
+        label="Outage",
+        hint="30m",
+        of_order=True,
+    ),
+    Option(
         name="max_pdu",
         help="largest PDU to receive, 4096 to 131072",
         group=Group.NETWORK,
@@ -657,6 +673,9 @@ class RetrieveOptions:
     """Time without an answer or a byte after which an association is given up."""
     retries: int = 3
     """Further attempts at a study whose failure may be temporary."""
+    outage_s: float = 1800.0
+    """How long to wait for a PACS that has answered in this run and is gone, or for room on the
+    disk."""
     max_pdu_bytes: int = MAX_PDU_BYTES
     """Largest PDU that the PACS may send us."""
     tls: TlsSettings | None = None

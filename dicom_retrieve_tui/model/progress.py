@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
+_OfHold = events.PeerLost | events.ProbeFailed | events.PeerBack | events.QueueGivenUp
 _OfRun = (
     events.RetrieveStarted
     | events.RunPaused
     | events.RunResumed
+    | _OfHold
     | events.AssociationOpened
     | events.AssociationClosed
     | events.Noted
@@ -82,6 +85,21 @@ class StudyProgress:
         return bool(self.left_out) and not self.undecided and self.listed and not self.expected
 
 
+@dataclass(slots=True)
+class Outage:
+    """A time in which the queue was held, because the PACS did not answer or the disk was full."""
+
+    cause: HoldCause
+    reason: str
+    waited_s: float = 0.0
+    """How long it lasted, or has lasted when it was last probed."""
+    next_try_s: float = 0.0
+    """From the last probe to the next."""
+    over: bool = False
+    """True if it ended, or the run waits no longer."""
+    given_up: bool = False
+
+
 class WorkerState(StrEnum):
     """What a worker is doing."""
 
@@ -132,6 +150,12 @@ class Progress:
     queued: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """Studies that were added after the start and are not started, the next one first. One that is
     retrieved again stays in `studies`, as its last attempt left it, until it is started."""
+    not_tried: dict[str, None] = field(default_factory=dict)
+    """Studies that were not begun when the run gave up."""
+    given_up: str = ""
+    """Why the run gave up the last time; empty if it has not."""
+    outages: list[Outage] = field(default_factory=list)
+    """In the order in which they began."""
     paused: bool = False
     workers: dict[int, WorkerProgress] = field(default_factory=dict)
     """By number, in no order."""
@@ -163,6 +187,11 @@ class Progress:
         """True if the run has ended and everything requested is complete: exit code 0."""
         return self.verdict is not None and self.verdict in GOOD
 
+    @property
+    def held(self) -> Outage | None:
+        """What holds the queue now; None if nothing does."""
+        return next((outage for outage in self.outages if not outage.over), None)
+
     def apply(self, event: events.Event) -> None:
         """Update the state by one event."""
         match event:
@@ -173,7 +202,7 @@ class Progress:
                 self._apply_to_queue(event)
             case events.InstanceRefused():
                 self._apply_refusal(event)
-            case events.AttemptFailed() | events.AttemptStarted():
+            case events.AttemptFailed() | events.AttemptStarted() | events.StudyPutBack():
                 self._apply_attempt(event)
             case events.HelpStarted():
                 self.studies[event.study_instance_uid].helpers += 1
@@ -190,6 +219,10 @@ class Progress:
                 self.studies_total, self.parallel = event.studies, event.parallel
             case events.RunPaused() | events.RunResumed():
                 self.paused = isinstance(event, events.RunPaused)
+            case (
+                events.PeerLost() | events.ProbeFailed() | events.PeerBack() | events.QueueGivenUp()
+            ):
+                self._apply_to_outage(event)
             case events.AssociationOpened():
                 self.associations += 1
             case events.AssociationClosed():
@@ -201,6 +234,26 @@ class Progress:
             case _:
                 self._apply_to_study(event)
 
+    def _apply_to_outage(self, event: _OfHold) -> None:
+        if isinstance(event, events.PeerLost):
+            outage = Outage(event.cause, event.reason, next_try_s=event.next_try_s)
+            self.outages.append(outage)
+            return
+        for outage in self.outages:
+            if outage.cause is event.cause and not outage.over:
+                outage.waited_s = event.waited_s
+                if isinstance(event, events.ProbeFailed):
+                    outage.reason, outage.next_try_s = event.reason, event.next_try_s
+                else:
+                    outage.over = True
+                    outage.given_up = isinstance(event, events.QueueGivenUp)
+        if isinstance(event, events.QueueGivenUp):
+            self.given_up = event.reason
+            self.not_tried |= dict.fromkeys(event.study_instance_uids)
+            self.finished += event.studies
+            for uid in event.study_instance_uids:
+                self.queued.pop(uid, None)
+
     def _apply_to_queue(
         self, event: events.StudyQueued | events.StudyPromoted | events.StudyRemoved
     ) -> None:
@@ -209,13 +262,21 @@ class Progress:
         match event:
             case events.StudyQueued():
                 self.queued[uid] = None
-                self.studies_total += not known
+                self.studies_total += not known and not self._try_after_all(uid)
             case events.StudyRemoved():
                 self.queued.pop(uid, None)
                 self.studies_total -= not known
             case events.StudyPromoted():
                 if uid in self.queued:
                     self.queued.move_to_end(uid, last=False)
+
+    def _try_after_all(self, uid: str) -> bool:
+        """Return True if a study was not tried, and count it as such no longer."""
+        if uid not in self.not_tried:
+            return False
+        del self.not_tried[uid]
+        self.finished -= 1
+        return True
 
     def _start(self, event: events.StudyStarted) -> None:
         """Add a study, and subtract what an earlier retrieval of it counted."""
@@ -243,9 +304,13 @@ class Progress:
         if study.helpers:
             worker.received_bytes += event.size_bytes
 
-    def _apply_attempt(self, event: events.AttemptFailed | events.AttemptStarted) -> None:
+    def _apply_attempt(
+        self, event: events.AttemptFailed | events.AttemptStarted | events.StudyPutBack
+    ) -> None:
         study = self.studies[event.study_instance_uid]
-        if isinstance(event, events.AttemptFailed):
+        if isinstance(event, events.StudyPutBack):
+            study.waiting = True
+        elif isinstance(event, events.AttemptFailed):
             study.crowded = event.failed_attempts == study.failed_attempts
             study.waiting, study.failed_attempts = True, event.failed_attempts
             study.reason = event.reason
@@ -316,6 +381,7 @@ def _follow_workers(
             | events.StudyInventoried()
             | events.AttemptFailed()
             | events.AttemptStarted()
+            | events.StudyPutBack()
         ):
             uid = event.study_instance_uid
             _drop(workers, uid)

@@ -71,13 +71,15 @@ class Backoff:
 
     first_s: float = 1.0
     longest_s: float = 60.0
+    jitter: float = 0.5
+    """The part of each waiting time that is drawn, from 0 to 1."""
     draw: Callable[[], float] = _by_chance
     """A number from 0 to 1."""
 
     def wait_s(self, attempt: int) -> float:
         """Return the seconds to wait after failed attempt number `attempt`, counted from 1.
 
-        Between half and all of `first_s`, doubled with each attempt, up to `longest_s`.
+        `first_s`, doubled with each attempt, up to `longest_s`, less up to `jitter` of that.
         """
         full_s = min(self.longest_s, self.first_s * 2.0 ** min(attempt - 1, 30))
-        return full_s * (0.5 + 0.5 * self.draw())
+        return full_s * (1.0 - self.jitter + self.jitter * self.draw())

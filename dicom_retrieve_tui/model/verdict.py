@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """The PACS reports that it sent everything to an SCP that is not ours; we saw no file."""
     FAILED = "failed"
     """Nothing that was requested came, and the reason is known."""
+    NOT_TRIED = "not tried"
+    """The run gave up before it was its turn, and the reason is known."""
     CANCELLED = "cancelled"
     """The user stopped before the end."""
 
@@ -30,6 +32,7 @@ _GRAVEST_FIRST = (
     Verdict.CANCELLED,
     Verdict.PARTIAL,
     Verdict.FAILED,
+    Verdict.NOT_TRIED,
     Verdict.NOT_FOUND,
     Verdict.UNVERIFIED,
     Verdict.DELIVERED,

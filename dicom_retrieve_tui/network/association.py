@@ -111,6 +111,14 @@ class Association:
             AssociationAborted, ProtocolError: It ended otherwise.
             PeerTimeout, Cancelled: It took too long, or the user stopped.
         """
+        try:
+            return cls._negotiate(parameters, proposals)
+        except PeerError as error:
+            error.unassociated = True
+            raise
+
+    @classmethod
+    def _negotiate(cls, parameters: AssociationParameters, proposals: tuple[Proposal, ...]) -> Self:
         peer, timeouts, cancel = parameters.peer, parameters.timeouts, parameters.cancel
         tls = parameters.tls
         transport = _open_tcp(parameters) if tls is None else open_tls(parameters, tls)

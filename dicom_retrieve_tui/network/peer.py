@@ -29,6 +29,7 @@ from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     MOVE_CLASSES,
     NATIVE_SYNTAXES,
+    VERIFICATION,
     all_contexts,
     all_syntaxes,
     classes_of,
@@ -37,6 +38,7 @@ from dicom_retrieve_tui.model.sop_classes import (
     known_contexts,
 )
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
+from dicom_retrieve_tui.network.c_echo import c_echo
 from dicom_retrieve_tui.network.c_retrieve import REFUSES_ALL, c_get, c_move
 from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
 from dicom_retrieve_tui.network.query_models import QueryModels
@@ -77,6 +79,25 @@ def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
     return tuple(
         Proposal(uid, IMPLICIT_VR_LITTLE_ENDIAN) for uid in in_model(_SERVICE_CLASSES, model)
     )
+
+
+def probe(parameters: AssociationParameters) -> None:
+    """Ask the PACS for a sign of life: a C-ECHO on an association of its own.
+
+    The association proposes the query and retrieve services, too: a PACS may refuse one for
+    verification alone, and need not offer that.
+
+    Raises:
+        PeerError: It does not answer.
+        Cancelled: The user stopped.
+    """
+    proposals = (
+        Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),
+        *query_retrieve(parameters.query_model),
+    )
+    with Association.request(parameters, proposals) as association:
+        if association.context_for(VERIFICATION) is not None:
+            c_echo(association)
 
 
 _NO_STORAGE = Negotiation()
@@ -229,6 +250,14 @@ class PacsPeer:
                 ),
             ),
         )
+
+    @property
+    def last_heard_s(self) -> float | None:
+        """See `engine.ports.Peer`."""
+        if (association := self._association) is None:
+            return None
+        connection = association.connection
+        return max(connection.last_byte_s, connection.activity.last_byte_s)
 
     def close(self) -> None:
         """Release the association, if one is open. Never raises."""

@@ -9,6 +9,7 @@ from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
 
 """Source: PS3.4 Table B.2-1."""
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEPT = "What is finished is kept."
 
 _FULL = "Make room or choose another --output."
@@ -56,6 +57,12 @@ def is_passing(error: BaseException) -> bool:
     return getattr(error, "errno", None) in _NO_DESCRIPTOR
 
 
+def is_want_of_room(error: BaseException) -> bool:
+    """Return True if the error ends when there is room on the disk."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_ROOM
+
+
 def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
     """Return the error of an instance that could not be written.
 
@@ -64,7 +71,7 @@ def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
     message = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
     if is_passing(error):
         return InstanceUnfit(message, status=OUT_OF_RESOURCES)
-    return DiskFailed(f"{message} {_KEPT}", path=path)
+    return DiskFailed(f"{message} {_KEPT}", path=path, no_room=is_want_of_room(error))
 
 
 def journal_not_made(error: ConfigError, path: Path) -> StoreError:
@@ -75,12 +82,20 @@ def journal_not_made(error: ConfigError, path: Path) -> StoreError:
     message = _of_journal(error, path, "make")
     if is_passing(error.__cause__ or error):
         return InstanceUnfit(message, status=OUT_OF_RESOURCES)
-    return DiskFailed(f"{message} {_KEPT}", path=str(path))
+    no_room = is_want_of_room(error.__cause__ or error)
+    return DiskFailed(f"{message} {_KEPT}", path=str(path), no_room=no_room)
 
 
-def journal_failed(error: Exception, path: Path) -> DiskFailed:
-    """Return the error of a journal that can no longer be written, whatever the reason."""
-    return DiskFailed(f"{_of_journal(error, path, 'keep')} {_KEPT}", path=str(path))
+def journal_failed(error: Exception, path: Path, *, no_room: bool = False) -> DiskFailed:
+    """Return the error of a journal that cannot be written, whatever the reason.
+
+    Args:
+        error: What failed.
+        path: The database.
+        no_room: It is written again once there is room.
+    """
+    message = f"{_of_journal(error, path, 'keep')} {_KEPT}"
+    return DiskFailed(message, path=str(path), no_room=no_room)
 
 
 def _of_journal(error: Exception, path: Path, doing: str) -> str:

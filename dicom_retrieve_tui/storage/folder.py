@@ -31,6 +31,7 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 PRIVATE_FOLDER = ".dicom-retrieve"
 CONFLICTS = "conflicts"
 _COMPARE_BYTES = 1 << 18
+_TRIAL_BYTES = 1 << 18
 _DAMAGED_MAX = 100
 """Damaged instances kept in a run: a PACS that sends garbage must not fill the disk."""
 _TRIES_MAX = 1000
@@ -145,6 +146,21 @@ class OutputFolder:
         """
         path = f"{self._parts}/{next(self._numbers)}.part"
         return PartFile(path, request, self._permissions, self._free_space)
+
+    def has_room(self) -> bool:
+        """Return True if the disk takes files again: a quota shows only when one is written."""
+        path = self._parts / f"{next(self._numbers)}.part"
+        try:
+            if not self._free_space.is_enough():
+                return False
+            with os.fdopen(self._permissions.create(path, os.O_WRONLY), "wb") as trial:
+                trial.write(bytes(_TRIAL_BYTES))
+        except OSError:
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        return True
 
     def place(
         self,

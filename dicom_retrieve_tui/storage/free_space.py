@@ -12,6 +12,9 @@ from dicom_retrieve_tui.storage.disk_errors import disk_failed
 _LOOK_EVERY_BYTES = 1 << 26
 """Bytes between two questions to the operating system: other programs write to the disk, too."""
 
+_WANTED_PART = 50
+"""Part of a small disk that must be free before a run goes on."""
+
 
 class FreeSpace:
     """Counts the bytes that are written, and asks for the free space now and then. Thread-safe."""
@@ -34,6 +37,16 @@ class FreeSpace:
             with self._looking:
                 self._left = self._look(size_bytes)
 
+    def is_enough(self) -> bool:
+        """Return True if there is room for a while.
+
+        Raises:
+            OSError: The folder is gone.
+        """
+        disk = shutil.disk_usage(self._root)
+        wanted = min(_LOOK_EVERY_BYTES, disk.total // _WANTED_PART)
+        return disk.free - self._spare.of(disk.total) >= wanted
+
     def _look(self, size_bytes: int) -> int:
         try:
             disk = shutil.disk_usage(self._root)
@@ -47,5 +60,6 @@ class FreeSpace:
                 "are to stay free. Make room, or choose another --output or a smaller --keep-free; "
                 "what is finished is kept.",
                 path=str(self._root),
+                no_room=True,
             )
         return min(disk.free - kept - size_bytes, _LOOK_EVERY_BYTES) if kept else _LOOK_EVERY_BYTES

@@ -59,7 +59,7 @@ _DROP = "DELETE FROM studies WHERE job_id = ? AND study_instance_uid = ?"
 _UNFINISHED = (
     "SELECT job_id, begun, profile, output, options FROM jobs WHERE EXISTS"
     " (SELECT 1 FROM studies WHERE studies.job_id = jobs.job_id"
-    " AND (verdict IS NULL OR verdict = ?)) ORDER BY job_id DESC"
+    " AND (verdict IS NULL OR verdict IN (?, ?))) ORDER BY job_id DESC"
 )
 _STUDIES = (
     "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored"
@@ -183,7 +183,7 @@ class History:
             DiskFailed: The database cannot be read.
         """
         with self._transaction() as database:
-            rows = database.execute(_UNFINISHED, (Verdict.CANCELLED,)).fetchall()
+            rows = database.execute(_UNFINISHED, (Verdict.CANCELLED, Verdict.NOT_TRIED)).fetchall()
             found = [_job(database, row) for row in rows]
         return [job for job in found if not is_locked(job.output / PRIVATE_FOLDER / LOCK)]
 

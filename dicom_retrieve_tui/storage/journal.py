@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.disk_errors import journal_failed
+from dicom_retrieve_tui.storage.disk_errors import is_want_of_room, journal_failed
 from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
     InstanceRecord,
@@ -157,6 +157,8 @@ class Journal:
         self._failure: Exception | None = None
         self._failure_raised = False
         self._wake = threading.Event()
+        # Set when the writer, which found no room, is to write again.
+        self._try_again = threading.Event()
         self._closing = False
         self._hurried = hurried
         self._until_s: float | None = None
@@ -243,6 +245,12 @@ class Journal:
         """True if the journal could not be written."""
         return self._failure is not None
 
+    def recovers(self) -> bool:
+        """Return True if the journal can be written; otherwise let the writer try again."""
+        if self._failure is not None:
+            self._try_again.set()
+        return self._failure is None
+
     def raise_failure(self) -> None:
         """Raise the error that ended the writer, if there is one.
 
@@ -313,6 +321,7 @@ class Journal:
         """
         self._closing = True
         self._wake.set()
+        self._try_again.set()
         self._writer.join()
         self._reader.close()
         if not self._failure_raised:
@@ -328,15 +337,28 @@ class Journal:
 
     def _write(self) -> None:
         """Writer thread: commit a batch, sync its files, repeat until closed and empty."""
-        try:
-            self._write_batches()
-        except (OSError, sqlite3.Error, ConfigError) as error:
-            self._failure = journal_failed(error, self._path)
-        except Exception as error:  # noqa: BLE001 - a bug, which the end of a thread does not show
-            self._failure = error
+        while True:
+            last = self._closing
+            try:
+                self._write_batches()
+            except (OSError, sqlite3.Error, ConfigError) as error:
+                # Of the database alone: what a failed fsync has lost cannot be written again.
+                cause = error.__cause__ or error
+                no_room = isinstance(cause, sqlite3.Error) and is_want_of_room(cause)
+                self._failure = journal_failed(error, self._path, no_room=no_room)
+                if last or not no_room:
+                    return
+            except Exception as error:  # noqa: BLE001 - a bug, which the end of a thread does not show
+                self._failure = error
+                return
+            else:
+                return
+            self._try_again.wait()
+            self._try_again.clear()
 
     def _write_batches(self) -> None:
-        replaced, database = 0, self._writing
+        database = connect(self._path) if self._failure else self._writing
+        replaced = self._replaced if self._failure else 0
         while True:
             with contextlib.closing(database):
                 if self._write_to(database, replaced):
@@ -380,6 +402,7 @@ class Journal:
         self._new_plans = list(self._planned)
 
     def _forget_written(self) -> None:
+        self._failure, self._failure_raised = None, False
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
         for record in self._batch.records:

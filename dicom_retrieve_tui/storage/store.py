@@ -103,6 +103,12 @@ class InstanceStore:
         """
         return self._folder.begin(request)
 
+    def has_room(self) -> bool:
+        """Return True if instances can be kept again, after the disk had no room."""
+        if not self._folder.has_room():
+            return False
+        return self._journal is None or self._journal.recovers()
+
     def place(self, part: PartFile, values: dict[int, bytes], irregular: str = "") -> Placed:
         """Give a part file its final name, and record it.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
+from dicom_retrieve_tui.model.events import Event, QueueGivenUp, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
@@ -27,6 +27,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
 
 QUIT_S = 3.0
+_NOTHING_CAME = frozenset({Verdict.FAILED, Verdict.NOT_TRIED})
 _OPEN_S = 1.0
 """Longest wait for a session to be made, which takes some 0.1 s the first time."""
 
@@ -53,7 +54,8 @@ class JobEnded:
     @property
     def all_failed(self) -> bool:
         """True if the session failed as a whole, or each of its studies."""
-        return bool(self.reason) or set(self.verdicts) == {Verdict.FAILED}
+        verdicts = set(self.verdicts)
+        return bool(self.reason) or bool(verdicts and verdicts <= _NOTHING_CAME)
 
     @property
     def missing(self) -> int:
@@ -196,6 +198,23 @@ class Jobs:
             self._paused = False
             for session in self._sessions():
                 session.resume()
+
+    @property
+    def held(self) -> bool:
+        """True while the PACS of a session is gone, or the disk has no room."""
+        return self._store.held
+
+    def try_now(self) -> None:
+        """Probe what holds a session now."""
+        with self._lock:
+            for session in self._sessions():
+                session.try_now()
+
+    def give_up(self) -> None:
+        """Wait no longer for what holds a session."""
+        with self._lock:
+            for session in self._sessions():
+                session.give_up()
 
     def stop(self, keys: Iterable[RowKey]) -> None:
         """Cancel these studies, queued or running."""
@@ -355,6 +374,8 @@ class Jobs:
                     job.removed.discard(event.study_instance_uid)
                 if removed:
                     self._job_history.removed(self._options[group], [event.study_instance_uid])
+            case QueueGivenUp():
+                job.endings.update(_not_tried(event))
             case _:
                 return
         with self._lock:
@@ -396,3 +417,17 @@ class Jobs:
         if kept:
             self._waiting[key.group] = kept
         self._store.stop(key)
+
+
+def _not_tried(event: QueueGivenUp) -> dict[str, StudyFinished]:
+    """Return the endings of the studies that were not begun when a session gave up."""
+    return {
+        uid: StudyFinished(
+            study_instance_uid=uid,
+            verdict=Verdict.NOT_TRIED,
+            expected=None,
+            stored=0,
+            reason=event.reason,
+        )
+        for uid in event.study_instance_uids
+    }

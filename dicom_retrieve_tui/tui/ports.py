@@ -41,6 +41,12 @@ class Session(Protocol):
     def resume(self) -> object:
         """Undo `pause`."""
 
+    def try_now(self) -> object:
+        """Probe what holds the queue now, instead of at the end of the interval."""
+
+    def give_up(self) -> object:
+        """Wait no longer for what holds the queue: what is left is not tried."""
+
     def stop(self, study_instance_uid: str) -> object:
         """Cancel one study; one that is queued leaves the queue."""
 

@@ -6,6 +6,7 @@ and no event becomes a message of Textual.
 """
 
 import itertools
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -21,6 +22,7 @@ from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
     BAD,
     Details,
+    Held,
     Line,
     Row,
     RowKey,
@@ -58,6 +60,8 @@ class ProgressStore:
         """Entries of each group without a verdict."""
         self._runs: dict[int, Progress] = {}
         self._delivering: dict[int, bool] = {}
+        self._next_try_s: dict[int, float] = {}
+        """When a held session probes next."""
         self._dirty: dict[RowKey, None] = {}
         self._backlog: deque[RowKey] = deque()
         """Changed before, and left to the next snapshots."""
@@ -267,6 +271,7 @@ class ProgressStore:
                 history=tuple(self._history),
                 lines=lines,
                 paused=any(run.paused for run in self._runs.values()),
+                held=self._held(now_s),
             )
 
     def _take_changed(self) -> dict[RowKey, None]:
@@ -280,10 +285,24 @@ class ProgressStore:
             changed[self._backlog.popleft()] = None
         return changed
 
+    @property
+    def held(self) -> bool:
+        """True while the PACS of a session is gone, or the disk has no room."""
+        with self._lock:
+            return any(run.held for run in self._runs.values())
+
+    def _held(self, now_s: float) -> Held | None:
+        for group, run in self._runs.items():
+            if (outage := run.held) is not None:
+                due_s = self._next_try_s.get(group, now_s)
+                return Held(outage.cause, max(math.ceil(due_s - now_s), 0))
+        return None
+
     def _follow(self, group: int, event: events.Event, progress: Progress) -> None:
         """Fold one of the rarer events."""
         if (line := narrate(event, progress, uid_width=_UID_WIDTH)) is not None:
             self._lines.append(Line(self._now(), line.text, line.grave))
+        self._follow_hold(group, event)
         uid = getattr(event, "study_instance_uid", None)
         entry = self._entries.get(RowKey(group, uid)) if uid is not None else None
         if entry is None:
@@ -303,6 +322,19 @@ class ProgressStore:
                 self._forget(entry.key)
             case _:
                 pass
+
+    def _follow_hold(self, group: int, event: events.Event) -> None:
+        """Note the time of the next probe; end the entries that a session has given up."""
+        if isinstance(event, events.PeerLost | events.ProbeFailed):
+            self._next_try_s[group] = self._monotonic_s() + event.next_try_s
+        if not isinstance(event, events.QueueGivenUp):
+            return
+        for uid in event.study_instance_uids:
+            entry = self._entries.get(RowKey(group, uid))
+            if entry is not None and entry.final is None:
+                self._pending[group] -= 1
+                entry.give_up(Verdict.NOT_TRIED, event.reason)
+                self._touch(entry.key)
 
     def _touch(self, key: RowKey) -> None:
         self._dirty[key] = None

@@ -134,7 +134,14 @@ class QueueActions(Screen[None]):
             self.queue_changed()
 
     def action_retry(self) -> None:
-        """Retry failed and stopped studies: their missing instances only."""
+        """Retry failed and stopped studies: their missing instances only.
+
+        While a session is held, probe now what holds it.
+        """
+        if self._jobs.held:
+            self._jobs.try_now()
+            self._report("Trying now.")
+            return
         if rows := self._chosen():
             self._retry([row.key for row in rows])
 
@@ -165,6 +172,17 @@ class QueueActions(Screen[None]):
         else:
             self._report("Nothing is running.")
         self.queue_changed()
+
+    @work
+    async def action_give_up(self) -> None:
+        """Wait no longer for a PACS that is gone or for room on the disk, if the user confirms."""
+        if not self._jobs.held:
+            self._report("The queue is not held: nothing to give up.")
+        elif await self._confirm(
+            "Wait no longer? Studies that are left end as not tried; r retries them.", "Give up"
+        ):
+            self._jobs.give_up()
+            self.queue_changed()
 
     def action_stop(self) -> None:
         """Stop studies; ask first if there are several."""

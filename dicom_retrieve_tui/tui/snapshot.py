@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.choices import HoldCause, Level
 from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -145,6 +145,15 @@ class Line(NamedTuple):
     grave: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What holds the queue of a session."""
+
+    cause: HoldCause
+    next_try_in_s: int
+    """Whole seconds until the next probe."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The changes since the last snapshot, and the totals."""
@@ -157,3 +166,5 @@ class Snapshot:
     lines: tuple[Line, ...]
     """New ones only."""
     paused: bool
+    held: Held | None = None
+    """None if nothing holds a session."""

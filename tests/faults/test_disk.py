@@ -12,11 +12,13 @@ import pytest
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.faults.catalogue import Told, fault
 from tests.faults.processes import (
+    Command,
     assert_whole,
     c_get,
     parts_in,
     retrieve,
     retrieve_here,
+    until,
     without_override,
 )
 from tests.interop.command import CommandResult
@@ -24,6 +26,7 @@ from tests.peers.moving_pacs import MovingPacs
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
 from tests.runs import files_in, move_plan, run, verdict_of
 
+_AT_ONCE = ("--outage", "0")
 _SUCCESS = 0
 _OUT_OF_RESOURCES = 0xA700
 
@@ -112,11 +115,45 @@ def _on_its_own_disk(options: str, tmp_path: Path) -> tuple[list[str], Path, Pat
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path: Path, options: str) -> str:
     wrapper, disk, kept = _on_its_own_disk(options, tmp_path)
     with _Records(_sized([200_000] * 10)) as pacs:
-        result = retrieve(*c_get(pacs, disk), "--keep-free", "0", wrapper=wrapper)
+        result = retrieve(*c_get(pacs, disk), *_AT_ONCE, "--keep-free", "0", wrapper=wrapper)
         _assert_ended(result, pacs, kept)
         assert len(assert_whole(kept, pacs.holdings)) > 1
         _assert_the_rest_is_asked_for(pacs, kept)
     return result.stdout
+
+
+_FULL_FOR_A_WHILE = """
+size=$1 filler=$2 free=$3 disk=$4 kept=$5; shift 5
+mount -t tmpfs -o "size=$size" tmpfs "$disk" || exit 99
+head -c "$filler" /dev/zero > "$disk/filler"
+(until [ -e "$free" ]; do sleep 0.05; done; rm "$disk/filler") &
+"$@"; code=$?
+cp -a "$disk/." "$kept"
+exit $code
+"""
+"""A disk that another file fills until the test makes the file `free`."""
+
+
+@needs_mount
+@fault(39, user_reads="The disk has room again after")
+def test_a_run_goes_on_when_a_full_disk_has_room_again(tmp_path: Path) -> str:
+    disk, kept, free = tmp_path / "disk", tmp_path / "kept", tmp_path / "free"
+    disk.mkdir()
+    kept.mkdir()
+    sizes = ["16m", "14M"]
+    script = ["sh", "-c", _FULL_FOR_A_WHILE, "sh", *sizes, str(free), str(disk), str(kept)]
+    with _Records(_sized([200_000] * 20)) as pacs:
+        arguments = [*c_get(pacs, disk), "--keep-free", "0", "--parallel", 2]
+        with Command(*arguments, wrapper=[*_namespace(), *script]) as command:
+            until(lambda: _OUT_OF_RESOURCES in pacs.statuses)
+            free.touch()
+            result = command.finish()
+
+        assert result.exit_code == 0, result.stderr
+        assert len(assert_whole(kept, pacs.holdings)) == 20
+        assert pacs.statuses.count(_SUCCESS) >= 20
+        assert result.stderr.count("The disk has no room (") == 1
+    return result.stderr
 
 
 @needs_mount
@@ -129,7 +166,7 @@ def test_a_disk_that_has_to_keep_some_room_ends_the_run_likewise(
 ) -> str:
     wrapper, disk, kept = _on_its_own_disk("size=16m", tmp_path)
     with _Records(_sized([500_000, 1_500_000, *[1_000_000] * 10])) as pacs:
-        result = retrieve(*c_get(pacs, disk), "--keep-free", keep_free, wrapper=wrapper)
+        result = retrieve(*c_get(pacs, disk), *_AT_ONCE, "--keep-free", keep_free, wrapper=wrapper)
         _assert_ended(result, pacs, kept)
         assert 3 <= len(assert_whole(kept, pacs.holdings)) <= 7
         _assert_the_rest_is_asked_for(pacs, kept)

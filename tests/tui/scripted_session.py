@@ -71,6 +71,12 @@ class ScriptedSession:
         self.asked.append("resume")
         self.tell(events.RunResumed())
 
+    def try_now(self) -> None:
+        self.asked.append("try now")
+
+    def give_up(self) -> None:
+        self.asked.append("give up")
+
     def stop(self, study_instance_uid: str) -> None:
         self.asked.append(f"stop {study_instance_uid}")
 

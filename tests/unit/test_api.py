@@ -120,6 +120,7 @@ def test_a_pacs_that_cannot_be_retrieved_from_is_refused(pacs: Pacs, message: st
         ({"series_description": "a\\b"}, "series_description"),
         ({"umask": 0o7777}, "umask"),
         ({"keep_free": "much"}, "keep_free"),
+        ({"outage": "30"}, "outage"),
     ],
 )
 def test_an_invalid_option_is_refused_by_its_name(options: RetrieveKeywords, message: str) -> None:

@@ -312,7 +312,9 @@ class _Retrieval:
         # JSON lines on the same terminal would run through the rows.
         shared = options.json and around.stdout.is_terminal
         dumb = around.environ.get("TERM", "") in {"", "dumb"}
-        scene = Scene(around.stderr, self._account, options, around.monotonic_s)
+        scene = Scene(
+            around.stderr, self._account, options, around.monotonic_s, around.local_time_text
+        )
         if not around.stderr.is_terminal or shared or dumb:
             return PlainRenderer(scene)
         from dicom_retrieve_tui.cli.output.live import LiveRenderer  # noqa: PLC0415 - loads rich

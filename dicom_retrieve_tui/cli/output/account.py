@@ -92,10 +92,17 @@ class Account:
         return self._details.setdefault(study_instance_uid, Details())
 
     def studies(self) -> Iterator[Judged]:
-        """Yield every study of the plan in its order, with those that were not started."""
+        """Yield every study of the plan in its order, with those that were not started.
+
+        Those share a state, which names no study: a list may have a million of them.
+        """
+        not_tried = self.progress.not_tried
+        untried = _unstarted(Verdict.NOT_TRIED, self.progress.given_up)
+        unstarted = _unstarted(Verdict.CANCELLED, NOT_STARTED)
         uids = (selection.study_instance_uid for selection in self.selections)
         for selection, found in zip(self.selections, self._studies.peek(uids), strict=True):
-            yield Judged(selection, found or _not_started(selection.study_instance_uid))
+            is_untried = selection.study_instance_uid in not_tried
+            yield Judged(selection, found or (untried if is_untried else unstarted))
 
     def details(self, study_instance_uid: str) -> Details:
         """Return what belongs to a study."""
@@ -108,5 +115,5 @@ class Account:
         yield self.general
 
 
-def _not_started(uid: str) -> StudyProgress:
-    return StudyProgress(uid, worker=0, verdict=Verdict.CANCELLED, reason=NOT_STARTED)
+def _unstarted(verdict: Verdict, reason: str) -> StudyProgress:
+    return StudyProgress("", worker=0, verdict=verdict, reason=reason)

@@ -17,6 +17,8 @@ FIRST_MAX = 10
 """Studies of a group that are listed one by one; the report lists all."""
 _GROUPS_MAX = 50
 OTHER_REASONS = "for other reasons, which differ from study to study"
+UNFINISHED = frozenset({Verdict.CANCELLED, Verdict.NOT_TRIED})
+"""Verdicts on studies that the run left before it was done with them."""
 _LISTED = frozenset({Verdict.COMPLETE, Verdict.PARTIAL, Verdict.UNVERIFIED})
 """Verdicts of a dry run on studies that the PACS has."""
 
@@ -55,7 +57,7 @@ class Left:
         if study.expected is not None:
             self.instances += max(study.expected - study.stored, 0)
             self.expected += study.expected
-        elif judged.verdict is Verdict.CANCELLED and not study.stored:
+        elif judged.verdict in UNFINISHED and not study.stored:
             self.not_started += 1
 
 

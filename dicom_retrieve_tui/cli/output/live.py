@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
 from dicom_retrieve_tui.cli.output.run_log import log_line
-from dicom_retrieve_tui.model.events import AttemptFailed, AttemptStarted, Event, StudyFinished
+from dicom_retrieve_tui.model.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Event,
+    PeerLost,
+    ProbeFailed,
+    StudyFinished,
+)
+from dicom_retrieve_tui.model.narration import held_text
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.throughput import Throughput, done, remaining
@@ -93,17 +101,27 @@ class Board:
         self._started_s = monotonic_s()
         self._speeds: defaultdict[int, _Speed] = defaultdict(_Speed)
         self._waiting: dict[str, _Waiting] = {}
+        self._next_try_s = 0.0
         self._instances = Throughput()
         self._bytes = Throughput()
 
     def follow(self, event: Event) -> None:
-        """Note until when a study waits; everything else is in the progress."""
+        """Note until when a study or the queue waits; everything else is in the progress."""
         if isinstance(event, AttemptFailed):
             study = self._progress.studies[event.study_instance_uid]
             due_s = self._monotonic_s() + event.wait_s
             self._waiting[event.study_instance_uid] = _Waiting(study, due_s)
         elif isinstance(event, AttemptStarted | StudyFinished):
             self._waiting.pop(event.study_instance_uid, None)
+        elif isinstance(event, PeerLost | ProbeFailed):
+            self._next_try_s = self._monotonic_s() + event.next_try_s
+
+    @property
+    def held(self) -> str:
+        """What holds the queue, and until when; empty if nothing does."""
+        if (outage := self._progress.held) is None:
+            return ""
+        return held_text(outage.cause, self._next_try_s - self._monotonic_s())
 
     def picture(self, rows_max: int) -> Picture:
         """Return the current numbers.
@@ -198,6 +216,7 @@ class LiveRenderer:
         self._stderr = scene.stderr
         self._account = scene.account
         self._options = scene.options
+        self._time_text = scene.time_text
         self._board = Board(scene.account.progress, scene.monotonic_s)
         self._stopping = False
         self._live: Live | None = None
@@ -206,7 +225,8 @@ class LiveRenderer:
         """Print the event's line, if it has one, above the rows."""
         self._board.follow(event)
         live = self._live or self._start()
-        line = log_line(event, self._account, self._options, width=live.console.width)
+        width, time = live.console.width, self._time_text()
+        line = log_line(event, self._account, self._options, width, time)
         if line is not None:
             live.console.print(
                 clean_text(line), markup=False, emoji=False, highlight=False, overflow="fold"
@@ -252,4 +272,6 @@ class LiveRenderer:
             return ""
         console = self._live.console
         picture = self._board.picture(rows_max=max(console.height - 4, 1))
-        return draw(picture, width=console.width, footer=STOPPING if self._stopping else "")
+        return draw(
+            picture, width=console.width, footer=STOPPING if self._stopping else self._board.held
+        )

@@ -16,6 +16,7 @@ class PlainRenderer:
         self._stderr = scene.stderr
         self._account = scene.account
         self._options = scene.options
+        self._time_text = scene.time_text
         self._monotonic_s = scene.monotonic_s
         self._printed_s = scene.monotonic_s()
         self._instances = Throughput()
@@ -24,7 +25,8 @@ class PlainRenderer:
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one."""
-        if (line := log_line(event, self._account, self._options)) is not None:
+        line = log_line(event, self._account, self._options, time=self._time_text())
+        if line is not None:
             self._stderr.say(line)
         if self._options.verbose and not isinstance(event, RetrieveFinished):
             self._print_progress()

@@ -20,6 +20,8 @@ class Scene:
     account: Account
     options: RetrieveCommand
     monotonic_s: Callable[[], float]
+    time_text: Callable[[], str] = lambda: ""
+    """Returns the time of day."""
 
 
 class Renderer(Protocol):

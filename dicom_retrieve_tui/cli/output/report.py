@@ -72,6 +72,15 @@ def _head(
         "verdict": verdict_word(verdict, dry_run=options.dry_run),
         "exit_code": ending.exit_code,
         "totals": _totals(account, census, options),
+        "outages": [
+            {
+                "cause": str(outage.cause),
+                "reason": outage.reason,
+                "seconds": outage.waited_s,
+                "given_up": outage.given_up,
+            }
+            for outage in progress.outages
+        ],
         "reasons": [reason_record(each, dry_run=options.dry_run) for each in census.in_order()],
         "notes": account.general.notes,
         "refused": [_refusal(each) for each in account.general.refusals],

@@ -27,7 +27,11 @@ _VERDICT_WIDTH = max(map(len, Verdict))
 
 
 def log_line(
-    event: events.Event, account: Account, options: RetrieveCommand, width: int | None = None
+    event: events.Event,
+    account: Account,
+    options: RetrieveCommand,
+    width: int | None = None,
+    time: str = "",
 ) -> str | None:
     """Return the line for an event, or None for an event that gets none.
 
@@ -37,6 +41,7 @@ def log_line(
         options: The command's options; `verbose` adds lines.
         width: Of the terminal. A study's line is cut to it: the UID is shortened, and the reason
             is left to the summary on the same screen. Lines without a width are for `grep`.
+        time: The time of day, for the lines that begin with it.
     """
     match event:
         case events.RetrieveStarted():
@@ -50,7 +55,9 @@ def log_line(
         case _:
             pass
     line = narrate(event, account.progress, uid_width=None if width is None else _UID_SHORT)
-    return line.text if line and (options.verbose or not line.detail) else None
+    if line is None or (line.detail and not options.verbose):
+        return None
+    return f"{time} {line.text}".lstrip() if line.timed else line.text
 
 
 def _started(event: events.RetrieveStarted, options: RetrieveCommand) -> str:

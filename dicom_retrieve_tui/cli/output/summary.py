@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from dicom_retrieve_tui.cli.output.account import Account, Judged
-from dicom_retrieve_tui.cli.output.census import FIRST_MAX, Census, Left, is_listed
+from dicom_retrieve_tui.cli.output.census import FIRST_MAX, UNFINISHED, Census, Left, is_listed
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.humanize import (
@@ -126,7 +126,7 @@ def _missing(judged: Judged, options: RetrieveCommand, indent: str) -> Iterator[
 
     A study of which nothing was stored, or that the user stopped, gets no list.
     """
-    study, stopped = judged.study, judged.verdict is Verdict.CANCELLED
+    study, stopped = judged.study, judged.verdict in UNFINISHED
     if options.delivering or stopped or not study.missing or not study.stored:
         return
     yield from (f"{indent}missing {uid}" for uid in study.missing[:UIDS_MAX])
@@ -142,6 +142,9 @@ def _totals(
     account: Account, census: Census, options: RetrieveCommand, elapsed_s: float
 ) -> Iterator[str]:
     progress = account.progress
+    if progress.outages:
+        waited_s = sum(outage.waited_s for outage in progress.outages)
+        yield f"{count(len(progress.outages), 'outage')}, {duration_text(waited_s)} in all"
     if progress.refused:
         yield _refused(account, options)
     yield from _irregular(account, census, options)
@@ -209,6 +212,7 @@ _RETRIEVED = {
     Verdict.UNVERIFIED: _SOME,
     Verdict.CANCELLED: "{stored} of {expected} of {what} {are} in {folder}",
     Verdict.FAILED: "nothing of {what} was retrieved",
+    Verdict.NOT_TRIED: "nothing of {what} was retrieved",
     Verdict.NOT_FOUND: "{what}",
 }
 """For studies that the PACS listed."""
@@ -227,6 +231,7 @@ _SENT = {
     Verdict.UNVERIFIED: "an unknown part of {what} went to {to}",
     Verdict.CANCELLED: "an unknown part of {what} went to {to} before the stop",
     Verdict.FAILED: "{what} could not be sent to {to}",
+    Verdict.NOT_TRIED: "{what} was not sent to {to}",
     Verdict.NOT_FOUND: "{what}",
 }
 """For deliveries to another Storage SCP, which only the PACS can count."""
@@ -278,7 +283,7 @@ def _template(
         return _SENT.get(verdict, _RETRIEVED[Verdict.COMPLETE])
     if verdict is Verdict.COMPLETE and order.level is Level.IMAGE and len([*order.rows()]) == 1:
         return "{what} is in {folder}"
-    if verdict is Verdict.FAILED and study.stored:
+    if verdict in {Verdict.FAILED, Verdict.NOT_TRIED} and study.stored:
         return _FAILED_AGAIN
     return (_UNLISTED if study.expected is None else _RETRIEVED)[verdict]
 
@@ -329,7 +334,7 @@ def again(census: Census, options: RetrieveCommand) -> Iterator[str]:
     """Yield how to continue, where a further run may retrieve more."""
     if not options.resumable:
         return
-    if census.verdicts[Verdict.CANCELLED]:
+    if any(census.verdicts[verdict] for verdict in UNFINISHED):
         yield f"{_AGAIN}: {_left(census.left)}"
     elif census.any_may_heal:
         rest = census.any_stored

@@ -305,7 +305,7 @@ class MainScreen(QueueActions):
         self._queue.show_totals(totals)
         if not totals.active:
             self._retrieve.settle()
-        self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused)
+        self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused, held=snapshot.held)
         self.query_one(TotalLine).show_totals(totals)
         self.query_one(Throughput).show_history(snapshot.history, live=totals.associations_max > 0)
         self.query_one(Associations).show_workers(snapshot.workers)

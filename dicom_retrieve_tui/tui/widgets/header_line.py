@@ -7,11 +7,13 @@ from rich.style import Style
 from rich.text import Text
 from textual.widget import Widget
 
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.humanize import byte_rate_text, clock_text
-from dicom_retrieve_tui.tui.snapshot import Totals
+from dicom_retrieve_tui.tui.snapshot import Held, Totals
 
 _NAME = "dicom-retrieve"
 _GAP = 2
+_HELD = {HoldCause.PEER: "NO ANSWER", HoldCause.DISK: "DISK FULL"}
 _UNVERIFIED = "TLS INSECURE"
 
 
@@ -43,9 +45,16 @@ def echo_text(round_trip_s: float | None) -> str:
     return "● answers" if round_trip_s is None else f"● echo {round_trip_s * 1000:.1f} ms"
 
 
-def header_texts(width: int, peer: PeerSummary, totals: Totals, *, paused: bool) -> tuple[str, str]:
+def held_text(held: Held) -> str:
+    """Describe what holds the queue."""
+    return f"{_HELD[held.cause]}, next try in {held.next_try_in_s} s"
+
+
+def header_texts(
+    width: int, peer: PeerSummary, totals: Totals, *, paused: bool, held: Held | None = None
+) -> tuple[str, str]:
     """Return the left and the right text, together at most `width` cells."""
-    parts = [part for part in _parts(peer, totals, paused=paused) if part.text]
+    parts = [part for part in _parts(peer, totals, paused=paused, held=held) if part.text]
     while parts and _width(parts) > width:
         parts.remove(min(parts, key=lambda part: part.keep))
     gap = " " * _GAP
@@ -55,7 +64,7 @@ def header_texts(width: int, peer: PeerSummary, totals: Totals, *, paused: bool)
     return left, right
 
 
-def _parts(peer: PeerSummary, totals: Totals, *, paused: bool) -> list[_Part]:
+def _parts(peer: PeerSummary, totals: Totals, *, paused: bool, held: Held | None) -> list[_Part]:
     rate = totals.instances_per_s
     moving = rate is not None and rate > 0
     associations = totals.associations_max > 0
@@ -67,6 +76,7 @@ def _parts(peer: PeerSummary, totals: Totals, *, paused: bool) -> list[_Part]:
         _Part(_UNVERIFIED if peer.unverified else "", 11),
         _Part(peer.echo, 5),
         _Part("PAUSED" if paused else "", 10, right=True),
+        _Part(held_text(held) if held else "", 12, right=True),
         _Part(
             f"assoc {totals.associations}/{totals.associations_max}" if associations else "",
             4,
@@ -92,21 +102,24 @@ class HeaderLine(Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._peer, self._totals, self._paused = PeerSummary(), Totals(), False
+        self._held: Held | None = None
 
     def show_peer(self, peer: PeerSummary) -> None:
         self._peer = peer
         self.refresh()
 
-    def show_totals(self, totals: Totals, *, paused: bool) -> None:
-        self._totals, self._paused = totals, paused
+    def show_totals(self, totals: Totals, *, paused: bool, held: Held | None = None) -> None:
+        self._totals, self._paused, self._held = totals, paused, held
         self.refresh()
 
     def render(self) -> Text:
         width = self.content_size.width
-        left, right = header_texts(width, self._peer, self._totals, paused=self._paused)
+        left, right = header_texts(
+            width, self._peer, self._totals, paused=self._paused, held=self._held
+        )
         gap = max(width - cell_len(left) - cell_len(right), 0)
         text = Text(left + " " * gap + right, no_wrap=True, overflow="crop")
-        text.highlight_words([_NAME, "PAUSED"], Style(bold=True))
+        text.highlight_words([_NAME, "PAUSED", *_HELD.values()], Style(bold=True))
         if self._peer.unverified:
             text.highlight_words([_UNVERIFIED], Style(bold=True, reverse=True))
         return text

@@ -49,6 +49,7 @@ class QueuePane(FramedPane):
         ),
         Binding("x", "screen.stop", "Stop", id="queue.stop", tooltip="Cancel the study"),
         Binding("X", "screen.stop_all", "Stop everything", show=False, id="queue.stop_all"),
+        Binding("w", "screen.give_up", "Wait no longer", show=False, id="queue.give_up"),
         Binding("slash", "filter", "Filter", key_display="/", id="queue.filter"),
         Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("t", "screen.promote", "Move to the front", show=False, id="queue.promote"),

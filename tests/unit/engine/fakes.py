@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
+from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.outage import PeerWatch, Probe
+from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.errors import DiskFailed, PeerError, RetrieveError
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.choices import HoldCause, Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -87,6 +90,9 @@ class FakeStore:
             raise self.broken
         return FakePart(request)
 
+    def has_room(self) -> bool:
+        return self.broken is None
+
     def place(self, part: FakePart, values: Mapping[int, bytes], irregular: str = "") -> Placed:
         del part, irregular
         name = values[0x00080018].decode()
@@ -132,6 +138,7 @@ class FakePeer:
         self.count = FinalResponse(status=0xA702)
         """How these end."""
         self.closed = False
+        self.last_heard_s: float | None = None
         self.wider: tuple[str, ...] = ()
         self.unlisted: tuple[str, ...] = ()
         """What it has as wider negotiations."""
@@ -194,6 +201,21 @@ class FakePeer:
 
     def close(self) -> None:
         self.closed = True
+
+
+def answers(cancel: CancelToken) -> None:
+    """A probe to which the PACS answers."""
+    del cancel
+
+
+def watch_of(queue: TaskQueue, probe: Probe = answers) -> PeerWatch:
+    """The watch of a study without a run, which cannot give up."""
+
+    def give_up(cause: HoldCause, reason: str, waited_s: float) -> None:
+        del cause, reason, waited_s
+
+    holds = Holds(queue, lambda _event: None, CancelToken(), give_up)
+    return PeerWatch(queue=queue, holds=holds, probe=probe, limit_s=0.0, give_up=give_up)
 
 
 def options(**given: Any) -> RetrieveOptions:

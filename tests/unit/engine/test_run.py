@@ -11,9 +11,8 @@ import pytest
 from dicom_retrieve_tui.engine import queue as tasks
 from dicom_retrieve_tui.engine.dry_run import nothing_requested
 from dicom_retrieve_tui.engine.ports import Peer
-from dicom_retrieve_tui.engine.queue import HelpTask, StudyTask
+from dicom_retrieve_tui.engine.queue import HelpTask, Postponed, StudyTask
 from dicom_retrieve_tui.engine.run import Run
-from dicom_retrieve_tui.engine.study import Postponed
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.dimse import FinalResponse
@@ -27,7 +26,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.unit.engine.fakes import FakePeer, inventory_of, options
+from tests.unit.engine.fakes import FakePeer, answers, inventory_of, options
 
 Job = Callable[[StudyTask, Peer, int], StudyFinished | Postponed]
 
@@ -44,6 +43,7 @@ class _Rig:
             selections=selections,
             options=options(parallel=parallel),
             open_peer=self._open,
+            probe=answers,
             outbox=self.outbox,
             cancel=self.cancel,
         )

@@ -34,7 +34,15 @@ from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.sessions import PATIENCE_S, Watched, selections
-from tests.unit.engine.fakes import CT_IMAGE, Answer, FakePart, FakePeer, FakeStore, options
+from tests.unit.engine.fakes import (
+    CT_IMAGE,
+    Answer,
+    FakePart,
+    FakePeer,
+    FakeStore,
+    answers,
+    options,
+)
 
 _THREADS = 8
 _STEPS = 150
@@ -103,6 +111,7 @@ class _Rig:
             selections=selections(*studies),
             options=given,
             open_peer=lambda _worker: _Peer(self),
+            probe=answers,
             outbox=outbox,
             cancel=cancel,
         )
@@ -115,6 +124,7 @@ class _Rig:
                 late_s=0.0,
                 no_progress_s=60.0,
             ),
+            watch=self.run.watch,
             backoff=Backoff(first_s=0.001),
         )
         self.on_start: Callable[[], object] = lambda: None

@@ -8,10 +8,10 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.engine import requests
-from dicom_retrieve_tui.engine.queue import StudyTask, TaskQueue
+from dicom_retrieve_tui.engine.queue import Postponed, PutBack, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.requests import RunContext
-from dicom_retrieve_tui.engine.study import Postponed, StudyRetriever
+from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
     AssociationRejected,
@@ -36,7 +36,15 @@ from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
-from tests.unit.engine.fakes import STUDY, Answer, FakePeer, FakeStore, inventory_of, options
+from tests.unit.engine.fakes import (
+    STUDY,
+    Answer,
+    FakePeer,
+    FakeStore,
+    inventory_of,
+    options,
+    watch_of,
+)
 
 _SUCCESS = FinalResponse(status=0x0000)
 _SELECTION = Selection(study_instance_uid=STUDY)
@@ -89,19 +97,21 @@ class _Rig:
                 late_s=max(drain_s, late_s),
                 no_progress_s=no_progress_s,
             ),
+            watch=watch_of(self.queue),
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
         )
         task = self.queue.take()
         assert isinstance(task, StudyTask)
         self.task = task
 
-    def attempt(self) -> StudyFinished | Postponed:
+    def attempt(self) -> StudyFinished | Postponed | PutBack:
         return self.study.retrieve(self.task, self.peer, 1)
 
     def finish(self) -> StudyFinished:
         """Attempts until there is a verdict."""
         while isinstance(outcome := self.attempt(), Postponed):
             assert outcome.wait_s > 0
+        assert isinstance(outcome, StudyFinished)
         return outcome
 
     def waits_s(self) -> list[float]:

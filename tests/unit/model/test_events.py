@@ -10,7 +10,17 @@ from tests.unit.model.told import stored
 
 KINDS: tuple[type[events.Event], ...] = get_args(events.Event)
 PLAIN = {
-    *("str", "int", "float", "bool", "Verdict", "str | None", "int | None", "float | None"),
+    *(
+        "str",
+        "int",
+        "float",
+        "bool",
+        "Verdict",
+        "HoldCause",
+        "str | None",
+        "int | None",
+        "float | None",
+    ),
     "tuple[str, ...]",
 }
 """What stands in JSON as it is."""

@@ -3,6 +3,7 @@
 import pytest
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.narration import Line, narrate, verdict_word
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -74,3 +75,65 @@ def test_a_dry_run_calls_complete_planned() -> None:
     assert verdict_word(Verdict.COMPLETE, dry_run=True) == "planned"
     assert verdict_word(Verdict.COMPLETE, dry_run=False) == "complete"
     assert verdict_word(Verdict.PARTIAL, dry_run=True) == "partial"
+
+
+def _lost(studies: int, cause: HoldCause = HoldCause.PEER) -> events.Event:
+    return events.PeerLost(
+        cause=cause,
+        reason="Cannot reach pacs.test:104: connection refused. Is the PACS running?",
+        studies=studies,
+        next_try_s=7.2,
+        limit_s=1800.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (
+            _lost(16204),
+            (
+                "The PACS does not answer (Cannot reach pacs.test:104: connection refused); "
+                "16,204 studies wait; next try in 8 s"
+            ),
+        ),
+        (
+            _lost(1, HoldCause.DISK),
+            (
+                "The disk has no room (Cannot reach pacs.test:104: connection refused); "
+                "1 study waits; next try in 8 s"
+            ),
+        ),
+        (
+            events.PeerBack(cause=HoldCause.PEER, waited_s=252.1),
+            "The PACS is back after 4 min 12 s",
+        ),
+        (
+            events.QueueGivenUp(
+                cause=HoldCause.PEER,
+                reason="The PACS went away.",
+                waited_s=20.02,
+                studies=2,
+                study_instance_uids=("1.2", "1.3"),
+            ),
+            "gave up after 20 s; 2 studies not tried: The PACS went away.",
+        ),
+    ],
+)
+def test_an_outage_has_one_line_at_its_begin_and_one_at_its_end(
+    event: events.Event, text: str
+) -> None:
+    (line,) = narrated(event)
+
+    assert line is not None
+    assert (line.text, line.timed, line.detail) == (text, True, False)
+
+
+def test_a_probe_that_fails_is_a_detail() -> None:
+    failed_probe = events.ProbeFailed(
+        cause=HoldCause.PEER, reason="Gone.", waited_s=8.0, next_try_s=16.0
+    )
+    _, line = narrated(_lost(2), failed_probe)
+
+    assert line is not None
+    assert line.detail

@@ -1,9 +1,14 @@
-"""What of a disk stays free."""
+"""How values of options are parsed: what of a disk stays free, how long an outage may last."""
 
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, parse_keep_free
+from dicom_retrieve_tui.model.option_values import (
+    DEFAULT_KEEP_FREE,
+    parse_keep_free,
+    parse_outage_s,
+    written_duration,
+)
 
 _TERABYTE = 10**12
 
@@ -31,3 +36,25 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 def test_a_small_disk_keeps_less() -> None:
     assert DEFAULT_KEEP_FREE.of(_TERABYTE) == 1 << 30
     assert DEFAULT_KEEP_FREE.of(10**9) == 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("20s", 20.0),
+        ("1.5m", 90.0),
+        ("30m", 1800.0),
+        ("30min", 1800.0),
+        ("12h", 43200.0),
+    ],
+)
+def test_a_duration_is_a_number_with_its_unit(text: str, seconds: float) -> None:
+    assert parse_outage_s("--outage", text) == seconds
+    assert parse_outage_s("--outage", written_duration(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "-1m", "m", "721h", "1d", "1e3s", "inf", "nan"])
+def test_a_duration_without_a_unit_or_beyond_30_days_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--outage"):
+        parse_outage_s("--outage", text)

@@ -17,6 +17,7 @@ def test_the_words_are_those_of_the_summary() -> None:
         "unverified",
         "delivered",
         "failed",
+        "not tried",
         "cancelled",
     ]
 

@@ -70,6 +70,21 @@ def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) 
     assert job.left == (selections("1.2")[0], series)
 
 
+def test_a_study_that_was_not_tried_is_unfinished(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = history.record_job(
+            begun=_BEGUN,
+            profile="",
+            output=Path("/nowhere"),
+            options=_OPTIONS,
+            selections=selections("1.2"),
+        )
+        history.record_ends(job_id, [_end("1.2", Verdict.NOT_TRIED, 0)])
+        (job,) = history.unfinished()
+
+    assert job.left == selections("1.2")
+
+
 def test_parts_of_a_study_are_remembered_as_they_were_asked_for(path: Path) -> None:
     asked = join(
         [

@@ -14,11 +14,15 @@ from dicom_retrieve_tui.cli.output.live import Board, Picture
 from dicom_retrieve_tui.cli.output.live_table import draw
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.events import (
     BytesReceived,
     Event,
     HelpStarted,
+    PeerBack,
     PeerCounted,
+    PeerLost,
+    ProbeFailed,
     StudyInventoried,
     StudyStarted,
 )
@@ -172,6 +176,26 @@ def test_at_80_columns_nothing_important_is_cut() -> None:
     assert "0/3 studies" in total
     assert "10/~225" in total
     assert status == "      50.0 MB   elapsed 0:15   ETA ~3:35"
+
+
+def test_the_board_counts_down_to_the_next_probe_of_a_pacs_that_is_gone() -> None:
+    account = Account(options_of(*C_GET).selections)
+    now_s = 100.0
+    board = Board(account.progress, lambda: now_s)
+    assert not board.held
+    story = [
+        PeerLost(cause=HoldCause.PEER, reason="", studies=1, next_try_s=8.0, limit_s=1800.0),
+        ProbeFailed(cause=HoldCause.PEER, reason="", waited_s=8.0, next_try_s=16.0),
+    ]
+    for event in story:
+        account.apply(event)
+        board.follow(event)
+    now_s = 103.5
+
+    assert board.held == "The PACS does not answer; next try in 13 s"
+
+    account.apply(PeerBack(cause=HoldCause.PEER, waited_s=24.0))
+    assert not board.held
 
 
 def test_before_the_inventory_the_row_says_asking() -> None:

@@ -1,0 +1,243 @@
+"""Hold the queue of a run while something is in the way: the PACS is gone, or the disk is full.
+
+While it is held, no task is taken and no request begins. One thread for each obstacle waits and
+probes; the workers wait for the queue, without an association.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Protocol
+
+from dicom_retrieve_tui.engine.queue import TaskQueue
+from dicom_retrieve_tui.errors import Cancelled
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.events import Event
+
+_TICK_S = 0.2
+"""A cancel from a signal handler wakes no thread."""
+
+
+class Obstacle(Protocol):
+    """What is in the way of a run, and how to find out whether it still is."""
+
+    @property
+    def cause(self) -> HoldCause:
+        """At most one obstacle of a cause holds the queue at once."""
+
+    @property
+    def limit_s(self) -> float | None:
+        """Seconds until the run gives up; None if it waits as long as it takes."""
+
+    def wait_s(self, probes: int) -> float:
+        """Return the seconds until the next probe, after so many."""
+
+    def is_over(self, cancel: CancelToken) -> bool:
+        """Probe; True if the queue may go on. Raises `Cancelled`."""
+
+    def began(self, studies: int, next_try_s: float) -> Event:
+        """Return the event for the begin of the hold, with the number of studies that are left."""
+
+    def goes_on(self, waited_s: float, next_try_s: float) -> Event | None:
+        """Return the event for a probe that failed, so many seconds after the begin."""
+
+    def ended(self, waited_s: float) -> Event:
+        """Return the event for the end of the hold."""
+
+    def reason(self, waited_s: float) -> str:
+        """Return why the studies that are left are not tried, once the run gives up."""
+
+
+GiveUp = Callable[[HoldCause, str, float], None]
+"""Ends every study that is left: for which cause and reason, after so many seconds of waiting."""
+
+
+@dataclass(slots=True)
+class _Hold:
+    """One obstacle, and what the user wants of it. The lock of `Holds` guards it."""
+
+    obstacle: Obstacle
+    began_s: float
+    probing: CancelToken
+    """Ends a probe."""
+    next_try_s: float
+    try_now: bool = False
+    give_up: bool = False
+    thread: threading.Thread = field(init=False)
+
+    @property
+    def until_s(self) -> float:
+        """When the run gives up, by the monotonic clock."""
+        limit_s = self.obstacle.limit_s
+        return float("inf") if limit_s is None else self.began_s + limit_s
+
+
+class Holds:
+    """What holds the queue of one run. Safe for use by several threads."""
+
+    def __init__(
+        self,
+        queue: TaskQueue,
+        emit: Callable[[Event], None],
+        cancel: CancelToken,
+        give_up: GiveUp,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            queue: The queue to hold.
+            emit: Takes the events.
+            cancel: Ends every hold at once.
+            give_up: Called in the thread of a hold, while the queue is held.
+            clock: Seconds that never go back.
+        """
+        self._queue = queue
+        self._emit = emit
+        self._cancel = cancel
+        self._give_up = give_up
+        self._clock = clock
+        self._holds: dict[HoldCause, _Hold] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._bug: Exception | None = None
+
+    # Called by workers and by the run
+
+    def begin(self, obstacle: Obstacle) -> None:
+        """Hold the queue until the obstacle is over, the time is up or the user decides.
+
+        Returns at once, also if the same cause holds the queue already.
+        """
+        with self._changed:
+            if obstacle.cause in self._holds or self._closed or self._cancel.requested:
+                return
+            now_s = self._clock()
+            hold = _Hold(obstacle, now_s, self._cancel.child(), self._next_wait_s(obstacle, 0, 0.0))
+            hold.thread = threading.Thread(
+                target=self._run, args=(hold,), name=f"hold-{obstacle.cause}"
+            )
+            self._holds[obstacle.cause] = hold
+            self._queue.hold()
+            self._tell(obstacle.began(self._queue.left_count, hold.next_try_s))
+            hold.thread.start()
+
+    def holds(self, cause: HoldCause) -> bool:
+        """True while an obstacle of this cause holds the queue."""
+        return cause in self._holds
+
+    def close(self) -> None:
+        """End every hold, and join the threads: the run ends."""
+        with self._changed:
+            self._closed = True
+            holds = list(self._holds.values())
+            for hold in holds:
+                hold.probing.request()
+            self._changed.notify_all()
+        for hold in holds:
+            hold.thread.join()
+
+    def raise_bug(self) -> None:
+        """Raise the bug that ended a hold, if one did."""
+        if self._bug is not None:
+            raise self._bug
+
+    # Called by users of the session
+
+    def try_now(self) -> None:
+        """Probe now instead of at the end of the interval."""
+        with self._changed:
+            for hold in self._holds.values():
+                hold.try_now = True
+            self._changed.notify_all()
+
+    def give_up(self) -> None:
+        """Wait no longer: every study that is left ends as `not tried`."""
+        with self._changed:
+            for hold in self._holds.values():
+                hold.give_up = True
+                hold.probing.request()
+            self._changed.notify_all()
+
+    # The thread of a hold
+
+    def _run(self, hold: _Hold) -> None:
+        try:
+            self._wait_and_probe(hold)
+        except Exception as bug:  # noqa: BLE001 - raised again by the run
+            self._bug = bug
+            self._cancel.request()
+        finally:
+            self._queue.wake()
+
+    def _wait_and_probe(self, hold: _Hold) -> None:
+        obstacle, probes = hold.obstacle, 0
+        while self._wait(hold):
+            if self._is_over(hold):
+                self._end(hold, obstacle.ended(self._clock() - hold.began_s))
+                return
+            probes += 1
+            if self._stops or self._must_give_up(hold):
+                continue
+            with self._changed:
+                waited_s = self._clock() - hold.began_s
+                hold.next_try_s = self._next_wait_s(obstacle, probes, waited_s)
+            self._tell(obstacle.goes_on(waited_s, hold.next_try_s))
+        if self._stops:
+            return
+        waited_s = self._clock() - hold.began_s
+        self._give_up(obstacle.cause, obstacle.reason(waited_s), waited_s)
+        self._end(hold, None)
+
+    @property
+    def _stops(self) -> bool:
+        return self._closed or self._cancel.requested
+
+    def _must_give_up(self, hold: _Hold) -> bool:
+        return hold.give_up or self._clock() >= hold.until_s
+
+    def _next_wait_s(self, obstacle: Obstacle, probes: int, waited_s: float) -> float:
+        """Return the seconds until the next probe, at most until the run gives up."""
+        wait_s = obstacle.wait_s(probes)
+        limit_s = obstacle.limit_s
+        return wait_s if limit_s is None else max(0.0, min(wait_s, limit_s - waited_s))
+
+    def _wait(self, hold: _Hold) -> bool:
+        """Wait until it is time for a probe; False if there is to be none."""
+        with self._changed:
+            due_s = self._clock() + hold.next_try_s
+            while not (hold.try_now or self._stops or self._must_give_up(hold)):
+                if (left_s := due_s - self._clock()) <= 0:
+                    break
+                self._changed.wait(min(left_s, _TICK_S))
+            hold.try_now = False
+            return not (self._stops or self._must_give_up(hold))
+
+    def _is_over(self, hold: _Hold) -> bool:
+        """Probe, until the run gives up at the latest."""
+        left_s = hold.until_s - self._clock()
+        timer = threading.Timer(left_s, hold.probing.request) if left_s < float("inf") else None
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            return hold.obstacle.is_over(hold.probing)
+        except Cancelled:
+            return False
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _end(self, hold: _Hold, event: Event | None) -> None:
+        with self._changed:
+            del self._holds[hold.obstacle.cause]
+            self._tell(event)
+            if not self._holds:
+                self._queue.release()
+
+    def _tell(self, event: Event | None) -> None:
+        if event is not None:
+            self._emit(event)
+            self._queue.wake()

@@ -1,0 +1,254 @@
+"""Tell an outage of the PACS from the failure of a study, and hold the queue while it lasts.
+
+Whatever a study failed with, one association with a C-ECHO decides: if the PACS answers that, the
+failure is the study's, as where one instance makes an archive abort. A PACS that has never answered
+in this run is a mistake in the settings, and costs the usual attempts once for the whole list.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from time import monotonic
+
+from dicom_retrieve_tui.engine.hold import GiveUp, Holds
+from dicom_retrieve_tui.engine.queue import TaskQueue
+from dicom_retrieve_tui.errors import (
+    AssociationRejected,
+    Cancelled,
+    ContextNotAccepted,
+    DiskFailed,
+    OperationFailed,
+    PeerError,
+    RetrieveError,
+)
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.events import Event, PeerBack, PeerLost, ProbeFailed
+from dicom_retrieve_tui.model.humanize import duration_text
+from dicom_retrieve_tui.model.retry import Backoff
+
+PROBES = Backoff(first_s=1.0, longest_s=60.0, jitter=0.1)
+"""The intervals of the probes: in a long outage, about one a minute."""
+
+Probe = Callable[[CancelToken], None]
+"""Opens an association and sends a C-ECHO. Raises `PeerError`, `Cancelled`."""
+
+_PROVIDER = 3
+"""Source of an A-ASSOCIATE-RJ: the service provider, which counts its associations."""
+_ANSWERS = (OperationFailed, ContextNotAccepted)
+"""Errors that a PACS causes by an answer."""
+
+
+class Blame(Enum):
+    """Whose failure it is that a request failed."""
+
+    STUDY = "the PACS answers others"
+    BUSY = "the PACS serves other associations and accepts no further one"
+    PEER = "the PACS does not answer"
+    DISK = "the disk has no room"
+
+
+@dataclass(slots=True, kw_only=True)
+class Outage:
+    """The obstacle of a PACS that does not answer, or of a disk without room: `hold.Obstacle`."""
+
+    cause: HoldCause
+    failure: RetrieveError
+    """What failed the last time."""
+    probe: Callable[[CancelToken], RetrieveError | None]
+    """Returns what still fails; None if nothing does."""
+    limit_s: float
+    intervals: Backoff = PROBES
+
+    def wait_s(self, probes: int) -> float:
+        """See `hold.Obstacle`."""
+        return self.intervals.wait_s(probes + 1)
+
+    def is_over(self, cancel: CancelToken) -> bool:
+        """See `hold.Obstacle`."""
+        failure = self.probe(cancel)
+        self.failure = failure or self.failure
+        return failure is None
+
+    def began(self, studies: int, next_try_s: float) -> Event:
+        """See `hold.Obstacle`."""
+        return PeerLost(
+            cause=self.cause,
+            reason=self.failure.found,
+            studies=studies,
+            next_try_s=round(next_try_s, 3),
+            limit_s=self.limit_s,
+        )
+
+    def goes_on(self, waited_s: float, next_try_s: float) -> Event:
+        """See `hold.Obstacle`."""
+        return ProbeFailed(
+            cause=self.cause,
+            reason=self.failure.found,
+            waited_s=round(waited_s, 3),
+            next_try_s=round(next_try_s, 3),
+        )
+
+    def ended(self, waited_s: float) -> Event:
+        """See `hold.Obstacle`."""
+        return PeerBack(cause=self.cause, waited_s=round(waited_s, 3))
+
+    def reason(self, waited_s: float) -> str:
+        """See `hold.Obstacle`."""
+        waited = f" We waited {duration_text(waited_s)}." if waited_s >= 1 else ""
+        lost = "The PACS went away: " if self.cause is HoldCause.PEER else ""
+        return f"{lost}{self.failure.found}{waited}"
+
+
+def no_association_left(error: RetrieveError | None) -> bool:
+    """True if the PACS had no association left for us. Source: PS3.8 Table 9-21."""
+    if not isinstance(error, AssociationRejected):
+        return False
+    return error.retryable and error.source == _PROVIDER
+
+
+def failure_of(probe: Probe, cancel: CancelToken) -> PeerError | None:
+    """Probe once; return why the PACS does not answer, None if it does.
+
+    Raises:
+        Cancelled: `cancel` was requested.
+    """
+    try:
+        probe(cancel)
+    except _ANSWERS:
+        return None
+    except PeerError as error:
+        return error
+    return None
+
+
+class PeerWatch:
+    """What a run knows of its PACS: whether it has answered, and whether it still does."""
+
+    def __init__(
+        self,
+        *,
+        queue: TaskQueue,
+        holds: Holds,
+        probe: Probe,
+        limit_s: float,
+        give_up: GiveUp,
+        intervals: Backoff = PROBES,
+        others_heard_s: Callable[[int], float | None] = lambda _worker: None,
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            queue: The queue of the run.
+            holds: What holds it.
+            probe: Asks the PACS for a sign of life.
+            limit_s: How long to wait for a PACS that has answered before.
+            give_up: Ends every study that is left.
+            intervals: How long to wait before each probe.
+            others_heard_s: Returns when a byte last came for an open association of another
+                worker than this one, by the monotonic clock; None without one.
+        """
+        self._queue = queue
+        self._holds = holds
+        self._probe = probe
+        self._limit_s = limit_s
+        self._give_up = give_up
+        self._intervals = intervals
+        self._others_heard_s = others_heard_s
+        self._answered = False
+        self._alive_s = float("-inf")
+        """When a probe that succeeded began."""
+        self._probing = threading.Lock()
+
+    def note_answer(self) -> None:
+        """Record that the PACS accepted an association."""
+        if not self._answered:
+            self._answered = True
+            self._queue.give_out_started_only(only=False)
+
+    def give_up_unanswered(self, reason: str) -> None:
+        """End every study that is left, because the PACS has never answered."""
+        self._give_up(HoldCause.PEER, f"The PACS never answered in this run. {reason}", 0.0)
+
+    def note_failure(self, error: RetrieveError | None) -> None:
+        """Record how a study failed: the PACS may have answered for the first time, or not yet."""
+        if error is not None and self.never_answered(error):
+            self._queue.give_out_started_only(only=True)
+        elif isinstance(error, PeerError):
+            self.note_answer()
+
+    def never_answered(self, error: RetrieveError | None) -> bool:
+        """True if no association was ever accepted in this run, which this error shows again."""
+        return not self._answered and isinstance(error, PeerError) and error.unassociated
+
+    def blame(self, error: RetrieveError | None, worker: int, cancel: CancelToken) -> Blame:
+        """Find out whose failure an error is.
+
+        A probe decides. If it is the failure of the PACS, the queue is held; if the PACS is busy,
+        fewer workers are used.
+        """
+        if no_association_left(error) and self._queue.lower():
+            return Blame.BUSY
+        if not isinstance(error, PeerError) or isinstance(error, _ANSWERS) or not self._answered:
+            return Blame.STUDY
+        failed_s = monotonic()
+        with self._probing:  # one at a time
+            if self._holds.holds(HoldCause.PEER):
+                return Blame.PEER
+            if self._alive_s > failed_s:
+                return Blame.STUDY
+            try:
+                return self._find_out(worker, cancel)
+            except Cancelled:
+                return Blame.STUDY
+
+    def _find_out(self, worker: int, cancel: CancelToken) -> Blame:
+        if (failure := self._failure(cancel)) is None:
+            return Blame.STUDY
+        if self._others_heard_s(worker) is not None:
+            # Their connections may be lost, too, with data that they have not read yet.
+            cancel.wait(self._intervals.first_s)
+            began_s = monotonic()
+            if (failure := self._failure(cancel)) is None:
+                return Blame.STUDY
+            cancel.wait(self._intervals.first_s)
+            heard_s = self._others_heard_s(worker)
+            if heard_s is not None and heard_s > began_s:
+                return Blame.BUSY if self._queue.lower() else Blame.STUDY
+        self._hold(HoldCause.PEER, failure, partial(failure_of, self._probe))
+        return Blame.PEER
+
+    def _failure(self, cancel: CancelToken) -> PeerError | None:
+        """Probe, and note if the PACS answers."""
+        if cancel.requested:
+            raise Cancelled
+        began_s = monotonic()
+        if (failure := failure_of(self._probe, cancel)) is None:
+            self._alive_s = began_s
+        return failure
+
+    def wait_for_room(self, failure: DiskFailed, has_room: Callable[[], bool]) -> None:
+        """Hold the queue until the disk takes instances again."""
+
+        def probe(_cancel: CancelToken) -> RetrieveError | None:
+            return None if has_room() else failure
+
+        self._hold(HoldCause.DISK, failure, probe)
+
+    def _hold(
+        self,
+        cause: HoldCause,
+        failure: RetrieveError,
+        probe: Callable[[CancelToken], RetrieveError | None],
+    ) -> None:
+        self._holds.begin(
+            Outage(
+                cause=cause,
+                failure=failure,
+                probe=probe,
+                limit_s=self._limit_s,
+                intervals=self._intervals,
+            )
+        )

@@ -1,0 +1,102 @@
+"""Orthanc is stopped in the middle of a run and started again."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.events import AttemptFailed, PeerBack, PeerLost, StudyFinished
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.verdict import Verdict
+from tests.interop.orthanc import Orthanc
+from tests.interop.peers import DRTUI
+from tests.interop.process import free_port
+from tests.runs import Plan, files_in, of_kind, settings
+from tests.sessions import Watched, selections
+
+pytestmark = pytest.mark.peers
+
+_STUDIES = [f"2.25.88{number:03}" for number in range(60)]
+_INSTANCES = 3
+_GET = Plan(selections=selections(*_STUDIES), method=Method.C_GET)
+_MOVE = replace(_GET, method=Method.C_MOVE, move_destination=DRTUI, listening=True)
+
+
+def _instance(study: str, number: int) -> bytes:
+    data_set = Dataset()
+    data_set.SOPClassUID = SecondaryCaptureImageStorage
+    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = study, f"{study}.1"
+    data_set.SOPInstanceUID = f"{study}.1.{number}"
+    data_set.PatientID, data_set.PatientName = study[-3:], "Test^Outage"
+    data_set.Modality = "OT"
+    data_set.file_meta = FileMetaDataset()
+    data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dcmwrite(buffer, data_set, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Orthanc]:
+    """An Orthanc of the test's own, with small studies."""
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    orthanc = Orthanc(folder, {DRTUI: free_port()})
+    orthanc.start()
+    try:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as files:
+            for study in _STUDIES:
+                for number in range(1, _INSTANCES + 1):
+                    files.writestr(f"{study}-{number}.dcm", _instance(study, number))
+        orthanc.take_zip(content.getvalue())
+        yield orthanc
+    finally:
+        orthanc.stop()
+
+
+def _options(orthanc: Orthanc, output: Path) -> RetrieveOptions:
+    given = settings(orthanc.port, output, called=orthanc.ae_title)
+    listen = ("127.0.0.1", orthanc.move_ports[DRTUI])
+    return replace(given, calling_ae_title=DRTUI, listen=listen)
+
+
+def _finished(goal: int, progress: Progress) -> bool:
+    return progress.finished >= goal
+
+
+@pytest.mark.parametrize(
+    "plan", [_GET, replace(_MOVE, parallel=4)], ids=["c-get", "c-move of four workers"]
+)
+def test_a_pacs_that_is_restarted_twice_costs_no_study_an_attempt(
+    archive: Orthanc, plan: Plan, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    with Watched(wiring.open_session(*plan.on(_options(archive, output)))) as watched:
+        for goal in (15, 35):
+            watched.until(partial(_finished, goal))
+            archive.stop()
+            watched.until(lambda progress: progress.held)
+            archive.start()
+            watched.session.try_now()
+            watched.until(lambda progress: not progress.held)
+        events = watched.finish()
+
+    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 2
+    assert not of_kind(AttemptFailed, events)
+    finished = of_kind(StudyFinished, events)
+    assert len(finished) == len(_STUDIES)
+    assert {each.verdict for each in finished} == {Verdict.COMPLETE}
+    assert files_in(output) == sorted(
+        f"{study}.1.{number}.dcm" for study in _STUDIES for number in range(1, _INSTANCES + 1)
+    )
