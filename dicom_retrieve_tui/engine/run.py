@@ -213,7 +213,8 @@ class Run:
             )
 
         given_up = self.queue.give_up(reason, report)
-        self._verdicts.update(dict.fromkeys(given_up.not_started, Verdict.NOT_TRIED))
+        for uid in given_up.not_started:
+            self._verdicts[uid] = Verdict.NOT_TRIED
         for task in given_up.started:
             if self._retriever is not None:
                 self.abandon(self._retriever, task)

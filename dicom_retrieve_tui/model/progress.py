@@ -249,9 +249,9 @@ class Progress:
                     outage.given_up = isinstance(event, events.QueueGivenUp)
         if isinstance(event, events.QueueGivenUp):
             self.given_up = event.reason
-            self.not_tried |= dict.fromkeys(event.study_instance_uids)
             self.finished += event.studies
             for uid in event.study_instance_uids:
+                self.not_tried[uid] = None
                 self.queued.pop(uid, None)
 
     def _apply_to_queue(
