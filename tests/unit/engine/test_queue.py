@@ -93,3 +93,26 @@ def test_a_study_that_waits_for_another_attempt_keeps_its_task() -> None:
     assert queue.uids == ["1.1"]
     assert queue.withdraw("1.1") is None
     assert queue.take() is task
+
+
+def test_a_queue_that_is_given_up_names_what_was_begun_and_what_was_not() -> None:
+    queue = _queue("1.1", "1.2", "1.3", "1.4")
+    for wait_s in (100.0, None):
+        task = queue.take()
+        assert isinstance(task, StudyTask)
+        task.started = True
+        assert queue.put_back(task, wait_s)
+    taken = queue.take()
+    assert isinstance(taken, StudyTask)
+    assert (taken.uid, queue.left_count) == ("1.2", 4)
+    named: list[list[str]] = []
+
+    given_up = queue.give_up("It is gone.", named.append)
+
+    assert [task.uid for task in given_up.started] == ["1.1"]
+    assert named == [["1.3", "1.4"]] == [given_up.not_started]
+    assert taken.cancel.requested
+    assert queue.left_count == 2
+    for each in (*given_up.started, taken):
+        queue.finish(each)
+    assert (queue.left_count, queue.uids) == (0, [])
