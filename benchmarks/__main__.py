@@ -50,6 +50,7 @@ SCENARIOS: dict[str, Callable[[Peers], Scenario]] = {
     "P2": parallel.p2,
     "J": engine_alone.journal_and_check,
     "U1": extremes.u1,
+    "U2": extremes.u2,
     "R": extremes.resume,
     "L1": extremes.l1,
     "E1": guarded.e1,

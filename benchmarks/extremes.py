@@ -1,4 +1,4 @@
-"""What grows: one huge object (L1), a long list of studies (U1), a resume of many instances (R)."""
+"""What grows: one huge object (L1), long lists (U1, U2), a resume of many instances (R)."""
 
 from dataclasses import replace
 
@@ -6,10 +6,11 @@ from benchmarks import corpus, raw_holdings, tools
 from benchmarks.contestants import OURS, UNSYNCED, against, uid_list
 from benchmarks.peers import Peers
 from benchmarks.raw_holdings import Holdings
-from benchmarks.scenario import PEAK, Comparison, Limit, Scenario
+from benchmarks.scenario import CPU, PEAK, Comparison, Limit, Scenario
 from benchmarks.tools import Tool
 
 _HUGE = Holdings(studies=1, instances=1, pixel_bytes=2 << 30)
+_A_MILLION = 1_000_000
 _ONE_BIG_STUDY = Holdings(studies=1, instances=20_000, pixel_bytes=128)
 
 
@@ -52,11 +53,11 @@ def l1(peers: Peers) -> Scenario:
 
 def u1(peers: Peers) -> Scenario:
     """A long list of small studies: the cost of each must not grow."""
-    many, few = _studies(peers, 20_000, sync=False), _studies(peers, 2_000, sync=False)
-    synced = replace(_studies(peers, 20_000, sync=True), runs_max=1)
+    many, few = _studies(peers, 100_000, sync=False), _studies(peers, 10_000, sync=False)
+    synced = replace(_studies(peers, 100_000, sync=True), runs_max=1)
     return Scenario(
         name="U1",
-        title="a list of 20,000 studies of one instance each, --parallel 8, raw peer",
+        title="a list of 100,000 studies of one instance each, --parallel 8, raw peer",
         pairs_max=3,
         tools=(many, few, synced),
         comparisons=(
@@ -65,6 +66,35 @@ def u1(peers: Peers) -> Scenario:
         ),
         limits=tuple(
             Limit(tool=name, metric=PEAK, target=150) for name in (many.name, synced.name)
+        ),
+    )
+
+
+def u2(peers: Peers) -> Scenario:
+    """What a study costs that needs no instance: the PACS has the first of a million, and says so.
+
+    One instance comes, so that there is a journal with a million studies.
+    """
+    holdings = Holdings(studies=1, instances=1, pixel_bytes=512)
+    uids = [raw_holdings.study_uid(study) for study in range(_A_MILLION)]
+    report = str(peers.folder / "u2-report.json")
+    flags = ["--method", "c-get", "--parallel", "2", "--report", report]
+    flags += uid_list(peers, "u2", uids)
+    tool = Tool(
+        name=OURS,
+        commands=tools.ours(*flags, address=peers.raw(holdings), sync=True),
+        expected=_expected(holdings),
+        exit_code=1,
+        runs_max=1,
+    )
+    return Scenario(
+        name="U2",
+        title="a list of a million UIDs, of which the PACS has one",
+        pairs_max=1,
+        tools=(tool,),
+        limits=(
+            Limit(tool=OURS, metric=CPU, target=_A_MILLION / 1000),
+            Limit(tool=OURS, metric=PEAK, target=400),
         ),
     )
 

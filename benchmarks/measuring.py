@@ -21,7 +21,7 @@ _STATUS = re.compile(r"^(VmHWM|Threads):\s+(\d+)", re.MULTILINE)
 
 
 class ToolFailed(Exception):
-    """A tool ended with an exit code other than 0, or did not end in time."""
+    """A tool ended with another exit code than it should, or did not end in time."""
 
 
 @dataclass(slots=True)
@@ -61,11 +61,22 @@ class _Usage:
 
 
 def run(
-    commands: Sequence[Sequence[str]], log: Path, environ: Mapping[str, str], limit_s: float
+    commands: Sequence[Sequence[str]],
+    log: Path,
+    environ: Mapping[str, str],
+    limit_s: float,
+    exit_code: int = 0,
 ) -> dict[str, float]:
     """Run all of `commands` at once to their end; the figures of the run.
 
     What a command prints as JSON on its last line is among them.
+
+    Args:
+        commands: Whole command lines.
+        log: What they print goes beside this file.
+        environ: Added to the environment.
+        limit_s: What takes longer is ended, and has failed.
+        exit_code: Of a command that has done what it was to do.
 
     Raises:
         ToolFailed: One of them failed.
@@ -90,7 +101,7 @@ def run(
         done.set()
         if sampler.ident is not None:
             sampler.join()
-    if any(usage.exit_codes):
+    if any(code != exit_code for code in usage.exit_codes):
         raise ToolFailed(
             f"exit codes {usage.exit_codes}: {' '.join(commands[0])}\n{_tail(outputs)}"
         )
@@ -98,6 +109,7 @@ def run(
         "wall_s": wall_s,
         "user_s": usage.user_s,
         "sys_s": usage.sys_s,
+        "cpu_s": usage.user_s + usage.sys_s,
         "peak_mb": usage.peak_kb / 1000,
         "threads": sum(watch.threads for watch in watches),
         "began_s": began_s,

@@ -69,7 +69,7 @@ def _run(tool: Tool, folder: Path) -> Figures:
     os.sync()  # what the run before left in memory is not to be written during this one
     memory.warm(folder)
     with tool.beside() as told:
-        figures = run(tool.commands(output), log, tool.environ, LIMIT_S)
+        figures = run(tool.commands(output), log, tool.environ, LIMIT_S, tool.exit_code)
     figures.update(told)
     if tool.expected is not None:
         comparison.compare(output, tool.expected)

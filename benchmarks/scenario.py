@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.tools import Tool
 
-WALL, STORED, PEAK = "wall_s", "stored_s", "peak_mb"
+WALL, STORED, PEAK, CPU = "wall_s", "stored_s", "peak_mb", "cpu_s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

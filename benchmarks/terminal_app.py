@@ -31,11 +31,11 @@ def t1(peers: Peers) -> Scenario:
 def t2(peers: Peers) -> Scenario:
     """How late the loop of the user interface is in the thick of it."""
     studies = (SMALL, *LARGE[:2])
-    commands = _retrieve(peers.orthanc(*studies), 8, 20_000, *studies)
+    commands = _retrieve(peers.orthanc(*studies), 8, 100_000, *studies)
     count = sum(study.instances for study in studies)
     return Scenario(
         name="T2",
-        title="8 associations deliver 3,000 instances, 20,000 further rows in the queue",
+        title="8 associations deliver 3,000 instances, 100,000 further rows in the queue",
         tools=(Tool(name=_SCREEN, commands=commands, count=count),),
         limits=(Limit(tool=_SCREEN, metric="lag_p99_ms", target=100),),
     )

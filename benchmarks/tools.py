@@ -36,6 +36,8 @@ class Tool:
     """Digests of what is to arrive, by SOP Instance UID, where the files are ours to answer for."""
     count: int = 0
     """Files that are to arrive."""
+    exit_code: int = 0
+    """1 where studies are asked for that are not there."""
     beside: Callable[[], AbstractContextManager[Mapping[str, float]]] = _nobody
     """What goes on meanwhile and is no part of the tool; at its end it has something to tell."""
 

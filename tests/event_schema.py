@@ -49,6 +49,9 @@ def _of_event(kind: type) -> dict[str, Any]:
     properties |= {field.name: _of_type(hints[field.name]) for field in fields(kind)}
     if kind in {StudyFinished, RetrieveFinished}:
         properties["verdict"]["enum"].append("planned")  # by a dry run
+    if kind is RetrieveFinished:
+        report = json.loads((SCHEMAS / "report.json").read_text(encoding="utf-8"))
+        properties["reasons"] = report["properties"]["reasons"]
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 

@@ -3,11 +3,12 @@
 import heapq
 import itertools
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic
+from typing import TypeGuard
 
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.split_study import SharedRequests
@@ -88,12 +89,19 @@ class PendingTasks:
     """Tasks that no worker has taken: those that are ready, in order, and those that wait.
 
     A task that waits for another attempt never delays one that is ready. Every change costs the
-    same for 20,000 studies as for two. Not safe for use by several threads: the queue's lock guards
-    it.
+    same for a million studies as for two, and a study that was not begun costs no more than its
+    entry: its task is made when it is taken. Not safe for use by several threads: the queue's lock
+    guards it.
     """
 
-    def __init__(self) -> None:
-        self._ready: OrderedDict[str, StudyTask] = OrderedDict()
+    def __init__(self, selections: Iterable[Selection] = ()) -> None:
+        """Begin with these, one for each study."""
+        self._first: dict[str, Selection | StudyTask] = {
+            each.study_instance_uid: each for each in reversed(tuple(selections))
+        }
+        """Taken from its end: the last one in it is the next one."""
+        self._last: dict[str, Selection | StudyTask] = {}
+        """Taken once `_first` is empty, from its beginning."""
         self._waiting: dict[str, tuple[int, StudyTask]] = {}
         self._due: list[tuple[float, int, str]] = []
         """A heap. An entry is stale if `_waiting` has another number for its study."""
@@ -101,27 +109,36 @@ class PendingTasks:
 
     def __len__(self) -> int:
         """Return the number of tasks, ready or not."""
-        return len(self._ready) + len(self._waiting)
+        return self.ready + len(self._waiting)
 
     def __contains__(self, uid: str) -> bool:
-        return uid in self._ready or uid in self._waiting
+        return uid in self._first or uid in self._last or uid in self._waiting
 
-    def __iter__(self) -> Iterator[StudyTask]:
-        yield from self._ready.values()
-        yield from (task for _, task in self._waiting.values())
+    def __iter__(self) -> Iterator[str]:
+        """Yield the Study Instance UIDs, those that are ready first, in order."""
+        yield from reversed(self._first)
+        yield from self._last
+        yield from self._waiting
 
     @property
     def ready(self) -> int:
         """How many tasks can be taken now."""
-        return len(self._ready)
+        return len(self._first) + len(self._last)
+
+    @property
+    def begun(self) -> list[StudyTask]:
+        """The tasks that were taken before, whether they wait or are ready again."""
+        ready = (*self._first.values(), *self._last.values())
+        waiting = (task for _, task in self._waiting.values())
+        return [*(task for task in ready if isinstance(task, StudyTask)), *waiting]
 
     def due_in_s(self, now_s: float) -> float | None:
         """Return the seconds until a waiting task may be due, 0 if overdue; None if none waits."""
         return max(self._due[0][0] - now_s, 0.0) if self._waiting else None
 
-    def add(self, task: StudyTask) -> None:
-        """Append a task to those that are ready."""
-        self._ready[task.uid] = task
+    def add(self, selection: Selection) -> None:
+        """Append a study that was not begun."""
+        self._last[selection.study_instance_uid] = selection
 
     def postpone(self, task: StudyTask, due_s: float) -> None:
         """Append a task once `time.monotonic()` reaches `due_s`."""
@@ -131,8 +148,7 @@ class PendingTasks:
 
     def add_first(self, task: StudyTask) -> None:
         """Insert a task before those that are ready."""
-        self.add(task)
-        self._ready.move_to_end(task.uid, last=False)
+        self._first[task.uid] = task
 
     def wake(self, now_s: float, *, first: bool = False) -> None:
         """Make the tasks ready that are due, the last or the first of all."""
@@ -140,7 +156,7 @@ class PendingTasks:
             _, number, uid = heapq.heappop(self._due)
             if uid in self._waiting and self._waiting[uid][0] == number:
                 task = self._waiting.pop(uid)[1]
-                (self.add_first if first else self.add)(task)
+                (self._first if first else self._last)[uid] = task
 
     @property
     def waits(self) -> bool:
@@ -150,29 +166,43 @@ class PendingTasks:
     @property
     def first_was_started(self) -> bool:
         """True if the next task that is ready had an attempt already."""
-        return bool(self._ready) and next(iter(self._ready.values())).started
+        ready = chain(reversed(self._first.values()), self._last.values())
+        return _was_started(next(ready, None))
 
-    def take_all(self) -> list[StudyTask]:
-        """Remove and return every task, in order."""
-        tasks = list(self)
-        self._ready.clear()
-        self._waiting.clear()
-        self._due.clear()
-        return tasks
+    def take_all(self) -> list[Selection | StudyTask]:
+        """Remove and return everything, in order."""
+        waiting = (task for _, task in self._waiting.values())
+        found = [*reversed(self._first.values()), *self._last.values(), *waiting]
+        for pending in (self._first, self._last, self._waiting, self._due):
+            pending.clear()
+        return found
 
-    def take_first(self) -> StudyTask | None:
-        """Remove and return the next task that is ready; None if none is."""
-        return self._ready.popitem(last=False)[1] if self._ready else None
+    def take_first(self) -> Selection | StudyTask | None:
+        """Remove and return the next study that is ready; None if none is."""
+        if not self._first:
+            # A dictionary gives away its last entry at once, and its first by a search.
+            self._first = dict(reversed(self._last.items()))
+            self._last = {}
+        return self._first.popitem()[1] if self._first else None
 
     def promote(self, uid: str) -> None:
         """Move a task to the front; a waiting one becomes ready."""
-        if uid in self._waiting:
-            self.add(self._waiting.pop(uid)[1])
-        self._ready.move_to_end(uid, last=False)
+        self._first[uid] = self.take_out(uid)
 
-    def take_out(self, uid: str) -> StudyTask:
-        """Remove and return the task of this study."""
-        return self._ready.pop(uid) if uid in self._ready else self._waiting.pop(uid)[1]
+    def take_out(self, uid: str) -> Selection | StudyTask:
+        """Remove and return this study."""
+        for ready in (self._first, self._last):
+            if uid in ready:
+                return ready.pop(uid)
+        return self._waiting.pop(uid)[1]
+
+
+def _uid_of(found: Selection | StudyTask) -> str:
+    return found.uid if isinstance(found, StudyTask) else found.study_instance_uid
+
+
+def _was_started(found: Selection | StudyTask | None) -> TypeGuard[StudyTask]:
+    return isinstance(found, StudyTask) and found.started
 
 
 class TaskQueue:
@@ -189,8 +219,8 @@ class TaskQueue:
         self._workers = workers
         self._emit = emit
         self._tasks: dict[str, StudyTask] = {}
-        """Every study that is not done, by Study Instance UID."""
-        self._pending = PendingTasks()
+        """Every study that was begun and is not done, by Study Instance UID."""
+        self._pending = PendingTasks(selections)
         self._shared: list[HelpTask] = []
         self._taken = 0
         self._idle = 0
@@ -205,8 +235,6 @@ class TaskQueue:
         """True once nothing flows in a pause."""
         self._closed = False
         self._changed = threading.Condition()
-        for selection in selections:
-            self._put(selection)
 
     # Called by users of the session
 
@@ -236,7 +264,7 @@ class TaskQueue:
         """Take a study out if it was not begun; `finish` must follow."""
         with self._changed:
             task = self._tasks.get(uid)
-            return None if task is None or task.started else self._take_out(uid)
+            return None if task is not None and task.started else self._take_out(uid)
 
     def stop(self, uid: str) -> StudyTask | None:
         """Stop a study that a worker has, or take it out if it is pending.
@@ -254,7 +282,7 @@ class TaskQueue:
         if uid not in self._pending:
             return None
         self._taken += 1
-        return self._pending.take_out(uid)
+        return self._task(self._pending.take_out(uid))
 
     def pause(self) -> None:
         """Give out no task, let no request begin and end those that run, until `resume`."""
@@ -348,11 +376,11 @@ class TaskQueue:
             self._started_only = False
             pending = self._pending.take_all()
             given_up = GivenUp(
-                started=[task for task in pending if task.started],
-                not_started=[task.uid for task in pending if not task.started],
+                started=[task for task in pending if _was_started(task)],
+                not_started=[_uid_of(each) for each in pending if not _was_started(each)],
             )
             for uid in given_up.not_started:
-                del self._tasks[uid]
+                self._tasks.pop(uid, None)
             for task in self._tasks.values():
                 task.given_up = reason
                 task.cancel.request()
@@ -395,8 +423,8 @@ class TaskQueue:
         begun = self._taken or self._pending.waits
         if self._started_only and begun and not self._pending.first_was_started:
             return None
-        if task := self._pending.take_first():
-            return task
+        if found := self._pending.take_first():
+            return self._task(found)
         largest = max(self._shared, key=lambda task: len(task.shared), default=None)
         return largest if largest and len(largest.shared) else None
 
@@ -527,7 +555,7 @@ class TaskQueue:
     def uids(self) -> list[str]:
         """Study Instance UIDs of every study that is not done."""
         with self._changed:
-            return list(self._tasks)
+            return [*self._tasks, *(uid for uid in self._pending if uid not in self._tasks)]
 
     @property
     def unfinished(self) -> int:
@@ -544,22 +572,29 @@ class TaskQueue:
     def left_count(self) -> int:
         """How many studies are not done."""
         with self._changed:
-            return len(self._tasks)
+            return len(self._pending) + sum(uid not in self._pending for uid in self._tasks)
 
     def abandoned(self) -> list[StudyTask]:
         """Return the studies that wait for another attempt, once all workers have ended."""
         with self._changed:
             # A thread that stops a study has taken it until its last event is emitted.
             self._changed.wait_for(lambda: not self._taken, _IDLE_S)
-            return [task for task in self._pending if task.started]
+            return [task for task in self._pending.begun if task.started]
 
     def _put(self, selection: Selection) -> bool:
         uid = selection.study_instance_uid
-        if uid in self._tasks:
+        if uid in self._tasks or uid in self._pending:
             return False
-        self._tasks[uid] = task = StudyTask(selection=selection, cancel=self._cancel.child())
-        self._pending.add(task)
+        self._pending.add(selection)
         return True
+
+    def _task(self, found: Selection | StudyTask) -> StudyTask:
+        """Return the task of a study that was taken out of those that are pending."""
+        if isinstance(found, StudyTask):
+            return found
+        task = StudyTask(selection=found, cancel=self._cancel.child())
+        self._tasks[task.uid] = task
+        return task
 
     def _wake_waiting(self) -> None:
         now_s = monotonic()

@@ -139,6 +139,9 @@ class Run:
         """The latest verdict on each study; the key None stands for the disk."""
         self.follower: Follower | None = None
         """Set before the events are read; None if nothing follows."""
+        self._not_tried: list[str] = []
+        """Studies that were not begun when the run gave up; without a verdict unless they were
+        added again. A list of a million may end here at once."""
         self._bug: Exception | None = None
         """The bug that ended the run; None if there was none."""
 
@@ -248,7 +251,9 @@ class Run:
             )
 
         given_up = self.queue.give_up(reason, report)
-        self._verdicts.update(dict.fromkeys(given_up.not_started, Verdict.NOT_TRIED))
+        for uid in given_up.not_started:
+            self._verdicts.pop(uid, None)
+        self._not_tried += given_up.not_started
         for task in given_up.started:
             if self._retriever is not None:
                 self.abandon(self._retriever, task)
@@ -318,7 +323,10 @@ class Run:
             return Verdict.FAILED
         if self._cancel.requested and self.queue.left:
             return Verdict.CANCELLED
-        return total_verdict(self._verdicts.values())
+        verdicts = set(self._verdicts.values())
+        if any(uid not in self._verdicts for uid in self._not_tried):
+            verdicts.add(Verdict.NOT_TRIED)
+        return total_verdict(verdicts)
 
 
 def _watched(

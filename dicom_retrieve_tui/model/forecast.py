@@ -219,7 +219,7 @@ class SizeTable:
     def _sizes(self, kind: Kind) -> Sizes:
         """Return the sizes of a kind; where class or modality is unknown, those of all that fit.
 
-        A class without known sizes is taken to be like its modality, unless its size is exceptional.
+        A class without known sizes is taken to be like its modality, unless its size is special.
         """
         if (exact := self._exact.get(kind)) is not None or kind == WHOLE_STUDY:
             return exact or Sizes()

@@ -6,6 +6,10 @@ are not UTF-8 become lone surrogates, which only invalidate their own cells.
 
 import codecs
 import re
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from typing import overload
 
 from dicom_retrieve_tui.errors import ConfigError
 
@@ -44,6 +48,35 @@ _MARK_MISREAD = "\u00ef\u00bb\u00bf"
 _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _LINE_END = re.compile("[\r\n]")
 _ASCII_TEXT = re.compile("[\t\n\r -~]*")
+_LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n|$)")
+"""Not `str.splitlines`, which also splits where editors do not count a line."""
+
+
+class TextLines(Sequence[str]):
+    """The lines of a text, each with its line end; it costs the text and 8 bytes a line."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = array("Q", (found.start() for found in _LINE.finditer(text)))
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[str]:
+        text = self._text
+        ends = chain(self._starts, [len(text)])
+        return (text[start:end] for start, end in pairwise(ends))
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self[index] for index in range(*at.indices(len(self)))]
+        after = at + 1 if at >= 0 else at + 1 + len(self)
+        end = self._starts[after] if after < len(self) else len(self._text)
+        return self._text[self._starts[at] : end]
 
 
 def list_text(content: bytes) -> str:

@@ -1,12 +1,13 @@
 """The state of a run, folded from its events. Command and application share it.
 
 `Progress.apply` reads no clock and does no I/O: the same events give the same state. It changes the
-state in place, because a run may hold 20,000 studies and a copy for each event would cost more than
-the retrieval.
+state in place, because a run may hold a million studies and a copy for each event would cost more
+than the retrieval. Of a study it uses nothing but its entry in `studies`, so that another mapping
+may keep those that are not in use elsewhere.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -57,6 +58,10 @@ class StudyProgress:
     inventoried: bool = False
     """True once C-FIND listed it, or the PACS did not list it."""
     listed: bool = False
+    series: int | None = None
+    """Series that the PACS lists; None before it was asked."""
+    absent: tuple[str, ...] = ()
+    """Requested series and instances that the PACS does not have."""
     expected: int | None = None
     present: int = 0
     """Instances that an earlier run or attempt left; included in `stored`."""
@@ -149,7 +154,7 @@ class Progress:
     method: str = ""
     studies_total: int = 0
     parallel: int = 0
-    studies: dict[str, StudyProgress] = field(default_factory=dict)
+    studies: MutableMapping[str, StudyProgress] = field(default_factory=dict)
     """By Study Instance UID, in the order in which they were started."""
     queued: OrderedDict[str, None] = field(default_factory=OrderedDict)
     """Studies that were added after the start and are not started, the next one first. One that is
@@ -290,9 +295,9 @@ class Progress:
         if isinstance(event, events.QueueGivenUp):
             self.closed_until = ""
             self.given_up = event.reason
-            self.not_tried |= dict.fromkeys(event.study_instance_uids)
             self.finished += event.studies
             for uid in event.study_instance_uids:
+                self.not_tried[uid] = None
                 self.queued.pop(uid, None)
 
     def _apply_to_queue(
@@ -390,6 +395,7 @@ class Progress:
             case events.StudyInventoried():
                 study.inventoried = True
                 study.listed, study.expected = event.listed, event.expected
+                study.series, study.absent = event.series, event.absent
                 study.present = study.stored = event.present
                 study.left_out, study.undecided = event.left_out, event.undecided
                 study.needed, study.needed_bytes = event.needed, event.needed_bytes

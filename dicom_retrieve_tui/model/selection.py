@@ -116,40 +116,80 @@ def join(selections: Iterable[Selection]) -> tuple[Selection, ...]:
     A study and one series of it make the whole study; a series and one instance of it make the
     whole series.
     """
-    studies: dict[str, dict[str, dict[str, None]]] = {}
-    whole: set[tuple[str, ...]] = set()
-    owners: dict[str, Owner] = {}
+    union = SelectionUnion()
     for selection in selections:
-        study_uid = selection.study_instance_uid
-        known = owners.setdefault(study_uid, selection.owner)
-        if known is not selection.owner:
-            owners[study_uid] = known | selection.owner
-        studies.setdefault(study_uid, {})
-        if not selection.series:
-            whole.add((study_uid,))
+        union.add(selection)
+    return union.selections()
+
+
+class SelectionUnion:
+    """Selections joined one by one, as by `join`; a whole study costs no more than its entry."""
+
+    def __init__(self) -> None:
+        self._studies: dict[str, Selection | _Parts] = {}
+
+    def add(self, selection: Selection) -> bool:
+        """Add a selection; return False if the same one was added before."""
+        uid = selection.study_instance_uid
+        known = self._studies.get(uid)
+        if known is None:
+            self._studies[uid] = _Parts(selection) if selection.series else selection
+            return True
+        if known == selection:
+            return False
+        if isinstance(known, Selection):
+            self._studies[uid] = known = _Parts(known)
+        return known.add(selection)
+
+    def selections(self) -> tuple[Selection, ...]:
+        """Return one selection for each study."""
+        return tuple(
+            each if isinstance(each, Selection) else each.selection()
+            for each in self._studies.values()
+        )
+
+
+class _Parts:
+    """The selections of one study."""
+
+    def __init__(self, first: Selection) -> None:
+        self._study_uid = first.study_instance_uid
+        self._owner = first.owner
+        self._series: dict[str, dict[str, None]] = {}
+        """SOP Instance UIDs by Series Instance UID."""
+        self._whole: set[str] = set()
+        """Series of which every instance is selected."""
+        self._all = False
+        self._seen: set[Selection] = set()
+        self.add(first)
+
+    def add(self, selection: Selection) -> bool:
+        if selection in self._seen:
+            return False
+        self._seen.add(selection)
+        if selection.owner is not self._owner:
+            self._owner |= selection.owner
+        self._all |= not selection.series
         for each in selection.series:
-            series_uid = each.series_instance_uid
-            studies[study_uid].setdefault(series_uid, {}).update(
-                dict.fromkeys(each.sop_instance_uids)
-            )
-            if not each.sop_instance_uids:
-                whole.add((study_uid, series_uid))
-    return tuple(
-        Selection(
-            study_instance_uid=study_uid,
-            owner=owners[study_uid],
-            series=()
-            if (study_uid,) in whole
-            else tuple(
+            uids = each.sop_instance_uids
+            self._series.setdefault(each.series_instance_uid, {}).update(dict.fromkeys(uids))
+            if not uids:
+                self._whole.add(each.series_instance_uid)
+        return True
+
+    def selection(self) -> Selection:
+        series = () if self._all else self._series.items()
+        return Selection(
+            study_instance_uid=self._study_uid,
+            owner=self._owner,
+            series=tuple(
                 SeriesSelection(
-                    series_instance_uid=series_uid,
-                    sop_instance_uids=() if (study_uid, series_uid) in whole else tuple(instances),
+                    series_instance_uid=uid,
+                    sop_instance_uids=() if uid in self._whole else tuple(instances),
                 )
-                for series_uid, instances in series.items()
+                for uid, instances in series
             ),
         )
-        for study_uid, series in studies.items()
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

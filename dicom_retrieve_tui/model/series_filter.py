@@ -217,6 +217,10 @@ def count_modalities(left_out: Iterable[tuple[str, str]]) -> Counter[str]:
 
 def left_out_text(left_out: Iterable[tuple[str, str]]) -> str:
     """Format series with their modalities: `3 series (SR 2, KO 1)`."""
-    counts = count_modalities(left_out)
+    return modalities_text(count_modalities(left_out))
+
+
+def modalities_text(counts: Counter[str]) -> str:
+    """Format counts of series by modality: `3 series (SR 2, KO 1)`."""
     by_modality = ", ".join(f"{word} {n:,}" for word, n in counts.most_common())
     return f"{count(counts.total(), 'series')} ({by_modality})"

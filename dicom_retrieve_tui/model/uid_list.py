@@ -7,10 +7,11 @@ combined with AND.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_text import readable
-from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.list_text import TextLines, readable
+from dicom_retrieve_tui.model.selection import Selection, SelectionUnion, join
 from dicom_retrieve_tui.model.spreadsheet_cells import (
     cell_text,
     is_sheet_error,
@@ -35,8 +36,6 @@ from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
 _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
 _COLUMNS_SHOWN_MAX = 12
-_LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n|$)")
-"""Not `str.splitlines`, which also splits where editors do not count a line."""
 _SEPARATORS = re.compile(r"[,;|\s]+")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 _DOTTED = re.compile(r"[0-9]+(?:\.[0-9]*)+")
@@ -50,8 +49,6 @@ _DUMP = re.compile(r"\(?0020,\s?000[dD]\)?.*?\bUI\b[:\s]\s*\[?([^\]\s]+)\]?")
 _DESCRIBING = (Column.DATE, Column.MODALITY, Column.MODALITIES, Column.STUDY_DESCRIPTION)
 _BESIDE_UID = (Column.PATIENT, Column.ACCESSION, *_DESCRIBING)
 """Columns that describe a study whose UID is known."""
-
-_Wanted = Selection | Lookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +72,6 @@ class UidList:
         return tuple(each.study_instance_uid for each in self.selections)
 
 
-def lines_of(text: str) -> list[str]:
-    """Return the lines of a text, each with its line end."""
-    return _LINE.findall(text)
-
-
 def parse_uid_list(text: str, column: str | None = None, key: Column = Column.STUDY) -> UidList:
     """Parse a table, or a list, in which blank lines and comments after `#` are skipped.
 
@@ -92,7 +84,7 @@ def parse_uid_list(text: str, column: str | None = None, key: Column = Column.ST
         NoSuchColumn: The table does not have the column.
         ConfigError: No line is usable; the message has the numbers of bad lines.
     """
-    lines = lines_of(readable(text))
+    lines = TextLines(readable(text))
     heading = find_heading(lines, key, column)
     if heading is not None:
         found = read_table(lines, heading, key)
@@ -130,17 +122,27 @@ def read_table(lines: Sequence[str], heading: Heading, key: Column = Column.STUD
     """Parse a table; bad rows do not affect others.
 
     Args:
-        lines: The lines from `lines_of`.
+        lines: The lines, each with its line end.
         heading: The heading from `find_heading`.
         key: The column that names the studies.
 
     Raises:
         ConfigError: A quote is not closed.
     """
-    rows = list(rows_of(lines, heading))
-    found = _sort_out([*_above(heading, key), *rows], key)
-    notes = [*_unused(heading, rows, key), *found.notes]
+    beside: set[Column] = set()
+    rows = _noting_cells(rows_of(lines, heading), key, beside)
+    found = _sort_out(chain(_above(heading, key), rows), key)
+    notes = [*_unused(heading, beside), *found.notes]
     return replace(found, notes=tuple(notes))
+
+
+def _noting_cells(rows: Iterable[TableRow], key: Column, beside: set[Column]) -> Iterator[TableRow]:
+    """Yield the rows; add the columns that describe studies whose UIDs are known."""
+    describing = _BESIDE_UID if key is Column.STUDY else _DESCRIBING
+    for row in rows:
+        if row[Column.STUDY]:
+            beside.update(column for column in describing if row[column])
+        yield row
 
 
 def _above(heading: Heading, key: Column) -> Iterator[TableRow]:
@@ -153,18 +155,16 @@ def _above(heading: Heading, key: Column) -> Iterator[TableRow]:
             yield TableRow(number, {}, fault)
 
 
-def _unused(heading: Heading, rows: Sequence[TableRow], key: Column) -> Iterator[str]:
+def _unused(heading: Heading, beside: set[Column]) -> Iterator[str]:
     """Yield a note on ignored columns."""
     unused = list(heading.unused)
-    by_uid = [row for row in rows if row[Column.STUDY]]
-    describing = _BESIDE_UID if key is Column.STUDY else _DESCRIBING
-    beside = [column.keyword for column in describing if any(row[column] for row in by_uid)]
     if unused:
         more = len(unused) - _COLUMNS_SHOWN_MAX
         shown = [*unused[:_COLUMNS_SHOWN_MAX], *([f"{more} more"] if more > 0 else [])]
         yield f"columns that are not used: {', '.join(shown)}"
     if beside:
-        yield f"not used beside a StudyInstanceUID, which names the study: {', '.join(beside)}"
+        names = ", ".join(column.keyword for column in _BESIDE_UID if column in beside)
+        yield f"not used beside a StudyInstanceUID, which names the study: {names}"
 
 
 def joined(lists: Sequence[UidList]) -> UidList:
@@ -189,13 +189,13 @@ def list_of(selections: Sequence[Selection]) -> str:
     return "".join(",".join(row) + "\n" for row in (heading, *rows))
 
 
-def _list_rows(lines: Sequence[str], key: Column) -> Iterator[TableRow]:
-    """Yield the entries of a list without a heading."""
+def _list_rows(lines: Sequence[str], key: Column) -> Iterator[TableRow | str]:
+    """Yield the entries of a list without a heading; a UID alone is yielded as it is."""
     in_brackets = _is_bracketed(lines)
     for number, line in enumerate(lines, start=1):
         entry = line.strip()
         if key is Column.STUDY and _DIGITS_AND_PERIODS.fullmatch(entry):
-            yield TableRow(number, {key: entry})
+            yield entry
             continue
         entry = _entry(entry, key)
         if not entry or is_comment(entry):
@@ -215,6 +215,9 @@ def _entry(text: str, key: Column) -> str:
 
 def _is_bracketed(lines: Sequence[str]) -> bool:
     """Return True for a list literal of a program: `['1.2', '1.3']`, on one or more lines."""
+    entries = (line for line in lines if not line.lstrip().startswith("#"))
+    if next((line.lstrip() for line in entries if line.strip()), "")[:1] not in {"[", "(", "{"}:
+        return False
     text = "".join(line for line in lines if not line.lstrip().startswith("#")).strip().rstrip(";,")
     return text[:1] + text[-1:] in {"[]", "()", "{}"}
 
@@ -260,23 +263,30 @@ def line_fault(entry: str) -> str | None:
     return "it has several words: write one UID a line, or a heading that names the columns"
 
 
-def _sort_out(rows: Iterable[TableRow], key: Column = Column.STUDY) -> UidList:
-    wanted: dict[object, _Wanted] = {}
+def _sort_out(rows: Iterable[TableRow | str], key: Column = Column.STUDY) -> UidList:
+    studies = SelectionUnion()
+    lookups: dict[object, Lookup] = {}
     duplicates = 0
     bad: list[str] = []
     for row in rows:
+        if isinstance(row, str):
+            duplicates += not studies.add(Selection(study_instance_uid=row))
+            continue
         try:
             each = _judged(row, key)
         except _Fault as fault:
             bad.append(f"line {row.line}: {fault}")
             continue
-        same = tuple(row.cells.items()) if isinstance(each, Lookup) else each
-        duplicates += same in wanted
-        wanted.setdefault(same, each)
-    selections = join(each for each in wanted.values() if isinstance(each, Selection))
+        if isinstance(each, Lookup):
+            same = tuple(row.cells.items())
+            duplicates += same in lookups
+            lookups.setdefault(same, each)
+        else:
+            duplicates += not studies.add(each)
+    selections = studies.selections()
     return UidList(
         selections=selections,
-        lookups=tuple(each for each in wanted.values() if isinstance(each, Lookup)),
+        lookups=tuple(lookups.values()),
         duplicates=duplicates,
         bad=tuple(bad),
         notes=notes_on(selections),
@@ -293,7 +303,7 @@ class _Fault(Exception):
     """The fault of a line."""
 
 
-def _judged(row: TableRow, key: Column) -> _Wanted:
+def _judged(row: TableRow, key: Column) -> Selection | Lookup:
     """Return the study of a row by its UID, or a lookup.
 
     Raises:
@@ -315,7 +325,7 @@ def _judged(row: TableRow, key: Column) -> _Wanted:
     raise _Fault(f"the row has neither {wanted}an accession number nor a patient ID")
 
 
-def _by_uid(row: TableRow) -> _Wanted:
+def _by_uid(row: TableRow) -> Selection | Lookup:
     study = _uid(row, Column.STUDY)
     series, instance = _narrowed(row)
     if row[Column.SERIES_DESCRIPTION] and series is None:

@@ -5,16 +5,15 @@ the UIDs of a part of a table are not a fault.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.list_text import readable
+from dicom_retrieve_tui.model.list_text import TextLines, readable
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.spreadsheet_cells import is_sheet_error, spoilt_uid, uid_text
 from dicom_retrieve_tui.model.uid_list import (
     UidList,
     line_fault,
-    lines_of,
     notes_on,
     read_table,
     undecorated,
@@ -31,17 +30,17 @@ _SHOWN_MAX = 40
 
 def read_paste(text: str) -> UidList:
     """Return the content of a paste, with the faults of bad lines. Never raises."""
-    lines = lines_of(readable(text))
+    lines = TextLines(readable(text))
     heading = find_heading(lines, Column.STUDY, None)
     if heading is None:
-        return _read_lines([line.rstrip("\r\n") for line in lines])
+        return _read_lines(line.rstrip("\r\n") for line in lines)
     try:
         return read_table(lines, heading)
     except ConfigError as error:
         return UidList(bad=(str(error),))
 
 
-def _read_lines(lines: list[str]) -> UidList:
+def _read_lines(lines: Iterable[str]) -> UidList:
     seen: dict[str, None] = {}
     duplicates = 0
     bad: list[str] = []

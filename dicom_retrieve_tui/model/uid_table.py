@@ -5,12 +5,11 @@ bad, because its cells cannot be assigned.
 """
 
 import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -208,11 +207,10 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _reader(lines: Sequence[str], delimiter: str, *, strict: bool = False) -> "_csv.Reader":
-    # The reader handles line ends: a quoted cell may contain some.
-    text = io.StringIO("".join(lines), newline="")
+def _reader(lines: Iterable[str], delimiter: str, *, strict: bool = False) -> "_csv.Reader":
+    # The lines have their ends: a quoted cell may contain some.
     blanks = delimiter != "\t"
-    return csv.reader(text, delimiter=delimiter, skipinitialspace=blanks, strict=strict)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=blanks, strict=strict)
 
 
 def rows_of(lines: Sequence[str], heading: Heading) -> Iterator[TableRow]:
@@ -249,7 +247,7 @@ def _parsed(lines: Sequence[str], first: int, delimiter: str) -> Iterator[tuple[
     Raises:
         ConfigError: A quote is not closed.
     """
-    rows = _reader(lines[first:], delimiter)
+    rows = _reader(islice(lines, first, None), delimiter)
     try:
         for row in rows:
             yield row, first + rows.line_num

@@ -68,14 +68,19 @@ def uid_note(text: str) -> str | None:
 
 def irregular_uids(uids: Iterable[str]) -> str | None:
     """Return one sentence on the invalid ones of `uids`, or None if all are valid."""
-    irregular = [(uid, note) for uid in uids if (note := uid_note(uid))]
-    if not irregular:
+    first: tuple[str, str] | None = None
+    irregular = 0
+    for uid in uids:
+        if found := uid_note(uid):
+            irregular += 1
+            first = first or (uid, found)
+    if first is None:
         return None
-    uid, note = irregular[0]
-    if len(irregular) == 1:
+    uid, note = first
+    if irregular == 1:
         return f"{uid!r} {note}; it is asked for as it is"
     return (
-        f"{len(irregular):,} UIDs break the rules and are asked for as they are; "
+        f"{irregular:,} UIDs break the rules and are asked for as they are; "
         f"the first, {uid!r}, {note}"
     )
 

@@ -40,6 +40,8 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
+_Plan = tuple[Collection[str], bool]
+"""Study Instance UIDs, and whether they are planned or no longer."""
 
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
@@ -167,10 +169,10 @@ class Journal:
         self._peer = peer
         self._boot, self._killed_in = boot, killed_in
         self._note = note
-        self._plans = deque((uid, True) for uid in planned)
-        self._new_plans: list[tuple[str, bool]] = []
-        self._planned: dict[str, None] = {}
-        """Studies that this run has recorded as planned."""
+        self._plans: deque[_Plan] = deque([(planned, True)])
+        self._new_plans: list[_Plan] = []
+        self._planned: list[_Plan] = []
+        """What this run has recorded as planned, in order."""
         self._pending: deque[InstanceRecord] = deque()
         self._unwritten: dict[str, InstanceRecord] = {}
         """Records that are not yet in the database, by path."""
@@ -302,11 +304,11 @@ class Journal:
 
     def plan(self, uids: Iterable[str]) -> None:
         """Record further studies as planned."""
-        self._plans.extend((uid, True) for uid in uids)
+        self._plans.append((tuple(uids), True))
 
     def unplan(self, uid: str) -> None:
         """Withdraw a planned study, unless instances of it are recorded."""
-        self._plans.append((uid, False))
+        self._plans.append(((uid,), False))
 
     def record(self, record: InstanceRecord) -> None:
         """Record an instance; the writer commits it and syncs its file within moments."""
@@ -481,7 +483,7 @@ class Journal:
             records=[*self._synced.records, *self._batch.records],
         )
         self._synced = _Batch()
-        self._new_plans = [(uid, True) for uid in self._planned]
+        self._new_plans = list(self._planned)
 
     def _forget_written(self) -> None:
         self._failures = 0
@@ -493,11 +495,8 @@ class Journal:
                 del self._unwritten[record.path]
 
     def _take_plans(self) -> None:
-        for uid, planned in (plans := _take(self._plans)):
-            if planned:
-                self._planned[uid] = None
-            else:
-                self._planned.pop(uid, None)
+        plans = _take(self._plans)
+        self._planned += plans
         self._new_plans += plans
 
     def _write_batch(self, database: sqlite3.Connection) -> None:
@@ -509,8 +508,10 @@ class Journal:
         batch, synced, layout = self._batch, self._synced, self._layout
         if self._new_plans:
             with database:
-                for uid, planned in self._new_plans:
-                    database.execute(_PLAN if planned else _UNPLAN, (uid, UNFINISHED))
+                for uids, planned in self._new_plans:
+                    # In the order of the table, a million take seconds instead of minutes.
+                    values = ((uid, UNFINISHED) for uid in sorted(uids))
+                    database.executemany(_PLAN if planned else _UNPLAN, values)
         if not batch and not synced:
             return
         with database:

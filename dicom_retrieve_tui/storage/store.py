@@ -325,7 +325,8 @@ class InstanceStore:
         """Record further studies as planned."""
         with self._opening:
             if self._journal is None:
-                self._planned.update(dict.fromkeys(uids))
+                for uid in uids:
+                    self._planned[uid] = None
             else:
                 self._journal.plan(uids)
 
@@ -399,4 +400,5 @@ class InstanceStore:
                 for study in self._deferred:
                     self._journal.finish(study)
                 self._deferred.clear()
+                self._planned = {}  # it is the journal's now
             return self._journal

@@ -1,6 +1,7 @@
 """The cursor and the marks of the queue. Pure."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from dicom_retrieve_tui.tui.queue_view import ShownRows
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey
@@ -42,7 +43,7 @@ class Cursor:
         """Return marked rows as they were added, else the one under the cursor."""
         rows = self._shown_rows.rows
         if self._marks:
-            return sorted((rows[key] for key in self._marks), key=lambda row: row.number)
+            return sorted((rows[key] for key in self._marks), key=attrgetter("number"))
         row = self.row
         return [] if row is None else [row]
 

@@ -41,6 +41,8 @@ _LINES_MAX = 1000
 _UID_WIDTH = 24
 _VERDICTS = {**{str(verdict): verdict for verdict in Verdict}, UNFINISHED: Verdict.CANCELLED}
 """By the word in a journal, which another version may have written."""
+_ROWS_MAX = 4000
+"""Changed rows in one snapshot, besides those that run: some 30 ms."""
 
 
 class ProgressStore:
@@ -65,6 +67,8 @@ class ProgressStore:
         self._next_try_s: dict[int, float] = {}
         """When a held session probes next."""
         self._dirty: dict[RowKey, None] = {}
+        self._backlog: deque[RowKey] = deque()
+        """Changed before, and left to the next snapshots."""
         self._live: set[RowKey] = set()
         self._removed: list[RowKey] = []
         self._lines: deque[Line] = deque(maxlen=_LINES_MAX)
@@ -174,9 +178,8 @@ class ProgressStore:
             match event:
                 case events.InstanceStored():
                     self._came += 1
-                    self._entries[RowKey(group, event.study_instance_uid)].series[
-                        event.series_instance_uid
-                    ] += 1
+                    entry = self._entries[RowKey(group, event.study_instance_uid)]
+                    entry.store(event.series_instance_uid)
                 case events.BytesReceived():
                     self._came_bytes += event.size_bytes
                 case events.RunPausing() | events.RunPaused() | events.RunResumed():
@@ -276,7 +279,7 @@ class ProgressStore:
                 refused=study.refused if study else 0,
                 set_aside=study.set_aside if study else 0,
                 missing=study.missing if study else (),
-                series=tuple(entry.series.items()),
+                series=tuple((entry.series or {}).items()),
                 left_out=study.left_out if study else (),
                 irregular=study.irregular if study else 0,
                 irregular_example=study.irregular_example if study else "",
@@ -295,18 +298,19 @@ class ProgressStore:
             return sum(self._pending.values())
 
     def snapshot(self) -> Snapshot:
-        """Return what has changed since the last snapshot, and the totals."""
+        """Return what has changed since the last snapshot, and the totals.
+
+        Of very many changes some are left to the next snapshots, so that the screen stays quick;
+        the totals are of the rows that were returned.
+        """
         with self._lock:
             now_s = self._monotonic_s()
-            self._changed = False
             for key in self._live:
                 self._entries[key].sample(now_s)
-                self._dirty[key] = None
-            rows = tuple(
-                self._entries[key].row(now_s) for key in self._dirty if key in self._entries
-            )
+            changed = self._take_changed()
+            self._changed = bool(self._backlog)
+            rows = tuple(self._entries[key].row(now_s) for key in changed if key in self._entries)
             removed, lines = tuple(self._removed), tuple(self._lines)
-            self._dirty.clear()
             self._removed.clear()
             self._lines.clear()
             for row in rows:
@@ -324,6 +328,17 @@ class ProgressStore:
                 closed_until=min((run.closed_until for run in self._runs.values()), default=""),
                 held=self._held(now_s),
             )
+
+    def _take_changed(self) -> dict[RowKey, None]:
+        """Return the keys of the live entries, and of changed ones."""
+        if len(self._dirty) > _ROWS_MAX:
+            self._backlog.extend(self._dirty)
+            self._dirty = {}
+        changed, self._dirty = self._dirty, {}
+        changed.update(dict.fromkeys(self._live))
+        for _ in range(min(len(self._backlog), _ROWS_MAX)):
+            changed[self._backlog.popleft()] = None
+        return changed
 
     @property
     def held(self) -> bool:
@@ -356,7 +371,7 @@ class ProgressStore:
             case events.AttemptFailed():
                 entry.due_s = now_s + event.wait_s
             case events.StudyFinished():
-                entry.ended_s = now_s
+                entry.finish(now_s)
                 self._pending[group] -= 1
             case events.StudyRemoved():
                 self._forget(entry.key)

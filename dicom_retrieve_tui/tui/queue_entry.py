@@ -1,7 +1,7 @@
 """An entry of the queue: its request, and its progress from events. Reads no clock."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.progress import StudyProgress
@@ -71,9 +71,10 @@ class Entry:
     heard_s: float = 0.0
     """When something was last received."""
     heard_bytes: int = -1
-    instances: Throughput = field(default_factory=Throughput)
-    series: Counter[str] = field(default_factory=Counter)
-    """Instances received in this attempt, by Series Instance UID."""
+    instances: Throughput | None = None
+    """None unless it runs: of a million entries few do."""
+    series: Counter[str] | None = None
+    """Instances received in this attempt, by Series Instance UID; None until there are any."""
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
@@ -86,7 +87,17 @@ class Entry:
         self.study, self.started_s, self.ended_s = study, now_s, None
         self.verdict, self.reason = None, ""
         self.heard_s, self.heard_bytes, self.instances = now_s, -1, Throughput()
-        self.series = Counter()
+        self.series = None
+
+    def store(self, series_instance_uid: str) -> None:
+        """Count a received instance."""
+        if self.series is None:
+            self.series = Counter()
+        self.series[series_instance_uid] += 1
+
+    def finish(self, now_s: float) -> None:
+        """Note that a worker has finished it."""
+        self.ended_s, self.instances = now_s, None
 
     def give_up(self, verdict: Verdict, reason: str) -> None:
         """Set a verdict, because no worker will."""
@@ -137,7 +148,7 @@ class Entry:
     def sample(self, now_s: float) -> None:
         """Note the rate; called several times a second while it runs."""
         study = self.study
-        if study is None:
+        if study is None or self.instances is None:
             return
         self.instances.add(now_s, self.done - study.present)
         came = study.received_bytes + study.stored
@@ -147,7 +158,24 @@ class Entry:
     def row(self, now_s: float) -> Row:
         """Return the row for the screen."""
         study, state, wanted = self.study, self.state, self.wanted
-        common = Row(
+        if study is None:
+            return Row(
+                key=self.key,
+                number=self.number,
+                state=state,
+                level=wanted.selection.level,
+                patient=wanted.patient,
+                modality=wanted.modality,
+                done=self.done,
+                expected=self.expected,
+                failed=self.before.missing if state in BAD else 0,
+                verdict=self.final,
+                reason=self.reason,
+            )
+        running = state is State.RUNNING
+        rate = self.instances.rate if running and self.instances is not None else None
+        left = None if self.expected is None else max(self.expected - self.done, 0)
+        return Row(
             key=self.key,
             number=self.number,
             state=state,
@@ -156,24 +184,6 @@ class Entry:
             modality=wanted.modality,
             done=self.done,
             expected=self.expected,
-            failed=self.before.missing if state in BAD else 0,
-            verdict=self.final,
-            reason=self.reason,
-        )
-        if study is None:
-            return common
-        running = state is State.RUNNING
-        rate = self.instances.rate if running else None
-        left = None if self.expected is None else max(self.expected - self.done, 0)
-        return Row(
-            key=common.key,
-            number=common.number,
-            state=state,
-            level=common.level,
-            patient=common.patient,
-            modality=common.modality,
-            done=common.done,
-            expected=common.expected,
             failed=self._failed(study),
             received_bytes=study.received_bytes,
             instances_per_s=rate,
@@ -182,7 +192,7 @@ class Entry:
             retry_in_s=max(round(self.due_s - now_s), 0) if state is State.RETRYING else 0,
             held=study.held,
             elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),
-            verdict=common.verdict,
+            verdict=self.final,
             reason=self.reason or study.reason,
         )
 

@@ -1,17 +1,19 @@
 """The rows of the queue in display order: sorted, filtered, updated incrementally. Pure.
 
-A changed row costs one binary search, however many rows there are. Only a new order or filter looks
-at all of them.
+A changed row costs one binary search, however many rows there are. Only many changes at once, and a
+new order or filter, look at all of them.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from operator import attrgetter
+from typing import Any
 
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
-_Rank = tuple[object, int]
+_Rank = tuple[Any, int]
 
 
 class Tab(Enum):
@@ -31,7 +33,7 @@ _STATES = {
 }
 _STATE_RANK = {state: rank for rank, state in enumerate(State)}
 
-SORTS: dict[str, Callable[[Row], object]] = {
+SORTS: dict[str, Callable[[Row], Any]] = {
     "added": lambda row: row.number,
     "state": lambda row: _STATE_RANK[row.state],
     "uid": lambda row: row.key.study_instance_uid,
@@ -45,7 +47,8 @@ SORTS: dict[str, Callable[[Row], object]] = {
 CYCLE = ("added", "state", "instances", "uid")
 """The orders that the key `s` cycles through."""
 _DESCENDING = frozenset({"instances", "rate", "size"})
-_REBUILD_SHARE = 8
+_ONE_BY_ONE_MAX = 200
+"""Above this number of changed rows, a new order is cheaper than a place for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class ShownRows:
     def __init__(self) -> None:
         self.view = View()
         self._rows: dict[RowKey, Row] = {}
-        self._ranks: dict[RowKey, _Rank] = {}
-        self._order: list[tuple[_Rank, RowKey]] = []
+        self._order: list[RowKey] = []
+        """The rows that are shown, by rank."""
 
     def __len__(self) -> int:
         """The number of shown rows."""
@@ -92,7 +95,7 @@ class ShownRows:
         """Return the row at a position, from 0."""
         if self.view.descending:
             index = len(self._order) - 1 - index
-        return self._rows[self._order[index][1]]
+        return self._rows[self._order[index]]
 
     def keys(self, top: int, count: int) -> list[RowKey]:
         """Return the keys of at most `count` rows from a position on."""
@@ -100,15 +103,15 @@ class ShownRows:
 
     def index_of(self, key: RowKey) -> int | None:
         """Return the position of a row; None if it is not shown."""
-        rank = self._ranks.get(key)
-        if rank is None:
+        row = self._rows.get(key)
+        if row is None or not self._shows(row):
             return None
-        index = bisect_left(self._order, (rank, key))
+        index = self._place_of(row)
         return len(self._order) - 1 - index if self.view.descending else index
 
     def shown(self) -> Iterator[Row]:
         """Yield shown rows, unordered."""
-        return (self._rows[key] for key in self._ranks)
+        return (self._rows[key] for key in self._order)
 
     def show(self, view: View) -> None:
         """Change the filter or the order."""
@@ -117,43 +120,62 @@ class ShownRows:
 
     def update(self, changed: Iterable[Row], removed: Iterable[RowKey] = ()) -> None:
         """Apply the changes of a snapshot."""
-        rows = list(changed)
-        for key in removed:
-            self._take_out(key)
-            self._rows.pop(key, None)
-        for row in rows:
-            self._rows[row.key] = row
-        if len(rows) * _REBUILD_SHARE > len(self._rows):
+        rows, gone = list(changed), list(removed)
+        if len(rows) + len(gone) > _ONE_BY_ONE_MAX:
+            self._rows.update((row.key, row) for row in rows)
+            for key in gone:
+                self._rows.pop(key, None)
             self._rebuild()
             return
+        for key in gone:
+            if (old := self._rows.get(key)) is not None:
+                self._take_out(old)
+                del self._rows[key]
         for row in rows:
-            rank = self._rank(row)
-            if rank == self._ranks.get(row.key):
-                continue
-            self._take_out(row.key)
-            if rank is not None:
-                self._ranks[row.key] = rank
-                insort(self._order, (rank, row.key))
+            self._replace(row)
+
+    def _replace(self, row: Row) -> None:
+        old, shows = self._rows.get(row.key), self._shows(row)
+        if old is not None and self._shows(old):
+            if shows and self._rank(old) == self._rank(row):
+                self._rows[row.key] = row
+                return
+            self._take_out(old)
+        self._rows[row.key] = row
+        if shows:
+            self._order.insert(self._place_of(row), row.key)
 
     def _rebuild(self) -> None:
-        ranked = ((self._rank(row), row.key) for row in self._rows.values())
-        self._order = sorted((rank, key) for rank, key in ranked if rank is not None)
-        self._ranks = {key: rank for rank, key in self._order}
+        view, rows = self.view, iter(self._rows.values())
+        if view.needle or view.tab is not Tab.ALL:
+            rows = filter(self._shows, rows)
+        # Equal rows stay in the order in which they were added, in both directions.
+        ordered = sorted(rows, key=attrgetter("number"), reverse=view.descending)
+        ordered.sort(key=SORTS[view.sort])
+        self._order = [row.key for row in ordered]
 
-    def _take_out(self, key: RowKey) -> None:
-        rank = self._ranks.pop(key, None)
-        if rank is not None:
-            del self._order[bisect_left(self._order, (rank, key))]
+    def _take_out(self, row: Row) -> None:
+        """Show a row no longer; it is still among the rows as it was shown."""
+        if self._shows(row):
+            del self._order[self._place_of(row)]
 
-    def _rank(self, row: Row) -> _Rank | None:
-        """Return its sort key; None if it is not shown."""
+    def _place_of(self, row: Row) -> int:
+        """Return where a row is, or has to be, in the order."""
+        return bisect_left(self._order, self._rank(row), key=self._rank_of)
+
+    def _rank_of(self, key: RowKey) -> _Rank:
+        return self._rank(self._rows[key])
+
+    def _rank(self, row: Row) -> _Rank:
+        """Return its sort key."""
+        return SORTS[self.view.sort](row), -row.number if self.view.descending else row.number
+
+    def _shows(self, row: Row) -> bool:
+        """True if the filter of the view shows it."""
         view = self.view
         if row.state not in _STATES[view.tab]:
-            return None
-        if view.needle and view.needle.lower() not in _haystack(row):
-            return None
-        # Equal rows stay in the order in which they were added, in both directions.
-        return SORTS[view.sort](row), -row.number if view.descending else row.number
+            return False
+        return not view.needle or view.needle.lower() in _haystack(row)
 
 
 def _haystack(row: Row) -> str:

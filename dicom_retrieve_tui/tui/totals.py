@@ -1,4 +1,4 @@
-"""Totals over all rows, updated by each change: 20,000 rows are never counted again. Pure."""
+"""Totals over all rows, updated by each change: a million rows are never counted again. Pure."""
 
 from operator import add, sub
 from typing import NamedTuple

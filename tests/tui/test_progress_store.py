@@ -53,6 +53,26 @@ def test_a_snapshot_holds_what_changed_since_the_last_one() -> None:
     assert third.rows == ()
 
 
+def test_very_many_rows_come_in_several_snapshots_and_running_ones_in_each() -> None:
+    clock = Clock()
+    store = store_of(A, clock=clock)
+    tell(store, begins(A))
+    store.snapshot()
+    store.queue(0, wanted(*uids(10_000, root="1.2.3")))
+
+    sizes, seen = [], set[str]()
+    while store.stale and len(seen) < 10_001:
+        rows = store.snapshot().rows
+        sizes.append(len(rows))
+        seen |= {row.key.study_instance_uid for row in rows}
+        assert A in {row.key.study_instance_uid for row in rows}
+
+    assert len(seen) == 10_001
+    assert len(sizes) > 1
+    assert max(sizes) < 5000
+    assert store.snapshot().totals.studies == 10_001
+
+
 def test_sums_follow_the_rows() -> None:
     store = store_of(A, B, C)
     tell(store, whole(A, 5), begins(B, 4), comes(B, 1))

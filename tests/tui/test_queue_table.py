@@ -192,12 +192,12 @@ async def test_the_mouse_moves_sorts_and_opens() -> None:
         assert app.table.view.sort == "uid"
 
 
-async def test_twenty_thousand_rows_scroll_and_change_without_a_look_at_all_of_them() -> None:
-    app = TableApp([row(n) for n in range(1, 20_001)])
+async def test_a_hundred_thousand_rows_scroll_and_change_without_a_look_at_all_of_them() -> None:
+    app = TableApp([row(n) for n in range(1, 100_001)])
     async with running(app, (80, 12)) as pilot:
         await pilot.press("end")
-        assert cursor(app) == 20_000
-        assert str(20_000) in lines(app)[-1]
+        assert cursor(app) == 100_000
+        assert str(100_000) in lines(app)[-1]
         ranked = 0
         shown_rows = app.table._shown_rows
         rank = shown_rows._rank
@@ -210,7 +210,8 @@ async def test_twenty_thousand_rows_scroll_and_change_without_a_look_at_all_of_t
         shown_rows._rank = counting  # type: ignore[method-assign, assignment]
         app.table.update_rows([row(n, State.DONE) for n in range(1, 9)])
 
-        assert ranked == 8
+        # A binary search for each, and one for the cursor.
+        assert ranked < 9 * 20
 
 
 def cursor(app: TableApp) -> int:

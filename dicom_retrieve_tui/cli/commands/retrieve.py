@@ -6,18 +6,20 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.census import Census
 from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, earlier_failures
 from dicom_retrieve_tui.cli.output.finish_hook import finish_hook
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
-from dicom_retrieve_tui.cli.output.report import Ending, write_report
+from dicom_retrieve_tui.cli.output.report import Ending, reason_record, write_report
 from dicom_retrieve_tui.cli.output.summary import summarise
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
@@ -171,11 +173,12 @@ class _Retrieval:
         """False once only summary and report are left to write."""
         self._earlier = NOTHING_EARLIER
         """What earlier runs left in the folder; known once this one has ended."""
+        self._counted: Census | None = None
         self._bug: Exception | None = None
         """The first exception while an event was handled."""
         self._renderer = self._choose_renderer()
         self._json = (
-            JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run)
+            JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run, reasons=self._reasons)
             if options.json
             else None
         )
@@ -282,7 +285,7 @@ class _Retrieval:
             exit_code=code,
             earlier=self._earlier,
         )
-        code = write_report(self._account, self._options, ending, self._around)
+        code = write_report(self._account, self._census(), self._options, ending, self._around)
         return self._run_finish_command(replace(ending, exit_code=code))
 
     def _run_finish_command(self, ending: Ending) -> int:
@@ -296,6 +299,17 @@ class _Retrieval:
             return ending.exit_code
         self._around.stderr.say(f"--on-finish failed: {reason}")
         return ending.exit_code or NOT_OK
+
+    def _census(self) -> Census:
+        """Return the counts over all studies; they are counted once the last event is there."""
+        if self._counted is None:
+            self._counted = Census.of(self._account.studies())
+        return self._counted
+
+    def _reasons(self) -> list[dict[str, object]]:
+        """Return the reasons for which studies are not complete, for JSON."""
+        groups = self._census().in_order()
+        return [reason_record(each, dry_run=self._options.dry_run) for each in groups]
 
     def _elapsed_s(self) -> float:
         return self._around.monotonic_s() - self._started_s
@@ -324,13 +338,14 @@ class _Retrieval:
     def _print_summary(self, code: int) -> int:
         """Print the summary; return the exit code, which is not 0 if requested data was lost."""
         around, options = self._around, self._options
-        lines = list(summarise(self._account, options, self._elapsed_s()))
+        lines: Iterable[str] = summarise(self._account, self._census(), options, self._elapsed_s())
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
-            lines.append(f"{left_out} left out: exit code 1")
+            lines = chain(lines, [f"{left_out} left out: exit code 1"])
         self._earlier = earlier_failures(self._account, options)
-        lines += self._earlier.lines()
-        self._summary = lines
+        lines = chain(lines, self._earlier.lines())
+        if not options.dry_run:  # its listing may have a million lines
+            lines = self._summary = list(lines)
         if options.json:
             for line in lines:
                 around.stderr.say(line)

@@ -1,101 +1,118 @@
 """The state of a run for summary and report, folded from its events.
 
 `Progress` has the counts; `Account` adds the details: refused instances with their reasons, paths
-of instances that were set aside, and notes.
+of instances that were set aside, and notes. Studies that are not being retrieved are kept on disk,
+so that a list of a million costs no more memory than its UIDs.
 """
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dicom_retrieve_tui.cli.output.spooled_dict import SpooledDict
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
-from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 NOT_STARTED = "not started"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What is left to retrieve."""
-
-    instances: int
-    """Missing instances of the studies that the PACS listed."""
-    expected: int
-    """All instances of the studies that the PACS listed."""
-    not_started: int
-    """Studies that were not started, or stopped before the PACS listed them."""
+_ENDINGS_MAX = 1000
+"""Pairs of a verdict and a reason; reasons may differ from study to study."""
 
 
 @dataclass(slots=True)
+class Details:
+    """What belongs to one study, or to none, and happens to few."""
+
+    refusals: list[events.InstanceRefused] = field(default_factory=list)
+    set_aside: list[events.InstanceSetAside] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A study of the plan, and how it ended."""
+
+    selection: Selection
+    study: StudyProgress
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict; `CANCELLED` for a study without one."""
+        return self.study.verdict or Verdict.CANCELLED
+
+
 class Account:
     """Everything known about a run, folded from its events."""
 
-    selections: tuple[Selection, ...]
-    series_filter: SeriesFilter = NO_FILTER
-    progress: Progress = field(default_factory=Progress)
-    series: dict[str, int] = field(default_factory=dict)
-    """Series that the PACS lists, by Study Instance UID."""
-    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Requested series and instances that the PACS does not have, by Study Instance UID."""
-    refusals: dict[str | None, list[events.InstanceRefused]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """By Study Instance UID; None for instances of studies that were not requested."""
-    set_aside: dict[str, list[events.InstanceSetAside]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    notes: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
+    def __init__(
+        self, selections: tuple[Selection, ...], series_filter: SeriesFilter = NO_FILTER
+    ) -> None:
+        self.selections = selections
+        self.series_filter = series_filter
+        self._studies = SpooledDict(StudyProgress)
+        self.progress = Progress(studies=self._studies)
+        self.general = Details()
+        """What belongs to no study of the plan."""
+        self._details = SpooledDict(Details)
+        """By Study Instance UID, of the studies that have any."""
+        self._endings: Counter[tuple[Verdict, str]] = Counter()
+        """Studies that are not good, by verdict and reason."""
 
     def apply(self, event: events.Event) -> None:
         """Add an event."""
         self.progress.apply(event)
         match event:
-            case events.StudyInventoried():
-                self.series[event.study_instance_uid] = event.series
-                self.absent[event.study_instance_uid] = event.absent
             case events.InstanceRefused():
-                self.refusals[event.study_instance_uid].append(event)
+                self._details_to_change(event.study_instance_uid).refusals.append(event)
             case events.InstanceSetAside():
-                self.set_aside[event.study_instance_uid].append(event)
+                self._details_to_change(event.study_instance_uid).set_aside.append(event)
+            case events.StudyFinished() if event.verdict not in GOOD:
+                self._count_ending((event.verdict, event.reason))
             case events.Noted():
-                self.notes[event.study_instance_uid].append(event.text)
+                self._details_to_change(event.study_instance_uid).notes.append(event.text)
             case _:
                 pass
 
-    def studies(self) -> list[tuple[Selection, StudyProgress]]:
-        """Return every study of the plan in its order, with those that were not started.
+    def _count_ending(self, ending: tuple[Verdict, str]) -> None:
+        if ending in self._endings or len(self._endings) < _ENDINGS_MAX:
+            self._endings[ending] += 1
+
+    def ended_like(self, event: events.StudyFinished) -> int:
+        """Return how many studies have ended with this verdict for this reason, good ones apart.
+
+        Rare reasons are no longer counted once there are very many.
+        """
+        return self._endings[event.verdict, event.reason]
+
+    def _details_to_change(self, study_instance_uid: str | None) -> Details:
+        if study_instance_uid is None:
+            return self.general
+        return self._details.setdefault(study_instance_uid, Details())
+
+    def studies(self) -> Iterator[Judged]:
+        """Yield every study of the plan in its order, with those that were not started.
 
         Those share a state, which names no study: a list may have a million of them.
         """
-        found, not_tried = self.progress.studies, self.progress.not_tried
+        not_tried = self.progress.not_tried
         untried = _unstarted(Verdict.NOT_TRIED, self.progress.given_up)
         unstarted = _unstarted(Verdict.CANCELLED, NOT_STARTED)
-        return [
-            (selection, found.get(uid) or (untried if uid in not_tried else unstarted))
-            for selection in self.selections
-            for uid in (selection.study_instance_uid,)
-        ]
+        uids = (selection.study_instance_uid for selection in self.selections)
+        for selection, found in zip(self.selections, self._studies.peek(uids), strict=True):
+            is_untried = selection.study_instance_uid in not_tried
+            yield Judged(selection, found or (untried if is_untried else unstarted))
 
-    def left_out(self) -> list[tuple[str, str]]:
-        """Return Series Instance UID and modality of every series that the filter left out."""
-        return [series for _, study in self.studies() for series in study.left_out]
+    def details(self, study_instance_uid: str) -> Details:
+        """Return what belongs to a study."""
+        (found,) = self._details.peek([study_instance_uid])
+        return found or Details()
 
-    def left(self) -> Left:
-        """Return what a further run would have to retrieve."""
-        found = [study for _, study in self.studies()]
-        known = [study for study in found if study.expected is not None]
-        return Left(
-            instances=sum(max((study.expected or 0) - study.stored, 0) for study in known),
-            expected=sum(study.expected or 0 for study in known),
-            not_started=sum(
-                study.verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
-                and study.expected is None
-                and not study.stored
-                for study in found
-            ),
-        )
+    def all_details(self) -> Iterator[Details]:
+        """Yield what belongs to each study that has any, and to no study."""
+        yield from filter(None, self._details.peek(self._details))
+        yield self.general
 
 
 def _unstarted(verdict: Verdict, reason: str) -> StudyProgress:

@@ -1,4 +1,4 @@
-"""What the command of `--on-finish` receives about a run. Pure, but for a look at the report's file."""
+"""The facts about a run for the command of `--on-finish`. Looks only for the report's file."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def finish_hook(
             say why.
     """
     progress, report = account.progress, options.report
-    lines = [*summary] or account.notes.get(None, [])
+    lines = [*summary] or account.general.notes
     return FinishHook(
         verdict=str(progress.verdict or Verdict.CANCELLED),
         exit_code=ending.exit_code,

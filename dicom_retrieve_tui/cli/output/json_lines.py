@@ -1,11 +1,12 @@
 """`--json`: one JSON object a line on stdout, with the time at which it is written.
 
-The first line, `retrieve_started`, has the version of the schema. Received bytes are reported once
-a second and study at most, everything else at once.
+The first line, `retrieve_started`, has the version of the schema, the last, `retrieve_finished`,
+the reasons for which studies are not complete. Received bytes are reported once a second and
+study at most, everything else at once.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from dicom_retrieve_tui import __version__
@@ -34,7 +35,17 @@ class JsonLines:
         utc_now: Callable[[], datetime],
         *,
         dry_run: bool,
+        reasons: Callable[[], Iterable[Mapping[str, object]]] = tuple,
     ) -> None:
+        """Write nothing yet.
+
+        Args:
+            stdout: Where the lines go.
+            utc_now: The clock.
+            dry_run: Nothing is retrieved.
+            reasons: Returns the reasons at the end of the run; see `report.reason_record`.
+        """
+        self._reasons = reasons
         self._stdout = stdout
         self._utc_now = utc_now
         self._dry_run = dry_run
@@ -76,6 +87,8 @@ class JsonLines:
         record |= fields
         if isinstance(event, StudyFinished | RetrieveFinished):
             record["verdict"] = verdict_word(event.verdict, dry_run=self._dry_run)
+        if isinstance(event, RetrieveFinished):
+            record["reasons"] = clean_values(list(self._reasons()))
         self._stdout.write_lines([json.dumps(record)])
 
 

@@ -1,18 +1,20 @@
-"""`--report`: the final account of a run as JSON, in a file or a stream such as `/dev/stdout`."""
+"""`--report`: the final account of a run as JSON, in a file or a stream such as `/dev/stdout`.
+
+Studies are read from the account and written one by one, each on a line of its own.
+"""
 
 import json
 import os
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.cli.console import Surroundings, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
-from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.account import Account, Judged
+from dicom_retrieve_tui.cli.output.census import Census, Group
 from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, Earlier
 from dicom_retrieve_tui.cli.output.status_lines import study_record
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
@@ -25,10 +27,8 @@ from dicom_retrieve_tui.model.events import (
     event_fields,
 )
 from dicom_retrieve_tui.model.narration import verdict_word
-from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.sanitize import clean_values
-from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.series_filter import SeriesFilter, count_modalities
+from dicom_retrieve_tui.model.series_filter import SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
 
 
@@ -44,10 +44,24 @@ class Ending:
     """What earlier runs left in the folder."""
 
 
-def build_report(
-    account: Account, options: RetrieveCommand, ending: Ending
+def render_report(
+    account: Account, census: Census, options: RetrieveCommand, ending: Ending
+) -> Iterator[str]:
+    """Yield the text of the report, piece by piece."""
+    head = json.dumps(clean_values(_head(account, census, options, ending)), indent=2)
+    yield head.removesuffix("\n}")
+    yield ',\n  "studies": ['
+    separator = "\n    "
+    for judged in account.studies():
+        yield separator + json.dumps(clean_values(_study(judged, account, options)))
+        separator = ",\n    "
+    yield "\n  ]\n}\n"
+
+
+def _head(
+    account: Account, census: Census, options: RetrieveCommand, ending: Ending
 ) -> Mapping[str, object]:
-    """Return the report as plain values; its names are public."""
+    """Return everything but the studies; its names are public."""
     progress, retrieval = account.progress, options.retrieval
     verdict = progress.verdict or Verdict.CANCELLED
     return {
@@ -66,7 +80,7 @@ def build_report(
         "seconds": round(ending.elapsed_s, 3),
         "verdict": verdict_word(verdict, dry_run=options.dry_run),
         "exit_code": ending.exit_code,
-        "totals": _totals(account, options),
+        "totals": _totals(account, census, options),
         "on_study": _on_study(account, options),
         "outages": [
             {
@@ -78,26 +92,34 @@ def build_report(
             for outage in progress.outages
         ],
         "space": _space(progress.space),
-        "notes": account.notes.get(None, []),
-        "refused": [_refusal(each) for each in account.refusals.get(None, [])],
-        "studies": [_study(*each, account, options) for each in account.studies()],
+        "reasons": [reason_record(each, dry_run=options.dry_run) for each in census.in_order()],
+        "notes": account.general.notes,
+        "refused": [_refusal(each) for each in account.general.refusals],
         "earlier": [study_record(each) for each in ending.earlier.studies],
         "failed_list": str(ending.earlier.failed_list) if ending.earlier.failed_list else None,
     }
 
 
-def _totals(account: Account, options: RetrieveCommand) -> dict[str, object]:
+def reason_record(group: Group, *, dry_run: bool) -> dict[str, object]:
+    """Return a reason for which studies are not complete, for JSON."""
+    return {
+        "verdict": verdict_word(group.verdict, dry_run=dry_run),
+        "reason": group.reason,
+        "studies": group.studies,
+        "first": [judged.selection.study_instance_uid for judged in group.first],
+    }
+
+
+def _totals(account: Account, census: Census, options: RetrieveCommand) -> dict[str, object]:
     progress = account.progress
-    tally = Counter(study.verdict or Verdict.CANCELLED for _, study in account.studies())
-    left_out = count_modalities(account.left_out())
     return {
         "studies": len(account.selections),
         "duplicates_merged": options.duplicates,
         "left_out": list(options.left_out),
         "verdicts": {
-            verdict_word(verdict, dry_run=options.dry_run): tally[verdict]
+            verdict_word(verdict, dry_run=options.dry_run): census.verdicts[verdict]
             for verdict in Verdict
-            if tally[verdict]
+            if census.verdicts[verdict]
         },
         "expected": progress.expected,
         "stored": progress.stored,
@@ -107,8 +129,8 @@ def _totals(account: Account, options: RetrieveCommand) -> dict[str, object]:
         "refused": progress.refused,
         "set_aside": progress.set_aside,
         "irregular": progress.irregular,
-        "left_out_series": sum(left_out.values()),
-        "left_out_modalities": dict(left_out.most_common()),
+        "left_out_series": census.left_out.total(),
+        "left_out_modalities": dict(census.left_out.most_common()),
     }
 
 
@@ -146,10 +168,10 @@ def _filter(chosen: SeriesFilter) -> dict[str, list[str]] | None:
     }
 
 
-def _study(
-    selection: Selection, study: StudyProgress, account: Account, options: RetrieveCommand
-) -> dict[str, object]:
+def _study(judged: Judged, account: Account, options: RetrieveCommand) -> dict[str, object]:
+    study, selection = judged.study, judged.selection
     uid = selection.study_instance_uid
+    details = account.details(uid)
     return {
         "study_instance_uid": uid,
         "narrowed_to": [
@@ -159,9 +181,9 @@ def _study(
             }
             for each in selection.series
         ],
-        "verdict": verdict_word(study.verdict or Verdict.CANCELLED, dry_run=options.dry_run),
+        "verdict": verdict_word(judged.verdict, dry_run=options.dry_run),
         "reason": study.reason,
-        "series": account.series.get(uid),
+        "series": study.series,
         "expected": study.expected,
         "stored": study.stored,
         "present": study.present,
@@ -170,13 +192,13 @@ def _study(
         "received_bytes": study.received_bytes,
         # Unknown for a delivery: instances that are not here may be at the move destination.
         "missing": [] if options.delivering else list(study.missing),
-        "absent": list(account.absent.get(uid, ())),
+        "absent": list(study.absent),
         "left_out_series": [
             {"series_instance_uid": series_uid, "modality": modality}
             for series_uid, modality in study.left_out
         ],
         "undecided_series": list(study.undecided),
-        "refused": [_refusal(each) for each in account.refusals.get(uid, [])],
+        "refused": [_refusal(each) for each in details.refusals],
         "irregular": study.irregular,
         "irregular_example": study.irregular_example,
         "set_aside": [
@@ -184,9 +206,9 @@ def _study(
                 "sop_instance_uid": each.sop_instance_uid,
                 "path": each.path if options.paths_reported else None,
             }
-            for each in account.set_aside.get(uid, [])
+            for each in details.set_aside
         ],
-        "notes": account.notes.get(uid, []),
+        "notes": details.notes,
         **({"failed_attempts": study.failed_attempts} if study.failed_attempts else {}),
     }
 
@@ -201,7 +223,11 @@ def _refusal(refused: InstanceRefused) -> dict[str, str]:
 
 
 def write_report(
-    account: Account, options: RetrieveCommand, ending: Ending, around: Surroundings
+    account: Account,
+    census: Census,
+    options: RetrieveCommand,
+    ending: Ending,
+    around: Surroundings,
 ) -> int:
     """Write the report, if one was asked for, and print where it is; return the exit code.
 
@@ -210,8 +236,7 @@ def write_report(
     path = options.report
     if path is None:
         return ending.exit_code
-    report = clean_values(build_report(account, options, ending))
-    pieces = chain(json.JSONEncoder(indent=2).iterencode(report), "\n")
+    pieces = render_report(account, census, options, ending)
     try:
         if (stream := open_stream(path)) is not None:
             with os.fdopen(stream, "w", encoding="utf-8") as file:

@@ -21,6 +21,8 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 _UID_MIN = 16
 _UID_SHORT = 24
+_LINES_ALIKE_MAX = 10
+"""Lines with the same verdict and reason, so that a PACS without most of a list fills no screen."""
 _VERDICT_WIDTH = max(map(len, Verdict))
 
 
@@ -47,7 +49,7 @@ def log_line(
         case events.StudyFinished():
             # The summary of a lone study follows at once and repeats this.
             several = account.progress.studies_total > 1
-            return _finished_study(event, account, options, width) if several else None
+            return _ended(event, account, options, width) if several else None
         case events.RetrieveFinished():
             return None
         case _:
@@ -70,6 +72,19 @@ def _started(event: events.RetrieveStarted, options: RetrieveCommand) -> str:
         return f"asking {event.peer} to send {studies}{merged} to {to} {method}{at_once}"
     folder = folder_text(options.retrieval.output)
     return f"retrieving {studies}{merged} from {event.peer} {method} into {folder}{at_once}"
+
+
+def _ended(
+    event: events.StudyFinished, account: Account, options: RetrieveCommand, width: int | None
+) -> str | None:
+    """Return the line of a study; after many with the same verdict and reason, none."""
+    alike = account.ended_like(event)
+    if options.verbose or alike <= _LINES_ALIKE_MAX:
+        return _finished_study(event, account, options, width)
+    if alike > _LINES_ALIKE_MAX + 1:
+        return None
+    text = f"further studies that end {event.verdict} for one reason are counted only (see -v)"
+    return f"{text}: {event.reason}" if width is None and event.reason else text
 
 
 def _finished_study(

@@ -4,11 +4,12 @@ A lone study gets a sentence, several get a table of verdicts. Studies that fail
 reason are grouped, so that a PACS which is down does not fill 20,000 lines.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
-from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.account import Account, Judged
+from dicom_retrieve_tui.cli.output.census import FIRST_MAX, UNFINISHED, Census, Left, is_listed
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.humanize import (
@@ -23,72 +24,81 @@ from dicom_retrieve_tui.model.humanize import (
 from dicom_retrieve_tui.model.narration import irregular_text, space_text, verdict_word
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.series_filter import left_out_text
+from dicom_retrieve_tui.model.series_filter import modalities_text
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
-UIDS_MAX = 10
+UIDS_MAX = FIRST_MAX
 """UIDs listed one by one; the report lists all."""
 
-Judged = tuple[Selection, StudyProgress, Verdict]
 
-
-def summarise(account: Account, options: RetrieveCommand, elapsed_s: float) -> list[str]:
-    """Return the lines of the summary.
+def summarise(
+    account: Account, census: Census, options: RetrieveCommand, elapsed_s: float
+) -> Iterator[str]:
+    """Yield the lines of the summary.
 
     Args:
         account: The whole run.
+        census: The counts over its studies.
         options: The command's options.
         elapsed_s: From the first event to the last.
     """
-    judged = [
-        (order, study, study.verdict or Verdict.CANCELLED) for order, study in account.studies()
-    ]
     if options.dry_run:
-        listing = list(render_listing(account))
         totals = [
-            listing_total(account),
-            *left_out_lines(account),
-            *space_lines(account, options),
+            listing_total(account, census),
+            *left_out_lines(account, census),
+            *space_lines(account, census, options),
         ]
-        return _apart(listing, list(_failures(judged, options)), totals)
+        return _apart(render_listing(account, census), census, options, totals)
     totals = [
-        *_totals(account, options, elapsed_s),
-        *left_out_lines(account),
+        *_totals(account, census, options, elapsed_s),
+        *left_out_lines(account, census),
         *command_lines(account, options),
-        *again(account, options),
+        *again(account, census, options),
     ]
-    if len(judged) == 1:
-        order, study, verdict = judged[0]
-        lines = [lone_study(order, study, verdict, options)]
-        if verdict not in GOOD:
-            lines += [f"  {study.reason}"] if study.reason else []
-            lines += _missing(study, verdict, options, "  ")
-        return lines + totals
-    return _apart(list(_verdicts(judged, options)), list(_failures(judged, options)), totals)
+    if census.studies == 1:
+        (lone,) = account.studies()
+        return chain(_lone_lines(lone, options), totals)
+    return _apart(_verdicts(census, options), census, options, totals)
 
 
-def _apart(heading: list[str], failures: list[str], totals: list[str]) -> list[str]:
-    """Return the blocks one below the other, with blank lines between if there are failures."""
-    if not failures:
-        return heading + totals
-    blocks = [block for block in (heading, failures, totals) if block]
-    return [line for block in blocks for line in ("", *block)][1:]
+def _lone_lines(lone: Judged, options: RetrieveCommand) -> Iterator[str]:
+    yield lone_study(lone.selection, lone.study, lone.verdict, options)
+    if lone.verdict not in GOOD:
+        if lone.study.reason:
+            yield f"  {lone.study.reason}"
+        yield from _missing(lone, options, "  ")
 
 
-def _verdicts(judged: list[Judged], options: RetrieveCommand) -> Iterator[str]:
-    tally = Counter(verdict for _, _, verdict in judged)
+def _apart(
+    heading: Iterator[str], census: Census, options: RetrieveCommand, totals: list[str]
+) -> Iterator[str]:
+    """Yield the blocks one below the other, with blank lines between if there are failures."""
+    if not census.groups:
+        yield from heading
+        yield from totals
+        return
+    blank = False
+    for line in heading:
+        yield line
+        blank = True
+    yield from [""] if blank else []
+    yield from _failures(census, options)
+    yield from ["", *totals] if totals else []
+
+
+def _verdicts(census: Census, options: RetrieveCommand) -> Iterator[str]:
+    tally = census.verdicts
     good = sum(tally[verdict] for verdict in GOOD)
-    total = count(len(judged), "study")
+    total = count(census.studies, "study")
     delivered = tally[Verdict.DELIVERED]
     word = "delivered" if delivered and delivered == good else "complete"
     if delivered and not tally[Verdict.COMPLETE]:
-        sent = sum(study.expected or 0 for _, study, v in judged if v is Verdict.DELIVERED)
         yield (
-            f"{good:,} of {total} {word}: {count(sent, 'instance')} delivered to "
+            f"{good:,} of {total} {word}: {count(census.delivered, 'instance')} delivered to "
             f"{options.retrieval.move_destination} according to the PACS; nothing was written to "
             f"{folder_text(options.retrieval.output)}"
         )
-    elif good == len(judged):
+    elif good == census.studies:
         yield f"all {total} complete, in {folder_text(options.retrieval.output)}"
     else:
         yield f"{good:,} of {total} {word}"
@@ -97,21 +107,16 @@ def _verdicts(judged: list[Judged], options: RetrieveCommand) -> Iterator[str]:
         yield from (f"  {v:<10}  {tally[v]:>{width},}" for v in Verdict if tally[v])
 
 
-def _failures(judged: list[Judged], options: RetrieveCommand) -> Iterator[str]:
+def _failures(census: Census, options: RetrieveCommand) -> Iterator[str]:
     """Yield every study that is not good, grouped by verdict and reason."""
-    groups: defaultdict[tuple[Verdict, str], list[Judged]] = defaultdict(list)
-    for each in judged:
-        if each[2] not in GOOD:
-            groups[each[2], each[1].reason].append(each)
-    order = list(Verdict)
-    for (verdict, reason), members in sorted(groups.items(), key=lambda g: order.index(g[0][0])):
-        yield f"{verdict}: {reason}" if reason else f"{verdict}:"
-        for selection, study, _ in members[:UIDS_MAX]:
-            uid = selection.study_instance_uid
-            yield f"  {uid}{_came(study, options)}"
-            yield from _missing(study, verdict, options, "    ")
-        if len(members) > UIDS_MAX:
-            yield f"  ... and {count(len(members) - UIDS_MAX, 'study')} more {_where(options)}"
+    for group in census.in_order():
+        yield f"{group.verdict}: {group.reason}" if group.reason else f"{group.verdict}:"
+        for judged in group.first:
+            uid = judged.selection.study_instance_uid
+            yield f"  {uid}{_came(judged.study, options)}"
+            yield from _missing(judged, options, "    ")
+        if (more := group.studies - len(group.first)) > 0:
+            yield f"  ... and {count(more, 'study')} more {_where(options)}"
 
 
 def _came(study: StudyProgress, options: RetrieveCommand) -> str:
@@ -122,14 +127,12 @@ def _came(study: StudyProgress, options: RetrieveCommand) -> str:
     return f"  {count(study.stored, 'instance')}" if study.stored else ""
 
 
-def _missing(
-    study: StudyProgress, verdict: Verdict, options: RetrieveCommand, indent: str
-) -> Iterator[str]:
+def _missing(judged: Judged, options: RetrieveCommand, indent: str) -> Iterator[str]:
     """Yield the missing UIDs, except of a delivery, where they are unknown.
 
     A study of which nothing was stored, or that the user stopped, gets no list.
     """
-    stopped = verdict in UNFINISHED
+    study, stopped = judged.study, judged.verdict in UNFINISHED
     if options.delivering or stopped or not study.missing or not study.stored:
         return
     yield from (f"{indent}missing {uid}" for uid in study.missing[:UIDS_MAX])
@@ -141,14 +144,16 @@ def _where(options: RetrieveCommand) -> str:
     return f"(see {options.report})" if options.report else "(--report FILE names them all)"
 
 
-def _totals(account: Account, options: RetrieveCommand, elapsed_s: float) -> Iterator[str]:
+def _totals(
+    account: Account, census: Census, options: RetrieveCommand, elapsed_s: float
+) -> Iterator[str]:
     progress = account.progress
     if progress.outages:
         waited_s = sum(outage.waited_s for outage in progress.outages)
         yield f"{count(len(progress.outages), 'outage')}, {duration_text(waited_s)} in all"
     if progress.refused:
         yield _refused(account, options)
-    yield from _irregular(account, options)
+    yield from _irregular(account, census, options)
     if progress.set_aside:
         yield (
             f"{count(progress.set_aside, 'instance')} set aside: a file with other content was "
@@ -167,29 +172,34 @@ def _totals(account: Account, options: RetrieveCommand, elapsed_s: float) -> Ite
         )
 
 
-def _irregular(account: Account, options: RetrieveCommand) -> Iterator[str]:
+def _irregular(account: Account, census: Census, options: RetrieveCommand) -> Iterator[str]:
     """Yield the number of irregular instances, with an example of each study."""
-    studies = [study for _, study in account.studies() if study.irregular]
-    if len(account.selections) == 1:
+    studies = census.irregular_first
+    if census.studies == 1:
         for study in studies:
             yield f"irregular, and kept as sent: {irregular_text(study)}"
         return
     if studies:
         instances = count(account.progress.irregular, "instance")
-        yield f"{instances} of {count(len(studies), 'study')} irregular, and kept as sent:"
-    for study in studies[:UIDS_MAX]:
+        yield f"{instances} of {count(census.irregular, 'study')} irregular, and kept as sent:"
+    for study in studies:
         yield f"  {study.study_instance_uid}  {irregular_text(study)}"
-    if len(studies) > UIDS_MAX:
-        yield f"  ... and {count(len(studies) - UIDS_MAX, 'study')} more {_where(options)}"
+    if (more := census.irregular - len(studies)) > 0:
+        yield f"  ... and {count(more, 'study')} more {_where(options)}"
 
 
 def _refused(account: Account, options: RetrieveCommand) -> str:
     """Return the number of refused instances, and the most frequent reason."""
-    refusals = [each for several in account.refusals.values() for each in several]
-    instances = len({each.sop_instance_uid for each in refusals})
-    times = f" ({len(refusals):,} times)" if len(refusals) > instances else ""
-    # The first sentence; the advice after it is printed with the study.
-    reasons = Counter(each.reason.partition(". ")[0].removesuffix(".") for each in refusals)
+    reasons: Counter[str] = Counter()
+    instances = 0
+    for details in account.all_details():
+        # The first sentence; the advice after it is printed with the study.
+        reasons.update(
+            each.reason.partition(". ")[0].removesuffix(".") for each in details.refusals
+        )
+        instances += len({each.sop_instance_uid for each in details.refusals})
+    refusals = reasons.total()
+    times = f" ({refusals:,} times)" if refusals > instances else ""
     ((reason, _),) = reasons.most_common(1)
     others = ", and for other reasons" if len(reasons) > 1 else ""
     more = "" if options.verbose else f" {_which(options)}"
@@ -287,68 +297,59 @@ def _template(
 _NOTHING_RETRIEVED = "nothing was retrieved (--dry-run)"
 
 
-def render_listing(account: Account) -> Iterator[str]:
+def render_listing(account: Account, census: Census) -> Iterator[str]:
     """Yield a line for each study that the PACS has, below a heading."""
-    found = [(order, study) for order, study in account.studies() if _is_known(study)]
-    if not found:
+    if not census.listed.studies:
         return
     # A delivery needs no space here.
     sized = account.progress.space is not None
     yield f" series  instances{'    about' if sized else ''}  study"
-    for order, study in found:
-        series = account.series.get(order.study_instance_uid, 0)
+    for each in filter(is_listed, account.studies()):
+        study = each.study
         instances = "-" if study.expected is None else f"{study.expected:,}"
         size = "-" if study.needed_bytes is None else rounded_size_text(study.needed_bytes)
         about = f"  {size:>7}" if sized else ""
-        yield f"{series:>7,}  {instances:>9}{about}  {order.study_instance_uid}"
+        yield f"{study.series or 0:>7,}  {instances:>9}{about}  {study.study_instance_uid}"
 
 
-def listing_total(account: Account) -> str:
+def listing_total(account: Account, census: Census) -> str:
     """Return the line below the table."""
-    judged = account.studies()
-    if len(judged) == 1:
-        order, study = judged[0]
-        word = verdict_word(study.verdict or Verdict.CANCELLED, dry_run=True)
-        instances = f"{count(study.expected, 'instance')} of " if study.expected else ""
-        return f"{word}: {instances}{subject(order)}; {_NOTHING_RETRIEVED}"
-    known = [(order, study) for order, study in judged if _is_known(study)]
-    instances = count(sum(study.expected or 0 for _, study in known), "instance")
-    series = sum(account.series.get(order.study_instance_uid, 0) for order, _ in known)
+    if census.studies == 1:
+        (lone,) = account.studies()
+        word, expected = verdict_word(lone.verdict, dry_run=True), lone.study.expected
+        instances = f"{count(expected, 'instance')} of " if expected else ""
+        return f"{word}: {instances}{subject(lone.selection)}; {_NOTHING_RETRIEVED}"
+    listed = census.listed
     return (
-        f"planned: {instances} in {count(series, 'series')} of {len(known):,} of "
-        f"{count(len(judged), 'study')}; {_NOTHING_RETRIEVED}"
+        f"planned: {count(listed.instances, 'instance')} in {count(listed.series, 'series')} of "
+        f"{listed.studies:,} of {count(census.studies, 'study')}; {_NOTHING_RETRIEVED}"
     )
 
 
-def space_lines(account: Account, options: RetrieveCommand) -> Iterator[str]:
+def space_lines(account: Account, census: Census, options: RetrieveCommand) -> Iterator[str]:
     """Yield what the retrieval would take on the disk, and what is not known of that."""
     if (space := account.progress.space) is None:
         return
     built_in = " (by built-in figures: few such instances came before)" if space.built_in else ""
     yield f"{space_text(space)}{built_in}"
-    known = [study for _, study in account.studies() if study.needed is not None]
-    if here := sum((study.expected or 0) - (study.needed or 0) for study in known):
+    if census.here:
         folder = folder_text(options.retrieval.output)
-        yield f"{count(here, 'instance')} of them in {folder} already: not in this forecast"
+        instances = count(census.here, "instance")
+        yield f"{instances} of them in {folder} already: not in this forecast"
     if space.uncounted:
         yield (
             f"{count(space.uncounted, 'study')} without a count of instances: not in this forecast"
         )
 
 
-def _is_known(study: StudyProgress) -> bool:
-    return study.verdict in {Verdict.COMPLETE, Verdict.PARTIAL, Verdict.UNVERIFIED}
-
-
-def left_out_lines(account: Account) -> Iterator[str]:
+def left_out_lines(account: Account, census: Census) -> Iterator[str]:
     """Yield what the filter left out; nothing without a filter."""
     chosen = account.series_filter
     if not chosen:
         return
-    if left_out := account.left_out():
-        yield f"{left_out_text(left_out)} left out by the filter: {chosen}"
-    studies = [study for _, study in account.studies()]
-    if (none := sum(study.no_match for study in studies)) and len(studies) > 1:
+    if census.left_out:
+        yield f"{modalities_text(census.left_out)} left out by the filter: {chosen}"
+    if (none := census.no_match) and census.studies > 1:
         yield f"{count(none, 'study')} {'has' if none == 1 else 'have'} no series that matches"
 
 
@@ -369,42 +370,27 @@ def command_lines(account: Account, options: RetrieveCommand) -> Iterator[str]:
         yield f"  ... and {count(failed - UIDS_MAX, 'study')} more {_where(options)}"
 
 
-UNFINISHED = frozenset({None, Verdict.CANCELLED, Verdict.NOT_TRIED})
-"""Verdicts on studies that the run left before it was done with them."""
 _AGAIN = "run the same command again"
 
 
-def again(account: Account, options: RetrieveCommand) -> Iterator[str]:
+def again(account: Account, census: Census, options: RetrieveCommand) -> Iterator[str]:
     """Yield how to continue, where a further run may retrieve more."""
     if not options.resumable:
         return
-    studies = [study for _, study in account.studies()]
-    if any(study.verdict in UNFINISHED for study in studies):
-        yield f"{_AGAIN}: {_left(account)}"
-    elif any(map(_may_heal, studies)):
-        rest = any(study.stored for study in studies)
+    if any(census.verdicts[verdict] for verdict in UNFINISHED):
+        yield f"{_AGAIN}: {_left(census.left)}"
+    elif census.any_may_heal:
+        rest = census.any_stored
         yield f"{_AGAIN} to {'ask for the rest only' if rest else 'try once more'}"
     elif account.progress.commands_failed:
         yield f"{_AGAIN} to run --on-study where it has not succeeded"
 
 
-def _left(account: Account) -> str:
+def _left(left: Left) -> str:
     """Return `412 of 1,098 instances left, and 3 studies not started`."""
-    left = account.left()
     parts = []
     if left.instances:
         parts.append(f"{left.instances:,} of {count(left.expected, 'instance')} left")
     if left.not_started:
         parts.append(f"{count(left.not_started, 'study')} not started")
     return ", and ".join(parts) or "completeness unknown"
-
-
-def _may_heal(study: StudyProgress) -> bool:
-    """Return True if a further run may retrieve more.
-
-    Instances that were set aside would be set aside again. A failure that was worth a retry in this
-    run is worth one later, too.
-    """
-    if study.verdict is Verdict.PARTIAL and study.listed:
-        return len(study.missing) > study.set_aside
-    return study.verdict is Verdict.FAILED and study.failed_attempts > 0

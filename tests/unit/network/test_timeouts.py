@@ -190,7 +190,7 @@ def test_an_interruption_waits_for_the_instance_that_is_coming() -> None:
     rig.look(30.0)
 
     assert rig.guard.owes_cancel
-    assert not rig.cancels_sent
+    assert rig.cancels_sent == 0
     rig.receiving = False
     rig.look(30.2)
     assert rig.cancels_sent == 1

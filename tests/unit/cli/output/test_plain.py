@@ -103,6 +103,28 @@ def test_a_dry_run_tells_what_it_found() -> None:
     ]
 
 
+def _many(reason: str) -> tuple[Engine, str]:
+    uids = [f"1.2.{number}" for number in range(30)]
+    studies = [study_of(Verdict.NOT_FOUND, uid=uid, reason=reason) for uid in uids]
+    studies += [study_of(Verdict.COMPLETE, uid=f"1.3.{number}", came=1) for number in range(20)]
+    return whole_run(*studies), "\n".join([*uids, *(f"1.3.{number}" for number in range(20))])
+
+
+def test_many_studies_with_one_reason_take_one_more_line() -> None:
+    engine, uids = _many("Not there.")
+
+    quiet = run(*LIST, engine=engine, stdin=uids).err.splitlines()
+    engine, _ = _many("Not there.")
+    verbose = run(*LIST, "-v", engine=engine, stdin=uids).err
+
+    assert sum("not found" in line and "/50" in line for line in quiet) == 10
+    assert quiet[11] == (
+        "further studies that end not found for one reason are counted only (see -v): Not there."
+    )
+    assert sum("complete" in line for line in quiet) == 20
+    assert verbose.count("not found ") == 30
+
+
 def test_notes_are_always_told() -> None:
     study = study_of(Verdict.COMPLETE, came=3)
     study.insert(1, Noted(study_instance_uid=STUDY, text="the PACS counts 4\x1b[2J"))

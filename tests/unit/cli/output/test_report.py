@@ -1,19 +1,28 @@
+import gc
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.census import Census
+from dicom_retrieve_tui.cli.output.report import Ending, render_report
 from dicom_retrieve_tui.model.events import (
     InstanceRefused,
     InstanceSetAside,
     Noted,
     RetrieveFinished,
 )
+from dicom_retrieve_tui.model.progress import StudyProgress
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.event_schema import SCHEMAS
 from tests.json_schema import problems
 from tests.unit.cli.scripted import (
+    C_GET,
     OTHER,
     PACS,
     PEER,
@@ -24,6 +33,7 @@ from tests.unit.cli.scripted import (
     study_of,
     whole_run,
 )
+from tests.unit.cli.test_read_options import options_of
 
 _SCHEMA: dict[str, Any] = json.loads((SCHEMAS / "report.json").read_text(encoding="utf-8"))
 
@@ -175,3 +185,53 @@ def test_a_report_that_cannot_be_written_makes_the_run_exit_with_1(
     assert f"--report {path}: cannot be written: no space left on device" in result.err
     assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
     assert path.read_text() == "old"
+
+
+def test_the_report_is_written_study_by_study(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    uids = [f"1.2.{number}" for number in range(3000)]
+    argv = (PACS, "--method", "c-get", "--uid-list", "-", "--report", str(path))
+    absent = [study_of(Verdict.NOT_FOUND, uid=uid, reason="Not there.") for uid in uids[1:]]
+    engine = whole_run(study_of(Verdict.COMPLETE, uid=uids[0], came=1), *absent)
+
+    run(*argv, engine=engine, stdin="\n".join(reversed(uids)))
+    text = path.read_text()
+    report = json.loads(text)
+
+    assert [each["study_instance_uid"] for each in report["studies"]] == [*reversed(uids)]
+    assert [line for line in text.splitlines() if f'"{uids[7]}"' in line][-1].startswith("    {")
+    assert report["totals"]["verdicts"] == {"complete": 1, "not found": 2999}
+    assert report["reasons"] == [
+        {
+            "verdict": "not found",
+            "reason": "Not there.",
+            "studies": 2999,
+            "first": [*reversed(uids)][:10],
+        }
+    ]
+
+
+def test_a_report_without_studies_is_valid() -> None:
+    account = Account(())
+    options = replace(options_of(*C_GET), selections=())
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    ending = Ending(started=now, finished=now, elapsed_s=0.0, exit_code=1)
+
+    text = "".join(render_report(account, Census.of(account.studies()), options, ending))
+
+    assert json.loads(text)["studies"] == []
+
+
+def test_the_account_keeps_no_study_in_memory_that_ended() -> None:
+    uids = [f"1.2.{number}" for number in range(4000)]
+    account = Account(tuple(Selection(study_instance_uid=uid) for uid in uids))
+    account.apply(started(len(uids)))
+    for uid in uids:
+        for event in study_of(Verdict.COMPLETE, uid=uid, came=1):
+            account.apply(event)
+    gc.collect()
+
+    in_memory = sum(isinstance(each, StudyProgress) for each in gc.get_objects())
+    assert in_memory < 2000
+    assert all(judged.verdict is Verdict.COMPLETE for judged in account.studies())
+    assert account.progress.good == len(account.progress.studies) == len(uids)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.census import Census
 from dicom_retrieve_tui.cli.output.summary import summarise
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
@@ -50,7 +51,7 @@ def summary(options: RetrieveCommand, *events: Event, elapsed_s: float = 2.0) ->
     for event in (started(len(options.selections)), *events):
         account.apply(event)
     account.apply(RetrieveFinished(verdict=Verdict.PARTIAL))
-    return summarise(account, options, elapsed_s)
+    return list(summarise(account, Census.of(account.studies()), options, elapsed_s))
 
 
 def test_one_complete_study_takes_two_lines() -> None:
@@ -355,3 +356,15 @@ def test_a_run_too_short_to_measure_names_no_rate() -> None:
 
     assert lines[-1] == "1 instance, 500.0 kB, in 0.0 s"
     assert stored(1).size_bytes == 500_000
+
+
+def test_reasons_that_differ_from_study_to_study_do_not_fill_the_screen() -> None:
+    uids = [f"1.2.{number}" for number in range(1000)]
+    studies = [study_of(Verdict.FAILED, uid=uid, reason=f"Reason of {uid}.") for uid in uids]
+
+    lines = summary(order(*uids), *(event for study in studies for event in study))
+
+    assert lines[0] == "0 of 1,000 studies complete"
+    assert "failed: for other reasons, which differ from study to study" in lines
+    assert "  ... and 940 studies more (--report FILE names them all)" in lines
+    assert len(lines) < 130

@@ -1,0 +1,118 @@
+"""The queue of studies: its order, and what a study costs that was not begun."""
+
+import tracemalloc
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_retrieve_tui.engine.queue import PendingTasks, StudyTask, TaskQueue
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.selection import Selection
+
+_MANY = 20_000
+_BYTES_PER_STUDY = 150
+"""A task with its token costs more than ten times this."""
+
+
+def _selection(uid: str) -> Selection:
+    return Selection(study_instance_uid=uid)
+
+
+def _queue(*uids: str) -> TaskQueue:
+    selections = [_selection(uid) for uid in uids]
+    return TaskQueue(selections, CancelToken(), workers=1, emit=lambda _: None)
+
+
+def test_studies_that_were_not_begun_cost_no_task() -> None:
+    selections = [_selection(f"1.2.{number}") for number in range(_MANY)]
+    tracemalloc.start()
+    try:
+        queue = TaskQueue(selections, CancelToken(), workers=4, emit=lambda _: None)
+        queue.take()
+        used_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(queue.uids) == _MANY
+    assert used_bytes < _BYTES_PER_STUDY * _MANY
+
+
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(["add", "promote", "take", "take out"]), st.integers(0, 9)),
+    max_size=60,
+)
+
+
+@given(_STEPS)
+def test_studies_are_taken_in_the_order_of_a_list(steps: list[tuple[str, int]]) -> None:
+    pending, expected = PendingTasks(), list[str]()
+    for step, number in steps:
+        uid = f"1.{number}"
+        if step == "take":
+            found = pending.take_first()
+            uids = [] if found is None else [_uid(found)]
+            assert uids == expected[:1]
+            del expected[:1]
+        elif step == "add" and uid not in expected:
+            pending.add(_selection(uid))
+            expected.append(uid)
+        elif uid in expected and step != "add":
+            expected.remove(uid)
+            if step == "promote":
+                pending.promote(uid)
+                expected.insert(0, uid)
+            else:
+                assert _uid(pending.take_out(uid)) == uid
+        assert list(pending) == expected
+        assert len(pending) == pending.ready == len(expected)
+        assert (uid in pending) == (uid in expected)
+
+
+def _uid(found: Selection | StudyTask) -> str:
+    return found.uid if isinstance(found, StudyTask) else found.study_instance_uid
+
+
+def test_a_study_that_a_worker_has_is_not_queued_again() -> None:
+    queue = _queue("1.1", "1.2")
+    task = queue.take()
+    assert isinstance(task, StudyTask)
+
+    assert [each.study_instance_uid for each in queue.add([_selection("1.1")])] == []
+    assert queue.uids == ["1.1", "1.2"]
+    queue.finish(task)
+    assert [each.study_instance_uid for each in queue.add([_selection("1.1")])] == ["1.1"]
+
+
+def test_a_study_that_waits_for_another_attempt_keeps_its_task() -> None:
+    queue = _queue("1.1")
+    task = queue.take()
+    assert isinstance(task, StudyTask)
+    task.started = True
+
+    assert queue.put_back(task, 0.0)
+    assert queue.uids == ["1.1"]
+    assert queue.withdraw("1.1") is None
+    assert queue.take() is task
+
+
+def test_a_queue_that_is_given_up_names_what_was_begun_and_what_was_not() -> None:
+    queue = _queue("1.1", "1.2", "1.3", "1.4")
+    for wait_s in (100.0, None):
+        task = queue.take()
+        assert isinstance(task, StudyTask)
+        task.started = True
+        assert queue.put_back(task, wait_s)
+    taken = queue.take()
+    assert isinstance(taken, StudyTask)
+    assert (taken.uid, queue.left_count) == ("1.2", 4)
+    named: list[list[str]] = []
+
+    given_up = queue.give_up("It is gone.", named.append)
+
+    assert [task.uid for task in given_up.started] == ["1.1"]
+    assert named == [["1.3", "1.4"]] == [given_up.not_started]
+    assert taken.cancel.requested
+    assert queue.left_count == 2
+    for each in (*given_up.started, taken):
+        queue.finish(each)
+    assert (queue.left_count, queue.uids) == (0, [])
