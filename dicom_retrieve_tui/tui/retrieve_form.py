@@ -188,8 +188,8 @@ def read_draft(draft: Draft, profile: str = "") -> RetrieveOptions:
 def _texts(draft: Draft) -> dict[str, str]:
     """Return the texts of the options, without those that have no use."""
     texts = {name: draft[name].strip() for name in KEYS if name in draft}
-    expanded = {name: str(expanded(texts[name])) for name in PATHS if texts.get(name)}
-    return without_unused({**texts, **expanded})
+    paths = {name: str(expanded(texts[name])) for name in PATHS if texts.get(name)}
+    return without_unused({**texts, **paths})
 
 
 def unverified(draft: Draft) -> bool:

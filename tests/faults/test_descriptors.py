@@ -11,6 +11,7 @@ import pytest
 from dicom_retrieve_tui.model.events import InstanceRefused
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage import journal_database
+from dicom_retrieve_tui.storage.database_mode import DatabaseMode
 from dicom_retrieve_tui.storage.permissions import Permissions
 from tests.faults.catalogue import Told, fault
 from tests.peers.raw_pacs import RawPacs, instances
@@ -44,10 +45,10 @@ def test_a_journal_without_a_descriptor_costs_the_instance_and_is_made_with_the_
 ) -> None:
     connect, refusals = journal_database.connect, [_NONE_LEFT]
 
-    def connect_or_not(path: Path) -> sqlite3.Connection:
+    def connect_or_not(path: Path, mode: DatabaseMode) -> sqlite3.Connection:
         if refusals:
             raise refusals.pop()
-        return connect(path)
+        return connect(path, mode)
 
     monkeypatch.setattr(journal_database, "connect", connect_or_not)
     with RawPacs(instances(4)) as pacs:
