@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -147,7 +148,7 @@ class _Peer(FakePeer):
         return replace(inventory_of(f"{uid}.1", f"{uid}.2"), study_instance_uid=uid)
 
 
-def _run(pacs: _Pacs, *, dry: bool = False, parallel: int = 1, **given: object) -> list[Event]:
+def _run(pacs: _Pacs, *, dry: bool = False, parallel: int = 1, **given: Any) -> list[Event]:
     return list(_events(pacs, dry=dry, parallel=parallel, **given)[1])
 
 
@@ -158,7 +159,7 @@ def _events(
     parallel: int = 1,
     closed: bool = True,
     backoff: Backoff = _SOON,
-    **given: object,
+    **given: Any,
 ) -> tuple[Run, Generator[Event, None, None]]:
     outbox: deque[Event] = deque()
     chosen = options(parallel=parallel, **({"outage_s": 60.0, "retries": 2} | given))
