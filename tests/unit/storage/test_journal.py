@@ -401,7 +401,7 @@ def test_a_journal_from_before_the_filter_is_read(tmp_path: Path) -> None:
 def test_a_journal_that_finds_no_room_keeps_its_records_until_there_is_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = []
+    opened: list[Path] = []
 
     def connect_without_room(path: Path) -> sqlite3.Connection:
         """The first connection that writes cannot make the database larger."""
