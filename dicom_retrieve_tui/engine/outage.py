@@ -174,8 +174,10 @@ class PeerWatch:
 
     def note_failure(self, error: RetrieveError | None) -> None:
         """Record how a study failed: the PACS may have answered for the first time, or not yet."""
-        if error is not None and self.never_answered(error):
+        if self.never_answered(error):
             self._queue.give_out_started_only(only=True)
+            if self._answered:  # another worker has had an answer meanwhile
+                self._queue.give_out_started_only(only=False)
         elif isinstance(error, PeerError):
             self.note_answer()
 

@@ -35,7 +35,9 @@ def test_the_next_step_fits_what_the_system_says(number: int) -> None:
 
     assert f"Cannot create a file in /out: {os.strerror(number).lower()}. " in str(error)
     assert _STEPS[number] in str(error)
-    assert ("Make room" in str(error)) == (number in {errno.ENOSPC, errno.EDQUOT})
+    no_room = number in {errno.ENOSPC, errno.EDQUOT}
+    assert ("Make room" in str(error)) == no_room
+    assert getattr(error, "no_room", False) == no_room
 
 
 @pytest.mark.parametrize("number", _STEPS)

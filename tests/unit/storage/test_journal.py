@@ -13,7 +13,8 @@ import pytest
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Journal
-from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, connect
+from tests.faults.processes import until
 from tests.unit.storage.kept import make_newer
 
 _STUDY = "1.2.3"
@@ -395,3 +396,51 @@ def test_a_journal_from_before_the_filter_is_read(tmp_path: Path) -> None:
         database.execute("DROP TABLE left_out")
 
     assert _left_out(tmp_path) == ()
+
+
+def test_a_journal_that_finds_no_room_keeps_its_records_until_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def connect_without_room(path: Path) -> sqlite3.Connection:
+        """The first connection that writes cannot make the database larger."""
+        database = connect(path)
+        if not opened:
+            database.execute("PRAGMA max_page_count = 1")
+        opened.append(path)
+        return database
+
+    monkeypatch.setattr("dicom_retrieve_tui.storage.journal.connect", connect_without_room)
+    journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm", (_STUDY,))
+    for number in range(300):
+        path = f"{_STUDY}.{number}.dcm"
+        (tmp_path / path).write_bytes(b"x")
+        journal.record(InstanceRecord(_STUDY, path.removesuffix(".dcm"), path, 1))
+    until(lambda: journal.failed)
+    with pytest.raises(DiskFailed) as failure:
+        journal.raise_failure()
+    until(journal.recovers)
+    journal.close()
+
+    assert failure.value.no_room
+    assert len(opened) == 2
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as database:
+        assert database.execute("SELECT count(*) FROM instances").fetchone() == (300,)
+
+
+def test_a_journal_without_room_at_the_end_raises_that_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect_without_room(path: Path) -> sqlite3.Connection:
+        database = connect(path)
+        database.execute("PRAGMA max_page_count = 1")
+        return database
+
+    monkeypatch.setattr("dicom_retrieve_tui.storage.journal.connect", connect_without_room)
+    journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm", (_STUDY,))
+    for number in range(300):
+        journal.record(InstanceRecord(_STUDY, f"{_STUDY}.{number}", f"{number}.dcm", 1))
+
+    with pytest.raises(DiskFailed, match="Cannot keep the journal"):
+        journal.close()
