@@ -10,12 +10,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dicom_retrieve_tui.model import events
-from dicom_retrieve_tui.model.verdict import GOOD
+from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 SCHEMA_VERSION = 1
 SAMPLE_S = 10.0
 SAMPLED_S = 300.0
 """The rate is that of these last seconds."""
+_HELD_BY = {
+    HoldCause.PEER: "the PACS",
+    HoldCause.DISK: "room on the disk",
+    HoldCause.HOURS: "the hours of --between",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +109,8 @@ class RunTracker:
         self._came = self._bytes = 0
         self._samples: deque[Sample] = deque()
         self.paused = False
-        self.waits_for = ""
-        """Set while something keeps the run from requesting anything."""
-        self.waits_until: datetime | None = None
+        self._held: dict[HoldCause, tuple[str, datetime | None]] = {}
+        """What keeps the run from requesting anything, and until when if that is known."""
 
     def apply(self, event: events.Event) -> None:
         """Update the state by one event."""
@@ -124,6 +130,24 @@ class RunTracker:
                 self.paused = isinstance(event, events.RunPaused)
             case events.StudyStarted() | events.StudyInventoried() | events.StudyFinished():
                 self._apply_to_study(event)
+            case _:
+                self._apply_to_hold(event)
+
+    def _apply_to_hold(self, event: events.Event) -> None:
+        match event:
+            case events.PeerLost() | events.ProbeFailed():
+                what = _HELD_BY[event.cause]
+                self._held[event.cause] = (f"{what} ({clean_text(event.reason)})", None)
+            case events.PeerBack():
+                self._held.pop(event.cause, None)
+            case events.HoursClosed():
+                until = datetime.fromisoformat(event.until)
+                self._held[HoldCause.HOURS] = (_HELD_BY[HoldCause.HOURS], until)
+            case events.QueueGivenUp():
+                self._verdicts[str(Verdict.NOT_TRIED)] += event.studies
+                self._held.clear()
+            case events.HoursOpened():
+                self._held.pop(HoldCause.HOURS, None)
             case _:
                 pass
 
@@ -152,13 +176,14 @@ class RunTracker:
             samples.append(current)
         while len(samples) > 2 and samples[1].at_s <= at_s - SAMPLED_S:
             samples.popleft()
+        waits_for, waits_until = next(iter(self._held.values()), ("", None))
         return RunState(
             identity=self._identity,
             updated=now,
             finished=now if finished else None,
             paused=self.paused,
-            waits_for=self.waits_for,
-            waits_until=self.waits_until,
+            waits_for=waits_for,
+            waits_until=waits_until,
             studies=self._studies,
             verdicts=dict(self._verdicts),
             running=tuple(

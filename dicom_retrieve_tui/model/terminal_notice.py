@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.sanitize import clean_text
@@ -52,6 +53,9 @@ def notice_of(event: events.Event, progress: Progress, elapsed_s: float) -> Noti
     match event:
         case events.RetrieveFinished() if elapsed_s >= LONG_RUN_S:
             return Notice(f"dicom-retrieve: {event.verdict}", _end(event.verdict, progress))
+        case events.PeerLost():
+            what = "the PACS is gone" if event.cause is HoldCause.PEER else "the disk is full"
+            return Notice(f"dicom-retrieve: {what}", event.reason)
         case _:
             return None
 

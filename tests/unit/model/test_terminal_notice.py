@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.model.events import RetrieveFinished, RetrieveStarted, StudyCommandsDropped
+from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.events import (
+    PeerLost,
+    RetrieveFinished,
+    RetrieveStarted,
+    StudyCommandsDropped,
+)
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.terminal_notice import (
     LONG_RUN_S,
@@ -94,3 +100,13 @@ def test_failed_commands_are_announced_with_the_end() -> None:
 
     assert notice is not None
     assert notice.text == "4 of 4 studies delivered, 2 commands failed"
+
+
+@pytest.mark.parametrize("cause", [HoldCause.PEER, HoldCause.DISK])
+def test_an_outage_is_announced_when_it_begins(cause: HoldCause) -> None:
+    lost = PeerLost(cause=cause, reason="Gone.", studies=3, next_try_s=1.0, limit_s=9.0)
+
+    notice = notice_of(lost, Progress(), 0.0)
+
+    assert notice is not None
+    assert notice.text == "Gone."

@@ -11,6 +11,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.folder_status import Life
 from dicom_retrieve_tui.model.run_state import RunIdentity, RunTracker, run_of, run_record
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -119,10 +120,38 @@ def test_the_rate_is_that_of_the_last_minutes() -> None:
     assert rates == pytest.approx((1.0, 1000.0))
 
 
+_CLOSED = events.HoursClosed(until="2026-03-02T19:00:00+01:00", studies=3)
+
+
+@pytest.mark.parametrize("cause", [HoldCause.PEER, HoldCause.DISK])
+def test_the_state_names_what_the_run_waits_for(cause: HoldCause) -> None:
+    tracker = _tracker()
+    lost = events.PeerLost(
+        cause=cause, reason="Gone\x1b[2J.", studies=3, next_try_s=1.0, limit_s=9.0
+    )
+
+    _told(tracker, *_started(), lost)
+    assert "(Gone" in tracker.state(_NOW).waits_for
+    assert "\x1b" not in tracker.state(_NOW).waits_for
+    _told(tracker, events.PeerBack(cause=cause, waited_s=3.0))
+    assert tracker.state(_NOW).waits_for == ""
+
+
+def test_the_state_names_the_end_of_the_hours() -> None:
+    tracker = _tracker()
+
+    _told(tracker, *_started(), _CLOSED)
+    state = tracker.state(_NOW)
+
+    assert state.waits_for == "the hours of --between"
+    assert state.waits_until == datetime.fromisoformat(_CLOSED.until)
+    _told(tracker, events.HoursOpened(waited_s=60.0))
+    assert tracker.state(_NOW).waits_for == ""
+
+
 def test_a_state_is_read_as_it_was_written() -> None:
     tracker = _tracker()
-    _told(tracker, *_started(), *_stored(3), events.RunPaused())
-    tracker.waits_for, tracker.waits_until = "no room on the disk", _NOW
+    _told(tracker, *_started(), *_stored(3), events.RunPaused(), _CLOSED)
     state = tracker.state(_NOW, finished=True)
 
     assert run_of(json.loads(json.dumps(run_record(state)))) == state

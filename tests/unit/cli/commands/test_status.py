@@ -10,6 +10,7 @@ import pytest
 
 from dicom_retrieve_tui.cli.console import Surroundings
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.storage.lock import FolderLock
 from dicom_retrieve_tui.storage.run_recorder import RunRecorder
 from tests.unit.cli.scripted import ClosedPipe, Stream, run
@@ -130,12 +131,15 @@ def test_it_tells_who_retrieves_and_from_where(tmp_path: Path, running: RunRecor
 
 def test_what_a_run_waits_for_stands_first(tmp_path: Path, running: RunRecorder) -> None:
     running.see(events.RunPaused())
-    running._tracker.waits_for = "The PACS does not answer (connection refused)"
+    reason = "Cannot reach pacs.test:104: connection refused."
+    running.see(
+        events.PeerLost(cause=HoldCause.PEER, reason=reason, studies=3, next_try_s=1.0, limit_s=9.0)
+    )
     running._write()
 
     lines = run("status", str(tmp_path)).out.splitlines()
 
-    assert lines[1] == "waits       The PACS does not answer (connection refused)"
+    assert lines[1] == f"waits       the PACS ({reason})"
     assert lines[2].startswith("paused ")
 
 
