@@ -22,7 +22,7 @@ from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Limit
 BUFFER_BYTES = 1 << 19
 """Room for several of the largest PDUs that a peer may send."""
 
-QUICKACK: int | None = getattr(socket, "TCPQUICKACK", None)
+QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 def untouched(size: int) -> memoryview:
