@@ -1,6 +1,7 @@
 """What all tests take for granted of the process that they run in."""
 
 import signal
+import sys
 
 
 def pytest_configure() -> None:
@@ -11,5 +12,5 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, StoreError, reason_of
 from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
+from dicom_retrieve_tui.platform_files import shown
 
 """Source: PS3.4 Table B.2-1."""
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
@@ -61,7 +62,9 @@ def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
 
     Without a file descriptor, that instance alone is refused: others in transfer free theirs.
     """
-    message = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}. {next_step(error)}"
+    message = (
+        f"Cannot {doing} in {shown(Path(path).parent)}: {reason_of(error)}. {next_step(error)}"
+    )
     if is_passing(error):
         return InstanceUnfit(message, status=OUT_OF_RESOURCES)
     return DiskFailed(f"{message} {_KEPT}", path=path)
@@ -85,4 +88,4 @@ def journal_failed(error: Exception, path: Path) -> DiskFailed:
 
 def _of_journal(error: Exception, path: Path, doing: str) -> str:
     cause = (error.__cause__ or error) if isinstance(error, ConfigError) else error
-    return f"Cannot {doing} the journal {path}: {reason_of(cause)}. {next_step(cause)}"
+    return f"Cannot {doing} the journal {shown(path)}: {reason_of(cause)}. {next_step(cause)}"

@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement
+from dicom_retrieve_tui.platform_files import RENAMES_TO_FREE_NAMES, below, patiently, shown
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
@@ -76,7 +77,9 @@ class OutputFolder:
 
     def _prepare(self) -> None:
         if _is_file(self.root):
-            raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
+            raise ConfigError(
+                f"--output {shown(self.root)}: this is a file; files go into a folder."
+            )
         try:
             self._lock_file = self._take_lock()
             try:
@@ -88,7 +91,9 @@ class OutputFolder:
                 raise
         except OSError as error:
             reason = reason_of(error)
-            raise ConfigError(f"--output {self.root}: cannot write there: {reason}.") from error
+            raise ConfigError(
+                f"--output {shown(self.root)}: cannot write there: {reason}."
+            ) from error
 
     def _take_lock(self) -> FolderLock:
         """Create the folder of the lock, and take the lock.
@@ -143,7 +148,7 @@ class OutputFolder:
         Raises:
             DiskFailed: The file cannot be created.
         """
-        path = f"{self._parts}/{next(self._numbers)}.part"
+        path = below(self._parts, f"{next(self._numbers)}.part")
         return PartFile(path, request, self._permissions, self._free_space)
 
     def place(
@@ -164,10 +169,10 @@ class OutputFolder:
             DiskFailed: The disk refuses.
         """
         relative = "/".join(self.layout.render(values))
-        final = f"{self.root}/{relative}"
+        final = below(self.root, relative)
         try:
             part.close()
-            self._make_folder(final.rpartition("/")[0])
+            self._make_folder(os.path.dirname(final))  # noqa: PTH120 - a text
             while not self._claim(part.path, final):
                 if (size_bytes := _size_of_same(part.path, final)) is not None:
                     part.discard()
@@ -184,7 +189,7 @@ class OutputFolder:
             return Placed(Placement.NEW, relative, part.size_bytes, part.checksum)
         except OSError as error:
             # The message does not name the folder: it may contain the name of a patient.
-            raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
+            raise disk_failed(error, below(self.root, PRIVATE_FOLDER), "name a file") from error
 
     def _may_replace(self, relative: str, is_doubtful: Callable[[str], bool]) -> bool:
         """Return True if an existing file with other content is damaged, or may be."""
@@ -205,6 +210,8 @@ class OutputFolder:
 
     def _claim(self, part: str, final: str) -> bool:
         """Move `part` to `final`; return False if something is there."""
+        if RENAMES_TO_FREE_NAMES:
+            return _renamed(part, final)
         try:
             os.link(part, final)
         except FileExistsError:
@@ -235,7 +242,7 @@ class OutputFolder:
         damaged = self.root / relative
         self._permissions.make_folder(self._damaged)
         for number in itertools.count(1):
-            if self._claim(str(damaged), f"{self._damaged}/{damaged.name}.{number}"):
+            if self._claim(str(damaged), below(self._damaged, f"{damaged.name}.{number}")):
                 # Raises if `_claim` linked the file and could not remove it.
                 damaged.unlink(missing_ok=True)
                 return
@@ -253,19 +260,22 @@ class OutputFolder:
             return ""
         with self._lock:
             if uid in self._kept_damaged:
-                return str(Path(self._kept_damaged[uid]).relative_to(self.root))
+                return self._relative(self._kept_damaged[uid])
             if len(self._kept_damaged) >= _DAMAGED_MAX:
                 return ""
             name = clean_component(f"{clean_uid(uid)}.dcm")
-            path = self._kept_damaged[uid] = f"{self._damaged}/{name}"
+            path = self._kept_damaged[uid] = below(self._damaged, name)
         try:
             part.close()
             self._permissions.make_folder(self._damaged)
-            os.replace(part.path, path)  # noqa: PTH105 - a text
+            patiently(lambda: os.replace(part.path, path))  # noqa: PTH105 - a text
         except OSError:
             return ""
         part.moved = True
-        return str(Path(path).relative_to(self.root))
+        return self._relative(path)
+
+    def _relative(self, path: str) -> str:
+        return Path(path).relative_to(self.root).as_posix()
 
     def _forget_damaged(self, part: PartFile) -> None:
         """Remove the damaged copy of an instance that was received whole later."""
@@ -276,13 +286,22 @@ class OutputFolder:
     def _set_aside(self, part: PartFile, name: str) -> str:
         self._permissions.make_folder(self._conflicts)
         for number in itertools.count(1):
-            path = f"{self._conflicts}/{name}.{number}"
+            path = below(self._conflicts, f"{name}.{number}")
             if self._claim(part.path, path):
-                return str(Path(path).relative_to(self.root))
+                return self._relative(path)
             if _size_of_same(part.path, path) is not None:
                 part.discard()
-                return str(Path(path).relative_to(self.root))
+                return self._relative(path)
         raise AssertionError  # itertools.count does not end
+
+
+def _renamed(part: str, final: str) -> bool:
+    """Rename where that never overwrites; return False if something is there."""
+    try:
+        patiently(lambda: os.rename(part, final))  # noqa: PTH104 - a text
+    except FileExistsError:
+        return False
+    return True
 
 
 def _is_file(path: Path) -> bool:

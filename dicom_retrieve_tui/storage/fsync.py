@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+from dicom_retrieve_tui.platform_files import SYNCS_FOLDERS, TO_SYNC, below
 from dicom_retrieve_tui.storage.disk_errors import is_passing
 
 _SLOW_S = 0.005
@@ -44,12 +45,11 @@ class Syncer:
             OSError: The disk refuses.
         """
         # Texts: making a `Path` of each would delay the threads that receive.
-        prefix = f"{self._root}/"
-        files = [f"{prefix}{path}" for path in paths]
+        files = {below(self._root, path): path for path in paths}
         left = self._sync_all(files)
-        if not left and self._sync_all(self._folders_of(files)):
+        if not left and SYNCS_FOLDERS and self._sync_all(self._folders_of(files)):
             left = files
-        return frozenset(path.removeprefix(prefix) for path in left)
+        return frozenset(files[path] for path in left)
 
     def _sync_all(self, paths: Iterable[str]) -> Iterable[str]:
         """Sync each path; return those that are left when `goes_on` is False."""
@@ -61,7 +61,7 @@ class Syncer:
                 _sync_at_once(left, self._goes_on)
         return left
 
-    def _folders_of(self, files: list[str]) -> set[str]:
+    def _folders_of(self, files: Iterable[str]) -> set[str]:
         """Return the folders to sync: those of `files`, and those above a new folder."""
         folders = set()
         for path in files:
@@ -127,7 +127,7 @@ def _open(path: str) -> int:
     pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
     while True:
         try:
-            return os.open(path, os.O_RDONLY)
+            return os.open(path, TO_SYNC)
         except OSError as error:
             if not is_passing(error) or monotonic() > until_s:
                 raise

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.platform_files import below
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
 from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
@@ -160,7 +161,9 @@ class Journal:
         self._until_s: float | None = None
         """End of syncing, once the run is hurried; by the monotonic clock."""
         self._syncer = Syncer(str(root), self._has_time)
-        self._reading = threading.Lock()
+        # The first is held while the writer's connection is used or replaced, and taken before the
+        # other.
+        self._transacting, self._reading = threading.RLock(), threading.Lock()
         self._replaced = 0
         """Number of times that the database was replaced while in use."""
         self._batch = _Batch()
@@ -225,12 +228,14 @@ class Journal:
             damage: Raised if that happens too often.
             replaced: The value of `_replaced` when the caller used the database.
         """
-        with self._reading:
+        with self._transacting, self._reading:
             if replaced != self._replaced:
                 return  # another thread has replaced it since
             if replaced == _REPLACED_MAX:
                 raise damage
+            # Windows renames no open file.
             self._reader.close()
+            self._writing.close()
             self._lost = self._wrote
             self._set_aside(damage)
             self._reader = self._open()
@@ -334,13 +339,13 @@ class Journal:
             self._failure = error
 
     def _write_batches(self) -> None:
-        replaced, database = 0, self._writing
+        replaced = 0
         while True:
-            with contextlib.closing(database):
-                if self._write_to(database, replaced):
+            with contextlib.closing(self._writing):
+                if self._write_to(self._writing, replaced):
                     return
-            with self._reading:
-                replaced, database = self._replaced, connect(self._path)
+            with self._transacting:
+                replaced, self._writing = self._replaced, connect(self._path)
 
     def _write_to(self, database: sqlite3.Connection, replaced: int) -> bool:
         """Write until closed and empty; return False if the database was replaced."""
@@ -351,8 +356,9 @@ class Journal:
                 # The studies first: what is recorded after this look belongs to the next batch.
                 self._batch = _Batch(finished=_take(self._finished), records=_take(self._pending))
             try:
-                with explained(self._path):
-                    self._write_batch(database)
+                with self._transacting, explained(self._path):
+                    if replaced == self._replaced:
+                        self._write_batch(database)
             except JournalDamaged as damage:
                 self._replace(damage, replaced)
             if replaced != self._replaced:
@@ -463,7 +469,7 @@ class Journal:
     def _forget_lost_copies(self, database: sqlite3.Connection, study: str, sop: str) -> None:
         """Delete the records of an instance under each layout whose file is gone."""
         for layout, path in database.execute(_COPIES, (study, sop)).fetchall():
-            if not os.path.lexists(f"{self._root}/{path}"):
+            if not os.path.lexists(below(self._root, path)):
                 database.execute(_FORGET_COPY, (study, sop, layout))
 
 

@@ -6,18 +6,15 @@ not mistaken for a lock.
 
 import contextlib
 import os
-import sys
 import threading
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.platform_files import read_at, shown
+from dicom_retrieve_tui.storage import platform_lock
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-
-if sys.platform != "win32":
-    import fcntl
-
 
 LOCK = "lock"
 """The lock file's name in the private folder."""
@@ -45,7 +42,8 @@ class FolderLock:
         """The boot in which an earlier run left its lock behind; empty if none did."""
         # Keep the earlier boot until the journal has recorded it, so that a kill cannot hide it.
         content = f"{os.getpid()}\n{self.killed_in or self.boot}\n".encode()
-        os.pwrite(fd, content, 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, content)
         os.ftruncate(fd, len(content))
 
     @classmethod
@@ -62,7 +60,7 @@ class FolderLock:
             try:
                 cls._lock(fd, path)
                 if _still_named(fd, path):
-                    return cls(path, fd, os.pread(fd, _CONTENT_BYTES_MAX, 0))
+                    return cls(path, fd, read_at(fd, _CONTENT_BYTES_MAX, 0))
             except BaseException:
                 os.close(fd)
                 raise
@@ -70,14 +68,12 @@ class FolderLock:
 
     @staticmethod
     def _lock(fd: int, path: Path) -> None:
-        if sys.platform == "win32":
-            return  # open part files keep a second run out
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            platform_lock.lock(fd)
         except BlockingIOError as error:
             raise ConfigError(
-                f"--output {path.parent.parent}: {_holder(fd)} is retrieving into this folder. "
-                "Wait for it to end, or choose another folder."
+                f"--output {shown(path.parent.parent)}: {_holder(fd)} is retrieving into this "
+                "folder. Wait for it to end, or choose another folder."
             ) from error
 
     @property
@@ -96,22 +92,30 @@ class FolderLock:
         Args:
             leave_behind: Leave the file, as a kill does: not every named file is recorded.
         """
-        if not leave_behind:
+        if leave_behind:
+            os.close(self._fd)
+        elif platform_lock.REMOVED_WHILE_OPEN:
             with contextlib.suppress(OSError):
                 self._path.unlink()
-        os.close(self._fd)
+            os.close(self._fd)
+        else:
+            # Another run may take the lock between these calls: an empty file is not one that a
+            # kill left behind, and it is not removed while that run has it open.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
 
 def is_locked(path: Path) -> bool:
     """Return True if a process, perhaps this one, holds the lock at `path`."""
-    if sys.platform == "win32":
-        return False
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        platform_lock.lock(fd, shared=True)
     except BlockingIOError:
         return True
     except OSError:
@@ -124,7 +128,7 @@ def is_locked(path: Path) -> bool:
 def _holder(fd: int) -> str:
     """Return the name of the process that holds the lock; wait for it to write its number."""
     pause, until_s = threading.Event(), monotonic() + _NUMBER_S
-    while not (number := _lines_of(os.pread(fd, _CONTENT_BYTES_MAX, 0))[0]):
+    while not (number := _lines_of(read_at(fd, _CONTENT_BYTES_MAX, 0))[0]):
         if monotonic() > until_s:
             return "another process"
         pause.wait(_NUMBER_S / 20)

@@ -1,0 +1,123 @@
+"""File operations that Windows has in another form, or not at all.
+
+On POSIX, each of them is the system call that it is named after.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Without it, Windows changes line ends in files that are opened by number."""
+SYNCS_FOLDERS = sys.platform != "win32"
+"""Windows opens no folder as a file; its file systems keep a journal of names."""
+RENAMES_TO_FREE_NAMES = sys.platform == "win32"
+"""True if a rename fails where its target exists, also between processes."""
+TO_SYNC = os.O_RDONLY if SYNCS_FOLDERS else os.O_RDWR
+"""How a file is opened to sync it: Windows syncs only what may be written."""
+
+_PIECES_MAX = 0
+if sys.platform != "win32" and hasattr(os, "writev"):
+    _PIECES_MAX = os.sysconf("SC_IOV_MAX")
+"""Pieces that `writev` takes: 1,024 on Linux, macOS and the BSDs; POSIX promises 16."""
+_JOINED_BYTES_MAX = 1 << 20
+_HELD_S = 2.0
+"""Time for another program, such as a virus scanner, to close a file that it examines."""
+_LOOK_S = 0.02
+_HELD_BY_OTHERS = frozenset({5, 32, 33})
+"""ERROR_ACCESS_DENIED, which a rename to a name in use reports, ERROR_SHARING_VIOLATION,
+ERROR_LOCK_VIOLATION."""
+_VERBATIM, _DEVICE, _SHARE, _SEPARATOR = "\\\\?\\", "\\\\.\\", "\\\\?\\UNC\\", "\\"
+
+
+def write_pieces(fd: int, pieces: Sequence[bytes | memoryview]) -> int:
+    """Write pieces in one call where that is possible; return the number of bytes written.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    if sys.platform != "win32" and len(pieces) <= _PIECES_MAX:
+        return os.writev(fd, pieces)
+    written = 0
+    for piece in _joined(pieces):
+        taken = os.write(fd, piece)
+        written += taken
+        if taken < len(piece):
+            break
+    return written
+
+
+def _joined(pieces: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
+    """Return fewer and longer pieces, if they are not too long to copy."""
+    if len(pieces) > 1 and sum(map(len, pieces)) <= _JOINED_BYTES_MAX:
+        return [b"".join(pieces)]
+    return pieces
+
+
+def read_at(fd: int, length: int, offset: int) -> bytes:
+    """Read from `offset` of a file that no other thread uses meanwhile.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if sys.platform != "win32" and hasattr(os, "pread"):
+        return os.pread(fd, length, offset)
+    at = os.lseek(fd, 0, os.SEEK_CUR)
+    os.lseek(fd, offset, os.SEEK_SET)
+    try:
+        return os.read(fd, length)
+    finally:
+        os.lseek(fd, at, os.SEEK_SET)
+
+
+def patiently(operation: Callable[[], _T]) -> _T:
+    """Rename, remove or open a file; on Windows, wait until other programs have closed it.
+
+    Raises:
+        OSError: The file is still in use after `_HELD_S`, or the operation failed otherwise.
+    """
+    if sys.platform != "win32":
+        return operation()
+    pause, until_s = threading.Event(), monotonic() + _HELD_S
+    while True:
+        try:
+            return operation()
+        except PermissionError as error:
+            if error.winerror not in _HELD_BY_OTHERS or monotonic() > until_s:
+                raise
+        pause.wait(_LOOK_S)
+
+
+def extended(path: Path) -> Path:
+    r"""Return a folder below which names may be long: on Windows, an absolute path as `\\?\C:\a`.
+
+    Windows takes 260 characters of other paths, unless its registry says otherwise. Such a path has
+    no `/` between its folders, see `below`, and is shown without its prefix, see `shown`.
+    """
+    if sys.platform != "win32":
+        return path
+    text = os.path.abspath(path)  # noqa: PTH100 - Windows' own rules, for a text
+    if text.startswith((_VERBATIM, _DEVICE)):
+        return path
+    return Path(_SHARE + text[2:] if text.startswith("\\\\") else _VERBATIM + text)
+
+
+def below(folder: Path | str, relative: str) -> str:
+    """Return the path of `relative`, which has `/` between its folders, below `folder`."""
+    if sys.platform != "win32":
+        return f"{folder}/{relative}"
+    return f"{folder}\\{relative.replace('/', _SEPARATOR)}"
+
+
+def shown(path: Path | str) -> str:
+    """Return a path as a user would write it."""
+    text = str(path)
+    if text.startswith(_SHARE):
+        return f"\\\\{text[len(_SHARE) :]}"
+    return text.removeprefix(_VERBATIM)
