@@ -4,7 +4,6 @@ On POSIX, each of them is the system call that it is named after.
 """
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,18 +12,21 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
+WINDOWS = os.name == "nt"
+
 BINARY = getattr(os, "O_BINARY", 0)
 """Without it, Windows changes line ends in files that are opened by number."""
-SYNCS_FOLDERS = sys.platform != "win32"
+SYNCS_FOLDERS = not WINDOWS
 """Windows opens no folder as a file; its file systems keep a journal of names."""
-RENAMES_TO_FREE_NAMES = sys.platform == "win32"
+RENAMES_TO_FREE_NAMES = WINDOWS
 """True if a rename fails where its target exists, also between processes."""
 TO_SYNC = os.O_RDONLY if SYNCS_FOLDERS else os.O_RDWR
 """How a file is opened to sync it: Windows syncs only what may be written."""
 
-_PIECES_MAX = 0
-if sys.platform != "win32" and hasattr(os, "writev"):
-    _PIECES_MAX = os.sysconf("SC_IOV_MAX")
+_writev: Callable[[int, Sequence[bytes | memoryview]], int] | None = getattr(os, "writev", None)
+_pread: Callable[[int, int, int], bytes] | None = getattr(os, "pread", None)
+_sysconf: Callable[[str], int] = getattr(os, "sysconf", lambda _: 0)
+_PIECES_MAX = _sysconf("SC_IOV_MAX")
 """Pieces that `writev` takes: 1,024 on Linux, macOS and the BSDs; POSIX promises 16."""
 _JOINED_BYTES_MAX = 1 << 20
 _HELD_S = 2.0
@@ -42,8 +44,8 @@ def write_pieces(fd: int, pieces: Sequence[bytes | memoryview]) -> int:
     Raises:
         OSError: The file cannot be written.
     """
-    if sys.platform != "win32" and len(pieces) <= _PIECES_MAX:
-        return os.writev(fd, pieces)
+    if _writev is not None and len(pieces) <= _PIECES_MAX:
+        return _writev(fd, pieces)
     written = 0
     for piece in _joined(pieces):
         taken = os.write(fd, piece)
@@ -66,8 +68,8 @@ def read_at(fd: int, length: int, offset: int) -> bytes:
     Raises:
         OSError: The file cannot be read.
     """
-    if sys.platform != "win32" and hasattr(os, "pread"):
-        return os.pread(fd, length, offset)
+    if _pread is not None:
+        return _pread(fd, length, offset)
     at = os.lseek(fd, 0, os.SEEK_CUR)
     os.lseek(fd, offset, os.SEEK_SET)
     try:
@@ -82,14 +84,14 @@ def patiently(operation: Callable[[], _T]) -> _T:
     Raises:
         OSError: The file is still in use after `_HELD_S`, or the operation failed otherwise.
     """
-    if sys.platform != "win32":
+    if not WINDOWS:
         return operation()
     pause, until_s = threading.Event(), monotonic() + _HELD_S
     while True:
         try:
             return operation()
         except PermissionError as error:
-            if error.winerror not in _HELD_BY_OTHERS or monotonic() > until_s:
+            if getattr(error, "winerror", 0) not in _HELD_BY_OTHERS or monotonic() > until_s:
                 raise
         pause.wait(_LOOK_S)
 
@@ -100,7 +102,7 @@ def extended(path: Path) -> Path:
     Windows takes 260 characters of other paths, unless its registry says otherwise. Such a path has
     no `/` between its folders, see `below`, and is shown without its prefix, see `shown`.
     """
-    if sys.platform != "win32":
+    if not WINDOWS:
         return path
     text = os.path.abspath(path)  # noqa: PTH100 - Windows' own rules, for a text
     if text.startswith((_VERBATIM, _DEVICE)):
@@ -110,7 +112,7 @@ def extended(path: Path) -> Path:
 
 def below(folder: Path | str, relative: str) -> str:
     """Return the path of `relative`, which has `/` between its folders, below `folder`."""
-    if sys.platform != "win32":
+    if not WINDOWS:
         return f"{folder}/{relative}"
     return f"{folder}\\{relative.replace('/', _SEPARATOR)}"
 

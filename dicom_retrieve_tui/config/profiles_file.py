@@ -38,7 +38,7 @@ def profiles_path(flag: str | None, environ: Mapping[str, str]) -> Path:
         return Path(flag if flag is not None else environ[ENVIRONMENT])
     from platformdirs import user_config_path  # noqa: PLC0415 - unused if a path is given
 
-    return user_config_path("dicom-retrieve", appauthor=False) / "profiles.toml"
+    return user_config_path("dicom-retrieve", appauthor=False, roaming=True) / "profiles.toml"
 
 
 class ProfileBook:
