@@ -60,7 +60,7 @@ def make() -> Path:
     made_for = FOLDER / "made-for"
     if not made_for.is_file() or made_for.read_text() != key:
         shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir()
+        FOLDER.mkdir(exist_ok=True)
         _unpack_python()
         _install_dependencies()
         made_for.write_text(key)
