@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
+from urllib.parse import quote
 
 _T = TypeVar("_T")
 
@@ -91,7 +92,9 @@ def patiently(operation: Callable[[], _T]) -> _T:
         try:
             return operation()
         except PermissionError as error:
-            if getattr(error, "winerror", 0) not in _HELD_BY_OTHERS or monotonic() > until_s:
+            # `os.open` has no number of Windows.
+            number = getattr(error, "winerror", None)
+            if number not in {None, *_HELD_BY_OTHERS} or monotonic() > until_s:
                 raise
         pause.wait(_LOOK_S)
 
@@ -115,6 +118,13 @@ def below(folder: Path | str, relative: str) -> str:
     if not WINDOWS:
         return f"{folder}/{relative}"
     return f"{folder}\\{relative.replace('/', _SEPARATOR)}"
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the URI of a database, without parameters."""
+    if not WINDOWS:
+        return path.absolute().as_uri()
+    return f"file:{quote(str(extended(path)), safe='')}"
 
 
 def shown(path: Path | str) -> str:

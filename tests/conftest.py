@@ -21,6 +21,8 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
+collect_ignore_glob = [] if sys.platform == "win32" else ["windows/test_*.py"]
+
 if sys.platform == "win32":
 
     def pytest_ignore_collect(collection_path: Path) -> bool | None:

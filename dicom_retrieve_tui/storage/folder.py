@@ -105,7 +105,7 @@ class OutputFolder:
         tries = 0
         while True:
             try:
-                self._permissions.make_folder(private)
+                patiently(lambda: self._permissions.make_folder(private))
                 return FolderLock.acquire(private / LOCK, self._permissions)
             except (FileNotFoundError, FileExistsError):
                 tries += 1

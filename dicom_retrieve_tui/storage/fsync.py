@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from dicom_retrieve_tui.platform_files import SYNCS_FOLDERS, TO_SYNC, below
+from dicom_retrieve_tui.platform_files import SYNCS_FOLDERS, TO_SYNC, below, patiently
 from dicom_retrieve_tui.storage.disk_errors import is_passing
 
 _SLOW_S = 0.005
@@ -127,7 +127,7 @@ def _open(path: str) -> int:
     pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
     while True:
         try:
-            return os.open(path, TO_SYNC)
+            return patiently(lambda: os.open(path, TO_SYNC))
         except OSError as error:
             if not is_passing(error) or monotonic() > until_s:
                 raise

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.platform_files import below
+from dicom_retrieve_tui.platform_files import below, shown
 from dicom_retrieve_tui.storage.disk_errors import journal_failed
 from dicom_retrieve_tui.storage.fsync import Syncer
 from dicom_retrieve_tui.storage.journal_database import (
@@ -217,7 +217,7 @@ class Journal:
             aside = set_aside(self._path, self._path.parent / DAMAGED_FOLDER, self._permissions)
         lost = " Run the same command again to have all files of this run on record."
         self._note(
-            f"The journal was damaged ({damage.reason}) and has been set aside at {aside}. "
+            f"The journal was damaged ({damage.reason}) and has been set aside at {shown(aside)}. "
             f"The files in the folder are checked again.{lost if self._lost else ''}"
         )
 

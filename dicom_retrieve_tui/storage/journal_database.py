@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, Self
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.platform_files import shown, sqlite_uri
 from dicom_retrieve_tui.storage.permissions import Permissions
 
 SCHEMA_VERSION = 2
@@ -145,7 +146,7 @@ class JournalDamaged(ConfigError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"The journal {path} is damaged ({reason}).",
+            f"The journal {shown(path)} is damaged ({reason}).",
             next_step="Move it away and run the retrieval again: it checks the files.",
         )
         self.reason = reason
@@ -169,8 +170,8 @@ def explained(path: Path) -> Iterator[None]:
         if _is_damage(error):
             raise JournalDamaged(path, reason) from error
         raise ConfigError(
-            f"The journal {path} cannot be read ({reason}). Move it away to start without it: the "
-            "files that it lists are then retrieved again and compared."
+            f"The journal {shown(path)} cannot be read ({reason}). Move it away to start without "
+            "it: the files that it lists are then retrieved again and compared."
         ) from error
 
 
@@ -254,7 +255,9 @@ def version_of(database: sqlite3.Connection, path: Path) -> int:
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     # A newer version has more columns. With the columns of this one, the number is damaged.
     if SCHEMA_VERSION < version <= _VERSION_MAX and _has_more_columns(database):
-        raise ConfigError(f"The journal {path} was written by a newer version of dicom-retrieve.")
+        raise ConfigError(
+            f"The journal {shown(path)} was written by a newer version of dicom-retrieve."
+        )
     if not 0 <= version <= SCHEMA_VERSION:
         raise ValueError(f"its version is {version}")
     return version
@@ -473,7 +476,7 @@ class JournalReader:
         # log, which it could not remove, and could not create in a read-only folder.
         log = self._path.with_name(f"{self._path.name}-wal")
         how = "mode=ro" if log.exists() else "mode=ro&immutable=1"
-        return sqlite3.connect(f"{self._path.absolute().as_uri()}?{how}", uri=True)
+        return sqlite3.connect(f"{sqlite_uri(self._path)}?{how}", uri=True)
 
 
 def _read(database: sqlite3.Connection, path: Path, uid: str) -> RecordedStudy:

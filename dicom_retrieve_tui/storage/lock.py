@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.platform_files import read_at, shown
+from dicom_retrieve_tui.platform_files import patiently, read_at, shown
 from dicom_retrieve_tui.storage import platform_lock
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
@@ -56,7 +56,8 @@ class FolderLock:
             OSError: The lock file cannot be created.
         """
         while True:
-            fd = permissions.open(path, os.O_RDWR)
+            # Windows refuses a file whose removal has begun.
+            fd = patiently(lambda: permissions.open(path, os.O_RDWR))
             try:
                 cls._lock(fd, path)
                 if _still_named(fd, path):

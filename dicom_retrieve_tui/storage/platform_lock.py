@@ -3,11 +3,14 @@
 The operating system releases it when the file is closed or its process ends.
 """
 
-import os
 import sys
 
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
+    from ctypes import wintypes
+
+    _KERNEL = ctypes.WinDLL("kernel32", use_last_error=True)
 else:
     import fcntl
 
@@ -15,6 +18,8 @@ REMOVED_WHILE_OPEN = sys.platform != "win32"
 """False if a file must be closed before it is removed. Removing then fails while others have it."""
 _LOCKED_BYTE = 1 << 20
 """Windows lets other processes neither read nor write a locked byte, so that it is a free one."""
+_LOCK_VIOLATION = 33
+"""Source: winerror.h."""
 
 
 def lock(fd: int, *, shared: bool = False) -> None:
@@ -36,11 +41,12 @@ def lock(fd: int, *, shared: bool = False) -> None:
 if sys.platform == "win32":
 
     def _lock_byte(fd: int) -> None:
-        at = os.lseek(fd, 0, os.SEEK_CUR)
-        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(error.errno, error.strerror) from error
-        finally:
-            os.lseek(fd, at, os.SEEK_SET)
+        # Not `msvcrt.locking`, whose error does not tell a lock from a disk without locks.
+        handle = wintypes.HANDLE(msvcrt.get_osfhandle(fd))
+        if _KERNEL.LockFile(handle, wintypes.DWORD(_LOCKED_BYTE), 0, 1, 0):
+            return
+        number = ctypes.get_last_error()
+        error = ctypes.WinError(number)
+        if number == _LOCK_VIOLATION:
+            raise BlockingIOError(error.errno, error.strerror)
+        raise error

@@ -25,6 +25,14 @@ PIECES: list[bytes | memoryview] = [
 WHOLE = b"".join(PIECES)
 
 
+class InUse(PermissionError):
+    """The error of Windows, on any platform."""
+
+    def __init__(self, winerror: int) -> None:
+        super().__init__(13, "in use")
+        self.winerror = winerror
+
+
 class Held:
     """A file that another program has open for the first calls."""
 
@@ -35,9 +43,7 @@ class Held:
     def __call__(self) -> str:
         if self.left:
             self.left -= 1
-            error = PermissionError(13, "in use")
-            error.winerror = self._winerror
-            raise error
+            raise InUse(self._winerror)
         return "done"
 
 
