@@ -10,6 +10,7 @@ _STREAMS = "needs a named pipe in a folder, or a stream that has a path"
 _LINKS = "makes a symbolic link, which Windows allows administrators only"
 _FOLDER_SYNC = "checks how folders are synced, which Windows does not do"
 _PROC = "reads the open files of the process in /proc"
+_FULL = "writes to /dev/full"
 _NAMES = "uses characters that Windows does not allow in names"
 
 FILES: dict[str, str] = {
@@ -20,8 +21,24 @@ FILES: dict[str, str] = {
 """Not collected: they import what Windows does not have, or test nothing that it has."""
 
 _OF_FILE: dict[str, dict[str, str]] = {
+    "tests/unit/cli/output/test_report.py": {
+        "test_an_older_report_is_replaced_through_a_link": _LINKS,
+    },
     "tests/unit/cli/test_exit_codes.py": {
         "test_a_terminal_that_goes_away_ends_nothing_at_once_however_often_it_says_so": _SIGNALS,
+    },
+    "tests/unit/cli/test_logs.py": {
+        "test_a_log_on_a_full_disk_is_told_of_once_and_ends_nothing": _FULL,
+    },
+    "tests/unit/config/test_preferences_file.py": {
+        "test_only_what_is_named_is_written_and_the_rest_is_kept": _MODES,
+    },
+    "tests/unit/config/test_profiles_file.py": {
+        "test_a_file_is_for_its_owner_alone_and_a_link_stays_a_link": _LINKS,
+    },
+    "tests/unit/test_atomic_file.py": {
+        "test_a_link_stays_a_link": _LINKS,
+        "test_the_umask_decides_who_may_read_it": _MODES,
     },
     "tests/unit/storage/test_folder.py": {
         "test_a_link_to_nowhere_as_the_output_folder_is_told_and_not_tried_for_ever": _LINKS,
