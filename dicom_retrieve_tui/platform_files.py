@@ -33,6 +33,8 @@ _JOINED_BYTES_MAX = 1 << 20
 _HELD_S = 2.0
 """Time for another program, such as a virus scanner, to close a file that it examines."""
 _LOOK_S = 0.02
+_LINK_TAGS = frozenset({0xA000000C, 0xA0000003})
+"""IO_REPARSE_TAG_SYMLINK, IO_REPARSE_TAG_MOUNT_POINT. Source: winnt.h."""
 _HELD_BY_OTHERS = frozenset({5, 32, 33})
 """ERROR_ACCESS_DENIED, which a rename to a name in use reports, ERROR_SHARING_VIOLATION,
 ERROR_LOCK_VIOLATION."""
@@ -118,6 +120,20 @@ def below(folder: Path | str, relative: str) -> str:
     if not WINDOWS:
         return f"{folder}/{relative}"
     return f"{folder}\\{relative.replace('/', _SEPARATOR)}"
+
+
+def leads_out(folder: Path, root: Path) -> bool:
+    """Return True if a link on the way from `root` to a folder below it leads out of `root`.
+
+    On Windows, any link or junction counts.
+    """
+    if not WINDOWS:
+        return not folder.resolve().is_relative_to(root.resolve())
+    return any(
+        getattr(os.lstat(place), "st_reparse_tag", 0) in _LINK_TAGS
+        for place in (folder, *folder.parents)
+        if place != root and place.is_relative_to(root)
+    )
 
 
 def sqlite_uri(path: Path) -> str:

@@ -19,7 +19,13 @@ from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement
-from dicom_retrieve_tui.platform_files import RENAMES_TO_FREE_NAMES, below, patiently, shown
+from dicom_retrieve_tui.platform_files import (
+    RENAMES_TO_FREE_NAMES,
+    below,
+    leads_out,
+    patiently,
+    shown,
+)
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
@@ -204,7 +210,7 @@ class OutputFolder:
             return
         folder = Path(name)
         self._permissions.make_folder(folder)
-        if not folder.resolve().is_relative_to(self.root.resolve()):
+        if leads_out(folder, self.root):
             raise OSError(errno.EPERM, "the folder leads out of the output folder")
         self._known.add(name)
 

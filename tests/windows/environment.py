@@ -37,6 +37,13 @@ _FOR_WINDOWS = (
     "--platform", "win_amd64", "--python-version", "3.11", "--implementation", "cp",
     "--only-binary", ":all:",
 )  # fmt: skip
+_WATCHDOG = """\
+import faulthandler, os, sys
+
+if (limit := os.environ.get("DICOM_RETRIEVE_LIMIT_S")) and sys.__stderr__ is not None:
+    faulthandler.dump_traceback_later(float(limit), exit=True, file=sys.__stderr__)
+"""
+"""Shows where a process hangs, instead of its end by a test that can tell nothing more."""
 _SHARED = ("docs", "fuzz", "pyproject.toml", "README.md", "CHANGELOG.md", "SECURITY.md", "tests")
 """What tests read; not the package, which comes from the wheel."""
 
@@ -64,6 +71,7 @@ def make() -> Path:
         _unpack_python()
         _install_dependencies()
         made_for.write_text(key)
+    (FOLDER / "site" / "sitecustomize.py").write_text(_WATCHDOG)
     program = _write_program(loader)
     _install_package()
     _link_checkout()
