@@ -99,5 +99,5 @@ def verdict_of(events: Iterable[Event], study: str = STUDY) -> StudyFinished:
 
 def files_in(folder: Path) -> list[str]:
     """Every file below a folder, by its path from there, except the journal; parts are shown."""
-    files = (str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    files = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return sorted(file for file in files if not file.startswith(".dicom-retrieve/journal.db"))

@@ -11,6 +11,7 @@ _LINKS = "makes a symbolic link, which Windows allows administrators only"
 _FOLDER_SYNC = "checks how folders are synced, which Windows does not do"
 _PROC = "reads the open files of the process in /proc"
 _FULL = "writes to /dev/full"
+_FOLDER_AS_FILE = "expects the words of POSIX for a folder that is opened as a file"
 _NAMES = "uses characters that Windows does not allow in names"
 
 FILES: dict[str, str] = {
@@ -21,6 +22,9 @@ FILES: dict[str, str] = {
 """Not collected: they import what Windows does not have, or test nothing that it has."""
 
 _OF_FILE: dict[str, dict[str, str]] = {
+    "tests/network/test_resume.py": {
+        "test_a_journal_that_cannot_be_opened_is_named_and_nothing_is_sent": _FOLDER_AS_FILE,
+    },
     "tests/unit/cli/output/test_report.py": {
         "test_an_older_report_is_replaced_through_a_link": _LINKS,
     },

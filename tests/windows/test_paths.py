@@ -22,6 +22,14 @@ for each in sorted(wrong):
 sys.exit(code)
 """
 
+_LOOKS = """
+import contextlib, os
+
+with contextlib.suppress(OSError):
+    os.listdir(sys.argv[1])
+code = 0
+"""
+
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -38,16 +46,15 @@ def test_no_extended_path_has_a_slash_which_wine_takes_and_windows_does_not(
 ) -> None:
     runs = [
         _run("demo", "--headless", "--output", tmp_path),
-        _run("demo", "--headless", "--output", tmp_path),
         _run("verify", tmp_path, "--deep"),
     ]
 
-    assert [run.returncode for run in runs] == [0, 0, 0], runs[0].stderr
+    assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
     assert [line for run in runs for line in run.stdout.splitlines() if "WRONG" in line] == []
 
 
 def test_the_watch_sees_a_slash(tmp_path: Path) -> None:
-    watched = _WATCHED.replace("code = main(sys.argv[1:])", "code = 0\nopen(sys.argv[1], 'w')")
+    watched = _WATCHED.replace("code = main(sys.argv[1:])", _LOOKS)
     done = subprocess.run(
         [sys.executable, "-c", watched, f"\\\\?\\{tmp_path}/file"],
         stdin=subprocess.DEVNULL,
@@ -56,4 +63,4 @@ def test_the_watch_sees_a_slash(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "WRONG open" in done.stdout
+    assert "WRONG os.listdir" in done.stdout
