@@ -144,21 +144,6 @@ def test_paths_are_shown_as_users_write_them(path: str, text: str) -> None:
     assert shown(path) == text
 
 
-@pytest.mark.skipif(not WINDOWS, reason="only Windows limits paths to 260 characters")
-@pytest.mark.parametrize(
-    ("given", "path"),
-    [
-        ("C:\\dicom", "\\\\?\\C:\\dicom"),
-        ("C:/dicom/new. ", "\\\\?\\C:\\dicom\\new"),
-        ("\\\\server\\share\\dicom", "\\\\?\\UNC\\server\\share\\dicom"),
-        ("\\\\?\\D:\\dicom", "\\\\?\\D:\\dicom"),
-        ("\\\\.\\pipe\\x", "\\\\.\\pipe\\x"),
-    ],
-)
-def test_folders_are_extended_on_windows(given: str, path: str) -> None:
-    assert str(extended(Path(given))) == path
-
-
 @pytest.mark.skipif(WINDOWS, reason="Windows extends paths")
 def test_folders_stay_as_they_are_elsewhere() -> None:
     assert extended(Path("dicom")) == Path("dicom")

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from dicom_retrieve_tui.platform_files import extended
+
 _WATCHED = r"""
 import sys
 
@@ -64,3 +68,17 @@ def test_the_watch_sees_a_slash(tmp_path: Path) -> None:
     )
 
     assert "WRONG os.listdir" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("C:\\dicom", "\\\\?\\C:\\dicom"),
+        ("C:/dicom/new. ", "\\\\?\\C:\\dicom\\new"),
+        ("\\\\server\\share\\dicom", "\\\\?\\UNC\\server\\share\\dicom"),
+        ("\\\\?\\D:\\dicom", "\\\\?\\D:\\dicom"),
+        ("\\\\.\\pipe\\x", "\\\\.\\pipe\\x"),
+    ],
+)
+def test_folders_are_extended_on_windows(given: str, path: str) -> None:
+    assert str(extended(Path(given))) == path
