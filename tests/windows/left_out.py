@@ -12,6 +12,9 @@ _FOLDER_SYNC = "checks how folders are synced, which Windows does not do"
 _PROC = "reads the open files of the process in /proc"
 _FULL = "writes to /dev/full"
 _FOLDER_AS_FILE = "expects the words of POSIX for a folder that is opened as a file"
+_TRIALS = "tries what a run on Windows does not use"
+_ALIVE = "needs to find a process by its number"
+_MOUNTS = "reads the mounts of Linux"
 _NAMES = "uses characters that Windows does not allow in names"
 
 FILES: dict[str, str] = {
@@ -43,6 +46,24 @@ _OF_FILE: dict[str, dict[str, str]] = {
     "tests/unit/test_atomic_file.py": {
         "test_a_link_stays_a_link": _LINKS,
         "test_the_umask_decides_who_may_read_it": _MODES,
+    },
+    "tests/unit/storage/test_command_records.py": {
+        "test_the_database_is_for_its_owner_alone": _MODES,
+    },
+    "tests/unit/storage/test_file_system.py": {
+        "test_a_path_that_does_not_exist_is_on_the_file_system_of_its_folder": _MOUNTS,
+    },
+    "tests/unit/storage/test_folder_features.py": {
+        "test_a_call_that_fails_is_a_missing_feature_whatever_its_number": _TRIALS,
+        "test_a_file_system_that_answers_for_another_machine_shares_no_memory": _TRIALS,
+    },
+    "tests/unit/storage/test_heartbeat.py": {
+        "test_a_claim_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once": _ALIVE,
+    },
+    "tests/unit/storage/test_run_recorder.py": {
+        "test_a_run_that_holds_the_folder_is_running": _ALIVE,
+        "test_a_run_without_an_instance_yet_has_a_status": _ALIVE,
+        "test_a_run_that_was_killed_is_gone": _ALIVE,
     },
     "tests/unit/storage/test_folder.py": {
         "test_a_link_to_nowhere_as_the_output_folder_is_told_and_not_tried_for_ever": _LINKS,
