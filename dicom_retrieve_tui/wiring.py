@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
     from dicom_retrieve_tui.model.search import Found, Search
+    from dicom_retrieve_tui.model.study_identity import Identified
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
     from dicom_retrieve_tui.network.deviations import Deviations
@@ -61,6 +62,7 @@ def open_session(
     options: RetrieveOptions,
     cancel: CancelToken | None = None,
     backoff: Backoff = _BACKOFF,
+    identified: "Identified | None" = None,
 ) -> "Session":
     """Prepare a retrieval whose queue can be changed while it runs.
 
@@ -71,6 +73,8 @@ def open_session(
         options: They hold for every study added later, too.
         cancel: Has the effect of `Session.cancel` within a second; may be requested from a signal
             handler.
+        identified: Called with the Study Instance UID and the identity of each study, from any
+            thread. None asks the PACS for no patient data.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.requests import RunContext
@@ -83,7 +87,7 @@ def open_session(
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
-    run = _run(selections, options, outbox, cancel)
+    run = _run(selections, options, outbox, cancel, identify=identified is not None)
 
     def start(stack: ExitStack) -> StudyRetriever:
         store = InstanceStore(
@@ -110,6 +114,7 @@ def open_session(
             no_progress_s=timeouts.no_progress_s,
             listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
             instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
+            identified=identified,
         )
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, backoff=backoff, raise_bug=raise_bug)
@@ -264,6 +269,8 @@ def _run(
     options: RetrieveOptions,
     outbox: deque[Event],
     cancel: CancelToken,
+    *,
+    identify: bool = False,
 ) -> "Run":
     from dicom_retrieve_tui.engine.run import Run
     from dicom_retrieve_tui.network.peer import PacsPeer
@@ -272,7 +279,9 @@ def _run(
     return Run(
         selections=selections,
         options=options,
-        open_peer=lambda worker: PacsPeer(parameters, worker, outbox.append, options.series_filter),
+        open_peer=lambda worker: PacsPeer(
+            parameters, worker, outbox.append, options.series_filter, identify=identify
+        ),
         outbox=outbox,
         cancel=cancel,
     )

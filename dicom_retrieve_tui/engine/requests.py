@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
+from dicom_retrieve_tui.model.study_identity import Identified
 
 _DRAIN_TICK_S = 0.1
 
@@ -61,6 +62,8 @@ class RunContext:
     """Host and port of our own Storage SCP; empty without one."""
     instead_of_get: str = ""
     """Advice for a PACS that does not serve C-GET."""
+    identified: Identified | None = None
+    """Called with each study and its identity, from the thread of a worker."""
     quirks: PeerQuirks = field(default_factory=PeerQuirks)
 
 

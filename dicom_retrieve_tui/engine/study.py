@@ -142,6 +142,8 @@ class StudyRetriever:
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
         task.study = study = StudyState(wanted, inventory, recalled)
+        if self.run.identified is not None:
+            self.run.identified(task.uid, inventory.identity)
         self.run.receiver.emit(inventoried(inventory, len(study.present)))
         return study
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 
 _ROUND = re.compile(r"(1|2|25|5|75)0+|[1-9]\d*000|128|256|512|1024|2048|4096")
 _CAP_MIN = 100
@@ -52,6 +53,8 @@ class Inventory:
     """Number of instances by the PACS's counts and list; None if unknown. Never a proof."""
     patient_id: str | None = None
     """Patient ID (0010,0020), requested only if the PACS has only the Patient Root model."""
+    identity: StudyIdentity = UNIDENTIFIED
+    """Patient, date and description, requested only if the user sees them."""
     absent: tuple[str, ...] = ()
     """Series and SOP Instance UIDs that were selected and that the PACS does not list."""
     counted: bool = False

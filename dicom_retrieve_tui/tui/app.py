@@ -120,8 +120,8 @@ class RetrieveApp(KeyQueueApp[None]):
         self._job_history = job_history or JobHistory()
         self._secrets = secrets = secrets or SecretStore()
         self.jobs = Jobs(
-            lambda selections, options, cancel: open_session(
-                selections, secrets.fill_in(options), cancel
+            lambda selections, options, cancel, *, identified: open_session(
+                selections, secrets.fill_in(options), cancel, identified=identified
             ),
             self.store,
             self._job_ended,

@@ -10,6 +10,7 @@ from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.cells import cut, shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
@@ -107,8 +108,7 @@ def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
     return [
         StudyRequest(
             selection=selection,
-            patient=by_study[selection.study_instance_uid].patient_id,
-            modality=clean_text("/".join(by_study[selection.study_instance_uid].modalities)),
+            identity=StudyIdentity.of_match(by_study[selection.study_instance_uid]),
         )
         for selection in join(parts)
     ]

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -263,8 +263,10 @@ class Jobs:
         return self._options.index(options)
 
     def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
-        added = self._store.queue(group, requests)
-        self._job_history.asked(self._options[group], [each.selection for each in added])
+        options = self._options[group]
+        pacs = options.profile or str(options.peer)
+        added = self._store.queue(group, [replace(each, pacs=pacs) for each in requests])
+        self._job_history.asked(options, [each.selection for each in added])
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
             session.add([each.selection for each in added])
@@ -301,7 +303,12 @@ class Jobs:
         session: Session | None = None
         try:
             try:
-                session = self._open_session(selections, self._options[group], job.token)
+                session = self._open_session(
+                    selections,
+                    self._options[group],
+                    job.token,
+                    identified=partial(self._store.identify, group),
+                )
                 if paused:
                     session.pause()
             finally:

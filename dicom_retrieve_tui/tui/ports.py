@@ -12,6 +12,7 @@ from dicom_retrieve_tui.model.history_records import Job, StudyEnd
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import Identified
 
 
 class Session(Protocol):
@@ -112,6 +113,19 @@ TellAdministrator = Callable[[RetrieveOptions], Sequence[str]]
 """Return what the administrator of a PACS must register, a sentence each; may ask a name server."""
 
 
-OpenSession = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Session]
+class OpenSession(Protocol):
+    """Makes a session, as `wiring.open_session` does."""
+
+    def __call__(
+        self,
+        selections: Sequence[Selection],
+        options: RetrieveOptions,
+        cancel: CancelToken,
+        *,
+        identified: Identified,
+    ) -> Session:
+        """Make a session that reports the identity of each study to `identified`."""
+
+
 """Make a session. It takes the folder and the port, and sends something, once `events` is read.
 Raises `ConfigError` if a secret is missing."""

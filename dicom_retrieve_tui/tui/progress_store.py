@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.narration import narrate
 from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Entry, StudyRequest
@@ -126,6 +127,14 @@ class ProgressStore:
             if (uid := getattr(event, "study_instance_uid", None)) is not None:
                 self._dirty[RowKey(group, uid)] = None
             self._changed = True
+
+    def identify(self, group: int, study_instance_uid: str, identity: StudyIdentity) -> None:
+        """Note whose study an entry is, by the PACS's own answer."""
+        with self._lock:
+            key = RowKey(group, study_instance_uid)
+            if identity and (entry := self._entries.get(key)) is not None:
+                entry.identity = identity | entry.identity
+                self._touch(key)
 
     def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
         """End a session; its studies without a verdict are not started.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -18,9 +19,10 @@ class StudyRequest:
     """A study to retrieve, and what is known of it in advance."""
 
     selection: Selection
-    patient: str = ""
-    """Patient ID, if a C-FIND returned it."""
-    modality: str = ""
+    identity: StudyIdentity = UNIDENTIFIED
+    """As a C-FIND or a table gave it."""
+    pacs: str = ""
+    """The name of its profile, or its address."""
 
 
 @dataclass(slots=True)
@@ -47,10 +49,16 @@ class Entry:
     instances: Throughput = field(default_factory=Throughput)
     series: Counter[str] = field(default_factory=Counter)
     """Instances received in this attempt, by Series Instance UID."""
+    identity: StudyIdentity = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the identity that the request has."""
+        self.identity = self.wanted.identity
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
+        self.identity = wanted.identity | self.identity
         self.ended_s = None
 
     def start(self, study: StudyProgress, now_s: float) -> None:
@@ -114,8 +122,8 @@ class Entry:
             number=self.number,
             state=state,
             level=wanted.selection.level,
-            patient=wanted.patient,
-            modality=wanted.modality,
+            identity=self.identity,
+            pacs=wanted.pacs,
             verdict=self.final,
             reason=self.reason,
         )
@@ -129,8 +137,8 @@ class Entry:
             number=common.number,
             state=state,
             level=common.level,
-            patient=common.patient,
-            modality=common.modality,
+            identity=self.identity,
+            pacs=wanted.pacs,
             done=self.done,
             expected=study.expected,
             failed=self._failed(study),

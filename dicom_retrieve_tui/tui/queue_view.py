@@ -39,12 +39,18 @@ SORTS: dict[str, Callable[[Row], object]] = {
     "rate": lambda row: row.instances_per_s or 0.0,
     "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
     "size": lambda row: row.received_bytes,
-    "patient": lambda row: row.patient,
+    "patient": lambda row: row.identity.patient.casefold(),
+    "date": lambda row: row.identity.study_date,
+    "modality": lambda row: row.identity.modality,
+    "description": lambda row: row.identity.study_description.casefold(),
+    "accession": lambda row: row.identity.accession_number,
+    "id": lambda row: row.identity.patient_id,
+    "pacs": lambda row: row.pacs,
 }
 """Sort keys by name; equal rows stay in the order in which they were added."""
-CYCLE = ("added", "state", "instances", "uid")
+CYCLE = ("added", "state", "patient", "date", "instances", "uid")
 """The orders that the key `s` cycles through."""
-_DESCENDING = frozenset({"instances", "rate", "size"})
+_DESCENDING = frozenset({"instances", "rate", "size", "date"})
 _REBUILD_SHARE = 8
 
 
@@ -54,7 +60,7 @@ class View:
 
     tab: Tab = Tab.ALL
     needle: str = ""
-    """Show rows with this in their UID, patient, modality or reason."""
+    """Show rows with this in their UID, patient, study or reason."""
     sort: str = "added"
     descending: bool = False
 
@@ -157,4 +163,14 @@ class ShownRows:
 
 
 def _haystack(row: Row) -> str:
-    return f"{row.key.study_instance_uid}\n{row.patient}\n{row.modality}\n{row.reason}".lower()
+    who = row.identity
+    texts = (
+        row.key.study_instance_uid,
+        who.patient,
+        who.patient_id,
+        who.title,
+        who.accession_number,
+        row.pacs,
+        row.reason,
+    )
+    return "\n".join(texts).lower()

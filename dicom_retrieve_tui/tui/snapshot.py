@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 
 
@@ -43,8 +44,9 @@ class Row:
     """The order in which entries were added, from 1."""
     state: State
     level: Level = Level.STUDY
-    patient: str = ""
-    modality: str = ""
+    identity: StudyIdentity = UNIDENTIFIED
+    pacs: str = ""
+    """The name of its profile, or its address."""
     done: int = 0
     expected: int | None = None
     failed: int = 0

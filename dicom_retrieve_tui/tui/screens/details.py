@@ -14,6 +14,7 @@ from dicom_retrieve_tui.model.humanize import count, duration_text, folder_text,
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.cells import shown_patient
 from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.snapshot import Details, State
@@ -49,8 +50,7 @@ def detail_lines(
     row, selection = details.row, details.selection
     lines = [f"Study     {selection.study_instance_uid}"]
     lines += _selected(selection)
-    if row.patient:
-        lines.append(f"Patient   {shown_patient(row.patient, hide=hide_patients)}")
+    lines += _identity(row.identity, hide_patients=hide_patients)
     lines += [
         f"PACS      {options.peer}, by {str(options.method).upper()}",
         f"Folder    {folder_text(options.output)}",
@@ -86,6 +86,19 @@ def detail_lines(
     )
     lines += ["", "The equivalent command (c copies it)", copied_command(options, selection)]
     return [clean_text(line) for line in lines]
+
+
+def _identity(identity: StudyIdentity, *, hide_patients: bool) -> list[str]:
+    patient = identity.patient
+    if identity.patient_id not in {"", patient}:
+        patient = f"{patient} (ID {identity.patient_id})"
+    study = " ".join(filter(None, (identity.day, identity.modality, identity.study_description)))
+    texts = {
+        "Patient": shown_patient(patient, hide=hide_patients),
+        "Contents": study,
+        "Accession": identity.accession_number,
+    }
+    return [f"{name:<9} {text}" for name, text in texts.items() if text]
 
 
 def _counts(details: Details) -> str:
