@@ -74,7 +74,7 @@ _WHOSE = (
     Column("description", "DESCRIPTION", 14, sort="description", rank=4,
            text=lambda row: row.identity.study_description),
     Column("id", "ID", 9, sort="id", rank=9, masked=True,
-           text=lambda row: row.identity.patient_id),
+           text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
     Column("accession", "ACCESSION", 10, sort="accession", rank=8,
            text=lambda row: row.identity.accession_number),
     Column("pacs", "PACS", 10, sort="pacs", rank=6, text=lambda row: row.pacs),
@@ -82,7 +82,7 @@ _WHOSE = (
 _UID = Column("uid", "STUDY", 12, sort="uid", rank=10)
 _PROGRESS = (
     Column("instances", "INSTANCES", 9, right=True, sort="instances"),
-    Column("progress", "PROGRESS", 10, sort="state"),
+    Column("progress", "PROGRESS", 12, sort="state"),
     Column("rate", "RATE", 7, right=True, sort="rate", rank=5),
     Column("eta", "ETA", 7, right=True, sort="eta", rank=7),
     Column("size", "SIZE", 8, right=True, sort="size", rank=11),
