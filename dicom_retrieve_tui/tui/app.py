@@ -47,6 +47,7 @@ from dicom_retrieve_tui.tui.widgets.options_form import Preset
 if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.doctor_job import Doctor
     from dicom_retrieve_tui.tui.profile_store import ProfileStore
+    from dicom_retrieve_tui.tui.screens.columns import FindColumnsChosen, QueueColumnsChosen
     from dicom_retrieve_tui.tui.screens.profile import CopyForAdministrator
 
 _Asked = TypeVar("_Asked")
@@ -73,6 +74,10 @@ class RetrieveApp(KeyQueueApp[None]):
 
     hide_patients: reactive[bool] = reactive(default=False)
     """True if names and IDs of patients are masked."""
+    queue_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
+    """Columns of the queue that the user leaves out."""
+    find_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
+    """Columns of Find that the user leaves out."""
 
     class JobOver(Message):
         """A session has ended; its thread posts this."""
@@ -134,11 +139,12 @@ class RetrieveApp(KeyQueueApp[None]):
         self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
         self._preset = preset or self._preferences.held.profile
-        self.set_reactive(RetrieveApp.hide_patients, self._preferences.held.hide_patients)
+        held = self._preferences.held
+        self.set_reactive(RetrieveApp.hide_patients, held.hide_patients)
+        self.set_reactive(RetrieveApp.queue_hidden_columns, frozenset(held.queue_hidden_columns))
+        self.set_reactive(RetrieveApp.find_hidden_columns, frozenset(held.find_hidden_columns))
         self.register_theme(theme.THEME)
-        self.theme, self._notices = theme.choose(
-            self._preferences.held.theme, self.available_themes
-        )
+        self.theme, self._notices = theme.choose(held.theme, self.available_themes)
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen(
@@ -213,6 +219,16 @@ class RetrieveApp(KeyQueueApp[None]):
         if self._profiles is not None:
             self._profiles.find_out_address(event.options)
 
+    def on_queue_columns_chosen(self, event: "QueueColumnsChosen") -> None:
+        """Show the chosen columns of the queue, and remember them."""
+        self.queue_hidden_columns = event.hidden
+        self._remember_columns()
+
+    def on_find_columns_chosen(self, event: "FindColumnsChosen") -> None:
+        """Show the chosen columns of Find, and remember them."""
+        self.find_hidden_columns = event.hidden
+        self._remember_columns()
+
     def on_copy_text(self, event: CopyText) -> None:
         """Copy a text to the clipboard and show it."""
         self.copy_to_clipboard(event.text)
@@ -280,6 +296,13 @@ class RetrieveApp(KeyQueueApp[None]):
             replace(doctor, secrets=self._secrets),
             main=lambda: self._main,
             chosen=self._like_profile,
+        )
+
+    def _remember_columns(self) -> None:
+        self._warn(
+            self._preferences.remember_columns(
+                queue=self.queue_hidden_columns, find=self.find_hidden_columns
+            )
         )
 
     def _like_profile(self, name: str) -> None:

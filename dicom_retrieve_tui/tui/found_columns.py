@@ -1,6 +1,6 @@
 """The table of a search: columns that fit, cell texts, and requests for what is chosen. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.choices import Level
@@ -78,9 +78,24 @@ _SERIES = (
 )
 
 
-def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
-    """Return the columns that fit into `width` cells."""
+def choosable(level: Level) -> tuple[FoundColumn, ...]:
+    """Return the columns that a user may leave out."""
     columns = _SERIES if level is Level.SERIES else _STUDY
+    return tuple(each for each in columns if each.name != MARK)
+
+
+def found_columns(
+    level: Level, width: int, hidden: Collection[str] = ()
+) -> tuple[FoundColumn, ...]:
+    """Return the columns that fit into `width` cells.
+
+    Args:
+        level: The level of the matches.
+        width: Cells of the table.
+        hidden: Names of the columns that the user leaves out; all of them if that left none.
+    """
+    wanted = [each for each in choosable(level) if each.name not in hidden]
+    columns = (_MARK, *(wanted or choosable(level)))
     sizes = [ColumnSize(name=each.name, least=each.width, rank=each.rank) for each in columns]
     growth = {each.name: each.width + _GROW_MAX for each in columns if each.grows}
     widths = fit_columns(sizes, width - 2 * PADDING, gap=2 * PADDING, growth=[growth])

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
@@ -218,6 +219,21 @@ class QueueActions(Screen[None]):
         if rows := self._chosen():
             self.app.copy_to_clipboard("\n".join(row.key.study_instance_uid for row in rows))
             self._report(f"Copied {count(len(rows), 'UID')}.")
+
+    def action_columns(self) -> None:
+        """Choose the columns of the queue."""
+        from dicom_retrieve_tui.tui.screens.columns import (  # noqa: PLC0415 - not for the first frame
+            Choice,
+            ColumnsScreen,
+            QueueColumnsChosen,
+        )
+
+        def choose(hidden: frozenset[str] | None) -> None:
+            if hidden is not None:
+                self.post_message(QueueColumnsChosen(hidden))
+
+        choices = [Choice(each.name, each.title) for each in CHOOSABLE]
+        self.app.push_screen(ColumnsScreen(choices, self._queue.table.hidden_columns), choose)
 
     def action_export_failed(self) -> None:
         """Write the list of failed studies of every output folder."""

@@ -124,6 +124,11 @@ class QueueColumns:
         self._pacs: set[str] = set()
         self._hidden: frozenset[str] = frozenset()
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names of the columns that the user leaves out."""
+        return self._hidden
+
     def fit(self, width: int) -> None:
         """Choose the columns that fit into `width` cells."""
         if width != self._width:

@@ -20,8 +20,9 @@ from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.cells import shown_patient
-from dicom_retrieve_tui.tui.found_columns import requests_for
+from dicom_retrieve_tui.tui.found_columns import choosable, requests_for
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.screens.columns import Choice, ColumnsScreen, FindColumnsChosen
 from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
 from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress
 from dicom_retrieve_tui.tui.secret_store import SecretStore
@@ -93,6 +94,7 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         pane.border_title = "What to look for"
         pane.border_subtitle = "enter searches"
         self.watch(self.app, "hide_patients", self._mask)
+        self.watch(self.app, "find_hidden_columns", self._hide_columns)
         self.set_interval(_PERIOD_S, self._look)
         if self._finder.depth:
             self._show_list()
@@ -152,8 +154,8 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         else:
             self.dismiss(requests_for(matches))
 
-    @on(FoundTable.MarksChanged)
-    def _marks_changed(self) -> None:
+    @on(FoundTable.ViewChanged)
+    def _view_changed(self) -> None:
         self._look(anyway=True)
 
     def action_retrieve(self) -> None:
@@ -166,6 +168,16 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         if matches := self._named(self.table.chosen()):
             self.app.copy_to_clipboard("\n".join(match.uid for match in matches))
             self.notify(f"Copied {count(len(matches), 'UID')}.")
+
+    def action_columns(self) -> None:
+        """Choose the columns of the table."""
+
+        def choose(hidden: frozenset[str] | None) -> None:
+            if hidden is not None:
+                self.post_message(FindColumnsChosen(hidden))
+
+        choices = [Choice(each.name, each.title) for each in choosable(self.table.level)]
+        self.app.push_screen(ColumnsScreen(choices, self.table.hidden_columns), choose)
 
     def _named(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches with a valid UID, and report the others."""
@@ -214,7 +226,7 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         if self._finder.depth:
             # Not a str, which is parsed as markup: the patient's name comes from the PACS.
             table.border_title = Content(what + marked)
-            table.border_subtitle = "searching ..." if now.running else ""
+            table.border_subtitle = "searching ..." if now.running else table.order
         else:
             table.border_title = "No search yet"
         report = self.query_one("#find-report", Static)
@@ -228,6 +240,11 @@ class FindScreen(Screen[list[StudyRequest] | None]):
     def _patient_text(self) -> str:
         name = name_text(self._study.patient_name) if self._study else ""
         return shown_patient(name, hide=self.table.hide_patients) or "this study"
+
+    def _hide_columns(self, names: frozenset[str]) -> None:
+        self.table.hidden_columns = names
+        self.table.lay_out()
+        self._look(anyway=True)
 
     def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.hide_patients = hide

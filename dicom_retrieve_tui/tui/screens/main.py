@@ -124,6 +124,7 @@ class MainScreen(QueueActions):
         self._retrieve.line.recall_from(self._job_history.recent)
         self._retrieve.line.focus()
         self.watch(self.app, "hide_patients", self._mask_patients)
+        self.watch(self.app, "queue_hidden_columns", self.table.hide_columns)
         self.set_interval(PERIOD_S, self._look)
 
     def on_resize(self, event: events.Resize) -> None:

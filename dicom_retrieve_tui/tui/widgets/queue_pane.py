@@ -53,7 +53,8 @@ class QueuePane(FramedPane):
         Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("t", "screen.promote", "Move to the front", show=False, id="queue.promote"),
         Binding("delete,d", "screen.remove", "Remove", show=False, id="queue.remove"),
-        Binding("c", "screen.copy_uids", "Copy the UID", show=False, id="queue.copy"),
+        Binding("c", "screen.columns", "Choose the columns", show=False, id="queue.columns"),
+        Binding("y", "screen.copy_uids", "Copy the UID", show=False, id="queue.copy"),
         Binding(
             "e", "screen.export_failed", "Write failed-studies.txt", show=False, id="queue.export"
         ),

@@ -5,7 +5,7 @@ quarter of its speed (`docs/decisions/0014`). Replace this widget by it once
 `test_a_data_table_still_draws_every_cell` fails.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -152,6 +152,11 @@ under the cursor."""
         return self._hide_patients
 
     @property
+    def hidden_columns(self) -> Collection[str]:
+        """The names of the columns that the user leaves out."""
+        return self._columns.hidden
+
+    @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor."""
         return self._cursor.row
@@ -181,6 +186,11 @@ under the cursor."""
         self.refresh()
         self._reveal()
         self.post_message(self.ViewChanged())
+
+    def hide_columns(self, names: Collection[str]) -> None:
+        """Leave out the columns of these names, and no others."""
+        self._columns.hide(names)
+        self.refresh()
 
     def mask_patients(self, *, hide: bool) -> None:
         self._hide_patients = hide
