@@ -143,7 +143,7 @@ class StudyRetriever:
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
         task.study = study = StudyState(wanted, inventory, recalled)
         if self.run.identified is not None:
-            self.run.identified(task.uid, inventory.identity)
+            self.run.identified(task.uid, inventory.identified(study.present))
         self.run.receiver.emit(inventoried(inventory, len(study.present)))
         return study
 

@@ -38,7 +38,11 @@ class Line:
 
 
 def narrate(
-    event: events.Event, progress: Progress, *, uid_width: int | None = None
+    event: events.Event,
+    progress: Progress,
+    *,
+    uid_width: int | None = None,
+    name: str = "",
 ) -> Line | None:
     """Return the line for an event, or None for an event that gets none.
 
@@ -46,15 +50,19 @@ def narrate(
         event: What happened.
         progress: The state of the run after the event.
         uid_width: Characters for a UID; None for whole UIDs.
+        name: The study that the event is about, for the screen; if empty, its UID names it.
     """
 
     def short(uid: str) -> str:
         return uid if uid_width is None else shortened(uid, uid_width)
 
+    def study(uid: str) -> str:
+        return name or f"study {short(uid)}"
+
     line = (
-        _about_run(event, short)
-        or _about_association(event, short)
-        or _about_study(event, progress, short)
+        _about_run(event, study)
+        or _about_association(event, study)
+        or _about_study(event, progress, study)
         or _about_instance(event, short)
     )
     return None if line is None else Line(clean_text(line.text), line.grave, line.detail)
@@ -77,9 +85,10 @@ def associations_text(event: events.RetrieveStarted) -> str:
 
 
 _Short = Callable[[str], str]
+_Named = Callable[[str], str]
 
 
-def _about_run(event: events.Event, short: _Short) -> Line | None:
+def _about_run(event: events.Event, study: _Named) -> Line | None:
     match event:
         case events.RetrieveStarted():
             method = METHODS[Method(event.method)]
@@ -90,13 +99,13 @@ def _about_run(event: events.Event, short: _Short) -> Line | None:
         case events.RetrieveFinished():
             return Line(f"run finished: {event.verdict}", grave=event.verdict not in GOOD)
         case events.Noted(study_instance_uid=uid):
-            study = f"study {short(uid)}: " if uid else ""
-            return Line(f"note: {study}{event.text}", detail=event.minor)
+            subject = f"{study(uid)}: " if uid else ""
+            return Line(f"note: {subject}{event.text}", detail=event.minor)
         case _:
             return None
 
 
-def _about_association(event: events.Event, short: _Short) -> Line | None:
+def _about_association(event: events.Event, study: _Named) -> Line | None:
     match event:
         case events.AssociationOpened():
             pdus = event.peer_max_pdu_bytes
@@ -108,23 +117,23 @@ def _about_association(event: events.Event, short: _Short) -> Line | None:
         case events.AssociationClosed():
             text = f"association {event.worker} closed"
         case events.HelpStarted(study_instance_uid=uid):
-            text = f"association {event.worker} helps with study {short(uid)}"
+            text = f"association {event.worker} helps with {study(uid)}"
         case _:
             return None
     return Line(text, detail=True)
 
 
-def _about_study(event: events.Event, progress: Progress, short: _Short) -> Line | None:
+def _about_study(event: events.Event, progress: Progress, study: _Named) -> Line | None:
     match event:
         case events.AttemptStarted(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: trying again", detail=True)
+            return Line(f"{study(uid)}: trying again", detail=True)
         case events.StudyInventoried(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: {_inventory(event)}", detail=True)
+            return Line(f"{study(uid)}: {_inventory(event)}", detail=True)
         case events.AttemptFailed(study_instance_uid=uid):
             crowded = progress.studies[uid].crowded
-            return Line(f"study {short(uid)}: {_failed_attempt(event, crowded)}", grave=True)
+            return Line(f"{study(uid)}: {_failed_attempt(event, crowded)}", grave=True)
         case events.StudyFinished(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: {_end(event)}", grave=event.verdict not in GOOD)
+            return Line(f"{study(uid)}: {_end(event)}", grave=event.verdict not in GOOD)
         case _:
             return None
 

@@ -11,6 +11,20 @@ from dicom_retrieve_tui.model.search import Match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesIdentity:
+    """One series of a study, as the PACS lists it; texts are empty where unknown."""
+
+    series_instance_uid: str
+    number: str = ""
+    modality: str = ""
+    description: str = ""
+    expected: int | None = None
+    """Instances that are wanted; None if the PACS does not list them."""
+    present: int = 0
+    """Instances of these that were on disk before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyIdentity:
     """What people call a study by; texts are decoded, and empty where unknown."""
 
@@ -22,11 +36,14 @@ class StudyIdentity:
     modalities: tuple[str, ...] = ()
     study_description: str = ""
     accession_number: str = ""
+    series: tuple[SeriesIdentity, ...] = ()
+    """Known once the PACS has listed what is to be retrieved."""
 
     @classmethod
     def of_match(cls, match: Match) -> "StudyIdentity":
         """Return the identity of a study, or of the study of a series, that C-FIND listed."""
-        return cls(**{each.name: getattr(match, each.name) for each in fields(cls)})
+        names = (each.name for each in fields(cls) if each.name != "series")
+        return cls(**{name: getattr(match, name) for name in names})
 
     def __bool__(self) -> bool:
         """Return True if anything is known."""

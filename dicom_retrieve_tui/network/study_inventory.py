@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES
-from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier, decode_texts
@@ -28,6 +28,7 @@ _SERIES_ANSWER = frozenset(
     {tags.SERIES_INSTANCE_UID, tags.MODALITY, tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
 )
 _DESCRIPTION = frozenset({tags.SERIES_DESCRIPTION})
+_NUMBER = frozenset({tags.SERIES_NUMBER})
 _COUNT_OF_STUDY = (tags.SOP_CLASSES_IN_STUDY, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
 _IDENTITY = (
     tags.PATIENT_NAME,
@@ -124,6 +125,7 @@ class _Queries:
         self._association = association
         self._identify = identify
         self._identity = UNIDENTIFIED
+        self._series: dict[str, SeriesIdentity] = {}
         self._count_study = count_study
         self._context = context
         self._selection = selection
@@ -253,9 +255,12 @@ class _Queries:
             **({tags.NUMBER_OF_SERIES_RELATED_INSTANCES: ""} if with_counts else {}),
         }
         answer = _SERIES_ANSWER
-        if self._filter.descriptions:
+        if self._filter.descriptions or self._identify:
             keys[tags.SERIES_DESCRIPTION] = ""
             answer |= _DESCRIPTION
+        if self._identify:
+            keys[tags.SERIES_NUMBER] = ""
+            answer |= _NUMBER
         for match in self._find(Level.SERIES, keys, answer):
             series_uid = match.get(tags.SERIES_INSTANCE_UID)
             if not series_uid:
@@ -273,6 +278,13 @@ class _Queries:
         if self._filter.wants(modality, description):
             self._counts[series_uid] = count
             self._modalities.add(modality or "")
+            self._series[series_uid] = SeriesIdentity(
+                series_instance_uid=series_uid,
+                number=match.get(tags.SERIES_NUMBER, "").strip(),
+                modality=modality or "",
+                description=description or "",
+                expected=count,
+            )
             return
         self._left_out[series_uid] = LeftOutSeries(
             series_instance_uid=series_uid,
@@ -407,8 +419,11 @@ class _Queries:
 
     def _whose(self) -> StudyIdentity:
         """Return the identity, with the modalities of the series; empty if it is not wanted."""
+        if not self._identify:
+            return UNIDENTIFIED
         modalities = tuple(sorted(filter(None, self._modalities)))
-        return replace(self._identity, modalities=modalities) if self._identify else self._identity
+        series = tuple(self._series[uid] for uid in self._counts if uid in self._series)
+        return replace(self._identity, modalities=modalities, series=series)
 
     def _doubt_of_answers(self) -> str:
         """Return why responses without a UID, or with a repeated one, make the list doubtful."""

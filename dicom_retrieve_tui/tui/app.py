@@ -42,6 +42,7 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.sighup import HangUpHandler
+from dicom_retrieve_tui.tui.study_names import study_name
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:
@@ -196,6 +197,9 @@ class RetrieveApp(KeyQueueApp[None]):
     def action_toggle_patients(self) -> None:
         """Mask patients or show them, and remember that."""
         self.hide_patients = not self.hide_patients
+        if self.hide_patients:
+            # A toast may name one.
+            self.clear_notifications()
         self._warn(self._preferences.remember_hidden(hide=self.hide_patients))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -249,12 +253,20 @@ class RetrieveApp(KeyQueueApp[None]):
         if not self.jobs.busy:
             self.exit()
             return
+        screen = ConfirmScreen(self._quit_question, yes="Quit", no="Keep running")
+        self.push_screen(screen, self._leave_if)
+
+    def _quit_question(self) -> str:
+        """Return what quitting stops, as it is now."""
         active = self.store.unfinished_studies
-        question = (
-            f"{count(active, 'study')} not finished. Quitting stops them; received files stay, and "
-            "the next start offers to resume."
+        if not active:
+            return "Every study has ended. Quit?"
+        identity = self.store.unfinished_identity
+        studies = study_name(identity, hide_patients=self.hide_patients) or count(active, "study")
+        return (
+            f"{studies} not finished. Quitting stops {'it' if active == 1 else 'them'}; received "
+            "files stay, and the next start offers to resume."
         )
-        self.push_screen(ConfirmScreen(question, yes="Quit", no="Keep running"), self._leave_if)
 
     async def _leave_if(self, answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
         if answer:
@@ -334,8 +346,18 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
         severity: Literal["warning", "information"] = "warning" if event.listed else "information"
-        text = "\n".join(filter(None, (ended.summary, event.listed)))
+        text = "\n".join(filter(None, (self._summary_of(ended), event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)
+
+    def _summary_of(self, ended: JobEnded) -> str:
+        """Return how a session ended; a single study by its name."""
+        if len(ended.endings) != 1 or ended.missed:
+            return ended.summary
+        (ending,) = ended.endings
+        identity = self.store.identity_of(ending.study_instance_uid)
+        name = study_name(identity, hide_patients=self.hide_patients)
+        missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
+        return f"{name}: {ending.verdict}{missing}" if name else ended.summary
 
 
 def _unlocked(

@@ -14,12 +14,14 @@ NAME = "failed-studies.txt"
 def write_failed_list(folder: Path, failed: Iterable[tuple[str, str]]) -> Path:
     """Write UIDs with their reasons as comments, replacing an earlier list.
 
+    Without a UID, the reason alone is a comment.
+
     Raises:
         OSError: The folder is not writable.
     """
     PRIVATE.make_folder(folder)
     path = folder / NAME
-    replace_file(path, [f"{uid}  # {clean_text(reason)}\n" for uid, reason in failed])
+    replace_file(path, [f"{uid}  # {clean_text(reason)}\n".lstrip() for uid, reason in failed])
     return path
 
 

@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.events import Event, StudyFinished, StudyRemoved
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.ports import OpenSession, Session
@@ -40,6 +41,8 @@ class JobEnded:
     """The last one of each study of the session."""
     failed: tuple[tuple[str, str], ...]
     """Study Instance UIDs and reasons of this folder's failed studies, of earlier sessions, too."""
+    missed: int = 0
+    """Lines of lists for which the PACS had no study."""
     reason: str = ""
     """Why the session failed as a whole; empty if it ran to its end."""
     traceback: str = ""
@@ -47,8 +50,9 @@ class JobEnded:
 
     @property
     def verdicts(self) -> Counter[Verdict]:
-        """The number of studies by verdict."""
-        return Counter(ending.verdict for ending in self.endings)
+        """The number of studies by verdict; lines without a study count as not found."""
+        verdicts = Counter(ending.verdict for ending in self.endings)
+        return verdicts + Counter({Verdict.NOT_FOUND: self.missed})
 
     @property
     def all_failed(self) -> bool:
@@ -67,7 +71,8 @@ class JobEnded:
             return "No study was started."
         verdicts = ", ".join(f"{number:,} {word}" for word, number in self.verdicts.items())
         missing = f" ({count(self.missing, 'instance')} missing)" if self.missing else ""
-        return f"{count(len(self.endings), 'study')}: {verdicts}{missing}"
+        studies = count(len(self.endings) + self.missed, "study")
+        return f"{studies}: {verdicts}{missing}"
 
 
 class _Job:
@@ -173,12 +178,40 @@ class Jobs:
         with self._lock:
             return self._add(self._group(options), requests)
 
+    def looked_up(
+        self, options: RetrieveOptions, lookups: Iterable[Lookup], missed: Iterable[Missed]
+    ) -> None:
+        """Show lines of a list for which no study was found, as failed; drop those now found.
+
+        Args:
+            options: The options of the request.
+            lookups: The lines that were looked up.
+            missed: Those for which no study was found.
+        """
+        pacs = options.profile or str(options.peer)
+        with self._lock:
+            group = self._group(options)
+            wanted = {each: StudyRequest.of_missed(each, pacs) for each in lookups}
+            reasons = {each.lookup: each.reason for each in missed}
+            for lookup, request in wanted.items():
+                if lookup in reasons:
+                    self._store.miss(group, request, reasons[lookup])
+                else:
+                    self._store.forget([RowKey(group, request.selection.study_instance_uid)])
+
+    def lookup_of(self, key: RowKey) -> Lookup | None:
+        """Return the line for which no study was found; None for a study."""
+        found = self._store.entry(key)
+        return found[1].lookup if found else None
+
     def retry(self, keys: Iterable[RowKey]) -> int:
         """Queue failed and stopped studies again, and return how many."""
         by_group: dict[int, list[StudyRequest]] = {}
         for key in keys:
             found = self._store.entry(key)
-            if found is not None and found[0].state in {State.FAILED, State.STOPPED}:
+            if found is None or found[1].lookup is not None:
+                continue
+            if found[0].state in {State.FAILED, State.STOPPED}:
                 by_group.setdefault(key.group, []).append(found[1])
         with self._lock:
             return sum(self._add(group, requests) for group, requests in by_group.items())
@@ -343,6 +376,7 @@ class Jobs:
                 options=options,
                 endings=tuple(job.endings.values()),
                 failed=self.failed_in(options.output),
+                missed=self._store.missed(group),
                 reason=reason,
                 traceback=bug,
             )

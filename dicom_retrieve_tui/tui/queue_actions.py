@@ -9,6 +9,7 @@ from textual.screen import Screen
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.failed_list import FailedLists
@@ -21,6 +22,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
+from dicom_retrieve_tui.tui.study_names import study_name
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 
@@ -64,6 +66,8 @@ class QueueActions(Screen[None]):
         options: RetrieveOptions,
         requests: Sequence[StudyRequest],
         lookups: Sequence[Lookup] = (),
+        *,
+        again: bool = False,
     ) -> None:
         """Queue studies, once every secret is known and every lookup is answered.
 
@@ -71,12 +75,15 @@ class QueueActions(Screen[None]):
             options: How to retrieve them.
             requests: The studies.
             lookups: Accession numbers and patient IDs of further studies.
+            again: True if they come from the queue and not from the UID line.
         """
         found: list[StudyRequest] | None = None
         if await unlock_or_notify(self, self._secrets, options):
             found = await self._look_up(options, requests, lookups) if lookups else list(requests)
         if not found:
-            self.not_retrieved()
+            if not again:
+                self.not_retrieved()
+            self.queue_changed()
             return
         added = self._jobs.add(options, found)
         report = f"✓ {count(added, 'study')} queued"
@@ -97,7 +104,18 @@ class QueueActions(Screen[None]):
         if answer is None:
             return None
         self._report_faults(answer.faults)
-        return _requests(join([*(each.selection for each in requests), *answer.selections]))
+        self._jobs.looked_up(options, lookups, answer.missed)
+        if answer.missed and not (requests or answer.selections):
+            # No session ends, which would write it.
+            self._report(
+                self._failed_lists.report(options.output, self._jobs.failed_in(options.output))
+            )
+        known = {each.selection.study_instance_uid: each.identity for each in requests}
+        known = answer.identities | known
+        return [
+            StudyRequest(selection=each, identity=known.get(each.study_instance_uid, UNIDENTIFIED))
+            for each in join([*(each.selection for each in requests), *answer.selections])
+        ]
 
     def _report_faults(self, faults: Sequence[str]) -> None:
         """Report lookups without a study: some in a toast, all of them among the events."""
@@ -137,7 +155,14 @@ class QueueActions(Screen[None]):
     def action_retry(self) -> None:
         """Retry failed and stopped studies: their missing instances only."""
         if rows := self._chosen():
-            self._retry([row.key for row in rows])
+            sought: dict[RetrieveOptions, list[Lookup]] = {}
+            for row in rows:
+                if (lookup := self._jobs.lookup_of(row.key)) is not None:
+                    sought.setdefault(self._jobs.options_of(row.key), []).append(lookup)
+            for options, lookups in sought.items():
+                self.retrieve(options, (), lookups, again=True)
+            if keys := [row.key for row in rows if not row.sought]:
+                self._retry(keys)
 
     @work
     async def _retry(self, keys: Sequence[RowKey]) -> None:
@@ -151,7 +176,8 @@ class QueueActions(Screen[None]):
             else:
                 declined = True
         if retried:
-            self._report(f"Retrying {count(retried, 'study')} (missing instances only).")
+            studies = self._studies(keys) if retried == len(keys) else count(retried, "study")
+            self._report(f"Retrying {studies} (missing instances only).")
         elif not declined:
             self._report("Only failed or stopped studies can be retried.")
         self._queue.table.clear_marks()
@@ -203,7 +229,7 @@ class QueueActions(Screen[None]):
             return
         keys = [row.key for row in rows if row.state in {State.QUEUED, State.RETRYING}]
         self._jobs.promote(keys)
-        moved = f"{count(len(keys), 'study')} moved to the front."
+        moved = f"{self._studies(keys)} moved to the front."
         self._report(moved if keys else "Only waiting studies can move up.")
         self.queue_changed()
 
@@ -217,8 +243,10 @@ class QueueActions(Screen[None]):
     def action_copy_uids(self) -> None:
         """Copy Study Instance UIDs."""
         if rows := self._chosen():
-            self.app.copy_to_clipboard("\n".join(row.key.study_instance_uid for row in rows))
-            self._report(f"Copied {count(len(rows), 'UID')}.")
+            uids = [row.key.study_instance_uid for row in rows if not row.sought]
+            if uids:
+                self.app.copy_to_clipboard("\n".join(uids))
+            self._report(f"Copied {count(len(uids), 'UID')}." if uids else "No study, no UID.")
 
     def action_columns(self) -> None:
         """Choose the columns of the queue."""
@@ -257,6 +285,14 @@ class QueueActions(Screen[None]):
             self._report(f"{fault}; copied: {folder}")
         else:
             self._report(f"Opening {folder}")
+
+    def _studies(self, keys: Sequence[RowKey]) -> str:
+        """Return the name of one study, or the number of several, for the screen."""
+        if len(keys) == 1:
+            identity = self._store.identity_of(keys[0].study_instance_uid)
+            hide = self._queue.table.hide_patients
+            return study_name(identity, hide_patients=hide) or count(1, "study")
+        return count(len(keys), "study")
 
     def _chosen(self) -> list[Row]:
         """Return marked rows, else the one under the cursor; report if there is none."""

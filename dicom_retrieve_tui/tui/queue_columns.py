@@ -123,6 +123,8 @@ class QueueColumns:
         self._known: set[str] = set()
         self._pacs: set[str] = set()
         self._hidden: frozenset[str] = frozenset()
+        self._stand_in = ""
+        """The column in which a row without a name shows its UID, if that has no column."""
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -173,14 +175,22 @@ class QueueColumns:
 
     def text(self, row: Row, *, marked: bool, hide_patients: bool) -> str:
         """Return the line of a row."""
-        has_uid = any(column.name == _UID.name for column in self._columns)
         return _line(
-            cell_text(column, row, marked=marked, hide_patients=hide_patients, has_uid=has_uid)
+            cell_text(
+                column,
+                row,
+                marked=marked,
+                hide_patients=hide_patients,
+                stands_in=column.name == self._stand_in,
+            )
             for column in self._columns
         )
 
     def _choose(self) -> None:
         self._columns = columns_for(self._width, self._known, self._hidden)
+        names = [column.name for column in self._columns]
+        naming = [name for name in names if name in _NAMING]
+        self._stand_in = naming[0] if naming and _UID.name not in names else ""
 
 
 def _line(texts: Iterable[str]) -> str:
@@ -199,12 +209,16 @@ def header_text(columns: Sequence[Column], sort: str, *, descending: bool) -> li
 
 
 def cell_text(
-    column: Column, row: Row, *, marked: bool, hide_patients: bool, has_uid: bool = True
+    column: Column, row: Row, *, marked: bool, hide_patients: bool, stands_in: bool = False
 ) -> str:
     """Return the text of a cell, as wide as its column.
 
     Args:
-        has_uid: False if the line has no UID: then a study without a name shows the end of its UID.
+        column: One of `columns_for`.
+        row: The entry.
+        marked: True if the user has marked it.
+        hide_patients: Mask the patient.
+        stands_in: True if an empty cell shows the UID, because nothing else names the study.
     """
     if column.name == "mark":
         return MARK if marked else " "
@@ -214,9 +228,17 @@ def cell_text(
         text = shown_patient(column.text(row), hide=hide_patients)
     else:
         text = clean_text(column.text(row))
-    if not text and column.name in _NAMING and not (has_uid or row.identity):
-        text = shortened(row.key.study_instance_uid, column.width)
+    if stands_in and not text and (row.sought or not row.identity):
+        text = _label(row, column.width)
     return fit(text, column.width, right=column.right)
+
+
+def _label(row: Row, width: int) -> str:
+    """Return the end of the UID, or the line for which no study was found."""
+    if not row.sought:
+        return shortened(row.key.study_instance_uid, width)
+    text = clean_text(row.sought)
+    return text if len(text) <= width else text.removeprefix("accession ")
 
 
 def _instances(row: Row, width: int) -> str:
@@ -276,7 +298,7 @@ def _failed(row: Row, width: int) -> str:
 
 _TEXTS: dict[str, Callable[[Row, int], str]] = {
     "state": lambda row, _: GLYPHS[row.state],
-    "uid": lambda row, width: shortened(row.key.study_instance_uid, width),
+    "uid": _label,
     "instances": _instances,
     "progress": progress_text,
     "rate": lambda row, _: rate_text(row.instances_per_s) if row.instances_per_s else BLANK,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
@@ -23,6 +24,21 @@ class StudyRequest:
     """As a C-FIND or a table gave it."""
     pacs: str = ""
     """The name of its profile, or its address."""
+    lookup: Lookup | None = None
+    """The line of a list for which the PACS has no study; then the UID is none, but a key."""
+
+    @classmethod
+    def of_missed(cls, lookup: Lookup, pacs: str) -> "StudyRequest":
+        """Return the request of a line for which no study was found."""
+        key = f"{lookup.place} {lookup.patient_id} {lookup.study_instance_uid}"
+        return cls(
+            selection=Selection(study_instance_uid=key),
+            identity=StudyIdentity(
+                patient_id=lookup.patient_id, accession_number=lookup.accession_number
+            ),
+            pacs=pacs,
+            lookup=lookup,
+        )
 
 
 @dataclass(slots=True)
@@ -95,6 +111,8 @@ class Entry:
     def outcome(self) -> str:
         """The verdict and its reason, in one line."""
         reason = self.reason or (self.study.reason if self.study else "")
+        if (lookup := self.wanted.lookup) is not None:
+            return f"line {lookup.line}: {self.final}: {reason}"
         return f"{self.final}: {reason}" if reason else str(self.final)
 
     @property
@@ -124,6 +142,7 @@ class Entry:
             level=wanted.selection.level,
             identity=self.identity,
             pacs=wanted.pacs,
+            sought=wanted.lookup.place if wanted.lookup else "",
             verdict=self.final,
             reason=self.reason,
         )

@@ -34,7 +34,7 @@ _STATE_RANK = {state: rank for rank, state in enumerate(State)}
 SORTS: dict[str, Callable[[Row], object]] = {
     "added": lambda row: row.number,
     "state": lambda row: _STATE_RANK[row.state],
-    "uid": lambda row: row.key.study_instance_uid,
+    "uid": lambda row: row.label,
     "instances": lambda row: row.expected or row.done,
     "rate": lambda row: row.instances_per_s or 0.0,
     "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
@@ -165,7 +165,7 @@ class ShownRows:
 def _haystack(row: Row) -> str:
     who = row.identity
     texts = (
-        row.key.study_instance_uid,
+        row.label,
         who.patient,
         who.patient_id,
         who.title,

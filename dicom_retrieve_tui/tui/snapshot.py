@@ -47,6 +47,9 @@ class Row:
     identity: StudyIdentity = UNIDENTIFIED
     pacs: str = ""
     """The name of its profile, or its address."""
+    sought: str = ""
+    """The line of a list for which no study was found, `accession A1, line 12`; then the key has
+    no UID. Empty for a study."""
     done: int = 0
     expected: int | None = None
     failed: int = 0
@@ -61,6 +64,11 @@ class Row:
     """From its start to its end."""
     verdict: Verdict | None = None
     reason: str = ""
+
+    @property
+    def label(self) -> str:
+        """What is on record of an unnamed row: its UID, or the line that was sought."""
+        return self.sought or self.key.study_instance_uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +153,8 @@ class Line(NamedTuple):
     at: datetime
     text: str
     grave: bool
+    masked: str = ""
+    """The text without the patient; empty if it names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Whose study it is: asked of the PACS only for a user who sees it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -49,7 +50,9 @@ def test_a_small_study_is_identified_before_it_is_retrieved(tmp_path: Path) -> N
     with _Names(instances(3)) as pacs:
         found = _identities(pacs, tmp_path)
 
-    assert found == {
+    (series,) = found[STUDY].series
+    assert (series.modality, series.expected, series.present) == ("CT", 3, 0)
+    assert {STUDY: replace(found[STUDY], series=())} == {
         STUDY: StudyIdentity(
             patient_name="Example^Ada",
             patient_id="T-0001",
@@ -69,3 +72,16 @@ def test_by_default_the_pacs_is_asked_for_no_patient_data(tmp_path: Path) -> Non
     assert any(request.level == "STUDY" for request in pacs.requests)
     for request in pacs.requests:
         assert not _ADA.keys() & request.identifier.keys()
+
+
+def test_what_is_on_disk_counts_for_its_series_and_no_file_of_ours_names_the_patient(
+    tmp_path: Path,
+) -> None:
+    with _Names(instances(3)) as pacs:
+        _identities(pacs, tmp_path)
+        found = _identities(pacs, tmp_path)
+
+    assert [(each.expected, each.present) for each in found[STUDY].series] == [(3, 3)]
+    ours = [path for path in tmp_path.rglob(".dicom-retrieve/**/*") if path.is_file()]
+    assert ours
+    assert not [path for path in ours if b"Example" in path.read_bytes()]

@@ -260,6 +260,8 @@ class MainScreen(QueueActions):
 
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
+        self.query_one(EventsPane).mask_patients(hide=hide)
+        self.query_one(HeaderLine).show_masked(masked=hide)
 
     def _take_options(self, chosen: tuple[str, dict[str, str]] | None) -> None:
         if chosen is not None:
