@@ -43,6 +43,7 @@ def narrate(
     *,
     uid_width: int | None = None,
     name: str = "",
+    word: Callable[[Verdict], str] = str,
 ) -> Line | None:
     """Return the line for an event, or None for an event that gets none.
 
@@ -51,6 +52,7 @@ def narrate(
         progress: The state of the run after the event.
         uid_width: Characters for a UID; None for whole UIDs.
         name: The study that the event is about, for the screen; if empty, its UID names it.
+        word: Returns the word for a verdict.
     """
 
     def short(uid: str) -> str:
@@ -60,9 +62,9 @@ def narrate(
         return name or f"study {short(uid)}"
 
     line = (
-        _about_run(event, study)
+        _about_run(event, study, word)
         or _about_association(event, study)
-        or _about_study(event, progress, study)
+        or _about_study(event, progress, study, word)
         or _about_instance(event, short)
     )
     return None if line is None else Line(clean_text(line.text), line.grave, line.detail)
@@ -86,9 +88,10 @@ def associations_text(event: events.RetrieveStarted) -> str:
 
 _Short = Callable[[str], str]
 _Named = Callable[[str], str]
+_Word = Callable[[Verdict], str]
 
 
-def _about_run(event: events.Event, study: _Named) -> Line | None:
+def _about_run(event: events.Event, study: _Named, word: _Word) -> Line | None:
     match event:
         case events.RetrieveStarted():
             method = METHODS[Method(event.method)]
@@ -97,7 +100,7 @@ def _about_run(event: events.Event, study: _Named) -> Line | None:
                 f"retrieving {studies} from {event.peer} {method}{associations_text(event)}"
             )
         case events.RetrieveFinished():
-            return Line(f"run finished: {event.verdict}", grave=event.verdict not in GOOD)
+            return Line(f"run finished: {word(event.verdict)}", grave=event.verdict not in GOOD)
         case events.Noted(study_instance_uid=uid):
             subject = f"{study(uid)}: " if uid else ""
             return Line(f"note: {subject}{event.text}", detail=event.minor)
@@ -123,7 +126,9 @@ def _about_association(event: events.Event, study: _Named) -> Line | None:
     return Line(text, detail=True)
 
 
-def _about_study(event: events.Event, progress: Progress, study: _Named) -> Line | None:
+def _about_study(
+    event: events.Event, progress: Progress, study: _Named, word: _Word
+) -> Line | None:
     match event:
         case events.AttemptStarted(study_instance_uid=uid):
             return Line(f"{study(uid)}: trying again", detail=True)
@@ -133,7 +138,7 @@ def _about_study(event: events.Event, progress: Progress, study: _Named) -> Line
             crowded = progress.studies[uid].crowded
             return Line(f"{study(uid)}: {_failed_attempt(event, crowded)}", grave=True)
         case events.StudyFinished(study_instance_uid=uid):
-            return Line(f"{study(uid)}: {_end(event)}", grave=event.verdict not in GOOD)
+            return Line(f"{study(uid)}: {_end(event, word)}", grave=event.verdict not in GOOD)
         case _:
             return None
 
@@ -158,10 +163,10 @@ def _failed_attempt(event: events.AttemptFailed, crowded: bool) -> str:  # noqa:
     return f"{what}; {retry}"
 
 
-def _end(event: events.StudyFinished) -> str:
+def _end(event: events.StudyFinished, word: _Word) -> str:
     counts = f" {event.stored:,}/{event.expected:,}" if event.expected is not None else ""
     irregular = f"irregular: {irregular_text(event)}" if event.irregular else ""
-    return "; ".join(filter(None, (f"{event.verdict}{counts}", event.reason, irregular)))
+    return "; ".join(filter(None, (f"{word(event.verdict)}{counts}", event.reason, irregular)))
 
 
 def _about_instance(event: events.Event, short: _Short) -> Line | None:

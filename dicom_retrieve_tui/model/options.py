@@ -149,7 +149,7 @@ class Option:
     is_path: bool = False
     field_group: FormGroup = FormGroup.MORE
     label: str = ""
-    """What the forms call it, in at most 8 characters."""
+    """What the forms call it, in at most 11 characters."""
     hint: str = ""
     """Stands in an empty field."""
     of_order: bool = False
@@ -375,7 +375,7 @@ OPTIONS = (
         attribute="accept_from",
         default_words="the PACS alone",
         field_group=FormGroup.HERE,
-        label="Accept",
+        label="Also accept",
         hint="who else may send here",
         of_order=True,
     ),
@@ -439,7 +439,7 @@ OPTIONS = (
         parse=parse_keep_free,
         attribute="keep_free",
         default_words="1GiB or 2%, the lesser",
-        label="Spare",
+        label="Keep free",
         hint="1GiB or 2%, the lesser",
         of_order=True,
     ),
@@ -454,7 +454,7 @@ OPTIONS = (
         default="1",
         suggested="4",
         kind=Kind.WHOLE,
-        label="Assoc.",
+        label="Connections",
         of_order=True,
     ),
     Option(
@@ -559,7 +559,7 @@ OPTIONS = (
         default=NO,
         kind=Kind.FLAG,
         field_group=FormGroup.SECURITY,
-        label="Insecure",
+        label="Skip verify",
     ),
     Option(
         name="user",

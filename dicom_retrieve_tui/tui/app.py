@@ -42,7 +42,7 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.sighup import HangUpHandler
-from dicom_retrieve_tui.tui.study_names import study_name
+from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class RetrieveApp(KeyQueueApp[None]):
         Binding("f2", "profiles", "Profiles", show=False, id="app.profiles"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
+        # Copies a selected text, if there is one: the screen's binding comes first.
+        Binding("ctrl+c", "leave", "Quit", show=False, id="app.interrupt"),
     ]
 
     hide_patients: reactive[bool] = reactive(default=False)
@@ -239,10 +241,10 @@ class RetrieveApp(KeyQueueApp[None]):
         self.notify(f"Copied:\n{event.text}", timeout=8, markup=False)
 
     def action_context_help(self) -> None:
-        from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of  # noqa: PLC0415 - not for the first frame
+        from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of, pane_of  # noqa: PLC0415 - not for the first frame
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(*help_of(self.screen)))
+            self.push_screen(HelpScreen(pane_of(self.screen), *help_of(self.screen)))
 
     async def action_leave(self) -> None:
         """Quit; ask first if that would stop something."""
@@ -273,6 +275,26 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify("Stopping; this takes at most three seconds.")
             await asyncio.to_thread(self.jobs.close)
             self.exit()
+
+    @property
+    def closing_line(self) -> str:
+        """What is complete, what is left and how to go on; empty if nothing was retrieved."""
+        totals = self.store.snapshot().totals
+        left = totals.stopped + totals.active
+        failed = totals.failed - totals.stopped
+        parts = [
+            f"{number:,} {word}"
+            for number, word in ((totals.good, "complete"), (left, "stopped"), (failed, "failed"))
+            if number
+        ]
+        if not parts:
+            return ""
+        further = []
+        if left and self._job_history.records:
+            further.append("The next start offers to resume what was stopped.")
+        if lists := self._failed_lists.written:
+            further.append(f"Failed studies are listed in {', '.join(map(str, lists))}.")
+        return " ".join([f"{count(totals.studies, 'study')}: {', '.join(parts)}.", *further])
 
     def stop(self) -> None:
         """Stop everything and wait some seconds for it. Safe from any thread."""
@@ -307,6 +329,7 @@ class RetrieveApp(KeyQueueApp[None]):
             profile_store,
             replace(doctor, secrets=self._secrets),
             main=lambda: self._main,
+            in_use=self.jobs.uses,
             chosen=self._like_profile,
         )
 
@@ -357,7 +380,9 @@ class RetrieveApp(KeyQueueApp[None]):
         identity = self.store.identity_of(ending.study_instance_uid)
         name = study_name(identity, hide_patients=self.hide_patients)
         missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
-        return f"{name}: {ending.verdict}{missing}" if name else ended.summary
+        if not name:
+            return ended.summary
+        return f"{name}: {screen_verdict(ending.verdict)}{missing}"
 
 
 def _unlocked(
@@ -375,8 +400,12 @@ def _unlocked(
         raise
 
 
-def run_app(app: RetrieveApp) -> int:
+def run_app(app: RetrieveApp, say: Callable[[str], object] = lambda _: None) -> int:
     """Run until the user leaves; return the exit code.
+
+    Args:
+        app: The application.
+        say: Receives a line for the terminal: what is complete, what is left, how to go on.
 
     `sys.setswitchinterval` is not touched: at 1 ms instead of 5, associations took half as much
     processor time again for the same instances, and the screen was no faster.
@@ -385,4 +414,6 @@ def run_app(app: RetrieveApp) -> int:
         app.run()
     finally:
         app.stop()
+    if line := app.closing_line:
+        say(line)
     return app.return_code or 0

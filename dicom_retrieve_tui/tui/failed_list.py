@@ -38,6 +38,12 @@ class FailedLists:
             path = folder / NAME
             return path if path in self._written else None
 
+    @property
+    def written(self) -> list[Path]:
+        """Return every current list that this application has written."""
+        with self._lock:
+            return sorted(self._written)
+
     def keep(self, folder: Path, failed: Sequence[tuple[str, str]]) -> Path | None:
         """Write the list of a folder; delete our earlier one if nothing failed.
 

@@ -26,6 +26,7 @@ from dicom_retrieve_tui.tui.ports import OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
+from dicom_retrieve_tui.tui.study_names import screen_verdict
 
 QUIT_S = 3.0
 _OPEN_S = 1.0
@@ -69,7 +70,9 @@ class JobEnded:
         """One line: the number of studies, their verdicts, and missing instances."""
         if not self.endings:
             return "No study was started."
-        verdicts = ", ".join(f"{number:,} {word}" for word, number in self.verdicts.items())
+        verdicts = ", ".join(
+            f"{number:,} {screen_verdict(each)}" for each, number in self.verdicts.items()
+        )
         missing = f" ({count(self.missing, 'instance')} missing)" if self.missing else ""
         studies = count(len(self.endings) + self.missed, "study")
         return f"{studies}: {verdicts}{missing}"
@@ -157,6 +160,12 @@ class Jobs:
     def paused(self) -> bool:
         """True between `pause` and `resume`."""
         return self._paused
+
+    def uses(self, profile: str) -> bool:
+        """True if a study of this profile is running or waiting."""
+        with self._lock:
+            groups = {*self._jobs, *self._waiting}
+            return any(self._options[group].profile == profile for group in groups)
 
     def options_of(self, key: RowKey) -> RetrieveOptions:
         """Return the options of an entry."""

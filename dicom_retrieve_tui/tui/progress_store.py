@@ -31,7 +31,7 @@ from dicom_retrieve_tui.tui.snapshot import (
     State,
     Totals,
 )
-from dicom_retrieve_tui.tui.study_names import study_name
+from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 from dicom_retrieve_tui.tui.totals import RunningTotals
 from dicom_retrieve_tui.tui.worker_rates import WorkerRates
 
@@ -340,7 +340,7 @@ class ProgressStore:
     def _tell(self, event: events.Event, progress: Progress, identity: StudyIdentity) -> None:
         """Add the line of an event, with and without the patient."""
         text, masked = (
-            narrate(event, progress, uid_width=_UID_WIDTH, name=name)
+            narrate(event, progress, uid_width=_UID_WIDTH, name=name, word=screen_verdict)
             for name in (study_name(identity, hide_patients=hide) for hide in (False, True))
         )
         if text is not None and masked is not None:
@@ -401,6 +401,7 @@ class ProgressStore:
             active=counts.active,
             running=counts.running,
             failed=counts.failed,
+            stopped=counts.stopped,
             good=counts.good,
             stored=counts.stored,
             expected=counts.expected,

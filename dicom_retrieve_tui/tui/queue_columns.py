@@ -160,6 +160,11 @@ class QueueColumns:
             self._choose()
         return new
 
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of the last frame."""
+        return self._columns
+
     def at(self, x: int) -> Column | None:
         """Return the column at a cell of the line."""
         left = 0

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
+from dicom_retrieve_tui.tui.study_names import screen_verdict
 
 NOT_BEGUN = "not started"
 
@@ -111,9 +112,10 @@ class Entry:
     def outcome(self) -> str:
         """The verdict and its reason, in one line."""
         reason = self.reason or (self.study.reason if self.study else "")
+        word = screen_verdict(self.final) if self.final else ""
         if (lookup := self.wanted.lookup) is not None:
-            return f"line {lookup.line}: {self.final}: {reason}"
-        return f"{self.final}: {reason}" if reason else str(self.final)
+            return f"line {lookup.line}: {word}: {reason}"
+        return f"{word}: {reason}" if reason else word
 
     @property
     def final(self) -> Verdict | None:

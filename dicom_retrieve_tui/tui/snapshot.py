@@ -105,6 +105,7 @@ class Totals:
     running: int = 0
     failed: int = 0
     """Failed or stopped studies."""
+    stopped: int = 0
     good: int = 0
     stored: int = 0
     expected: int = 0

@@ -2,9 +2,15 @@
 
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cells import cut, shown_patient
 
 _DESCRIPTION_MAX = 48
+
+
+def screen_verdict(verdict: Verdict) -> str:
+    """Return a verdict in the words of the screen, where a cancelled study is a stopped one."""
+    return "stopped" if verdict is Verdict.CANCELLED else str(verdict)
 
 
 def study_name(identity: StudyIdentity, *, hide_patients: bool) -> str:

@@ -55,7 +55,7 @@ def run_interactive(
             doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
             secrets=SecretStore(around.environ, wiring.check_tls),
         )
-        return run_app(app)
+        return run_app(app, around.stderr.say)
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:

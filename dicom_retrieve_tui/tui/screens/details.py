@@ -18,6 +18,7 @@ from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.cells import fit, shown_patient
 from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.snapshot import Details, State
+from dicom_retrieve_tui.tui.study_names import screen_verdict
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _PERIOD_S = 0.25
@@ -56,7 +57,7 @@ def detail_lines(
         f"PACS      {options.peer}, by {str(options.method).upper()}",
         f"Folder    {folder_text(options.output)}",
         "",
-        f"State     {row.verdict or row.state.value}",
+        f"State     {screen_verdict(row.verdict) if row.verdict else row.state.value}",
         *([] if row.sought else [f"Instances {_counts(details)}"]),
     ]
     if row.received_bytes:
