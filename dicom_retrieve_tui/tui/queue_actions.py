@@ -1,6 +1,7 @@
 """Actions on the studies of the queue, one for each key that `QueuePane` binds."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from textual import work
@@ -269,6 +270,24 @@ class QueueActions(Screen[None]):
         reports = [self._failed_lists.report(*each) for each in failed if each[1]]
         for report in reports or ["No study has failed."]:
             self._report(report)
+
+    def action_export(self) -> None:
+        """Write the rows and columns that are shown as CSV into the last output folder."""
+        from dicom_retrieve_tui.tui.queue_export import csv_lines, write_csv  # noqa: PLC0415 - not for the first frame
+
+        table, folders = self._queue.table, self._jobs.folders()
+        rows = table.shown_rows
+        if not rows:
+            self._report("There is nothing to export.")
+            return
+        lines = csv_lines(rows, table.shown_columns, hide_patients=table.hide_patients)
+        try:
+            path = write_csv(folders[-1], lines, datetime.now().astimezone())
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self._report(f"Could not write the table: {reason}.", severity="error")
+        else:
+            self._report(f"{count(len(rows), 'row')} written to {path}")
 
     def action_open_folder(self) -> None:
         """Open the folder of a study, else the last output folder, on the desktop."""

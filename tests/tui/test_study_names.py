@@ -26,7 +26,7 @@ ADA = StudyIdentity(
 NAME = "CT Chest 2026-03-11, Example, Ada"
 
 
-async def _queue(bench: Bench, folder: Path, *uids: str) -> None:
+async def queue(bench: Bench, folder: Path, *uids: str) -> None:
     requests = [
         StudyRequest(selection=Selection(study_instance_uid=uid), identity=ADA) for uid in uids
     ]
@@ -53,7 +53,7 @@ async def test_events_toast_and_list_name_the_study_and_h_masks_them_at_once(
     tmp_path: Path,
 ) -> None:
     async with opened(SIZES["large"], folder=tmp_path) as bench:
-        await _queue(bench, tmp_path, A)
+        await queue(bench, tmp_path, A)
         await bench.tell(begins(A), ends(A, Verdict.PARTIAL, stored=2, missing=("1.2.9",)))
         bench.session.end(Verdict.PARTIAL)
         await bench.until(lambda: f"{NAME}: partial (1 instance missing)" in bench.told())
@@ -75,7 +75,7 @@ async def test_events_toast_and_list_name_the_study_and_h_masks_them_at_once(
 
 async def test_the_quit_question_names_the_study_and_follows_what_runs(tmp_path: Path) -> None:
     async with opened(folder=tmp_path) as bench:
-        await _queue(bench, tmp_path, A, B)
+        await queue(bench, tmp_path, A, B)
         await bench.tell(begins(A))
         await bench.pilot.press("q")
         await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
@@ -86,7 +86,7 @@ async def test_the_quit_question_names_the_study_and_follows_what_runs(tmp_path:
 
 async def test_a_study_that_is_asked_for_again_by_its_uid_keeps_its_name(tmp_path: Path) -> None:
     async with opened(folder=tmp_path) as bench:
-        await _queue(bench, tmp_path, A)
+        await queue(bench, tmp_path, A)
         await bench.tell(begins(A), ends(A))
         bench.session.end()
         await bench.until(lambda: "4 done 1" in bench.text())
@@ -109,7 +109,7 @@ async def test_the_details_show_the_patient_and_each_series(tmp_path: Path) -> N
         ),
     )
     async with opened(SIZES["large"], folder=tmp_path) as bench:
-        await _queue(bench, tmp_path, A)
+        await queue(bench, tmp_path, A)
         assert bench.sessions.identified is not None
         bench.sessions.identified(A, replace(ADA, series=series))
         await bench.tell(begins(A), comes(A, 1), ends(A, Verdict.PARTIAL, stored=2, expected=4))

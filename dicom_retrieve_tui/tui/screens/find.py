@@ -23,7 +23,7 @@ from dicom_retrieve_tui.tui.cells import shown_patient
 from dicom_retrieve_tui.tui.found_columns import choosable, requests_for
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.screens.columns import Choice, ColumnsScreen, FindColumnsChosen
-from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
+from dicom_retrieve_tui.tui.search_form import SearchFault, empty_search, read_search
 from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
@@ -63,17 +63,26 @@ class FindScreen(Screen[list[StudyRequest] | None]):
     }
     """
 
-    def __init__(self, finder: Finder, options: RetrieveOptions, secrets: SecretStore) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        options: RetrieveOptions,
+        secrets: SecretStore,
+        *,
+        patient_id: str = "",
+    ) -> None:
         """Keep the search and its options.
 
         Args:
             finder: The current search; it survives this screen.
             options: The PACS, and the options of a retrieval.
             secrets: Passcodes and passphrases.
+            patient_id: Search for the studies of this patient at once.
         """
         super().__init__()
         self._finder, self._options, self._secrets = finder, options, secrets
         finder.point_at(options)
+        self._patient_id = patient_id
         self._known = 0
         self._study: Match | None = None
         """The study whose series are shown."""
@@ -96,7 +105,10 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         self.watch(self.app, "hide_patients", self._mask)
         self.watch(self.app, "find_hidden_columns", self._hide_columns)
         self.set_interval(_PERIOD_S, self._look)
-        if self._finder.depth:
+        if self._patient_id:
+            self._show(SearchProgress())
+            self._search_for_patient(self._patient_id)
+        elif self._finder.depth:
             self._show_list()
             self.table.focus()
         else:
@@ -168,6 +180,19 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         if matches := self._named(self.table.chosen()):
             self.app.copy_to_clipboard("\n".join(match.uid for match in matches))
             self.notify(f"Copied {count(len(matches), 'UID')}.")
+
+    def action_priors(self) -> None:
+        """Search for all studies of the patient under the cursor."""
+        match = self._study if self._finder.depth > 1 else self.table.under_cursor
+        if match is None or not match.patient_id:
+            self.notify("The PACS gives this study no patient ID.")
+        else:
+            self._search_for_patient(match.patient_id)
+
+    def _search_for_patient(self, patient_id: str) -> None:
+        self.query_one(SearchPane).fill(patient_id=patient_id)
+        self._finder.draft |= {**empty_search(), "patient_id": patient_id}
+        self._search()
 
     def action_columns(self) -> None:
         """Choose the columns of the table."""
@@ -247,6 +272,7 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         self._look(anyway=True)
 
     def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self.query_one(SearchPane).mask_patients(hide=hide)
         self.table.hide_patients = hide
         self.table.lay_out()
         self._look(anyway=True)

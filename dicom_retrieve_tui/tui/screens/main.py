@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
@@ -27,7 +28,7 @@ from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
-from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY, QueueTable
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import RetrievePane
 from dicom_retrieve_tui.tui.widgets.throughput import Throughput
 from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
@@ -183,14 +184,27 @@ class MainScreen(QueueActions):
         self.app.push_screen(screen, self._take_options)
 
     def action_find(self) -> None:
-        from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
-
         try:
             options = self._retrieve.options
         except FormFault as fault:
             self._retrieve.show_fault(fault)
             return
-        screen = FindScreen(self._finder, options, self._secrets)
+        self._find(options)
+
+    def action_priors(self) -> None:
+        """Search for all studies of the patient under the cursor, at the PACS of that study."""
+        row = self.table.cursor_row
+        if row is None:
+            self.notify(NO_STUDY)
+        elif not row.identity.patient_id:
+            self.notify("The patient ID of this study is not known.")
+        else:
+            self._find(self._jobs.options_of(row.key), row.identity.patient_id)
+
+    def _find(self, options: RetrieveOptions, patient_id: str = "") -> None:
+        from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
+
+        screen = FindScreen(self._finder, options, self._secrets, patient_id=patient_id)
 
         def take_found(requests: list[StudyRequest] | None) -> None:
             if requests:

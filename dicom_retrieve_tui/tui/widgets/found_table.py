@@ -38,6 +38,7 @@ title does."""
         Binding("a", "mark_all", "Mark all, or none", show=False, id="found.mark_all"),
         Binding("s", "sort", "Sort by the next column", show=False, id="found.sort"),
         Binding("S", "turn", "Reverse the order", show=False, id="found.turn"),
+        Binding("P", "screen.priors", "Priors: all of this patient", show=False, id="found.priors"),
         Binding("c", "screen.columns", "Choose the columns", show=False, id="found.columns"),
         Binding("y", "screen.copy_uids", "Copy the UID", show=False, id="found.copy"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="found.mask"),
@@ -96,7 +97,7 @@ title does."""
         if self._marks:
             keys = [row.key.value for row in self.ordered_rows]
             return [self._matches[key] for key in keys if key in self._marks]
-        match = self._under_cursor()
+        match = self.under_cursor
         return [] if match is None else [match]
 
     def begin(self, level: Level) -> None:
@@ -118,7 +119,7 @@ title does."""
 
     def lay_out(self) -> None:
         """Choose columns and fill them; cursor and order stay."""
-        under = self._under_cursor()
+        under = self.under_cursor
         keys = [row.key.value for row in self.ordered_rows]
         order = {key: rank for rank, key in enumerate(keys)}
         self.clear(columns=True)
@@ -134,7 +135,7 @@ title does."""
             self.move_cursor(row=self.get_row_index(under.uid), animate=False)
 
     def action_mark(self) -> None:
-        match = self._under_cursor()
+        match = self.under_cursor
         if match is not None:
             self._mark({match.uid} ^ self._marks)
             self.action_cursor_down()
@@ -160,7 +161,7 @@ title does."""
     @on(DataTable.RowSelected)
     def _opened(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        match = self._under_cursor()
+        match = self.under_cursor
         if match is not None:
             self.post_message(self.Opened(match))
 
@@ -184,7 +185,9 @@ title does."""
         self._marks = marks
         self.post_message(self.ViewChanged())
 
-    def _under_cursor(self) -> Match | None:
+    @property
+    def under_cursor(self) -> Match | None:
+        """The match under the cursor."""
         if not self.is_valid_row_index(self.cursor_row):
             return None
         key = self.ordered_rows[self.cursor_row].key.value
