@@ -106,6 +106,7 @@ class RetrieveApp(KeyQueueApp[None]):
         doctor: "Doctor | None" = None,
         store: ProgressStore | None = None,
         secrets: SecretStore | None = None,
+        guide: bool = False,
     ) -> None:
         """Build stores and jobs.
 
@@ -122,8 +123,10 @@ class RetrieveApp(KeyQueueApp[None]):
             doctor: Checks the connection to a PACS.
             store: Progress of all sessions; a new one if None.
             secrets: Passcodes and passphrases.
+            guide: Show what to press next, until a study is complete.
         """
         super().__init__()
+        self._guide = guide
         self.store = store or ProgressStore()
         self._job_history = job_history or JobHistory()
         self._secrets = secrets = secrets or SecretStore()
@@ -161,6 +164,7 @@ class RetrieveApp(KeyQueueApp[None]):
             find_each=self._find_each,
             preset=self._preset,
             text=self._text,
+            guide=self._guide,
         )
 
     def on_mount(self) -> None:

@@ -122,6 +122,7 @@ async def opened(
     profile_store: ProfileStore | None = None,
     doctor: Doctor | None = None,
     secrets: SecretStore | None = None,
+    guide: bool = False,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     if profile_store is not None:
@@ -141,6 +142,7 @@ async def opened(
         profile_store=profile_store,
         doctor=doctor,
         secrets=secrets,
+        guide=guide,
     )
     async with running(app, size) as pilot:
         bench = Bench(app, pilot, sessions)

@@ -98,3 +98,12 @@ def test_run_app_says_nothing_if_nothing_was_retrieved() -> None:
     said: list[str] = []
     assert run_app(Nothing(), said.append) == 0  # type: ignore[arg-type]
     assert said == []
+
+
+async def test_the_demo_says_what_to_press_next_until_a_study_is_complete() -> None:
+    async with opened(guide=True) as bench:
+        assert "Demo: press enter to retrieve" in bench.text()
+        await bench.start(A, B)
+        await bench.until(lambda: "The studies arrive" in bench.text())
+        await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0))
+        await bench.until(lambda: "press r to retry it" in bench.text())

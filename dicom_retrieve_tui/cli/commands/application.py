@@ -25,6 +25,7 @@ def run_interactive(
     preset: str = "",
     text: str = "",
     remember: bool = True,
+    guide: bool = False,
 ) -> int:
     """Run the application until the user leaves it; return the exit code.
 
@@ -35,6 +36,7 @@ def run_interactive(
         preset: The profile to start with; the last one used if empty.
         text: The initial text of the UID line.
         remember: Record jobs in the user's history, and offer unfinished ones.
+        guide: Show what to press next, until a study is complete.
     """
     from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - loads Textual
     from dicom_retrieve_tui.tui.doctor_job import Doctor  # noqa: PLC0415 - loads Textual
@@ -54,6 +56,7 @@ def run_interactive(
             profile_store=profile_store,
             doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
             secrets=SecretStore(around.environ, wiring.check_tls),
+            guide=guide,
         )
         return run_app(app, around.stderr.say)
 

@@ -25,6 +25,7 @@ from dicom_retrieve_tui.tui.search_job import FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
+from dicom_retrieve_tui.tui.widgets.guide_line import GuideLine
 from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
@@ -71,6 +72,7 @@ class MainScreen(QueueActions):
         find_each: FindEach,
         preset: str = "",
         text: str = "",
+        guide: bool = False,
     ) -> None:
         """Make the panes.
 
@@ -85,6 +87,7 @@ class MainScreen(QueueActions):
             find_each: Looks up accession numbers and patient IDs.
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
+            guide: Show what to press next, until a study is complete.
         """
         super().__init__(
             jobs,
@@ -99,6 +102,7 @@ class MainScreen(QueueActions):
         self._finder, self._presets = finder, presets
         self._retrieve = RetrievePane(presets, preset=preset, text=text, id="retrieve")
         self._echo, self._announced = "", self.profile
+        self._guide = GuideLine(id="guide") if guide else None
 
     def compose(self) -> ComposeResult:
         """Yield every pane; the style sheet decides which are shown, and where."""
@@ -107,6 +111,8 @@ class MainScreen(QueueActions):
         self.add_class("-wide" if width >= WIDE else "-narrow")
         self.add_class("-tall" if height >= TALL else "-short")
         yield HeaderLine(id="header")
+        if self._guide is not None:
+            yield self._guide
         with Vertical(id="body"):
             with Vertical(id="left"):
                 yield self._retrieve
@@ -322,6 +328,8 @@ class MainScreen(QueueActions):
         self._queue.show_totals(totals)
         if not totals.active:
             self._retrieve.settle()
+        if self._guide is not None:
+            self._guide.show_totals(totals)
         self.query_one(HeaderLine).show_totals(totals, paused=self._jobs.paused)
         self.query_one(TotalLine).show_totals(totals)
         self.query_one(Throughput).show_history(snapshot.history, live=totals.associations_max > 0)
