@@ -35,11 +35,12 @@ _NAMING = ("patient", "date", "description")
 _QUIET_S = 3
 """From here on, the bar is replaced by how long the PACS has been silent."""
 _GAP = 1
-# Names and descriptions first, up to what most need; then the bars; then the longest texts.
+# Names and descriptions first, up to what most need; then whole UIDs; then the bars.
 _GROWTH = (
     {"patient": 24, "description": 24, "uid": 24, "instances": 11, "progress": 14},
-    {"progress": 24},
-    {"patient": 32, "description": 48, "uid": 64, "accession": 16, "progress": 34},
+    {"patient": 32, "description": 40, "accession": 16, "progress": 20},
+    {"uid": 56, "description": 48, "instances": 13},
+    {"progress": 34},
 )
 
 

@@ -57,7 +57,7 @@ Events: associations, studies, faults. Drag with the mouse to select text; `ctrl
     def render_line(self, y: int) -> Strip:
         """Draw a line, with an ellipsis if it is longer than the pane."""
         strip = super().render_line(y)
-        index, width = self.scroll_offset.y + y, self.size.width
+        index, width = self.scroll_offset.y + y, self.scrollable_content_region.width
         if index >= len(self.lines) or self._render_line_strip(
             index, self.rich_style
         ).cell_length <= (self.scroll_offset.x + width):
