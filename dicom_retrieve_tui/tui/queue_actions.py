@@ -12,6 +12,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
+from dicom_retrieve_tui.storage.verify import verify_folder
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
@@ -288,6 +289,26 @@ class QueueActions(Screen[None]):
             self._report(f"Could not write the table: {reason}.", severity="error")
         else:
             self._report(f"{count(len(rows), 'row')} written to {path}")
+
+    @work
+    async def action_verify(self) -> None:
+        """Check the files in the folder of a study, and ask again for what is lost."""
+        from dicom_retrieve_tui.tui.screens.verify import VerifyScreen  # noqa: PLC0415 - not for the first frame
+
+        if not (rows := self._queue.table.chosen()):
+            self._report(NO_STUDY)
+            return
+        options = self._jobs.options_of(rows[0].key)
+
+        def name(uid: str) -> str:
+            hide = self._queue.table.hide_patients
+            return study_name(self._store.identity_of(uid), hide_patients=hide)
+
+        screen = VerifyScreen(
+            lambda: verify_folder(options.output, deep=True), name, options.output
+        )
+        if lost := await self.app.push_screen_wait(screen):
+            self.retrieve(options, _requests([Selection(study_instance_uid=uid) for uid in lost]))
 
     def action_open_folder(self) -> None:
         """Open the folder of a study, else the last output folder, on the desktop."""

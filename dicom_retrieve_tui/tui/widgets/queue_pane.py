@@ -61,6 +61,7 @@ class QueuePane(FramedPane):
         ),
         Binding("E", "screen.export", "Export these rows as CSV", show=False, id="queue.csv"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="queue.mask"),
+        Binding("v", "screen.verify", "Verify the folder", show=False, id="queue.verify"),
         Binding("o", "screen.open_folder", "Open the folder", show=False, id="queue.open"),
         Binding(
             "u",
