@@ -353,7 +353,7 @@ OPTIONS = (
     ),
     Option(
         name="listen",
-        help="be the move destination: receive on this port into --output",
+        help="receive the files ourselves on this port, as the move destination",
         group=Group.NETWORK,
         commands=_REQUESTS,
         metavar="[HOST:]PORT",
@@ -362,7 +362,7 @@ OPTIONS = (
         attribute="listen",
         field_group=FormGroup.HERE,
         label="Listen",
-        hint="[host:]port, to be it",
+        hint="[host:]port, to receive",
         of_order=True,
     ),
     Option(
@@ -418,7 +418,7 @@ OPTIONS = (
     ),
     Option(
         name="umask",
-        help="umask for new files and folders",
+        help="umask for new files and folders (077: only you can read them)",
         group=Group.FILES,
         commands=_RETRIEVAL,
         metavar="OCTAL",
@@ -438,9 +438,9 @@ OPTIONS = (
         metavar="SIZE",
         parse=parse_keep_free,
         attribute="keep_free",
-        default_words="1GiB or 2%, the lesser",
+        default_words="1 GiB or 2 %, the lesser",
         label="Keep free",
-        hint="1GiB or 2%, the lesser",
+        hint="1 GiB or 2 %, the lesser",
         of_order=True,
     ),
     Option(
@@ -550,7 +550,7 @@ OPTIONS = (
     ),
     Option(
         name="tls_insecure",
-        help="do not verify certificates",
+        help="do not verify certificates (unsafe)",
         group=Group.SECURITY,
         commands=_EVERY,
         parse=parse_flag,

@@ -26,7 +26,7 @@ class StudyRequest:
     pacs: str = ""
     """The name of its profile, or its address."""
     lookup: Lookup | None = None
-    """The line of a list for which the PACS has no study; then the UID is none, but a key."""
+    """The line of a list for which the PACS has no study; the selection then names its line."""
 
     @classmethod
     def of_missed(cls, lookup: Lookup, pacs: str) -> "StudyRequest":

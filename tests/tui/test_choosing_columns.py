@@ -119,3 +119,14 @@ async def test_y_copies_the_uid_in_both_tables() -> None:
         await answered(bench, find, study(1))
         await bench.pilot.press("y")
         assert bench.app.clipboard == study(1).study_instance_uid
+
+
+async def test_many_matches_are_cut_by_an_ellipsis_beside_the_scrollbar() -> None:
+    find = Searches()
+    async with opened(SIZES["usual"], find=find) as bench:
+        await searched(bench)
+        long = "Abdomen and pelvis with contrast"
+        await answered(bench, find, *(study(n, study_description=long) for n in range(1, 30)))
+        lines = [line for line in bench.text().splitlines() if "Abd" in line]
+        assert lines
+        assert all("…" in line for line in lines)

@@ -123,7 +123,8 @@ title does."""
         keys = [row.key.value for row in self.ordered_rows]
         order = {key: rank for rank, key in enumerate(keys)}
         self.clear(columns=True)
-        width = self.size.width - self.scrollbar_size_vertical
+        # Room for the scrollbar, which appears without an event once there are many rows.
+        width = self.size.width - self.styles.scrollbar_size_vertical
         self._columns_shown = found_columns(self._level, width, self.hidden_columns)
         for column in self._columns_shown:
             title = column.title.rjust(column.width) if column.right else column.title
