@@ -35,9 +35,12 @@ _NAMING = ("patient", "date", "description")
 _QUIET_S = 3
 """From here on, the bar is replaced by how long the PACS has been silent."""
 _GAP = 1
+_FOR_NAMES = 24
+"""Cells by which names and descriptions can grow; an ID beside a cut name helps less."""
 # Names and descriptions first, up to what most need; then whole UIDs; then the bars.
 _GROWTH = (
-    {"patient": 24, "description": 24, "uid": 24, "instances": 11, "progress": 14},
+    {"patient": 24, "description": 24},
+    {"uid": 24, "instances": 11, "progress": 14},
     {"patient": 32, "description": 40, "accession": 16, "progress": 20},
     {"uid": 56, "description": 48, "instances": 13},
     {"progress": 34},
@@ -61,6 +64,8 @@ class Column:
     """The text of an attribute that not every row has; None for the state of the retrieval."""
     masked: bool = False
     """True if it names a patient."""
+    reserve: int = 0
+    """Cells that must remain for names and descriptions, or this column is left out."""
 
 
 _STATE_COLUMNS = (
@@ -74,19 +79,19 @@ _WHOSE = (
     Column("modality", "MOD", 5, sort="modality", rank=3, text=lambda row: row.identity.modality),
     Column("description", "DESCRIPTION", 14, sort="description", rank=4,
            text=lambda row: row.identity.study_description),
-    Column("id", "ID", 9, sort="id", rank=9, masked=True,
+    Column("id", "ID", 9, sort="id", rank=9, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
-    Column("accession", "ACCESSION", 10, sort="accession", rank=8,
+    Column("accession", "ACCESSION", 10, sort="accession", rank=8, reserve=_FOR_NAMES,
            text=lambda row: row.identity.accession_number),
     Column("pacs", "PACS", 10, sort="pacs", rank=6, text=lambda row: row.pacs),
 )  # fmt: skip
-_UID = Column("uid", "STUDY", 12, sort="uid", rank=10)
+_UID = Column("uid", "STUDY", 12, sort="uid", rank=10, reserve=_FOR_NAMES)
 _PROGRESS = (
     Column("instances", "INSTANCES", 9, right=True, sort="instances"),
     Column("progress", "PROGRESS", 12, sort="state"),
     Column("rate", "RATE", 7, right=True, sort="rate", rank=5),
     Column("eta", "ETA", 7, right=True, sort="eta", rank=7),
-    Column("size", "SIZE", 8, right=True, sort="size", rank=11),
+    Column("size", "SIZE", 8, right=True, sort="size", rank=11, reserve=_FOR_NAMES),
 )
 CHOOSABLE = (*_WHOSE, _UID, *(column for column in _PROGRESS if column.rank))
 """The columns that a user may leave out."""
@@ -110,7 +115,10 @@ def columns_for(
     uid = [_UID] if named and _UID.name not in hidden else [] if named else [replace(_UID, rank=0)]
     rest = [each for each in _PROGRESS if each.name not in hidden]
     order = (*_STATE_COLUMNS, *whose, *uid, *rest)
-    sizes = [ColumnSize(name=each.name, least=each.width, rank=each.rank) for each in order]
+    sizes = [
+        ColumnSize(name=each.name, least=each.width, rank=each.rank, reserve=each.reserve)
+        for each in order
+    ]
     widths = fit_columns(sizes, width, gap=_GAP, growth=_GROWTH)
     return tuple(replace(each, width=widths[each.name]) for each in order if each.name in widths)
 

@@ -1,5 +1,7 @@
 """Which columns of the queue fit, and what stands in them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +78,16 @@ def test_hiding_patients_masks_name_and_id() -> None:
     assert "Ada" not in line
     assert "T-0001" not in line
     assert "Chest" in line
+
+
+def test_names_are_whole_before_an_id_and_an_accession_number_are_shown() -> None:
+    row = _row(replace(_ADA, patient_name="Example^Ada Josephine", study_description="Chest, late"))
+
+    for width in range(60, 200):
+        columns = QueueColumns()
+        columns.fit(width)
+        columns.extend_for([row])
+        shown = columns.text(row, marked=False, hide_patients=False)
+        if "A1" in shown:
+            assert "Example, Ada Josephine" in shown
+            assert "Chest, late" in shown

@@ -76,25 +76,25 @@ def lines(app: TableApp) -> list[str]:
         (
             60,
             [
-                "    PATIENT         MOD     INSTANCES PROGRESS          RATE",
-                "  ▶ P0012345        CT        312/480 █████████·····   118/s",
-                "  ▶ 患者番号一二三…          96/1,210 no data 14 s         ·",
-                "  ↻ …04688119.971.3              0/20 retry in 4 s         ·",
-                "  ! …04688119.971.4           210/212 2 missing            ·",
-                "  ✓ …04688119.971.5           480/480 in 4.0 s             ·",
-                "  · …04688119.971.6                 · queued               ·",
+                "    PATIENT             MOD   INSTANCES PROGRESS        RATE",
+                "  ▶ P0012345            CT      312/480 ███████▊····   118/s",
+                "  ▶ 患者番号一二三四五…        96/1,210 no data 14 s       ·",
+                "  ↻ ….3.604688119.971.3            0/20 retry in 4 s       ·",
+                "  ! ….3.604688119.971.4         210/212 2 missing          ·",
+                "  ✓ ….3.604688119.971.5         480/480 in 4.0 s           ·",
+                "  · ….3.604688119.971.6               · queued             ·",
             ],
         ),
         (
             80,
             [
-                "    PATIENT        MOD   STUDY           INSTANCES PROGRESS         RATE     ETA",
-                "  ▶ P0012345       CT    …688119.971.1     312/480 ████████▍····   118/s    0:01",
-                "  ▶ 患者番号一二 …       …688119.971.2    96/1,210 no data 14 s        ·       ·",
-                "  ↻                      …688119.971.3        0/20 retry in 4 s        ·       ·",
-                "  !                      …688119.971.4     210/212 2 missing           ·       ·",
-                "  ✓                      …688119.971.5     480/480 in 4.0 s            ·       ·",
-                "  ·                      …688119.971.6           · queued              ·       ·",
+                "    PATIENT                  MOD     INSTANCES PROGRESS             RATE     ETA",
+                "  ▶ P0012345                 CT        312/480 ███████████······   118/s    0:01",
+                "  ▶ 患者番号一二三四五六七            96/1,210 no data 14 s            ·       ·",
+                "  ↻ 1.2.840.1…04688119.971.3              0/20 retry in 4 s            ·       ·",
+                "  ! 1.2.840.1…04688119.971.4           210/212 2 missing               ·       ·",
+                "  ✓ 1.2.840.1…04688119.971.5           480/480 118.0 MB in 4.0 s       ·       ·",
+                "  · 1.2.840.1…04688119.971.6                 · queued                  ·       ·",
             ],
         ),
     ],
@@ -123,7 +123,7 @@ async def test_a_scrollbar_takes_its_room_from_the_uids() -> None:
         app.table.update_rows([row(n) for n in range(2, 501)])
         await pilot.pause()
 
-        assert lines(app)[0].endswith(" SIZE")
+        assert lines(app)[0].endswith(" ETA")
         assert lines(app)[1].endswith("·")
 
 

@@ -50,9 +50,9 @@ def detail_lines(
         hide_patients: Mask the patient.
     """
     row, selection = details.row, details.selection
-    lines = [f"{'Sought   ' if row.sought else 'Study    '} {row.label}"]
+    lines = _identity(row.identity, hide_patients=hide_patients)
+    lines.append(f"{'Sought   ' if row.sought else 'Study    '} {row.label}")
     lines += _selected(selection)
-    lines += _identity(row.identity, hide_patients=hide_patients)
     lines += [
         f"PACS      {options.peer}, by {str(options.method).upper()}",
         f"Folder    {folder_text(options.output)}",
@@ -76,8 +76,8 @@ def detail_lines(
         lines.append(f"Press r in the queue to {what}.")
         if listed is not None:
             lines.append(f"Listed in {listed}")
-    lines += _uids("Missing", details.missing, _MISSING_MAX)
     lines += _series(row.identity, dict(details.series), ended=row.verdict is not None)
+    lines += _uids("Missing", details.missing, _MISSING_MAX)
     lines += _uids(
         "Series left out by the filter",
         [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
