@@ -75,7 +75,9 @@ class StudyIdentity:
     @property
     def title(self) -> str:
         """The study without its patient: `CT Chest 2026-03-11`; empty if nothing is known."""
-        return " ".join(filter(None, (self.modality, self.study_description, self.day)))
+        named = self.study_description.upper().split(" ")[0] == self.modality.upper()
+        modality = "" if named else self.modality
+        return " ".join(filter(None, (modality, self.study_description, self.day)))
 
 
 UNIDENTIFIED = StudyIdentity()

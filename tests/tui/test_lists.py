@@ -220,3 +220,19 @@ async def test_the_patient_id_of_a_line_is_masked_and_never_listed(tmp_path: Pat
 
         assert "SECRET7" not in bench.text()
         assert "SECRET7" not in (tmp_path / "failed-studies.txt").read_text()
+
+
+async def test_a_pasted_table_names_its_studies_before_the_pacs_is_asked() -> None:
+    table = (
+        "StudyInstanceUID;PatientID;StudyDate;Modality;StudyDescription\n"
+        f"{A};T-0001;11.03.2026;CT;Chest\n{B};T-0002;once;MR;\n"
+    )
+    async with opened(SIZES["large"]) as bench:
+        await bench.paste(table)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "T-0002" in bench.text(bench.main.table))
+        lines = bench.text(bench.main.table).splitlines()
+
+        assert any("T-0001" in line and "2026-03-11 CT" in line for line in lines)
+        assert any("Chest" in line for line in lines)
+        assert any("T-0002" in line and "MR" in line for line in lines)

@@ -92,10 +92,9 @@ def _identity(identity: StudyIdentity, *, hide_patients: bool) -> list[str]:
     patient = identity.patient
     if identity.patient_id not in {"", patient}:
         patient = f"{patient} (ID {identity.patient_id})"
-    study = " ".join(filter(None, (identity.day, identity.modality, identity.study_description)))
     texts = {
         "Patient": shown_patient(patient, hide=hide_patients),
-        "Contents": study,
+        "Contents": identity.title,
         "Accession": identity.accession_number,
     }
     return [f"{name:<9} {text}" for name, text in texts.items() if text]

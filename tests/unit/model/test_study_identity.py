@@ -55,3 +55,11 @@ def test_a_known_value_is_never_replaced_by_another_source(
         assert getattr(joined, name) == (getattr(ours, name) or getattr(theirs, name))
     assert bool(joined) == (bool(ours) or bool(theirs))
     assert ours | UNIDENTIFIED == ours
+
+
+def test_a_modality_that_begins_the_description_is_not_repeated() -> None:
+    identity = StudyIdentity(
+        modalities=("CT",), study_description="CT chest", study_date="20260311"
+    )
+
+    assert identity.title == "CT chest 2026-03-11"
