@@ -12,7 +12,6 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
-from dicom_retrieve_tui.storage.verify import verify_folder
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.failed_list import FailedLists
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
@@ -293,6 +292,7 @@ class QueueActions(Screen[None]):
     @work
     async def action_verify(self) -> None:
         """Check the files in the folder of a study, and ask again for what is lost."""
+        from dicom_retrieve_tui.storage.verify import verify_folder  # noqa: PLC0415 - loads SQLite
         from dicom_retrieve_tui.tui.screens.verify import VerifyScreen  # noqa: PLC0415 - not for the first frame
 
         if not (rows := self._queue.table.chosen()):

@@ -8,7 +8,9 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
 _Rank = tuple[object, int]
@@ -31,6 +33,12 @@ _STATES = {
 }
 _STATE_RANK = {state: rank for rank, state in enumerate(State)}
 
+
+@lru_cache(maxsize=1 << 17)
+def _folded(name: str, patient_id: str) -> str:
+    return StudyIdentity(patient_name=name, patient_id=patient_id).patient.casefold()
+
+
 SORTS: dict[str, Callable[[Row], object]] = {
     "added": lambda row: row.number,
     "state": lambda row: _STATE_RANK[row.state],
@@ -39,7 +47,7 @@ SORTS: dict[str, Callable[[Row], object]] = {
     "rate": lambda row: row.instances_per_s or 0.0,
     "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
     "size": lambda row: row.received_bytes,
-    "patient": lambda row: row.identity.patient.casefold(),
+    "patient": lambda row: _folded(row.identity.patient_name, row.identity.patient_id),
     "date": lambda row: row.identity.study_date,
     "modality": lambda row: row.identity.modality,
     "description": lambda row: row.identity.study_description.casefold(),
@@ -84,6 +92,8 @@ class ShownRows:
         self._rows: dict[RowKey, Row] = {}
         self._ranks: dict[RowKey, _Rank] = {}
         self._order: list[tuple[_Rank, RowKey]] = []
+        self._haystacks: dict[RowKey, tuple[StudyIdentity, str]] = {}
+        """What a filter searches, by row, with the identity that it is made of."""
 
     def __len__(self) -> int:
         """The number of shown rows."""
@@ -127,6 +137,7 @@ class ShownRows:
         for key in removed:
             self._take_out(key)
             self._rows.pop(key, None)
+            self._haystacks.pop(key, None)
         for row in rows:
             self._rows[row.key] = row
         if len(rows) * _REBUILD_SHARE > len(self._rows):
@@ -156,13 +167,21 @@ class ShownRows:
         view = self.view
         if row.state not in _STATES[view.tab]:
             return None
-        if view.needle and view.needle.lower() not in _haystack(row):
+        if view.needle and view.needle.lower() not in self._haystack(row):
             return None
         # Equal rows stay in the order in which they were added, in both directions.
         return SORTS[view.sort](row), -row.number if view.descending else row.number
 
+    def _haystack(self, row: Row) -> str:
+        """Return what the filter searches; made once, as one types in a queue of thousands."""
+        identity, text = self._haystacks.get(row.key, (None, ""))
+        if identity is not row.identity:
+            text = _texts(row)
+            self._haystacks[row.key] = (row.identity, text)
+        return f"{text}\n{row.reason.lower()}" if row.reason else text
 
-def _haystack(row: Row) -> str:
+
+def _texts(row: Row) -> str:
     who = row.identity
     texts = (
         row.label,
@@ -171,6 +190,5 @@ def _haystack(row: Row) -> str:
         who.title,
         who.accession_number,
         row.pacs,
-        row.reason,
     )
     return "\n".join(texts).lower()

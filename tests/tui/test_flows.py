@@ -176,7 +176,7 @@ async def test_a_failed_study_is_listed_told_and_tried_again(tmp_path: Path) -> 
             whole(B),
         )
         await bench.until(lambda: "2 studies: 1 partial, 1 complete" in bench.text())
-        await bench.until(lambda: "2 missing" in bench.text(bench.main.table))
+        await bench.until(lambda: "2 instances missing" in bench.text(bench.main.table))
 
         listed = (tmp_path / "failed-studies.txt").read_text()
         assert listed == f"{A}  # partial: {reason}\n"

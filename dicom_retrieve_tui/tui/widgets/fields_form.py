@@ -42,7 +42,7 @@ class FieldsForm(VerticalScroll, can_focus=False):
     FieldsForm {
         height: auto;
         & .heading { color: $text-accent; text-style: bold; }
-        & .fault { height: auto; margin-left: 12; color: $text-error; display: none; }
+        & .fault { height: auto; margin-left: 9; color: $text-error; display: none; }
         & .fault.-shown { display: block; }
     }
     """
