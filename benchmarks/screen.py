@@ -26,6 +26,7 @@ from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui import app as application
 from dicom_retrieve_tui.tui.ports import Session
@@ -42,11 +43,15 @@ class _Timed:
     """A session that notes from when to when it was there."""
 
     def __init__(
-        self, selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+        self,
+        selections: Sequence[Selection],
+        options: RetrieveOptions,
+        cancel: CancelToken,
+        identified: Identified,
     ) -> None:
         self.started_s, self.ended_s = monotonic(), 0.0
         self.screen_s = -_spent_on_the_screen_s()
-        self._session = wiring.open_session(selections, options, cancel)
+        self._session = wiring.open_session(selections, options, cancel, identified=identified)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._session, name)
@@ -111,10 +116,14 @@ TIMED: list[_Timed] = []
 
 
 def open_session(
-    selections: Sequence[Selection], options: RetrieveOptions, cancel: CancelToken
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    *,
+    identified: Identified,
 ) -> Session:
     """The real one, timed."""
-    timed = _Timed(selections, options, cancel)
+    timed = _Timed(selections, options, cancel, identified)
     TIMED.append(timed)
     return timed  # type: ignore[return-value] # what it lacks, it hands on
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.hooks.study_commands import StudyCommands
     from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
     from dicom_retrieve_tui.model.search import Found, Search
+    from dicom_retrieve_tui.model.study_identity import Identified
     from dicom_retrieve_tui.network.access import ScpReceiver
     from dicom_retrieve_tui.network.association import Association, AssociationParameters
     from dicom_retrieve_tui.network.deviations import Deviations
@@ -80,6 +81,7 @@ def open_session(
     backoff: Backoff = _BACKOFF,
     *,
     learn: bool = False,
+    identified: "Identified | None" = None,
 ) -> "Session":
     """Prepare a retrieval whose queue can be changed while it runs.
 
@@ -92,6 +94,8 @@ def open_session(
             handler.
         backoff: The waits between attempts.
         learn: Forecast by the sizes in the user's history, and add those of this session.
+        identified: Called with the Study Instance UID and the identity of each study, from any
+            thread. None asks the PACS for no patient data.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.requests import RunContext
@@ -106,7 +110,15 @@ def open_session(
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
     rate_limiter = RateLimiter(options.max_rate, connections=options.parallel)
-    run = _run(selections, options, outbox, cancel, backoff, rate_limiter=rate_limiter)
+    run = _run(
+        selections,
+        options,
+        outbox,
+        cancel,
+        backoff,
+        rate_limiter=rate_limiter,
+        identify=identified is not None,
+    )
     recorder = RunRecorder(
         options.output,
         peer=str(options.peer),
@@ -140,6 +152,7 @@ def open_session(
             listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
             instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
             space=_space_check(options, run, outbox, stack, learn=learn),
+            identified=identified,
         )
         raise_bug = scp.raise_bug if scp else lambda: None
         return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
@@ -402,6 +415,7 @@ def _run(
     backoff: Backoff,
     *,
     rate_limiter: "RateLimiter | None" = None,
+    identify: bool = False,
 ) -> "Run":
     from dicom_retrieve_tui.engine.outage import PROBES
     from dicom_retrieve_tui.engine.run import Run
@@ -415,7 +429,7 @@ def _run(
         selections=selections,
         options=options,
         open_peer=lambda worker: PacsPeer(
-            parameters, worker, run.emit_of_peer, options.series_filter
+            parameters, worker, run.emit_of_peer, options.series_filter, identify=identify
         ),
         probe=lambda cancel: probe(replace(parameters, cancel=cancel)),
         probes=replace(backoff, jitter=PROBES.jitter),

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from dicom_retrieve_tui.cli.commands.application import open_profile_store
 from dicom_retrieve_tui.cli.commands.demo import save_demo_profiles
+from dicom_retrieve_tui.demo.archive import demo_archive
 from dicom_retrieve_tui.demo.pacs import DemoPacs
-from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.screens.find import FindScreen
@@ -33,6 +33,7 @@ USUAL, LARGE = (80, 24), (160, 45)
 _FOLDER = Path("dicom")
 """Relative: a picture shows no path of the machine that drew it."""
 _PACE_S = 0.1
+_OFFERED = 4
 _FAILS_ONCE = 2
 _WAIT_S = 30.0
 
@@ -99,7 +100,7 @@ async def _find(stage: Stage) -> None:
     await stage.until(lambda: isinstance(stage.app.screen, FindScreen))
     await stage.pilot.press(*"DEMO*", "enter")
     found = stage.app.screen.query_one(FoundTable)
-    await stage.until(lambda: found.count and found.border_subtitle == "")
+    await stage.until(lambda: found.count and "by date" in str(found.border_subtitle))
     await stage.pilot.press("space")
 
 
@@ -134,8 +135,8 @@ async def draw(name: str) -> str:
 
 @asynccontextmanager
 async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
-    studies = demo_studies()
-    uids = [study.study_instance_uid for study in studies]
+    studies = demo_archive()
+    uids = [study.study_instance_uid for study in studies[:_OFFERED]]
     with (
         TemporaryDirectory() as saved,
         DemoPacs(studies=studies, busy_once=[uids[_FAILS_ONCE]], pace_s=pace_s) as pacs,

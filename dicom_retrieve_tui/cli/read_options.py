@@ -4,6 +4,7 @@ Every contradiction that shows without the network is reported here; nothing is 
 """
 
 import argparse
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from dicom_retrieve_tui.config.precedence import DEFAULTS, resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.address import parse_pacs_url
+from dicom_retrieve_tui.model.address import Endpoint, parse_pacs_url
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import HIERARCHICAL
 from dicom_retrieve_tui.model.options import (
@@ -127,7 +128,7 @@ def read_retrieval(args: argparse.Namespace, environ: Mapping[str, str]) -> Retr
         texts = _with_profile(open_book(args, environ), profile, given)
         given = {name: text for name, text in given.items() if text or name not in MAY_BE_EMPTY}
     else:
-        endpoint = parse_pacs_url(args.target)
+        endpoint = _endpoint(args, environ)
         texts |= {"host": endpoint.host, "port": str(endpoint.port)}
     if command is Command.FIND:  # the folder and the port of retrievals do not matter
         texts = {name: text for name, text in texts.items() if command in _commands(name)}
@@ -135,6 +136,24 @@ def read_retrieval(args: argparse.Namespace, environ: Mapping[str, str]) -> Retr
     options = read_options(texts, profile=profile, to_retrieve=command is Command.RETRIEVE)
     check_output(options.output)
     return options
+
+
+def _endpoint(args: argparse.Namespace, environ: Mapping[str, str]) -> Endpoint:
+    """Return the address of the PACS.
+
+    Raises:
+        ConfigError: It is invalid; one that names a profile is told so.
+    """
+    target = args.target
+    try:
+        return parse_pacs_url(target)
+    except ConfigError:
+        names: list[str] = []
+        with contextlib.suppress(ConfigError):
+            names = open_book(args, environ).names
+        if target in names:
+            raise UsageError(f"{target!r} is a profile: write {PROFILE_SIGN}{target}.") from None
+        raise
 
 
 def open_book(args: argparse.Namespace, environ: Mapping[str, str]) -> ProfileBook:

@@ -13,14 +13,22 @@ from dicom_retrieve_tui.model.preferences import Preferences
 Keys = dict[str, str]
 
 _KEYS = "keys"
-_TEXT, _SWITCH = "a text in quotes", "true or false"
+_TEXT, _SWITCH, _NAMES = "a text in quotes", "true or false", 'a list such as ["id", "rate"]'
 _EXPECTED = {
     "theme": _TEXT,
     "hide_patients": _SWITCH,
     "profile": _TEXT,
+    "queue_hidden_columns": _NAMES,
+    "find_hidden_columns": _NAMES,
     _KEYS: f"a [{_KEYS}] table",
 }
 _TYPES = {_TEXT: str, _SWITCH: bool}
+
+
+def _is_value(value: object, expected: str) -> bool:
+    if expected == _NAMES:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, _TYPES.get(expected, ()))
 
 
 def settings_path(profiles: Path) -> Path:
@@ -47,8 +55,8 @@ class SettingsFile:
                 faults.append(unknown_key(f"{self.path}: {key}", key, _EXPECTED))
             elif key == _KEYS and isinstance(value, dict):
                 found[key] = self._bindings(value, faults)
-            elif isinstance(value, _TYPES.get(_EXPECTED[key], ())):
-                found[key] = value
+            elif _is_value(value, _EXPECTED[key]):
+                found[key] = tuple(value) if isinstance(value, list) else value
             else:
                 faults.append(f"{self.path}: {key} = {value!r}: expected {_EXPECTED[key]}.")
         return Preferences(**found), faults
@@ -66,7 +74,7 @@ class SettingsFile:
             if value == getattr(usual, name):
                 document.pop(name, None)
             else:
-                document[name] = value
+                document[name] = list(value) if isinstance(value, tuple) else value
         write_document(self.path, document)
 
     def _bindings(self, table: dict[str, object], faults: list[str], above: str = "") -> Keys:

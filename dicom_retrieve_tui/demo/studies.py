@@ -37,7 +37,9 @@ def _chest_ct() -> DemoStudy:
         ct_series(name, "Thorax 5 mm lung", slices=24, spacing_mm=5.0, kernel="LUNG"),
         ct_series(name, "Thorax 15 mm overview", slices=8, spacing_mm=15.0, kernel="SOFT"),
     ]
-    return build_study(name, _study(_ADA, "CT chest", 1, date="20260311", time="091500"), series)
+    return build_study(
+        name, study_attributes(_ADA, "CT chest", 1, date="20260311", time="091500"), series
+    )
 
 
 def _chest_films() -> DemoStudy:
@@ -51,7 +53,9 @@ def _chest_films() -> DemoStudy:
         ),
     ]
     return build_study(
-        name, _study(_ADA, "Chest X-ray and report", 2, date="20260227", time="140230"), series
+        name,
+        study_attributes(_ADA, "Chest X-ray and report", 2, date="20260227", time="140230"),
+        series,
     )
 
 
@@ -61,7 +65,9 @@ def _head_mr() -> DemoStudy:
         mr_series(name, "T1 SE axial", slices=16, echo_ms=12, fluid=250),
         mr_series(name, "T2 SE axial", slices=16, echo_ms=100, fluid=1800),
     ]
-    return build_study(name, _study(_BORIS, "MR head", 3, date="20260318", time="163005"), series)
+    return build_study(
+        name, study_attributes(_BORIS, "MR head", 3, date="20260318", time="163005"), series
+    )
 
 
 def _abdomen_ultrasound() -> DemoStudy:
@@ -71,13 +77,16 @@ def _abdomen_ultrasound() -> DemoStudy:
         us_cine(name, "Aorta, colour Doppler", frames=16),
     ]
     return build_study(
-        name, _study(_ZOE, "Ultrasound abdomen", 4, date="20260402", time="110045"), series
+        name,
+        study_attributes(_ZOE, "Ultrasound abdomen", 4, date="20260402", time="110045"),
+        series,
     )
 
 
-def _study(
+def study_attributes(
     patient: Attributes, description: str, number: int, *, date: str, time: str
 ) -> Attributes:
+    """Return the attributes of a study that all its instances share."""
     return {
         **patient,
         "StudyDate": date,

@@ -26,6 +26,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import RetrieveRequest
 from dicom_retrieve_tui.model.status import SUB_OPERATIONS_FAILED, SUCCESS
+from dicom_retrieve_tui.model.study_identity import Identified
 
 _DRAIN_TICK_S = 0.1
 
@@ -67,6 +68,8 @@ class RunContext:
     """Host and port of our own Storage SCP; empty without one."""
     instead_of_get: str = ""
     """Advice for a PACS that does not serve C-GET."""
+    identified: Identified | None = None
+    """Called with each study and its identity, from the thread of a worker."""
     quirks: PeerQuirks = field(default_factory=PeerQuirks)
     space: SpaceCheck | None = None
     """Compares what is to come with the room on the disk; None if nothing is written there."""

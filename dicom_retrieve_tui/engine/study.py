@@ -187,6 +187,8 @@ class StudyRetriever:
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
         task.study = study = StudyState(wanted, inventory, recalled)
+        if self.run.identified is not None:
+            self.run.identified(task.uid, inventory.identified(study.present))
         self._emit_inventory(study)
         return study
 

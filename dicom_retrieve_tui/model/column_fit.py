@@ -12,7 +12,8 @@ class ColumnSize:
     least: int
     """Cells; the column is never narrower."""
     rank: int = 0
-    """0 for a column that is always there; of the others, the lowest rank is taken first."""
+    """0 for a column that is always there; of the others, the lowest rank is taken first. Ranks
+    above 0 differ."""
     reserve: int = 0
     """Cells that must remain for others to grow, or this column is left out."""
 
@@ -22,7 +23,8 @@ def fit_columns(
 ) -> dict[str, int]:
     """Return the width of every column that fits, by name, in the given order.
 
-    Where even the columns of rank 0 do not fit, they keep their least width.
+    Where even the columns of rank 0 do not fit, they keep their least width. A wider table always
+    has the columns of a narrower one: none is taken in place of one that matters more.
 
     Args:
         columns: In the order of the table.
@@ -35,9 +37,10 @@ def fit_columns(
     taken = set[str]()
     for column in sorted(columns, key=lambda each: each.rank):
         needed = column.least + gap
-        if not column.rank or spare - column.reserve >= needed:
-            taken.add(column.name)
-            spare -= needed
+        if column.rank and spare - column.reserve < needed:
+            break
+        taken.add(column.name)
+        spare -= needed
     widths = {each.name: each.least for each in columns if each.name in taken}
     for step in growth:
         spare = _grow(widths, step, spare)

@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 
 _ROUND = re.compile(r"(1|2|25|5|75)0+|[1-9]\d*000|128|256|512|1024|2048|4096")
 _CAP_MIN = 100
@@ -56,6 +57,8 @@ class Inventory:
     """Number of instances by the PACS's counts and list; None if unknown. Never a proof."""
     patient_id: str | None = None
     """Patient ID (0010,0020), requested only if the PACS has only the Patient Root model."""
+    identity: StudyIdentity = UNIDENTIFIED
+    """Patient, date, description and series, requested only if the user sees them."""
     absent: tuple[str, ...] = ()
     """Series and SOP Instance UIDs that were selected and that the PACS does not list."""
     counted: bool = False
@@ -83,6 +86,26 @@ class Inventory:
             for uid in self.series_instance_uids
         )
         return replace(selection, series=tuple(wanted))
+
+    def identified(self, present: Set[str]) -> StudyIdentity:
+        """Return the identity with what is expected and present of each series.
+
+        Args:
+            present: SOP Instance UIDs of instances that are on disk.
+        """
+        listed = Counter(each.series_instance_uid for each in self.instances)
+        here = Counter(
+            each.series_instance_uid for each in self.instances if each.sop_instance_uid in present
+        )
+        series = (
+            replace(
+                each,
+                expected=listed[each.series_instance_uid] or each.expected,
+                present=here[each.series_instance_uid],
+            )
+            for each in self.identity.series
+        )
+        return replace(self.identity, series=tuple(series))
 
     @property
     def has_match(self) -> bool:

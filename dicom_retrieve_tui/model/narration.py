@@ -43,7 +43,12 @@ class Line:
 
 
 def narrate(
-    event: events.Event, progress: Progress, *, uid_width: int | None = None
+    event: events.Event,
+    progress: Progress,
+    *,
+    uid_width: int | None = None,
+    name: str = "",
+    word: Callable[[Verdict], str] = str,
 ) -> Line | None:
     """Return the line for an event, or None for an event that gets none.
 
@@ -51,17 +56,22 @@ def narrate(
         event: What happened.
         progress: The state of the run after the event.
         uid_width: Characters for a UID; None for whole UIDs.
+        name: The study that the event is about, for the screen; if empty, its UID names it.
+        word: Returns the word for a verdict.
     """
 
     def short(uid: str) -> str:
         return uid if uid_width is None else shortened(uid, uid_width)
 
+    def study(uid: str) -> str:
+        return name or f"study {short(uid)}"
+
     line = (
-        _about_run(event, short)
+        _about_run(event, study, word)
         or _about_hold(event)
         or _about_hours(event)
-        or _about_association(event, short)
-        or _about_study(event, progress, short)
+        or _about_association(event, study)
+        or _about_study(event, progress, study, word)
         or _about_instance(event, short)
         or _about_command(event, short)
     )
@@ -98,9 +108,11 @@ def associations_text(event: events.RetrieveStarted) -> str:
 
 
 _Short = Callable[[str], str]
+_Named = Callable[[str], str]
+_Word = Callable[[Verdict], str]
 
 
-def _about_run(event: events.Event, short: _Short) -> Line | None:
+def _about_run(event: events.Event, study: _Named, word: _Word) -> Line | None:
     match event:
         case events.RetrieveStarted():
             method = METHODS[Method(event.method)]
@@ -109,12 +121,12 @@ def _about_run(event: events.Event, short: _Short) -> Line | None:
                 f"retrieving {studies} from {event.peer} {method}{associations_text(event)}"
             )
         case events.RetrieveFinished():
-            return Line(f"run finished: {event.verdict}", grave=event.verdict not in GOOD)
+            return Line(f"run finished: {word(event.verdict)}", grave=event.verdict not in GOOD)
         case events.SpaceForecast():
             return Line(space_text(event), grave=event.fits is False, detail=event.fits is True)
         case events.Noted(study_instance_uid=uid):
-            study = f"study {short(uid)}: " if uid else ""
-            return Line(f"note: {study}{event.text}", detail=event.minor)
+            subject = f"{study(uid)}: " if uid else ""
+            return Line(f"note: {subject}{event.text}", detail=event.minor)
         case _:
             return None
 
@@ -185,7 +197,7 @@ def _seconds(seconds: float) -> str:
     return f"{math.ceil(seconds)} s" if seconds < 60 else duration_text(seconds)
 
 
-def _about_association(event: events.Event, short: _Short) -> Line | None:
+def _about_association(event: events.Event, study: _Named) -> Line | None:
     match event:
         case events.AssociationOpened():
             pdus = event.peer_max_pdu_bytes
@@ -197,23 +209,25 @@ def _about_association(event: events.Event, short: _Short) -> Line | None:
         case events.AssociationClosed():
             text = f"association {event.worker} closed"
         case events.HelpStarted(study_instance_uid=uid):
-            text = f"association {event.worker} helps with study {short(uid)}"
+            text = f"association {event.worker} helps with {study(uid)}"
         case _:
             return None
     return Line(text, detail=True)
 
 
-def _about_study(event: events.Event, progress: Progress, short: _Short) -> Line | None:
+def _about_study(
+    event: events.Event, progress: Progress, study: _Named, word: _Word
+) -> Line | None:
     match event:
         case events.AttemptStarted(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: trying again", detail=True)
+            return Line(f"{study(uid)}: trying again", detail=True)
         case events.StudyInventoried(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: {_inventory(event)}", detail=True)
+            return Line(f"{study(uid)}: {_inventory(event)}", detail=True)
         case events.AttemptFailed(study_instance_uid=uid):
             crowded = progress.studies[uid].crowded
-            return Line(f"study {short(uid)}: {_failed_attempt(event, crowded)}", grave=True)
+            return Line(f"{study(uid)}: {_failed_attempt(event, crowded)}", grave=True)
         case events.StudyFinished(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: {_end(event)}", grave=event.verdict not in GOOD)
+            return Line(f"{study(uid)}: {_end(event, word)}", grave=event.verdict not in GOOD)
         case _:
             return None
 
@@ -237,10 +251,10 @@ def _failed_attempt(event: events.AttemptFailed, crowded: bool) -> str:  # noqa:
     return f"{what}; {retry}"
 
 
-def _end(event: events.StudyFinished) -> str:
+def _end(event: events.StudyFinished, word: _Word) -> str:
     counts = f" {event.stored:,}/{event.expected:,}" if event.expected is not None else ""
     irregular = f"irregular: {irregular_text(event)}" if event.irregular else ""
-    return "; ".join(filter(None, (f"{event.verdict}{counts}", event.reason, irregular)))
+    return "; ".join(filter(None, (f"{word(event.verdict)}{counts}", event.reason, irregular)))
 
 
 def _about_instance(event: events.Event, short: _Short) -> Line | None:

@@ -160,7 +160,7 @@ class Option:
     is_path: bool = False
     field_group: FormGroup = FormGroup.MORE
     label: str = ""
-    """What the forms call it, in at most 8 characters."""
+    """What the forms call it, in at most 11 characters."""
     hint: str = ""
     """Stands in an empty field."""
     of_order: bool = False
@@ -369,7 +369,7 @@ OPTIONS = (
     ),
     Option(
         name="listen",
-        help="be the move destination: receive on this port into --output",
+        help="receive the files ourselves on this port, as the move destination",
         group=Group.NETWORK,
         commands=_REQUESTS,
         metavar="[HOST:]PORT",
@@ -378,7 +378,7 @@ OPTIONS = (
         attribute="listen",
         field_group=FormGroup.HERE,
         label="Listen",
-        hint="[host:]port, to be it",
+        hint="[host:]port, to receive",
         of_order=True,
     ),
     Option(
@@ -391,7 +391,7 @@ OPTIONS = (
         attribute="accept_from",
         default_words="the PACS alone",
         field_group=FormGroup.HERE,
-        label="Accept",
+        label="Also accept",
         hint="who else may send here",
         of_order=True,
     ),
@@ -434,7 +434,7 @@ OPTIONS = (
     ),
     Option(
         name="umask",
-        help="umask for new files and folders",
+        help="umask for new files and folders (077: only you can read them)",
         group=Group.FILES,
         commands=_RETRIEVAL,
         metavar="OCTAL",
@@ -454,9 +454,9 @@ OPTIONS = (
         metavar="SIZE",
         parse=parse_keep_free,
         attribute="keep_free",
-        default_words="1GiB or 2%, the lesser",
-        label="Spare",
-        hint="1GiB or 2%, the lesser",
+        default_words="1 GiB or 2 %, the lesser",
+        label="Keep free",
+        hint="1 GiB or 2 %, the lesser",
         of_order=True,
     ),
     Option(
@@ -470,7 +470,7 @@ OPTIONS = (
         default="1",
         suggested="4",
         kind=Kind.WHOLE,
-        label="Assoc.",
+        label="Connections",
         of_order=True,
     ),
     Option(
@@ -606,7 +606,7 @@ OPTIONS = (
     ),
     Option(
         name="tls_insecure",
-        help="do not verify certificates",
+        help="do not verify certificates (unsafe)",
         group=Group.SECURITY,
         commands=_EVERY,
         parse=parse_flag,
@@ -615,7 +615,7 @@ OPTIONS = (
         default=NO,
         kind=Kind.FLAG,
         field_group=FormGroup.SECURITY,
-        label="Insecure",
+        label="Skip verify",
     ),
     Option(
         name="user",

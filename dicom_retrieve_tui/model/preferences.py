@@ -1,6 +1,6 @@
 """How a person likes the application: nothing here changes what is retrieved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -14,5 +14,9 @@ class Preferences:
     """Patients' names and IDs are masked wherever they would be shown."""
     profile: str = ""
     """The profile to start with; empty for the first."""
+    queue_hidden_columns: Sequence[str] = ()
+    """Columns of the queue that the user leaves out."""
+    find_hidden_columns: Sequence[str] = ()
+    """Columns of Find that the user leaves out."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """The keys, separated by commas, of a binding by its id."""

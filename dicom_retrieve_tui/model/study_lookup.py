@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.sanitize import parts_of
 from dicom_retrieve_tui.model.search import Found, Match, Remark, Search, any_fits
 from dicom_retrieve_tui.model.selection import Owner, Selection
 from dicom_retrieve_tui.model.spreadsheet_cells import cell_dates, spoilt
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.uids import uid_fault
 
 _WILDCARDS = "*?"
@@ -106,6 +107,14 @@ class Lookup:
             subject = "this patient ID" if self.patient_id else "this UID"
         return " and ".join([subject, *self._criteria()])
 
+    @property
+    def place(self) -> str:
+        """What is sought and where it stands, without the patient ID: `accession A1, line 12`."""
+        what = "patient ID" if self.patient_id else "study"
+        if self.accession_number:
+            what = f"accession {self.accession_number}"
+        return f"{what}, line {self.line}"
+
     def _criteria(self) -> list[str]:
         """Return the further criteria in words."""
         criteria = [f"study date {self.study_date}"] if self.study_date else []
@@ -168,19 +177,31 @@ Answer = list[Found] | OperationFailed
 """The matches of one lookup, or the refusal of the PACS."""
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A line for which no study is retrieved, and why."""
+
+    lookup: Lookup
+    reason: str
+
+
 @dataclass(slots=True)
 class LookupResult:
     """The studies found for the lines of a list, and the faults."""
 
     lines: int = 0
     selections: list[Selection] = field(default_factory=list)
+    identities: dict[str, StudyIdentity] = field(default_factory=dict)
+    """Whose the found studies are, by Study Instance UID."""
+    missed: list[Missed] = field(default_factory=list)
+    """The lines without a study; each is among the faults, too."""
     faults: list[str] = field(default_factory=list)
 
     def take(self, lookup: Lookup, answer: Answer) -> None:
         """Add the answer to one line."""
         self.lines += 1
         if isinstance(answer, OperationFailed):
-            self._fault(lookup, str(answer))
+            self._miss(lookup, str(answer))
             return
         matches = [each for each in answer if isinstance(each, Match)]
         matched = [each for each in matches if _is_exact(lookup, each)]
@@ -192,26 +213,33 @@ class LookupResult:
         ]
         if broken := [uid for uid in named if uid_fault(uid)]:
             # If a PACS answered *, a request for that UID would match everything.
-            self._fault(lookup, f"the PACS answered {some_of(broken)!r} instead of a UID")
+            self._miss(lookup, f"the PACS answered {some_of(broken)!r} instead of a UID")
         elif not uids and doubts:
             none = f"no study with {lookup.subject} was found, but there may be one"
-            self._fault(lookup, f"{none}: {' '.join(doubts)}")
+            self._miss(lookup, f"{none}: {' '.join(doubts)}")
         elif not uids:
             # Answers that contradict a key were dropped before, with a remark.
             others = "; it answered with others" if answer else ""
-            self._fault(lookup, f"the PACS has no study with {lookup.subject}{others}")
+            self._miss(lookup, f"the PACS has no study with {lookup.subject}{others}")
         elif len(uids) > 1 and lookup.accession_number:
-            self._fault(
+            self._miss(
                 lookup,
                 f"{len(uids)} studies have {lookup.subject} ({some_of(uids)}): "
                 "name the right ones by their UIDs",
             )
         elif len(uids) > 1 and lookup.series_instance_uid:
-            self._fault(lookup, f"the line names a series, but the patient has {len(uids)} studies")
+            self._miss(lookup, f"the line names a series, but the patient has {len(uids)} studies")
         else:
             self.selections += _selected(lookup, matched)
+            self.identities |= {
+                each.study_instance_uid: StudyIdentity.of_match(each) for each in matched
+            }
             if doubts:
                 self._fault(lookup, f"there may be more studies with {lookup.subject}")
+
+    def _miss(self, lookup: Lookup, text: str) -> None:
+        self.missed.append(Missed(lookup, text))
+        self._fault(lookup, text)
 
     def _fault(self, lookup: Lookup, text: str) -> None:
         self.faults.append(f"line {lookup.line}: {text}")

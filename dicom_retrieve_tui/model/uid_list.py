@@ -6,19 +6,21 @@ combined with AND.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.list_text import TextLines, readable
 from dicom_retrieve_tui.model.selection import Selection, SelectionUnion, join
 from dicom_retrieve_tui.model.spreadsheet_cells import (
+    cell_dates,
     cell_text,
     is_sheet_error,
     spoilt_number,
     spoilt_uid,
     uid_text,
 )
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, key_fault
 from dicom_retrieve_tui.model.uid_table import (
     Column,
@@ -47,6 +49,7 @@ _LABEL = re.compile(r"([A-Za-z_ ,()0-9]{3,40}?)\s*[:=]\s*(?=\S)")
 _DUMP = re.compile(r"\(?0020,\s?000[dD]\)?.*?\bUI\b[:\s]\s*\[?([^\]\s]+)\]?")
 """A line of `dcmdump` or pydicom for an element."""
 _DESCRIBING = (Column.DATE, Column.MODALITY, Column.MODALITIES, Column.STUDY_DESCRIPTION)
+_MODALITY_SEPARATORS = re.compile(r"[\\\\/,;+ ]+")
 _BESIDE_UID = (Column.PATIENT, Column.ACCESSION, *_DESCRIBING)
 """Columns that describe a study whose UID is known."""
 
@@ -65,6 +68,8 @@ class UidList:
     """Faults of bad lines, each as a sentence with the line number."""
     notes: tuple[str, ...] = ()
     """Notes on the list, each as a sentence without a period."""
+    identities: Mapping[str, StudyIdentity] = field(default_factory=dict, compare=False)
+    """What a table has beside a Study Instance UID, by it; for the screen, never a criterion."""
 
     @property
     def uids(self) -> tuple[str, ...]:
@@ -177,6 +182,7 @@ def joined(lists: Sequence[UidList]) -> UidList:
         duplicates=sum(each.duplicates for each in lists) + len(asked) - len(selections),
         bad=tuple(each for found in lists for each in found.bad),
         notes=tuple(dict.fromkeys(each for found in lists for each in found.notes)),
+        identities={uid: each for found in lists for uid, each in found.identities.items()},
     )
 
 
@@ -268,6 +274,7 @@ def _sort_out(rows: Iterable[TableRow | str], key: Column = Column.STUDY) -> Uid
     lookups: dict[object, Lookup] = {}
     duplicates = 0
     bad: list[str] = []
+    identities: dict[str, StudyIdentity] = {}
     for row in rows:
         if isinstance(row, str):
             duplicates += not studies.add(Selection(study_instance_uid=row))
@@ -282,6 +289,8 @@ def _sort_out(rows: Iterable[TableRow | str], key: Column = Column.STUDY) -> Uid
             duplicates += same in lookups
             lookups.setdefault(same, each)
         else:
+            if identity := _described(row):
+                identities.setdefault(each.study_instance_uid, identity)
             duplicates += not studies.add(each)
     selections = studies.selections()
     return UidList(
@@ -290,6 +299,25 @@ def _sort_out(rows: Iterable[TableRow | str], key: Column = Column.STUDY) -> Uid
         duplicates=duplicates,
         bad=tuple(bad),
         notes=notes_on(selections),
+        identities=identities,
+    )
+
+
+def _described(row: TableRow) -> StudyIdentity:
+    """Return what a row has beside its UID; a cell that is unclear counts as empty."""
+    if not any(row[column] for column in _BESIDE_UID):
+        return UNIDENTIFIED
+    try:
+        day = cell_dates(row[Column.DATE]).key if row[Column.DATE] else ""
+    except ConfigError:
+        day = ""
+    modalities = row[Column.MODALITIES] or row[Column.MODALITY]
+    return StudyIdentity(
+        patient_id=row[Column.PATIENT],
+        study_date="" if "-" in day else day,
+        modalities=tuple(each for each in _MODALITY_SEPARATORS.split(modalities.upper()) if each),
+        study_description=row[Column.STUDY_DESCRIPTION],
+        accession_number=row[Column.ACCESSION],
     )
 
 

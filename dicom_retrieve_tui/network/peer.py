@@ -115,8 +115,16 @@ class PacsPeer:
         worker: int,
         emit: Callable[[Event], None],
         series_filter: SeriesFilter = NO_FILTER,
+        *,
+        identify: bool = False,
     ) -> None:
+        """Open no association yet.
+
+        Args:
+            identify: Inventories have the identity of their study.
+        """
         self._series_filter = series_filter
+        self._identify = identify
         self._parameters = parameters
         self._worker = worker
         self._emit = emit
@@ -139,7 +147,11 @@ class PacsPeer:
             _NO_STORAGE,
             cancel,
             lambda association: take_inventory(
-                association, selection, self._series_filter, count_study=count_study
+                association,
+                selection,
+                self._series_filter,
+                count_study=count_study,
+                identify=self._identify,
             ),
         )
 

@@ -7,6 +7,7 @@ of the peer. Source: PS3.4 section C.4.1.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from dicom_retrieve_tui.errors import ContextNotAccepted, OperationFailed, PeerError
 from dicom_retrieve_tui.model import tags
@@ -17,6 +18,7 @@ from dicom_retrieve_tui.model.retry import Cure, status_cure
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import PATIENT_ROOT_CLASSES
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.network.association import Association
 from dicom_retrieve_tui.network.c_find import c_find, find_context
 from dicom_retrieve_tui.network.identifiers import decode_identifier, decode_texts
@@ -26,6 +28,17 @@ _SERIES_ANSWER = frozenset(
     {tags.SERIES_INSTANCE_UID, tags.MODALITY, tags.NUMBER_OF_SERIES_RELATED_INSTANCES}
 )
 _DESCRIPTION = frozenset({tags.SERIES_DESCRIPTION})
+_NUMBER = frozenset({tags.SERIES_NUMBER})
+_COUNT_OF_STUDY = (tags.SOP_CLASSES_IN_STUDY, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
+_IDENTITY = (
+    tags.PATIENT_NAME,
+    tags.PATIENT_ID,
+    tags.STUDY_DATE,
+    tags.STUDY_DESCRIPTION,
+    tags.ACCESSION_NUMBER,
+)
+_TEXTS = {tags.SERIES_DESCRIPTION, *_IDENTITY}
+"""Answers in the character set of the PACS."""
 _IMAGE_ANSWER = frozenset({tags.SERIES_INSTANCE_UID, tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID})
 _WITHOUT_FILTER = "Retrieve the study without a filter, or name its series by their UIDs."
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -41,6 +54,7 @@ def take_inventory(
     series_filter: SeriesFilter = NO_FILTER,
     *,
     count_study: bool = False,
+    identify: bool = False,
 ) -> Inventory:
     """List what the peer has of `selection` and the filter accepts.
 
@@ -50,6 +64,7 @@ def take_inventory(
 
     Args:
         count_study: Ask for the count of the study even if it is small and its series are counted.
+        identify: Ask for the patient, the date and the description of the study.
 
     Raises:
         PeerError, Cancelled: The association failed; or the series cannot be listed, and there is a
@@ -62,7 +77,14 @@ def take_inventory(
         if series_filter:
             raise ContextNotAccepted(_unfiltered(refusal), next_step=_WITHOUT_FILTER) from refusal
         return Inventory(study_instance_uid=uid, listed=False, doubt=str(refusal))
-    queries = _Queries(association, context, selection, series_filter, count_study=count_study)
+    queries = _Queries(
+        association,
+        context,
+        selection,
+        series_filter,
+        count_study=count_study,
+        identify=identify,
+    )
     try:
         return queries.take()
     except OperationFailed as failure:
@@ -98,8 +120,12 @@ class _Queries:
         series_filter: SeriesFilter,
         *,
         count_study: bool,
+        identify: bool,
     ) -> None:
         self._association = association
+        self._identify = identify
+        self._identity = UNIDENTIFIED
+        self._series: dict[str, SeriesIdentity] = {}
         self._count_study = count_study
         self._context = context
         self._selection = selection
@@ -179,6 +205,7 @@ class _Queries:
             count_by_series=self._counts,
             announced_count=self._announced(),
             patient_id=self._patient_id,
+            identity=self._whose(),
             doubt=doubt,
             filtered=bool(self._filter),
             left_out=tuple(self._left_out.values()),
@@ -192,9 +219,8 @@ class _Queries:
         asked = {**self._unique, **keys}
         for match in c_find(self._association, self._context, level, asked):
             values = decode_identifier(match, wanted | {tags.STUDY_INSTANCE_UID})
-            # The only text that has a character set.
-            if tags.SERIES_DESCRIPTION in values:
-                values |= decode_texts(match, _DESCRIPTION)
+            if texts := values.keys() & _TEXTS:
+                values |= decode_texts(match, frozenset(texts))
             if values.get(tags.STUDY_INSTANCE_UID, study_uid) in {study_uid, ""}:
                 yield values
 
@@ -232,9 +258,12 @@ class _Queries:
             **({tags.NUMBER_OF_SERIES_RELATED_INSTANCES: ""} if with_counts else {}),
         }
         answer = _SERIES_ANSWER
-        if self._filter.descriptions:
+        if self._filter.descriptions or self._identify:
             keys[tags.SERIES_DESCRIPTION] = ""
             answer |= _DESCRIPTION
+        if self._identify:
+            keys[tags.SERIES_NUMBER] = ""
+            answer |= _NUMBER
         for match in self._find(Level.SERIES, keys, answer):
             series_uid = match.get(tags.SERIES_INSTANCE_UID)
             if not series_uid:
@@ -252,6 +281,13 @@ class _Queries:
         if self._filter.wants(modality, description):
             self._counts[series_uid] = count
             self._modalities[series_uid] = modality or ""
+            self._series[series_uid] = SeriesIdentity(
+                series_instance_uid=series_uid,
+                number=match.get(tags.SERIES_NUMBER, "").strip(),
+                modality=modality or "",
+                description=description or "",
+                expected=count,
+            )
             return
         self._left_out[series_uid] = LeftOutSeries(
             series_instance_uid=series_uid,
@@ -261,25 +297,31 @@ class _Queries:
         )
 
     def _ask_of_study(self) -> None:
-        """Ask a study that is or may be large for its SOP classes and count in one query.
+        """Ask for the SOP classes, the count and the identity of the study in one query.
 
         Some archives do not know one or the other. For a small study, the instance queries return
-        the classes.
+        the classes, and the counts of the series are enough.
         """
-        announced = self._announced_of_all()
-        if announced is None:
-            if self._narrowed:
-                return
-        elif announced <= _FEW_INSTANCES and not self._study_count_needed:
+        asked = dict.fromkeys(_COUNT_OF_STUDY if self._counting_helps else (), "")
+        asked |= dict.fromkeys(_IDENTITY if self._identify else (), "")
+        if not asked:
             return
-        asked = {tags.SOP_CLASSES_IN_STUDY: "", tags.NUMBER_OF_STUDY_RELATED_INSTANCES: ""}
         try:
             for match in self._find(Level.STUDY, asked, frozenset(asked)):
+                self._identity |= _identity_of(match)
                 classes = match.get(tags.SOP_CLASSES_IN_STUDY, "").split("\\")
                 self._study_classes |= frozenset(filter(None, map(_class_uid, classes)))
                 self._study_count = _count(match, tags.NUMBER_OF_STUDY_RELATED_INSTANCES)
         except OperationFailed:
             self._study_classes, self._study_count = frozenset(), None
+
+    @property
+    def _counting_helps(self) -> bool:
+        """True if the study is or may be large, or if its count is needed."""
+        announced = self._announced_of_all()
+        if announced is None:
+            return not self._narrowed
+        return announced > _FEW_INSTANCES or self._study_count_needed
 
     @property
     def _study_count_needed(self) -> bool:
@@ -371,6 +413,7 @@ class _Queries:
             count_by_series=self._counts,
             announced_count=announced,
             patient_id=self._patient_id,
+            identity=self._whose(),
             absent=tuple(self._absent(instances)),
             counted=study_counted or (not doubt and None not in counts.values()),
             study_counted=study_counted,
@@ -378,6 +421,14 @@ class _Queries:
             filtered=bool(self._filter),
             left_out=tuple(self._left_out.values()),
         )
+
+    def _whose(self) -> StudyIdentity:
+        """Return the identity, with the modalities of the series; empty if it is not wanted."""
+        if not self._identify:
+            return UNIDENTIFIED
+        modalities = tuple(sorted(filter(None, self._modalities)))
+        series = tuple(self._series[uid] for uid in self._counts if uid in self._series)
+        return replace(self._identity, modalities=modalities, series=series)
 
     def _doubt_of_answers(self) -> str:
         """Return why responses without a UID, or with a repeated one, make the list doubtful."""
@@ -445,6 +496,16 @@ class _Queries:
             return None
         left_out = _total(self._counts_left_out()) if self._left_out else 0
         return None if left_out is None else max(self._study_count - left_out, 0)
+
+
+def _identity_of(match: Mapping[int, str]) -> StudyIdentity:
+    return StudyIdentity(
+        patient_name=match.get(tags.PATIENT_NAME, ""),
+        patient_id=match.get(tags.PATIENT_ID, ""),
+        study_date=match.get(tags.STUDY_DATE, ""),
+        study_description=match.get(tags.STUDY_DESCRIPTION, ""),
+        accession_number=match.get(tags.ACCESSION_NUMBER, ""),
+    )
 
 
 def _total(counts: Mapping[str, int | None]) -> int | None:

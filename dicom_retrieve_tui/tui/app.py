@@ -44,12 +44,14 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.sighup import HangUpHandler
+from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
 from dicom_retrieve_tui.windows_console import ConsoleEnd
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.doctor_job import Doctor
     from dicom_retrieve_tui.tui.profile_store import ProfileStore
+    from dicom_retrieve_tui.tui.screens.columns import FindColumnsChosen, QueueColumnsChosen
     from dicom_retrieve_tui.tui.screens.profile import CopyForAdministrator
 
 _Asked = TypeVar("_Asked")
@@ -72,10 +74,16 @@ class RetrieveApp(KeyQueueApp[None]):
         Binding("f2", "profiles", "Profiles", show=False, id="app.profiles"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
+        # Copies a selected text, if there is one: the screen's binding comes first.
+        Binding("ctrl+c", "leave", "Quit", show=False, id="app.interrupt"),
     ]
 
     hide_patients: reactive[bool] = reactive(default=False)
     """True if names and IDs of patients are masked."""
+    queue_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
+    """Columns of the queue that the user leaves out."""
+    find_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
+    """Columns of Find that the user leaves out."""
 
     class JobOver(Message):
         """A session has ended; its thread posts this."""
@@ -110,6 +118,7 @@ class RetrieveApp(KeyQueueApp[None]):
         store: ProgressStore | None = None,
         secrets: SecretStore | None = None,
         open_accounts: Callable[[], FolderAccounts] | None = None,
+        guide: bool = False,
     ) -> None:
         """Build stores and jobs.
 
@@ -128,15 +137,17 @@ class RetrieveApp(KeyQueueApp[None]):
             store: Progress of all sessions; a new one if None.
             secrets: Passcodes and passphrases.
             open_accounts: `wiring.open_accounts`; None knows nothing of earlier runs.
+            guide: Show what to press next, until a study is complete.
         """
         super().__init__()
+        self._guide = guide
         self.store = store or ProgressStore()
         self._accounts = DeferredAccounts(open_accounts)
         self._job_history = job_history or JobHistory()
         self._secrets = secrets = secrets or SecretStore()
         self.jobs = Jobs(
-            lambda selections, options, cancel: open_session(
-                selections, secrets.fill_in(options), cancel
+            lambda selections, options, cancel, *, identified: open_session(
+                selections, secrets.fill_in(options), cancel, identified=identified
             ),
             self.store,
             self._job_ended,
@@ -152,11 +163,12 @@ class RetrieveApp(KeyQueueApp[None]):
         self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
         self._preset = preset or self._preferences.held.profile
-        self.set_reactive(RetrieveApp.hide_patients, self._preferences.held.hide_patients)
+        held = self._preferences.held
+        self.set_reactive(RetrieveApp.hide_patients, held.hide_patients)
+        self.set_reactive(RetrieveApp.queue_hidden_columns, frozenset(held.queue_hidden_columns))
+        self.set_reactive(RetrieveApp.find_hidden_columns, frozenset(held.find_hidden_columns))
         self.register_theme(theme.THEME)
-        self.theme, self._notices = theme.choose(
-            self._preferences.held.theme, self.available_themes
-        )
+        self.theme, self._notices = theme.choose(held.theme, self.available_themes)
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen(
@@ -171,6 +183,7 @@ class RetrieveApp(KeyQueueApp[None]):
             space_outlook=self._space_outlook,
             preset=self._preset,
             text=self._text,
+            guide=self._guide,
         )
 
     def on_mount(self) -> None:
@@ -211,6 +224,9 @@ class RetrieveApp(KeyQueueApp[None]):
     def action_toggle_patients(self) -> None:
         """Mask patients or show them, and remember that."""
         self.hide_patients = not self.hide_patients
+        if self.hide_patients:
+            # A toast may name one.
+            self.clear_notifications()
         self._warn(self._preferences.remember_hidden(hide=self.hide_patients))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -235,16 +251,26 @@ class RetrieveApp(KeyQueueApp[None]):
         if self._profiles is not None:
             self._profiles.find_out_address(event.options)
 
+    def on_queue_columns_chosen(self, event: "QueueColumnsChosen") -> None:
+        """Show the chosen columns of the queue, and remember them."""
+        self.queue_hidden_columns = event.hidden
+        self._remember_columns()
+
+    def on_find_columns_chosen(self, event: "FindColumnsChosen") -> None:
+        """Show the chosen columns of Find, and remember them."""
+        self.find_hidden_columns = event.hidden
+        self._remember_columns()
+
     def on_copy_text(self, event: CopyText) -> None:
         """Copy a text to the clipboard and show it."""
         self.copy_to_clipboard(event.text)
         self.notify(f"Copied:\n{event.text}", timeout=8, markup=False)
 
     def action_context_help(self) -> None:
-        from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of  # noqa: PLC0415 - not for the first frame
+        from dicom_retrieve_tui.tui.screens.help import HelpScreen, help_of, pane_of  # noqa: PLC0415 - not for the first frame
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(*help_of(self.screen)))
+            self.push_screen(HelpScreen(pane_of(self.screen), *help_of(self.screen)))
 
     async def action_leave(self) -> None:
         """Quit; ask first if that would stop something."""
@@ -255,18 +281,47 @@ class RetrieveApp(KeyQueueApp[None]):
         if not self.jobs.busy:
             self.exit()
             return
+        screen = ConfirmScreen(self._quit_question, yes="Quit", no="Keep running")
+        self.push_screen(screen, self._leave_if)
+
+    def _quit_question(self) -> str:
+        """Return what quitting stops, as it is now."""
         active = self.store.unfinished_studies
-        question = (
-            f"{count(active, 'study')} not finished. Quitting stops them; received files stay, and "
-            "the next start offers to resume."
+        if not active:
+            return "Every study has ended. Quit?"
+        identity = self.store.unfinished_identity
+        studies = study_name(identity, hide_patients=self.hide_patients) or count(active, "study")
+        return (
+            f"{studies} not finished. Quitting stops {'it' if active == 1 else 'them'}; received "
+            "files stay, and the next start offers to resume."
         )
-        self.push_screen(ConfirmScreen(question, yes="Quit", no="Keep running"), self._leave_if)
 
     async def _leave_if(self, answer: bool | None) -> None:  # noqa: FBT001 - Textual's callback
         if answer:
             self.notify("Stopping; this takes at most three seconds.")
             await asyncio.to_thread(self.jobs.close)
             self.exit()
+
+    @property
+    def closing_line(self) -> str:
+        """What is complete, what is left and how to go on; empty if nothing was retrieved."""
+        totals = self.store.snapshot().totals
+        left = totals.stopped + totals.active
+        failed = totals.failed - totals.stopped
+        parts = [
+            f"{number:,} {word}"
+            for number, word in ((totals.good, "complete"), (left, "stopped"), (failed, "failed"))
+            if number
+        ]
+        if not parts:
+            return ""
+        further = []
+        if left and self._job_history.records:
+            further.append("The next start offers to resume what was stopped.")
+        found = map(self._accounts.failed_list, self.jobs.folders())
+        if lists := sorted(filter(None, found)):
+            further.append(f"Failed studies are listed in {', '.join(map(str, lists))}.")
+        return " ".join([f"{count(totals.studies, 'study')}: {', '.join(parts)}.", *further])
 
     def stop(self) -> None:
         """Stop everything and wait some seconds for it. Safe from any thread."""
@@ -306,7 +361,15 @@ class RetrieveApp(KeyQueueApp[None]):
             profile_store,
             replace(doctor, secrets=self._secrets),
             main=lambda: self._main,
+            in_use=self.jobs.uses,
             chosen=self._like_profile,
+        )
+
+    def _remember_columns(self) -> None:
+        self._warn(
+            self._preferences.remember_columns(
+                queue=self.queue_hidden_columns, find=self.find_hidden_columns
+            )
         )
 
     def _like_profile(self, name: str) -> None:
@@ -338,8 +401,20 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
         severity: Literal["warning", "information"] = "warning" if event.listed else "information"
-        text = "\n".join(filter(None, (ended.summary, event.listed)))
+        text = "\n".join(filter(None, (self._summary_of(ended), event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)
+
+    def _summary_of(self, ended: JobEnded) -> str:
+        """Return how a session ended; a single study by its name."""
+        if len(ended.endings) != 1 or ended.missed:
+            return ended.summary
+        (ending,) = ended.endings
+        identity = self.store.identity_of(ending.study_instance_uid)
+        name = study_name(identity, hide_patients=self.hide_patients)
+        missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
+        if not name:
+            return ended.summary
+        return f"{name}: {screen_verdict(ending.verdict)}{missing}"
 
 
 def _unlocked(
@@ -357,8 +432,12 @@ def _unlocked(
         raise
 
 
-def run_app(app: RetrieveApp) -> int:
+def run_app(app: RetrieveApp, say: Callable[[str], object] = lambda _: None) -> int:
     """Run until the user leaves; return the exit code.
+
+    Args:
+        app: The application.
+        say: Receives a line for the terminal: what is complete, what is left, how to go on.
 
     `sys.setswitchinterval` is not touched: at 1 ms instead of 5, associations took half as much
     processor time again for the same instances, and the screen was no faster.
@@ -367,4 +446,6 @@ def run_app(app: RetrieveApp) -> int:
         app.run()
     finally:
         app.stop()
+    if line := app.closing_line:
+        say(line)
     return app.return_code or 0

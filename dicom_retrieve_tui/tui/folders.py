@@ -15,7 +15,8 @@ from dicom_retrieve_tui.tui.snapshot import RowKey
 def study_folder(options: RetrieveOptions, key: RowKey) -> Path:
     """Return the folder of a study if the layout makes one, else the output folder."""
     output = options.output.absolute()
-    own = output / key.study_instance_uid
+    # A row without a study has no UID, but a text.
+    own = output / key.study_instance_uid.replace(os.sep, "_")
     return own if own.is_dir() else output
 
 

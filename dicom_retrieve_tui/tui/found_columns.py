@@ -1,6 +1,6 @@
 """The table of a search: columns that fit, cell texts, and requests for what is chosen. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.choices import Level
@@ -10,6 +10,7 @@ from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.cells import cut, shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
@@ -77,9 +78,24 @@ _SERIES = (
 )
 
 
-def found_columns(level: Level, width: int) -> tuple[FoundColumn, ...]:
-    """Return the columns that fit into `width` cells."""
+def choosable(level: Level) -> tuple[FoundColumn, ...]:
+    """Return the columns that a user may leave out."""
     columns = _SERIES if level is Level.SERIES else _STUDY
+    return tuple(each for each in columns if each.name != MARK)
+
+
+def found_columns(
+    level: Level, width: int, hidden: Collection[str] = ()
+) -> tuple[FoundColumn, ...]:
+    """Return the columns that fit into `width` cells.
+
+    Args:
+        level: The level of the matches.
+        width: Cells of the table.
+        hidden: Names of the columns that the user leaves out; all of them if that left none.
+    """
+    wanted = [each for each in choosable(level) if each.name not in hidden]
+    columns = (_MARK, *(wanted or choosable(level)))
     sizes = [ColumnSize(name=each.name, least=each.width, rank=each.rank) for each in columns]
     growth = {each.name: each.width + _GROW_MAX for each in columns if each.grows}
     widths = fit_columns(sizes, width - 2 * PADDING, gap=2 * PADDING, growth=[growth])
@@ -109,8 +125,7 @@ def requests_for(matches: Sequence[Match]) -> list[StudyRequest]:
     return [
         StudyRequest(
             selection=selection,
-            patient=by_study[selection.study_instance_uid].patient_id,
-            modality=clean_text("/".join(by_study[selection.study_instance_uid].modalities)),
+            identity=StudyIdentity.of_match(by_study[selection.study_instance_uid]),
             instances=_counted(chosen[selection.study_instance_uid]),
         )
         for selection in join(parts)

@@ -93,6 +93,11 @@ class JobHistory:
         """The requests of this run and unfinished ones of earlier runs, the latest last."""
 
     @property
+    def records(self) -> bool:
+        """True if the next start knows what this one leaves."""
+        return self._history is not None
+
+    @property
     def offer(self) -> ResumeOffer | None:
         """Unfinished studies of earlier runs; None if there are none."""
         with self._using():

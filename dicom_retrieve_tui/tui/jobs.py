@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.terminal_notice import Notice
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict, total_verdict
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -39,6 +40,7 @@ from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import BAD, RowKey, State
+from dicom_retrieve_tui.tui.study_names import screen_verdict
 
 QUIT_S = 3.0
 FinishCommand = Callable[[RetrieveOptions, FinishHook, CancelToken], str]
@@ -55,6 +57,8 @@ class JobEnded:
     options: RetrieveOptions
     endings: tuple[StudyFinished, ...]
     """The last one of each study of the session."""
+    missed: int = 0
+    """Lines of lists for which the PACS had no study."""
     reason: str = ""
     """Why the session failed as a whole; empty if it ran to its end."""
     traceback: str = ""
@@ -66,8 +70,9 @@ class JobEnded:
 
     @property
     def verdicts(self) -> Counter[Verdict]:
-        """The number of studies by verdict."""
-        return Counter(ending.verdict for ending in self.endings)
+        """The number of studies by verdict; lines without a study count as not found."""
+        verdicts = Counter(ending.verdict for ending in self.endings)
+        return verdicts + Counter({Verdict.NOT_FOUND: self.missed})
 
     @property
     def all_failed(self) -> bool:
@@ -85,11 +90,14 @@ class JobEnded:
         """One line: the number of studies, their verdicts, and missing instances."""
         if not self.endings:
             return "No study was started."
-        verdicts = ", ".join(f"{number:,} {word}" for word, number in self.verdicts.items())
+        verdicts = ", ".join(
+            f"{number:,} {screen_verdict(each)}" for each, number in self.verdicts.items()
+        )
         missing = f" ({count(self.missing, 'instance')} missing)" if self.missing else ""
         failed = self.commands_failed
         commands = f"; {count(failed, 'command')} of --on-study failed" if failed else ""
-        return f"{count(len(self.endings), 'study')}: {verdicts}{missing}{commands}"
+        studies = count(len(self.endings) + self.missed, "study")
+        return f"{studies}: {verdicts}{missing}{commands}"
 
     @property
     def good(self) -> int:
@@ -224,6 +232,12 @@ class Jobs:
         """True between `pause` and `resume`."""
         return self._paused
 
+    def uses(self, profile: str) -> bool:
+        """True if a study of this profile is running or waiting."""
+        with self._lock:
+            groups = {*self._jobs, *self._waiting}
+            return any(self._options[group].profile == profile for group in groups)
+
     def options_of(self, key: RowKey) -> RetrieveOptions:
         """Return the options of an entry."""
         return self._options[key.group]
@@ -238,12 +252,40 @@ class Jobs:
         with self._lock:
             return self._add(self._group(options), requests)
 
+    def looked_up(
+        self, options: RetrieveOptions, lookups: Iterable[Lookup], missed: Iterable[Missed]
+    ) -> None:
+        """Show lines of a list for which no study was found, as failed; drop those now found.
+
+        Args:
+            options: The options of the request.
+            lookups: The lines that were looked up.
+            missed: Those for which no study was found.
+        """
+        pacs = options.profile or str(options.peer)
+        with self._lock:
+            group = self._group(options)
+            wanted = {each: StudyRequest.of_missed(each, pacs) for each in lookups}
+            reasons = {each.lookup: each.reason for each in missed}
+            for lookup, request in wanted.items():
+                if lookup in reasons:
+                    self._store.miss(group, request, reasons[lookup])
+                else:
+                    self._store.forget([RowKey(group, request.selection.study_instance_uid)])
+
+    def lookup_of(self, key: RowKey) -> Lookup | None:
+        """Return the line for which no study was found; None for a study."""
+        found = self._store.entry(key)
+        return found[1].lookup if found else None
+
     def retry(self, keys: Iterable[RowKey]) -> int:
         """Queue failed and stopped studies again, and return how many."""
         by_group: dict[int, list[StudyRequest]] = {}
         for key in keys:
             found = self._store.entry(key)
-            if found is not None and found[0].state in {State.FAILED, State.STOPPED}:
+            if found is None or found[1].lookup is not None:
+                continue
+            if found[0].state in {State.FAILED, State.STOPPED}:
                 by_group.setdefault(key.group, []).append(found[1])
         with self._lock:
             return sum(self._add(group, requests) for group, requests in by_group.items())
@@ -395,8 +437,11 @@ class Jobs:
         return self._options.index(options)
 
     def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
-        added = self._store.queue(group, requests, self._neighbours(self._options[group]))
-        self._job_history.asked(self._options[group], [each.selection for each in added])
+        options = self._options[group]
+        pacs = options.profile or str(options.peer)
+        named = [replace(each, pacs=pacs) for each in requests]
+        added = self._store.queue(group, named, self._neighbours(options))
+        self._job_history.asked(options, [each.selection for each in added])
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
             session.add([each.selection for each in added])
@@ -442,7 +487,12 @@ class Jobs:
         session: Session | None = None
         try:
             try:
-                session = self._open_session(selections, self._options[group], job.token)
+                session = self._open_session(
+                    selections,
+                    self._options[group],
+                    job.token,
+                    identified=partial(self._store.identify, group),
+                )
                 if limits is not None:
                     _apply(limits, session)
                 if paused:
@@ -527,6 +577,7 @@ class Jobs:
         ended = JobEnded(
             options=options,
             endings=tuple(job.endings.values()),
+            missed=self._store.missed(group),
             reason=reason,
             traceback=bug,
             commands_failed=job.commands_failed,

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import Identified
 
 
 class Session(Protocol):
@@ -166,6 +167,20 @@ TellAdministrator = Callable[[RetrieveOptions], Sequence[str]]
 SpaceOutlook = Callable[[Iterable[PlannedStudy], RetrieveOptions], Outlook | None]
 """Forecast what studies take on the disk; None if nothing is written there. May take long."""
 
-OpenSession = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Session]
+
+class OpenSession(Protocol):
+    """Makes a session, as `wiring.open_session` does."""
+
+    def __call__(
+        self,
+        selections: Sequence[Selection],
+        options: RetrieveOptions,
+        cancel: CancelToken,
+        *,
+        identified: Identified,
+    ) -> Session:
+        """Make a session that reports the identity of each study to `identified`."""
+
+
 """Make a session. It takes the folder and the port, and sends something, once `events` is read.
 Raises `ConfigError` if a secret is missing."""

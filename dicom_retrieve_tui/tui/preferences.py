@@ -1,5 +1,6 @@
 """The user's preferences, kept in a file from one start to the next."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -35,13 +36,22 @@ class RememberedPreferences:
         """Keep the profile to start with; return why that failed, or an empty text."""
         return self._remember(replace(self.held, profile=name), "profile")
 
-    def _remember(self, wanted: Preferences, name: str) -> str:
+    def remember_columns(self, *, queue: Collection[str], find: Collection[str]) -> str:
+        """Keep the columns that are left out; return why that failed, or an empty text."""
+        wanted = replace(
+            self.held,
+            queue_hidden_columns=tuple(sorted(queue)),
+            find_hidden_columns=tuple(sorted(find)),
+        )
+        return self._remember(wanted, "queue_hidden_columns", "find_hidden_columns")
+
+    def _remember(self, wanted: Preferences, *names: str) -> str:
         if wanted == self.held:
             return ""
         self.held = wanted
         try:
             if self._store is not None:
-                self._store.remember(wanted, name)
+                self._store.remember(wanted, *names)
         except ConfigError as error:
             return f"This is not remembered. {error}"
         return ""

@@ -38,6 +38,7 @@ class ProfileChoice:
         doctor: Doctor,
         *,
         main: Callable[[], MainScreen],
+        in_use: Callable[[str], bool],
         chosen: Callable[[str], object],
     ) -> None:
         """Keep what the windows need.
@@ -47,10 +48,11 @@ class ProfileChoice:
             profile_store: The file of profiles.
             doctor: Checks the connection to a PACS.
             main: Returns the main screen.
+            in_use: True if a study of a profile is running or waiting.
             chosen: Called with the name of a chosen profile.
         """
         self._app, self._profile_store, self._doctor = app, profile_store, doctor
-        self._main, self._chosen = main, chosen
+        self._main, self._in_use, self._chosen = main, in_use, chosen
 
     def begin(self) -> None:
         """Show the first-run form, or the saved profiles if the file exists but has mistakes."""
@@ -67,7 +69,9 @@ class ProfileChoice:
         """Show the saved profiles."""
         from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen  # noqa: PLC0415 - not for the first frame
 
-        screen = ProfilesScreen(self._profile_store, self._doctor, self._main().profile)
+        screen = ProfilesScreen(
+            self._profile_store, self._doctor, self._main().profile, in_use=self._in_use
+        )
         self._app.push_screen(screen, self._take)
 
     def find_out_address(self, options: RetrieveOptions) -> None:

@@ -11,12 +11,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.narration import narrate, space_text
 from dicom_retrieve_tui.model.progress import Progress
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -32,6 +34,7 @@ from dicom_retrieve_tui.tui.snapshot import (
     State,
     Totals,
 )
+from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 from dicom_retrieve_tui.tui.totals import RunningTotals
 from dicom_retrieve_tui.tui.worker_rates import WorkerRates
 
@@ -59,6 +62,8 @@ class ProgressStore:
         self._entries: dict[RowKey, Entry] = {}
         self._numbers = itertools.count(1)
         self._begun = False
+        self._identities: dict[str, StudyIdentity] = {}
+        """Of all studies of this run of the application, removed ones included."""
         self._groups: dict[int, set[RowKey]] = {}
         self._pending: Counter[int] = Counter()
         """Entries of each group without a verdict."""
@@ -100,11 +105,14 @@ class ProgressStore:
         taken: list[StudyRequest] = []
         others = [each for each in neighbours if each != group]
         with self._lock:
-            for each in wanted:
+            for asked in wanted:
                 self._begun = True
-                key = RowKey(group, each.selection.study_instance_uid)
+                uid = asked.selection.study_instance_uid
+                each = replace(asked, identity=asked.identity | self._known(uid))
+                self._note_identity(uid, each.identity)
+                key = RowKey(group, uid)
                 for other in others:
-                    self._forget_recalled(RowKey(other, key.study_instance_uid))
+                    self._forget_recalled(RowKey(other, uid))
                 entry = self._entries.get(key)
                 if entry is None:
                     self._entries[key] = Entry(key, next(self._numbers), each)
@@ -158,6 +166,23 @@ class ProgressStore:
         if entry is not None and entry.recalled:
             self._forget(key)
 
+    def miss(self, group: int, wanted: StudyRequest, reason: str) -> None:
+        """Add a line of a list for which no study was found; it counts as failed."""
+        with self._lock:
+            key = RowKey(group, wanted.selection.study_instance_uid)
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = Entry(key, next(self._numbers), wanted)
+                self._groups.setdefault(group, set()).add(key)
+            entry.give_up(Verdict.NOT_FOUND, reason)
+            self._touch(key)
+
+    def missed(self, group: int) -> int:
+        """Return the number of lines of a group for which no study was found."""
+        with self._lock:
+            entries = (self._entries[key] for key in self._groups.get(group, ()))
+            return sum(each.wanted.lookup is not None for each in entries)
+
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
     ) -> None:
@@ -198,6 +223,15 @@ class ProgressStore:
         """
         with self._lock:
             return notice_of(event, self._runs[group], elapsed_s)
+
+    def identify(self, group: int, study_instance_uid: str, identity: StudyIdentity) -> None:
+        """Note whose study an entry is, by the PACS's own answer."""
+        with self._lock:
+            self._note_identity(study_instance_uid, identity)
+            key = RowKey(group, study_instance_uid)
+            if identity and (entry := self._entries.get(key)) is not None:
+                entry.identity = identity | entry.identity
+                self._touch(key)
 
     def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
         """End a session; its studies without a verdict are not started.
@@ -297,6 +331,18 @@ class ProgressStore:
         with self._lock:
             return sum(self._pending.values())
 
+    @property
+    def unfinished_identity(self) -> StudyIdentity:
+        """Whose the only entry without a verdict is; unidentified if there are several."""
+        with self._lock:
+            open_ones = [each for each in self._entries.values() if each.final is None]
+            return open_ones[0].identity if len(open_ones) == 1 else UNIDENTIFIED
+
+    def identity_of(self, study_instance_uid: str) -> StudyIdentity:
+        """Return whose a study is, as far as this run of the application knows."""
+        with self._lock:
+            return self._known(study_instance_uid)
+
     def snapshot(self) -> Snapshot:
         """Return what has changed since the last snapshot, and the totals.
 
@@ -355,11 +401,10 @@ class ProgressStore:
 
     def _follow(self, group: int, event: events.Event, progress: Progress) -> None:
         """Fold one of the rarer events."""
-        if (line := narrate(event, progress, uid_width=_UID_WIDTH)) is not None:
-            self._lines.append(Line(self._now(), line.text, line.grave))
         self._follow_hold(group, event)
         uid = getattr(event, "study_instance_uid", None)
         entry = self._entries.get(RowKey(group, uid)) if uid is not None else None
+        self._tell(event, progress, entry.identity if entry else UNIDENTIFIED)
         if entry is None:
             return
         now_s = self._monotonic_s()
@@ -390,6 +435,23 @@ class ProgressStore:
                 self._pending[group] -= 1
                 entry.give_up(Verdict.NOT_TRIED, event.reason)
                 self._touch(entry.key)
+
+    def _tell(self, event: events.Event, progress: Progress, identity: StudyIdentity) -> None:
+        """Add the line of an event, with and without the patient."""
+        text, masked = (
+            narrate(event, progress, uid_width=_UID_WIDTH, name=name, word=screen_verdict)
+            for name in (study_name(identity, hide_patients=hide) for hide in (False, True))
+        )
+        if text is not None and masked is not None:
+            self._lines.append(Line(self._now(), text.text, text.grave, masked.text))
+
+    def _known(self, uid: str) -> StudyIdentity:
+        return self._identities.get(uid, UNIDENTIFIED)
+
+    def _note_identity(self, uid: str, identity: StudyIdentity) -> None:
+        """Keep whose a study is, for a later request by its UID alone."""
+        if identity:
+            self._identities[uid] = identity | self._known(uid)
 
     def _touch(self, key: RowKey) -> None:
         self._dirty[key] = None
@@ -438,6 +500,7 @@ class ProgressStore:
             active=counts.active,
             running=counts.running,
             failed=counts.failed,
+            stopped=counts.stopped,
             good=counts.good,
             stored=counts.stored,
             expected=counts.expected,

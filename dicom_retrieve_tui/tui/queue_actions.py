@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.option_values import parse_keep_free
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
@@ -22,10 +24,12 @@ from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
+from dicom_retrieve_tui.tui.study_names import study_name
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 
@@ -74,6 +78,8 @@ class QueueActions(Screen[None]):
         options: RetrieveOptions,
         requests: Sequence[StudyRequest],
         lookups: Sequence[Lookup] = (),
+        *,
+        again: bool = False,
     ) -> None:
         """Queue studies, once every secret is known and every lookup is answered.
 
@@ -81,13 +87,16 @@ class QueueActions(Screen[None]):
             options: How to retrieve them.
             requests: The studies.
             lookups: Accession numbers and patient IDs of further studies.
+            again: True if they come from the queue and not from the UID line.
         """
         found: list[StudyRequest] | None = None
         if await unlock_or_notify(self, self._secrets, options):
             found = await self._look_up(options, requests, lookups) if lookups else list(requests)
         fitting = await self._options_for_room(options, found) if found else None
         if not found or fitting is None:
-            self.not_retrieved()
+            if not again:
+                self.not_retrieved()
+            self.queue_changed()
             return
         added = self._jobs.add(fitting, found)
         report = f"✓ {count(added, 'study')} queued"
@@ -133,7 +142,13 @@ class QueueActions(Screen[None]):
         if answer is None:
             return None
         self._report_faults(answer.faults)
-        return _requests(join([*(each.selection for each in requests), *answer.selections]))
+        self._jobs.looked_up(options, lookups, answer.missed)
+        known = {each.selection.study_instance_uid: each.identity for each in requests}
+        known = answer.identities | known
+        return [
+            StudyRequest(selection=each, identity=known.get(each.study_instance_uid, UNIDENTIFIED))
+            for each in join([*(each.selection for each in requests), *answer.selections])
+        ]
 
     def _report_faults(self, faults: Sequence[str]) -> None:
         """Report lookups without a study: some in a toast, all of them among the events."""
@@ -180,7 +195,14 @@ class QueueActions(Screen[None]):
             self._report("Trying now.")
             return
         if rows := self._chosen():
-            self._retry([row.key for row in rows])
+            sought: dict[RetrieveOptions, list[Lookup]] = {}
+            for row in rows:
+                if (lookup := self._jobs.lookup_of(row.key)) is not None:
+                    sought.setdefault(self._jobs.options_of(row.key), []).append(lookup)
+            for options, lookups in sought.items():
+                self.retrieve(options, (), lookups, again=True)
+            if keys := [row.key for row in rows if not row.sought]:
+                self._retry(keys)
 
     @work
     async def _retry(self, keys: Sequence[RowKey]) -> None:
@@ -194,7 +216,8 @@ class QueueActions(Screen[None]):
             else:
                 declined = True
         if retried:
-            self._report(f"Retrying {count(retried, 'study')} (missing instances only).")
+            studies = self._studies(keys) if retried == len(keys) else count(retried, "study")
+            self._report(f"Retrying {studies} (missing instances only).")
         elif not declined:
             self._report("Only failed or stopped studies can be retried.")
         self._queue.table.clear_marks()
@@ -272,7 +295,7 @@ class QueueActions(Screen[None]):
             return
         keys = [row.key for row in rows if row.state in {State.QUEUED, State.RETRYING}]
         self._jobs.promote(keys)
-        moved = f"{count(len(keys), 'study')} moved to the front."
+        moved = f"{self._studies(keys)} moved to the front."
         self._report(moved if keys else "Only waiting studies can move up.")
         self.queue_changed()
 
@@ -286,8 +309,25 @@ class QueueActions(Screen[None]):
     def action_copy_uids(self) -> None:
         """Copy Study Instance UIDs."""
         if rows := self._chosen():
-            self.app.copy_to_clipboard("\n".join(row.key.study_instance_uid for row in rows))
-            self._report(f"Copied {count(len(rows), 'UID')}.")
+            uids = [row.key.study_instance_uid for row in rows if not row.sought]
+            if uids:
+                self.app.copy_to_clipboard("\n".join(uids))
+            self._report(f"Copied {count(len(uids), 'UID')}." if uids else "No study, no UID.")
+
+    def action_columns(self) -> None:
+        """Choose the columns of the queue."""
+        from dicom_retrieve_tui.tui.screens.columns import (  # noqa: PLC0415 - not for the first frame
+            Choice,
+            ColumnsScreen,
+            QueueColumnsChosen,
+        )
+
+        def choose(hidden: frozenset[str] | None) -> None:
+            if hidden is not None:
+                self.post_message(QueueColumnsChosen(hidden))
+
+        choices = [Choice(each.name, each.title) for each in CHOOSABLE]
+        self.app.push_screen(ColumnsScreen(choices, self._queue.table.hidden_columns), choose)
 
     def action_export_failed(self) -> None:
         """Write the list of failed studies of every output folder."""
@@ -304,6 +344,45 @@ class QueueActions(Screen[None]):
             return f"Could not write the list of failed studies: {reason}"
         return f"Failed studies are listed in {path}" if path else ""
 
+    def action_export(self) -> None:
+        """Write the rows and columns that are shown as CSV into the last output folder."""
+        from dicom_retrieve_tui.tui.queue_export import csv_lines, write_csv  # noqa: PLC0415 - not for the first frame
+
+        table, folders = self._queue.table, self._jobs.folders()
+        rows = table.shown_rows
+        if not rows:
+            self._report("There is nothing to export.")
+            return
+        lines = csv_lines(rows, table.shown_columns, hide_patients=table.hide_patients)
+        try:
+            path = write_csv(folders[-1], lines, datetime.now().astimezone())
+        except OSError as error:
+            reason = reason_of(error)
+            self._report(f"Could not write the table: {reason}.", severity="error")
+        else:
+            self._report(f"{count(len(rows), 'row')} written to {path}")
+
+    @work
+    async def action_verify(self) -> None:
+        """Check the files in the folder of a study, and ask again for what is lost."""
+        from dicom_retrieve_tui.storage.verify import verify_folder  # noqa: PLC0415 - loads SQLite
+        from dicom_retrieve_tui.tui.screens.verify import VerifyScreen  # noqa: PLC0415 - not for the first frame
+
+        if not (rows := self._queue.table.chosen()):
+            self._report(NO_STUDY)
+            return
+        options = self._jobs.options_of(rows[0].key)
+
+        def name(uid: str) -> str:
+            hide = self._queue.table.hide_patients
+            return study_name(self._store.identity_of(uid), hide_patients=hide)
+
+        screen = VerifyScreen(
+            lambda: verify_folder(options.output, deep=True), name, options.output
+        )
+        if lost := await self.app.push_screen_wait(screen):
+            self.retrieve(options, _requests([Selection(study_instance_uid=uid) for uid in lost]))
+
     def action_open_folder(self) -> None:
         """Open the folder of a study, else the last output folder, on the desktop."""
         rows = self._queue.table.chosen()
@@ -319,6 +398,14 @@ class QueueActions(Screen[None]):
             self._report(f"{fault}; copied: {folder}")
         else:
             self._report(f"Opening {folder}")
+
+    def _studies(self, keys: Sequence[RowKey]) -> str:
+        """Return the name of one study, or the number of several, for the screen."""
+        if len(keys) == 1:
+            identity = self._store.identity_of(keys[0].study_instance_uid)
+            hide = self._queue.table.hide_patients
+            return study_name(identity, hide_patients=hide) or count(1, "study")
+        return count(len(keys), "study")
 
     def _chosen(self) -> list[Row]:
         """Return marked rows, else the one under the cursor; report if there is none."""

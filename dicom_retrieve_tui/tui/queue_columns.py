@@ -1,6 +1,6 @@
 """The columns of the queue: which of them fit, and the text of each cell. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
@@ -12,6 +12,7 @@ from dicom_retrieve_tui.model.humanize import (
     shortened,
     size_text,
 )
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cells import bar, fit, shown_patient
 from dicom_retrieve_tui.tui.queue_view import View
@@ -28,13 +29,22 @@ GLYPHS = {
     State.STOPPED: "■",
     State.DONE: "✓",
 }
+_PACS = "pacs"
+_NAMING = ("patient", "date", "description")
+"""Columns by which people know a study; one of them is enough to do without its UID."""
 _QUIET_S = 3
 """From here on, the bar is replaced by how long the PACS has been silent."""
-_UID_MIN, _UID_ENOUGH, _UID_MAX = 12, 22, 64
-_PROGRESS_MIN, _PROGRESS_MAX = 14, 34
 _GAP = 1
-# UIDs first, up to what most need; then the bars; then the longest UIDs.
-_GROWTH = ({"uid": 46}, {"progress": _PROGRESS_MAX}, {"uid": _UID_MAX})
+_FOR_NAMES = 24
+"""Cells by which names and descriptions can grow; an ID beside a cut name helps less."""
+# Names and descriptions first, up to what most need; then whole UIDs; then the bars.
+_GROWTH = (
+    {"patient": 24, "description": 24},
+    {"uid": 24, "instances": 11, "progress": 14},
+    {"patient": 32, "description": 40, "accession": 16, "progress": 20},
+    {"uid": 56, "description": 48, "instances": 13},
+    {"progress": 34},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +60,67 @@ class Column:
     """The order that a click on its title sets; empty if there is none."""
     rank: int = 0
     """0 for a column that is always there; of the others, the lowest is taken first."""
+    text: Callable[[Row], str] | None = None
+    """The text of an attribute that not every row has; None for the state of the retrieval."""
+    masked: bool = False
+    """True if it names a patient."""
     reserve: int = 0
-    """Cells that must remain for the UID to grow, or this column is left out."""
+    """Cells that must remain for names and descriptions, or this column is left out."""
 
 
-_MARK = Column("mark", "", 1)
-_STATE = Column("state", "", 1, sort="state")
-_UID = Column("uid", "STUDY", _UID_MIN, sort="uid")
-_INSTANCES = Column("instances", "INSTANCES", 11, right=True, sort="instances")
-_PROGRESS = Column("progress", "PROGRESS", _PROGRESS_MIN, sort="state")
-_RATE = Column("rate", "RATE", 7, right=True, sort="rate", rank=1)
-_ETA = Column("eta", "ETA", 7, right=True, sort="eta", rank=2)
-_PATIENT = Column("patient", "PATIENT", 12, sort="patient", rank=3)
-_SIZE = Column("size", "SIZE", 8, right=True, sort="size", rank=4, reserve=_UID_ENOUGH - _UID_MIN)
-_MODALITY = Column("modality", "MOD", 4, rank=5, reserve=_UID_ENOUGH - _UID_MIN)
-_ORDER = (_MARK, _STATE, _UID, _PATIENT, _MODALITY, _INSTANCES, _PROGRESS, _RATE, _SIZE, _ETA)
+_STATE_COLUMNS = (
+    Column("mark", "", 1),
+    Column("state", "", 1, sort="state"),
+)
+_WHOSE = (
+    Column("patient", "PATIENT", 12, sort="patient", rank=1, masked=True,
+           text=lambda row: row.identity.patient),
+    Column("date", "DATE", 10, sort="date", rank=2, text=lambda row: row.identity.day),
+    Column("modality", "MOD", 5, sort="modality", rank=3, text=lambda row: row.identity.modality),
+    Column("description", "DESCRIPTION", 14, sort="description", rank=4,
+           text=lambda row: row.identity.study_description),
+    Column("id", "ID", 9, sort="id", rank=9, masked=True, reserve=_FOR_NAMES,
+           text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
+    Column("accession", "ACCESSION", 10, sort="accession", rank=8, reserve=_FOR_NAMES,
+           text=lambda row: row.identity.accession_number),
+    Column("pacs", "PACS", 10, sort="pacs", rank=6, text=lambda row: row.pacs),
+)  # fmt: skip
+_UID = Column("uid", "STUDY", 12, sort="uid", rank=10, reserve=_FOR_NAMES)
+_PROGRESS = (
+    Column("instances", "INSTANCES", 9, right=True, sort="instances"),
+    Column("progress", "PROGRESS", 12, sort="state"),
+    Column("rate", "RATE", 7, right=True, sort="rate", rank=5),
+    Column("eta", "ETA", 7, right=True, sort="eta", rank=7),
+    Column("size", "SIZE", 8, right=True, sort="size", rank=11, reserve=_FOR_NAMES),
+)
+CHOOSABLE = (*_WHOSE, _UID, *(column for column in _PROGRESS if column.rank))
+"""The columns that a user may leave out."""
 
 
-def columns_for(width: int, *, patients: bool, modalities: bool) -> tuple[Column, ...]:
+def columns_for(
+    width: int, known: Collection[str], hidden: Collection[str] = ()
+) -> tuple[Column, ...]:
     """Return the columns that fit into `width` cells.
+
+    A wider table has every column of a narrower one. Until a patient, a date or a description is
+    known, the UID names the study.
 
     Args:
         width: Cells of the table.
-        patients: True if any row has a patient.
-        modalities: True if any row has a modality.
+        known: Names of the columns about the study that have a text in any row.
+        hidden: Names of the columns that the user leaves out.
     """
+    whose = [each for each in _WHOSE if each.name in known and each.name not in hidden]
+    named = any(each.name in _NAMING for each in whose)
+    uid = [_UID] if named and _UID.name not in hidden else [] if named else [replace(_UID, rank=0)]
+    rest = [each for each in _PROGRESS if each.name not in hidden]
+    order = (*_STATE_COLUMNS, *whose, *uid, *rest)
     sizes = [
-        ColumnSize(name=column.name, least=column.width, rank=column.rank, reserve=column.reserve)
-        for column in _ORDER
-        if (patients or column is not _PATIENT) and (modalities or column is not _MODALITY)
+        ColumnSize(name=each.name, least=each.width, rank=each.rank, reserve=each.reserve)
+        for each in order
     ]
     widths = fit_columns(sizes, width, gap=_GAP, growth=_GROWTH)
-    return tuple(replace(each, width=widths[each.name]) for each in _ORDER if each.name in widths)
+    return tuple(replace(each, width=widths[each.name]) for each in order if each.name in widths)
 
 
 class QueueColumns:
@@ -90,7 +129,16 @@ class QueueColumns:
     def __init__(self) -> None:
         self._columns: tuple[Column, ...] = ()
         self._width = -1
-        self._patients = self._modalities = False
+        self._known: set[str] = set()
+        self._pacs: set[str] = set()
+        self._hidden: frozenset[str] = frozenset()
+        self._stand_in = ""
+        """The column in which a row without a name shows its UID, if that has no column."""
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names of the columns that the user leaves out."""
+        return self._hidden
 
     def fit(self, width: int) -> None:
         """Choose the columns that fit into `width` cells."""
@@ -98,15 +146,33 @@ class QueueColumns:
             self._width = width
             self._choose()
 
+    def hide(self, names: Collection[str]) -> None:
+        """Leave out the columns of these names, and no others."""
+        self._hidden = frozenset(names)
+        self._choose()
+
     def extend_for(self, rows: Sequence[Row]) -> bool:
-        """Add columns for patients and modalities once rows have them; True if that changed."""
-        patients = self._patients or any(row.patient for row in rows)
-        modalities = self._modalities or any(row.modality for row in rows)
-        new = (patients, modalities) != (self._patients, self._modalities)
+        """Add columns for what these rows have and others had not; True if that changed."""
+        known = self._known | {
+            column.name
+            for column in _WHOSE
+            if column.name not in self._known
+            and column.name != _PACS
+            and any(column.text(row) for row in rows if column.text)
+        }
+        self._pacs.update(row.pacs for row in rows)
+        if len(self._pacs) > 1:
+            known.add(_PACS)
+        new = known != self._known
         if new:
-            self._patients, self._modalities = patients, modalities
+            self._known = known
             self._choose()
         return new
+
+    @property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns of the last frame."""
+        return self._columns
 
     def at(self, x: int) -> Column | None:
         """Return the column at a cell of the line."""
@@ -124,14 +190,21 @@ class QueueColumns:
     def text(self, row: Row, *, marked: bool, hide_patients: bool) -> str:
         """Return the line of a row."""
         return _line(
-            cell_text(column, row, marked=marked, hide_patients=hide_patients)
+            cell_text(
+                column,
+                row,
+                marked=marked,
+                hide_patients=hide_patients,
+                stands_in=column.name == self._stand_in,
+            )
             for column in self._columns
         )
 
     def _choose(self) -> None:
-        self._columns = columns_for(
-            self._width, patients=self._patients, modalities=self._modalities
-        )
+        self._columns = columns_for(self._width, self._known, self._hidden)
+        names = [column.name for column in self._columns]
+        naming = [name for name in names if name in _NAMING]
+        self._stand_in = naming[0] if naming and _UID.name not in names else ""
 
 
 def _line(texts: Iterable[str]) -> str:
@@ -149,15 +222,37 @@ def header_text(columns: Sequence[Column], sort: str, *, descending: bool) -> li
     return texts
 
 
-def cell_text(column: Column, row: Row, *, marked: bool, hide_patients: bool) -> str:
-    """Return the text of a cell, as wide as its column."""
+def cell_text(
+    column: Column, row: Row, *, marked: bool, hide_patients: bool, stands_in: bool = False
+) -> str:
+    """Return the text of a cell, as wide as its column.
+
+    Args:
+        column: One of `columns_for`.
+        row: The entry.
+        marked: True if the user has marked it.
+        hide_patients: Mask the patient.
+        stands_in: True if an empty cell shows the UID, because nothing else names the study.
+    """
     if column.name == "mark":
         return MARK if marked else " "
-    if column.name == "patient":
-        text = shown_patient(row.patient, hide=hide_patients) or "—"
-    else:
+    if column.text is None:
         text = _TEXTS[column.name](row, column.width)
+    elif column.masked:
+        text = shown_patient(column.text(row), hide=hide_patients)
+    else:
+        text = clean_text(column.text(row))
+    if stands_in and not text and (row.sought or not row.identity):
+        text = _label(row, column.width)
     return fit(text, column.width, right=column.right)
+
+
+def _label(row: Row, width: int) -> str:
+    """Return the end of the UID, or the line for which no study was found."""
+    if not row.sought:
+        return shortened(row.key.study_instance_uid, width)
+    text = clean_text(row.sought)
+    return text if len(text) <= width else text.removeprefix("accession ")
 
 
 def _instances(row: Row, width: int) -> str:
@@ -217,8 +312,7 @@ def _failed(row: Row, width: int) -> str:
 
 _TEXTS: dict[str, Callable[[Row, int], str]] = {
     "state": lambda row, _: GLYPHS[row.state],
-    "uid": lambda row, width: shortened(row.key.study_instance_uid, width),
-    "modality": lambda row, _: row.modality,
+    "uid": _label,
     "instances": _instances,
     "progress": progress_text,
     "rate": lambda row, _: rate_text(row.instances_per_s) if row.instances_per_s else BLANK,

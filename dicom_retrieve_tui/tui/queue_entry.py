@@ -1,15 +1,18 @@
 """An entry of the queue: its request, and its progress from events. Reads no clock."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
+from dicom_retrieve_tui.tui.study_names import screen_verdict
 
 NOT_BEGUN = "not started"
 
@@ -19,11 +22,27 @@ class StudyRequest:
     """A study to retrieve, and what is known of it in advance."""
 
     selection: Selection
-    patient: str = ""
-    """Patient ID, if a C-FIND returned it."""
-    modality: str = ""
+    identity: StudyIdentity = UNIDENTIFIED
+    """As a C-FIND or a table gave it."""
+    pacs: str = ""
+    """The name of its profile, or its address."""
     instances: int | None = None
     """Instances that a C-FIND counted in what is selected; None if unknown."""
+    lookup: Lookup | None = None
+    """The line of a list for which the PACS has no study; the selection then names its line."""
+
+    @classmethod
+    def of_missed(cls, lookup: Lookup, pacs: str) -> "StudyRequest":
+        """Return the request of a line for which no study was found."""
+        key = f"{lookup.place} {lookup.patient_id} {lookup.study_instance_uid}"
+        return cls(
+            selection=Selection(study_instance_uid=key),
+            identity=StudyIdentity(
+                patient_id=lookup.patient_id, accession_number=lookup.accession_number
+            ),
+            pacs=pacs,
+            lookup=lookup,
+        )
 
     @property
     def planned(self) -> PlannedStudy:
@@ -32,7 +51,7 @@ class StudyRequest:
             study_instance_uid=self.selection.study_instance_uid,
             whole=not self.selection.series,
             instances=self.instances,
-            modalities=tuple(self.modality.split("/")),
+            modalities=self.identity.modalities,
         )
 
 
@@ -75,11 +94,17 @@ class Entry:
     """None unless it runs: of a million entries few do."""
     series: Counter[str] | None = None
     """Instances received in this attempt, by Series Instance UID; None until there are any."""
+    identity: StudyIdentity = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the identity that the request has."""
+        self.identity = self.wanted.identity
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
         self.before = Counted(self.done, self.expected)
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
+        self.identity = wanted.identity | self.identity
         self.ended_s, self.recalled = None, False
 
     def start(self, study: StudyProgress, now_s: float) -> None:
@@ -136,7 +161,10 @@ class Entry:
     def outcome(self) -> str:
         """The verdict and its reason, in one line."""
         reason = self.reason or (self.study.reason if self.study else "")
-        return f"{self.final}: {reason}" if reason else str(self.final)
+        word = screen_verdict(self.final) if self.final else ""
+        if (lookup := self.wanted.lookup) is not None:
+            return f"line {lookup.line}: {word}: {reason}"
+        return f"{word}: {reason}" if reason else word
 
     @property
     def final(self) -> Verdict | None:
@@ -164,8 +192,9 @@ class Entry:
                 number=self.number,
                 state=state,
                 level=wanted.selection.level,
-                patient=wanted.patient,
-                modality=wanted.modality,
+                identity=self.identity,
+                pacs=wanted.pacs,
+                sought=wanted.lookup.place if wanted.lookup else "",
                 done=self.done,
                 expected=self.expected,
                 failed=self.before.missing if state in BAD else 0,
@@ -180,8 +209,9 @@ class Entry:
             number=self.number,
             state=state,
             level=wanted.selection.level,
-            patient=wanted.patient,
-            modality=wanted.modality,
+            identity=self.identity,
+            pacs=wanted.pacs,
+            sought=wanted.lookup.place if wanted.lookup else "",
             done=self.done,
             expected=self.expected,
             failed=self._failed(study),

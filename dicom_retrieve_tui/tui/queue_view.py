@@ -8,9 +8,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
 _Rank = tuple[Any, int]
@@ -33,20 +35,32 @@ _STATES = {
 }
 _STATE_RANK = {state: rank for rank, state in enumerate(State)}
 
+
+@lru_cache(maxsize=1 << 17)
+def _folded(name: str, patient_id: str) -> str:
+    return StudyIdentity(patient_name=name, patient_id=patient_id).patient.casefold()
+
+
 SORTS: dict[str, Callable[[Row], Any]] = {
     "added": lambda row: row.number,
     "state": lambda row: _STATE_RANK[row.state],
-    "uid": lambda row: row.key.study_instance_uid,
+    "uid": lambda row: row.label,
     "instances": lambda row: row.expected or row.done,
     "rate": lambda row: row.instances_per_s or 0.0,
     "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
     "size": lambda row: row.received_bytes,
-    "patient": lambda row: row.patient,
+    "patient": lambda row: _folded(row.identity.patient_name, row.identity.patient_id),
+    "date": lambda row: row.identity.study_date,
+    "modality": lambda row: row.identity.modality,
+    "description": lambda row: row.identity.study_description.casefold(),
+    "accession": lambda row: row.identity.accession_number,
+    "id": lambda row: row.identity.patient_id,
+    "pacs": lambda row: row.pacs,
 }
 """Sort keys by name; equal rows stay in the order in which they were added."""
-CYCLE = ("added", "state", "instances", "uid")
+CYCLE = ("added", "state", "patient", "date", "instances", "uid")
 """The orders that the key `s` cycles through."""
-_DESCENDING = frozenset({"instances", "rate", "size"})
+_DESCENDING = frozenset({"instances", "rate", "size", "date"})
 _ONE_BY_ONE_MAX = 200
 """Above this number of changed rows, a new order is cheaper than a place for each."""
 
@@ -57,7 +71,7 @@ class View:
 
     tab: Tab = Tab.ALL
     needle: str = ""
-    """Show rows with this in their UID, patient, modality or reason."""
+    """Show rows with this in their UID, patient, study or reason."""
     sort: str = "added"
     descending: bool = False
 
@@ -81,6 +95,8 @@ class ShownRows:
         self._rows: dict[RowKey, Row] = {}
         self._order: list[RowKey] = []
         """The rows that are shown, by rank."""
+        self._haystacks: dict[RowKey, tuple[StudyIdentity, str]] = {}
+        """What a filter searches, by row, with the identity that it is made of."""
 
     def __len__(self) -> int:
         """The number of shown rows."""
@@ -125,12 +141,14 @@ class ShownRows:
             self._rows.update((row.key, row) for row in rows)
             for key in gone:
                 self._rows.pop(key, None)
+                self._haystacks.pop(key, None)
             self._rebuild()
             return
         for key in gone:
             if (old := self._rows.get(key)) is not None:
                 self._take_out(old)
                 del self._rows[key]
+                self._haystacks.pop(key, None)
         for row in rows:
             self._replace(row)
 
@@ -175,8 +193,25 @@ class ShownRows:
         view = self.view
         if row.state not in _STATES[view.tab]:
             return False
-        return not view.needle or view.needle.lower() in _haystack(row)
+        return not view.needle or view.needle.lower() in self._haystack(row)
+
+    def _haystack(self, row: Row) -> str:
+        """Return what the filter searches; made once, as one types in a queue of thousands."""
+        identity, text = self._haystacks.get(row.key, (None, ""))
+        if identity is not row.identity:
+            text = _texts(row)
+            self._haystacks[row.key] = (row.identity, text)
+        return f"{text}\n{row.reason.lower()}" if row.reason else text
 
 
-def _haystack(row: Row) -> str:
-    return f"{row.key.study_instance_uid}\n{row.patient}\n{row.modality}\n{row.reason}".lower()
+def _texts(row: Row) -> str:
+    who = row.identity
+    texts = (
+        row.label,
+        who.patient,
+        who.patient_id,
+        who.title,
+        who.accession_number,
+        row.pacs,
+    )
+    return "\n".join(texts).lower()

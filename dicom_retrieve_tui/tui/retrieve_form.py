@@ -213,7 +213,8 @@ def carried_text(draft: Draft) -> str:
 
 def summary(draft: Draft) -> str:
     """Return the form in a few words: `C-MOVE to MYAE → ~/dicom`."""
-    method = draft["method"].upper()
+    auto = draft["method"] == Method.AUTO
+    method = "C-GET, else C-MOVE" if auto else draft["method"].upper()
     moves = draft["method"] != Method.C_GET
     to = f" to {draft['move_dest']}" if moves and draft["move_dest"] else ""
     return f"{method}{to} → {draft['output']}"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dicom_retrieve_tui.model.choices import HoldCause, Level
 from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 
 
@@ -43,8 +44,12 @@ class Row:
     """The order in which entries were added, from 1."""
     state: State
     level: Level = Level.STUDY
-    patient: str = ""
-    modality: str = ""
+    identity: StudyIdentity = UNIDENTIFIED
+    pacs: str = ""
+    """The name of its profile, or its address."""
+    sought: str = ""
+    """The line of a list for which no study was found, `accession A1, line 12`; then the key has
+    no UID. Empty for a study."""
     done: int = 0
     expected: int | None = None
     failed: int = 0
@@ -61,6 +66,11 @@ class Row:
     """From its start to its end."""
     verdict: Verdict | None = None
     reason: str = ""
+
+    @property
+    def label(self) -> str:
+        """What is on record of an unnamed row: its UID, or the line that was sought."""
+        return self.sought or self.key.study_instance_uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +107,7 @@ class Totals:
     running: int = 0
     failed: int = 0
     """Failed or stopped studies."""
+    stopped: int = 0
     good: int = 0
     stored: int = 0
     expected: int = 0
@@ -147,6 +158,8 @@ class Line(NamedTuple):
     at: datetime
     text: str
     grave: bool
+    masked: str = ""
+    """The text without the patient; empty if it names none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class Counts(NamedTuple):
     active: int = 0
     running: int = 0
     failed: int = 0
+    stopped: int = 0
     good: int = 0
     stored: int = 0
     known: int = 0
@@ -61,6 +62,7 @@ def _counts(row: Row) -> Counts:
         active=active,
         running=row.state is State.RUNNING,
         failed=row.state in BAD,
+        stopped=row.state is State.STOPPED,
         good=row.state is State.DONE,
         stored=row.done,
         known=known,

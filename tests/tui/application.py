@@ -127,6 +127,7 @@ async def opened(
     secrets: SecretStore | None = None,
     earlier: list[StudyAccount] | None = None,
     space_outlook: SpaceOutlook | None = None,
+    guide: bool = False,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
     accounts = ScriptedAccounts(sessions, {folder: earlier} if folder and earlier else {})
@@ -149,6 +150,7 @@ async def opened(
         secrets=secrets,
         open_accounts=lambda: accounts,
         space_outlook=space_outlook,
+        guide=guide,
     )
     async with running(app, size) as pilot:
         bench = Bench(app, pilot, sessions, accounts)

@@ -6,6 +6,7 @@ from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 
@@ -27,7 +28,10 @@ def options(
 
 def wanted(*uids: str, patient: str = "") -> list[StudyRequest]:
     return [
-        StudyRequest(selection=Selection(study_instance_uid=uid), patient=patient, modality="")
+        StudyRequest(
+            selection=Selection(study_instance_uid=uid),
+            identity=StudyIdentity(patient_name=patient),
+        )
         for uid in uids
     ]
 

@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.verdict import Verdict
 
 WAIT_S = 30.0
@@ -129,10 +130,18 @@ class Sessions:
     """Opens scripted sessions, and keeps them."""
 
     opened: list[ScriptedSession] = field(default_factory=list)
+    identified: Identified | None = None
+    """What the last session reports identities to."""
 
     def __call__(
-        self, selections: Sequence[Selection], options: RetrieveOptions, _cancel: CancelToken
+        self,
+        selections: Sequence[Selection],
+        options: RetrieveOptions,
+        cancel: CancelToken,
+        *,
+        identified: Identified,
     ) -> ScriptedSession:
+        self.identified = identified
         session = ScriptedSession(selections, options)
         self.opened.append(session)
         return session

@@ -83,7 +83,7 @@ async def test_marked_studies_are_queued_on_the_terms_of_the_main_screen() -> No
         assert uids == ["1.2.3", "1.2.2"]
         assert str(bench.session.options.peer) == "PACS1@pacs.test:104"
         assert isinstance(bench.app.screen, MainScreen)
-        await bench.until(lambda: "P003" in bench.text())
+        await bench.until(lambda: "Test, No3" in bench.text())
         assert bench.app.focused is bench.main.table
 
 

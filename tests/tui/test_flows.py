@@ -112,7 +112,7 @@ async def test_pause_resume_and_stop_reach_the_session() -> None:
 
 
 @pytest.mark.parametrize("filtered", [False, True], ids=["empty", "no match"])
-@pytest.mark.parametrize("key", ["enter", "r", "x", "t", "d", "c"])
+@pytest.mark.parametrize("key", ["enter", "r", "x", "t", "d", "y"])
 async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filtered: bool) -> None:
     async with opened() as bench:
         if filtered:
@@ -135,7 +135,7 @@ async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filter
         ("r", "Only failed or stopped studies can be retried."),
         ("x", "Not running: nothing to stop."),
         ("t", "Only waiting studies can move up."),
-        ("c", "Copied 1 UID."),
+        ("y", "Copied 1 UID."),
     ],
 )
 async def test_a_key_answers_for_a_study_that_is_complete(key: str, told: str) -> None:
@@ -176,7 +176,7 @@ async def test_a_failed_study_is_listed_told_and_tried_again(tmp_path: Path) -> 
             whole(B),
         )
         await bench.until(lambda: "2 studies: 1 partial, 1 complete" in bench.text())
-        await bench.until(lambda: "2 missing" in bench.text(bench.main.table))
+        await bench.until(lambda: "2 instances missing" in bench.text(bench.main.table))
 
         await bench.pilot.press("f6")
         await bench.until(lambda: "! Failed studies are listed in" in bench.text())

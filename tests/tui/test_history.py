@@ -240,7 +240,9 @@ async def test_options_that_are_no_longer_valid_are_named(
     async with opened(job_history=memory_of(history)) as bench:
         await bench.pilot.press("enter")
 
-        await bench.until(lambda: "1 study of prod: Assoc.: expected a whole" in bench.joined())
+        await bench.until(
+            lambda: "1 study of prod: Connections: expected a whole" in bench.joined()
+        )
         assert bench.sessions.opened == []
         assert "left unfinished on 24 Nov" in bench.text()
 

@@ -164,7 +164,7 @@ def test_stopping_all_ends_the_sessions_and_what_waits(desk: Desk) -> None:
 
 
 def test_a_folder_that_cannot_be_used_is_told() -> None:
-    def refuse(*_: object) -> Session:
+    def refuse(*_: object, **__: object) -> Session:
         raise ConfigError("Another run works in /x.")
 
     ended: list[JobEnded] = []
@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_used_is_told() -> None:
 
 
 def test_a_bug_in_a_session_costs_that_session_and_is_shown() -> None:
-    def break_down(*_: object) -> Session:
+    def break_down(*_: object, **__: object) -> Session:
         raise ZeroDivisionError
 
     ended: list[JobEnded] = []

@@ -152,3 +152,15 @@ async def test_the_last_events_are_seen_however_many_there_were() -> None:
             pane.show_lines([Line(NOON, f"event {number}", grave=False) for number in numbers])
             await bench.pilot.pause()
         await bench.until(lambda: "event 2199" in bench.text(pane))
+
+
+async def test_an_event_that_is_longer_than_the_pane_ends_in_an_ellipsis() -> None:
+    async with opened(SIZES["large"]) as bench:
+        pane = bench.main.query_one(EventsPane)
+        lines = [Line(NOON, "long " * 60 + "end", grave=False) for _ in range(30)]
+        pane.show_lines([*lines, Line(NOON, "short", grave=False)])
+        await bench.until(lambda: "short" in bench.text(pane))
+
+        long = next(line for line in bench.text(pane).splitlines() if "long" in line)
+        assert long.rstrip("│ ").endswith("…")
+        assert "short…" not in bench.text(pane)

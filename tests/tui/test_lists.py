@@ -14,6 +14,7 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted_search import Searches, study
+from tests.tui.scripted_session import begins, ends
 
 A, B, C = uids(3)
 TABLE = f"StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID\n{A},{A}.1,\n{A},{A}.2,{A}.2.9\n{B},,\n"
@@ -154,3 +155,84 @@ async def test_a_series_of_the_form_does_not_widen_a_table() -> None:
 
         await bench.until(lambda: "the table names series of its own" in bench.joined())
         assert bench.sessions.opened == []
+
+
+NUMBERS = "AccessionNumber\nA1\nA2\n"
+
+
+async def test_what_was_not_found_stands_in_the_queue_with_its_line(tmp_path: Path) -> None:
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.end()
+    async with opened(find=find, folder=tmp_path) as bench:
+        await bench.paste(NUMBERS)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        await bench.until(lambda: "not found" in bench.text(bench.main.table))
+        queue = bench.text(bench.main.table)
+        assert "Test, No1" in queue
+        assert "A2, line 3" in queue
+        await bench.until(lambda: "3 failed 1" in bench.text())
+        await bench.tell(begins(A), ends(A))
+        bench.session.end()
+        await bench.until(lambda: "2 studies: 1 complete, 1 not found" in bench.told())
+
+        listed = (tmp_path / "failed-studies.txt").read_text()
+        assert listed.startswith("# line 3: not found: the PACS has no study with accession number")
+        assert len(listed.splitlines()) == 1
+
+
+async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
+    tmp_path: Path,
+) -> None:
+    find = Searches()
+    find.end()
+    find.end()
+    async with opened(find=find, folder=tmp_path) as bench:
+        await bench.paste(NUMBERS)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "3 failed 2" in bench.text())
+        assert (tmp_path / "failed-studies.txt").exists()
+        bench.main.table.focus()
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Sought    accession A1, line 2" in bench.text())
+        await bench.pilot.press("escape")
+
+        find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+        find.end()
+        await bench.pilot.press("r")
+        await bench.until(lambda: bench.sessions.opened)
+        assert asks(bench) == (Selection.of(A),)
+        await bench.until(lambda: "A1, line" not in bench.text(bench.main.table))
+        assert "1 all 2" in bench.text()
+
+
+async def test_the_patient_id_of_a_line_is_masked_and_never_listed(tmp_path: Path) -> None:
+    find = Searches()
+    find.end()
+    async with opened(SIZES["large"], find=find, folder=tmp_path) as bench:
+        await bench.paste("PatientID\nSECRET7\n")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "SECRET7" in bench.text(bench.main.table))
+        bench.main.table.focus()
+        await bench.pilot.press("h")
+
+        assert "SECRET7" not in bench.text()
+        assert "SECRET7" not in (tmp_path / "failed-studies.txt").read_text()
+
+
+async def test_a_pasted_table_names_its_studies_before_the_pacs_is_asked() -> None:
+    table = (
+        "StudyInstanceUID;PatientID;StudyDate;Modality;StudyDescription\n"
+        f"{A};T-0001;11.03.2026;CT;Chest\n{B};T-0002;once;MR;\n"
+    )
+    async with opened(SIZES["large"]) as bench:
+        await bench.paste(table)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "T-0002" in bench.text(bench.main.table))
+        lines = bench.text(bench.main.table).splitlines()
+
+        assert any("T-0001" in line and "2026-03-11 CT" in line for line in lines)
+        assert any("Chest" in line for line in lines)
+        assert any("T-0002" in line and "MR" in line for line in lines)

@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -26,7 +27,8 @@ def settings(tmp_path: Path, text: str = "") -> SettingsFile:
 
 
 def add_study_of_a_patient(bench: Bench) -> None:
-    wanted = StudyRequest(selection=Selection(study_instance_uid=A), patient="Example^Ada")
+    ada = StudyIdentity(patient_name="Example^Ada")
+    wanted = StudyRequest(selection=Selection(study_instance_uid=A), identity=ada)
     bench.app.jobs.add(read_draft(preset().draft), [wanted])
     bench.main.table.focus()
 
@@ -35,10 +37,10 @@ async def test_patients_are_masked_everywhere_and_stay_so_at_the_next_start(tmp_
     store = settings(tmp_path)
     async with opened(SIZES["large"], settings=store) as bench:
         add_study_of_a_patient(bench)
-        await bench.until(lambda: "Example^Ada" in bench.text())
+        await bench.until(lambda: "Example, Ada" in bench.text())
 
         await bench.pilot.press("h")
-        assert "Example^Ada" not in bench.text()
+        assert "Example, Ada" not in bench.text()
         await bench.pilot.press("enter")
         assert isinstance(bench.app.screen, DetailsScreen)
         await bench.until(lambda: "Patient   •••" in bench.text())
@@ -47,7 +49,7 @@ async def test_patients_are_masked_everywhere_and_stay_so_at_the_next_start(tmp_
         add_study_of_a_patient(bench)
         await bench.until(lambda: "•••" in bench.text(bench.main.table))
         await bench.pilot.press("h")
-        await bench.until(lambda: "Example^Ada" in bench.text())
+        await bench.until(lambda: "Example, Ada" in bench.text())
 
     assert store.path.read_text() == ""
 

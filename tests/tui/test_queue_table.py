@@ -3,6 +3,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.queue_view import Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
@@ -25,10 +26,15 @@ SEVERAL = [
         received_bytes=161_000_000,
         instances_per_s=118.2,
         eta_s=1.4,
-        patient="P0012345",
-        modality="CT",
+        identity=StudyIdentity(patient_id="P0012345", modalities=("CT",)),
     ),
-    row(2, State.RUNNING, done=96, expected=1210, quiet_s=14, patient="患者番号一二三四五六七"),
+    row(
+        *(2, State.RUNNING),
+        done=96,
+        expected=1210,
+        quiet_s=14,
+        identity=StudyIdentity(patient_name="患者番号一二三四五六七"),
+    ),
     row(3, State.RETRYING, expected=20, retry_in_s=4),
     row(4, State.FAILED, done=210, expected=212, failed=2, verdict=Verdict.PARTIAL),
     row(5, State.DONE, done=480, expected=480, received_bytes=118_000_000, elapsed_s=4),
@@ -70,25 +76,25 @@ def lines(app: TableApp) -> list[str]:
         (
             60,
             [
-                "    STUDY           INSTANCES PROGRESS          RATE     ETA",
-                "  ▶ …688119.971.1     312/480 █████████·····   118/s    0:01",
-                "  ▶ …688119.971.2    96/1,210 no data 14 s         ·       ·",
-                "  ↻ …688119.971.3        0/20 retry in 4 s         ·       ·",
-                "  ! …688119.971.4     210/212 2 missing            ·       ·",
-                "  ✓ …688119.971.5     480/480 in 4.0 s             ·       ·",
-                "  · …688119.971.6           · queued               ·       ·",
+                "    PATIENT             MOD   INSTANCES PROGRESS        RATE",
+                "  ▶ P0012345            CT      312/480 ███████▊····   118/s",
+                "  ▶ 患者番号一二三四五…        96/1,210 no data 14 s       ·",
+                "  ↻ ….3.604688119.971.3            0/20 retry in 4 s       ·",
+                "  ! ….3.604688119.971.4         210/212 2 missing          ·",
+                "  ✓ ….3.604688119.971.5         480/480 in 4.0 s           ·",
+                "  · ….3.604688119.971.6               · queued             ·",
             ],
         ),
         (
             80,
             [
-                "    STUDY                PATIENT        INSTANCES PROGRESS          RATE     ETA",
-                "  ▶ …5.3.604688119.971.1 P0012345         312/480 █████████·····   118/s    0:01",
-                "  ▶ …5.3.604688119.971.2 患者番号一 …    96/1,210 no data 14 s         ·       ·",
-                "  ↻ …5.3.604688119.971.3 —                   0/20 retry in 4 s         ·       ·",
-                "  ! …5.3.604688119.971.4 —                210/212 2 missing            ·       ·",
-                "  ✓ …5.3.604688119.971.5 —                480/480 in 4.0 s             ·       ·",
-                "  · …5.3.604688119.971.6 —                      · queued               ·       ·",
+                "    PATIENT                  MOD     INSTANCES PROGRESS             RATE     ETA",
+                "  ▶ P0012345                 CT        312/480 ███████████······   118/s    0:01",
+                "  ▶ 患者番号一二三四五六七            96/1,210 no data 14 s            ·       ·",
+                "  ↻ 1.2.840.1…04688119.971.3              0/20 retry in 4 s            ·       ·",
+                "  ! 1.2.840.1…04688119.971.4           210/212 2 missing               ·       ·",
+                "  ✓ 1.2.840.1…04688119.971.5           480/480 118.0 MB in 4.0 s       ·       ·",
+                "  · 1.2.840.1…04688119.971.6                 · queued                  ·       ·",
             ],
         ),
     ],
@@ -104,11 +110,11 @@ async def test_a_wide_table_shows_whole_uids_and_more() -> None:
     async with running(app, (160, 7)):
         drawn = [line.split() for line in lines(app)]
 
-    titles = ["STUDY", "PATIENT", "MOD", "INSTANCES", "PROGRESS", "RATE", "SIZE", "ETA"]
+    titles = ["PATIENT", "MOD", "STUDY", "INSTANCES", "PROGRESS", "RATE", "ETA", "SIZE"]
     assert drawn[0] == titles
-    assert drawn[1][:5] == ["▶", f"{ROOT}.1", "P0012345", "CT", "312/480"]
-    assert drawn[1][-4:] == ["118/s", "161.0", "MB", "0:01"]
-    assert drawn[2][4:9] == ["96/1,210", "no", "data", "14", "s"]
+    assert drawn[1][:5] == ["▶", "P0012345", "CT", f"{ROOT}.1", "312/480"]
+    assert drawn[1][-4:] == ["118/s", "0:01", "161.0", "MB"]
+    assert drawn[2][3:8] == ["96/1,210", "no", "data", "14", "s"]
 
 
 async def test_a_scrollbar_takes_its_room_from_the_uids() -> None:
@@ -176,7 +182,9 @@ async def test_tabs_sort_and_filter() -> None:
         app.table.show_view(View(needle="nobody"))
         assert "No match. Press esc to clear the filter." in "\n".join(lines(app))
         app.table.show_view(View())
-        await pilot.press("s", "s")
+        await pilot.press("s", "s", "s")
+        assert app.table.view == View(sort="date", descending=True)
+        await pilot.press("s")
         assert app.table.view == View(sort="instances", descending=True)
         assert "96/1,210" in lines(app)[1]
 
@@ -189,7 +197,7 @@ async def test_the_mouse_moves_sorts_and_opens() -> None:
         await pilot.click(QueueTable, offset=(20, 4), times=2)
         assert app.opened == [SEVERAL[3].key]
         await pilot.click(QueueTable, offset=(5, 0))
-        assert app.table.view.sort == "uid"
+        assert app.table.view.sort == "patient"
 
 
 async def test_a_hundred_thousand_rows_scroll_and_change_without_a_look_at_all_of_them() -> None:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.queue_view import SORTS, ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
@@ -14,7 +15,11 @@ _STATES = {
 }
 _ROWS = st.builds(
     lambda number, state, done, patient: Row(
-        key=RowKey(0, f"1.2.{number}"), number=number, state=state, done=done, patient=patient
+        key=RowKey(0, f"1.2.{number}"),
+        number=number,
+        state=state,
+        done=done,
+        identity=StudyIdentity(patient_name=patient),
     ),
     st.integers(1, 30),
     st.sampled_from(State),
@@ -39,7 +44,7 @@ def _expected(rows: dict[RowKey, Row], view: View) -> list[Row]:
         row
         for row in rows.values()
         if row.state in _STATES[view.tab]
-        and view.needle.lower() in f"{row.key.study_instance_uid}\n{row.patient}"
+        and view.needle.lower() in f"{row.key.study_instance_uid}\n{row.identity.patient}"
     ]
     shown.sort(key=lambda row: row.number)
     # Stable in both directions.

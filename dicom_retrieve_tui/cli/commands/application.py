@@ -28,6 +28,7 @@ def run_interactive(
     preset: str = "",
     text: str = "",
     remember: bool = True,
+    guide: bool = False,
 ) -> int:
     """Run the application until the user leaves it; return the exit code.
 
@@ -38,6 +39,7 @@ def run_interactive(
         preset: The profile to start with; the last one used if empty.
         text: The initial text of the UID line.
         remember: Record jobs and sizes in the user's history, and offer unfinished jobs.
+        guide: Show what to press next, until a study is complete.
     """
     from dicom_retrieve_tui.tui.app import RetrieveApp, run_app  # noqa: PLC0415 - loads Textual
     from dicom_retrieve_tui.tui.doctor_job import Doctor  # noqa: PLC0415 - loads Textual
@@ -59,8 +61,9 @@ def run_interactive(
             doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
             secrets=SecretStore(around.environ, wiring.check_tls),
             open_accounts=wiring.open_accounts,
+            guide=guide,
         )
-        return run_app(app)
+        return run_app(app, around.stderr.say)
 
 
 def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:

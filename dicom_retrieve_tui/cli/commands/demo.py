@@ -44,6 +44,8 @@ _DESTINATION = "DEMO_SCP"
 _PARALLEL = 2
 _PACE_S = 0.15
 """Between two instances in the application, so that the user can watch."""
+_OFFERED = 4
+"""Studies whose UIDs the application offers; F3 finds the others."""
 _BUSY = 2
 """Index of the study that the PACS refuses once in the application, to show a failure."""
 
@@ -208,12 +210,12 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
     Changes of profiles and settings go to temporary files.
     """
     from dicom_retrieve_tui.cli.commands.application import open_profile_store, run_interactive
+    from dicom_retrieve_tui.demo.archive import demo_archive
     from dicom_retrieve_tui.demo.pacs import DemoPacs
-    from dicom_retrieve_tui.demo.studies import demo_studies
 
     folder = output or lasting_temporary_folder()
-    studies = demo_studies()
-    uids = [study.study_instance_uid for study in studies]
+    studies = demo_archive()
+    uids = [study.study_instance_uid for study in studies[:_OFFERED]]
     with (
         temporary_folder() as temporary,
         DemoPacs(studies=studies, busy_once=[uids[_BUSY]], pace_s=_PACE_S) as pacs,
@@ -231,6 +233,7 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
             preset="demo",
             text="\n".join(uids),
             remember=False,
+            guide=True,
         )
     if folder.exists():
         around.stdout.write_lines([f"The files are in {folder_text(folder)}"])

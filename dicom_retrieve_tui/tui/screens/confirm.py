@@ -1,5 +1,6 @@
 """A yes-or-no question; the safe answer has the focus."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -8,6 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+_PERIOD_S = 0.25
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -31,19 +34,31 @@ class ConfirmScreen(ModalScreen[bool]):
     }
     """
 
-    def __init__(self, question: str, *, yes: str, no: str) -> None:
+    def __init__(self, question: str | Callable[[], str], *, yes: str, no: str) -> None:
+        """Keep the question.
+
+        Args:
+            question: A text, or what returns it as it is now.
+            yes: The word for yes.
+            no: The word for no, the safe answer.
+        """
         super().__init__()
-        self._question, self._yes, self._no = question, yes, no
+        self._yes, self._no = yes, no
+        self._question = question if callable(question) else lambda: question
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Static(self._question, markup=False)
+            yield Static(self._question(), id="question", markup=False)
             with Horizontal():
                 yield Button(f"{self._no} (n)", id="no", variant="primary", compact=True)
                 yield Button(f"{self._yes} (y)", id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#no", Button).focus()
+        self.set_interval(_PERIOD_S, self._ask)
+
+    def _ask(self) -> None:
+        self.query_one("#question", Static).update(self._question())
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

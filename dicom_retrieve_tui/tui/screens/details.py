@@ -1,6 +1,6 @@
 """One study in detail, live: counts, missing instances, reasons, and the equivalent command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,15 +14,18 @@ from dicom_retrieve_tui.model.humanize import count, duration_text, folder_text,
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.tui.cells import shown_patient
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
+from dicom_retrieve_tui.tui.cells import fit, shown_patient
 from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.snapshot import Details, State
+from dicom_retrieve_tui.tui.study_names import screen_verdict
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _PERIOD_S = 0.25
 _LINE_MAX = 100
 _MISSING_MAX = 50
 _SERIES_MAX = 30
+_DESCRIPTION_WIDTH = 32
 
 
 def _selected(selection: Selection) -> list[str]:
@@ -47,16 +50,15 @@ def detail_lines(
         hide_patients: Mask the patient.
     """
     row, selection = details.row, details.selection
-    lines = [f"Study     {selection.study_instance_uid}"]
+    lines = _identity(row.identity, hide_patients=hide_patients)
+    lines.append(f"{'Sought   ' if row.sought else 'Study    '} {row.label}")
     lines += _selected(selection)
-    if row.patient:
-        lines.append(f"Patient   {shown_patient(row.patient, hide=hide_patients)}")
     lines += [
         f"PACS      {options.peer}, by {str(options.method).upper()}",
         f"Folder    {folder_text(options.output)}",
         "",
-        f"State     {row.verdict or row.state.value}",
-        f"Instances {_counts(details)}",
+        f"State     {screen_verdict(row.verdict) if row.verdict else row.state.value}",
+        *([] if row.sought else [f"Instances {_counts(details)}"]),
     ]
     if row.received_bytes:
         rate = f" in {duration_text(row.elapsed_s)}" if row.elapsed_s else ""
@@ -70,22 +72,48 @@ def detail_lines(
         heading = [] if row.state is State.DONE else ["Failure, and what to do"]
         lines += ["", *heading, row.reason]
     if row.state in {State.FAILED, State.STOPPED}:
-        lines.append("Press r in the queue to retrieve the missing instances only.")
+        what = "look it up again" if row.sought else "retrieve the missing instances only"
+        lines.append(f"Press r in the queue to {what}.")
         if listed is not None:
             lines.append(f"Listed in {listed}")
+    lines += _series(row.identity, dict(details.series), ended=row.verdict is not None)
     lines += _uids("Missing", details.missing, _MISSING_MAX)
-    lines += _uids(
-        "Received series, with their instances",
-        [f"{uid}  {number:,}" for uid, number in details.series],
-        _SERIES_MAX,
-    )
     lines += _uids(
         "Series left out by the filter",
         [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
         _SERIES_MAX,
     )
-    lines += ["", "The equivalent command (c copies it)", copied_command(options, selection)]
+    if not row.sought:
+        lines += ["", "The equivalent command (c copies it)", copied_command(options, selection)]
     return [clean_text(line) for line in lines]
+
+
+def _identity(identity: StudyIdentity, *, hide_patients: bool) -> list[str]:
+    patient = identity.patient
+    if identity.patient_id not in {"", patient}:
+        patient = f"{patient} (ID {identity.patient_id})"
+    texts = {
+        "Patient": shown_patient(patient, hide=hide_patients),
+        "Contents": identity.title,
+        "Accession": identity.accession_number,
+    }
+    return [f"{name:<9} {text}" for name, text in texts.items() if text]
+
+
+def _series(identity: StudyIdentity, received: Mapping[str, int], *, ended: bool) -> list[str]:
+    """Return a line for each series; without a list of the PACS, for each that came."""
+    if not identity.series:
+        texts = [f"{uid}  {number:,}" for uid, number in received.items()]
+        return _uids("Received series, with their instances", texts, _SERIES_MAX)
+    texts = []
+    for each in identity.series:
+        done = each.present + received.get(each.series_instance_uid, 0)
+        count = f"{done:,}/{each.expected:,}" if each.expected is not None else f"{done:,}"
+        left = max((each.expected or 0) - done, 0) if ended else 0
+        missing = f"  {left:,} missing" if left else ""
+        name = fit(clean_text(each.description) or "—", _DESCRIPTION_WIDTH)
+        texts.append(f"{each.number:>4}  {each.modality:<4} {name} {count:>11}{missing}")
+    return _uids("Series: number, modality, description, on disk", texts, _SERIES_MAX)
 
 
 def _counts(details: Details) -> str:
@@ -168,11 +196,11 @@ class DetailsScreen(ModalScreen[None]):
         self.set_interval(_PERIOD_S, self._look_again)
 
     def action_copy_command(self) -> None:
-        if self._seen is not None:
+        if self._seen is not None and not self._seen.row.sought:
             self._copy(copied_command(self._options, self._seen.selection), "the command")
 
     def action_copy_uid(self) -> None:
-        if self._seen is not None:
+        if self._seen is not None and not self._seen.row.sought:
             self._copy(self._seen.selection.study_instance_uid, "the UID")
 
     def action_copy_missing(self) -> None:

@@ -20,9 +20,10 @@ from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.cells import shown_patient
-from dicom_retrieve_tui.tui.found_columns import requests_for
+from dicom_retrieve_tui.tui.found_columns import choosable, requests_for
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.search_form import SearchFault, read_search
+from dicom_retrieve_tui.tui.screens.columns import Choice, ColumnsScreen, FindColumnsChosen
+from dicom_retrieve_tui.tui.search_form import SearchFault, empty_search, read_search
 from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
@@ -62,17 +63,26 @@ class FindScreen(Screen[list[StudyRequest] | None]):
     }
     """
 
-    def __init__(self, finder: Finder, options: RetrieveOptions, secrets: SecretStore) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        options: RetrieveOptions,
+        secrets: SecretStore,
+        *,
+        patient_id: str = "",
+    ) -> None:
         """Keep the search and its options.
 
         Args:
             finder: The current search; it survives this screen.
             options: The PACS, and the options of a retrieval.
             secrets: Passcodes and passphrases.
+            patient_id: Search for the studies of this patient at once.
         """
         super().__init__()
         self._finder, self._options, self._secrets = finder, options, secrets
         finder.point_at(options)
+        self._patient_id = patient_id
         self._known = 0
         self._study: Match | None = None
         """The study whose series are shown."""
@@ -93,8 +103,12 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         pane.border_title = "What to look for"
         pane.border_subtitle = "enter searches"
         self.watch(self.app, "hide_patients", self._mask)
+        self.watch(self.app, "find_hidden_columns", self._hide_columns)
         self.set_interval(_PERIOD_S, self._look)
-        if self._finder.depth:
+        if self._patient_id:
+            self._show(SearchProgress())
+            self._search_for_patient(self._patient_id)
+        elif self._finder.depth:
             self._show_list()
             self.table.focus()
         else:
@@ -152,8 +166,8 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         else:
             self.dismiss(requests_for(matches))
 
-    @on(FoundTable.MarksChanged)
-    def _marks_changed(self) -> None:
+    @on(FoundTable.ViewChanged)
+    def _view_changed(self) -> None:
         self._look(anyway=True)
 
     def action_retrieve(self) -> None:
@@ -166,6 +180,29 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         if matches := self._named(self.table.chosen()):
             self.app.copy_to_clipboard("\n".join(match.uid for match in matches))
             self.notify(f"Copied {count(len(matches), 'UID')}.")
+
+    def action_priors(self) -> None:
+        """Search for all studies of the patient under the cursor."""
+        match = self._study if self._finder.depth > 1 else self.table.under_cursor
+        if match is None or not match.patient_id:
+            self.notify("The PACS gives this study no patient ID.")
+        else:
+            self._search_for_patient(match.patient_id)
+
+    def _search_for_patient(self, patient_id: str) -> None:
+        self.query_one(SearchPane).fill(patient_id=patient_id)
+        self._finder.draft |= {**empty_search(), "patient_id": patient_id}
+        self._search()
+
+    def action_columns(self) -> None:
+        """Choose the columns of the table."""
+
+        def choose(hidden: frozenset[str] | None) -> None:
+            if hidden is not None:
+                self.post_message(FindColumnsChosen(hidden))
+
+        choices = [Choice(each.name, each.title) for each in choosable(self.table.level)]
+        self.app.push_screen(ColumnsScreen(choices, self.table.hidden_columns), choose)
 
     def _named(self, matches: Sequence[Match]) -> list[Match]:
         """Return matches with a valid UID, and report the others."""
@@ -214,7 +251,7 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         if self._finder.depth:
             # Not a str, which is parsed as markup: the patient's name comes from the PACS.
             table.border_title = Content(what + marked)
-            table.border_subtitle = "searching ..." if now.running else ""
+            table.border_subtitle = "searching ..." if now.running else table.order
         else:
             table.border_title = "No search yet"
         report = self.query_one("#find-report", Static)
@@ -229,7 +266,13 @@ class FindScreen(Screen[list[StudyRequest] | None]):
         name = name_text(self._study.patient_name) if self._study else ""
         return shown_patient(name, hide=self.table.hide_patients) or "this study"
 
+    def _hide_columns(self, names: frozenset[str]) -> None:
+        self.table.hidden_columns = names
+        self.table.lay_out()
+        self._look(anyway=True)
+
     def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self.query_one(SearchPane).mask_patients(hide=hide)
         self.table.hide_patients = hide
         self.table.lay_out()
         self._look(anyway=True)

@@ -69,7 +69,30 @@ _NAMES = {
 
 def _name_of(node: DOMNode) -> str:
     name = type(node).__name__
-    return _NAMES.get(name, name)
+    return _NAMES.get(name, "On this screen" if isinstance(node, Screen) else "Here")
+
+
+_PANES = {
+    "QueueTable": "the queue",
+    "QueuePane": "the queue",
+    "FilterLine": "the filter of the queue",
+    "FoundTable": "studies and series found",
+    "SearchPane": "searching the PACS",
+    "RetrievePane": "what to retrieve, and how",
+    "UidLine": "what to retrieve",
+    "EventsPane": "events",
+    "ProfilesScreen": "profiles",
+    "ProfileScreen": "a profile",
+    "OptionsScreen": "options",
+    "LoadListScreen": "a list from a file",
+}
+
+
+def pane_of(screen: Screen[object]) -> str:
+    """Return what the focused pane is for; empty if it has no name."""
+    nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
+    names = (_PANES.get(type(node).__name__, "") for node in nodes)
+    return next(filter(None, names), "")
 
 
 _ROOMY = 76
@@ -93,14 +116,21 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, text: str, groups: list[tuple[str, list[KeyHelp]]]) -> None:
+    def __init__(self, pane: str, text: str, groups: list[tuple[str, list[KeyHelp]]]) -> None:
+        """Keep the help.
+
+        Args:
+            pane: What the pane is for, `the queue`; may be empty.
+            text: How to use it.
+            groups: The keys, by where they work.
+        """
         super().__init__()
-        self._text, self._groups = text, groups
+        self._pane, self._text, self._groups = pane, text, groups
 
     def compose(self) -> ComposeResult:
         roomy = self.app.size.width >= _ROOMY
         with VerticalScroll() as scroll:
-            scroll.border_title = "Help"
+            scroll.border_title = f"Help: {self._pane}" if self._pane else "Help"
             scroll.border_subtitle = "esc closes"
             if self._text:
                 yield Static(" ".join(self._text.replace("`", "").split()), markup=False)

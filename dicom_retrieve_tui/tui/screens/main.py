@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
@@ -25,10 +26,11 @@ from dicom_retrieve_tui.tui.search_job import FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
+from dicom_retrieve_tui.tui.widgets.guide_line import GuideLine
 from dicom_retrieve_tui.tui.widgets.header_line import HeaderLine, PeerSummary, pause_text
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
-from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
+from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY, QueueTable
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import RetrievePane
 from dicom_retrieve_tui.tui.widgets.throughput import Throughput
 from dicom_retrieve_tui.tui.widgets.total_line import TotalLine
@@ -72,6 +74,7 @@ class MainScreen(QueueActions):
         space_outlook: SpaceOutlook | None = None,
         preset: str = "",
         text: str = "",
+        guide: bool = False,
     ) -> None:
         """Make the panes.
 
@@ -87,6 +90,7 @@ class MainScreen(QueueActions):
             space_outlook: Forecasts what studies take on the disk; None if nothing does.
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
+            guide: Show what to press next, until a study is complete.
         """
         super().__init__(
             jobs,
@@ -104,6 +108,7 @@ class MainScreen(QueueActions):
             presets, preset=preset, text=text, space_outlook=space_outlook, id="retrieve"
         )
         self._echo, self._announced = "", self.profile
+        self._guide = GuideLine(id="guide") if guide else None
 
     def compose(self) -> ComposeResult:
         """Yield every pane; the style sheet decides which are shown, and where."""
@@ -112,6 +117,8 @@ class MainScreen(QueueActions):
         self.add_class("-wide" if width >= WIDE else "-narrow")
         self.add_class("-tall" if height >= TALL else "-short")
         yield HeaderLine(id="header")
+        if self._guide is not None:
+            yield self._guide
         with Vertical(id="body"):
             with Vertical(id="left"):
                 yield self._retrieve
@@ -130,6 +137,7 @@ class MainScreen(QueueActions):
         self._retrieve.line.recall_from(self._job_history.recent)
         self._retrieve.line.focus()
         self.watch(self.app, "hide_patients", self._mask_patients)
+        self.watch(self.app, "queue_hidden_columns", self.table.hide_columns)
         self.set_interval(PERIOD_S, self._look)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -188,14 +196,27 @@ class MainScreen(QueueActions):
         self.app.push_screen(screen, self._take_options)
 
     def action_find(self) -> None:
-        from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
-
         try:
             options = self._retrieve.options
         except FormFault as fault:
             self._retrieve.show_fault(fault)
             return
-        screen = FindScreen(self._finder, options, self._secrets)
+        self._find(options)
+
+    def action_priors(self) -> None:
+        """Search for all studies of the patient under the cursor, at the PACS of that study."""
+        row = self.table.cursor_row
+        if row is None:
+            self.notify(NO_STUDY)
+        elif not row.identity.patient_id:
+            self.notify("The patient ID of this study is not known.")
+        else:
+            self._find(self._jobs.options_of(row.key), row.identity.patient_id)
+
+    def _find(self, options: RetrieveOptions, patient_id: str = "") -> None:
+        from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
+
+        screen = FindScreen(self._finder, options, self._secrets, patient_id=patient_id)
 
         def take_found(requests: list[StudyRequest] | None) -> None:
             if requests:
@@ -273,6 +294,8 @@ class MainScreen(QueueActions):
 
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
+        self.query_one(EventsPane).mask_patients(hide=hide)
+        self.query_one(HeaderLine).show_masked(masked=hide)
 
     def _take_options(self, chosen: tuple[str, dict[str, str]] | None) -> None:
         if chosen is not None:
@@ -319,6 +342,8 @@ class MainScreen(QueueActions):
         self._queue.show_totals(totals)
         if not totals.active:
             self._retrieve.settle()
+        if self._guide is not None:
+            self._guide.show_totals(totals)
         self.query_one(HeaderLine).show_totals(
             totals, pause=pause_text(snapshot, paused=self._jobs.paused), held=snapshot.held
         )

@@ -77,15 +77,24 @@ The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a 
             self.name = name
             self.finding = finding
 
-    def __init__(self, profile_store: ProfileStore, doctor: Doctor, current: str) -> None:
+    def __init__(
+        self,
+        profile_store: ProfileStore,
+        doctor: Doctor,
+        current: str,
+        *,
+        in_use: Callable[[str], bool],
+    ) -> None:
         """Keep the sources.
 
         Args:
             profile_store: The file of profiles.
             doctor: Tests the connection.
             current: The profile in use.
+            in_use: True if a study of a profile is running or waiting.
         """
         super().__init__()
+        self._in_use = in_use
         self._profile_store, self._doctor, self._current = profile_store, doctor, current
         self._saved: dict[str, SavedProfile] = {}
         self._asking = CancelToken()
@@ -173,7 +182,9 @@ The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a 
             if answer:
                 self._remove(name)
 
-        question = f"Remove @{name} from {self._profile_store.path}? Retrieved files stay."
+        runs = f"Studies of @{name} are being retrieved, and go on. " if self._in_use(name) else ""
+        path = self._profile_store.path
+        question = f"{runs}Remove @{name} from {path}? Retrieved files stay."
         self.app.push_screen(ConfirmScreen(question, yes="Remove", no="Keep"), answered)
 
     def action_copy(self) -> None:

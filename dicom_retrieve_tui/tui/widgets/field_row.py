@@ -10,7 +10,7 @@ class FieldRow(Horizontal):
 
     DEFAULT_CSS = """
     FieldRow { height: 1; color: $text-muted; }
-    FieldRow > * { margin-left: 9; width: 1fr; }
+    FieldRow > * { margin-left: 12; width: 1fr; }
     """
 
     def __init__(self, label: str, editor: Widget, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name

@@ -117,7 +117,7 @@ class FieldsForm(VerticalScroll, can_focus=False):
         name = f"field-{field.name}"
         text = self._start[field.name]
         if field.choices:
-            choices = [(choice or f"as usual: {field.hint}", choice) for choice in field.choices]
+            choices = [(choice or f"default: {field.hint}", choice) for choice in field.choices]
             value = text if text in field.choices else field.choices[0]
             return Select(choices, value=value, allow_blank=False, compact=True, id=name)
         editor = Input(text, placeholder=field.hint, compact=True, id=name)

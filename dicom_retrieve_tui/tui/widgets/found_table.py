@@ -27,7 +27,8 @@ class FoundTable(DataTable[Text]):
 
     HELP = """\
 Studies of the PACS. `space` marks; `r` retrieves marked studies, else the one under the cursor,
-with the options of the main screen. `enter` opens a study's series. A click on a title sorts."""
+with the options of the main screen. `enter` opens a study's series. `s` sorts, as a click on a
+title does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "Series", id="found.open"),
@@ -35,7 +36,11 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         Binding("r", "screen.retrieve", "Retrieve", id="found.retrieve"),
         Binding("n", "screen.new", "New", id="found.new"),
         Binding("a", "mark_all", "Mark all, or none", show=False, id="found.mark_all"),
-        Binding("c", "screen.copy_uids", "Copy the UID", show=False, id="found.copy"),
+        Binding("s", "sort", "Sort by the next column", show=False, id="found.sort"),
+        Binding("S", "turn", "Reverse the order", show=False, id="found.turn"),
+        Binding("P", "screen.priors", "Priors: all of this patient", show=False, id="found.priors"),
+        Binding("c", "screen.columns", "Choose the columns", show=False, id="found.columns"),
+        Binding("y", "screen.copy_uids", "Copy the UID", show=False, id="found.copy"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="found.mask"),
         Binding("j", "cursor_down", "Down", show=False, id="found.down"),
         Binding("k", "cursor_up", "Up", show=False, id="found.up"),
@@ -49,13 +54,15 @@ with the options of the main screen. `enter` opens a study's series. A click on 
             super().__init__()
             self.match = match
 
-    class MarksChanged(Message):
-        """Other rows are marked than before."""
+    class ViewChanged(Message):
+        """Other rows are marked than before, or the order is another."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, cursor_type="row", cell_padding=PADDING)
         self.hide_patients = False
         """True to mask patients; takes effect with `lay_out`."""
+        self.hidden_columns: frozenset[str] = frozenset()
+        """Columns that the user leaves out; takes effect with `lay_out`."""
         self._matches: dict[str, Match] = {}
         self._marks: set[str] = set()
         self._columns_shown: tuple[FoundColumn, ...] = ()
@@ -68,6 +75,19 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         return len(self._matches)
 
     @property
+    def level(self) -> Level:
+        """Whether studies or series are shown."""
+        return self._level
+
+    @property
+    def order(self) -> str:
+        """The order in words, `by date ↓`; empty for the order of the PACS."""
+        title = next(
+            (each.title for each in self._columns_shown if each.name == self._sorted_by), ""
+        )
+        return f"by {title.lower()} {'↓' if self._descending else '↑'}" if title else ""
+
+    @property
     def marked(self) -> int:
         """The number of marked matches."""
         return len(self._marks)
@@ -77,7 +97,7 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         if self._marks:
             keys = [row.key.value for row in self.ordered_rows]
             return [self._matches[key] for key in keys if key in self._marks]
-        match = self._under_cursor()
+        match = self.under_cursor
         return [] if match is None else [match]
 
     def begin(self, level: Level) -> None:
@@ -99,12 +119,13 @@ with the options of the main screen. `enter` opens a study's series. A click on 
 
     def lay_out(self) -> None:
         """Choose columns and fill them; cursor and order stay."""
-        under = self._under_cursor()
+        under = self.under_cursor
         keys = [row.key.value for row in self.ordered_rows]
         order = {key: rank for rank, key in enumerate(keys)}
         self.clear(columns=True)
-        width = self.size.width - self.scrollbar_size_vertical
-        self._columns_shown = found_columns(self._level, width)
+        # Room for the scrollbar, which appears without an event once there are many rows.
+        width = self.size.width - self.styles.scrollbar_size_vertical
+        self._columns_shown = found_columns(self._level, width, self.hidden_columns)
         for column in self._columns_shown:
             title = column.title.rjust(column.width) if column.right else column.title
             self.add_column(title, width=column.width, key=column.name)
@@ -115,7 +136,7 @@ with the options of the main screen. `enter` opens a study's series. A click on 
             self.move_cursor(row=self.get_row_index(under.uid), animate=False)
 
     def action_mark(self) -> None:
-        match = self._under_cursor()
+        match = self.under_cursor
         if match is not None:
             self._mark({match.uid} ^ self._marks)
             self.action_cursor_down()
@@ -124,13 +145,24 @@ with the options of the main screen. `enter` opens a study's series. A click on 
         everything = set(self._matches)
         self._mark(set() if everything == self._marks else everything)
 
+    def action_sort(self) -> None:
+        """Sort by the next column; after the last, by the first."""
+        names = [each.name for each in self._columns_shown if each.name != MARK]
+        at = names.index(self._sorted_by) if self._sorted_by in names else -1
+        name = names[(at + 1) % len(names)]
+        self._sort_by(name, descending=name == DATE)
+
+    def action_turn(self) -> None:
+        if self._sorted_by:
+            self._sort_by(self._sorted_by, descending=not self._descending)
+
     def on_resize(self) -> None:
         self.lay_out()
 
     @on(DataTable.RowSelected)
     def _opened(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        match = self._under_cursor()
+        match = self.under_cursor
         if match is not None:
             self.post_message(self.Opened(match))
 
@@ -144,15 +176,19 @@ with the options of the main screen. `enter` opens a study's series. A click on 
 
     def _sort_by(self, name: str, *, descending: bool) -> None:
         self._sorted_by, self._descending = name, descending
-        self.sort(name, key=lambda cell: cell.plain, reverse=descending)
+        if name in self.columns:
+            self.sort(name, key=lambda cell: cell.plain.casefold(), reverse=descending)
+        self.post_message(self.ViewChanged())
 
     def _mark(self, marks: set[str]) -> None:
         for uid in marks ^ self._marks:
             self.update_cell(uid, MARK, Text(MARKED if uid in marks else ""))
         self._marks = marks
-        self.post_message(self.MarksChanged())
+        self.post_message(self.ViewChanged())
 
-    def _under_cursor(self) -> Match | None:
+    @property
+    def under_cursor(self) -> Match | None:
+        """The match under the cursor."""
         if not self.is_valid_row_index(self.cursor_row):
             return None
         key = self.ordered_rows[self.cursor_row].key.value

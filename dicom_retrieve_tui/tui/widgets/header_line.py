@@ -1,6 +1,6 @@
 """The header: the PACS, and the throughput; the least important part is dropped first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.cells import cell_len
@@ -32,6 +32,8 @@ class PeerSummary:
     """The result of the last C-ECHO; empty if there was none."""
     unverified: bool = False
     """True if TLS does not verify certificates."""
+    masked: bool = False
+    """True if patients are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def _parts(peer: PeerSummary, totals: Totals, *, pause: str, held: Held | None) 
         _Part(f"dest {peer.destination}" if peer.destination else "", 3),
         _Part(_UNVERIFIED if peer.unverified else "", 11),
         _Part(peer.echo, 5),
+        _Part("patients hidden" if peer.masked else "", 8, right=True),
         _Part(pause, 10, right=True),
         _Part(held_text(held) if held else "", 12, right=True),
         _Part(
@@ -116,7 +119,11 @@ class HeaderLine(Widget):
         self._held: Held | None = None
 
     def show_peer(self, peer: PeerSummary) -> None:
-        self._peer = peer
+        self._peer = replace(peer, masked=self._peer.masked)
+        self.refresh()
+
+    def show_masked(self, *, masked: bool) -> None:
+        self._peer = replace(self._peer, masked=masked)
         self.refresh()
 
     def show_totals(self, totals: Totals, *, pause: str, held: Held | None = None) -> None:

@@ -62,11 +62,15 @@ class QueuePane(FramedPane):
         Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("t", "screen.promote", "Move to the front", show=False, id="queue.promote"),
         Binding("delete,d", "screen.remove", "Remove", show=False, id="queue.remove"),
-        Binding("c", "screen.copy_uids", "Copy the UID", show=False, id="queue.copy"),
+        Binding("P", "screen.priors", "Priors: all of this patient", show=False, id="queue.priors"),
+        Binding("c", "screen.columns", "Choose the columns", show=False, id="queue.columns"),
+        Binding("y", "screen.copy_uids", "Copy the UID", show=False, id="queue.copy"),
         Binding(
             "e", "screen.export_failed", "Write failed-studies.txt", show=False, id="queue.export"
         ),
+        Binding("E", "screen.export", "Export these rows as CSV", show=False, id="queue.csv"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="queue.mask"),
+        Binding("v", "screen.verify", "Verify the folder", show=False, id="queue.verify"),
         Binding("o", "screen.open_folder", "Open the folder", show=False, id="queue.open"),
         Binding(
             "u",

@@ -5,7 +5,7 @@ quarter of its speed (`docs/decisions/0014`). Replace this widget by it once
 `test_a_data_table_still_draws_every_cell` fails.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -18,8 +18,8 @@ from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cells import fit
 from dicom_retrieve_tui.tui.cursor import Cursor
-from dicom_retrieve_tui.tui.queue_columns import QueueColumns
-from dicom_retrieve_tui.tui.queue_view import ShownRows, View
+from dicom_retrieve_tui.tui.queue_columns import Column, QueueColumns
+from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 
@@ -44,17 +44,30 @@ _EMPTY = (
 )
 
 
-def hint(offer: str, *, queued: bool) -> tuple[str, ...]:
+_NONE = {
+    Tab.ACTIVE: "Nothing is running or waiting.",
+    Tab.FAILED: "No study has failed or was stopped.",
+    Tab.DONE: "No study is complete yet.",
+}
+"""What an empty tab says, if there are studies in others."""
+
+
+def hint(offer: str, view: View, *, queued: bool, focused: bool = True) -> tuple[str, ...]:
     """Return the lines of an empty queue.
 
     Args:
         offer: Unfinished studies of earlier runs; empty if there are none.
-        queued: True if there are rows, but the filter shows none.
+        view: The tab and the filter.
+        queued: True if there are rows, but the view shows none.
+        focused: True if keys go to the queue.
     """
-    if queued:
+    if queued and view.needle:
         return ("No match. Press esc to clear the filter.",)
+    if queued:
+        return (_NONE.get(view.tab, ""), "Press 1 to show all studies.")
     if offer:
-        return (f"{offer}.", "u resumes (missing instances only) · U forgets")
+        keys = "u resumes (missing instances only) · U forgets"
+        return (f"{offer}.", keys if focused else "Press esc to go to the queue; there, " + keys)
     return _EMPTY
 
 
@@ -152,6 +165,21 @@ under the cursor."""
         return self._hide_patients
 
     @property
+    def hidden_columns(self) -> Collection[str]:
+        """The names of the columns that the user leaves out."""
+        return self._columns.hidden
+
+    @property
+    def shown_columns(self) -> Sequence[Column]:
+        """The columns that fit and are not left out."""
+        return self._columns.shown
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        """The rows that the view shows, in its order."""
+        return [self._shown_rows.at(index) for index in range(len(self._shown_rows))]
+
+    @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor."""
         return self._cursor.row
@@ -181,6 +209,11 @@ under the cursor."""
         self.refresh()
         self._reveal()
         self.post_message(self.ViewChanged())
+
+    def hide_columns(self, names: Collection[str]) -> None:
+        """Leave out the columns of these names, and no others."""
+        self._columns.hide(names)
+        self.refresh()
 
     def mask_patients(self, *, hide: bool) -> None:
         self._hide_patients = hide
@@ -282,7 +315,8 @@ under the cursor."""
         return Strip([Segment(fit(text, width), style)], width)
 
     def _hint(self, y: int, width: int) -> Strip:
-        lines = hint(self._offer, queued=bool(self._shown_rows.rows))
+        queued = bool(self._shown_rows.rows)
+        lines = hint(self._offer, self.view, queued=queued, focused=self.has_focus)
         top = max((self.scrollable_content_region.height - len(lines)) // 3, 0)
         text = lines[y - top] if top <= y < top + len(lines) else ""
         return Strip([Segment(fit(text.center(width), width), self._style("hint"))], width)

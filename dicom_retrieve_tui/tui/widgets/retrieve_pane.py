@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList
 from dicom_retrieve_tui.tui.ports import SpaceOutlook
@@ -229,7 +230,13 @@ class RetrievePane(FramedPane):
             return
         self.line.take_away(selections)
         self._form.forget_study()
-        requests = [StudyRequest(selection=each) for each in selections]
+        requests = [
+            StudyRequest(
+                selection=each,
+                identity=found.identities.get(each.study_instance_uid, UNIDENTIFIED),
+            )
+            for each in selections
+        ]
         self.post_message(self.Submitted(options, requests, found.lookups))
 
     def _renew_verdict(self) -> None:

@@ -13,6 +13,7 @@ from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 
 _A_LINE = 2
+_PATIENT_FIELDS = ("patient_id", "patient_name")
 
 
 class SearchPane(FramedPane):
@@ -57,6 +58,16 @@ Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes thro
 
     def focus_field(self, name: str = FIELDS[0].name) -> None:
         self.query_one(f"#search-{name}").focus()
+
+    def fill(self, **texts: str) -> None:
+        """Replace the texts of all fields; those that are not named become empty."""
+        for field in FIELDS:
+            self.query_one(f"#search-{field.name}", Input).value = texts.get(field.name, "")
+
+    def mask_patients(self, *, hide: bool) -> None:
+        """Draw dots in the fields that name a patient."""
+        for name in _PATIENT_FIELDS:
+            self.query_one(f"#search-{name}", Input).password = hide
 
     def show_fault(self, text: str) -> None:
         """Show what is wrong; an empty text clears it."""

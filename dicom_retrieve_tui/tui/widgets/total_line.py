@@ -22,12 +22,14 @@ def total_text(width: int, totals: Totals) -> str:
     whole = totals.stored + totals.left + totals.missing
     percent = f"{100 * totals.stored // whole}%" if whole else ""
     about = "" if totals.exact or not totals.active else "~"
+    failed = totals.failed - totals.stopped
     parts = [
         (percent, 9),
         (f"{totals.stored:,}/{about}{whole:,}" if whole else "", 5),
         (size_text(totals.received_bytes) if totals.received_bytes else "", 4),
         (f"ETA {about}{clock_text(totals.eta_s)}" if totals.eta_s is not None else "", 6),
-        (f"{count(totals.failed, 'study')} failed" if totals.failed else "", 8),
+        (f"{count(failed, 'study')} failed" if failed else "", 9),
+        (f"{count(totals.stopped, 'study')} stopped" if totals.stopped else "", 8),
         (totals.space, 7),
         (f"{totals.missing:,} missing" if totals.missing else "", 3),
     ]
@@ -58,5 +60,5 @@ class TotalLine(Widget):
         text = Text(
             total_text(self.content_size.width, self._totals), no_wrap=True, overflow="crop"
         )
-        text.highlight_regex(r"[0-9,]+ (stud(y|ies) failed|missing)", Style(bold=True))
+        text.highlight_regex(r"[0-9,]+ (stud(y|ies) (failed|stopped)|missing)", Style(bold=True))
         return text

@@ -147,7 +147,8 @@ looked up, with the date, modality and descriptions beside them.
         self._held = parts
         lists = [part.found for part in parts]
         asked = sum(len(each.selections) + len(each.lookups) for each in lists)
-        held = f"{count(asked, 'UID')} in the list; backspace removes it"
+        noun = "line" if any(each.lookups for each in lists) else "UID"
+        held = f"{count(asked, noun)} in the list; backspace removes it"
         self.placeholder = held if parts else _PROMPT
         self.post_message(self.Edited())
 

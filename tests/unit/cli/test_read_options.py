@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.cli.parser import parse_command_line
+from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Level, Method
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -110,3 +112,13 @@ def test_the_report_may_lie_in_an_output_folder_that_is_yet_to_be_made(tmp_path:
     options = options_of(*C_GET, "--output", str(output), "--report", str(output / "r.json"))
 
     assert options.report == output / "r.json"
+
+
+def test_the_name_of_a_profile_without_its_sign_is_recognised(tmp_path: Path) -> None:
+    book = tmp_path / "profiles.toml"
+    book.write_text('[profiles.fast]\nhost = "pacs.test"\n', encoding="utf-8")
+
+    with pytest.raises(UsageError, match="'fast' is a profile: write @fast"):
+        options_of("--config", str(book), "fast", "1.2.3")
+    with pytest.raises(ConfigError, match="'slow' has no scheme"):
+        options_of("--config", str(book), "slow", "1.2.3")

@@ -31,10 +31,16 @@ def test_a_reserve_must_remain_for_others() -> None:
     assert "uid" in widths(36)
 
 
-def test_a_narrower_column_of_a_higher_rank_may_fit_where_another_does_not() -> None:
+def test_no_column_is_taken_in_place_of_one_of_a_lower_rank() -> None:
     columns = (ColumnSize(name="a", least=9, rank=1), ColumnSize(name="b", least=3, rank=2))
 
-    assert fit_columns(columns, 5, gap=1, growth=()) == {"b": 3}
+    assert fit_columns(columns, 5, gap=1, growth=()) == {}
+    assert fit_columns(columns, 9, gap=1, growth=()) == {"a": 9}
+
+
+@given(st.integers(min_value=17, max_value=300))
+def test_a_wider_table_has_every_column_of_a_narrower_one(room: int) -> None:
+    assert widths(room).keys() <= widths(room + 1).keys()
 
 
 def test_the_narrowest_grows_first_and_no_column_beyond_its_limit() -> None:

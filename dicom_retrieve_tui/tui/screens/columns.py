@@ -1,0 +1,95 @@
+"""Choose the columns of a table."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import SelectionList
+
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A column that may be left out."""
+
+    name: str
+    title: str
+
+
+class QueueColumnsChosen(Message):
+    """The user has chosen the columns of the queue."""
+
+    def __init__(self, hidden: frozenset[str]) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+
+class FindColumnsChosen(Message):
+    """The user has chosen the columns of Find."""
+
+    def __init__(self, hidden: frozenset[str]) -> None:
+        super().__init__()
+        self.hidden = hidden
+
+
+class ColumnsScreen(ModalScreen[frozenset[str] | None]):
+    """Returns the names of the columns that are left out; None if the user leaves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority: in the list, enter toggles as space does.
+        Binding("enter", "apply", "Apply", priority=True, id="columns.apply"),
+        Binding("space", "toggle_column", "Show or hide", id="columns.toggle"),
+        Binding("escape", "leave", "Cancel", id="columns.cancel"),
+    ]
+
+    DEFAULT_CSS = """
+    ColumnsScreen {
+        align: center middle;
+        & > Vertical {
+            width: 44; max-width: 96%; height: auto; max-height: 92%;
+            border: round $primary; padding: 0 1; background: $surface;
+        }
+        & SelectionList { height: auto; max-height: 1fr; border: none; background: transparent; }
+    }
+    """
+
+    def __init__(self, choices: Iterable[Choice], hidden: Collection[str]) -> None:
+        """Keep the columns.
+
+        Args:
+            choices: In the order of the table.
+            hidden: Names of those that are left out now.
+        """
+        super().__init__()
+        self._choices, self._hidden = tuple(choices), frozenset(hidden)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as frame:
+            frame.border_title = "Columns, where they fit"
+            frame.border_subtitle = "space shows or hides"
+            yield SelectionList[str](
+                *((each.title, each.name, each.name not in self._hidden) for each in self._choices)
+            )
+        yield KeysLine()
+
+    def action_apply(self) -> None:
+        """Leave out what is not selected; names of other tables' columns are kept."""
+        shown = set(self._list.selected)
+        ours = {each.name for each in self._choices}
+        self.dismiss(frozenset((self._hidden - ours) | (ours - shown)))
+
+    def action_toggle_column(self) -> None:
+        self._list.action_select()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    @property
+    def _list(self) -> "SelectionList[str]":
+        return self.query_one(SelectionList)

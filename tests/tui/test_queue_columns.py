@@ -1,0 +1,93 @@
+"""Which columns of the queue fit, and what stands in them."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
+from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE, QueueColumns, columns_for
+from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
+
+_WHOSE = frozenset({"patient", "id", "date", "modality", "description", "accession"})
+_ADA = StudyIdentity(
+    patient_name="Example^Ada",
+    patient_id="T-0001",
+    study_date="20260311",
+    modalities=("CT",),
+    study_description="Chest",
+    accession_number="A1",
+)
+
+
+def _row(identity: StudyIdentity = _ADA, *, uid: str = "1.2.840.4711", pacs: str = "one") -> Row:
+    return Row(
+        key=RowKey(0, uid), number=1, state=State.RUNNING, done=12, expected=312,
+        identity=identity, pacs=pacs,
+    )  # fmt: skip
+
+
+def _names(width: int, hidden: frozenset[str] = frozenset()) -> list[str]:
+    return [column.name for column in columns_for(width, _WHOSE, hidden)]
+
+
+def _line(width: int, *rows: Row, hide_patients: bool = False) -> str:
+    columns = QueueColumns()
+    columns.fit(width)
+    columns.extend_for(rows)
+    return columns.text(rows[0], marked=False, hide_patients=hide_patients)
+
+
+@pytest.mark.parametrize("width", [56, 76, 96, 116, 156, 196])
+def test_at_every_width_the_line_names_patient_date_and_modality(width: int) -> None:
+    line = _line(width, _row())
+
+    assert all(text in line for text in ("Example, Ada", "2026-03-11", "CT", "12/312"))
+    assert len(line) <= width
+
+
+@given(st.integers(10, 250), st.sets(st.sampled_from([each.name for each in CHOOSABLE])))
+def test_a_wider_terminal_never_has_fewer_columns(width: int, hidden: set[str]) -> None:
+    assert set(_names(width, frozenset(hidden))) <= set(_names(width + 1, frozenset(hidden)))
+
+
+def test_a_wide_terminal_has_every_column() -> None:
+    assert {each.name for each in CHOOSABLE} - {"pacs"} <= set(_names(200))
+
+
+def test_the_uid_names_a_study_until_something_else_does() -> None:
+    assert "4711" in _line(56, _row(UNIDENTIFIED))
+    assert "4711" in _line(56, _row(UNIDENTIFIED), _row(uid="1.2.3"))
+
+
+def test_the_user_can_leave_out_a_column_but_not_every_name_of_a_study() -> None:
+    assert "date" not in _names(200, frozenset({"date"}))
+    everything = frozenset(each.name for each in CHOOSABLE)
+    assert "uid" in _names(200, everything)
+
+
+def test_the_pacs_is_a_column_where_there_are_several() -> None:
+    assert "one" not in _line(200, _row())
+    assert "one" in _line(200, _row(), _row(uid="1.2.3", pacs="other"))
+
+
+def test_hiding_patients_masks_name_and_id() -> None:
+    line = _line(200, _row(), hide_patients=True)
+
+    assert "Ada" not in line
+    assert "T-0001" not in line
+    assert "Chest" in line
+
+
+def test_names_are_whole_before_an_id_and_an_accession_number_are_shown() -> None:
+    row = _row(replace(_ADA, patient_name="Example^Ada Josephine", study_description="Chest, late"))
+
+    for width in range(60, 200):
+        columns = QueueColumns()
+        columns.fit(width)
+        columns.extend_for([row])
+        shown = columns.text(row, marked=False, hide_patients=False)
+        if "A1" in shown:
+            assert "Example, Ada Josephine" in shown
+            assert "Chest, late" in shown

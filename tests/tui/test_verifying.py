@@ -1,0 +1,71 @@
+"""The files of a folder are checked from the queue, and what is lost is asked for again."""
+
+from pathlib import Path
+
+from dicom_retrieve_tui.cli.commands.application import open_profile_store
+from dicom_retrieve_tui.cli.commands.demo import save_demo_profiles
+from dicom_retrieve_tui.demo.pacs import DemoPacs
+from dicom_retrieve_tui.demo.studies import demo_studies
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
+from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.screens.verify import result_text
+from dicom_retrieve_tui.wiring import find, find_each, open_session
+from tests.tui.application import SIZES, Bench, opened
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions
+
+
+async def test_a_deleted_file_is_named_and_retrieved_again(tmp_path: Path) -> None:
+    studies = demo_studies()[1:2]
+    output = tmp_path / "out"
+    with DemoPacs(studies=studies) as pacs:
+        profiles = tmp_path / "profiles.toml"
+        save_demo_profiles(profiles, pacs, output, 11112)
+        presets, _ = open_profile_store(profiles).presets()
+        uid = studies[0].study_instance_uid
+        app = RetrieveApp(open_session, presets, find=find, find_each=find_each, text=uid)
+        async with running(app, SIZES["usual"]) as pilot:
+            bench = Bench(app, pilot, Sessions())
+            await pilot.press("enter")
+            await bench.until(lambda: "4 done 1" in bench.text() and not app.jobs.busy)
+            next(output.rglob("*.dcm")).unlink()
+            bench.main.table.focus()
+            await pilot.press("v")
+            await bench.until(lambda: "Press r to retrieve" in bench.text())
+            assert (
+                "1 missing: CR/SR Chest X-ray and report 2026-02-27, Example, Ada" in bench.joined()
+            )
+
+            await pilot.press("r")
+            await bench.until(lambda: isinstance(app.screen, MainScreen))
+            await bench.until(lambda: len(list(output.rglob("*.dcm"))) == 3 and not app.jobs.busy)
+            await pilot.press("v")
+            await bench.until(lambda: "1 study: 1 whole, 3 instances" in bench.joined())
+            await pilot.press("r")
+            assert "Nothing is lost." in bench.told()
+        assert app.jobs.close()
+
+
+async def test_a_folder_without_a_journal_says_so(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path) as bench:
+        await bench.start("1.2.3")
+        await bench.until(lambda: bench.main.table.has_focus)
+        await bench.pilot.press("v")
+        await bench.until(lambda: "Checked" in bench.text())
+        assert "journal" in bench.joined()
+
+
+def test_a_result_is_in_words() -> None:
+    lost = Flawed(sop_instance_uid="1.2.3", flaw=Flaw.MISSING, path=None)
+
+    def study(verdict: Verdict | None, *flawed: Flawed) -> VerifiedStudy:
+        return VerifiedStudy(
+            study_instance_uid="1.2", verdict=verdict, whole=1, whole_files=1, flawed=flawed
+        )
+
+    assert result_text(study(Verdict.COMPLETE)) == "whole"
+    assert result_text(study(Verdict.COMPLETE, lost)) == "1 missing"
+    assert result_text(study(Verdict.CANCELLED)) == "stopped"
+    assert result_text(study(None)) == "unfinished"

@@ -1,0 +1,109 @@
+"""Keys that quit, and what the screen says of an end, an empty tab and a pane."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.app import run_app
+from dicom_retrieve_tui.tui.queue_view import Tab, View
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.help import HelpScreen
+from dicom_retrieve_tui.tui.widgets.queue_table import hint
+from tests.tui.application import opened
+from tests.tui.builders import uids
+from tests.tui.scripted_session import begins, ends
+
+A, B, C = uids(3)
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_quitting_asks_while_a_study_runs(key: str) -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.until(lambda: bench.main.table.has_focus)
+        await bench.pilot.press(key)
+        await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
+        assert "1 study not finished" in bench.joined()
+
+
+async def test_a_stopped_study_is_called_so_everywhere(tmp_path: Path) -> None:
+    async with opened((100, 40), folder=tmp_path) as bench:
+        await bench.start(A)
+        await bench.tell(begins(A), ends(A, Verdict.CANCELLED, stored=0))
+        bench.session.end(Verdict.CANCELLED)
+        await bench.until(lambda: "1 study: 1 stopped" in bench.told())
+        await bench.until(lambda: "1 study stopped" in bench.text())
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "State     stopped" in bench.text())
+
+        assert "cancelled" not in bench.text()
+        assert "stopped" in (tmp_path / "failed-studies.txt").read_text()
+
+
+async def test_the_terminal_is_told_what_is_left_and_how_to_go_on(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path) as bench:
+        assert bench.app.closing_line == ""
+        await bench.start(A, B, C)
+        await bench.tell(begins(A), ends(A))
+        await bench.tell(begins(B), ends(B, Verdict.FAILED, stored=0))
+        bench.app.jobs.close()
+        bench.session.end(Verdict.CANCELLED)
+        listed = tmp_path / "failed-studies.txt"
+        await bench.until(listed.exists)
+
+        line = bench.app.closing_line
+        assert line.startswith("3 studies: 1 complete, 1 stopped, 1 failed.")
+        assert line.endswith(f"Failed studies are listed in {listed}.")
+
+
+@pytest.mark.parametrize(
+    ("tab", "told"),
+    [
+        (Tab.FAILED, "No study has failed"),
+        (Tab.ACTIVE, "Nothing is running"),
+        (Tab.DONE, "No study is complete"),
+    ],
+)
+def test_an_empty_tab_says_what_that_means(tab: Tab, told: str) -> None:
+    assert hint("", View(tab=tab), queued=True)[0].startswith(told)
+    assert hint("", View(tab=tab, needle="x"), queued=True)[0].startswith("No match")
+
+
+def test_keys_of_the_queue_are_offered_where_they_work() -> None:
+    offer = "1 study was left unfinished on 3 Mar"
+
+    assert hint(offer, View(), queued=False)[1].startswith("u resumes")
+    assert hint(offer, View(), queued=False, focused=False)[1].startswith("Press esc")
+
+
+async def test_help_is_headed_by_what_the_pane_is_for() -> None:
+    async with opened() as bench:
+        await bench.pilot.press("f1")
+        await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
+        assert "Help: what to retrieve" in bench.text()
+
+
+def test_run_app_says_nothing_if_nothing_was_retrieved() -> None:
+    class Nothing:
+        closing_line = ""
+        return_code = 0
+
+        def run(self) -> None:
+            """Leave at once."""
+
+        def stop(self) -> None:
+            """Nothing runs."""
+
+    said: list[str] = []
+    assert run_app(Nothing(), said.append) == 0  # type: ignore[arg-type]
+    assert said == []
+
+
+async def test_the_demo_says_what_to_press_next_until_a_study_is_complete() -> None:
+    async with opened(guide=True) as bench:
+        assert "Demo: press enter to retrieve" in bench.text()
+        await bench.start(A, B)
+        await bench.until(lambda: "The studies arrive" in bench.text())
+        await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0))
+        await bench.until(lambda: "press r to retry it" in bench.text())
