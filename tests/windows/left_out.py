@@ -15,6 +15,7 @@ _FOLDER_AS_FILE = "expects the words of POSIX for a folder that is opened as a f
 _TRIALS = "tries what a run on Windows does not use"
 _ALIVE = "needs to find a process by its number"
 _MOUNTS = "reads the mounts of Linux"
+_PATH_TEXT = "expects a path or a command line as POSIX writes it"
 _NAMES = "uses characters that Windows does not allow in names"
 
 FILES: dict[str, str] = {
@@ -27,6 +28,12 @@ FILES: dict[str, str] = {
 _OF_FILE: dict[str, dict[str, str]] = {
     "tests/network/test_resume.py": {
         "test_a_journal_that_cannot_be_opened_is_named_and_nothing_is_sent": _FOLDER_AS_FILE,
+    },
+    "tests/tui/test_flows.py": {
+        "test_the_details_tell_the_command_that_does_the_same": _PATH_TEXT,
+        "test_what_a_peer_says_is_shown_as_it_is_and_moves_no_cursor": _NAMES,
+        "test_changed_options_make_another_session_and_do_not_touch_the_first": _PATH_TEXT,
+        "test_a_list_is_loaded_from_a_file": _PATH_TEXT,
     },
     "tests/unit/cli/output/test_report.py": {
         "test_an_older_report_is_replaced_through_a_link": _LINKS,
