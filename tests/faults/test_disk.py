@@ -174,7 +174,7 @@ def test_a_study_that_does_not_fit_fails_before_it_is_requested(tmp_path: Path) 
         assert ": needs about 10 MB (" in result.stderr
         assert "room for 3.0 MB: it does not fit" in result.stderr
 
-        told = retrieve(*c_get(pacs, disk), "--keep-free", "0", wrapper=wrapper)
+        told = retrieve(*c_get(pacs, disk), *_AT_ONCE, "--keep-free", "0", wrapper=wrapper)
         assert "room for 3.1 MB: it does not fit" in told.stderr
         _assert_ended(told, pacs, kept)
         assert len(assert_whole(kept, pacs.holdings)) > 1
@@ -186,7 +186,7 @@ def test_a_study_that_does_not_fit_fails_before_it_is_requested(tmp_path: Path) 
 def test_a_disk_without_room_for_the_journal_takes_no_instance(tmp_path: Path) -> str:
     wrapper, disk, kept = _on_its_own_disk("nr_inodes=6", tmp_path)
     with _Records(instances(3)) as pacs:
-        result = retrieve(*c_get(pacs, disk), wrapper=wrapper)
+        result = retrieve(*c_get(pacs, disk), *_AT_ONCE, wrapper=wrapper)
         _assert_ended(result, pacs, kept)
     return result.stdout
 
@@ -196,7 +196,7 @@ def test_a_disk_without_room_for_the_journal_takes_no_instance(tmp_path: Path) -
 def test_a_read_only_disk_is_told_before_anything_is_sent(tmp_path: Path) -> str:
     wrapper, disk, _ = _on_its_own_disk("ro", tmp_path)
     with _Records(instances(3)) as pacs:
-        result = retrieve(*c_get(pacs, disk), wrapper=wrapper)
+        result = retrieve(*c_get(pacs, disk), *_AT_ONCE, wrapper=wrapper)
 
     assert result.exit_code == 1
     assert pacs.associations == 0

@@ -65,7 +65,8 @@ def _assert_all_there(pacs: RawPacs, tmp_path: Path) -> None:
     folder = tmp_path / "disk" / "out"
     assert len(assert_whole(folder, pacs.holdings)) == len(pacs.holdings)
     assert not parts_in(folder)
-    assert [path.name for path in (folder / ".dicom-retrieve").iterdir()] == ["journal.db"]
+    private = {path.name for path in (folder / ".dicom-retrieve").iterdir()}
+    assert private == {"journal.db", "run.json"}
 
 
 @pytest.mark.parametrize("faults", _LACKS)
@@ -111,7 +112,7 @@ def test_a_disk_that_fails_for_a_moment_or_loses_a_feature_takes_every_instance(
 @pytest.mark.parametrize("faults", _PERMANENT)
 def test_a_disk_that_goes_on_failing_ends_the_run_and_is_named(faults: str, tmp_path: Path) -> None:
     with RawPacs(instances(_INSTANCES)) as pacs:
-        result = _retrieve(pacs, faults, tmp_path)
+        result = _retrieve(pacs, faults, tmp_path, "--outage", "0")
         assert_whole(tmp_path / "disk" / "out", pacs.holdings)
         again = _retrieve(pacs, "", tmp_path)
 
