@@ -13,6 +13,7 @@ from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
+from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 
@@ -98,6 +99,8 @@ async def test_a_key_of_ones_own_works_and_is_in_the_footer_and_the_help(tmp_pat
         await bench.pilot.press("f7")
         await bench.until(lambda: "Only failed or stopped studies" in bench.text())
         await bench.pilot.press("ctrl+g")
+        await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
+        await bench.pilot.press("end")
         await bench.until(lambda: "f8 ^g" in bench.text())
         assert "queue.retry" in bench.text()
 

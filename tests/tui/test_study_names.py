@@ -119,3 +119,14 @@ async def test_the_details_show_the_patient_and_each_series(tmp_path: Path) -> N
         assert "Patient Example, Ada (ID T-0001)" in shown
         assert "2 CT Lung 1/3 2 missing" in shown
         assert "3 SR — 1/1" in shown
+
+
+async def test_h_masks_the_patient_in_the_details_while_they_are_open(tmp_path: Path) -> None:
+    async with opened(SIZES["large"], folder=tmp_path) as bench:
+        await queue(bench, tmp_path, A)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Patient   Example, Ada" in bench.text())
+        await bench.pilot.press("h")
+        await bench.until(lambda: "Patient   •••" in bench.text())
+        await bench.pilot.press("h")
+        await bench.until(lambda: "Patient   Example, Ada" in bench.text())

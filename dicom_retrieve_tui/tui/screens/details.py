@@ -150,6 +150,7 @@ class DetailsScreen(ModalScreen[None]):
         Binding("escape,enter,q", "dismiss", "Close", id="details.close"),
         Binding("c", "copy_command", "Copy command", id="details.copy"),
         Binding("u", "copy_uid", "Copy UID", id="details.copy_uid"),
+        Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="details.mask"),
         Binding("m", "copy_missing", "Copy missing UIDs", id="details.copy_missing"),
     ]
 
@@ -193,7 +194,12 @@ class DetailsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
         self._look_again()
+        self.watch(self.app, "hide_patients", self._mask, init=False)
         self.set_interval(_PERIOD_S, self._look_again)
+
+    def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self._hide, self._seen = hide, None
+        self._look_again()
 
     def action_copy_command(self) -> None:
         if self._seen is not None and not self._seen.row.sought:

@@ -37,6 +37,7 @@ class VerifyScreen(ModalScreen[list[str] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retrieve", "Retrieve what is lost", id="verify.retrieve"),
+        Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="verify.mask"),
         Binding("escape,q", "leave", "Close", id="verify.close"),
     ]
 
@@ -93,6 +94,7 @@ class VerifyScreen(ModalScreen[list[str] | None]):
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
         self._show()
+        self.watch(self.app, "hide_patients", self._show, init=False)
         self.run_worker(self._check, thread=True)
 
     def on_unmount(self) -> None:
