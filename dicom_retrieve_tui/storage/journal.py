@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import UNFINISHED
@@ -34,14 +34,26 @@ from dicom_retrieve_tui.storage.journal_database import (
     set_aside,
     text,
 )
-from dicom_retrieve_tui.storage.journal_failures import keeps_failure, write_failure
+from dicom_retrieve_tui.storage.journal_failures import (
+    keeps_failure,
+    write_failure,
+    write_not_tried,
+)
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
-_Plan = tuple[Collection[str], bool]
-"""Study Instance UIDs, and whether they are planned or no longer."""
+
+
+class _Plan(NamedTuple):
+    """What is to become of studies that no worker has begun."""
+
+    uids: Collection[str]
+    planned: bool = True
+    not_tried: str = ""
+    """Why the run has given them up; empty if it has not."""
+
 
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
@@ -169,7 +181,7 @@ class Journal:
         self._peer = peer
         self._boot, self._killed_in = boot, killed_in
         self._note = note
-        self._plans: deque[_Plan] = deque([(planned, True)])
+        self._plans: deque[_Plan] = deque([_Plan(planned)])
         self._new_plans: list[_Plan] = []
         self._planned: list[_Plan] = []
         """What this run has recorded as planned, in order."""
@@ -304,11 +316,15 @@ class Journal:
 
     def plan(self, uids: Iterable[str]) -> None:
         """Record further studies as planned."""
-        self._plans.append((tuple(uids), True))
+        self._plans.append(_Plan(tuple(uids)))
 
     def unplan(self, uid: str) -> None:
         """Withdraw a planned study, unless instances of it are recorded."""
-        self._plans.append(((uid,), False))
+        self._plans.append(_Plan((uid,), planned=False))
+
+    def give_up(self, uids: Iterable[str], reason: str) -> None:
+        """Record planned studies as not tried, with one reason."""
+        self._plans.append(_Plan(tuple(uids), not_tried=reason))
 
     def record(self, record: InstanceRecord) -> None:
         """Record an instance; the writer commits it and syncs its file within moments."""
@@ -508,10 +524,8 @@ class Journal:
         batch, synced, layout = self._batch, self._synced, self._layout
         if self._new_plans:
             with database:
-                for uids, planned in self._new_plans:
-                    # In the order of the table, a million take seconds instead of minutes.
-                    values = ((uid, UNFINISHED) for uid in sorted(uids))
-                    database.executemany(_PLAN if planned else _UNPLAN, values)
+                for plan in self._new_plans:
+                    self._write_plan(database, plan)
         if not batch and not synced:
             return
         with database:
@@ -523,6 +537,15 @@ class Journal:
             database.executemany(_INSERT, [_row(record, layout) for record in batch.records])
             for study in synced.finished:
                 self._write_study(database, study)
+
+    def _write_plan(self, database: sqlite3.Connection, plan: _Plan) -> None:
+        # In the order of the table, a million take seconds instead of minutes.
+        uids = sorted(plan.uids)
+        if plan.not_tried:
+            write_not_tried(database, uids, plan.not_tried, self._peer)
+            return
+        values = ((uid, UNFINISHED) for uid in uids)
+        database.executemany(_PLAN if plan.planned else _UNPLAN, values)
 
     def _write_study(self, database: sqlite3.Connection, study: StudyRecord) -> None:
         """Update the records of a study; instances that were not asked for keep theirs."""

@@ -12,6 +12,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.store_records import StudyRecord
+from dicom_retrieve_tui.storage.database_mode import DatabaseMode
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Journal
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, connect
 from tests.faults.processes import until
@@ -403,9 +404,9 @@ def test_a_journal_that_finds_no_room_keeps_its_records_until_there_is_some(
 ) -> None:
     opened: list[Path] = []
 
-    def connect_without_room(path: Path) -> sqlite3.Connection:
+    def connect_without_room(path: Path, mode: DatabaseMode) -> sqlite3.Connection:
         """The first connection that writes cannot make the database larger."""
-        database = connect(path)
+        database = connect(path, mode)
         if not opened:
             database.execute("PRAGMA max_page_count = 1")
         opened.append(path)
@@ -432,8 +433,8 @@ def test_a_journal_that_finds_no_room_keeps_its_records_until_there_is_some(
 def test_a_journal_without_room_at_the_end_raises_that_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def connect_without_room(path: Path) -> sqlite3.Connection:
-        database = connect(path)
+    def connect_without_room(path: Path, mode: DatabaseMode) -> sqlite3.Connection:
+        database = connect(path, mode)
         database.execute("PRAGMA max_page_count = 1")
         return database
 
