@@ -101,7 +101,6 @@ def open_session(
     from dicom_retrieve_tui.network.timeouts import Timeouts
     from dicom_retrieve_tui.storage.permissions import Permissions
     from dicom_retrieve_tui.storage.run_recorder import RunRecorder
-    from dicom_retrieve_tui.storage.store import InstanceStore
 
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
@@ -117,18 +116,7 @@ def open_session(
 
     def start(stack: ExitStack) -> StudyRetriever:
         check_commands(options)
-        store = InstanceStore(
-            options.output,
-            options.layout,
-            Permissions(options.umask),
-            options.keep_free,
-            peer=str(options.peer),
-            hurried=lambda: cancel.requested,
-            note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
-            detail=lambda text: outbox.append(
-                Noted(study_instance_uid=None, text=text, minor=True)
-            ),
-        )
+        store = _open_store(options, outbox, cancel)
         stack.callback(store.close)
         recorder.begin()
         stack.callback(recorder.settle)
@@ -157,6 +145,24 @@ def open_session(
         return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
 
     return Session(run, start, cancel, recorder, rate_limiter.limit)
+
+
+def _open_store(
+    options: RetrieveOptions, outbox: deque[Event], cancel: CancelToken
+) -> "InstanceStore":
+    from dicom_retrieve_tui.storage.permissions import Permissions
+    from dicom_retrieve_tui.storage.store import InstanceStore
+
+    return InstanceStore(
+        options.output,
+        options.layout,
+        Permissions(options.umask),
+        options.keep_free,
+        peer=str(options.peer),
+        hurried=lambda: cancel.requested,
+        note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
+        detail=lambda text: outbox.append(Noted(study_instance_uid=None, text=text, minor=True)),
+    )
 
 
 def check_commands(options: RetrieveOptions) -> None:

@@ -147,7 +147,7 @@ class RunTracker:
             case events.PeerBack():
                 self._held.pop(event.cause, None)
             case events.HoursClosed():
-                until = datetime.fromisoformat(event.until)
+                until = datetime.fromisoformat(event.until) if event.until else None
                 self._held[HoldCause.HOURS] = (_HELD_BY[HoldCause.HOURS], until)
             case events.QueueGivenUp():
                 self._verdicts[str(Verdict.NOT_TRIED)] += event.studies

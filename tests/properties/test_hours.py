@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_retrieve_tui.errors import ConfigError
@@ -48,6 +48,7 @@ def _hours(text: str) -> Hours:
     return found
 
 
+@settings(deadline=None, derandomize=True)
 @given(_texts, _moments)
 def test_hours_hold_until_their_next_change_and_no_longer(
     text: str, moment: tuple[ZoneInfo, datetime]
@@ -66,12 +67,14 @@ def test_hours_hold_until_their_next_change_and_no_longer(
     assert hours.is_open((until - timedelta(seconds=1)).astimezone(zone)) is now_open
 
 
+@settings(deadline=None, derandomize=True)
 @given(_texts)
 def test_written_hours_are_the_hours_that_were_parsed(text: str) -> None:
     hours = _hours(text)
     assert _hours(str(hours)) == hours
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text(alphabet="monfrisat0123456789:-, ", max_size=30))
 def test_any_text_is_hours_or_one_sentence(text: str) -> None:
     said = ""

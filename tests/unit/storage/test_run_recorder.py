@@ -145,6 +145,8 @@ def test_the_state_names_the_end_of_the_hours() -> None:
 
     assert state.waits_for == "the hours of --between"
     assert state.waits_until == datetime.fromisoformat(_CLOSED.until)
+    _told(tracker, events.HoursClosed(until="", studies=3))
+    assert tracker.state(_NOW).waits_until is None
     _told(tracker, events.HoursOpened(waited_s=60.0))
     assert tracker.state(_NOW).waits_for == ""
 
