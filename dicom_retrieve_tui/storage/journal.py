@@ -60,6 +60,8 @@ _BATCH_S = 0.1
 _HURRIED_S = 1.0
 _PAUSES_S = (0.1, 0.5, 1.5)
 """Before a batch is written again."""
+_RECOVERY_S = 1.0
+"""Until the writer has tried again."""
 _MAY_SUCCEED = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -194,6 +196,8 @@ class Journal:
         self._wake = threading.Event()
         # Set when the writer, which found no room, is to write again.
         self._try_again = threading.Event()
+        # Set when it has.
+        self._tried = threading.Event()
         self._closing = False
         self._hurried = hurried
         self._until_s: float | None = None
@@ -299,9 +303,11 @@ class Journal:
         return self._failure is not None
 
     def recovers(self) -> bool:
-        """Return True if the journal can be written; otherwise let the writer try again."""
+        """Return True if the journal can be written, after the writer has tried again."""
         if self._failure is not None:
+            self._tried.clear()
             self._try_again.set()
+            self._tried.wait(_RECOVERY_S)
         return self._failure is None
 
     def raise_failure(self) -> None:
@@ -413,6 +419,7 @@ class Journal:
                 return
             else:
                 return
+            self._tried.set()
             self._try_again.wait()
             self._try_again.clear()
 
@@ -504,6 +511,7 @@ class Journal:
     def _forget_written(self) -> None:
         self._failures = 0
         self._failure, self._failure_raised = None, False
+        self._tried.set()
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
         for record in self._batch.records:
