@@ -480,7 +480,7 @@ def _space_check(
         output=options.output,
         room=lambda: room_of(options.output, options.keep_free),
         history=history,
-        unfinished=lambda: run.queue.unfinished,
+        unfinished=lambda: run.queue.left_count,
     )
     stack.callback(space.close)
     return space

@@ -1,6 +1,6 @@
 """List what a run would retrieve, by C-FIND alone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
@@ -77,6 +77,9 @@ class DryRun:
         """Do nothing: a dry run writes no journal."""
 
     def forget(self, uid: str) -> None:
+        """Do nothing: a dry run writes no journal."""
+
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
         """Do nothing: a dry run writes no journal."""
 
     def poll(self) -> None:

@@ -142,6 +142,9 @@ class Store(Protocol):
     def unplan(self, uid: str) -> None:
         """Remove a study that is not to be retrieved after all."""
 
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
+        """Record that these planned studies were not tried, and why."""
+
     def finish(self, study: StudyRecord) -> None:
         """Record how a study ended."""
 

@@ -558,11 +558,6 @@ class TaskQueue:
             return [*self._tasks, *(uid for uid in self._pending if uid not in self._tasks)]
 
     @property
-    def unfinished(self) -> int:
-        """How many studies are not done."""
-        return len(self._tasks)
-
-    @property
     def left(self) -> bool:
         """True if a study is not done."""
         with self._changed:

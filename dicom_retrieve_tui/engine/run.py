@@ -49,6 +49,9 @@ class Retriever(Protocol):
     def forget(self, uid: str) -> None:
         """Record that a study left the queue before it was begun."""
 
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
+        """Record that studies were not begun before the run gave up, and why."""
+
     def retrieve(
         self, task: StudyTask, peer: Peer, worker: int
     ) -> StudyFinished | Postponed | PutBack:
@@ -254,6 +257,8 @@ class Run:
         for uid in given_up.not_started:
             self._verdicts.pop(uid, None)
         self._not_tried += given_up.not_started
+        if self._retriever is not None:
+            self._retriever.give_up(given_up.not_started, reason)
         for task in given_up.started:
             if self._retriever is not None:
                 self.abandon(self._retriever, task)

@@ -1,7 +1,7 @@
 """Retrieve one study, from its inventory to its verdict, in one attempt or several."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
@@ -71,6 +71,10 @@ class StudyRetriever:
     def forget(self, uid: str) -> None:
         """See `run.Retriever`."""
         self.run.receiver.store.unplan(uid)
+
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
+        """See `run.Retriever`."""
+        self.run.receiver.store.give_up(uids, reason)
 
     def poll(self) -> None:
         """See `run.Retriever`."""

@@ -79,8 +79,8 @@ class FolderStatus:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds until the run is done; None if none goes on, or that is unknown."""
-        if self.rates is None or self.remaining is None:
+        """Seconds until the run is done; None if none goes on, it rests, or that is unknown."""
+        if self.run is None or self.run.rests or self.rates is None or self.remaining is None:
             return None
         return self.remaining.eta_s(self.rates[0])
 

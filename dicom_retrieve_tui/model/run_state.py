@@ -81,6 +81,11 @@ class RunState:
     """What had come on the associations of this run, the latest last."""
 
     @property
+    def rests(self) -> bool:
+        """True while nothing is requested, for whatever reason."""
+        return self.paused or bool(self.waits_for)
+
+    @property
     def ended(self) -> int:
         """Studies of this run that have ended."""
         return sum(self.verdicts.values())
@@ -137,7 +142,8 @@ class RunTracker:
         match event:
             case events.PeerLost() | events.ProbeFailed():
                 what = _HELD_BY[event.cause]
-                self._held[event.cause] = (f"{what} ({clean_text(event.reason)})", None)
+                reason = clean_text(event.reason).removesuffix(".")
+                self._held[event.cause] = (f"{what} ({reason})", None)
             case events.PeerBack():
                 self._held.pop(event.cause, None)
             case events.HoursClosed():
@@ -145,7 +151,7 @@ class RunTracker:
                 self._held[HoldCause.HOURS] = (_HELD_BY[HoldCause.HOURS], until)
             case events.QueueGivenUp():
                 self._verdicts[str(Verdict.NOT_TRIED)] += event.studies
-                self._held.clear()
+                self._held.pop(event.cause, None)
             case events.HoursOpened():
                 self._held.pop(HoldCause.HOURS, None)
             case _:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import UNFINISHED
@@ -35,20 +35,34 @@ from dicom_retrieve_tui.storage.journal_database import (
     set_aside,
     text,
 )
-from dicom_retrieve_tui.storage.journal_failures import keeps_failure, write_failure
+from dicom_retrieve_tui.storage.journal_failures import (
+    keeps_failure,
+    write_failure,
+    write_not_tried,
+)
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
-_Plan = tuple[Collection[str], bool]
-"""Study Instance UIDs, and whether they are planned or no longer."""
+
+
+class _Plan(NamedTuple):
+    """What is to become of studies that no worker has begun."""
+
+    uids: Collection[str]
+    planned: bool = True
+    not_tried: str = ""
+    """Why the run has given them up; empty if it has not."""
+
 
 _BATCH_S = 0.1
 """After a kill, files that were recorded less than this ago may be retrieved again."""
 _HURRIED_S = 1.0
 _PAUSES_S = (0.1, 0.5, 1.5)
 """Before a batch is written again."""
+_RECOVERY_S = 1.0
+"""Until the writer has tried again."""
 _MAY_SUCCEED = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -170,7 +184,7 @@ class Journal:
         self._peer = peer
         self._boot, self._killed_in = boot, killed_in
         self._note = note
-        self._plans: deque[_Plan] = deque([(planned, True)])
+        self._plans: deque[_Plan] = deque([_Plan(planned)])
         self._new_plans: list[_Plan] = []
         self._planned: list[_Plan] = []
         """What this run has recorded as planned, in order."""
@@ -183,6 +197,8 @@ class Journal:
         self._wake = threading.Event()
         # Set when the writer, which found no room, is to write again.
         self._try_again = threading.Event()
+        # Set when it has.
+        self._tried = threading.Event()
         self._closing = False
         self._hurried = hurried
         self._until_s: float | None = None
@@ -292,9 +308,11 @@ class Journal:
         return self._failure is not None
 
     def recovers(self) -> bool:
-        """Return True if the journal can be written; otherwise let the writer try again."""
+        """Return True if the journal can be written, after the writer has tried again."""
         if self._failure is not None:
+            self._tried.clear()
             self._try_again.set()
+            self._tried.wait(_RECOVERY_S)
         return self._failure is None
 
     def raise_failure(self) -> None:
@@ -309,11 +327,15 @@ class Journal:
 
     def plan(self, uids: Iterable[str]) -> None:
         """Record further studies as planned."""
-        self._plans.append((tuple(uids), True))
+        self._plans.append(_Plan(tuple(uids)))
 
     def unplan(self, uid: str) -> None:
         """Withdraw a planned study, unless instances of it are recorded."""
-        self._plans.append(((uid,), False))
+        self._plans.append(_Plan((uid,), planned=False))
+
+    def give_up(self, uids: Iterable[str], reason: str) -> None:
+        """Record planned studies as not tried, with one reason."""
+        self._plans.append(_Plan(tuple(uids), not_tried=reason))
 
     def record(self, record: InstanceRecord) -> None:
         """Record an instance; the writer commits it and syncs its file within moments."""
@@ -402,6 +424,7 @@ class Journal:
                 return
             else:
                 return
+            self._tried.set()
             self._try_again.wait()
             self._try_again.clear()
 
@@ -496,6 +519,7 @@ class Journal:
     def _forget_written(self) -> None:
         self._failures = 0
         self._failure, self._failure_raised = None, False
+        self._tried.set()
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
         for record in self._batch.records:
@@ -516,10 +540,8 @@ class Journal:
         batch, synced, layout = self._batch, self._synced, self._layout
         if self._new_plans:
             with database:
-                for uids, planned in self._new_plans:
-                    # In the order of the table, a million take seconds instead of minutes.
-                    values = ((uid, UNFINISHED) for uid in sorted(uids))
-                    database.executemany(_PLAN if planned else _UNPLAN, values)
+                for plan in self._new_plans:
+                    self._write_plan(database, plan)
         if not batch and not synced:
             return
         with database:
@@ -531,6 +553,15 @@ class Journal:
             database.executemany(_INSERT, [_row(record, layout) for record in batch.records])
             for study in synced.finished:
                 self._write_study(database, study)
+
+    def _write_plan(self, database: sqlite3.Connection, plan: _Plan) -> None:
+        # In the order of the table, a million take seconds instead of minutes.
+        uids = sorted(plan.uids)
+        if plan.not_tried:
+            write_not_tried(database, uids, plan.not_tried, self._peer)
+            return
+        values = ((uid, UNFINISHED) for uid in uids)
+        database.executemany(_PLAN if plan.planned else _UNPLAN, values)
 
     def _write_study(self, database: sqlite3.Connection, study: StudyRecord) -> None:
         """Update the records of a study; instances that were not asked for keep theirs."""

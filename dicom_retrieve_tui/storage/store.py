@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +80,7 @@ class InstanceStore:
         self._hurried = hurried
         self._note = note
         self._planned: dict[str, None] = {}
+        self._given_up: list[tuple[Sequence[str], str]] = []
         self._deferred: deque[StudyRecord] = deque(maxlen=_DEFERRED_MAX)
         """Failed studies that are recorded if there will be a journal."""
         self._unrecorded = False
@@ -339,6 +340,14 @@ class InstanceStore:
             else:
                 self._journal.unplan(uid)
 
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
+        """Record planned studies as not tried."""
+        with self._opening:
+            if self._journal is None:
+                self._given_up.append((uids, reason))
+            else:
+                self._journal.give_up(uids, reason)
+
     def finish(self, study: StudyRecord) -> None:
         """Record how a study ended, after all of its files are synced.
 
@@ -401,5 +410,8 @@ class InstanceStore:
                 for study in self._deferred:
                     self._journal.finish(study)
                 self._deferred.clear()
+                for uids, reason in self._given_up:
+                    self._journal.give_up(uids, reason)
+                self._given_up.clear()
                 self._planned = {}  # it is the journal's now
             return self._journal

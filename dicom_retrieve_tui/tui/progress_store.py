@@ -492,6 +492,7 @@ class ProgressStore:
     def _totals(self, now_s: float) -> Totals:
         counts, remaining = self._tally.counts, self._tally.remaining()
         rate = self._instances.rate
+        flowing = counts.active and not any(run.held for run in self._runs.values())
         busy_s = self._busy_s
         if self._busy_since_s is not None:
             busy_s += now_s - self._busy_since_s
@@ -510,7 +511,7 @@ class ProgressStore:
             bytes_per_s=self._bytes.rate,
             left=remaining.instances if remaining else 0,
             exact=remaining is not None and remaining.exact,
-            eta_s=remaining.eta_s(rate) if remaining and rate and counts.active else None,
+            eta_s=remaining.eta_s(rate) if remaining and rate and flowing else None,
             elapsed_s=busy_s,
             associations=sum(run.associations for run in self._runs.values()),
             associations_max=self._lanes.most,

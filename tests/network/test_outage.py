@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.folder_account import JournalAccount
 from tests.event_schema import SCHEMAS
 from tests.faults.processes import retrieve_here
 from tests.json_schema import problems
@@ -23,6 +25,7 @@ from tests.peers.absent_pacs import AbsentPacs
 from tests.peers.held_pacs import A, B, C, session_of
 from tests.runs import files_in, get_plan, of_kind, run, settings
 from tests.sessions import Watched, selections
+from tests.unit.storage.kept import journal_of
 
 _REJECTION = wire.pdu(3, bytes([0, 2, 3, 1]))
 _ABORT = wire.pdu(wire.A_ABORT, bytes([0, 0, 2, 0]))
@@ -67,6 +70,19 @@ def test_the_user_may_give_up_and_try_again_later(tmp_path: Path) -> None:
 
     assert len(of_kind(QueueGivenUp, events)) == 1
     assert not watched.progress.not_tried
+
+
+def test_studies_that_were_not_tried_are_in_the_account_with_the_reason(tmp_path: Path) -> None:
+    with AbsentPacs(drops=1_000_000) as pacs:
+        given = replace(settings(pacs.port, tmp_path), outage_s=0.0)
+        events = run(get_plan(A, B, C), given)
+
+    (given_up,) = of_kind(QueueGivenUp, events)
+    assert given_up.study_instance_uids == (C,)
+    account = {
+        each.study_instance_uid: each for each in JournalAccount(journal_of(tmp_path)).studies()
+    }
+    assert account[C].outcome == f"not tried: {given_up.reason}"
 
 
 def test_a_cancel_ends_an_outage_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import threading
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -122,6 +123,12 @@ def test_rates_and_eta_come_from_the_last_ten_seconds() -> None:
     assert snapshot.rows[0].instances_per_s == 10
     assert snapshot.rows[0].eta_s == 8
     assert snapshot.history[-1] == (10, 10_000)
+
+    lost = events.PeerLost(
+        cause=HoldCause.PEER, reason="", studies=1, next_try_s=8.0, limit_s=1800.0
+    )
+    tell(store, [lost])
+    assert store.snapshot().totals.eta_s is None
 
 
 def test_a_silent_study_tells_for_how_long() -> None:

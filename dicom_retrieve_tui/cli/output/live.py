@@ -163,7 +163,7 @@ class Board:
             waiting=len(waiting),
             received_bytes=progress.received_bytes,
             elapsed_s=now_s - self._started_s,
-            eta_s=None if future is None else future.eta_s(rate),
+            eta_s=None if future is None or progress.held else future.eta_s(rate),
             space=progress.space,
         )
 

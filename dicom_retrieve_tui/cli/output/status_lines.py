@@ -37,7 +37,8 @@ def status_lines(status: FolderStatus) -> Iterator[str]:
     if status.running and status.run is not None:
         yield _row("this run", _this_run(status.run))
         yield _row("rate", _rate(status))
-        yield from _running(status.run)
+        if not status.run.rests:
+            yield from _running(status.run)
     for group in status.failures:
         reason = group.reason or (NOT_ENDED if group.verdict == UNFINISHED else "")
         yield f"{group.verdict}: {reason}" if reason else f"{group.verdict}:"

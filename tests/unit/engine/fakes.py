@@ -117,6 +117,9 @@ class FakeStore:
     def unplan(self, uid: str) -> None:
         self.planned.discard(uid)
 
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
+        self.given_up = dict.fromkeys(uids, reason)
+
     def finish(self, study: StudyRecord) -> None:
         self.finished = study
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from time import monotonic
 
@@ -81,6 +81,9 @@ class _Retriever:
 
     def forget(self, uid: str) -> None:
         raise AssertionError
+
+    def give_up(self, uids: Sequence[str], reason: str) -> None:
+        """Record nothing."""
 
     def poll(self) -> None:
         """Emit nothing."""

@@ -124,6 +124,25 @@ def test_a_study_that_no_run_began_is_named(tmp_path: Path) -> None:
     assert _listed(tmp_path) == ["1.2.2  # unfinished: a run ended before this study had ended"]
 
 
+@pytest.mark.parametrize("early", [True, False], ids=["before the journal began", "later"])
+def test_studies_that_a_run_gave_up_have_its_reason(tmp_path: Path, *, early: bool) -> None:
+    _run(tmp_path, _end("1.2.1"))
+    store = InstanceStore(tmp_path, FLAT, peer="PACS@host:104")
+    store.plan(["1.2.1", "1.2.2", "1.2.3"])
+    if not early:
+        store.finish(_end("1.2.4"))
+    store.give_up(["1.2.1", "1.2.3"], "The PACS went away.")
+    store.finish(_end("1.2.5"))
+    store.close()
+
+    assert _listed(tmp_path)[:3] == [
+        f"1.2.1  # not found: {_ABSENT}",
+        "1.2.2  # unfinished: a run ended before this study had ended",
+        "1.2.3  # not tried: The PACS went away.",
+    ]
+    assert not _account(tmp_path)["1.2.3"].failed
+
+
 def test_a_stopped_run_does_not_hide_why_a_study_failed(tmp_path: Path) -> None:
     _run(tmp_path, _end("1.2.1"))
     _run(tmp_path, _end("1.2.1", "cancelled"))

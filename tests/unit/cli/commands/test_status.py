@@ -139,8 +139,36 @@ def test_what_a_run_waits_for_stands_first(tmp_path: Path, running: RunRecorder)
 
     lines = run("status", str(tmp_path)).out.splitlines()
 
-    assert lines[1] == f"waits       the PACS ({reason})"
+    assert lines[1] == "waits       the PACS (Cannot reach pacs.test:104: connection refused)"
     assert lines[2].startswith("paused ")
+
+
+def test_a_run_that_waits_has_no_time_left_and_no_running_study(
+    tmp_path: Path, running: RunRecorder
+) -> None:
+    running.see(
+        events.InstanceStored(
+            study_instance_uid=OTHER,
+            series_instance_uid="1.5",
+            sop_instance_uid="1.6",
+            sop_class_uid="1.7",
+            transfer_syntax_uid="1.8",
+            path="1.6.dcm",
+            size_bytes=1000,
+        )
+    )
+    running._write()
+    flowing = run("status", str(tmp_path)).out
+    running.see(events.HoursClosed(until="2026-11-30T19:00:00+00:00", studies=3))
+    running._write()
+
+    waiting = run("status", str(tmp_path)).out
+
+    assert "done in" in flowing
+    assert "\nrunning " in flowing
+    assert "waits       the hours of --between until 30 Nov" in waiting
+    assert "done in" not in waiting
+    assert "\nrunning " not in waiting
 
 
 class _Watching:

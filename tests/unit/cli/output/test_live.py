@@ -127,6 +127,12 @@ def test_the_total_estimates_the_studies_that_nobody_has_asked_for_yet() -> None
     assert picture.eta_s == pytest.approx(215.0)
 
 
+def test_nothing_is_predicted_while_the_queue_is_held() -> None:
+    lost = PeerLost(cause=HoldCause.PEER, reason="", studies=1, next_try_s=8.0, limit_s=1800.0)
+
+    assert picture_of(*TWO_WORKERS, lost).eta_s is None
+
+
 def test_once_all_are_asked_for_the_total_is_exact() -> None:
     picture = picture_of(started(2), *begun(LONG, 1, 100), *begun(OTHER, 2, 50))
 
