@@ -32,7 +32,7 @@ async def queue(bench: Bench, folder: Path, *uids: str) -> None:
     ]
     bench.app.jobs.add(read_draft(preset(folder=folder).draft), requests)
     bench.main.table.focus()
-    await bench.until(lambda: bench.sessions.opened)
+    await bench.until(lambda: bench.sessions.opened and all(map(bench.row, uids)))
 
 
 @pytest.mark.parametrize(
