@@ -214,6 +214,22 @@ async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
         assert "1 all 2" in bench.text()
 
 
+async def test_a_line_leaves_the_queue_without_the_account_of_the_folder(tmp_path: Path) -> None:
+    find = Searches()
+    find.end()
+    async with opened(find=find, folder=tmp_path) as bench:
+        await bench.paste("AccessionNumber\nA1\n")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "3 failed 1" in bench.text())
+        bench.main.table.focus()
+        await bench.pilot.press("e")
+        await bench.until(lambda: "No failed study is recorded" in bench.told())
+        await bench.pilot.press("d")
+        await bench.until(lambda: "1 all 0" in bench.text())
+    assert bench.accounts is not None
+    assert bench.accounts.forgotten == []
+
+
 async def test_the_patient_id_of_a_line_is_masked_and_never_listed(tmp_path: Path) -> None:
     find = Searches()
     find.end()
