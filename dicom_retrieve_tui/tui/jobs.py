@@ -58,7 +58,7 @@ class JobEnded:
     endings: tuple[StudyFinished, ...]
     """The last one of each study of the session."""
     missed: int = 0
-    """Lines of lists for which the PACS had no study."""
+    """Lines of lists for which the PACS had no study, and which no earlier account has counted."""
     reason: str = ""
     """Why the session failed as a whole; empty if it ran to its end."""
     traceback: str = ""
@@ -214,6 +214,8 @@ class Jobs:
         """Threads that remove studies from accounts."""
         self._limits: dict[int, Limits] = {}
         """Of the groups whose limits were changed while they ran or waited."""
+        self._missed: set[RowKey] = set()
+        """Lines without a study that the account of a session has counted."""
         self._paused = False
         self._closed = False
         self._leaving = CancelToken()
@@ -268,10 +270,12 @@ class Jobs:
             wanted = {each: StudyRequest.of_missed(each, pacs) for each in lookups}
             reasons = {each.lookup: each.reason for each in missed}
             for lookup, request in wanted.items():
+                key = RowKey(group, request.selection.study_instance_uid)
+                self._missed.discard(key)
                 if lookup in reasons:
                     self._store.miss(group, request, reasons[lookup])
                 else:
-                    self._store.forget([RowKey(group, request.selection.study_instance_uid)])
+                    self._store.forget([key])
 
     def lookup_of(self, key: RowKey) -> Lookup | None:
         """Return the line for which no study was found; None for a study."""
@@ -571,13 +575,15 @@ class Jobs:
                 self._limits.pop(group, None)
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             self._store.end(group, reason, waiting=waiting)
+            missed = self._store.missed(group) - self._missed
+            self._missed |= missed
             self._start_possible()
             self._finishing.append(threading.current_thread())
         options = self._options[group]
         ended = JobEnded(
             options=options,
             endings=tuple(job.endings.values()),
-            missed=self._store.missed(group),
+            missed=len(missed),
             reason=reason,
             traceback=bug,
             commands_failed=job.commands_failed,

@@ -177,11 +177,11 @@ class ProgressStore:
             entry.give_up(Verdict.NOT_FOUND, reason)
             self._touch(key)
 
-    def missed(self, group: int) -> int:
-        """Return the number of lines of a group for which no study was found."""
+    def missed(self, group: int) -> set[RowKey]:
+        """Return the lines of a group for which no study was found."""
         with self._lock:
             entries = (self._entries[key] for key in self._groups.get(group, ()))
-            return sum(each.wanted.lookup is not None for each in entries)
+            return {each.key for each in entries if each.wanted.lookup is not None}
 
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False

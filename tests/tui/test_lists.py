@@ -16,7 +16,7 @@ from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted_search import Searches, study
-from tests.tui.scripted_session import begins, ends
+from tests.tui.scripted_session import begins, ends, whole
 
 A, B, C = uids(3)
 TABLE = f"StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID\n{A},{A}.1,\n{A},{A}.2,{A}.2.9\n{B},,\n"
@@ -186,6 +186,26 @@ async def test_what_was_not_found_stands_in_the_queue_with_its_line(tmp_path: Pa
         assert "Failed studies are listed" not in bench.told()
         (toast,) = (each for each in bench.app._notifications if "not found" in each.message)
         assert toast.severity == "warning"
+
+
+async def test_a_line_counts_in_the_session_that_it_was_asked_for_with(tmp_path: Path) -> None:
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.end()
+    async with opened(find=find, folder=tmp_path) as bench:
+        await bench.paste(NUMBERS)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        await bench.tell(whole(A))
+        await bench.until(lambda: "2 studies: 1 complete, 1 not found" in bench.told())
+
+        await bench.pilot.press("n")
+        await bench.paste(B)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: len(bench.sessions.opened) == 2)
+        await bench.tell(whole(B))
+        await bench.until(lambda: "1 study: 1 complete" in bench.told())
 
 
 async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
