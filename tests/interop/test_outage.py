@@ -17,7 +17,6 @@ from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import AttemptFailed, PeerBack, PeerLost, StudyFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.progress import Progress
-from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import DRTUI
@@ -69,9 +68,7 @@ def archive(tmp_path: Path) -> Iterator[Orthanc]:
 def _options(orthanc: Orthanc, output: Path) -> RetrieveOptions:
     given = settings(orthanc.port, output, called=orthanc.ae_title)
     listen = ("127.0.0.1", orthanc.move_ports[DRTUI])
-    # Slow enough that studies are left when the archive goes away.
-    slow = Rate(10_000, "10kB/s")
-    return replace(given, calling_ae_title=DRTUI, listen=listen, max_rate=slow)
+    return replace(given, calling_ae_title=DRTUI, listen=listen)
 
 
 def _finished(goal: int, progress: Progress) -> bool:
