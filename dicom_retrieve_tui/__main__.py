@@ -27,7 +27,9 @@ def _exchange(handler: object, other: object) -> None:
         _signal.signal(_signal.SIGINT, other)
 
 
-_SIGNALS = [getattr(_signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(_signal, name)]
+_SIGNALS = [
+    getattr(_signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(_signal, name)
+]
 _exchange(_signal.default_int_handler, _end)
 for _number in _SIGNALS:
     # To the end: while the command holds something, it catches them itself.

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from dicom_retrieve_tui.platform_files import patiently
+
 _OWNER_ALONE = 0o077
 _NAME_MAX = 160
 """Characters of the name that the temporary file takes over; file systems allow 255 bytes."""
@@ -32,7 +34,7 @@ def replace_file(named: Path, pieces: Iterable[str], umask: int = _OWNER_ALONE) 
             file.writelines(pieces)
             file.flush()
             os.fsync(fd)
-        temporary.replace(path)
+        patiently(lambda: temporary.replace(path))
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

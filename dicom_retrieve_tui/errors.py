@@ -23,6 +23,7 @@ A class exists only if a caller branches on it. A message says what was done, wi
 came back and what to try next.
 """
 
+import errno
 import os
 from typing import Self
 
@@ -190,8 +191,34 @@ class DiskFailed(StoreError):
         """True if it takes instances again once there is room."""
 
 
+_OF_WINDOWS_SOCKETS = {
+    "ECONNREFUSED": "connection refused",
+    "ECONNRESET": "connection reset by peer",
+    "ECONNABORTED": "software caused connection abort",
+    "ETIMEDOUT": "connection timed out",
+    "EHOSTUNREACH": "no route to host",
+    "ENETUNREACH": "network is unreachable",
+    "EADDRINUSE": "address already in use",
+    "EADDRNOTAVAIL": "cannot assign requested address",
+    "EACCES": "permission denied",
+}
+"""The words of POSIX, which our documents quote; Windows has long ones in the user's language."""
+_SOCKET_ERROR_MIN = 10000
+"""Source: winsock2.h, WSABASEERR."""
+
+
+def _socket_reason(number: int | None) -> str:
+    """Return the words for an error number of Windows' sockets; empty for any other number."""
+    if number is None or number < _SOCKET_ERROR_MIN:
+        return ""
+    name = errno.errorcode.get(number, "").removeprefix("WSA")
+    return _OF_WINDOWS_SOCKETS.get(name, "")
+
+
 def reason_of(error: BaseException) -> str:
     """Return the reason that the system or SQLite gives, without error number and file name."""
     number = getattr(error, "errno", None)
+    if words := _socket_reason(getattr(error, "winerror", None) or number):
+        return words
     reason = getattr(error, "strerror", None) or (os.strerror(number) if number else str(error))
     return str(reason).lower()

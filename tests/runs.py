@@ -102,5 +102,5 @@ _ACCOUNT = (".dicom-retrieve/journal.db", ".dicom-retrieve/run.json", "failed-st
 
 def files_in(folder: Path) -> list[str]:
     """Every file below a folder, by its path from there, except its account; parts are shown."""
-    files = (str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    files = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return sorted(file for file in files if not file.startswith(_ACCOUNT))

@@ -4,14 +4,18 @@ from pathlib import Path
 
 from dicom_retrieve_tui.cli.fd_paths import is_stream, stream_fault
 from dicom_retrieve_tui.errors import ConfigError, reason_of
+from dicom_retrieve_tui.model.layout import is_device
+from dicom_retrieve_tui.platform_files import WINDOWS
 
 
 def check_output(path: Path) -> Path:
     """Return the output folder, which need not exist yet.
 
     Raises:
-        ConfigError: The path, or a parent of it, is a file.
+        ConfigError: The path, or a parent of it, is a file; on Windows, also a device.
     """
+    if WINDOWS and (device := next(filter(is_device, path.parts), None)):
+        raise ConfigError(f"--output {path}: Windows reserves the name {device!r} for a device.")
     for place in (path, *path.parents):
         if not _exists("--output", place):
             continue

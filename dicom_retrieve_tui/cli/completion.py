@@ -13,7 +13,7 @@ from dicom_retrieve_tui.cli.parser import command_names, parser_of, summary_of
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, Flag, UsageError, flags_of, words_of
 from dicom_retrieve_tui.errors import ConfigError
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = ("bash", "zsh", "fish", "powershell")
 _WORDS = "words"
 
 FILES, FOLDERS = ":files", ":folders"

@@ -1,7 +1,7 @@
 """Paths that name an open stream: `/dev/stdout`, `/dev/fd/3`, `/proc/self/fd/1`.
 
 Such a path may lead to a file to which the stream was redirected. We write to the stream, after
-what was written to it before, and never replace that file.
+what was written to it before, and never replace that file. Windows has no such paths.
 """
 
 import errno
@@ -37,10 +37,17 @@ def stream_fault(path: Path) -> str | None:
     if stream is None:
         return None
     try:
-        access = fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE
+        only_reads = _only_reads(stream)
     finally:
         os.close(stream)
-    return "this stream is open for reading only" if access == os.O_RDONLY else None
+    return "this stream is open for reading only" if only_reads else None
+
+
+def _only_reads(stream: int) -> bool:
+    if sys.platform == "win32":
+        return False  # it has no such paths
+    else:  # noqa: RET505 - mypy calls the rest unreachable otherwise
+        return fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 
 def open_stream(path: Path) -> int | None:
@@ -50,7 +57,7 @@ def open_stream(path: Path) -> int | None:
         OSError: It is not open, or belongs to a process that we may not access.
     """
     name = _name(path)
-    if name is None:
+    if sys.platform == "win32" or name is None:
         return None
     if name.parent == Path("/dev/fd") or name.is_relative_to(os.path.realpath("/proc/self")):
         return os.dup(int(name.name))
@@ -62,6 +69,8 @@ def open_stream(path: Path) -> int | None:
 
 def _name(path: Path) -> Path | None:
     """Follow links up to the number of a stream, and no further; return None without one."""
+    if sys.platform == "win32":
+        return None
     for _ in range(_LINKS_MAX):
         try:
             folder = os.path.realpath(path.parent)

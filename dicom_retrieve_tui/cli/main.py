@@ -14,6 +14,7 @@ from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError, names_profile
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
+from dicom_retrieve_tui.windows_console import prepare_outputs
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,7 @@ def run() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             # A path may hold bytes that are not text; they are escaped, and never raise.
             stream.reconfigure(errors="backslashreplace")
+    prepare_outputs((sys.stdout, sys.stderr))
     code = main(sys.argv[1:])
     _flush(sys.stdout)
     _flush(sys.stderr)

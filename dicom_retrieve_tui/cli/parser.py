@@ -154,7 +154,9 @@ install it once:
   zsh, in ~/.zshrc, below compinit:
     eval "$({PROGRAM} completion zsh)"
   fish, in ~/.config/fish/config.fish:
-    {PROGRAM} completion fish | source"""
+    {PROGRAM} completion fish | source
+  PowerShell, in the file that $PROFILE names:
+    {PROGRAM} completion powershell | Out-String | Invoke-Expression"""
 
 
 def _option(name: str, help_text: str, metavar: str = "", **more: Any) -> Option:
@@ -318,7 +320,7 @@ def completion_parser() -> argparse.ArgumentParser:
     name = f"{PROGRAM} completion"
     usage = f"{name} (bash | zsh | fish)"
     parser = make_parser(name, usage, _COMPLETION_DESCRIPTION, _COMPLETION_EPILOG)
-    add_group(parser, "which shell", words=[("shell", "SHELL", "bash, zsh or fish")])
+    add_group(parser, "which shell", words=[("shell", "SHELL", "bash, zsh, fish or powershell")])
     # The scripts ask with `completion words WORD...`.
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     _add_general(parser)

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: the first stops the run in good order, the second ends the process at once.
 
-SIGHUP, sent when the terminal or its connection closes, always stops in good order.
+SIGHUP, sent when the terminal or its connection closes, always stops in good order. Windows has
+Ctrl-Break (SIGBREAK) instead, and an event when a console is closed.
 """
 
 import os
@@ -11,9 +12,16 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from dicom_retrieve_tui.exit_codes import INTERRUPTED
+from dicom_retrieve_tui.windows_console import STOPS_WITHIN_S, ConsoleEnd
 
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([] if _HANG_UP is None else [_HANG_UP]))
+_BREAK: int | None = getattr(signal, "SIGBREAK", None)
+_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *(number for number in (_HANG_UP, _BREAK) if number is not None),
+)
+"""SIGBREAK is Ctrl-Break of Windows."""
 
 
 class Interruption:
@@ -46,6 +54,8 @@ class Interruption:
         self._insisted = False
         self._previous: dict[int, Any] = {}
         self._watchdog = _Watchdog(grace_s, end) if grace_s else None
+        self._over = threading.Event()
+        self._console = ConsoleEnd(self._stop_with_console)
 
     def __enter__(self) -> Self:
         # Only the main thread may install handlers.
@@ -57,6 +67,7 @@ class Interruption:
                 for number in _SIGNALS
                 if signal.getsignal(number) is not signal.SIG_IGN
             }
+        self._console.install()
         return self
 
     def __exit__(
@@ -65,6 +76,8 @@ class Interruption:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._over.set()
+        self._console.remove()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         if self._watchdog is not None:
@@ -77,6 +90,13 @@ class Interruption:
         elif number != _HANG_UP:
             # A second SIGHUP does not count: kernel and shell both send one.
             self._insist()
+
+    def _stop_with_console(self) -> None:
+        """Stop the run, and hold the process until it has stopped."""
+        if not self.requested:
+            self.requested = True
+            self._on_first()
+        self._over.wait(STOPS_WITHIN_S)
 
     def _insist(self) -> None:
         insisted, self._insisted = self._insisted, True

@@ -19,7 +19,7 @@ def config_folder() -> Path:
     from platformdirs import user_config_path  # noqa: PLC0415 - unused if a path is given
 
     try:
-        return user_config_path(_NAME, appauthor=False)
+        return user_config_path(_NAME, appauthor=False, roaming=True)
     except RuntimeError as error:
         raise _homeless(
             "profiles", "Name a file with --config FILE or DICOM_RETRIEVE_CONFIG, or set HOME."

@@ -222,13 +222,18 @@ def clean_value(text: str) -> str:
     return _cut(" ".join(kept.split()), _VALUE_BYTES_MAX).strip(" .") or _EMPTY
 
 
+def is_device(name: str) -> bool:
+    """Return True if Windows reserves a name for a device, with any extension."""
+    return name.partition(".")[0].rstrip().lower() in _DEVICES
+
+
 def clean_component(name: str) -> str:
     """A finished component: never empty, never `.` or `..`, never a device, never too long.
 
     What is cut gets a hash of the whole, so that different names stay different.
     """
     name = name.rstrip(". ") or _EMPTY
-    if name.partition(".")[0].rstrip().lower() in _DEVICES:
+    if is_device(name):
         name = _EMPTY + name
     if len(name.encode("utf-8", "replace")) > _COMPONENT_BYTES_MAX:
         digest = _digest(name.encode("utf-8", "replace"))

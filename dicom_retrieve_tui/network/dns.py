@@ -7,6 +7,7 @@ abandoned if it does not return in time.
 import contextlib
 import queue
 import socket
+import sys
 import threading
 from time import monotonic
 from typing import NamedTuple
@@ -58,12 +59,23 @@ def look_up(host: str, port: int | None, guard: Guard) -> list[HostAddress]:
     return answer
 
 
+def claim_port(sock: socket.socket) -> None:
+    """Set the option of a listening socket before it is bound: a port in TIME_WAIT is free.
+
+    On Windows it is free anyway; SO_REUSEADDR would share the port with other programs there, and
+    its opposite keeps them off.
+    """
+    if sys.platform == "win32":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
 def local_host_and_port() -> tuple[str, int]:
     """Return our host name and a free port for a Storage SCP: 11112, or one shortly after it."""
     for port in range(_DICOM_PORT, _DICOM_PORT + _PORTS_TRIED):
         with contextlib.suppress(OSError), socket.socket() as probe:
-            # As the listener does: a port in TIME_WAIT is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            claim_port(probe)
             probe.bind(("", port))
             return socket.gethostname(), port
     return socket.gethostname(), _DICOM_PORT

@@ -44,6 +44,7 @@ from dicom_retrieve_tui.network.association import receive_associate_pdu
 from dicom_retrieve_tui.network.c_store import receive_instance
 from dicom_retrieve_tui.network.connection import Connection
 from dicom_retrieve_tui.network.deviations import Deviations
+from dicom_retrieve_tui.network.dns import claim_port
 from dicom_retrieve_tui.network.messages import MessageStream, PeerReleased
 from dicom_retrieve_tui.network.negotiation import AssociateRequest, decode_request
 from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Timeouts, within
@@ -113,12 +114,10 @@ class StorageScp:
         self._lock = threading.Lock()
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+            self._listener = _listen(host, port, family)
         except OSError as error:
-            # `create_server` appends the address, which the message has already.
-            reason = reason_of(error).partition(" (while ")[0]
             raise ConfigError(
-                f"Cannot listen on {host} port {port}: {reason}.",
+                f"Cannot listen on {host} port {port}: {reason_of(error)}.",
                 next_step=_NOT_OUR_ADDRESS if error.errno == errno.EADDRNOTAVAIL else _ANOTHER_PORT,
             ) from error
         self._listener.settimeout(TICK_S)
@@ -324,6 +323,21 @@ class _Service:
                 )
 
         return guard
+
+
+def _listen(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    """Return a listening socket; no other program listens on its port meanwhile."""
+    listener = socket.socket(family)
+    try:
+        claim_port(listener)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _own_address(sock: socket.socket) -> str:

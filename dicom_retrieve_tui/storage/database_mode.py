@@ -15,6 +15,7 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from dicom_retrieve_tui.platform_files import sqlite_uri
 from dicom_retrieve_tui.storage.folder_features import Feature, FolderFeatures
 
 if sys.platform != "win32":
@@ -67,7 +68,7 @@ class DatabaseMode:
         """Return the address of a database for `sqlite3.connect`."""
         vfs = f"vfs={_DOTFILE}" if self.uses_dotfile else ""
         text = "&".join(filter(None, (parameters, vfs)))
-        return f"{path.absolute().as_uri()}?{text}" if text else path.absolute().as_uri()
+        return f"{sqlite_uri(path)}?{text}" if text else sqlite_uri(path)
 
 
 BEST = DatabaseMode()
@@ -175,13 +176,12 @@ def _opened(path: Path, mode: DatabaseMode) -> sqlite3.Connection | None:
 
 def _locks_bytes(path: Path) -> bool:
     """Try a lock on a file that SQLite does not lock; it is closed, which would unlock others."""
-    if sys.platform == "win32":
-        return True
-    with contextlib.suppress(BlockingIOError), path.open("rb") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1)
-        except BlockingIOError:
-            raise
-        except OSError:
-            return False
+    if sys.platform != "win32":
+        with contextlib.suppress(BlockingIOError), path.open("rb") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1)
+            except BlockingIOError:
+                raise
+            except OSError:
+                return False
     return True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, StoreError, reason_of
 from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
+from dicom_retrieve_tui.platform_files import shown
 from dicom_retrieve_tui.storage.file_system import UNKNOWN, FileSystem, file_system_of
 from dicom_retrieve_tui.storage.folder_features import too_large_text
 
@@ -84,7 +85,7 @@ def disk_failed(error: OSError, path: str, doing: str) -> StoreError:
     in transfer free theirs; and one may be too large for FAT.
     """
     file_system = file_system_of(path)
-    found = f"Cannot {doing} in {Path(path).parent}: {reason_of(error)}."
+    found = f"Cannot {doing} in {shown(Path(path).parent)}: {reason_of(error)}."
     if error.errno == errno.EFBIG and (limit := too_large_text(file_system)):
         message = f"{found} {limit}. Choose an --output on another file system for this study."
         return InstanceUnfit(message, status=OUT_OF_RESOURCES)
@@ -127,4 +128,4 @@ def _of_journal(error: Exception, path: Path, doing: str) -> str:
     cause = (error.__cause__ or error) if isinstance(error, ConfigError) else error
     file_system = file_system_of(path)
     advice = f"{_where(file_system)}{next_step(cause, file_system)}"
-    return f"Cannot {doing} the journal {path}: {reason_of(cause)}. {advice}"
+    return f"Cannot {doing} the journal {shown(path)}: {reason_of(cause)}. {advice}"

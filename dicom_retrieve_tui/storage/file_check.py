@@ -12,6 +12,7 @@ from zlib import crc32
 from dicom_retrieve_tui.dataset.walk_result import MalformedDataSet, WalkResult
 from dicom_retrieve_tui.dataset.walker import walk
 from dicom_retrieve_tui.model import tags
+from dicom_retrieve_tui.platform_files import read_at
 from dicom_retrieve_tui.storage.file_meta import PREAMBLE, read_header
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 
@@ -120,7 +121,7 @@ def _walk(path: Path) -> tuple[str, WalkResult] | None:
             header = read_header(file)
             start, fd = header.data_set_offset, file.fileno()
             walked = walk(
-                lambda offset, length: os.pread(fd, length, start + offset),
+                lambda offset, length: read_at(fd, length, start + offset),
                 os.fstat(fd).st_size - start,
                 header.transfer_syntax_uid,
                 tags.IDENTITY,

@@ -20,6 +20,13 @@ from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
 from dicom_retrieve_tui.model.store_records import Placed, Placement
+from dicom_retrieve_tui.platform_files import (
+    RENAMES_TO_FREE_NAMES,
+    below,
+    leads_out,
+    patiently,
+    shown,
+)
 from dicom_retrieve_tui.storage.disk_errors import disk_failed, next_step
 from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
 from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of
@@ -89,7 +96,9 @@ class OutputFolder:
 
     def _prepare(self) -> None:
         if _is_file(self.root):
-            raise ConfigError(f"--output {self.root}: this is a file; files go into a folder.")
+            raise ConfigError(
+                f"--output {shown(self.root)}: this is a file; files go into a folder."
+            )
         try:
             self._lock_file = self._retrying(self._take_lock)
             try:
@@ -112,7 +121,7 @@ class OutputFolder:
             leftover.unlink()
 
     def _not_writable(self, error: OSError) -> ConfigError:
-        found = f"--output {self.root}: cannot write there: {reason_of(error)}."
+        found = f"--output {shown(self.root)}: cannot write there: {reason_of(error)}."
         if (file_system := file_system_of(self.root)).is_network:
             step = next_step(error, file_system)
             return ConfigError(f"{found} It is on a {file_system}.", next_step=step)
@@ -128,7 +137,7 @@ class OutputFolder:
         tries = 0
         while True:
             try:
-                self._permissions.make_folder(private)
+                patiently(lambda: self._permissions.make_folder(private))
                 return FolderLock.acquire(private / LOCK, self._permissions)
             except (FileNotFoundError, FileExistsError):
                 tries += 1
@@ -173,11 +182,11 @@ class OutputFolder:
         """
         if lost_to := self._lock_file.lost_to:
             raise DiskFailed(
-                f"This run was stopped for a while, and {lost_to} took the folder {self.root}. "
-                "Run the same command again when that one has ended.",
+                f"This run was stopped for a while, and {lost_to} took the folder "
+                f"{shown(self.root)}. Run the same command again when that one has ended.",
                 path=str(self.root),
             )
-        path = f"{self._parts}/{next(self._numbers)}.part"
+        path = below(self._parts, f"{next(self._numbers)}.part")
         return PartFile(path, request, self._permissions, self._free_space, self._retrying)
 
     def has_room(self) -> bool:
@@ -214,10 +223,11 @@ class OutputFolder:
             DiskFailed: The disk refuses.
         """
         relative = "/".join(self.layout.render(values))
-        final = f"{self.root}/{relative}"
+        final = below(self.root, relative)
         try:
             self._close(part)
-            self._retrying(lambda: self._make_folder(final.rpartition("/")[0]))
+            folder = os.path.dirname(final)  # noqa: PTH120 - a text
+            self._retrying(lambda: self._make_folder(folder))
             while not self._take_name(part, final):
                 if (size_bytes := _size_of_same(part.path, final)) is not None:
                     part.discard()
@@ -234,7 +244,7 @@ class OutputFolder:
             return Placed(Placement.NEW, relative, part.size_bytes, part.checksum)
         except OSError as error:
             # The message does not name the folder: it may contain the name of a patient.
-            raise disk_failed(error, f"{self.root}/{PRIVATE_FOLDER}", "name a file") from error
+            raise disk_failed(error, below(self.root, PRIVATE_FOLDER), "name a file") from error
 
     def _close(self, part: PartFile) -> None:
         """Close a part file; a share may report only now that it lost what was written.
@@ -277,12 +287,14 @@ class OutputFolder:
             return
         folder = Path(name)
         self._permissions.make_folder(folder)
-        if not folder.resolve().is_relative_to(self.root.resolve()):
+        if leads_out(folder, self.root):
             raise OSError(errno.EPERM, "the folder leads out of the output folder")
         self._known.add(name)
 
     def _claim(self, part: str, final: str) -> bool:
         """Move `part` to `final`; return False if something is there."""
+        if RENAMES_TO_FREE_NAMES:
+            return _renamed(part, final)
         if not self.features.has(Feature.LINKS):
             return self._claim_without_links(part, final)
         try:
@@ -329,7 +341,7 @@ class OutputFolder:
         damaged = self.root / relative
         self._permissions.make_folder(self._damaged)
         for number in itertools.count(1):
-            if self._claim(str(damaged), f"{self._damaged}/{damaged.name}.{number}"):
+            if self._claim(str(damaged), below(self._damaged, f"{damaged.name}.{number}")):
                 # Raises if `_claim` linked the file and could not remove it.
                 damaged.unlink(missing_ok=True)
                 return
@@ -347,19 +359,22 @@ class OutputFolder:
             return ""
         with self._lock:
             if uid in self._kept_damaged:
-                return str(Path(self._kept_damaged[uid]).relative_to(self.root))
+                return self._relative(self._kept_damaged[uid])
             if len(self._kept_damaged) >= _DAMAGED_MAX:
                 return ""
             name = clean_component(f"{clean_uid(uid)}.dcm")
-            path = self._kept_damaged[uid] = f"{self._damaged}/{name}"
+            path = self._kept_damaged[uid] = below(self._damaged, name)
         try:
             part.close()
             self._permissions.make_folder(self._damaged)
-            os.replace(part.path, path)  # noqa: PTH105 - a text
+            patiently(lambda: os.replace(part.path, path))  # noqa: PTH105 - a text
         except OSError:
             return ""
         part.moved = True
-        return str(Path(path).relative_to(self.root))
+        return self._relative(path)
+
+    def _relative(self, path: str) -> str:
+        return Path(path).relative_to(self.root).as_posix()
 
     def _forget_damaged(self, part: PartFile) -> None:
         """Remove the damaged copy of an instance that was received whole later."""
@@ -370,13 +385,22 @@ class OutputFolder:
     def _set_aside(self, part: PartFile, name: str) -> str:
         self._permissions.make_folder(self._conflicts)
         for number in itertools.count(1):
-            path = f"{self._conflicts}/{name}.{number}"
+            path = below(self._conflicts, f"{name}.{number}")
             if self._claim(part.path, path):
-                return str(Path(path).relative_to(self.root))
+                return self._relative(path)
             if _size_of_same(part.path, path) is not None:
                 part.discard()
-                return str(Path(path).relative_to(self.root))
+                return self._relative(path)
         raise AssertionError  # itertools.count does not end
+
+
+def _renamed(part: str, final: str) -> bool:
+    """Rename where that never overwrites; return False if something is there."""
+    try:
+        patiently(lambda: os.rename(part, final))  # noqa: PTH104 - a text
+    except FileExistsError:
+        return False
+    return True
 
 
 def _is_file(path: Path) -> bool:

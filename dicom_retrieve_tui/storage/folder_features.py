@@ -20,6 +20,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.model.humanize import size_text
+from dicom_retrieve_tui.platform_files import below
 from dicom_retrieve_tui.storage.file_system import UNKNOWN, FileSystem, file_system_of
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
@@ -142,7 +143,7 @@ def probe(folder: Path, permissions: Permissions = PRIVATE) -> FolderFeatures:
         OSError: No file can be created or written there.
     """
     features = FolderFeatures(file_system_of(folder))
-    base = f"{folder}/probe-{os.getpid()}-{secrets.token_hex(4)}"
+    base = below(folder, f"probe-{os.getpid()}-{secrets.token_hex(4)}")
     fd = permissions.create(base, os.O_RDWR)
     try:
         os.write(fd, b"probe")
@@ -179,8 +180,9 @@ class _Probe:
             Feature.LONG_NAMES: self._measure_names,
             Feature.FREE_SPACE: self._measure_space,
         }
-        if sys.platform == "win32":  # its SQLite locks and maps files in its own way
+        if sys.platform == "win32":  # names need no links; SQLite locks and maps in its own way
             for feature in (
+                Feature.LINKS,
                 Feature.BYTE_RANGE_LOCKS,
                 Feature.SHARED_MEMORY,
                 Feature.FOLDER_SYNC,
@@ -238,9 +240,10 @@ class _Probe:
             raise OSError(errno.ENOTSUP, "another case finds the same file")
 
     def _measure_names(self) -> None:
-        longest = os.pathconf(self._folder, "PC_NAME_MAX")
-        if 0 < longest < _NAME_BYTES_MIN:
-            raise OSError(errno.ENAMETOOLONG, f"at most {longest} bytes a name")
+        if sys.platform != "win32":
+            longest = os.pathconf(self._folder, "PC_NAME_MAX")
+            if 0 < longest < _NAME_BYTES_MIN:
+                raise OSError(errno.ENAMETOOLONG, f"at most {longest} bytes a name")
 
     def _measure_space(self) -> None:
         if not shutil.disk_usage(self._folder).total:

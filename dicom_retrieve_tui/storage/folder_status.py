@@ -10,6 +10,7 @@ from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount, total_of
 from dicom_retrieve_tui.model.folder_status import FolderStatus, Life
 from dicom_retrieve_tui.model.run_state import RunState
+from dicom_retrieve_tui.platform_files import WINDOWS
 from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.folder_account import JournalAccount, failed_list_of
 from dicom_retrieve_tui.storage.journal_database import JournalDamaged
@@ -89,7 +90,7 @@ def _run_in(root: Path, at: datetime) -> tuple[RunState | None, Life]:
         return None, Life.RUNNING if held else Life.IDLE
     if run.finished is not None:
         return run, Life.ENDED
-    if run.identity.host != host_name():
+    if run.identity.host != host_name() or WINDOWS:  # where a process is not found by its number
         silent_s = (at - run.updated).total_seconds()
         return run, Life.RUNNING if silent_s <= _SILENT_S else Life.SILENT
     alive = _lives(run) if held is None else held

@@ -8,6 +8,7 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import DiskFailed
 from dicom_retrieve_tui.model.humanize import size_text
 from dicom_retrieve_tui.model.option_values import KeepFree
+from dicom_retrieve_tui.platform_files import below, shown
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.transient import Retrying
 
@@ -84,15 +85,15 @@ class FreeSpace:
             disk = _RETRYING(lambda: shutil.disk_usage(self._root))
         except OSError as error:
             doing = "look how much is free"
-            raise disk_failed(error, f"{self._root}/parts", doing) from error
+            raise disk_failed(error, below(self._root, "parts"), doing) from error
         if not disk.total:  # some shares do not count; reported at the start of the run
             return _LOOK_EVERY_BYTES
         kept = self._spare.of(disk.total)
         if kept and disk.free - kept < size_bytes:
             raise DiskFailed(
-                f"The disk of {self._root} has {size_text(disk.free)} left, and {size_text(kept)} "
-                "are to stay free. Make room, or choose another --output or a smaller --keep-free; "
-                "what is finished is kept.",
+                f"The disk of {shown(self._root)} has {size_text(disk.free)} left, and "
+                f"{size_text(kept)} are to stay free. Make room, or choose another --output or a "
+                "smaller --keep-free; what is finished is kept.",
                 path=str(self._root),
                 no_room=True,
             )

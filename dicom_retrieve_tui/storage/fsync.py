@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+from dicom_retrieve_tui.platform_files import SYNCS_FOLDERS, below, patiently
 from dicom_retrieve_tui.storage.disk_errors import is_passing
 from dicom_retrieve_tui.storage.folder_features import Feature, FolderFeatures
 from dicom_retrieve_tui.storage.transient import Retrying, is_transient, is_unsupported
@@ -66,15 +67,14 @@ class Syncer:
             OSError: The disk refuses.
         """
         # Texts: making a `Path` of each would delay the threads that receive.
-        prefix = f"{self._root}/"
-        files = [f"{prefix}{path}" for path in paths]
+        files = {below(self._root, path): path for path in paths}
         self._doubtful.clear()
-        left = self._sync_all(files, self._sync_file)
+        left: Iterable[str] = self._sync_all(files, self._sync_file)
         if not left and self._sync_all(self._folders_of(files), self._sync_folder):
             left = files
         if not self._features.has(Feature.FILE_SYNC):
             left = files
-        return frozenset(path.removeprefix(prefix) for path in {*left, *self._doubtful})
+        return frozenset(files[path] for path in {*left, *self._doubtful})
 
     def _sync_all(self, paths: Iterable[str], sync: _Sync) -> Iterable[str]:
         """Sync each path; return those that are left when `goes_on` is False."""
@@ -101,7 +101,7 @@ class Syncer:
                 raise
 
     def _sync_folder(self, path: str) -> None:
-        if not self._features.has(Feature.FOLDER_SYNC):
+        if not (SYNCS_FOLDERS and self._features.has(Feature.FOLDER_SYNC)):
             return
         try:
             self._retrying(lambda: _sync(path))
@@ -115,7 +115,7 @@ class Syncer:
         if self._features.lose(feature, error):
             self._note(self._features.loss(self._root, feature))
 
-    def _folders_of(self, files: list[str]) -> set[str]:
+    def _folders_of(self, files: Iterable[str]) -> set[str]:
         """Return the folders to sync: those of `files`, and those above a new folder."""
         folders = set()
         for path in files:
@@ -191,7 +191,7 @@ def _open(path: str, flags: int) -> int:
     pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
     while True:
         try:
-            return os.open(path, flags)
+            return patiently(lambda: os.open(path, flags))
         except OSError as error:
             if not is_passing(error) or monotonic() > until_s:
                 raise

@@ -20,6 +20,7 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import UNFINISHED
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.platform_files import below, shown
 from dicom_retrieve_tui.storage import database_mode
 from dicom_retrieve_tui.storage.database_mode import PLAINEST, DatabaseMode
 from dicom_retrieve_tui.storage.disk_errors import is_want_of_room, journal_failed
@@ -206,7 +207,9 @@ class Journal:
         # Failed writes since the last one that succeeded.
         self._failures = 0
         self._syncer = Syncer(str(root), self._has_time, features, note)
-        self._reading = threading.Lock()
+        # The first is held while the writer's connection is used or replaced, and taken before the
+        # other.
+        self._transacting, self._reading = threading.RLock(), threading.Lock()
         self._replaced = 0
         """Number of times that the database was replaced while in use."""
         self._batch = _Batch()
@@ -275,7 +278,7 @@ class Journal:
             aside = set_aside(self._path, self._path.parent / DAMAGED_FOLDER, self._permissions)
         lost = " Run the same command again to have all files of this run on record."
         self._note(
-            f"The journal was damaged ({damage.reason}) and has been set aside at {aside}. "
+            f"The journal was damaged ({damage.reason}) and has been set aside at {shown(aside)}. "
             f"The files in the folder are checked again.{lost if self._lost else ''}"
         )
 
@@ -286,12 +289,14 @@ class Journal:
             damage: Raised if that happens too often.
             replaced: The value of `_replaced` when the caller used the database.
         """
-        with self._reading:
+        with self._transacting, self._reading:
             if replaced != self._replaced:
                 return  # another thread has replaced it since
             if replaced == _REPLACED_MAX:
                 raise damage
+            # Windows renames no open file.
             self._reader.close()
+            self._writing.close()
             self._lost = self._wrote
             self._set_aside(damage)
             self._reader = self._open()
@@ -424,17 +429,19 @@ class Journal:
             self._try_again.clear()
 
     def _write_batches(self) -> None:
-        database = connect(self._path, self._mode) if self._failure else self._writing
+        if self._failure:
+            with self._transacting:
+                self._writing = connect(self._path, self._mode)
         replaced = self._replaced if self._failure else 0
         while True:
             try:
-                with contextlib.closing(database):
-                    if self._write_to(database, replaced):
+                with contextlib.closing(self._writing):
+                    if self._write_to(self._writing, replaced):
                         return
             except ConfigError as error:
                 self._take_up_again(error)
-            with self._reading, explained(self._path):
-                replaced, database = self._replaced, connect(self._path, self._mode)
+            with self._transacting, explained(self._path):
+                replaced, self._writing = self._replaced, connect(self._path, self._mode)
 
     def _take_up_again(self, error: ConfigError) -> None:
         """Open the database again after the file system failed, perhaps in a plainer mode.
@@ -462,7 +469,7 @@ class Journal:
         Raises:
             ConfigError: The database cannot be opened.
         """
-        with self._reading:
+        with self._transacting, self._reading:
             self._reader.close()
             try:
                 with explained(self._path):
@@ -482,8 +489,9 @@ class Journal:
                 # The studies first: what is recorded after this look belongs to the next batch.
                 self._batch = _Batch(finished=_take(self._finished), records=_take(self._pending))
             try:
-                with explained(self._path):
-                    self._write_batch(database)
+                with self._transacting, explained(self._path):
+                    if replaced == self._replaced:
+                        self._write_batch(database)
             except JournalDamaged as damage:
                 self._replace(damage, replaced)
             if replaced != self._replaced:
@@ -604,7 +612,7 @@ class Journal:
     def _forget_lost_copies(self, database: sqlite3.Connection, study: str, sop: str) -> None:
         """Delete the records of an instance under each layout whose file is gone."""
         for layout, path in database.execute(_COPIES, (study, sop)).fetchall():
-            if not os.path.lexists(f"{self._root}/{path}"):
+            if not os.path.lexists(below(self._root, path)):
                 database.execute(_FORGET_COPY, (study, sop, layout))
 
 

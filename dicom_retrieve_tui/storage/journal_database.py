@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.platform_files import shown
 from dicom_retrieve_tui.storage import database_mode
 from dicom_retrieve_tui.storage.database_mode import BESIDE, BEST, DatabaseMode
 from dicom_retrieve_tui.storage.disk_errors import next_step
@@ -180,7 +181,7 @@ class JournalDamaged(ConfigError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"The journal {path} is damaged ({reason}).",
+            f"The journal {shown(path)} is damaged ({reason}).",
             next_step="Move it away and run the retrieval again: it checks the files.",
         )
         self.reason = reason
@@ -208,7 +209,7 @@ def explained(path: Path) -> Iterator[None]:
         else:
             step = _START_WITHOUT
         raise ConfigError(
-            f"The journal {path} cannot be read ({reason}).", next_step=step
+            f"The journal {shown(path)} cannot be read ({reason}).", next_step=step
         ) from error
 
 
@@ -305,7 +306,9 @@ def version_of(database: sqlite3.Connection, path: Path) -> int:
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     # A newer version has more columns. With the columns of this one, the number is damaged.
     if SCHEMA_VERSION < version <= _VERSION_MAX and _has_more_columns(database):
-        raise ConfigError(f"The journal {path} was written by a newer version of dicom-retrieve.")
+        raise ConfigError(
+            f"The journal {shown(path)} was written by a newer version of dicom-retrieve."
+        )
     if not 0 <= version <= SCHEMA_VERSION:
         raise ValueError(f"its version is {version}")
     return version

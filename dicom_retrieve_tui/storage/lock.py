@@ -7,20 +7,18 @@ heartbeat in addition.
 
 import contextlib
 import os
-import sys
+import socket
 import threading
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.platform_files import patiently, read_at, shown
+from dicom_retrieve_tui.storage import platform_lock
 from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.heartbeat import HEARTBEAT, Heartbeat, is_claimed
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-
-if sys.platform != "win32":
-    import fcntl
-
 
 LOCK = "lock"
 """The lock file's name in the private folder."""
@@ -61,7 +59,8 @@ class FolderLock:
         """The boot in which an earlier run left its lock behind; empty if none did."""
         # Keep the earlier boot until the journal has recorded it, so that a kill cannot hide it.
         content = f"{os.getpid()}\n{self.killed_in or self.boot}\n".encode()
-        os.pwrite(fd, content, 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, content)
         if len(left_behind) > len(content):
             os.ftruncate(fd, len(content))
 
@@ -75,14 +74,15 @@ class FolderLock:
             OSError: The lock file cannot be created.
         """
         while True:
-            fd = permissions.open(path, os.O_RDWR)
+            # Windows refuses a file whose removal has begun.
+            fd = patiently(lambda: permissions.open(path, os.O_RDWR))
             heartbeat = None
             try:
                 missing = cls._lock(fd, path)
                 if missing or file_system_of(path).is_network:
                     heartbeat = Heartbeat.claim(path.with_name(HEARTBEAT), permissions)
                 if _still_named(fd, path):
-                    content = os.pread(fd, _CONTENT_BYTES_MAX, 0)
+                    content = read_at(fd, _CONTENT_BYTES_MAX, 0)
                     return cls(path, fd, content, heartbeat, missing)
             except BaseException:
                 _release(fd, heartbeat)
@@ -92,14 +92,12 @@ class FolderLock:
     @staticmethod
     def _lock(fd: int, path: Path) -> OSError | None:
         """Lock the file; return why that is not possible on its file system."""
-        if sys.platform == "win32":
-            return None  # open part files keep a second run out
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            platform_lock.lock(fd)
         except BlockingIOError as error:
             raise ConfigError(
-                f"--output {path.parent.parent}: {_holder(fd)} is retrieving into this folder. "
-                "Wait for it to end, or choose another folder."
+                f"--output {shown(path.parent.parent)}: {_holder(fd)} is retrieving into this "
+                "folder. Wait for it to end, or choose another folder."
             ) from error
         except OSError as error:
             return error
@@ -126,24 +124,32 @@ class FolderLock:
         Args:
             leave_behind: Leave the file, as a kill does: not every named file is recorded.
         """
-        if not leave_behind:
+        if leave_behind:
+            _release(self._fd, self._heartbeat)
+        elif platform_lock.REMOVED_WHILE_OPEN:
             with contextlib.suppress(OSError):
                 self._path.unlink()
-        _release(self._fd, self._heartbeat)
+            _release(self._fd, self._heartbeat)
+        else:
+            # Another run may take the lock between these calls: an empty file is not one that a
+            # kill left behind, and it is not removed while that run has it open.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
+            _release(self._fd, self._heartbeat)
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
 
 def is_locked(path: Path) -> bool:
     """Return True if a process, perhaps this one, holds the lock at `path`."""
     if is_claimed(path.with_name(HEARTBEAT)):
         return True
-    if sys.platform == "win32":
-        return False
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        platform_lock.lock(fd, shared=True)
     except BlockingIOError:
         return True
     except OSError:
@@ -179,7 +185,7 @@ def lock_is_held(path: Path) -> bool | None:
 def _holder(fd: int) -> str:
     """Return the name of the process that holds the lock; wait for it to write its number."""
     pause, until_s = threading.Event(), monotonic() + _NUMBER_S
-    while not (number := _lines_of(os.pread(fd, _CONTENT_BYTES_MAX, 0))[0]):
+    while not (number := _lines_of(read_at(fd, _CONTENT_BYTES_MAX, 0))[0]):
         if monotonic() > until_s:
             return "another process"
         pause.wait(_NUMBER_S / 20)
@@ -197,9 +203,7 @@ def _boot_in(content: bytes) -> str:
 
 def host_name() -> str:
     """Return the name of this machine; empty if it has none."""
-    if hasattr(os, "uname"):
-        return os.uname().nodename
-    return os.environ.get("COMPUTERNAME", "")
+    return socket.gethostname()
 
 
 def boot_id() -> str:

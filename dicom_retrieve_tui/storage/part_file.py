@@ -16,6 +16,7 @@ from dicom_retrieve_tui.errors import InstanceUnfit
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.status import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
+from dicom_retrieve_tui.platform_files import patiently, read_at, write_pieces
 from dicom_retrieve_tui.storage.disk_errors import disk_failed
 from dicom_retrieve_tui.storage.file_check import checksum_of, checksum_text
 from dicom_retrieve_tui.storage.file_meta import file_header
@@ -25,7 +26,7 @@ from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 
 _COPY_BYTES = 1 << 20
 _RETRYING = Retrying()
-_NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
 
 
 class PartFile:
@@ -125,7 +126,7 @@ class PartFile:
         self._write_all(pieces, size_bytes)
 
     def _write_all(self, pieces: Sequence[bytes | memoryview], size_bytes: int) -> None:
-        written = os.writev(self._fd, pieces)
+        written = write_pieces(self._fd, pieces)
         if written < size_bytes:  # a nearly full disk writes a part before it fails
             left = memoryview(b"".join(pieces))[written:]
             while left:
@@ -146,7 +147,7 @@ class PartFile:
         def read(offset: int, length: int) -> bytes:
             if offset + length <= len(head):  # enough for most instances
                 return head[offset : offset + length]
-            return self._retrying(lambda: os.pread(self._fd, length, start + offset))
+            return self._retrying(lambda: read_at(self._fd, length, start + offset))
 
         syntax = self.request.transfer_syntax_uid
         try:
@@ -185,19 +186,22 @@ class PartFile:
                 crc = crc32(header)
                 file.write(header)
                 for at in range(start, end, _COPY_BYTES):
-                    piece = os.pread(self._fd, min(_COPY_BYTES, end - at), at)
+                    piece = read_at(self._fd, min(_COPY_BYTES, end - at), at)
                     file.write(piece)
                     crc = crc32(piece, crc)
-            os.replace(path, self.path)  # noqa: PTH105 - a text
         except BaseException:
             os.close(fd)
             with contextlib.suppress(OSError):
                 os.unlink(path)  # noqa: PTH108 - a text
             raise
+        # Windows renames no open file, so that the part gets another name instead.
+        replaced, self.path = self.path, path
         os.close(self._fd)
         self._fd, self._header, self._crc = fd, header, crc
         self._data_set_bytes = end - start
         self.transfer_syntax_uid = walked.transfer_syntax_uid
+        with contextlib.suppress(OSError):
+            os.unlink(replaced)  # noqa: PTH108 - a text
 
     def close(self) -> None:
         """Close the file; do not remove it."""
@@ -212,7 +216,7 @@ class PartFile:
         with contextlib.suppress(OSError):
             self.close()
         with contextlib.suppress(OSError):
-            os.unlink(self.path)  # noqa: PTH108 - a text
+            patiently(lambda: os.unlink(self.path))  # noqa: PTH108 - a text
 
 
 def _first_bytes(pieces: Sequence[memoryview]) -> bytes:

@@ -9,7 +9,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
+from dicom_retrieve_tui.platform_files import BINARY
+
+_ALWAYS = getattr(os, "O_CLOEXEC", 0) | BINARY
 _OWNER_ALONE = 0o077
 
 
@@ -35,7 +37,7 @@ class Permissions:
         Raises:
             OSError: The file exists, or cannot be created.
         """
-        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | _CLOSE_ON_EXEC, self.file)
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | _ALWAYS, self.file)
         if self.umask != _OWNER_ALONE and hasattr(os, "fchmod"):
             # The umask of the process may have removed permissions. A file system without them
             # is reported at the start of a run.
@@ -52,7 +54,7 @@ class Permissions:
         try:
             return self.create(path, flags)
         except FileExistsError:
-            return os.open(path, flags | os.O_CREAT | _CLOSE_ON_EXEC, self.file)
+            return os.open(path, flags | os.O_CREAT | _ALWAYS, self.file)
 
     def make_folder(self, folder: Path) -> None:
         """Create a folder and its parents, if they are missing.

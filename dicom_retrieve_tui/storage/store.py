@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.platform_files import below, extended, shown
 from dicom_retrieve_tui.storage.disk_errors import journal_failed, journal_not_made
 from dicom_retrieve_tui.storage.file_check import (
     FileCondition,
@@ -72,7 +73,7 @@ class InstanceStore:
             ConfigError: The folder is a file, in use, or not writable; or its journal cannot be
                 read.
         """
-        self._root = root
+        self._root = root = extended(root)
         self._layout = layout
         self._permissions = permissions
         self._peer = peer
@@ -238,7 +239,7 @@ class InstanceStore:
         except OSError as error:
             reason = reason_of(error)
             raise DiskFailed(
-                f"Cannot read the files in {self._root}: {reason}.", path=str(self._root)
+                f"Cannot read the files in {shown(self._root)}: {reason}.", path=str(self._root)
             ) from error
 
     def kept_count(self, study_instance_uid: str) -> int:
@@ -294,7 +295,7 @@ class InstanceStore:
         if path is None or (self._journal is not None and self._journal.doubtful):
             return
         try:
-            found = os.stat(f"{self._root}/{path}")  # noqa: PTH116 - asked for each instance listed
+            found = os.stat(below(self._root, path))  # noqa: PTH116 - asked for each instance listed
         except FileNotFoundError:
             return
         if not stat.S_ISREG(found.st_mode):

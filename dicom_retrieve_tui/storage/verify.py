@@ -9,6 +9,7 @@ from pathlib import Path
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
+from dicom_retrieve_tui.platform_files import extended, shown
 from dicom_retrieve_tui.storage.file_check import FileCondition, check_file, irregularity_of
 from dicom_retrieve_tui.storage.folder import CONFLICTS, JOURNAL, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, RecordedStudy
@@ -41,6 +42,7 @@ def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
         ConfigError: At once: there is no journal, or it cannot be read. While iterating: the
             journal is damaged.
     """
+    root = extended(root)
     reader = JournalReader(_journal_of(root))
     aside = _set_aside(root)
     return (_check_study(root, study, aside, deep=deep) for study in reader.studies())
@@ -61,13 +63,13 @@ def _journal_of(root: Path) -> Path:
         found, is_folder = journal.is_file(), root.is_dir()
     except OSError as error:  # not allowed to look, or too long
         reason = reason_of(error)
-        raise ConfigError(f"{root}: cannot be reached: {reason}.") from error
+        raise ConfigError(f"{shown(root)}: cannot be reached: {reason}.") from error
     if found:
         return journal
     if not is_folder:
-        raise ConfigError(f"{root}: there is no such folder.")
+        raise ConfigError(f"{shown(root)}: there is no such folder.")
     raise ConfigError(
-        f"{root}: this folder has no journal ({PRIVATE_FOLDER}/{JOURNAL}), so it is not "
+        f"{shown(root)}: this folder has no journal ({PRIVATE_FOLDER}/{JOURNAL}), so it is not "
         "known what should be in it. Give the folder that was the --output of a retrieval."
     )
 

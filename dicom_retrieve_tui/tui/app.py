@@ -45,6 +45,7 @@ from dicom_retrieve_tui.tui.search_job import Find, FindEach, Finder
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.sighup import HangUpHandler
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
+from dicom_retrieve_tui.windows_console import ConsoleEnd
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.tui.doctor_job import Doctor
@@ -146,6 +147,7 @@ class RetrieveApp(KeyQueueApp[None]):
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
         self._space_outlook = space_outlook
+        self._console_end = ConsoleEnd(self.stop)
         self._profiles = self._choice_of(profile_store, doctor)
         self._preferences = RememberedPreferences(settings)
         self._presets, self._text = presets, text
@@ -185,6 +187,7 @@ class RetrieveApp(KeyQueueApp[None]):
                 goes_on=lambda: self.jobs.busy and not self.jobs.paused,
                 is_over=lambda: not self.jobs.busy,
             ).install()
+            self._console_end.install()
         keys, faults = judge_keys(self._preferences.held.keys)
         self.set_keymap(keys)
         self._warn("\n".join([*self._preferences.faults, *self._notices, *faults]))

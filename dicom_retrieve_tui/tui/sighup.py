@@ -10,6 +10,7 @@ import asyncio
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -54,7 +55,11 @@ class HangUpHandler:
     def install(self) -> None:
         """Install the handler, on the thread of the loop; an ignored signal stays ignored."""
         number: int | None = getattr(signal, "SIGHUP", None)
-        if number is None or threading.current_thread() is not threading.main_thread():
+        if (
+            sys.platform == "win32"
+            or number is None
+            or threading.current_thread() is not threading.main_thread()
+        ):
             return
         self._loop = asyncio.get_running_loop()
         self._terminals = [each for each in _DESCRIPTORS if os.isatty(each)]
@@ -68,7 +73,8 @@ class HangUpHandler:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own
         signal.signal(number, _ignore)
-        signal.signal(signal.SIGCONT, _ignore)
+        if sys.platform != "win32":
+            signal.signal(signal.SIGCONT, _ignore)
         self._replace_terminals()
         end = partial(self._end, INTERRUPTED)
         threading.Thread(target=end, name="sighup", daemon=True).start()
@@ -110,7 +116,7 @@ def _forward(terminal: int, number: int) -> None:
     The kernel signals the process: if another thread takes the signal, a main thread that is
     blocked in a write stays blocked.
     """
-    if _is_lost(terminal):
+    if sys.platform != "win32" and _is_lost(terminal):
         main = threading.main_thread().ident
         assert main is not None  # noqa: S101 - it has started
         signal.pthread_kill(main, number)
@@ -118,6 +124,8 @@ def _forward(terminal: int, number: int) -> None:
 
 def _is_lost(terminal: int) -> bool:
     """Wait until the terminal is lost; False if that cannot be observed."""
+    if sys.platform == "win32":
+        return False
     watched = select.poll()
     watched.register(terminal, 0)
     return any(event & select.POLLHUP for _, event in watched.poll())

@@ -27,6 +27,8 @@ MARKERS = (MOUNT, FUSE, ROOT)
 @cache
 def missing(marker: str) -> str:
     """Why tests with this marker cannot run here; empty if they can."""
+    if os.name == "nt":
+        return "needs POSIX"
     if marker == FUSE and not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "needs /dev/fuse (Linux; in a container: --device /dev/fuse --cap-add SYS_ADMIN)"
     if marker == ROOT:

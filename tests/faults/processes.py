@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from dicom_retrieve_tui.cli.main import main
-from tests.interop.command import CommandResult
+from tests.interop.command import PYTHON, CommandResult
 from tests.peers.raw_pacs import Instance, RawPacs
 from tests.runs import STUDY, files_in
 
@@ -34,7 +33,7 @@ class Command:
             wrapper: A program with its arguments that runs the command that follows them.
         """
         self._process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "dicom_retrieve_tui", *(str(arg) for arg in args)],
+            [*wrapper, *PYTHON, "-m", "dicom_retrieve_tui", *(str(arg) for arg in args)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

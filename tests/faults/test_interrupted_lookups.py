@@ -1,7 +1,6 @@
 """Ctrl-C while lines of a list are looked up: what was asked for is on record, and how it ended."""
 
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -31,7 +30,7 @@ class _Strikes(RawPacs):
         if len(self.requests) < 2:
             super().on_find(conversation, request)
             return
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         if self.answer == "finds":
             super().on_find(conversation, request)
             return

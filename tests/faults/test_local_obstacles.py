@@ -1,6 +1,5 @@
 """What is in the way on our own side before anything is sent: a port in use, a folder in use."""
 
-import os
 import signal
 import socket
 from dataclasses import replace
@@ -75,7 +74,7 @@ def test_a_silent_name_server_is_not_waited_for_when_others_are_let_in(
 def test_an_interruption_ends_the_wait_for_a_name_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    with silent_name_server(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
+    with silent_name_server(monkeypatch, lambda: signal.raise_signal(signal.SIGINT)):
         result = retrieve_here(*_listening("pacs.test", tmp_path))
 
     assert result.exit_code == 130

@@ -1,11 +1,15 @@
 """Runs the `dicom-retrieve` command as its users do: as a process of its own."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 
 _TIMEOUT_S = 60.0
+PYTHON = shlex.split(os.environ.get("DICOM_RETRIEVE_PYTHON", "")) or [sys.executable]
+"""The interpreter that the command runs in; `tests/windows/run` names that of Windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ def run_cli(*args: object, stdin: str = "", timeout_s: float = _TIMEOUT_S) -> Co
         timeout_s: After this the process is killed and the test fails.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "dicom_retrieve_tui", *(str(arg) for arg in args)],
+        [*PYTHON, "-m", "dicom_retrieve_tui", *(str(arg) for arg in args)],
         input=stdin,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """The profiles screen: the file is what counts, and nothing in it is lost."""
 
+import re
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -302,6 +303,23 @@ def test_the_model_and_the_length_go_with_an_order(tmp_path: Path) -> None:
     assert read_draft(draft_of(options), "old") == options
     words = copied_command(options, Selection(study_instance_uid="1.2.3"))
     assert "--query-model patient-root --max-pdu 16384" in words
+
+
+def test_a_copied_command_is_quoted_for_powershell_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        '[profiles.old]\nhost = "pacs.test"\nmethod = "c-get"\noutput = "D:/my files"\n'
+        'layout = "{PatientID}/{SOPInstanceUID}.dcm"\n'
+    )
+    options = profile_store(tmp_path, said).options("old")
+    monkeypatch.setattr("dicom_retrieve_tui.tui.copied_command.WINDOWS", True)
+
+    words = copied_command(options, Selection(study_instance_uid="1.2.3"))
+
+    assert words.startswith("dicom-retrieve pacs://pacs.test:104 --study-uid 1.2.3 ")
+    assert re.search('--output "D:.my files"', words)
+    assert '--layout "{PatientID}/{SOPInstanceUID}.dcm"' in words
 
 
 @pytest.mark.parametrize("width", [44, 60, 200])

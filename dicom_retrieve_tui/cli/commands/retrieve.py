@@ -36,6 +36,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.terminal_notice import notice_of, notice_sequences
 from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.platform_files import WINDOWS
 
 _GRACE_S = 1.0
 """From a second Ctrl-C until the process ends, even if summary and report are not written yet."""
@@ -111,7 +112,8 @@ def _look_up_and_retrieve(
 
 def _read_stdin(around: Surroundings) -> str:
     if around.stdin.isatty():
-        around.stderr.say("reading the list from the terminal; Ctrl-D ends it")
+        ends = "Ctrl-Z and Enter end it" if WINDOWS else "Ctrl-D ends it"
+        around.stderr.say(f"reading the list from the terminal; {ends}")
     buffer = getattr(around.stdin, "buffer", None)
     if buffer is None:
         return read_at_most(around.stdin, LIST_MAX_BYTES)

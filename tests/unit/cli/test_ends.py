@@ -1,7 +1,6 @@
 """However a run ends, its report and its JSON events are written, and say what was done."""
 
 import json
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from dicom_retrieve_tui.model.events import Event, StudyFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.signals import ALL_SIGNALS
 from tests.unit.cli.scripted import C_GET, Stream, started, study_of, whole_run
 
 Engine = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Iterator[Event]]
@@ -137,11 +137,11 @@ class _Strikes(Stream):
     def write(self, text: str) -> int:
         if self._words and self._words in text:
             self._words = ""
-            os.kill(os.getpid(), self._number)
+            signal.raise_signal(self._number)
         return super().write(text)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ALL_SIGNALS)
 @pytest.mark.parametrize("words", ["complete: all 3 instances", "the full account is in"])
 def test_a_signal_behind_the_last_event_costs_no_account_and_no_exit_code(
     tmp_path: Path, number: signal.Signals, words: str
@@ -162,9 +162,9 @@ def test_a_second_signal_during_the_run_leaves_it_a_moment_for_its_accounts(
 
     def strike(event: Event) -> None:
         if isinstance(event, StudyFinished):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             assert not engine.cancel.insisted
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     engine.on_event = strike
 
@@ -190,8 +190,8 @@ def test_what_does_not_end_by_itself_after_a_second_signal_is_ended() -> None:
         grace_s=0.05,
         end=end,
     ):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert ended.wait(_ENDS_S)
 
     assert told == ["first", "second", "end 130"]
@@ -207,6 +207,6 @@ def test_a_third_signal_ends_the_process_at_once() -> None:
         end=lambda code: told.append(f"end {code}"),
     ):
         for _ in range(3):
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     assert told == ["first", "second", "end 130"]

@@ -1,5 +1,4 @@
 import io
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from dicom_retrieve_tui.model.events import Event, RetrieveFinished, StudyFinish
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
+from tests.signals import ALL_SIGNALS, HANG_UP
 from tests.unit.cli.scripted import (
     C_GET,
     OTHER,
@@ -83,14 +83,14 @@ def test_a_bug_is_shown_as_one() -> None:
 def interrupted_at(kind: type[Event], number: signal.Signals, *studies: list[Event]) -> Engine:
     def interrupt(event: Event) -> None:
         if isinstance(event, kind):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
 
     engine = whole_run(*studies)
     engine.on_event = interrupt
     return engine
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ALL_SIGNALS)
 def test_the_first_signal_asks_the_engine_to_stop_and_exits_with_130(
     number: signal.Signals,
 ) -> None:
@@ -119,8 +119,8 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
         on_second=lambda: told.append("second"),
         end=lambda code: told.append(f"end {code}"),
     ):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     assert told == ["first", "second", "end 130"]
 
@@ -132,19 +132,19 @@ def test_a_terminal_that_goes_away_ends_nothing_at_once_however_often_it_says_so
         on_second=lambda: told.append("second"),
         end=lambda code: told.append(f"end {code}"),
     ):
-        os.kill(os.getpid(), signal.SIGHUP)
-        os.kill(os.getpid(), signal.SIGHUP)
+        signal.raise_signal(HANG_UP)
+        signal.raise_signal(HANG_UP)
 
     assert told == ["first"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, ALL_SIGNALS[-1]])
 def test_a_signal_that_was_ignored_before_stays_so(number: signal.Signals) -> None:
     before = signal.signal(number, signal.SIG_IGN)
     told: list[str] = []
     try:
         with Interruption(on_first=lambda: told.append("first"), on_second=lambda: None):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
     finally:
         signal.signal(number, before)
 

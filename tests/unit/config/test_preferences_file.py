@@ -66,7 +66,7 @@ def test_keys_that_are_no_table_are_named(tmp_path: Path) -> None:
     held, faults = settings(tmp_path, 'keys = "r"\n').load()
 
     assert held == Preferences()
-    assert faults == [f"{tmp_path}/settings.toml: keys = 'r': expected a [keys] table."]
+    assert faults == [f"{tmp_path / 'settings.toml'}: keys = 'r': expected a [keys] table."]
 
 
 def test_what_is_no_toml_is_told_and_never_written_over(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
 from tests.sessions import selections
 
+_NOWHERE = Path("/nowhere").absolute()
 _BEGUN = datetime(2026, 11, 24, 4, 30, tzinfo=UTC)
 _OPTIONS = {"method": "c-get", "parallel": 4, "layout": None}
 
@@ -30,13 +31,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "history.db"
 
 
-def _record(history: History, *uids: str, output: Path = Path("/nowhere")) -> int:
+def _record(history: History, *uids: str, output: Path = _NOWHERE) -> int:
     return _record_parts(history, selections(*uids), output)
 
 
-def _record_parts(
-    history: History, asked: tuple[Selection, ...], output: Path = Path("/nowhere")
-) -> int:
+def _record_parts(history: History, asked: tuple[Selection, ...], output: Path = _NOWHERE) -> int:
     return history.record_job(
         begun=_BEGUN, profile="hospital", output=output, options=_OPTIONS, selections=asked
     )
@@ -52,7 +51,7 @@ def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) 
         job_id = history.record_job(
             begun=_BEGUN.astimezone(timezone(timedelta(hours=2))),
             profile="hospital",
-            output=Path("/nowhere"),
+            output=_NOWHERE,
             options=_OPTIONS,
             selections=(*selections("1.9", "1.2"), series),
         )
@@ -62,7 +61,7 @@ def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) 
         (job,) = history.unfinished()
 
     assert (job.job_id, job.begun, job.profile) == (job_id, _BEGUN, "hospital")
-    assert (job.output, job.options) == (Path("/nowhere"), _OPTIONS)
+    assert (job.output, job.options) == (_NOWHERE, _OPTIONS)
     assert job.studies == (
         JobStudy(selection=selections("1.9")[0], verdict=Verdict.COMPLETE, expected=3, stored=3),
         JobStudy(selection=selections("1.2")[0], verdict=Verdict.CANCELLED, expected=3, stored=1),

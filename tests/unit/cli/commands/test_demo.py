@@ -1,5 +1,4 @@
 import argparse
-import os
 import re
 import signal
 import threading
@@ -137,7 +136,7 @@ def _interrupt_once_it_is_caught(before: object) -> None:
     pause = threading.Event()
     while signal.getsignal(signal.SIGINT) is before:
         pause.wait(0.005)
-    os.kill(os.getpid(), signal.SIGINT)  # to the thread that waits for it, and not to this one
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_serving_tells_where_and_what_until_a_signal_comes() -> None:

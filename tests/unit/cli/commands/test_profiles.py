@@ -31,7 +31,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "profiles.toml"
     path.write_text(HOSPITAL)
     monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(path))
-    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HOME", "USERPROFILE"):  # the latter is Windows'
+        monkeypatch.setenv(name, str(tmp_path))
     return path
 
 

@@ -29,7 +29,7 @@ def test_failures_of_other_studies_are_named_and_change_no_exit_code(tmp_path: P
     assert lines[at + 11 :] == [
         "  ... and 2 studies more",
         "1 study of earlier runs never ended",
-        f"{tmp_path}/failed-studies.txt lists every study that is not complete",
+        f"{tmp_path / 'failed-studies.txt'} lists every study that is not complete",
     ]
 
 

@@ -1,0 +1,1 @@
+"""The lane of tests that runs on Windows, or under Wine."""
