@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text

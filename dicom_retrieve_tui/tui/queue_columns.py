@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import (
     clock_text,
     count,
