@@ -60,15 +60,16 @@ if loaded := {unwanted} & set(sys.modules):
 sys.exit(code)
 """
 NEVER = {
-    *("textual", "rich", "pynetdicom", "pydicom", "ssl"),
+    *("textual", "rich", "pynetdicom", "pydicom", "ssl", "hashlib", "platform"),
     "dicom_retrieve_tui.cli.output.live",
     "dicom_retrieve_tui.doctor.sample",
     "dicom_retrieve_tui.doctor.run",
     "dicom_retrieve_tui.network.study_search",
+    "dicom_retrieve_tui.storage.history",
 }
-"""What takes tens of milliseconds; single ones are not worth a strange line."""
 ONLY_TO_WORK = {
-    *("json", "logging", "socket", "sqlite3", "difflib"),
+    # A mistyped PACS may be the name of a profile, which is looked up in the user's folder.
+    *("platformdirs", "random", "json", "logging", "socket", "sqlite3", "threading", "difflib"),
     *("dicom_retrieve_tui.cli.commands.retrieve", "dicom_retrieve_tui.model.selection"),
 }
 
