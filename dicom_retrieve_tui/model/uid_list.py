@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from sys import intern
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.list_text import TextLines, readable
@@ -326,7 +327,8 @@ def _described(row: TableRow) -> StudyIdentity:
     modalities = row[Column.MODALITIES] or row[Column.MODALITY]
     return StudyIdentity(
         patient_id=row[Column.PATIENT],
-        study_date="" if "-" in day else day,
+        # Many rows have the same date: it is kept once.
+        study_date="" if "-" in day else intern(day),
         modalities=tuple(each for each in _MODALITY_SEPARATORS.split(modalities.upper()) if each),
         study_description=row[Column.STUDY_DESCRIPTION],
         accession_number=row[Column.ACCESSION],

@@ -426,7 +426,7 @@ class _Queries:
         """Return the identity, with the modalities of the series; empty if it is not wanted."""
         if not self._identify:
             return UNIDENTIFIED
-        modalities = tuple(sorted(filter(None, self._modalities)))
+        modalities = tuple(sorted(set(filter(None, self._modalities.values()))))
         series = tuple(self._series[uid] for uid in self._counts if uid in self._series)
         return replace(self._identity, modalities=modalities, series=series)
 

@@ -401,7 +401,8 @@ class RetrieveApp(KeyQueueApp[None]):
         if ended.reason:
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
-        severity: Literal["warning", "information"] = "warning" if event.listed else "information"
+        short = event.listed or ended.missed
+        severity: Literal["warning", "information"] = "warning" if short else "information"
         text = "\n".join(filter(None, (self._summary_of(ended), event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)
 

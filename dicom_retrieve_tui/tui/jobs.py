@@ -307,7 +307,7 @@ class Jobs:
                 else:
                     if state is State.QUEUED:
                         self._withdraw(key)
-                    elif state in BAD:
+                    elif state in BAD and self.lookup_of(key) is None:
                         failed.setdefault(self._options[key.group].output, []).append(
                             key.study_instance_uid
                         )

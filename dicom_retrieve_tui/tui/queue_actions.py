@@ -36,6 +36,7 @@ from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 _FAULTS_SHOWN_MAX = 3
 _ANY_DISK_BYTES = 1 << 60
 _KEEP_NOTHING = parse_keep_free("keep_free", "0")
+_NONE_RECORDED = "No failed study is recorded in the output folder."
 
 
 class QueueActions(Screen[None]):
@@ -332,7 +333,7 @@ class QueueActions(Screen[None]):
     def action_export_failed(self) -> None:
         """Write the list of failed studies of every output folder."""
         reports = [self._write_failed_list(folder) for folder in self._jobs.folders()]
-        for report in list(filter(None, reports)) or ["No study has failed."]:
+        for report in list(filter(None, reports)) or [_NONE_RECORDED]:
             self._report(report)
 
     def _write_failed_list(self, folder: Path) -> str:

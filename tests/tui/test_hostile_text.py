@@ -113,7 +113,7 @@ async def test_a_uid_that_cannot_be_asked_for_is_named_and_never_sent() -> None:
             find.tell(study(number, study_instance_uid=said))
         find.end()
         await bench.until(lambda: "searching" not in bench.text())
-        await bench.pilot.press("enter", "c")
+        await bench.pilot.press("enter", "y")
         await bench.until(lambda: bench.told().count("which has a") == 2)
         assert bench.app.screen is screen
         assert len(find.asked) == 1

@@ -9,8 +9,10 @@ import pytest
 from dicom_retrieve_tui.errors import OperationFailed, PeerUnreachable
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import Owner, Selection, join
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.screens import load_list
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted_search import Searches, study
@@ -178,9 +180,12 @@ async def test_what_was_not_found_stands_in_the_queue_with_its_line(tmp_path: Pa
         bench.session.end()
         await bench.until(lambda: "2 studies: 1 complete, 1 not found" in bench.told())
 
-        listed = (tmp_path / "failed-studies.txt").read_text()
-        assert listed.startswith("# line 3: not found: the PACS has no study with accession number")
-        assert len(listed.splitlines()) == 1
+        (missed,) = (row for row in bench.main.table.rows if row.sought)
+        assert (missed.state, missed.verdict) == (State.FAILED, Verdict.NOT_FOUND)
+        assert missed.reason.startswith("the PACS has no study with accession number")
+        assert "Failed studies are listed" not in bench.told()
+        (toast,) = (each for each in bench.app._notifications if "not found" in each.message)
+        assert toast.severity == "warning"
 
 
 async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
@@ -193,7 +198,8 @@ async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
         await bench.paste(NUMBERS)
         await bench.pilot.press("enter")
         await bench.until(lambda: "3 failed 2" in bench.text())
-        assert (tmp_path / "failed-studies.txt").exists()
+        rows = bench.main.table.rows
+        assert [row.verdict for row in rows] == [Verdict.NOT_FOUND] * 2
         bench.main.table.focus()
         await bench.pilot.press("enter")
         await bench.until(lambda: "Sought    accession A1, line 2" in bench.text())
@@ -208,6 +214,22 @@ async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
         assert "1 all 2" in bench.text()
 
 
+async def test_a_line_leaves_the_queue_without_the_account_of_the_folder(tmp_path: Path) -> None:
+    find = Searches()
+    find.end()
+    async with opened(find=find, folder=tmp_path) as bench:
+        await bench.paste("AccessionNumber\nA1\n")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "3 failed 1" in bench.text())
+        bench.main.table.focus()
+        await bench.pilot.press("e")
+        await bench.until(lambda: "No failed study is recorded" in bench.told())
+        await bench.pilot.press("d")
+        await bench.until(lambda: "1 all 0" in bench.text())
+    assert bench.accounts is not None
+    assert bench.accounts.forgotten == []
+
+
 async def test_the_patient_id_of_a_line_is_masked_and_never_listed(tmp_path: Path) -> None:
     find = Searches()
     find.end()
@@ -219,7 +241,7 @@ async def test_the_patient_id_of_a_line_is_masked_and_never_listed(tmp_path: Pat
         await bench.pilot.press("h")
 
         assert "SECRET7" not in bench.text()
-        assert "SECRET7" not in (tmp_path / "failed-studies.txt").read_text()
+        assert not any(tmp_path.iterdir())
 
 
 async def test_a_pasted_table_names_its_studies_before_the_pacs_is_asked() -> None:

@@ -92,7 +92,7 @@ async def test_a_key_of_ones_own_works_and_is_in_the_footer_and_the_help(tmp_pat
     async with opened(SIZES["large"], settings=settings(tmp_path, keys)) as bench:
         await bench.start(A, B)
         bench.main.table.focus()
-        await bench.until(lambda: "f7 Retry" in bench.text())
+        await bench.until(lambda: "f7 Retry" in bench.text() and bench.row(A))
 
         await bench.pilot.press("r")
         assert "Only failed or stopped studies" not in bench.text()
