@@ -133,7 +133,8 @@ class RetrieveKeywords(TypedDict, total=False):
     retries: int
     """Further attempts at a study after a failure that may be temporary, 3 by default."""
     outage: str
-    """How long to wait for a PACS that has answered and is gone, such as `2h`; `30m` by default."""
+    """How long to wait for a PACS that has answered and is gone, or for room on the disk, such as
+    `2h`; `30m` by default."""
     modality: str | Iterable[str]
     """Retrieve only series of these modalities."""
     exclude_modality: str | Iterable[str]

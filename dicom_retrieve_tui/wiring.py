@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
-    from dicom_retrieve_tui.engine.space_check import SpaceCheck
+    from dicom_retrieve_tui.engine.run_forecast import RunForecast
     from dicom_retrieve_tui.hooks.study_commands import StudyCommands
     from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
     from dicom_retrieve_tui.model.search import Found, Search
@@ -151,7 +151,7 @@ def open_session(
             no_progress_s=timeouts.no_progress_s,
             listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
             instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
-            space=_space_check(options, run, outbox, stack, learn=learn),
+            space=_run_forecast(options, run, outbox, stack, learn=learn),
             identified=identified,
         )
         raise_bug = scp.raise_bug if scp else lambda: None
@@ -235,7 +235,7 @@ def dry_run(
     run = _run(selections, replace(options, between=None), outbox, cancel, backoff)
     run.queue.close()
     with ExitStack() as stack:
-        space = _space_check(options, run, outbox, stack, learn=learn)
+        space = _run_forecast(options, run, outbox, stack, learn=learn)
         kept = KeptInstances(options.output)
         handler = DryRun(outbox.append, run.queue, run.watch, space, kept.of_study)
         for event in run.events(handler, resources=nullcontext()):
@@ -462,11 +462,11 @@ def _study_commands(
     )
 
 
-def _space_check(
+def _run_forecast(
     options: RetrieveOptions, run: "Run", outbox: deque[Event], stack: ExitStack, *, learn: bool
-) -> "SpaceCheck | None":
+) -> "RunForecast | None":
     """Return the check of a run; None if nothing is written to the output folder."""
-    from dicom_retrieve_tui.engine.space_check import SpaceCheck
+    from dicom_retrieve_tui.engine.run_forecast import RunForecast
     from dicom_retrieve_tui.storage.free_space import room_of
     from dicom_retrieve_tui.storage.history_sizes import HistorySizes
 
@@ -475,7 +475,7 @@ def _space_check(
     history = HistorySizes(open_history) if learn else None
     if history is not None:
         stack.callback(history.close)
-    space = SpaceCheck(
+    space = RunForecast(
         outbox.append,
         output=options.output,
         room=lambda: room_of(options.output, options.keep_free),

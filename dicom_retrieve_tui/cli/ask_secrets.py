@@ -6,7 +6,7 @@ A command line is in the shell's history, and every user of the machine can list
 from dataclasses import replace
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.config import secrets
 from dicom_retrieve_tui.errors import WrongPassphrase
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -16,7 +16,7 @@ _FURTHER_TRIES = 2
 """Extra attempts at a passphrase. A wrong passcode is reported by the PACS, not here."""
 
 
-def unlocked(options: RetrieveOptions, around: Surroundings) -> RetrieveOptions:
+def unlocked(options: RetrieveOptions, console: Console) -> RetrieveOptions:
     """Return the same options with the secrets that they need.
 
     Raises:
@@ -25,17 +25,17 @@ def unlocked(options: RetrieveOptions, around: Surroundings) -> RetrieveOptions:
 
     def ask(question: secrets.Question) -> Secret | None:
         hint = f" ({question.hint})" if question.hint else ""
-        secret = around.ask_secret(f"{question.what}{hint}: ")
+        secret = console.ask_secret(f"{question.what}{hint}: ")
         if question.peer:
             return secret
         for _ in range(_FURTHER_TRIES):
             if secret is None or (fault := _fault_of(options, secret)) is None:
                 break
-            around.stderr.say(fault)
-            secret = around.ask_secret(f"{question.what}: ")
+            console.stderr.write_line(fault)
+            secret = console.ask_secret(f"{question.what}: ")
         return secret
 
-    return secrets.unlocked(options, around.environ, ask)
+    return secrets.unlocked(options, console.environ, ask)
 
 
 def _fault_of(options: RetrieveOptions, passphrase: Secret) -> str | None:

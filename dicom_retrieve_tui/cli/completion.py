@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.parser import command_names, parser_of, summary_of
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, Flag, UsageError, flags_of, words_of
 from dicom_retrieve_tui.errors import ConfigError
@@ -27,21 +27,21 @@ Profiles = Callable[[str | None], Sequence[str]]
 """Returns the names of saved profiles, given the value of `--config`."""
 
 
-def run_completion(args: argparse.Namespace, around: Surroundings) -> int:
+def run_completion(args: argparse.Namespace, console: Console) -> int:
     """Print the script of a shell, or the words that may follow; return the exit code.
 
     Raises:
         UsageError: The shell is not supported.
     """
     if args.shell == _WORDS:
-        found = candidates(args.words, lambda config: _saved(config, around.environ))
-        around.stdout.write_lines(f"{word} {text}".rstrip() for word, text in found)
+        found = candidates(args.words, lambda config: _saved(config, console.environ))
+        console.stdout.write_lines(f"{word} {text}".rstrip() for word, text in found)
         return 0
     if args.shell not in SHELLS or args.words:
         asked = f"No completion for {args.shell!r}" if args.shell else "Which shell?"
         raise UsageError(f"{asked}; there are {', '.join(SHELLS)}.")
     script = resources.files("dicom_retrieve_tui.cli") / "shells" / f"completion.{args.shell}"
-    around.stdout.write_lines(script.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+    console.stdout.write_lines(script.read_text(encoding="utf-8").rstrip("\n").split("\n"))
     return 0
 
 

@@ -84,7 +84,7 @@ class DataStream:
             self.lost = reason_of(error)
 
 
-class Narration:
+class MessageStream:
     """stderr. A write that fails is ignored: it must not end a retrieval."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -95,7 +95,7 @@ class Narration:
         """True if this is a terminal."""
         return self.stream.isatty()
 
-    def say(self, text: str) -> None:
+    def write_line(self, text: str) -> None:
         """Write one line."""
         try:
             self.stream.write(clean_text(text) + "\n")
@@ -112,7 +112,7 @@ class Narration:
                 self.stream.flush()
 
 
-class Surroundings:
+class Console:
     """What the command reads and writes, apart from files and the network."""
 
     def __init__(
@@ -120,7 +120,7 @@ class Surroundings:
         *,
         stdin: TextIO,
         stdout: DataStream,
-        stderr: Narration,
+        stderr: MessageStream,
         environ: MutableMapping[str, str] | None = None,
     ) -> None:
         self.stdin = stdin

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError, names_profile
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
@@ -65,46 +65,46 @@ def main(
         retrieve: Replaces `wiring.retrieve` and `wiring.dry_run` in tests.
     """
     # A stream is None where the shell closed it (`>&-`).
-    around = Surroundings(
+    console = Console(
         stdin=stdin or sys.stdin or io.StringIO(),
         stdout=DataStream(stdout or sys.stdout or io.StringIO()),
-        stderr=Narration(stderr or sys.stderr or io.StringIO()),
+        stderr=MessageStream(stderr or sys.stderr or io.StringIO()),
         environ=os.environ,
     )
     try:
-        return _dispatch(argv, around, retrieve)
+        return _dispatch(argv, console, retrieve)
     except UsageError as error:
-        around.stderr.say(f"{PROGRAM}: {error}")
+        console.stderr.write_line(f"{PROGRAM}: {error}")
         command = f"{PROGRAM} {argv[0]}" if argv and argv[0] in _COMMANDS else PROGRAM
-        around.stderr.say(f"{command} --help lists the flags.")
+        console.stderr.write_line(f"{command} --help lists the flags.")
     except RetrieveError as error:
         # More than one line only where a UID list has more than one bad line.
         for line in f"{PROGRAM}: {error}".split("\n"):
-            around.stderr.say(line)
+            console.stderr.write_line(line)
     except (KeyboardInterrupt, Cancelled):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a bug; reported here and nowhere else
         from dicom_retrieve_tui.model.bug_report import bug_lines  # noqa: PLC0415 - 10 ms
 
         for line in bug_lines(error):
-            around.stderr.say(line)
+            console.stderr.write_line(line)
     return NOT_OK
 
 
-def _dispatch(argv: Sequence[str], around: Surroundings, engine: "Engine | None") -> int:
+def _dispatch(argv: Sequence[str], console: Console, engine: "Engine | None") -> int:
     args = parse_command_line(argv)
     if args.help or args.version:
         text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
-        around.stdout.write_lines(text.rstrip("\n").split("\n"))
+        console.stdout.write_lines(text.rstrip("\n").split("\n"))
         return OK
     if args.no_color:
-        around.environ["NO_COLOR"] = "1"  # rich and Textual both look there
-    if args.command == "retrieve" and around.interactive and _opens_application(args):
-        return _load("commands.application:run_on_profiles")(args, around)
+        console.environ["NO_COLOR"] = "1"  # rich and Textual both look there
+    if args.command == "retrieve" and console.interactive and _opens_application(args):
+        return _load("commands.application:run_on_profiles")(args, console)
     if args.command in _COMMANDS:
-        return _load(_COMMANDS[args.command])(args, around)
+        return _load(_COMMANDS[args.command])(args, console)
     name = "commands.demo:run_demo" if args.command == "demo" else "commands.retrieve:run_retrieve"
-    return _load(name)(args, around, engine)
+    return _load(name)(args, console, engine)
 
 
 def _opens_application(args: "argparse.Namespace") -> bool:

@@ -7,8 +7,9 @@ import argparse
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from dicom_retrieve_tui.cli.find_flags import FIND_FLAGS
 from dicom_retrieve_tui.cli.parser_base import (
     PROGRAM,
     UsageError,
@@ -16,9 +17,9 @@ from dicom_retrieve_tui.cli.parser_base import (
     add_options,
     flags_of,
     make_parser,
+    own_option,
 )
-from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.options import OPTIONS, Command, Group, Option
+from dicom_retrieve_tui.model.options import OPTIONS, Command, Group
 
 _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} (pacs://HOST[:PORT] | @PROFILE) [UID ...] [flags]
@@ -159,12 +160,7 @@ install it once:
     {PROGRAM} completion powershell | Out-String | Invoke-Expression"""
 
 
-def _option(name: str, help_text: str, metavar: str = "", **more: Any) -> Option:
-    """Return an option that one command has for itself."""
-    return Option(name=name, help=help_text, metavar=metavar, saved=False, **more)
-
-
-_CONFIG = _option(
+_CONFIG = own_option(
     "config", "file of the profiles", "FILE", default_words="as 'profiles path' prints"
 )
 _JSON = "one JSON object a line"
@@ -186,7 +182,7 @@ def doctor_parser() -> argparse.ArgumentParser:
     parser = make_parser(name, usage, _DOCTOR_DESCRIPTION, _DOCTOR_EPILOG)
     _add_pacs(parser)
     add_options(parser, Command.DOCTOR, Group.NETWORK, Group.SECURITY)
-    add_group(parser, Group.OUTPUT, _option("json", f"steps on stdout, {_JSON}"))
+    add_group(parser, Group.OUTPUT, own_option("json", f"steps on stdout, {_JSON}"))
     _add_general(parser)
     # A profile may have the other options of a retrieval; they are read, and not checked.
     parser.set_defaults(**vars(retrieve_parser().parse_args([])))
@@ -199,31 +195,17 @@ def find_parser() -> argparse.ArgumentParser:
     usage = f"{name} (pacs://HOST[:PORT] | @PROFILE) KEYS [flags]"
     parser = make_parser(name, usage, _FIND_DESCRIPTION, _FIND_EPILOG)
     _add_pacs(parser)
-    levels = tuple(level.lower() for level in Level)
     add_group(
         parser,
         "what to find",
-        _option("patient_id", "Patient ID", "ID"),
-        _option("patient_name", "'Doe' begins with Doe; 'Doe, John' is exactly that", "NAME"),
-        _option("accession", "Accession Number", "NUMBER"),
-        _option("date", "2024-01-31, 2024-01, 2024-01-01..2024-03-31, today", "DATES"),
-        _option("last", "today and the time before: 7d, 2w, 6m, 1y", "TIME"),
-        _option("modality", "modality of any series of the study, such as CT", "M"),
-        _option("description", "Study Description; most PACS are case-sensitive", "TEXT"),
-        _option("study_uid", "Study Instance UID", "UID"),
-        _option("series_uid", "one series of that study", "UID"),
-        _option("all", "everything, if no key is given"),
-        _option(
-            "level", "study, series or image", "LEVEL", default=Level.STUDY.lower(), choices=levels
-        ),
-        _option("split", "split the dates where the PACS limits its answers"),
+        *FIND_FLAGS,
     )
     add_options(parser, Command.FIND, Group.NETWORK, Group.SECURITY)
     add_group(
         parser,
         Group.OUTPUT,
-        _option("uids", "only UIDs, for --uid-list -"),
-        _option("json", f"matches on stdout, {_JSON}"),
+        own_option("uids", "only UIDs, for --uid-list -"),
+        own_option("json", f"matches on stdout, {_JSON}"),
         *(each for each in OPTIONS if each.name == "log_file"),
     )
     _add_general(parser)
@@ -244,8 +226,8 @@ def profiles_parser() -> argparse.ArgumentParser:
         ("target", "pacs://HOST[:PORT]", "its PACS"),
     )
     own = (
-        _option("yes", "remove without asking"),
-        _option("replace", "add: set these values in a profile that exists; the others stay"),
+        own_option("yes", "remove without asking"),
+        own_option("replace", "add: set these values in a profile that exists; the others stay"),
     )
     add_group(parser, "what to do", *own, _CONFIG, words=words)
     groups = (Group.SERIES, Group.NETWORK, Group.SECURITY, Group.FILES, Group.COMMANDS)
@@ -262,9 +244,9 @@ def demo_parser() -> argparse.ArgumentParser:
     add_group(
         parser,
         "what to do",
-        _option("headless", "retrieve every study, without the application"),
-        _option("serve", "run the PACS for others, until Ctrl-C"),
-        _option(*folder, default_words="a new temporary folder"),
+        own_option("headless", "retrieve every study, without the application"),
+        own_option("serve", "run the PACS for others, until Ctrl-C"),
+        own_option(*folder, default_words="a new temporary folder"),
         *(each for each in OPTIONS if each.name == "verbose"),
     )
     _add_general(parser)
@@ -277,15 +259,15 @@ def status_parser() -> argparse.ArgumentParser:
     usage = f"{name} FOLDER [flags]"
     parser = make_parser(name, usage, _STATUS_DESCRIPTION, _STATUS_EPILOG)
     words = (("folder", "FOLDER", "output folder of a retrieval"),)
-    forget = _option(
+    forget = own_option(
         "forget", "remove studies from the account; several with commas; files stay", "UID"
     )
-    add_group(parser, "what to show", _option("watch", "again and again"), forget, words=words)
+    add_group(parser, "what to show", own_option("watch", "again and again"), forget, words=words)
     add_group(
         parser,
         Group.OUTPUT,
-        _option("json", f"status and failures on stdout, {_JSON}"),
-        _option("report", "the account of every study as JSON", "FILE"),
+        own_option("json", f"status and failures on stdout, {_JSON}"),
+        own_option("report", "the account of every study as JSON", "FILE"),
     )
     _add_general(parser)
     return parser
@@ -297,10 +279,10 @@ def verify_parser() -> argparse.ArgumentParser:
     usage = f"{name} FOLDER [--deep] [--json] [-v]"
     parser = make_parser(name, usage, _VERIFY_DESCRIPTION, _VERIFY_EPILOG)
     words = (("folder", "FOLDER", "output folder of earlier retrievals"),)
-    deep = _option("deep", "compare checksums of the files, not only sizes")
+    deep = own_option("deep", "compare checksums of the files, not only sizes")
     add_group(parser, "what to verify", deep, words=words)
-    verbose = _option("verbose", "also list the whole studies, behind the others", short="-v")
-    add_group(parser, Group.OUTPUT, _option("json", f"findings on stdout, {_JSON}"), verbose)
+    verbose = own_option("verbose", "also list the whole studies, behind the others", short="-v")
+    add_group(parser, Group.OUTPUT, own_option("json", f"findings on stdout, {_JSON}"), verbose)
     _add_general(parser)
     return parser
 
@@ -336,9 +318,9 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
     add_group(
         parser,
         "general",
-        _option("no_color", "no colors; same as NO_COLOR in the environment"),
-        _option("help", "show this help", short="-h"),
-        _option("version", "show the version"),
+        own_option("no_color", "no colors; same as NO_COLOR in the environment"),
+        own_option("help", "show this help", short="-h"),
+        own_option("version", "show the version"),
     )
 
 

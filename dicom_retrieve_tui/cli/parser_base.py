@@ -175,3 +175,8 @@ def _flag(action: argparse.Action) -> Flag:
         text=(action.help or "").replace("%%", "%"),
         values=action.values if isinstance(action, Once) else (),
     )
+
+
+def own_option(name: str, help_text: str, metavar: str = "", **more: Any) -> Option:
+    """Return an option that one command has for itself."""
+    return Option(name=name, help=help_text, metavar=metavar, saved=False, **more)

@@ -113,7 +113,7 @@ def _check_levels(given: dict[str, str | None]) -> None:
 def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
     try:
         text = read_stdin() if name == _STDIN else _read(Path(name))
-        found = parse_uid_list(text, column, _LISTS[flag][1])
+        found = parse_uid_list(text, column, _LISTS[flag][1], identify=False)
     except NoSuchColumn as error:
         advice = "" if column else "; name one of them by --column"
         raise ConfigError(f"{flag} {name}: {error}{advice}.") from error

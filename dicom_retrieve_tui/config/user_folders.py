@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 
@@ -62,6 +61,8 @@ def temporary_folder() -> Iterator[Path]:
     Raises:
         ConfigError: There is no place for it, such as in a container with a read-only root.
     """
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - few runs need it
+
     with ExitStack() as stack:
         try:
             name = stack.enter_context(TemporaryDirectory(prefix=f"{_NAME}-"))
@@ -76,6 +77,8 @@ def lasting_temporary_folder() -> Path:
     Raises:
         ConfigError: There is no place for it.
     """
+    from tempfile import mkdtemp  # noqa: PLC0415 - few runs need it
+
     try:
         return Path(mkdtemp(prefix=f"{_NAME}-demo-"))
     except OSError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask, PutBack, StudyTask, TaskQueue
-from dicom_retrieve_tui.engine.space_check import SpaceCheck
+from dicom_retrieve_tui.engine.run_forecast import RunForecast
 from dicom_retrieve_tui.engine.verdicts import absence, no_match, undecided
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.events import (
@@ -31,7 +31,7 @@ class DryRun:
     emit: Emit
     queue: TaskQueue
     watch: PeerWatch
-    space: SpaceCheck | None = None
+    space: RunForecast | None = None
     """Forecasts the bytes; None if nothing would be written to the output folder."""
     kept: Callable[[str], frozenset[str]] = lambda _: frozenset()
     """Returns the SOP Instance UIDs of a study that are on disk already."""

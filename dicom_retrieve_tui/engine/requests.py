@@ -10,7 +10,7 @@ from typing import Any
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-from dicom_retrieve_tui.engine.space_check import SpaceCheck
+from dicom_retrieve_tui.engine.run_forecast import RunForecast
 from dicom_retrieve_tui.engine.study_state import StudyState
 from dicom_retrieve_tui.errors import (
     ContextNotAccepted,
@@ -71,7 +71,7 @@ class RunContext:
     identified: Identified | None = None
     """Called with each study and its identity, from the thread of a worker."""
     quirks: PeerQuirks = field(default_factory=PeerQuirks)
-    space: SpaceCheck | None = None
+    space: RunForecast | None = None
     """Compares what is to come with the room on the disk; None if nothing is written there."""
 
 

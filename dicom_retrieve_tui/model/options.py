@@ -502,7 +502,8 @@ OPTIONS = (
     ),
     Option(
         name="outage",
-        help="how long to wait for a PACS that has answered and is gone, such as 2h; 0: not at all",
+        help="how long to wait for a PACS that has answered and is gone, or for room on the disk, "
+        "such as 2h; 0: not at all",
         group=Group.NETWORK,
         commands=_RETRIEVAL,
         metavar="TIME",

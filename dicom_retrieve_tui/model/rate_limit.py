@@ -5,7 +5,6 @@ connections form one queue, so that each gets its share and the sum keeps to the
 """
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -70,6 +69,8 @@ class Pacer:
             sharers: About how many connections receive at once.
             monotonic_s: The clock.
         """
+        import threading  # noqa: PLC0415 - the help needs the parser alone
+
         self._sharers = sharers
         self.monotonic_s = monotonic_s
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""SOP classes and transfer syntaxes, and which of them to negotiate.
+"""SOP classes and transfer syntaxes; `proposed_contexts` chooses which of them to negotiate.
 
 UIDs are written out, because importing a dictionary of them costs more than the retrieval of a
 small study. The names in the comments are the standard's. A test compares the tables with pydicom's
@@ -6,7 +6,7 @@ dictionary, so that a new edition of the standard shows.
 Source: PS3.4 annexes A, B.5 and C.6, PS3.5 annex A.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from dicom_retrieve_tui.model.choices import QueryModel
 
@@ -69,7 +69,7 @@ VIDEO_SYNTAXES = (
 )
 """For the classes that carry video."""
 
-_RARE_SYNTAXES = (
+RARE_SYNTAXES = (
     EXPLICIT_VR_BIG_ENDIAN,
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     "1.2.840.10008.1.2.4.202",  # High-Throughput JPEG 2000 RPCL Lossless
@@ -108,7 +108,7 @@ _RARE_SYNTAXES = (
 )
 """Syntaxes that are not in the first proposal for images, the likeliest first."""
 
-TRANSFER_SYNTAXES = tuple(dict.fromkeys((*NATIVE_SYNTAXES, *COMPRESSED_SYNTAXES, *_RARE_SYNTAXES)))
+TRANSFER_SYNTAXES = tuple(dict.fromkeys((*NATIVE_SYNTAXES, *COMPRESSED_SYNTAXES, *RARE_SYNTAXES)))
 """Every transfer syntax of the standard, the likeliest first."""
 
 _LOSSLESS_SYNTAXES = frozenset(
@@ -147,7 +147,7 @@ def _rank(syntax: str) -> int:
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 
-_VIDEO_CLASSES = frozenset(
+VIDEO_CLASSES = frozenset(
     _STORAGE + tail
     for tail in (
         "77.1.1.1",  # Video Endoscopic Image
@@ -198,25 +198,12 @@ _OTHER_TAILS_BY_MODALITY: dict[str, tuple[str, ...]] = {
     "RAW": ("66",),  # Raw Data
 }
 
-_IMAGE_CLASSES = frozenset(
+USUAL_IMAGE_CLASSES = frozenset(
     _STORAGE + tail for tails in _IMAGE_TAILS_BY_MODALITY.values() for tail in tails
 )
 
 
-def transfer_syntaxes(sop_class_uid: str) -> tuple[str, ...]:
-    """Return the syntaxes to propose for a class, each in a context of its own.
-
-    Compressed ones are for images only: some archives fail on a structured report in JPEG. An
-    unknown class (private or new) may be an image.
-    """
-    if sop_class_uid in _VIDEO_CLASSES:
-        return NATIVE_SYNTAXES + COMPRESSED_SYNTAXES + VIDEO_SYNTAXES
-    if sop_class_uid in _IMAGE_CLASSES or sop_class_uid not in _OTHER_CLASSES:
-        return (*NATIVE_SYNTAXES, *COMPRESSED_SYNTAXES, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
-    return (*NATIVE_SYNTAXES, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
-
-
-_OTHER_CLASSES = frozenset(
+OTHER_CLASSES = frozenset(
     _STORAGE + tail for tails in _OTHER_TAILS_BY_MODALITY.values() for tail in tails
 )
 
@@ -282,45 +269,20 @@ STORAGE_CLASSES = (
 """Every storage class of the standard, retired ones included."""
 
 
+USUAL_CLASSES = tuple(
+    dict.fromkeys(
+        _STORAGE + tail
+        for tails in {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}.values()
+        for tail in tails
+    )
+)
+"""The storage classes that series of any modality usually have."""
+
+
 def classes_of(modalities: Iterable[str]) -> list[str]:
     """Return the storage classes that series of these modalities usually have."""
     tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
     return [_STORAGE + tail for name in sorted(modalities) for tail in tables.get(name, ())]
-
-
-def all_syntaxes(sop_class_uids: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield contexts for these classes in every transfer syntax, the likeliest first."""
-    return ((uid, syntax) for uid in sop_class_uids for syntax in TRANSFER_SYNTAXES)
-
-
-def all_contexts() -> Iterator[tuple[str, str]]:
-    """Yield thousands of contexts, for every class of the standard, the likeliest first."""
-    yield from ((uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES)
-    for syntaxes in (COMPRESSED_SYNTAXES, _RARE_SYNTAXES):
-        yield from ((uid, syntax) for uid in IMAGE_CLASSES for syntax in syntaxes)
-    others = (uid for uid in STORAGE_CLASSES if uid not in _ALL_IMAGE_CLASSES)
-    yield from ((uid, syntax) for uid in others for syntax in _RARE_SYNTAXES[:2])
-
-
-_ALL_IMAGE_CLASSES = frozenset(IMAGE_CLASSES)
-
-
-def known_contexts(sop_class_uids: Iterable[str]) -> list[tuple[str, str]]:
-    """Return class and syntax of every context that instances of these classes may need."""
-    return [(uid, syntax) for uid in sop_class_uids for syntax in transfer_syntaxes(uid)]
-
-
-def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
-    """Return contexts to try if the PACS does not return SOP classes, the likeliest first.
-
-    The classes of the modalities come first, in every syntax, then all others uncompressed, then
-    the rest: the first hundred, which fit into a proposal, are nearly always enough.
-    """
-    tables = {**_IMAGE_TAILS_BY_MODALITY, **_OTHER_TAILS_BY_MODALITY}
-    likely = classes_of(modalities)
-    classes = dict.fromkeys(_STORAGE + tail for tails in tables.values() for tail in tails)
-    native = [(uid, syntax) for uid in classes for syntax in NATIVE_SYNTAXES]
-    return list(dict.fromkeys([*known_contexts(likely), *native, *known_contexts(classes)]))
 
 
 def plainest_classes() -> dict[str, str]:

@@ -78,13 +78,16 @@ class UidList:
         return tuple(each.study_instance_uid for each in self.selections)
 
 
-def parse_uid_list(text: str, column: str | None = None, key: Column = Column.STUDY) -> UidList:
+def parse_uid_list(
+    text: str, column: str | None = None, key: Column = Column.STUDY, *, identify: bool = True
+) -> UidList:
     """Parse a table, or a list, in which blank lines and comments after `#` are skipped.
 
     Args:
         text: From `list_text`, or typed.
         column: The name of the column of `key`, if it is not a known one.
         key: The kind of the lines: Study Instance UIDs, accession numbers or patient IDs.
+        identify: Keep what a table has beside the UIDs, which takes memory for each row.
 
     Raises:
         NoSuchColumn: The table does not have the column.
@@ -93,7 +96,7 @@ def parse_uid_list(text: str, column: str | None = None, key: Column = Column.ST
     lines = TextLines(readable(text))
     heading = find_heading(lines, key, column)
     if heading is not None:
-        found = read_table(lines, heading, key)
+        found = read_table(lines, heading, key, identify=identify)
     else:
         _check_columns(lines, column, key)
         found = _sort_out(_list_rows(lines, key))
@@ -124,20 +127,27 @@ def _check_columns(lines: Sequence[str], column: str | None, key: Column) -> Non
         raise NoSuchColumn(f"no column is named {key.keyword}; there are {columns}")
 
 
-def read_table(lines: Sequence[str], heading: Heading, key: Column = Column.STUDY) -> UidList:
+def read_table(
+    lines: Sequence[str],
+    heading: Heading,
+    key: Column = Column.STUDY,
+    *,
+    identify: bool = True,
+) -> UidList:
     """Parse a table; bad rows do not affect others.
 
     Args:
         lines: The lines, each with its line end.
         heading: The heading from `find_heading`.
         key: The column that names the studies.
+        identify: As for `parse_uid_list`.
 
     Raises:
         ConfigError: A quote is not closed.
     """
     beside: set[Column] = set()
     rows = _noting_cells(rows_of(lines, heading), key, beside)
-    found = _sort_out(chain(_above(heading, key), rows), key)
+    found = _sort_out(chain(_above(heading, key), rows), key, identify=identify)
     notes = [*_unused(heading, beside), *found.notes]
     return replace(found, notes=tuple(notes))
 
@@ -270,7 +280,9 @@ def line_fault(entry: str) -> str | None:
     return "it has several words: write one UID a line, or a heading that names the columns"
 
 
-def _sort_out(rows: Iterable[TableRow | str], key: Column = Column.STUDY) -> UidList:
+def _sort_out(
+    rows: Iterable[TableRow | str], key: Column = Column.STUDY, *, identify: bool = False
+) -> UidList:
     studies = SelectionUnion()
     lookups: dict[object, Lookup] = {}
     duplicates = 0
@@ -290,7 +302,7 @@ def _sort_out(rows: Iterable[TableRow | str], key: Column = Column.STUDY) -> Uid
             duplicates += same in lookups
             lookups.setdefault(same, each)
         else:
-            if identity := _described(row):
+            if identify and (identity := _described(row)):
                 identities.setdefault(each.study_instance_uid, identity)
             duplicates += not studies.add(each)
     selections = studies.selections()

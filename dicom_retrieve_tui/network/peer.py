@@ -21,6 +21,12 @@ from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
 from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.proposed_contexts import (
+    all_contexts,
+    all_syntaxes,
+    guessed_contexts,
+    known_contexts,
+)
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import (
@@ -30,12 +36,8 @@ from dicom_retrieve_tui.model.sop_classes import (
     MOVE_CLASSES,
     NATIVE_SYNTAXES,
     VERIFICATION,
-    all_contexts,
-    all_syntaxes,
     classes_of,
-    guessed_contexts,
     in_model,
-    known_contexts,
 )
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_echo import c_echo

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import Self
 
 from dicom_retrieve_tui.platform_files import sqlite_uri
@@ -149,6 +148,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         return
     # A killed run left what only a writer may apply to the database, or the folder lacks what the
     # log needs.
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - few runs need it
+
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         for suffix in ("", "-wal", "-journal"):

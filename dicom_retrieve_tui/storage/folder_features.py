@@ -8,7 +8,6 @@ import contextlib
 import errno
 import mmap
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -143,7 +142,7 @@ def probe(folder: Path, permissions: Permissions = PRIVATE) -> FolderFeatures:
         OSError: No file can be created or written there.
     """
     features = FolderFeatures(file_system_of(folder))
-    base = below(folder, f"probe-{os.getpid()}-{secrets.token_hex(4)}")
+    base = below(folder, f"probe-{os.getpid()}-{os.urandom(4).hex()}")
     fd = permissions.create(base, os.O_RDWR)
     try:
         os.write(fd, b"probe")

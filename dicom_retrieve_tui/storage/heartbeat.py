@@ -11,7 +11,6 @@ only when it next renews its claim.
 import contextlib
 import json
 import os
-import secrets
 import socket
 import threading
 from dataclasses import asdict, dataclass
@@ -80,7 +79,7 @@ def us() -> Owner:
         boot=_boot(),
         process=process,
         started=_start_of(process),
-        nonce=secrets.token_hex(8),
+        nonce=os.urandom(8).hex(),
     )
 
 
@@ -189,7 +188,7 @@ def _remove_abandoned(path: Path, permissions: Permissions) -> None:
         if _is_alive(path, owner, permissions):
             raise _in_use(path, owner)
         # Renamed first: of two runs that judge it, one does so, and sees what it has renamed.
-        aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
         path.rename(aside)
     except FileNotFoundError:
         return  # released meanwhile
@@ -207,7 +206,7 @@ def _is_alive(path: Path, owner: Owner | None, permissions: Permissions) -> bool
     if owner is not None and owner.is_here:
         return owner.runs
     # Both times come from the file system, so that the clocks of the hosts do not matter.
-    other = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    other = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
     fd = permissions.create(other, os.O_WRONLY)
     try:
         try:

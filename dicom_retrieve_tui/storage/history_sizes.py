@@ -1,15 +1,18 @@
 """The sizes in the history, opened once and only if a run needs them."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.model.forecast import Kind, Sizes
-from dicom_retrieve_tui.storage.history import History
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.storage.history import History
 
 
 class HistorySizes:
     """What instances took before. Not safe for several threads."""
 
-    def __init__(self, open_history: Callable[[], History]) -> None:
+    def __init__(self, open_history: Callable[[], "History"]) -> None:
         """Keep the opener, which may raise `ConfigError`."""
         self._open_history = open_history
         self._history: History | None = None
@@ -36,7 +39,7 @@ class HistorySizes:
             self._history.close()
             self._history = None
 
-    def _opened(self) -> History:
+    def _opened(self) -> "History":
         if self._history is None:
             self._history = self._open_history()
         return self._history

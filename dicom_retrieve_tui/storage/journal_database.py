@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from time import monotonic
 from typing import Any, Self
 
@@ -232,6 +231,8 @@ def _write_beside(path: Path) -> None:
     Raises:
         OSError: The disk refuses.
     """
+    from tempfile import NamedTemporaryFile  # noqa: PLC0415 - few runs need it
+
     with NamedTemporaryFile(dir=path.parent, prefix="probe-") as file:
         file.write(bytes(_WRITTEN_BYTES))
         file.flush()

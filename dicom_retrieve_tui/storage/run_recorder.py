@@ -111,15 +111,26 @@ class RunRecorder:
         """Replace the file; a disk that refuses must not end a retrieval."""
         with self._lock:
             state = self._tracker.state(self._now(), finished=finished)
+        text = json.dumps(run_record(state))
         temporary = self._path.with_name(f".{RUN_STATE}.{self._identity.process}")
         try:
             fd = self._permissions.open(temporary, os.O_WRONLY | os.O_TRUNC)
             with os.fdopen(fd, "w", encoding="utf-8") as file:
-                json.dump(run_record(state), file)
+                file.write(text)
             temporary.replace(self._path)
         except OSError:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+            self._overwrite(text)
+
+    def _overwrite(self, text: str) -> None:
+        """Write into the file that is there: a full disk has no room for another one.
+
+        A reader in that moment finds no state.
+        """
+        with contextlib.suppress(OSError), self._path.open("r+", encoding="utf-8") as file:
+            file.write(text)
+            file.truncate()
 
 
 def read_run_state(path: Path) -> RunState | None:

@@ -33,7 +33,8 @@ from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.accounts import DeferredAccounts
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.jobs import JobEnded, Jobs
+from dicom_retrieve_tui.tui.job_summary import JobEnded
+from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
 from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, SettingsStore, SpaceOutlook

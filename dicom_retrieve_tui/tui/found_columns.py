@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
-from dicom_retrieve_tui.tui.cells import cut, shown_patient
+from dicom_retrieve_tui.tui.cell_text import cut, shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 MARK = "mark"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import (
     clock_text,
     count,
@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.humanize import (
 )
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cells import bar, fit, shown_patient
+from dicom_retrieve_tui.tui.cell_text import bar, fit, shown_patient
 from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, State
 

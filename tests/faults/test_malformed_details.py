@@ -172,6 +172,10 @@ def test_a_command_set_in_explicit_vr_is_read(tmp_path: Path) -> Told:
     return _complete(_SendsExplicitCommands(), tmp_path, "elements in Explicit VR")
 
 
+_COUNTS = frozenset({0x00201208, 0x00201209})
+"""Numbers of instances of a study and of a series."""
+
+
 class _OddMatches(RawPacs):
     """Sends something else before the first match of every C-FIND."""
 
@@ -183,7 +187,7 @@ class _OddMatches(RawPacs):
     def find(self, request: Request) -> list[dict[int, str]]:
         found = super().find(request)
         if not self.counts:
-            found = [{tag: v for tag, v in row.items() if tag != 0x00201209} for row in found]
+            found = [{tag: v for tag, v in row.items() if tag not in _COUNTS} for row in found]
         return found
 
     def on_find(self, conversation: Conversation, request: Request) -> None:

@@ -42,6 +42,9 @@ class Orthanc:
     def stop(self) -> None:
         self._process.stop()
 
+    def kill(self) -> None:
+        self._process.kill()
+
     def log(self) -> str:
         return self._process.log()
 

@@ -15,7 +15,8 @@ from dicom_retrieve_tui.model.events import Event, StudyCommandFinished
 from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.jobs import QUIT_S, JobEnded, Jobs
+from dicom_retrieve_tui.tui.job_summary import JobEnded
+from dicom_retrieve_tui.tui.jobs import QUIT_S, Jobs
 from dicom_retrieve_tui.tui.ports import Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.snapshot import RowKey, State

@@ -125,17 +125,16 @@ def test_rates_and_eta_come_from_the_last_ten_seconds() -> None:
     assert snapshot.history[-1] == (10, 10_000)
 
 
-def test_a_held_session_has_no_eta() -> None:
+def test_no_end_is_predicted_while_a_session_is_held() -> None:
     clock = Clock()
     store = store_of(A, clock=clock)
     tell(store, begins(A, 100))
     store.snapshot()
     clock.now_s += 2
-    tell(store, comes(A, *range(20)))
     lost = events.PeerLost(
         cause=HoldCause.PEER, reason="", studies=1, next_try_s=8.0, limit_s=1800.0
     )
-    tell(store, [lost])
+    tell(store, comes(A, *range(20)), [lost])
 
     assert store.snapshot().totals.eta_s is None
 

@@ -16,14 +16,14 @@ from dicom_retrieve_tui.errors import ConfigError
 if TYPE_CHECKING:
     import argparse
 
-    from dicom_retrieve_tui.cli.console import Surroundings
+    from dicom_retrieve_tui.cli.console import Console
     from dicom_retrieve_tui.tui.profile_store import ProfileStore
 
 
 def run_interactive(
     profile_store: "ProfileStore",
     *,
-    around: "Surroundings",
+    console: "Console",
     settings: SettingsFile,
     preset: str = "",
     text: str = "",
@@ -34,7 +34,7 @@ def run_interactive(
 
     Args:
         profile_store: The profiles.
-        around: Its environment may hold secrets; others are asked for on the screen.
+        console: Its environment may hold secrets; others are asked for on the screen.
         settings: The file of preferences.
         preset: The profile to start with; the last one used if empty.
         text: The initial text of the UID line.
@@ -59,14 +59,14 @@ def run_interactive(
             settings=settings,
             profile_store=profile_store,
             doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
-            secrets=SecretStore(around.environ, wiring.check_tls),
+            secrets=SecretStore(console.environ, wiring.check_tls),
             open_accounts=wiring.open_accounts,
             guide=guide,
         )
-        return run_app(app, around.stderr.say)
+        return run_app(app, console.stderr.write_line)
 
 
-def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
+def run_on_profiles(args: "argparse.Namespace", console: "Console") -> int:
     """Run the application with the named profile, or else the one used last.
 
     Raises:
@@ -76,22 +76,22 @@ def run_on_profiles(args: "argparse.Namespace", around: "Surroundings") -> int:
     gc.disable()
     named = (args.target or "").removeprefix(PROFILE_SIGN)
     with ExitStack() as stack:
-        path = _profiles_path(args, around, stack)
+        path = _profiles_path(args, console, stack)
         if named:
             ProfileBook.load(path).profile(named)
         profile_store = open_profile_store(path)
         for fault in profile_store.presets()[1]:
-            around.stderr.say(f"{PROGRAM}: {fault}")
+            console.stderr.write_line(f"{PROGRAM}: {fault}")
         settings = SettingsFile(settings_path(path))
-        return run_interactive(profile_store, around=around, preset=named, settings=settings)
+        return run_interactive(profile_store, console=console, preset=named, settings=settings)
 
 
-def _profiles_path(args: "argparse.Namespace", around: "Surroundings", stack: ExitStack) -> Path:
+def _profiles_path(args: "argparse.Namespace", console: "Console", stack: ExitStack) -> Path:
     """Return the path of the profiles; for a user without a home, in a temporary folder."""
     try:
-        return profiles_path(args.config, around.environ)
+        return profiles_path(args.config, console.environ)
     except ConfigError as error:
-        around.stderr.say(f"{PROGRAM}: {error} Profiles of this session are not kept.")
+        console.stderr.write_line(f"{PROGRAM}: {error} Profiles of this session are not kept.")
         return stack.enter_context(temporary_folder()) / "profiles.toml"
 
 

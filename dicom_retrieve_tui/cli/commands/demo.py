@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_retrieve_tui.cli.check_paths import check_output
 from dicom_retrieve_tui.cli.commands.retrieve import Engine, run_retrieval
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
@@ -54,7 +54,7 @@ _BUSY = 2
 
 def run_demo(
     args: argparse.Namespace,
-    around: Surroundings,
+    console: Console,
     engine: Engine | None = None,
     open_pacs: "OpenPacs | None" = None,
 ) -> int:
@@ -68,16 +68,16 @@ def run_demo(
     if args.serve and args.output is not None:
         raise UsageError("--output cannot be combined with --serve, which retrieves nothing.")
     on_screen = not (args.headless or args.serve)
-    if on_screen and not around.interactive:
-        around.stderr.say("no terminal for the application: retrieving as with --headless")
+    if on_screen and not console.interactive:
+        console.stderr.write_line("no terminal for the application: retrieving as with --headless")
         on_screen = False
     output = None if args.output is None else check_output(Path(args.output))
     if on_screen:
-        return run_demo_screen(around, output)
+        return run_demo_screen(console, output)
     with (open_pacs or _demo_pacs)() as pacs:
         if args.serve:
-            return _serve(pacs, around)
-        return _Headless(pacs, around, engine, verbose=args.verbose).run(output)
+            return _serve(pacs, console)
+        return _Headless(pacs, console, engine, verbose=args.verbose).run(output)
 
 
 def _demo_pacs() -> "AbstractContextManager[DemoPacs]":
@@ -90,10 +90,10 @@ class _Headless:
     """Retrieves all studies but one by C-GET, and that one by C-MOVE to our Storage SCP."""
 
     def __init__(
-        self, pacs: "DemoPacs", around: Surroundings, engine: Engine | None, *, verbose: bool
+        self, pacs: "DemoPacs", console: Console, engine: Engine | None, *, verbose: bool
     ) -> None:
         self._pacs = pacs
-        self._around = around
+        self._console = console
         self._engine = engine
         self._verbose = verbose
         self._lasting = True
@@ -104,19 +104,19 @@ class _Headless:
         studies = self._pacs.studies
         selections = [Selection(study_instance_uid=each.study_instance_uid) for each in studies]
         by_get, by_move = selections[:-1], selections[-1:]
-        self._around.stderr.say(
+        self._console.stderr.write_line(
             f"a PACS with {len(studies)} studies is running: {_peer(self._pacs)}"
         )
         code = self._retrieve(self._get_options(by_get, output))
         if code == OK:
             code = self._retrieve(self._move_options(by_move, output))
         if output.exists():
-            self._around.stdout.write_lines([f"The files are in {folder_text(output)}"])
+            self._console.stdout.write_lines([f"The files are in {folder_text(output)}"])
         return code
 
     def _retrieve(self, options: RetrieveCommand) -> int:
-        with logging_to(None, self._around.stderr.say):
-            return run_retrieval(options, self._around, self._engine)
+        with logging_to(None, self._console.stderr.write_line):
+            return run_retrieval(options, self._console, self._engine)
 
     def _get_options(self, selections: list[Selection], output: Path) -> RetrieveCommand:
         return self._command(selections, output, method=Method.C_GET, parallel=_PARALLEL)
@@ -150,15 +150,15 @@ class _Headless:
         )
 
 
-def _serve(pacs: "DemoPacs", around: Surroundings) -> int:
+def _serve(pacs: "DemoPacs", console: Console) -> int:
     """Keep the PACS running until a signal comes, which is its ordinary end: exit code 0."""
     port = _register_destination(pacs)
-    around.stdout.write_lines(_serving_text(pacs, port))
+    console.stdout.write_lines(_serving_text(pacs, port))
     over = threading.Event()
     with Interruption(on_first=over.set, on_second=lambda: None):
         while not over.wait(0.2):
             pass
-    around.stderr.say("the demonstration PACS has stopped")
+    console.stderr.write_line("the demonstration PACS has stopped")
     return OK
 
 
@@ -204,7 +204,7 @@ def _register_destination(pacs: "DemoPacs") -> int:
     return port
 
 
-def run_demo_screen(around: Surroundings, output: Path | None) -> int:
+def run_demo_screen(console: Console, output: Path | None) -> int:
     """Run the application on a slow PACS that refuses one study once; return the exit code.
 
     Changes of profiles and settings go to temporary files.
@@ -224,11 +224,11 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
         profiles = temporary / "profiles.toml"
         settings = settings_path(profiles)
         with contextlib.suppress(OSError, ConfigError):
-            shutil.copy(settings_path(profiles_path(None, around.environ)), settings)
+            shutil.copy(settings_path(profiles_path(None, console.environ)), settings)
         save_demo_profiles(profiles, pacs, folder, port)
         code = run_interactive(
             open_profile_store(profiles),
-            around=around,
+            console=console,
             settings=SettingsFile(settings),
             preset="demo",
             text="\n".join(uids),
@@ -236,7 +236,7 @@ def run_demo_screen(around: Surroundings, output: Path | None) -> int:
             guide=True,
         )
     if folder.exists():
-        around.stdout.write_lines([f"The files are in {folder_text(folder)}"])
+        console.stdout.write_lines([f"The files are in {folder_text(folder)}"])
     return code
 
 

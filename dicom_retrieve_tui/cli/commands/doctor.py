@@ -9,7 +9,7 @@ from typing import Protocol
 
 from dicom_retrieve_tui import __version__, wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.cli.read_options import read_retrieval
@@ -30,7 +30,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uids import uid_fault
 
 
-def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
+def run_doctor(args: argparse.Namespace, console: Console) -> int:
     """Run the checks and print each result at once; return the exit code.
 
     Raises:
@@ -38,11 +38,11 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
     """
     if args.target is None:
         raise UsageError("doctor needs the PACS to check: pacs://HOST[:PORT] or @PROFILE.")
-    options = unlocked(read_retrieval(args, around.environ), around)
+    options = unlocked(read_retrieval(args, console.environ), console)
     for words in options.dangers:
-        around.stderr.say(words)
+        console.stderr.write_line(words)
     study = _study(args.uids)
-    printer: Printer = JsonPrinter(around) if args.json else TextPrinter(around)
+    printer: Printer = JsonPrinter(console) if args.json else TextPrinter(console)
     printer.begin(peer=str(options.peer), method=str(options.method))
     cancel = CancelToken()
     conclusion: Conclusion | None = None
@@ -56,10 +56,10 @@ def run_doctor(args: argparse.Namespace, around: Surroundings) -> int:
                 conclusion = finding
     if conclusion is None:
         printer.abandon()
-        around.stderr.say("stopped")
+        console.stderr.write_line("stopped")
         return INTERRUPTED
-    if around.stdout.lost:
-        around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+    if console.stdout.lost:
+        console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
         return NOT_OK
     return OK if conclusion.works else NOT_OK
 
@@ -106,11 +106,11 @@ class Printer(Protocol):
 class TextPrinter:
     """Prints marks and colours at a terminal, words elsewhere."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._out = around.stdout
-        self._drawn = around.stdout.is_terminal and around.environ.get("TERM", "dumb") != "dumb"
-        self._coloured = self._drawn and not around.environ.get("NO_COLOR")
-        marked = self._drawn and around.stdout.takes("".join(_MARKS.values()))
+    def __init__(self, console: Console) -> None:
+        self._out = console.stdout
+        self._drawn = console.stdout.is_terminal and console.environ.get("TERM", "dumb") != "dumb"
+        self._coloured = self._drawn and not console.environ.get("NO_COLOR")
+        marked = self._drawn and console.stdout.takes("".join(_MARKS.values()))
         self._marks = _MARKS if marked else _WORDS
         self._mark_width = max(map(len, self._marks.values())) + 1
 
@@ -165,8 +165,8 @@ class TextPrinter:
 class JsonPrinter:
     """Prints one JSON object a line; the names are public."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._out = Output(around, as_json=True)
+    def __init__(self, console: Console) -> None:
+        self._out = Output(console, as_json=True)
 
     def begin(self, *, peer: str, method: str) -> None:
         """See `Printer`."""

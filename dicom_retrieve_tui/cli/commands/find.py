@@ -8,7 +8,7 @@ from datetime import date
 
 from dicom_retrieve_tui import __version__, wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.find_args import FindOptions, read_find_options
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.output.find_output import (
@@ -35,7 +35,7 @@ Finder = Callable[[Search, RetrieveOptions, CancelToken, date | None], Generator
 """`wiring.find`, or a script in a test."""
 
 
-def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | None = None) -> int:
+def run_find(args: argparse.Namespace, console: Console, finder: Finder | None = None) -> int:
     """List what matches; return the exit code.
 
     It is 0 only if something matches and nothing indicates that the list is incomplete.
@@ -43,26 +43,26 @@ def run_find(args: argparse.Namespace, around: Surroundings, finder: Finder | No
     Raises:
         ConfigError: The flags or the profile are invalid.
     """
-    today = around.utc_now().astimezone().date()
-    options = read_find_options(args, around.environ, today)
-    options = replace(options, pacs=unlocked(options.pacs, around))
+    today = console.utc_now().astimezone().date()
+    options = read_find_options(args, console.environ, today)
+    options = replace(options, pacs=unlocked(options.pacs, console))
     for words in options.pacs.dangers:
-        around.stderr.say(words)
+        console.stderr.write_line(words)
     if finder is None:
         finder = wiring.find
-    with logging_to(options.log_file, around.stderr.say):
-        return _Listing(options, around).run(finder)
+    with logging_to(options.log_file, console.stderr.write_line):
+        return _Listing(options, console).run(finder)
 
 
 class _Listing:
     """One search: its matches go to a writer, its remarks to stderr."""
 
-    def __init__(self, options: FindOptions, around: Surroundings) -> None:
+    def __init__(self, options: FindOptions, console: Console) -> None:
         self._options = options
-        self._around = around
+        self._console = console
         self._noun = options.search.level.noun
         self._cancel = CancelToken()
-        self._out = Output(around, as_json=options.json)
+        self._out = Output(console, as_json=options.json)
         self._writer = self._choose_writer()
         self._found = 0
         self._fault = ""
@@ -84,7 +84,7 @@ class _Listing:
         return self._print_end(code)
 
     def _choose_writer(self) -> Writer:
-        options, stdout, level = self._options, self._around.stdout, self._options.search.level
+        options, stdout, level = self._options, self._console.stdout, self._options.search.level
         if options.json:
             return JsonWriter(self._out, self._noun)
         if options.uids:
@@ -102,12 +102,12 @@ class _Listing:
                 else:
                     self._found += 1
                     self._writer.write(found)
-                if self._around.stdout.lost:
+                if self._console.stdout.lost:
                     return
 
     def _print_remark(self, remark: Remark) -> None:
         self._out.record("remark", {"text": remark.text, "incomplete": remark.incomplete})
-        self._around.stderr.say(with_flag(remark.text))
+        self._console.stderr.write_line(with_flag(remark.text))
         self._complete = self._complete and not remark.incomplete
 
     def _print_start(self) -> None:
@@ -116,21 +116,21 @@ class _Listing:
         start = {"schema": SCHEMA_VERSION, "version": __version__, "peer": str(peer)}
         self._out.record("find_started", {**start, "level": level})
         things = plural(self._noun)
-        self._around.stderr.say(f"searching {things} in {peer}: {keys_text(search)}")
+        self._console.stderr.write_line(f"searching {things} in {peer}: {keys_text(search)}")
 
     def _print_end(self, code: int) -> int:
-        around = self._around
+        console = self._console
         if self._fault:
             self._complete = False
-            around.stderr.say(f"{PROGRAM}: {self._fault}")
-        if not around.stdout.lost:
+            console.stderr.write_line(f"{PROGRAM}: {self._fault}")
+        if not console.stdout.lost:
             ending = {"found": self._found, "complete": self._complete, "exit_code": code}
             self._out.record("find_finished", {**ending, "reason": self._fault})
-        if around.stdout.lost:
-            around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+        if console.stdout.lost:
+            console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
             return code or NOT_OK
         if self._found or not self._fault:
-            around.stderr.say(self._total())
+            console.stderr.write_line(self._total())
         return code
 
     def _total(self) -> str:

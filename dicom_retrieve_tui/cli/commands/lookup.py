@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.output.find_output import with_flag
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
@@ -92,9 +92,7 @@ class LookupsFailed(RetrieveError):
         self.brief = brief
 
 
-def resolve(
-    options: RetrieveCommand, around: Surroundings, ask: Ask | None = None
-) -> RetrieveCommand:
+def resolve(options: RetrieveCommand, console: Console, ask: Ask | None = None) -> RetrieveCommand:
     """Return the options with UIDs in place of look-ups; lines without a study are left out.
 
     Raises:
@@ -102,7 +100,9 @@ def resolve(
         LookupsStopped: The user stopped.
     """
     lines = count(len(options.lookups), "line")
-    around.stderr.say(f"looking up {lines} of {options.list_flag} at {options.retrieval.peer}")
+    console.stderr.write_line(
+        f"looking up {lines} of {options.list_flag} at {options.retrieval.peer}"
+    )
     log = LookupLog(len(options.lookups), str(options.retrieval.peer))
     found = LookupResult()
     try:
@@ -124,7 +124,7 @@ def resolve(
             f"{options.list_flag}: {describe(resolved.left_out)}",
             brief=f"Nothing was retrieved: no line of {options.list_flag} has a study.",
         )
-    around.stderr.say(f"{lines}: {studies}")
+    console.stderr.write_line(f"{lines}: {studies}")
     return resolved
 
 

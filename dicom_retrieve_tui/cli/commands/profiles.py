@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM, UsageError
 from dicom_retrieve_tui.cli.read_options import flags_given, open_book, read_retrieval
 from dicom_retrieve_tui.config.precedence import resolve
@@ -26,7 +26,7 @@ from dicom_retrieve_tui.wiring import echo
 _NO_FLAGS: dict[str, str | None] = {}
 
 
-def run_profiles(args: argparse.Namespace, around: Surroundings) -> int:
+def run_profiles(args: argparse.Namespace, console: Console) -> int:
     """Run an action on the saved profiles; return the exit code.
 
     Raises:
@@ -39,14 +39,16 @@ def run_profiles(args: argparse.Namespace, around: Surroundings) -> int:
     name = (args.name or "").removeprefix(PROFILE_SIGN)
     if needs_name and not name:
         raise UsageError(f"'profiles {action}' needs the name of a profile.")
-    return run(args, around, open_book(args, around.environ), name)
+    return run(args, console, open_book(args, console.environ), name)
 
 
-def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _name: str) -> int:
+def _list(_args: argparse.Namespace, console: Console, book: ProfileBook, _name: str) -> int:
     """Print one line for each profile; errors in the file go to stderr, with exit code 1."""
     if not book.names:
-        around.stderr.say(f"no profiles yet in {book.path}; add one:")
-        around.stderr.say(f"  {PROGRAM} profiles add hospital pacs://HOST:PORT --method c-get")
+        console.stderr.write_line(f"no profiles yet in {book.path}; add one:")
+        console.stderr.write_line(
+            f"  {PROGRAM} profiles add hospital pacs://HOST:PORT --method c-get"
+        )
     faults = book.faults()
     lines = []
     for name in book.names:
@@ -61,32 +63,32 @@ def _list(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _n
             (PROFILE_SIGN + name, where, f"{held['method'].text} into {held['output'].text}")
         )
     widths = [max((len(line[n]) for line in lines), default=0) for n in range(2)]
-    around.stdout.write_lines(
+    console.stdout.write_lines(
         [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {clean_text(c)}".rstrip() for a, b, c in lines]
     )
     for fault in faults:
-        around.stderr.say(f"{book.path}: {clean_text(fault)}")
+        console.stderr.write_line(f"{book.path}: {clean_text(fault)}")
     return NOT_OK if faults else OK
 
 
-def _show(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+def _show(args: argparse.Namespace, console: Console, book: ProfileBook, name: str) -> int:
     """Print each value that applies, and where it comes from."""
     held = resolve(book, name, flags_given(args))
     wide = max(map(len, held))
     most = max(len(value.text) for value in held.values())
-    around.stdout.write_lines(
+    console.stdout.write_lines(
         f"{key:<{wide}}  {clean_text(value.text):<{most}}  {value.origin}".rstrip()
         for key, value in held.items()
     )
     return OK
 
 
-def _path(_args: argparse.Namespace, around: Surroundings, book: ProfileBook, _name: str) -> int:
-    around.stdout.write_lines([str(book.path)])
+def _path(_args: argparse.Namespace, console: Console, book: ProfileBook, _name: str) -> int:
+    console.stdout.write_lines([str(book.path)])
     return OK
 
 
-def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+def _add(args: argparse.Namespace, console: Console, book: ProfileBook, name: str) -> int:
     """Save a new profile, or set values of one that exists."""
     texts = _values(args)
     known = name in book.names
@@ -99,19 +101,19 @@ def _add(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name
         values = suggested_values(host_name).items()
         suggested = {key: text for key, text in values if key not in elsewhere}
     elif not args.replace and not _confirmed(
-        around,
+        console,
         f"change {PROFILE_SIGN}{name} in {book.path}?",
         f"There is a profile {name!r} in {book.path}; --replace changes it.",
     ):
-        around.stderr.say("nothing was changed")
+        console.stderr.write_line("nothing was changed")
         return NOT_OK
     book.put(name, {**suggested, **texts})
     book.save()
-    around.stderr.say(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it:")
-    around.stderr.say(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
+    console.stderr.write_line(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it:")
+    console.stderr.write_line(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
     if suggested:
         words = ", ".join(f"{flag_of(key)} {text}" for key, text in suggested.items())
-        around.stderr.say(f"options that no flag set: {words}")
+        console.stderr.write_line(f"options that no flag set: {words}")
     return OK
 
 
@@ -134,44 +136,44 @@ def _values(args: argparse.Namespace) -> dict[str, str]:
     return texts
 
 
-def _remove(args: argparse.Namespace, around: Surroundings, book: ProfileBook, name: str) -> int:
+def _remove(args: argparse.Namespace, console: Console, book: ProfileBook, name: str) -> int:
     """Remove a profile, after a question at the terminal."""
     if name in book.names and not args.yes:
         question = f"remove {PROFILE_SIGN}{name} from {book.path}?"
         refusal = "Without a terminal, 'profiles remove' requires --yes."
-        if not _confirmed(around, question, refusal):
-            around.stderr.say("nothing was removed")
+        if not _confirmed(console, question, refusal):
+            console.stderr.write_line("nothing was removed")
             return NOT_OK
     book.remove(name)
     book.save()
-    around.stderr.say(f"removed {PROFILE_SIGN}{name} from {book.path}")
+    console.stderr.write_line(f"removed {PROFILE_SIGN}{name} from {book.path}")
     return OK
 
 
-def _confirmed(around: Surroundings, question: str, refusal: str) -> bool:
+def _confirmed(console: Console, question: str, refusal: str) -> bool:
     """Ask at the terminal.
 
     Raises:
         UsageError: Standard input is not a terminal; `refusal` is the message.
     """
-    if not around.stdin.isatty():
+    if not console.stdin.isatty():
         raise UsageError(refusal)
-    around.stderr.say(f"{question} y or n")
-    return around.stdin.readline().strip().lower() in {"y", "yes"}
+    console.stderr.write_line(f"{question} y or n")
+    return console.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _test(args: argparse.Namespace, around: Surroundings, _book: ProfileBook, name: str) -> int:
+def _test(args: argparse.Namespace, console: Console, _book: ProfileBook, name: str) -> int:
     """Send C-ECHO, and print how long the answer took."""
     args.target = PROFILE_SIGN + name
-    options = unlocked(read_retrieval(args, around.environ), around)
+    options = unlocked(read_retrieval(args, console.environ), console)
     for words in options.dangers:
-        around.stderr.say(words)
+        console.stderr.write_line(words)
     try:
         round_trip_s = echo(options)
     except PeerError as error:
-        around.stderr.say(f"{PROGRAM}: {error}")
+        console.stderr.write_line(f"{PROGRAM}: {error}")
         return NOT_OK
-    around.stdout.write_lines([f"{options.peer} answered C-ECHO in {round_trip_s * 1000:.1f} ms"])
+    console.stdout.write_lines([f"{options.peer} answered C-ECHO in {round_trip_s * 1000:.1f} ms"])
     return OK
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.census import Census
@@ -45,28 +45,26 @@ Engine = Callable[[Sequence[Selection], RetrieveOptions, CancelToken], Iterator[
 """`wiring.retrieve`, `wiring.dry_run`, or a script in a test."""
 
 
-def run_retrieve(
-    args: argparse.Namespace, around: Surroundings, engine: Engine | None = None
-) -> int:
+def run_retrieve(args: argparse.Namespace, console: Console, engine: Engine | None = None) -> int:
     """Retrieve what the flags name; return the exit code.
 
     Raises:
         RetrieveError: The flags are invalid, or the output folder or the port cannot be used.
     """
-    options = read_command(args, around.environ, lambda: _read_stdin(around))
+    options = read_command(args, console.environ, lambda: _read_stdin(console))
     if not options.dry_run:
         wiring.check_commands(options.retrieval)
-    options = replace(options, retrieval=unlocked(options.retrieval, around))
+    options = replace(options, retrieval=unlocked(options.retrieval, console))
     # Opened once for look-ups and retrieval: the reader of a pipe sees one end of file.
-    with logging_to(options.log_file, around.stderr.say, options.retrieval.umask):
+    with logging_to(options.log_file, console.stderr.write_line, options.retrieval.umask):
         if options.lookups:
-            return _look_up_and_retrieve(options, around, engine)
-        return run_retrieval(options, around, engine, learn=True)
+            return _look_up_and_retrieve(options, console, engine)
+        return run_retrieval(options, console, engine, learn=True)
 
 
 def run_retrieval(
     options: RetrieveCommand,
-    around: Surroundings,
+    console: Console,
     engine: Engine | None = None,
     *,
     learn: bool = False,
@@ -75,7 +73,7 @@ def run_retrieval(
 
     Args:
         options: The command's options.
-        around: The streams and the clock.
+        console: The streams and the clock.
         engine: Replaces the engine in tests.
         learn: Forecast by the sizes in the user's history, and add those of this run.
 
@@ -83,40 +81,38 @@ def run_retrieval(
         RetrieveError: Before anything was sent: the output folder or the port cannot be used.
     """
     wired = partial(wiring.dry_run if options.dry_run else wiring.retrieve, learn=learn)
-    return _Retrieval(options, around).run(engine or wired)
+    return _Retrieval(options, console).run(engine or wired)
 
 
-def _look_up_and_retrieve(
-    options: RetrieveCommand, around: Surroundings, engine: Engine | None
-) -> int:
+def _look_up_and_retrieve(options: RetrieveCommand, console: Console, engine: Engine | None) -> int:
     from dicom_retrieve_tui.cli.commands.lookup import (  # noqa: PLC0415 - few runs have look-ups
         LookupsFailed,
         LookupsStopped,
         resolve,
     )
 
-    started = around.utc_now(), around.monotonic_s()
+    started = console.utc_now(), console.monotonic_s()
     try:
-        options = resolve(options, around)
+        options = resolve(options, console)
     except LookupsStopped as stop:
-        around.stderr.say(str(stop))
+        console.stderr.write_line(str(stop))
         story = _stopped_story(stop.options)
-        return _Retrieval(stop.options, around, started).not_started(story, INTERRUPTED)
+        return _Retrieval(stop.options, console, started).not_started(story, INTERRUPTED)
     except LookupsFailed as failure:
         for line in f"{PROGRAM}: {failure}".split("\n"):
-            around.stderr.say(line)
+            console.stderr.write_line(line)
         story = _failed_story(failure.options, failure.brief)
-        return _Retrieval(failure.options, around, started).not_started(story, NOT_OK)
-    return run_retrieval(options, around, engine, learn=True)
+        return _Retrieval(failure.options, console, started).not_started(story, NOT_OK)
+    return run_retrieval(options, console, engine, learn=True)
 
 
-def _read_stdin(around: Surroundings) -> str:
-    if around.stdin.isatty():
+def _read_stdin(console: Console) -> str:
+    if console.stdin.isatty():
         ends = "Ctrl-Z and Enter end it" if WINDOWS else "Ctrl-D ends it"
-        around.stderr.say(f"reading the list from the terminal; {ends}")
-    buffer = getattr(around.stdin, "buffer", None)
+        console.stderr.write_line(f"reading the list from the terminal; {ends}")
+    buffer = getattr(console.stdin, "buffer", None)
     if buffer is None:
-        return read_at_most(around.stdin, LIST_MAX_BYTES)
+        return read_at_most(console.stdin, LIST_MAX_BYTES)
     from dicom_retrieve_tui.model.list_text import list_text  # noqa: PLC0415 - most name UIDs
 
     return list_text(read_at_most(buffer, LIST_MAX_BYTES))
@@ -160,17 +156,17 @@ class _Retrieval:
     def __init__(
         self,
         options: RetrieveCommand,
-        around: Surroundings,
+        console: Console,
         started: tuple[datetime, float] | None = None,
     ) -> None:
         self._options = options
-        self._around = around
+        self._console = console
         self._account = Account(options.selections, options.retrieval.series_filter)
         self._cancel = CancelToken()
         self._finish_cancel = CancelToken()
         """Ends the command of `--on-finish`."""
         self._summary: list[str] = []
-        self._started, self._started_s = started or (around.utc_now(), around.monotonic_s())
+        self._started, self._started_s = started or (console.utc_now(), console.monotonic_s())
         self._working = True
         """False once only summary and report are left to write."""
         self._earlier = NOTHING_EARLIER
@@ -180,7 +176,9 @@ class _Retrieval:
         """The first exception while an event was handled."""
         self._renderer = self._choose_renderer()
         self._json = (
-            JsonLines(around.stdout, around.utc_now, dry_run=options.dry_run, reasons=self._reasons)
+            JsonLines(
+                console.stdout, console.utc_now, dry_run=options.dry_run, reasons=self._reasons
+            )
             if options.json
             else None
         )
@@ -244,7 +242,7 @@ class _Retrieval:
         self._announce(event)
         if self._json is not None:
             self._json.write(event)
-            if self._around.stdout.lost:
+            if self._console.stdout.lost:
                 # The reader of the JSON lines has gone. What is on disk stays.
                 self._cancel.request()
 
@@ -254,8 +252,8 @@ class _Retrieval:
             return
         notice = notice_of(event, self._account.progress, self._elapsed_s())
         if notice is not None:
-            around = self._around
-            around.stderr.write_control(notice_sequences(notice, around.environ))
+            console = self._console
+            console.stderr.write_control(notice_sequences(notice, console.environ))
 
     def _handle_notes(self) -> None:
         """Turn the notes on the list of UIDs into events."""
@@ -267,7 +265,7 @@ class _Retrieval:
         progress = self._account.progress
         if not progress.peer and isinstance(failure, RetrieveError | Cancelled):
             if isinstance(failure, Cancelled):
-                self._around.stderr.say("stopped; nothing was retrieved")
+                self._console.stderr.write_line("stopped; nothing was retrieved")
                 return self.not_started(_stopped_story(self._options), INTERRUPTED)
             return self.not_started(_failed_story(self._options, str(failure)), NOT_OK)
         if isinstance(failure, Exception):
@@ -282,12 +280,12 @@ class _Retrieval:
     def _write_report(self, code: int) -> int:
         ending = Ending(
             started=self._started,
-            finished=self._around.utc_now(),
+            finished=self._console.utc_now(),
             elapsed_s=self._elapsed_s(),
             exit_code=code,
             earlier=self._earlier,
         )
-        code = write_report(self._account, self._census(), self._options, ending, self._around)
+        code = write_report(self._account, self._census(), self._options, ending, self._console)
         return self._run_finish_command(replace(ending, exit_code=code))
 
     def _run_finish_command(self, ending: Ending) -> int:
@@ -299,7 +297,7 @@ class _Retrieval:
         reason = wiring.run_finish_command(options.retrieval, hook, self._finish_cancel)
         if not reason:
             return ending.exit_code
-        self._around.stderr.say(f"--on-finish failed: {reason}")
+        self._console.stderr.write_line(f"--on-finish failed: {reason}")
         return ending.exit_code or NOT_OK
 
     def _census(self) -> Census:
@@ -314,7 +312,7 @@ class _Retrieval:
         return [reason_record(each, dry_run=self._options.dry_run) for each in groups]
 
     def _elapsed_s(self) -> float:
-        return self._around.monotonic_s() - self._started_s
+        return self._console.monotonic_s() - self._started_s
 
     def _exit_code(self, *, interrupted: bool) -> int:
         progress = self._account.progress
@@ -326,7 +324,7 @@ class _Retrieval:
         """Print which lines of the list are left out, before anything is sent."""
         if left_out := self._options.left_out:
             for line in f"{self._options.list_flag}: {describe(left_out)}".split("\n"):
-                self._around.stderr.say(line)
+                self._console.stderr.write_line(line)
 
     def _print_summary_safely(self, code: int) -> int:
         """Print the summary; after a bug in that, the report is still written."""
@@ -339,7 +337,7 @@ class _Retrieval:
 
     def _print_summary(self, code: int) -> int:
         """Print the summary; return the exit code, which is not 0 if requested data was lost."""
-        around, options = self._around, self._options
+        console, options = self._console, self._options
         lines: Iterable[str] = summarise(self._account, self._census(), options, self._elapsed_s())
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
@@ -350,24 +348,24 @@ class _Retrieval:
             lines = self._summary = list(lines)
         if options.json:
             for line in lines:
-                around.stderr.say(line)
+                console.stderr.write_line(line)
         else:
-            around.stdout.write_lines(lines)
-        if around.stdout.lost:
-            around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+            console.stdout.write_lines(lines)
+        if console.stdout.lost:
+            console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
             if options.json or options.dry_run:
                 return code or NOT_OK
         return code
 
     def _choose_renderer(self) -> Renderer:
-        around, options = self._around, self._options
+        console, options = self._console, self._options
         # JSON lines on the same terminal would run through the rows.
-        shared = options.json and around.stdout.is_terminal
-        dumb = around.environ.get("TERM", "") in {"", "dumb"}
+        shared = options.json and console.stdout.is_terminal
+        dumb = console.environ.get("TERM", "") in {"", "dumb"}
         scene = Scene(
-            around.stderr, self._account, options, around.monotonic_s, around.local_time_text
+            console.stderr, self._account, options, console.monotonic_s, console.local_time_text
         )
-        if not around.stderr.is_terminal or shared or dumb:
+        if not console.stderr.is_terminal or shared or dumb:
             return PlainRenderer(scene)
         from dicom_retrieve_tui.cli.output.live import LiveRenderer  # noqa: PLC0415 - loads rich
 

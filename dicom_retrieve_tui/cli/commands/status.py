@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.atomic_file import replace_file
-from dicom_retrieve_tui.cli.console import Surroundings, utc_text
+from dicom_retrieve_tui.cli.console import Console, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.output.status_lines import (
@@ -37,7 +37,7 @@ _REST = 10
 """Reading the account takes at most this share of the time."""
 
 
-def run_status(args: argparse.Namespace, around: Surroundings) -> int:
+def run_status(args: argparse.Namespace, console: Console) -> int:
     """Print the status of a folder; return the exit code.
 
     Raises:
@@ -48,27 +48,27 @@ def run_status(args: argparse.Namespace, around: Surroundings) -> int:
         raise UsageError("status needs the folder, as given to --output.")
     folder = Path(args.folder)
     if args.forget:
-        _forget(folder, args.forget, around)
+        _forget(folder, args.forget, console)
     if args.watch:
-        status = _watch(folder, around, as_json=args.json)
+        status = _watch(folder, console, as_json=args.json)
     else:
-        status = _look(folder, around)
-        _print(status, around, as_json=args.json)
+        status = _look(folder, console)
+        _print(status, console, as_json=args.json)
     code = OK if status.complete else NOT_OK
-    if args.report and not _write_report(args.report, status, code, around):
+    if args.report and not _write_report(args.report, status, code, console):
         code = NOT_OK
-    if around.stdout.lost:
-        around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+    if console.stdout.lost:
+        console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
         code = NOT_OK
     return code
 
 
-def _look(folder: Path, around: Surroundings) -> FolderStatus:
-    return read_status(folder, examples_max=EXAMPLES_MAX, now=around.utc_now())
+def _look(folder: Path, console: Console) -> FolderStatus:
+    return read_status(folder, examples_max=EXAMPLES_MAX, now=console.utc_now())
 
 
-def _print(status: FolderStatus, around: Surroundings, *, as_json: bool) -> None:
-    out = Output(around, as_json=as_json)
+def _print(status: FolderStatus, console: Console, *, as_json: bool) -> None:
+    out = Output(console, as_json=as_json)
     _record(status, out)
     if as_json:
         for study in accounted_studies(status, failed_only=True):
@@ -81,26 +81,26 @@ def _record(status: FolderStatus, out: Output) -> None:
     out.record("folder_status", {**versions, **status_record(status)})
 
 
-def _watch(folder: Path, around: Surroundings, *, as_json: bool) -> FolderStatus:
+def _watch(folder: Path, console: Console, *, as_json: bool) -> FolderStatus:
     """Print the status again and again until no run goes on; return the last one.
 
     A terminal is drawn over; a pipe gets a line each time.
     """
-    out = Output(around, as_json=as_json)
-    drawn = around.stdout.is_terminal and not as_json
+    out = Output(console, as_json=as_json)
+    drawn = console.stdout.is_terminal and not as_json
     while True:
-        begun_s = around.monotonic_s()
-        status = _look(folder, around)
+        begun_s = console.monotonic_s()
+        status = _look(folder, console)
         if drawn:
-            around.stdout.clear()
-            around.stdout.write_lines(_fitting(status_lines(status)))
+            console.stdout.clear()
+            console.stdout.write_lines(_fitting(status_lines(status)))
         else:
             _record(status, out)
             out.lines(status_line(status))
-        if not status.running or around.stdout.lost:
+        if not status.running or console.stdout.lost:
             return status
-        took_s = around.monotonic_s() - begun_s
-        around.wait(max(_EVERY_S if drawn else _EVERY_PIPED_S, took_s * _REST))
+        took_s = console.monotonic_s() - begun_s
+        console.wait(max(_EVERY_S if drawn else _EVERY_PIPED_S, took_s * _REST))
 
 
 def _fitting(lines: Iterable[str]) -> Sequence[str]:
@@ -110,7 +110,7 @@ def _fitting(lines: Iterable[str]) -> Sequence[str]:
     return cut if len(cut) < size.lines else [*cut[: size.lines - 2], "..."]
 
 
-def _forget(folder: Path, words: str, around: Surroundings) -> None:
+def _forget(folder: Path, words: str, console: Console) -> None:
     """Remove studies from the account.
 
     Raises:
@@ -125,13 +125,13 @@ def _forget(folder: Path, words: str, around: Surroundings) -> None:
     except OSError as error:
         reason = reason_of(error)
         raise ConfigError(f"--forget: cannot write in {folder}: {reason}.") from error
-    around.stderr.say(
+    console.stderr.write_line(
         f"{count(len(uids), 'study')} removed from the account; files stay, and verify no longer "
         "checks them"
     )
 
 
-def _write_report(path: Path, status: FolderStatus, code: int, around: Surroundings) -> bool:
+def _write_report(path: Path, status: FolderStatus, code: int, console: Console) -> bool:
     """Write the account as JSON; return False if that failed."""
     pieces = _report(status, code)
     try:
@@ -141,9 +141,9 @@ def _write_report(path: Path, status: FolderStatus, code: int, around: Surroundi
         else:
             replace_file(Path(path), pieces)
     except OSError as error:
-        around.stderr.say(f"--report {path}: cannot be written: {reason_of(error)}")
+        console.stderr.write_line(f"--report {path}: cannot be written: {reason_of(error)}")
         return False
-    around.stderr.say(f"the full account is in {path}")
+    console.stderr.write_line(f"the full account is in {path}")
     return True
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.exit_codes import NOT_OK, OK
@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage.verify import verify_folder
 
 
-def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
+def run_verify(args: argparse.Namespace, console: Console) -> int:
     """Check the folder and print each study that is not whole at once; return the exit code.
 
     The whole ones follow with `--verbose`.
@@ -31,7 +31,7 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
     folder = Path(args.folder)
 
     studies = verify_folder(folder, deep=args.deep)
-    out = Output(around, as_json=args.json)
+    out = Output(console, as_json=args.json)
     out.record(
         "verify_started",
         {
@@ -49,14 +49,14 @@ def run_verify(args: argparse.Namespace, around: Surroundings) -> int:
             out.lines(*study_lines(study))
         elif args.verbose and not args.json:
             whole += study_lines(study)
-        if around.stdout.lost:
+        if console.stdout.lost:
             break
     out.lines(*whole)
     code = OK if tally.all_proven else NOT_OK
     out.record("verify_finished", {**tally_record(tally), "exit_code": code})
     out.last(*summary_lines(tally, folder, deep=args.deep))
-    if around.stdout.lost:
-        around.stderr.say(f"stdout could not be written: {around.stdout.lost}")
+    if console.stdout.lost:
+        console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
         return NOT_OK
     return code
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.tui.cells import fit
+from dicom_retrieve_tui.tui.cell_text import fit
 
 _GAP = "  "
 

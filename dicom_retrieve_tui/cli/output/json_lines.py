@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.console import DataStream, Surroundings, utc_text
+from dicom_retrieve_tui.cli.console import Console, DataStream, utc_text
 from dicom_retrieve_tui.model.events import (
     SCHEMA_VERSION,
     BytesReceived,
@@ -95,25 +95,25 @@ class JsonLines:
 class Output:
     """Writes text or JSON on stdout, for commands other than a retrieval."""
 
-    def __init__(self, around: Surroundings, *, as_json: bool) -> None:
-        self._around = around
+    def __init__(self, console: Console, *, as_json: bool) -> None:
+        self._console = console
         self._as_json = as_json
 
     def record(self, event: str, fields: Mapping[str, object]) -> None:
         """Write an object, if the output is JSON."""
         if self._as_json:
-            time = utc_text(self._around.utc_now())
+            time = utc_text(self._console.utc_now())
             record = clean_values({"event": event, "time": time, **fields})
-            self._around.stdout.write_lines([json.dumps(record)])
+            self._console.stdout.write_lines([json.dumps(record)])
 
     def lines(self, *lines: str) -> None:
         """Write lines, unless the output is JSON."""
         if not self._as_json:
-            self._around.stdout.write_lines(lines)
+            self._console.stdout.write_lines(lines)
 
     def last(self, *lines: str) -> None:
         """Write the summary; to stderr if the output is JSON."""
         self.lines(*lines)
         if self._as_json:
             for line in lines:
-                self._around.stderr.say(line)
+                self._console.stderr.write_line(line)

@@ -27,13 +27,13 @@ class PlainRenderer:
         """Print the event's line, if it has one."""
         line = log_line(event, self._account, self._options, time=self._time_text())
         if line is not None:
-            self._stderr.say(line)
+            self._stderr.write_line(line)
         if self._options.verbose and not isinstance(event, RetrieveFinished):
             self._print_progress()
 
     def stopping(self) -> None:
         """Print that the run stops."""
-        self._stderr.say(STOPPING)
+        self._stderr.write_line(STOPPING)
 
     def close(self) -> None:
         """Do nothing: printed lines stay."""
@@ -49,7 +49,7 @@ class PlainRenderer:
         self._sample(now_s)
         progress = self._account.progress
         studies = f"{progress.finished:,}/{progress.studies_total:,} studies, "
-        self._stderr.say(
+        self._stderr.write_line(
             f"{studies if progress.studies_total > 1 else ''}"
             f"{progress.stored:,}/{progress.expected:,} instances, "
             f"{size_text(progress.received_bytes)} received, "

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from dicom_retrieve_tui.cli.console import Narration
+from dicom_retrieve_tui.cli.console import MessageStream
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model.events import Event
@@ -16,7 +16,7 @@ STOPPING = "stopping: waiting for running requests; press Ctrl-C again to end at
 class Scene:
     """The input of a renderer, and the stream for its output."""
 
-    stderr: Narration
+    stderr: MessageStream
     account: Account
     options: RetrieveCommand
     monotonic_s: Callable[[], float]

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.atomic_file import replace_file
-from dicom_retrieve_tui.cli.console import Surroundings, utc_text
+from dicom_retrieve_tui.cli.console import Console, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account, Judged
 from dicom_retrieve_tui.cli.output.census import Census, Group
@@ -227,7 +227,7 @@ def write_report(
     census: Census,
     options: RetrieveCommand,
     ending: Ending,
-    around: Surroundings,
+    console: Console,
 ) -> int:
     """Write the report, if one was asked for, and print where it is; return the exit code.
 
@@ -244,7 +244,7 @@ def write_report(
         else:
             replace_file(path, pieces, options.retrieval.umask)
     except OSError as error:
-        around.stderr.say(f"--report {path}: cannot be written: {reason_of(error)}")
+        console.stderr.write_line(f"--report {path}: cannot be written: {reason_of(error)}")
         return ending.exit_code or NOT_OK
-    around.stderr.say(f"the full account is in {path}")
+    console.stderr.write_line(f"the full account is in {path}")
     return ending.exit_code

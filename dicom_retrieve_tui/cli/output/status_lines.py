@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from dicom_retrieve_tui.cli.console import utc_text
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.folder_status import FolderStatus, Life
+from dicom_retrieve_tui.model.hours import day_and_time
 from dicom_retrieve_tui.model.humanize import (
     byte_rate_text,
     count,
@@ -92,7 +93,7 @@ def _run(status: FolderStatus) -> str:
 
 def _waits(run: RunState) -> Iterator[str]:
     if run.waits_for:
-        until = f" until {run.waits_until.astimezone():%d %b %H:%M}" if run.waits_until else ""
+        until = f" until {day_and_time(run.waits_until.astimezone())}" if run.waits_until else ""
         yield _row("waits", f"{run.waits_for}{until}")
     if run.paused:
         yield _row("paused", "no study and no request begins until the user resumes it")

@@ -16,7 +16,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from dicom_retrieve_tui.tui.cells import fit
+from dicom_retrieve_tui.tui.cell_text import fit
 from dicom_retrieve_tui.tui.cursor import Cursor
 from dicom_retrieve_tui.tui.queue_columns import Column, QueueColumns
 from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View

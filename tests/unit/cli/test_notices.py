@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dicom_retrieve_tui.cli.console import Surroundings
+from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished
 from dicom_retrieve_tui.model.verdict import Verdict
 from tests.unit.cli.scripted import C_GET, Engine, Result, Stream, run, study_of, whole_run
@@ -30,7 +30,7 @@ class _Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     clock = _Clock()
-    monkeypatch.setattr(Surroundings, "monotonic_s", lambda _: clock.now_s)
+    monkeypatch.setattr(Console, "monotonic_s", lambda _: clock.now_s)
     for name in NAMES_OF_TERMINALS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")

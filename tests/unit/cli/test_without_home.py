@@ -101,9 +101,9 @@ def test_the_application_starts_on_profiles_that_are_not_kept(
     monkeypatch.setattr(application, "open_profile_store", _Store)
     args = type("Args", (), {"config": None, "target": None})()
     err = io.StringIO()
-    around = type("Around", (), {"environ": {}, "stderr": _Says(err)})()
+    console = type("Around", (), {"environ": {}, "stderr": _Says(err)})()
 
-    assert application.run_on_profiles(args, around) == 0
+    assert application.run_on_profiles(args, console) == 0
 
     assert "Profiles of this session are not kept." in err.getvalue()
     assert not started[0].parent.exists()
@@ -125,7 +125,7 @@ class _Says:
     def __init__(self, stream: io.StringIO) -> None:
         self._stream = stream
 
-    def say(self, text: str) -> None:
+    def write_line(self, text: str) -> None:
         self._stream.write(f"{text}\n")
 
 

@@ -12,7 +12,7 @@ from dicom_retrieve_tui.engine import requests
 from dicom_retrieve_tui.engine.queue import Postponed, PutBack, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.receiver import InstanceReceiver
 from dicom_retrieve_tui.engine.requests import RunContext
-from dicom_retrieve_tui.engine.space_check import SpaceCheck
+from dicom_retrieve_tui.engine.run_forecast import RunForecast
 from dicom_retrieve_tui.engine.study import StudyRetriever
 from dicom_retrieve_tui.errors import (
     AssociationAborted,
@@ -80,7 +80,7 @@ class _Rig:
         drain_s: float = 0.0,
         late_s: float = 0.0,
         no_progress_s: float = 60.0,
-        space: SpaceCheck | None = None,
+        space: RunForecast | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.cancel = CancelToken()
@@ -558,9 +558,9 @@ class _Learned:
         self.news.update(news)
 
 
-def _space(usable_bytes: int, history: _Learned) -> SpaceCheck:
+def _space(usable_bytes: int, history: _Learned) -> RunForecast:
     room = Room(usable_bytes + 1000, 1000)
-    return SpaceCheck(lambda _: None, output=Path("dicom"), room=lambda: room, history=history)
+    return RunForecast(lambda _: None, output=Path("dicom"), room=lambda: room, history=history)
 
 
 def test_nothing_is_requested_of_a_study_that_does_not_fit() -> None:

@@ -2,6 +2,11 @@
 
 import pytest
 
+from dicom_retrieve_tui.model.proposed_contexts import (
+    all_contexts,
+    guessed_contexts,
+    known_contexts,
+)
 from dicom_retrieve_tui.model.sop_classes import (
     COMPRESSED_SYNTAXES,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -11,9 +16,6 @@ from dicom_retrieve_tui.model.sop_classes import (
     NATIVE_SYNTAXES,
     STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
-    all_contexts,
-    guessed_contexts,
-    known_contexts,
     plainest_classes,
     preferred_syntax,
 )

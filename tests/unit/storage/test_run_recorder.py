@@ -151,6 +151,24 @@ def test_the_state_names_the_end_of_the_hours() -> None:
     assert tracker.state(_NOW).waits_for == ""
 
 
+def test_a_full_disk_does_not_hide_what_the_run_waits_for(tmp_path: Path) -> None:
+    recorder, lock = _begun(tmp_path, _Clock())
+    path = tmp_path / ".dicom-retrieve" / "run.json"
+    before = path.stat().st_ino
+    # Instead of a disk that has no room for a further file.
+    (path.parent / f".run.json.{os.getpid()}").mkdir()
+
+    recorder.see(_CLOSED)
+    recorder._write()
+
+    state = read_run_state(path)
+    assert state is not None
+    assert state.waits_for == "the hours of --between"
+    assert path.stat().st_ino == before
+    recorder.settle()
+    lock.release()
+
+
 def test_a_state_is_read_as_it_was_written() -> None:
     tracker = _tracker()
     _told(tracker, *_started(), *_stored(3), events.RunPaused(), _CLOSED)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from dicom_retrieve_tui.cli.commands.demo import run_demo
-from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -78,8 +78,8 @@ class Demo:
 
 def demo(*argv: str, verdict: Verdict = Verdict.COMPLETE) -> Demo:
     pacs, engine, out, err = Pacs(), Retrieving(verdict), Stream(), Stream()
-    around = Surroundings(stdin=Stream(), stdout=DataStream(out), stderr=Narration(err))
-    code = run_demo(arguments(*argv), around, engine, cast("Any", pacs.open))
+    console = Console(stdin=Stream(), stdout=DataStream(out), stderr=MessageStream(err))
+    code = run_demo(arguments(*argv), console, engine, cast("Any", pacs.open))
     return Demo(pacs, engine, code, out.getvalue(), err.getvalue())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from dicom_retrieve_tui.cli.commands.doctor import TextPrinter
-from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import read_retrieval
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
@@ -32,10 +32,10 @@ _FINDINGS = (
 
 def _told(findings: Iterable[Finding], *, terminal: bool, **environ: str) -> str:
     out = Stream(terminal=terminal)
-    around = Surroundings(
-        stdin=Stream(), stdout=DataStream(out), stderr=Narration(Stream()), environ=environ
+    console = Console(
+        stdin=Stream(), stdout=DataStream(out), stderr=MessageStream(Stream()), environ=environ
     )
-    telling = TextPrinter(around)
+    telling = TextPrinter(console)
     for finding in findings:
         telling.show(finding)
     return out.getvalue()

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from dicom_retrieve_tui.cli.commands.find import run_find
-from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.main import main
 from dicom_retrieve_tui.cli.output.find_table import render_table
 from dicom_retrieve_tui.cli.parser import parse_command_line
@@ -52,7 +52,7 @@ SERIES = replace(
 )
 
 
-class _Noon(Surroundings):
+class _Noon(Console):
     def utc_now(self) -> datetime:
         return _NOW
 
@@ -89,9 +89,9 @@ def find(
     stdout: Stream | None = None,
 ) -> Result:
     out, err = stdout or Stream(), Stream()
-    around = _Noon(stdin=Stream(), stdout=DataStream(out), stderr=Narration(err))
+    console = _Noon(stdin=Stream(), stdout=DataStream(out), stderr=MessageStream(err))
     args = parse_command_line(["find", PACS, *argv])
-    code = run_find(args, around, finder or Finder(found))
+    code = run_find(args, console, finder or Finder(found))
     return Result(code, out.getvalue(), err.getvalue())
 
 
@@ -285,10 +285,10 @@ def test_a_profile_says_whom_to_ask_and_its_folders_do_not_matter(tmp_path: Path
         'aet = "US"\nmethod = "c-move"\nmove_dest = "US"\nlisten = "4242"\noutput = "/dev/null/x"\n'
     )
     finder = Finder([DOE])
-    around = _Noon(stdin=Stream(), stdout=DataStream(Stream()), stderr=Narration(Stream()))
+    console = _Noon(stdin=Stream(), stdout=DataStream(Stream()), stderr=MessageStream(Stream()))
     args = parse_command_line(["find", "@archive", "--all", "--config", str(book)])
 
-    assert run_find(args, around, finder) == 0
+    assert run_find(args, console, finder) == 0
 
     (_, settings, _) = finder.asked[0]
     assert (str(settings.peer), settings.calling_ae_title) == ("ARCHIVE@pacs.test:11112", "US")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.cli.commands.lookup import LookupsFailed, LookupsStopped, resolve
-from dicom_retrieve_tui.cli.console import DataStream, Narration, Surroundings
+from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerTimeout
@@ -49,10 +49,10 @@ class Archive:
 
     def resolve(self, text: str, flag: str = "--uid-list") -> RetrieveCommand:
         args = parse_command_line((PACS, "--method", "c-get", flag, "-"))
-        around = Surroundings(
-            stdin=Stream(), stdout=DataStream(Stream()), stderr=Narration(self.err)
+        console = Console(
+            stdin=Stream(), stdout=DataStream(Stream()), stderr=MessageStream(self.err)
         )
-        return resolve(read_command(args, {}, lambda: text), around, self)
+        return resolve(read_command(args, {}, lambda: text), console, self)
 
 
 def wanted(options: RetrieveCommand) -> tuple[Selection, ...]:

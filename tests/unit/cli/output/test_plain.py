@@ -1,7 +1,7 @@
 import itertools
 from dataclasses import replace
 
-from dicom_retrieve_tui.cli.console import Narration
+from dicom_retrieve_tui.cli.console import MessageStream
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.plain import PlainRenderer
 from dicom_retrieve_tui.cli.output.renderer import Scene
@@ -171,7 +171,7 @@ def test_verbose_tells_progress_every_few_seconds_and_not_per_event() -> None:
     options = read_command(parse_command_line([*C_GET, "-v"]), {}, str)
     account = Account(options.selections)
     clock = itertools.count(step=0.5)
-    renderer = PlainRenderer(Scene(Narration(err), account, options, lambda: next(clock)))
+    renderer = PlainRenderer(Scene(MessageStream(err), account, options, lambda: next(clock)))
 
     for event in [started(), *study_of(Verdict.COMPLETE, expected=20, came=10)]:
         account.apply(event)

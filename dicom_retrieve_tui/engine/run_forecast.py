@@ -45,7 +45,7 @@ class _Open:
     arrivals: Arrivals
 
 
-class SpaceCheck:
+class RunForecast:
     """The forecast of one run. Safe for several threads."""
 
     def __init__(

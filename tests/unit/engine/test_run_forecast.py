@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.engine.space_check import SpaceCheck
+from dicom_retrieve_tui.engine.run_forecast import RunForecast
 from dicom_retrieve_tui.errors import DiskFailed, StoreError
 from dicom_retrieve_tui.model.events import Event, Noted, SpaceForecast
 from dicom_retrieve_tui.model.forecast import WHOLE_STUDY, Arrivals, Kind, Sizes
@@ -46,7 +46,7 @@ class _Rig:
         self.room: Room | None = Room((room_mb + kept_mb) * 10**6, kept_mb * 10**6)
         self.unfinished = 1
         self.events: list[Event] = []
-        self.check = SpaceCheck(
+        self.check = RunForecast(
             self.events.append,
             output=Path("dicom"),
             room=lambda: self.room,

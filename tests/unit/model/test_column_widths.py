@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.model.column_fit import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 
 _COLUMNS = (
     ColumnSize(name="date", least=10),
