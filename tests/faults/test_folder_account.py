@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from dicom_retrieve_tui.storage.folder_account import FolderAccounts
-from tests.faults.processes import PATIENCE_S, Command, retrieve_here
+from tests.faults.processes import PATIENCE_S, Command, retrieve_here, until
 from tests.peers.held_pacs import A, B, C, HeldPacs
 
 _ABSENT = [f"1.9.{number}" for number in range(10, 22)]
@@ -106,6 +106,7 @@ def test_a_user_who_may_only_read_sees_a_living_and_a_killed_run(tmp_path: Path)
         order = [*_order(pacs, folder, A, B, C), "--umask", "022"]
         with Command(*order) as command:
             assert pacs.begun[B].wait(PATIENCE_S)
+            until(lambda: "1 of 3 complete" in retrieve_here("status", folder).stdout)
             with Command("status", folder, wrapper=as_nobody) as other:
                 living = other.finish()
             command.send(signal.SIGKILL)

@@ -16,6 +16,7 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from dicom_retrieve_tui.config.preferences_file import SettingsFile
+from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.store_records import Placed
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.part_file import PartFile
@@ -217,7 +218,7 @@ async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -
                 lambda: all((r := bench.row(uid)) and r.state is State.DONE for uid in rows)
             )
             await bench.until(lambda: not app.jobs.busy)
-            assert CT_CHEST.patient_id in bench.text(), "the queue knows the patients"
+            assert name_text(CT_CHEST.patient_name) in bench.text(), "the queue knows the patients"
         app.finder.close(5.0)
         assert app.jobs.close()
 

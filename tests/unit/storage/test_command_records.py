@@ -1,5 +1,6 @@
 """The queue of `--on-study` and its memory, on the disk."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,20 @@ from dicom_retrieve_tui.storage.command_records import SqliteCommandRecords
 DATABASE = Path(".dicom-retrieve/commands.db")
 
 
+_OPENED: list[SqliteCommandRecords] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close what a test has opened: other tests count open files."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
+
+
 def _records(root: Path, command: str = "convert {folder}") -> SqliteCommandRecords:
-    return SqliteCommandRecords(root, command)
+    _OPENED.append(SqliteCommandRecords(root, command))
+    return _OPENED[-1]
 
 
 def test_nothing_is_created_before_it_is_needed(tmp_path: Path) -> None:
