@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
     from dicom_retrieve_tui.storage.folder_account import FolderAccounts
     from dicom_retrieve_tui.storage.history import History
+    from dicom_retrieve_tui.storage.run_recorder import RunRecorder
     from dicom_retrieve_tui.storage.store import InstanceStore
 
 _BACKOFF = Backoff()
@@ -103,8 +104,6 @@ def open_session(
     from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.rate_limit import RateLimiter
     from dicom_retrieve_tui.network.timeouts import Timeouts
-    from dicom_retrieve_tui.storage.permissions import Permissions
-    from dicom_retrieve_tui.storage.run_recorder import RunRecorder
 
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
@@ -119,12 +118,7 @@ def open_session(
         rate_limiter=rate_limiter,
         identify=identified is not None,
     )
-    recorder = RunRecorder(
-        options.output,
-        peer=str(options.peer),
-        method=str(options.method),
-        permissions=Permissions(options.umask),
-    )
+    recorder = _recorder(options)
 
     def start(stack: ExitStack) -> StudyRetriever:
         check_commands(options)
@@ -133,9 +127,7 @@ def open_session(
         recorder.begin()
         stack.callback(recorder.settle)
         if options.on_study is not None:
-            commands = _study_commands(options, store, outbox, cancel)
-            run.follower = commands
-            stack.callback(commands.close)
+            run.follower = _study_commands(options, store, outbox, cancel, stack)
         receiver = InstanceReceiver(store, outbox.append)
         _note_dangers(options, outbox)
         scp = None
@@ -158,6 +150,18 @@ def open_session(
         return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
 
     return Session(run, start, cancel, recorder, rate_limiter.limit)
+
+
+def _recorder(options: RetrieveOptions) -> "RunRecorder":
+    from dicom_retrieve_tui.storage.permissions import Permissions
+    from dicom_retrieve_tui.storage.run_recorder import RunRecorder
+
+    return RunRecorder(
+        options.output,
+        peer=str(options.peer),
+        method=str(options.method),
+        permissions=Permissions(options.umask),
+    )
 
 
 def _open_store(
@@ -440,7 +444,11 @@ def _run(
 
 
 def _study_commands(
-    options: RetrieveOptions, store: "InstanceStore", outbox: deque[Event], cancel: CancelToken
+    options: RetrieveOptions,
+    store: "InstanceStore",
+    outbox: deque[Event],
+    cancel: CancelToken,
+    stack: ExitStack,
 ) -> "StudyCommands":
     from dicom_retrieve_tui.hooks.process import find_program
     from dicom_retrieve_tui.hooks.study_commands import StudyCommands
@@ -451,7 +459,7 @@ def _study_commands(
 
     command = options.on_study
     assert command is not None  # noqa: S101 - the caller has looked
-    return StudyCommands(
+    commands = StudyCommands(
         find_program(flag_of(ON_STUDY), command),
         options,
         parse_layout(options.layout),
@@ -460,6 +468,8 @@ def _study_commands(
         emit=outbox.append,
         cancel=cancel,
     )
+    stack.callback(commands.close)
+    return commands
 
 
 def _run_forecast(
