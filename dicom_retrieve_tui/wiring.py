@@ -146,8 +146,8 @@ def open_session(
             space=_run_forecast(options, run, outbox, stack, learn=learn),
             identified=identified,
         )
-        raise_bug = scp.raise_bug if scp else lambda: None
-        return StudyRetriever(run=context, watch=run.watch, backoff=backoff, raise_bug=raise_bug)
+        retriever = StudyRetriever(run=context, watch=run.watch, backoff=backoff)
+        return replace(retriever, raise_bug=scp.raise_bug) if scp else retriever
 
     return Session(run, start, cancel, recorder, rate_limiter.limit)
 
