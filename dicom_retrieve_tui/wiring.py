@@ -109,14 +109,9 @@ def open_session(
     outbox: deque[Event] = deque()
     timeouts = Timeouts.from_timeout(options.timeout_s)
     rate_limiter = RateLimiter(options.max_rate, connections=options.parallel)
+    named = identified is not None
     run = _run(
-        selections,
-        options,
-        outbox,
-        cancel,
-        backoff,
-        rate_limiter=rate_limiter,
-        identify=identified is not None,
+        selections, options, outbox, cancel, backoff, rate_limiter=rate_limiter, identify=named
     )
     recorder = _recorder(options)
 
