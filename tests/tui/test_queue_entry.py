@@ -70,7 +70,7 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(file))
 
     def open_on(
-        profile_store: "ProfileStore", *, preset: str, settings: SettingsFile, around: object
+        profile_store: "ProfileStore", *, preset: str, settings: SettingsFile, console: object
     ) -> int:
         assert settings.path == tmp_path / "settings.toml"
         given.extend(profile_store.presets()[0])
