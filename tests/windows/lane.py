@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.windows.environment import FOLDER
 
 _AT_ONCE = 2
 _FILE_S = 420
+_LAST_LINES_S = 2.0
 _PASSED, _FAILED = 0, 1
 _COUNTS = re.compile(r"(\d+) (passed|failed|skipped|error)")
 
@@ -43,11 +45,19 @@ def _run_once(program: str, file: str) -> Result:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    # Not to the end of the pipe: services that Wine starts for the first program inherit it.
+    pieces: list[bytes] = []
+    stream = process.stdout
+    assert stream is not None
+    reader = threading.Thread(target=lambda: pieces.extend(iter(stream.readline, b"")), daemon=True)
+    reader.start()
     try:
-        output, _ = process.communicate(timeout=_FILE_S)
+        process.wait(_FILE_S)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
+        process.wait()
+    reader.join(_LAST_LINES_S)
+    output = b"".join(pieces)
     return Result(file, process.returncode, output.decode(errors="replace"))
 
 
