@@ -181,7 +181,7 @@ def check_commands(options: RetrieveOptions) -> None:
     """Find the programs of `--on-study` and `--on-finish`; nothing is run.
 
     Raises:
-        ConfigError: There is no such program.
+        ConfigError: A program is not found.
     """
     if options.on_study is None and options.on_finish is None:
         return

@@ -200,7 +200,7 @@ class ProfileBook:
         hint = "did you mean " if near else "there are "
         names = ", ".join(f"@{each}" for each in known[:10])
         found = f"{hint}{names}" if known else "there are no profiles in it"
-        return f"There is no profile {name!r} in {self.path}; {found}{'?' if near else '.'}"
+        return f"Unknown profile {name!r} in {self.path}; {found}{'?' if near else '.'}"
 
     def _faults_of(self, table_name: str, table: object) -> Iterator[str]:
         if not isinstance(table, dict):

@@ -44,13 +44,13 @@ def expanded(path: Path | str) -> Path:
     """Replace a `~` at the beginning by a home folder.
 
     Raises:
-        ConfigError: That user has none.
+        ConfigError: That user has no home folder.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ConfigError(
-            f"{path}: there is no such home folder. Set HOME, or name the whole path."
+            f"{path}: the home folder is unknown. Set HOME, or give the full path."
         ) from error
 
 
@@ -59,7 +59,7 @@ def temporary_folder() -> Iterator[Path]:
     """Create a folder, and remove it at the end.
 
     Raises:
-        ConfigError: There is no place for it, such as in a container with a read-only root.
+        ConfigError: It cannot be created, such as in a container with a read-only root.
     """
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - few runs need it
 
@@ -67,7 +67,7 @@ def temporary_folder() -> Iterator[Path]:
         try:
             name = stack.enter_context(TemporaryDirectory(prefix=f"{_NAME}-"))
         except OSError as error:
-            raise _no_place(error) from error
+            raise _not_created(error) from error
         yield Path(name)
 
 
@@ -75,24 +75,24 @@ def lasting_temporary_folder() -> Path:
     """Create a folder that stays.
 
     Raises:
-        ConfigError: There is no place for it.
+        ConfigError: It cannot be created.
     """
     from tempfile import mkdtemp  # noqa: PLC0415 - few runs need it
 
     try:
         return Path(mkdtemp(prefix=f"{_NAME}-demo-"))
     except OSError as error:
-        raise _no_place(error) from error
+        raise _not_created(error) from error
 
 
-def _no_place(error: OSError) -> ConfigError:
+def _not_created(error: OSError) -> ConfigError:
     return ConfigError(
-        f"There is no folder for temporary files: {reason_of(error)}.",
+        f"Cannot create a temporary folder: {reason_of(error)}.",
         next_step="Set TMPDIR to a folder that is writable.",
     )
 
 
 def _homeless(what: str, next_step: str) -> ConfigError:
     return ConfigError(
-        f"There is no folder for {what}: this user has no home folder.", next_step=next_step
+        f"Cannot find the folder of {what}: this user has no home folder.", next_step=next_step
     )

@@ -38,7 +38,7 @@ def retrieve_sample(
 
     Raises:
         Cancelled: The user stops.
-        ConfigError: There is no place for a temporary folder.
+        ConfigError: A temporary folder cannot be created.
     """
     moving = method is Method.C_MOVE
     with temporary_folder() as folder:

@@ -54,11 +54,11 @@ def find_program(where: str, command: HookCommand) -> str:
         command: Its first word is the program.
 
     Raises:
-        ConfigError: There is no such program, or it cannot be run without a shell.
+        ConfigError: The program is not found, or cannot be run without a shell.
     """
     path = shutil.which(command.program)
     if path is None:
-        problem = "there is no such program; check its name, PATH and that it is executable"
+        problem = "program not found; check its name, PATH and that it is executable"
         raise ConfigError.of_value(where, command.program, problem)
     # Windows runs a batch file by cmd.exe, which interprets its arguments.
     if sys.platform == "win32" and path.lower().endswith(_BATCH_FILES):

@@ -108,7 +108,7 @@ def _fault(word: str, before: Sequence[str], placeholders: tuple[str, ...]) -> s
     for name in names:
         if name not in placeholders:
             known = ", ".join(f"{{{each}}}" for each in placeholders)
-            return f"there is no placeholder {{{name}}}; known are {known}"
+            return f"unknown placeholder {{{name}}}; use {known}"
     beside = _PLACEHOLDER.sub("", word)
     interpreted = any(map(_INTERPRETER.fullmatch, before)) and _PROGRAM_TEXT.fullmatch(before[-1])
     if names and (interpreted or not _BESIDE.fullmatch(beside)):

@@ -1,7 +1,6 @@
 """Failures stay in the account of a folder through kills, other runs and another list."""
 
 import json
-import os
 import signal
 import threading
 from pathlib import Path
@@ -96,7 +95,7 @@ def test_a_running_run_is_seen_and_not_disturbed(tmp_path: Path) -> None:
     assert retrieve_here("status", tmp_path).exit_code == 0
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs another user")
+@pytest.mark.root
 def test_a_user_who_may_only_read_sees_a_living_and_a_killed_run(tmp_path: Path) -> None:
     as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     for parent in (tmp_path, *tmp_path.parents[:-1]):

@@ -176,7 +176,7 @@ def test_a_missing_command_is_found_before_anything_is_sent(tmp_path: Path) -> N
 
         assert done == 1
         assert err.getvalue().count("\n") == 1
-        assert f"{flag} 'no-such-program': there is no such program" in err.getvalue()
+        assert f"{flag} 'no-such-program': program not found" in err.getvalue()
         assert not (tmp_path / "d").exists()
 
 

@@ -132,7 +132,7 @@ def test_a_child_that_is_left_behind_does_not_hold_the_command_up() -> None:
 
 @pytest.mark.parametrize("name", ["no-such-program", "./no-such-program", "/etc/passwd"])
 def test_a_missing_program_is_found_before_anything_is_run(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"--on-study '{name}': there is no such program"):
+    with pytest.raises(ConfigError, match=f"--on-study '{name}': program not found"):
         find_program("--on-study", parse_study_command("--on-study", f"{name} x"))
 
 

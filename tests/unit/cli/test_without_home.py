@@ -13,7 +13,7 @@ from dicom_retrieve_tui.config import user_folders
 from dicom_retrieve_tui.errors import ConfigError
 from tests.interop.command import CommandResult
 
-_NO_PROFILES = "There is no folder for profiles: this user has no home folder. Name a file with"
+_NO_PROFILES = "Cannot find the folder of profiles: this user has no home folder. Name a file with"
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_path_with_a_home_that_is_not_there_is_refused_and_makes_no_folder(
     result = _run("@here", "1.2.3", "--method", "c-get", "--config", "my.toml")
 
     assert result.exit_code == 1
-    assert "~/dicom: there is no such home folder. Set HOME, or name the whole path." in (
+    assert "~/dicom: the home folder is unknown. Set HOME, or give the full path." in (
         result.stderr
     )
     assert [path.name for path in tmp_path.iterdir()] == ["my.toml"]

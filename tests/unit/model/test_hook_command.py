@@ -73,14 +73,14 @@ def test_a_hostile_uid_is_replaced_by_its_hash_everywhere() -> None:
         ("''", "expected a program"),
         ("x 'y", "no closing quotation"),
         ("{folder}", "cannot be a placeholder"),
-        ("x {foldr}", "no placeholder {foldr}; known are {folder}, {study}, {output}"),
-        ("x {report}", "no placeholder {report}"),
+        ("x {foldr}", "unknown placeholder {foldr}; use {folder}, {study}, {output}"),
+        ("x {report}", "unknown placeholder {report}"),
         ("sh -c 'ls {folder}'", "DICOM_RETRIEVE_FOLDER"),
         ("sh -c {folder}", "DICOM_RETRIEVE_FOLDER"),
         ("/bin/bash -lc {folder}", "DICOM_RETRIEVE_FOLDER"),
         ("cmd.exe /c {folder}", "DICOM_RETRIEVE_FOLDER"),
         ("env sh -ec {folder}", "DICOM_RETRIEVE_FOLDER"),
-        ("python3 -c print('{study}')", "no placeholder|DICOM_RETRIEVE_STUDY"),
+        ("python3 -c print('{study}')", "unknown placeholder|DICOM_RETRIEVE_STUDY"),
         ("perl -e 'print q({study})'", "DICOM_RETRIEVE_STUDY"),
         ("x \0", "NUL"),
         ("x \udcff", "not UTF-8"),
@@ -95,7 +95,7 @@ def test_what_cannot_be_run_safely_is_refused(text: str, words: str) -> None:
 
 def test_the_command_of_the_end_has_other_placeholders() -> None:
     assert parse_finish_command("--on-finish", "x {report} {output}").words[1] == "{report}"
-    with pytest.raises(ConfigError, match="no placeholder"):
+    with pytest.raises(ConfigError, match="unknown placeholder"):
         parse_finish_command("--on-finish", "x {folder}")
 
 

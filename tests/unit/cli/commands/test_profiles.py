@@ -103,11 +103,11 @@ def test_an_address_takes_nothing_from_any_file() -> None:
     ("argv", "words"),
     [
         (("@hospitl", STUDY), "did you mean @hospital?"),
-        (("@", STUDY), "There is no profile ''"),
+        (("@", STUDY), "Unknown profile ''"),
         (("@hospital",), "Give Study Instance UIDs, --study-uid or --uid-list"),
         (("profiles", "shwo"), "choose one of list, show, path, add, remove, test"),
         (("profiles", "show"), "needs the name of a profile"),
-        (("profiles", "show", "nobody"), "There is no profile 'nobody'"),
+        (("profiles", "show", "nobody"), "Unknown profile 'nobody'"),
         (("profiles", "remove", "hospital"), "requires --yes"),
         (("profiles", "add", "new"), "needs the address of its PACS"),
         (("profiles", "add", "a/b", PACS), "is not a valid profile name"),
