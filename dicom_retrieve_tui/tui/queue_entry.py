@@ -1,7 +1,7 @@
 """An entry of the queue: its request, and its progress from events. Reads no clock."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.progress import StudyProgress
@@ -185,26 +185,8 @@ class Entry:
 
     def row(self, now_s: float) -> Row:
         """Return the row for the screen."""
-        study, state, wanted = self.study, self.state, self.wanted
-        if study is None:
-            return Row(
-                key=self.key,
-                number=self.number,
-                state=state,
-                level=wanted.selection.level,
-                identity=self.identity,
-                pacs=wanted.pacs,
-                sought=wanted.lookup.place if wanted.lookup else "",
-                done=self.done,
-                expected=self.expected,
-                failed=self.before.missing if state in BAD else 0,
-                verdict=self.final,
-                reason=self.reason,
-            )
-        running = state is State.RUNNING
-        rate = self.instances.rate if running and self.instances is not None else None
-        left = None if self.expected is None else max(self.expected - self.done, 0)
-        return Row(
+        state, wanted = self.state, self.wanted
+        row = Row(
             key=self.key,
             number=self.number,
             state=state,
@@ -214,15 +196,27 @@ class Entry:
             sought=wanted.lookup.place if wanted.lookup else "",
             done=self.done,
             expected=self.expected,
+            failed=self.before.missing if state in BAD else 0,
+            verdict=self.final,
+            reason=self.reason,
+        )
+        return row if self.study is None else self._with_progress(row, self.study, now_s)
+
+    def _with_progress(self, row: Row, study: StudyProgress, now_s: float) -> Row:
+        """Return the row of a study that has started in this session."""
+        running = row.state is State.RUNNING
+        rate = self.instances.rate if running and self.instances is not None else None
+        left = None if row.expected is None else max(row.expected - row.done, 0)
+        return replace(
+            row,
             failed=self._failed(study),
             received_bytes=study.received_bytes,
             instances_per_s=rate,
             eta_s=Remaining(left, exact=True).eta_s(rate) if left else None,
             quiet_s=int(now_s - self.heard_s) if running else 0,
-            retry_in_s=max(round(self.due_s - now_s), 0) if state is State.RETRYING else 0,
+            retry_in_s=max(round(self.due_s - now_s), 0) if row.state is State.RETRYING else 0,
             held=study.held,
             elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),
-            verdict=self.final,
             reason=self.reason or study.reason,
         )
 
