@@ -109,6 +109,7 @@ def press(*keys: str) -> Callable[[Scene], Awaitable[None]]:
     async def lead(scene: Scene) -> None:
         await scene.run()
         await scene.bench.pilot.press(*keys)
+        await scene.bench.until(scene.bench.session.told)
 
     return lead
 
