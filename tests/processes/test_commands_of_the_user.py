@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -199,9 +199,8 @@ def test_a_folder_named_after_a_patient_is_handed_over(pacs: DemoPacs, tmp_path:
         return main(arguments, stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
 
     assert run() == 0
-    with sqlite3.connect(output / ".dicom-retrieve/commands.db") as database:
+    with closing(sqlite3.connect(output / ".dicom-retrieve/commands.db")) as database, database:
         database.execute("DELETE FROM studies")
-    database.close()
     assert run() == 0  # the folder is read from the journal: nothing comes
 
     for uid, (first, second) in _seen(tmp_path).items():

@@ -6,6 +6,7 @@ The database is SQLite's own temporary file: it has no name, and a killed proces
 import pickle
 import sqlite3
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import fields
@@ -129,6 +130,7 @@ class SpooledDict(MutableMapping[str, _T]):
         try:
             if self._database is None:
                 self._database = self._open_database()
+                weakref.finalize(self, self._database.close)
                 self._database.execute(_SCHEMA)
             with self._database:
                 self._database.executemany(
