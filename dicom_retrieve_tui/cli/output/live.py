@@ -229,8 +229,8 @@ class LiveRenderer:
         """Print the event's line, if it has one, above the rows."""
         self._board.follow(event)
         live = self._live or self._start()
-        width, time = live.console.width, self._time_text()
-        line = log_line(event, self._account, self._options, width, time)
+        width = live.console.width
+        line = log_line(event, self._account, self._options, width, self._time_text)
         if line is not None:
             live.console.print(
                 clean_text(line), markup=False, emoji=False, highlight=False, overflow="fold"

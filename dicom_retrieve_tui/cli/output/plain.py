@@ -25,7 +25,7 @@ class PlainRenderer:
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one."""
-        line = log_line(event, self._account, self._options, time=self._time_text())
+        line = log_line(event, self._account, self._options, time_text=self._time_text)
         if line is not None:
             self._stderr.write_line(line)
         if self._options.verbose and not isinstance(event, RetrieveFinished):

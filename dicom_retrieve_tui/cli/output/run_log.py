@@ -3,6 +3,8 @@
 Most words are `model.narration`'s; here are the lines that depend on the command's options.
 """
 
+from collections.abc import Callable
+
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model import events
@@ -31,7 +33,7 @@ def log_line(
     account: Account,
     options: RetrieveCommand,
     width: int | None = None,
-    time: str = "",
+    time_text: Callable[[], str] = str,
 ) -> str | None:
     """Return the line for an event, or None for an event that gets none.
 
@@ -41,7 +43,7 @@ def log_line(
         options: The command's options; `verbose` adds lines.
         width: Of the terminal. A study's line is cut to it: the UID is shortened, and the reason
             is left to the summary on the same screen. Lines without a width are for `grep`.
-        time: The time of day, for the lines that begin with it.
+        time_text: Returns the time of day; called for the lines that begin with it.
     """
     match event:
         case events.RetrieveStarted():
@@ -57,7 +59,7 @@ def log_line(
     line = narrate(event, account.progress, uid_width=None if width is None else _UID_SHORT)
     if line is None or (line.detail and not options.verbose):
         return None
-    return f"{time} {line.text}".lstrip() if line.timed else line.text
+    return f"{time_text()} {line.text}".lstrip() if line.timed else line.text
 
 
 def _started(event: events.RetrieveStarted, options: RetrieveCommand) -> str:
