@@ -141,7 +141,9 @@ def open_session(
             space=_run_forecast(options, run, outbox, stack, learn=learn),
             identified=identified,
         )
-        retriever = StudyRetriever(run=context, watch=run.watch, backoff=backoff)
+        retriever = StudyRetriever(
+            run=context, watch=run.watch, archive=run.archive, backoff=backoff
+        )
         return replace(retriever, raise_bug=scp.raise_bug) if scp else retriever
 
     return Session(run, start, cancel, recorder, rate_limiter.limit)

@@ -43,7 +43,7 @@ class Obstacle(Protocol):
     def goes_on(self, waited_s: float, next_try_s: float) -> Event | None:
         """Return the event for a probe that failed, so many seconds after the begin."""
 
-    def ended(self, waited_s: float) -> Event:
+    def ended(self, waited_s: float) -> Event | None:
         """Return the event for the end of the hold."""
 
     def reason(self, waited_s: float) -> str:

@@ -66,6 +66,9 @@ class Postponed:
 class PutBack:
     """The outcome of an attempt that ended because the queue is held: it does not count."""
 
+    last: bool = False
+    """True to try the other studies first."""
+
 
 @dataclass(frozen=True, slots=True)
 class HelpTask:
@@ -484,6 +487,12 @@ class TaskQueue:
         """How many workers have no study of their own once this one has taken its task."""
         with self._changed:
             return max(0, self._allowed - self._taken - self._pending.ready)
+
+    @property
+    def has_untried(self) -> bool:
+        """True if the next study that is ready had no attempt yet."""
+        with self._changed:
+            return self._pending.ready > 0 and not self._pending.first_was_started
 
     @property
     def has_ready(self) -> bool:

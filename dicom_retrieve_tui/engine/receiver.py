@@ -52,6 +52,8 @@ class InstanceReceiver:
         self.emit = emit
         self.disk_failure: DiskFailed | None = None
         """The failure of the disk; after it, nothing more can be kept until there is room."""
+        self.stored_s = float("-inf")
+        """When an instance was last stored, by the monotonic clock."""
         self.wanted_tags = store.wanted_tags | tags.IDENTITY
         self._studies: dict[str, StudyState] = {}
         self._ended_early = False
@@ -254,6 +256,7 @@ class _IncomingInstance:
             return
         with study.lock:  # emitted before the study can be closed and judged
             if study.add(sop_uid, identity.series_instance_uid, identity.irregular):
+                receiver.stored_s = monotonic()
                 study.sizes.add(
                     request.sop_class_uid, identity.series_instance_uid, self._part.size_bytes
                 )

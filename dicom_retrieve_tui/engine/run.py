@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Protocol
 
+from dicom_retrieve_tui.engine.archive_outage import ArchiveWatch
 from dicom_retrieve_tui.engine.hold import Holds
 from dicom_retrieve_tui.engine.hours import HoursWatch
 from dicom_retrieve_tui.engine.outage import PROBES, PeerWatch, Probe
@@ -134,6 +135,13 @@ class Run:
             give_up=self._give_up,
             intervals=probes,
             others_heard_s=self._others_heard_s,
+        )
+        self.archive = ArchiveWatch(
+            queue=self.queue,
+            holds=self.holds,
+            emit=outbox.append,
+            limit_s=options.outage_s,
+            intervals=probes,
         )
         self.hours = HoursWatch(options.between, self.holds)
         self._peers: dict[int, Peer] = {}
@@ -307,8 +315,7 @@ class Run:
             self.queue.finish(task)
             raise
         if not isinstance(outcome, StudyFinished):
-            wait_s = outcome.wait_s if isinstance(outcome, Postponed) else None
-            if self.queue.put_back(task, wait_s):
+            if self.queue.put_back(task, _wait_s(outcome)):
                 return isinstance(outcome, PutBack)
             self.abandon(retriever, task)  # stopped in the meantime
         else:
@@ -349,6 +356,13 @@ def _watched(
 
 Start = Callable[[ExitStack], Retriever]
 """Takes the output folder and the port; the stack releases them."""
+
+
+def _wait_s(outcome: Postponed | PutBack) -> float | None:
+    """Return the seconds until a study is ready again; None if it comes before all others."""
+    if isinstance(outcome, Postponed):
+        return outcome.wait_s
+    return 0.0 if outcome.last else None
 
 
 class Session:

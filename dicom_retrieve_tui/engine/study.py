@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dicom_retrieve_tui.engine.archive_outage import ArchiveWatch
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
 from dicom_retrieve_tui.engine.outage import Blame, PeerWatch, no_association_left
 from dicom_retrieve_tui.engine.ports import Peer
@@ -58,6 +59,7 @@ class StudyRetriever:
 
     run: RunContext
     watch: PeerWatch
+    archive: ArchiveWatch
     backoff: Backoff
     raise_bug: Callable[[], None] = lambda: None
     """Raises a bug that ended a thread of our Storage SCP."""
@@ -79,6 +81,7 @@ class StudyRetriever:
     def poll(self) -> None:
         """See `run.Retriever`."""
         self.run.receiver.report_bytes()
+        self.archive.note_served(self.run.receiver.stored_s)
         self.raise_bug()
 
     # One attempt at a study
@@ -107,6 +110,9 @@ class StudyRetriever:
             if task.study is not None:
                 task.study.bad.set_breaks(breaks)
             return self._put_back(task)
+        if blame is Blame.STUDY and self._is_refused_by_archive(task, result):
+            task.study = None  # what the PACS lists in such a state may be wrong, too
+            return self._put_back(task, last=True)
         if (wait_s := self._wait_s(task, result, blame)) is not None:
             self.run.receiver.emit(
                 AttemptFailed(
@@ -144,9 +150,20 @@ class StudyRetriever:
             return Blame.DISK
         return self.watch.blame(error, worker, task.cancel)
 
-    def _put_back(self, task: StudyTask) -> PutBack:
+    def _is_refused_by_archive(self, task: StudyTask, result: _Result) -> bool:
+        """Return True if nothing came because the PACS serves no study; the queue is then held."""
+        self.archive.note_served(self.run.receiver.stored_s)
+        if not result.may_heal or result.finished.verdict not in _MAY_HEAL:
+            return False
+        if result.cure is Cure.NONE or isinstance(result.error, StoreError):
+            return False
+        if task.cancel.requested or (task.study is not None and task.study.stored_count):
+            return False
+        return self.archive.blames_archive(task.uid, result.finished.reason)
+
+    def _put_back(self, task: StudyTask, *, last: bool = False) -> PutBack:
         self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
-        return PutBack()
+        return PutBack(last)
 
     def _announce(self, task: StudyTask, worker: int) -> None:
         event = AttemptStarted if task.started else StudyStarted
@@ -182,8 +199,9 @@ class StudyRetriever:
 
     def _prepare(self, task: StudyTask, peer: Peer) -> StudyState:
         """Ask what the PACS has and check what of it is here, unless an earlier attempt did."""
-        if task.study is not None:
-            return task.study
+        earlier = task.study
+        if earlier is not None and (earlier.inventory.listed or earlier.stored_count):
+            return earlier
         with self.run.queue.request(task.cancel) as cancel:
             inventory = peer.take_inventory(task.selection, cancel)
         self.watch.note_answer()

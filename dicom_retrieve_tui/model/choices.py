@@ -39,6 +39,8 @@ class HoldCause(StrEnum):
 
     PEER = "peer"
     """The PACS does not answer."""
+    ARCHIVE = "archive"
+    """The PACS answers, and serves no study."""
     DISK = "disk"
     """The disk of the output folder has no room."""
     HOURS = "hours"

@@ -133,10 +133,12 @@ def _about_run(event: events.Event, study: _Named, word: _Word) -> Line | None:
 
 _LOST = {
     HoldCause.PEER: "The PACS does not answer",
+    HoldCause.ARCHIVE: "The PACS answers, but serves no study",
     HoldCause.DISK: "The disk has no room",
 }
 _BACK = {
     HoldCause.PEER: "The PACS is back",
+    HoldCause.ARCHIVE: "The queue goes on",
     HoldCause.DISK: "The disk has room again",
 }
 

@@ -23,7 +23,7 @@ class Cure(Enum):
 
 _STATUSES = {
     0x0000: Cure.TIME,  # reports success, yet instances are missing: some archives fetch late
-    0x0110: Cure.NONE,  # processing failure
+    0x0110: Cure.ONCE,  # processing failure
     0x0120: Cure.NONE,  # missing attribute
     0x0122: Cure.NONE,  # SOP class not supported
     0x0124: Cure.NONE,  # not authorised

@@ -20,6 +20,7 @@ SAMPLED_S = 300.0
 """The rate is that of these last seconds."""
 _HELD_BY = {
     HoldCause.PEER: "the PACS",
+    HoldCause.ARCHIVE: "the PACS to serve studies",
     HoldCause.DISK: "room on the disk",
     HoldCause.HOURS: "the hours of --between",
 }

@@ -42,6 +42,13 @@ class Notice:
     text: str
 
 
+_LOST = {
+    HoldCause.PEER: "the PACS is gone",
+    HoldCause.ARCHIVE: "the PACS serves no study",
+    HoldCause.DISK: "the disk is full",
+}
+
+
 def notice_of(event: events.Event, progress: Progress, elapsed_s: float) -> Notice | None:
     """Return what is announced of an event; None for most.
 
@@ -54,8 +61,7 @@ def notice_of(event: events.Event, progress: Progress, elapsed_s: float) -> Noti
         case events.RetrieveFinished() if elapsed_s >= LONG_RUN_S:
             return Notice(f"dicom-retrieve: {event.verdict}", _end(event.verdict, progress))
         case events.PeerLost():
-            what = "the PACS is gone" if event.cause is HoldCause.PEER else "the disk is full"
-            return Notice(f"dicom-retrieve: {what}", event.reason)
+            return Notice(f"dicom-retrieve: {_LOST[event.cause]}", event.reason)
         case _:
             return None
 

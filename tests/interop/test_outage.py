@@ -1,4 +1,4 @@
-"""Orthanc is killed in the middle of a run and started again."""
+"""Orthanc is killed in the middle of a run and started again, or loses its storage for a while."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.choices import HoldCause, Method
 from dicom_retrieve_tui.model.events import AttemptFailed, PeerBack, PeerLost, StudyFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.progress import Progress
@@ -51,7 +51,8 @@ def archive(tmp_path: Path) -> Iterator[Orthanc]:
     """An Orthanc of the test's own, with small studies."""
     folder = tmp_path / "orthanc"
     folder.mkdir()
-    orthanc = Orthanc(folder, {DRTUI: free_port()})
+    # What it has cached it would still send without its storage.
+    orthanc = Orthanc(folder, {DRTUI: free_port()}, MaximumStorageCacheSize=0)
     orthanc.start()
     try:
         content = io.BytesIO()
@@ -101,3 +102,29 @@ def test_a_pacs_that_is_killed_twice_costs_no_study_an_attempt(
     assert files_in(output) == sorted(
         f"{study}.1.{number}.dcm" for study in _STUDIES for number in range(1, _INSTANCES + 1)
     )
+
+
+def test_a_pacs_without_its_storage_costs_no_study_its_attempts(
+    archive: Orthanc, tmp_path: Path
+) -> None:
+    output, storage = tmp_path / "out", tmp_path / "orthanc" / "storage"
+    # The index stays: Orthanc answers C-ECHO and C-FIND as before.
+    files = [each for each in storage.iterdir() if each.is_dir()]
+    plan = replace(_GET, retries=3)
+    with Watched(wiring.open_session(*plan.on(_options(archive, output)))) as watched:
+        watched.until(partial(_finished, 15))
+        for folder in files:
+            folder.rename(folder.with_suffix(".gone"))
+        watched.until(lambda progress: progress.held)
+        for folder in files:
+            folder.with_suffix(".gone").rename(folder)
+        watched.session.try_now()
+        events = watched.finish()
+
+    (lost,) = of_kind(PeerLost, events)
+    assert lost.cause is HoldCause.ARCHIVE
+    assert [each.cause for each in of_kind(PeerBack, events)] == [HoldCause.ARCHIVE]
+    finished = of_kind(StudyFinished, events)
+    assert len(finished) == len(_STUDIES)
+    assert {each.verdict for each in finished} == {Verdict.COMPLETE}
+    assert len(files_in(output)) == len(_STUDIES) * _INSTANCES

@@ -15,7 +15,11 @@ from dicom_retrieve_tui.tui.snapshot import Held, Snapshot, Totals
 
 _NAME = "dicom-retrieve"
 _GAP = 2
-_HELD = {HoldCause.PEER: "NO ANSWER", HoldCause.DISK: "DISK FULL"}
+_HELD = {
+    HoldCause.PEER: "NO ANSWER",
+    HoldCause.ARCHIVE: "SERVES NOTHING",
+    HoldCause.DISK: "DISK FULL",
+}
 _UNVERIFIED = "TLS INSECURE"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
+from dicom_retrieve_tui.engine.archive_outage import ArchiveWatch
 from dicom_retrieve_tui.engine.hold import Holds
 from dicom_retrieve_tui.engine.outage import PeerWatch, Probe
 from dicom_retrieve_tui.engine.queue import TaskQueue
@@ -15,6 +16,7 @@ from dicom_retrieve_tui.model.choices import HoldCause, Method
 from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation, StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 
@@ -219,6 +221,14 @@ def watch_of(queue: TaskQueue, probe: Probe = answers) -> PeerWatch:
 
     holds = Holds(queue, lambda _event: None, CancelToken(), give_up)
     return PeerWatch(queue=queue, holds=holds, probe=probe, limit_s=0.0, give_up=give_up)
+
+
+def archive_watch_of(queue: TaskQueue) -> ArchiveWatch:
+    """The watch of a study without a run, which never holds it."""
+    holds = Holds(queue, lambda _event: None, CancelToken(), lambda *_: None)
+    return ArchiveWatch(
+        queue=queue, holds=holds, emit=lambda _event: None, limit_s=0.0, intervals=Backoff()
+    )
 
 
 def options(**given: Any) -> RetrieveOptions:

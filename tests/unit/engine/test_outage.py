@@ -185,7 +185,7 @@ def _events(
     retriever: Retriever = (
         DryRun(outbox.append, run.queue, run.watch)
         if dry
-        else StudyRetriever(run=context, watch=run.watch, backoff=backoff)
+        else StudyRetriever(run=context, watch=run.watch, archive=run.archive, backoff=backoff)
     )
     return run, run.events(retriever, resources=nullcontext())
 

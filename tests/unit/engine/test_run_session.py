@@ -125,6 +125,7 @@ class _Rig:
                 no_progress_s=60.0,
             ),
             watch=self.run.watch,
+            archive=self.run.archive,
             backoff=Backoff(first_s=0.001),
         )
         self.on_start: Callable[[], object] = lambda: None

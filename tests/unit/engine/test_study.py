@@ -47,6 +47,7 @@ from tests.unit.engine.fakes import (
     Answer,
     FakePeer,
     FakeStore,
+    archive_watch_of,
     inventory_of,
     options,
     watch_of,
@@ -106,6 +107,7 @@ class _Rig:
                 space=space,
             ),
             watch=watch_of(self.queue),
+            archive=archive_watch_of(self.queue),
             backoff=Backoff(first_s=4.0, draw=lambda: 1.0),
         )
         task = self.queue.take()
@@ -507,6 +509,17 @@ def test_without_a_listing_nothing_is_complete(
 
     assert finished.verdict is verdict
     assert finished.expected is None
+
+
+def test_a_study_that_could_not_be_listed_is_listed_again_by_the_next_attempt() -> None:
+    peer = FakePeer(inventory_of(listed=False), lambda _: ((), FinalResponse(status=0xC000)))
+    rig = _Rig(peer, retries=1)
+    assert isinstance(rig.attempt(), Postponed)
+
+    peer.inventory = inventory_of("1", "2")
+    peer.script = lambda _: (("1", "2"), _SUCCESS)
+
+    assert rig.finish().verdict is Verdict.COMPLETE
 
 
 def test_auto_falls_back_to_c_move_where_c_get_is_not_offered() -> None:

@@ -1,0 +1,184 @@
+"""Tell a PACS that answers but serves no study from studies that cannot be served.
+
+While the storage or the database behind a PACS is down, it still accepts associations and answers
+C-ECHO, and fails every request. Only a study shows that: one that was not tried yet decides.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.queue import TaskQueue
+from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.events import Event, PeerBack, PeerLost, ProbeFailed
+from dicom_retrieve_tui.model.retry import Backoff
+
+_FAILED_MIN = 3
+"""Different studies that fail in a row until the PACS is suspected."""
+
+
+@dataclass(slots=True)
+class _Suspicion:
+    """The PACS has served no study since `began_s`, by the monotonic clock."""
+
+    began_s: float
+    reason: str
+    probes: int = 0
+    """How many times studies were tried since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Obstacle:
+    """Wait, then let the next studies be tried: `hold.Obstacle`."""
+
+    suspicion: _Suspicion
+    interval_s: float
+    outage_s: float
+    clock: Callable[[], float]
+    cause = HoldCause.ARCHIVE
+    limit_s = None
+    """`ArchiveWatch` ends the waiting, and then the queue goes on."""
+
+    def wait_s(self, probes: int) -> float:
+        """See `hold.Obstacle`."""
+        del probes
+        return self.interval_s
+
+    def is_over(self, cancel: CancelToken) -> bool:
+        """See `hold.Obstacle`: the studies that are given out now are the probe."""
+        del cancel
+        return True
+
+    def began(self, studies: int, next_try_s: float) -> Event:
+        """See `hold.Obstacle`."""
+        suspicion, next_try_s = self.suspicion, round(next_try_s, 3)
+        if suspicion.probes == 0:
+            return PeerLost(
+                cause=self.cause,
+                reason=suspicion.reason,
+                studies=studies,
+                next_try_s=next_try_s,
+                limit_s=self.outage_s,
+            )
+        return ProbeFailed(
+            cause=self.cause,
+            reason=suspicion.reason,
+            waited_s=round(self.clock() - suspicion.began_s, 3),
+            next_try_s=next_try_s,
+        )
+
+    def goes_on(self, waited_s: float, next_try_s: float) -> None:
+        """See `hold.Obstacle`: it never does."""
+
+    def ended(self, waited_s: float) -> None:
+        """See `hold.Obstacle`: `ArchiveWatch` reports it."""
+
+    def reason(self, waited_s: float) -> str:
+        """See `hold.Obstacle`."""
+        del waited_s
+        return f"The PACS served no study any more: {self.suspicion.reason}"
+
+
+class ArchiveWatch:
+    """Whether the PACS of a run serves studies. Safe for use by several threads."""
+
+    def __init__(
+        self,
+        *,
+        queue: TaskQueue,
+        holds: Holds,
+        emit: Callable[[Event], None],
+        limit_s: float,
+        intervals: Backoff,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Suspect nothing yet.
+
+        Args:
+            queue: The queue of the run.
+            holds: What holds it.
+            emit: Takes the events.
+            limit_s: How long to hold the queue for a PACS that serves nothing; 0 never does.
+            intervals: How long to wait before studies are tried again.
+            clock: Seconds that never go back.
+        """
+        self._queue = queue
+        self._holds = holds
+        self._emit = emit
+        self._limit_s = limit_s
+        self._intervals = intervals
+        self._clock = clock
+        self._may_suspect = False
+        """True once an instance was stored; False again after a suspicion that led to nothing."""
+        self._served_s = float("-inf")
+        """When an instance was last stored."""
+        self._failed: set[str] = set()
+        """Studies that failed since `_failing_s`, without an instance stored meanwhile."""
+        self._failing_s = 0.0
+        self._suspicion: _Suspicion | None = None
+        self._lock = threading.Lock()
+
+    def note_served(self, stored_s: float) -> None:
+        """Record when an instance was last stored, by the monotonic clock."""
+        with self._lock:
+            if stored_s <= self._served_s:
+                return
+            self._served_s, self._may_suspect = stored_s, True
+            if self._suspicion is not None and stored_s > self._suspicion.began_s:
+                self._end_suspicion()
+
+    def blames_archive(self, uid: str, reason: str) -> bool:
+        """Return True if an attempt that brought nothing is the failure of the PACS.
+
+        Then the queue is held, and the study is to be tried after those that were not tried yet.
+
+        Args:
+            uid: Study Instance UID (0020,000D).
+            reason: Why the attempt failed.
+        """
+        with self._lock:
+            if self._holds.holds(HoldCause.ARCHIVE):
+                return True
+            now_s, untried = self._clock(), self._queue.has_untried
+            if (suspicion := self._suspicion) is None:
+                if not (untried and self._fails_in_a_row(uid, now_s)):
+                    return False
+                self._suspicion = suspicion = _Suspicion(now_s, reason)
+            elif not untried or now_s - suspicion.began_s >= self._limit_s:
+                self._end_suspicion()
+                self._may_suspect = False
+                return False
+            else:
+                suspicion.reason, suspicion.probes = reason, suspicion.probes + 1
+            self._hold(suspicion)
+            return True
+
+    def _fails_in_a_row(self, uid: str, now_s: float) -> bool:
+        """Count a study that failed; True if enough did in a row."""
+        if not (self._may_suspect and self._limit_s):
+            return False
+        if self._served_s >= self._failing_s:
+            self._failed.clear()
+            self._failing_s = now_s
+        self._failed.add(uid)
+        return len(self._failed) >= _FAILED_MIN
+
+    def _hold(self, suspicion: _Suspicion) -> None:
+        self._holds.begin(
+            _Obstacle(
+                suspicion=suspicion,
+                interval_s=self._intervals.wait_s(suspicion.probes + 1),
+                outage_s=self._limit_s,
+                clock=self._clock,
+            )
+        )
+
+    def _end_suspicion(self) -> None:
+        assert self._suspicion is not None  # noqa: S101 - the callers have looked
+        waited_s = round(self._clock() - self._suspicion.began_s, 3)
+        self._emit(PeerBack(cause=HoldCause.ARCHIVE, waited_s=waited_s))
+        self._suspicion = None
+        self._failed.clear()
