@@ -1,6 +1,6 @@
 """The parser of each command, drawn from the table of options; values are taken as text.
 
-Combinations of options are checked by `read_options`, `read_selections` and `find_args`.
+Combinations of options are checked by `read_options`, `read_selections` and `commands.find`.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from dicom_retrieve_tui.cli.console import Console, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account, Judged
 from dicom_retrieve_tui.cli.output.census import Census, Group
-from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, Earlier
+from dicom_retrieve_tui.cli.output.earlier_runs import NOTHING_EARLIER, Earlier
 from dicom_retrieve_tui.cli.output.status_lines import study_record
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import reason_of
