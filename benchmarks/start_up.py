@@ -7,7 +7,7 @@ from benchmarks.tools import Tool
 
 _HEADLESS = (
     "from dicom_retrieve_tui.cli.commands import retrieve; "
-    "from dicom_retrieve_tui.engine import session, study; "
+    "from dicom_retrieve_tui.engine import run, study; "
     "from dicom_retrieve_tui.network import peer; "
     "from dicom_retrieve_tui.storage import store"
 )

@@ -21,8 +21,6 @@ SYNCS_FOLDERS = not WINDOWS
 """Windows opens no folder as a file; its file systems keep a journal of names."""
 RENAMES_TO_FREE_NAMES = WINDOWS
 """True if a rename fails where its target exists, also between processes."""
-TO_SYNC = os.O_RDONLY if SYNCS_FOLDERS else os.O_RDWR
-"""How a file is opened to sync it: Windows syncs only what may be written."""
 
 _writev: Callable[[int, Sequence[bytes | memoryview]], int] | None = getattr(os, "writev", None)
 _pread: Callable[[int, int, int], bytes] | None = getattr(os, "pread", None)

@@ -1,6 +1,6 @@
 """The parser of each command, drawn from the table of options; values are taken as text.
 
-Combinations of options are checked by `read_options`, `read_selections` and `find_args`.
+Combinations of options are checked by `read_options`, `read_selections` and `commands.find`.
 """
 
 import argparse
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NoReturn
 
-from dicom_retrieve_tui.cli.find_flags import FIND_FLAGS
 from dicom_retrieve_tui.cli.parser_base import (
     PROGRAM,
     UsageError,
@@ -19,6 +18,7 @@ from dicom_retrieve_tui.cli.parser_base import (
     make_parser,
     own_option,
 )
+from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.options import OPTIONS, Command, Group
 
 _RETRIEVE_USAGE = f"""{PROGRAM}
@@ -164,6 +164,25 @@ _CONFIG = own_option(
     "config", "file of the profiles", "FILE", default_words="as 'profiles path' prints"
 )
 _JSON = "one JSON object a line"
+_LEVELS = tuple(level.lower() for level in Level)
+
+_FIND_FLAGS = (
+    own_option("patient_id", "Patient ID", "ID"),
+    own_option("patient_name", "'Doe' begins with Doe; 'Doe, John' is exactly that", "NAME"),
+    own_option("accession", "Accession Number", "NUMBER"),
+    own_option("date", "2024-01-31, 2024-01, 2024-01-01..2024-03-31, today", "DATES"),
+    own_option("last", "today and the time before: 7d, 2w, 6m, 1y", "TIME"),
+    own_option("modality", "modality of any series of the study, such as CT", "M"),
+    own_option("description", "Study Description; most PACS are case-sensitive", "TEXT"),
+    own_option("study_uid", "Study Instance UID", "UID"),
+    own_option("series_uid", "one series of that study", "UID"),
+    own_option("all", "everything, if no key is given"),
+    own_option(
+        "level", "study, series or image", "LEVEL", default=Level.STUDY.lower(), choices=_LEVELS
+    ),
+    own_option("split", "split the dates where the PACS limits its answers"),
+)
+"""The flags that `find` has for itself; those of a retrieval come from the table of options."""
 
 
 def retrieve_parser() -> argparse.ArgumentParser:
@@ -198,7 +217,7 @@ def find_parser() -> argparse.ArgumentParser:
     add_group(
         parser,
         "what to find",
-        *FIND_FLAGS,
+        *_FIND_FLAGS,
     )
     add_options(parser, Command.FIND, Group.NETWORK, Group.SECURITY)
     add_group(

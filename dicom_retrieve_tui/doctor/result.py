@@ -89,7 +89,7 @@ class Step:
     next_step: str = ""
     """What to do; empty if there is nothing to do."""
     keys: tuple[str, ...] = ()
-    """The profile keys (`model.profile.KEYS`) that may be wrong, the likeliest first."""
+    """The profile keys (`model.options.KEYS`) that may be wrong, the likeliest first."""
     round_trip_s: float | None = None
     """Round trip of a C-ECHO that was answered."""
 

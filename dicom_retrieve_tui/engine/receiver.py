@@ -3,19 +3,18 @@
 The same receiver serves C-GET, where the association determines the study, and our Storage SCP,
 where only the UIDs do: a PACS may use several associations for one study, and need not name the
 C-MOVE that caused them.
+
+The C-STORE command names the instance and its class, and our request names the study. A data set
+that names another instance or study was not requested; one that names none is kept under the UIDs
+of command and request.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import NamedTuple
 
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
-from dicom_retrieve_tui.engine.identity import (
-    Identity,
-    agreed_identity,
-    identity_of,
-    stated_uid,
-)
 from dicom_retrieve_tui.engine.ports import Part, Store
 from dicom_retrieve_tui.engine.study_state import FINISHED, StudyState
 from dicom_retrieve_tui.errors import DiskFailed, InstanceUnfit, Interrupted
@@ -39,9 +38,26 @@ from dicom_retrieve_tui.model.store_records import Placement
 _ANYONE = Owner()
 _OWNER = frozenset({tags.SPECIFIC_CHARACTER_SET, tags.PATIENT_ID, tags.ACCESSION_NUMBER})
 """Elements that identify the patient and the order of an instance."""
+_NAMES = {
+    tags.SOP_CLASS_UID: "SOP Class UID",
+    tags.SOP_INSTANCE_UID: "SOP Instance UID",
+    tags.STUDY_INSTANCE_UID: "Study Instance UID",
+    tags.SERIES_INSTANCE_UID: "Series Instance UID",
+}
 _UID_CHARACTERS_MAX = 64
 _REFUSED_CALLERS_MAX = 16
 """Report at most this many refused callers, so that a port scan cannot flood the output."""
+
+
+class _Identity(NamedTuple):
+    """The UIDs of an instance, and the values that its file name is made of."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    """Empty if neither the data set nor the list has it."""
+    values: dict[int, bytes]
+    irregular: str
+    """How the data set departs from the standard, its UIDs included."""
 
 
 class InstanceReceiver:
@@ -241,7 +257,7 @@ class _IncomingInstance:
         finally:
             study.end_naming()
 
-    def _name(self, study: StudyState, identity: Identity) -> None:
+    def _name(self, study: StudyState, identity: _Identity) -> None:
         """Give the instance its final name, count it and emit it."""
         receiver, request = self._receiver, self._request
         placed = receiver.store.place(self._part, identity.values, identity.irregular)
@@ -301,7 +317,7 @@ class _IncomingInstance:
             return ""
         return self._receiver.store.keep_damaged(self._part)
 
-    def _match(self, walked: WalkResult) -> tuple[StudyState, Identity]:
+    def _match(self, walked: WalkResult) -> tuple[StudyState, _Identity]:
         """Find the study that requested this instance.
 
         Raises:
@@ -309,7 +325,7 @@ class _IncomingInstance:
         """
         receiver, request = self._receiver, self._request
         study = self._study_of(walked)
-        identity = agreed_identity(walked, request, study) if study is not None else None
+        identity = _agreed_identity(walked, request, study) if study is not None else None
         if study is None or identity is None:
             study, identity = self._identify(walked, study)
         study_uid, series_uid = identity.study_instance_uid, identity.series_instance_uid
@@ -324,22 +340,22 @@ class _IncomingInstance:
 
     def _identify(
         self, walked: WalkResult, study: StudyState | None
-    ) -> tuple[StudyState, Identity]:
+    ) -> tuple[StudyState, _Identity]:
         """Identify an instance whose data set does not agree with command and request.
 
         Raises:
             InstanceUnfit: It is another instance, or belongs to no study that is retrieved.
         """
         receiver, request = self._receiver, self._request
-        sop_uid = stated_uid(walked, tags.SOP_INSTANCE_UID, request.sop_instance_uid)
+        sop_uid = _stated_uid(walked, tags.SOP_INSTANCE_UID, request.sop_instance_uid)
         if sop_uid not in {request.sop_instance_uid, ""}:
             reason = f"its data set is instance {quoted(sop_uid)}"
             raise receiver.refusal(request, study, reason, DOES_NOT_MATCH_SOP_CLASS)
         if study is None:
-            study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
+            study_uid = _stated_uid(walked, tags.STUDY_INSTANCE_UID, "")
             reason = f"it belongs to study {quoted(study_uid)}, which was not requested"
             raise receiver.refusal(request, None, reason, OUT_OF_RESOURCES)
-        return study, identity_of(walked, request, study)
+        return study, _identity_of(walked, request, study)
 
     def _study_of(self, walked: WalkResult) -> StudyState | None:
         """Return the study of an instance by its association or data set; None if unknown.
@@ -349,7 +365,7 @@ class _IncomingInstance:
         if self._worker is not None:
             return self._study
         expected = self._study.study_instance_uid if self._study else ""
-        study_uid = stated_uid(walked, tags.STUDY_INSTANCE_UID, expected)
+        study_uid = _stated_uid(walked, tags.STUDY_INSTANCE_UID, expected)
         if study_uid and study_uid == expected:
             return self._study
         if study_uid:
@@ -366,3 +382,65 @@ def _owner_of(values: dict[int, bytes]) -> tuple[str, str]:
         for tag in (tags.PATIENT_ID, tags.ACCESSION_NUMBER)
     )
     return patient_id, accession_number
+
+
+def _stated_uid(walked: WalkResult, tag: int, expected: str) -> str:
+    """Return the UID in a data set, the expected one if there are several; empty if none."""
+    text = tags.uid_text(walked.values.get(tag, b""))
+    if text != expected and any(
+        tags.uid_text(value) == expected for value in walked.others.get(tag, ())
+    ):
+        return expected
+    return text
+
+
+def _agreed_identity(
+    walked: WalkResult, request: StoreRequest, study: StudyState
+) -> _Identity | None:
+    """Return the identity if the data set agrees with command and request, as most do."""
+    values = walked.values
+    try:
+        agrees = (
+            tags.uid_text(values[tags.SOP_INSTANCE_UID]) == request.sop_instance_uid
+            and tags.uid_text(values[tags.SOP_CLASS_UID]) == request.sop_class_uid
+            and tags.uid_text(values[tags.STUDY_INSTANCE_UID]) == study.study_instance_uid
+            and not walked.others
+        )
+        series = tags.uid_text(values[tags.SERIES_INSTANCE_UID])
+    except KeyError:
+        return None
+    if not (agrees and series):
+        return None
+    return _Identity(study.study_instance_uid, series, values, walked.irregular)
+
+
+def _identity_of(walked: WalkResult, request: StoreRequest, study: StudyState) -> _Identity:
+    """Return the identity of any other instance that may belong to `study`."""
+    known = {
+        tags.SOP_CLASS_UID: request.sop_class_uid,
+        tags.SOP_INSTANCE_UID: request.sop_instance_uid,
+        tags.STUDY_INSTANCE_UID: study.study_instance_uid,
+    }
+    stated = {tag: _stated_uid(walked, tag, uid) for tag, uid in known.items()}
+    listed = study.series_of(request.sop_instance_uid)
+    series = _stated_uid(walked, tags.SERIES_INSTANCE_UID, listed) or listed
+    uids = {**stated, **{tag: uid for tag, uid in known.items() if not stated[tag]}}
+    uids[tags.SOP_CLASS_UID] = request.sop_class_uid
+    uids[tags.SERIES_INSTANCE_UID] = series
+    values = {
+        **walked.values,
+        **{tag: uid.encode("latin-1", "replace") for tag, uid in uids.items()},
+    }
+    study_uid = uids[tags.STUDY_INSTANCE_UID]
+    return _Identity(study_uid, series, values, walked.irregular or _fault(walked, request))
+
+
+def _fault(walked: WalkResult, request: StoreRequest) -> str:
+    """Describe the first UID that is missing or wrong."""
+    for tag, name in _NAMES.items():
+        uid = _stated_uid(walked, tag, request.sop_class_uid)
+        if not uid:
+            return f"its data set has no {name}"
+        if tag == tags.SOP_CLASS_UID and uid != request.sop_class_uid:
+            return f"its data set is of SOP class {quoted(uid)}, unlike its command"
+    return ""

@@ -205,7 +205,7 @@ class StudyRetriever:
         with self.run.queue.request(task.cancel) as cancel:
             inventory = peer.take_inventory(task.selection, cancel)
         self.watch.note_answer()
-        look = inventory.listed and not self._delivers_elsewhere
+        look = inventory.listed and not self.run.options.delivering
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection
         task.study = study = StudyState(wanted, inventory, recalled)
@@ -338,14 +338,9 @@ class StudyRetriever:
     def _nothing_requested(self, task: StudyTask, verdict: Verdict, reason: str) -> StudyFinished:
         """Return the verdict on a study without an inventory; what earlier runs left is counted."""
         finished = nothing_requested(task.uid, verdict, reason)
-        if self._delivers_elsewhere or task.selection.series:
+        if self.run.options.delivering or task.selection.series:
             return finished
         return replace(finished, stored=self.run.receiver.store.kept_count(task.uid))
-
-    @property
-    def _delivers_elsewhere(self) -> bool:
-        """True if nothing is written to the output folder."""
-        return self.run.options.method is Method.C_MOVE and not self.run.options.listening
 
     def _finish(self, task: StudyTask, finished: StudyFinished) -> StudyFinished:
         study, missing = task.study, frozenset(finished.missing)
@@ -360,7 +355,7 @@ class StudyRetriever:
                 retired=study.retired if study is not None else frozenset(),
                 series=frozenset(study.selection.instances_by_series) if study else frozenset(),
                 left_out=study.inventory.left_out_on_purpose if study else (),
-                answered=study is not None and not self._delivers_elsewhere,
+                answered=study is not None and not self.run.options.delivering,
                 reason=finished.reason,
                 expected=finished.expected,
                 selected=task.selection.series,

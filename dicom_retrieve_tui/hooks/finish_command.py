@@ -3,8 +3,7 @@
 import logging
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.hooks.output_files import keep_output, with_output
-from dicom_retrieve_tui.hooks.process import find_program, run_process
+from dicom_retrieve_tui.hooks.process import find_program, keep_output, run_process, with_output
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.options import RetrieveOptions

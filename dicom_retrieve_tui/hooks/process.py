@@ -1,4 +1,7 @@
-"""One process: started without a shell, ended within its time, with the end of its output kept."""
+"""One process: started without a shell, ended within its time, with the end of its output kept.
+
+The output of one that fails goes to a file beside the journal.
+"""
 
 import contextlib
 import os
@@ -18,7 +21,10 @@ from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.hook_command import SECRETS, HookCommand
 from dicom_retrieve_tui.model.humanize import duration_text
+from dicom_retrieve_tui.model.option_values import PRIVATE_UMASK
 
+OUTPUT_FOLDER = Path(".dicom-retrieve") / "commands"
+"""Within the output folder: output may have names of patients, which the log must not have."""
 OUTPUT_BYTES_MAX = 1 << 16
 """What is kept of a command's output: its end."""
 _TICK_S = 0.05
@@ -219,3 +225,36 @@ class _Output:
                     if (surplus := len(self._kept) - OUTPUT_BYTES_MAX) > 0:
                         del self._kept[:surplus]
                         self._dropped_bytes += surplus
+
+
+def keep_output(root: Path, name: str, outcome: Outcome, umask: int = PRIVATE_UMASK) -> str:
+    """Keep the output of a failed command, in place of that of its last failure.
+
+    Args:
+        root: The output folder.
+        name: Of the file, without its extension; safe as a name.
+        outcome: What the command wrote, and whether it failed.
+        umask: Permissions to hold back from the file.
+
+    Returns:
+        The path of the file, relative to the output folder; empty if there is none.
+    """
+    relative = OUTPUT_FOLDER / f"{name}.txt"
+    path = root / relative
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        if not (outcome.reason and outcome.output):
+            return ""
+        path.parent.mkdir(mode=0o777 & ~umask, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        with os.fdopen(os.open(path, flags, 0o666 & ~umask), "wb") as file:
+            if outcome.dropped_bytes:
+                file.write(b"[%d bytes before this are not kept]\n" % outcome.dropped_bytes)
+            file.write(outcome.output)
+        return relative.as_posix()
+    return ""
+
+
+def with_output(outcome: Outcome, path: str) -> str:
+    """Return why a command failed and where its output is; empty if it succeeded."""
+    return f"{outcome.reason} (output: {path})" if outcome.reason and path else outcome.reason

@@ -12,8 +12,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
-from dicom_retrieve_tui.hooks.output_files import keep_output, with_output
-from dicom_retrieve_tui.hooks.process import Outcome, run_process
+from dicom_retrieve_tui.hooks.process import Outcome, keep_output, run_process, with_output
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,

@@ -12,7 +12,7 @@ from typing import Any
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.model.verdict import Verdict
 
 SCHEMA_VERSION = 1
 SAMPLE_S = 10.0
@@ -201,11 +201,6 @@ class RunTracker:
             ),
             samples=(*samples, current) if samples[-1] != current else tuple(samples),
         )
-
-
-def good_of(verdicts: Mapping[str, int]) -> int:
-    """Return how many of these studies are complete or delivered."""
-    return sum(verdicts.get(str(verdict), 0) for verdict in GOOD)
 
 
 def run_record(state: RunState) -> dict[str, object]:

@@ -6,7 +6,7 @@ and its caller reports that.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
@@ -104,30 +104,6 @@ class SeriesFilter:
 NO_FILTER = SeriesFilter()
 
 
-def parse_series_filter(
-    modality: str | None = None,
-    exclude_modality: str | None = None,
-    series_description: str | None = None,
-) -> SeriesFilter:
-    """Return the filter of three texts from flags, a profile or a form; None for a missing one.
-
-    Raises:
-        ConfigError: One of them is invalid, or two contradict each other.
-    """
-    found = SeriesFilter(
-        modalities=_optional(parse_modalities, "--modality", modality),
-        excluded_modalities=_optional(parse_modalities, "--exclude-modality", exclude_modality),
-        descriptions=_optional(parse_descriptions, "--series-description", series_description),
-    )
-    if fault := modality_conflict(modality or "", exclude_modality or ""):
-        raise ConfigError(
-            f"--modality and --exclude-modality contradict each other: {fault}.",
-            option="--exclude-modality",
-            problem=fault,
-        )
-    return found
-
-
 def modality_conflict(wanted: str, excluded: str) -> str | None:
     """Return the fault of two lists with a common modality, as a clause; None without."""
     named = set(_modalities(wanted))
@@ -192,12 +168,6 @@ def _modalities(text: str) -> list[str]:
 def _descriptions(text: str) -> list[str]:
     parts = (each.strip() for each in text.split(DESCRIPTION_SEPARATOR))
     return [each for each in parts if each]
-
-
-def _optional(
-    parse: Callable[[str, str], tuple[str, ...]], where: str, text: str | None
-) -> tuple[str, ...]:
-    return () if text is None else parse(where, text)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""SOP classes and transfer syntaxes; `proposed_contexts` chooses which of them to negotiate.
+"""SOP classes and transfer syntaxes; `network.negotiation` chooses which of them to propose.
 
 UIDs are written out, because importing a dictionary of them costs more than the retrieval of a
 small study. The names in the comments are the standard's. A test compares the tables with pydicom's

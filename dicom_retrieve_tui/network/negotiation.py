@@ -1,6 +1,6 @@
 """Association negotiation: what each side proposes and accepts. Source: PS3.8 section 7.1."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import AssociationRejected, ProtocolError
@@ -8,9 +8,20 @@ from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import UserIdentity
 from dicom_retrieve_tui.model.sop_classes import (
+    COMPRESSED_SYNTAXES,
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    IMAGE_CLASSES,
     IMPLICIT_VR_LITTLE_ENDIAN,
     NATIVE_SYNTAXES,
+    OTHER_CLASSES,
+    RARE_SYNTAXES,
+    STORAGE_CLASSES,
     TRANSFER_SYNTAXES,
+    USUAL_CLASSES,
+    USUAL_IMAGE_CLASSES,
+    VIDEO_CLASSES,
+    VIDEO_SYNTAXES,
+    classes_of,
     preferred_syntax,
 )
 from dicom_retrieve_tui.model.uids import (
@@ -22,6 +33,7 @@ from dicom_retrieve_tui.network.associate_pdu import Associate, UserInformation,
 
 CONTEXTS_MAX = 128
 """Presentation context IDs are the odd numbers from 1 to 255. Source: PS3.8 section 9.3.2.2."""
+_WITH_PIXELS = frozenset(IMAGE_CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,3 +307,46 @@ def _about_us(
         scp_roles=tuple(scp_roles),
         identity=user,
     )
+
+
+def transfer_syntaxes(sop_class_uid: str) -> tuple[str, ...]:
+    """Return the syntaxes to propose for a class, each in a context of its own.
+
+    Compressed ones are for images only: some archives fail on a structured report in JPEG. An
+    unknown class (private or new) may be an image.
+    """
+    if sop_class_uid in VIDEO_CLASSES:
+        return NATIVE_SYNTAXES + COMPRESSED_SYNTAXES + VIDEO_SYNTAXES
+    if sop_class_uid in USUAL_IMAGE_CLASSES or sop_class_uid not in OTHER_CLASSES:
+        return (*NATIVE_SYNTAXES, *COMPRESSED_SYNTAXES, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    return (*NATIVE_SYNTAXES, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def all_syntaxes(sop_class_uids: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield contexts for these classes in every transfer syntax, the likeliest first."""
+    return ((uid, syntax) for uid in sop_class_uids for syntax in TRANSFER_SYNTAXES)
+
+
+def all_contexts() -> Iterator[tuple[str, str]]:
+    """Yield thousands of contexts, for every class of the standard, the likeliest first."""
+    yield from ((uid, syntax) for uid in STORAGE_CLASSES for syntax in NATIVE_SYNTAXES)
+    for syntaxes in (COMPRESSED_SYNTAXES, RARE_SYNTAXES):
+        yield from ((uid, syntax) for uid in IMAGE_CLASSES for syntax in syntaxes)
+    others = (uid for uid in STORAGE_CLASSES if uid not in _WITH_PIXELS)
+    yield from ((uid, syntax) for uid in others for syntax in RARE_SYNTAXES[:2])
+
+
+def known_contexts(sop_class_uids: Iterable[str]) -> list[tuple[str, str]]:
+    """Return class and syntax of every context that instances of these classes may need."""
+    return [(uid, syntax) for uid in sop_class_uids for syntax in transfer_syntaxes(uid)]
+
+
+def guessed_contexts(modalities: frozenset[str]) -> list[tuple[str, str]]:
+    """Return contexts to try if the PACS does not return SOP classes, the likeliest first.
+
+    The classes of the modalities come first, in every syntax, then all others uncompressed, then
+    the rest: the first hundred, which fit into a proposal, are nearly always enough.
+    """
+    likely = classes_of(modalities)
+    native = [(uid, syntax) for uid in USUAL_CLASSES for syntax in NATIVE_SYNTAXES]
+    return list(dict.fromkeys([*known_contexts(likely), *native, *known_contexts(USUAL_CLASSES)]))

@@ -21,12 +21,6 @@ from dicom_retrieve_tui.model.choices import QueryModel
 from dicom_retrieve_tui.model.dimse import FinalResponse, Receiver, RetrieveOperation
 from dicom_retrieve_tui.model.events import AssociationClosed, AssociationOpened, Event
 from dicom_retrieve_tui.model.inventory import Inventory
-from dicom_retrieve_tui.model.proposed_contexts import (
-    all_contexts,
-    all_syntaxes,
-    guessed_contexts,
-    known_contexts,
-)
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.model.sop_classes import (
@@ -42,7 +36,14 @@ from dicom_retrieve_tui.model.sop_classes import (
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
 from dicom_retrieve_tui.network.c_echo import c_echo
 from dicom_retrieve_tui.network.c_retrieve import REFUSES_ALL, c_get, c_move
-from dicom_retrieve_tui.network.negotiation import CONTEXTS_MAX, Proposal
+from dicom_retrieve_tui.network.negotiation import (
+    CONTEXTS_MAX,
+    Proposal,
+    all_contexts,
+    all_syntaxes,
+    guessed_contexts,
+    known_contexts,
+)
 from dicom_retrieve_tui.network.query_models import QueryModels
 from dicom_retrieve_tui.network.study_inventory import take_inventory
 

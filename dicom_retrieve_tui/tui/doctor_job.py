@@ -9,7 +9,7 @@ from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking
 from dicom_retrieve_tui.errors import ConfigError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
-from dicom_retrieve_tui.tui.cell_text import ELLIPSIS
+from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 

@@ -11,7 +11,7 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
-from dicom_retrieve_tui.tui.cell_text import cut, shown_patient
+from dicom_retrieve_tui.tui.cut_text import cut, shown_patient
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 MARK = "mark"

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.humanize import (
 )
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cell_text import bar, fit, shown_patient
+from dicom_retrieve_tui.tui.cut_text import bar, fit, shown_patient
 from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, State
 

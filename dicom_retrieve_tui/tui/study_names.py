@@ -3,7 +3,7 @@
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cell_text import cut, shown_patient
+from dicom_retrieve_tui.tui.cut_text import cut, shown_patient
 
 _DESCRIPTION_MAX = 48
 

@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.progress import WorkerState
-from dicom_retrieve_tui.tui.cell_text import bar, fit
+from dicom_retrieve_tui.tui.cut_text import bar, fit
 from dicom_retrieve_tui.tui.retrieve_form import draft_of, faults, new_draft, read_draft
 from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow
 from dicom_retrieve_tui.tui.widgets.associations import association_text

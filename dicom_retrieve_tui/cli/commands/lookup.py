@@ -1,6 +1,6 @@
 """Look up the studies of accession numbers and patients by C-FIND, before a retrieval.
 
-`model.lookup_result` judges the answers. No patient ID is printed or logged.
+`model.study_lookup` judges the answers. No patient ID is printed or logged.
 """
 
 import logging

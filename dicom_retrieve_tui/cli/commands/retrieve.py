@@ -14,12 +14,10 @@ from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.census import Census
-from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, earlier_failures
-from dicom_retrieve_tui.cli.output.finish_hook import finish_hook
+from dicom_retrieve_tui.cli.output.earlier_runs import NOTHING_EARLIER, earlier_failures
 from dicom_retrieve_tui.cli.output.json_lines import JsonLines
-from dicom_retrieve_tui.cli.output.plain import PlainRenderer
-from dicom_retrieve_tui.cli.output.renderer import Renderer, Scene
-from dicom_retrieve_tui.cli.output.report import Ending, reason_record, write_report
+from dicom_retrieve_tui.cli.output.renderer import PlainRenderer, Renderer, Scene
+from dicom_retrieve_tui.cli.output.report import Ending, finish_hook, reason_record, write_report
 from dicom_retrieve_tui.cli.output.summary import summarise
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command

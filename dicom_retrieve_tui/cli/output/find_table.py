@@ -15,7 +15,7 @@ from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.person_name import name_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.tui.cell_text import fit
+from dicom_retrieve_tui.tui.cut_text import fit
 
 _GAP = "  "
 

@@ -1,4 +1,4 @@
-"""What the live display and plain lines have in common."""
+"""What shows a run on stderr: any renderer, and the one for pipes, log files and dumb terminals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,13 @@ from typing import Protocol
 
 from dicom_retrieve_tui.cli.console import MessageStream
 from dicom_retrieve_tui.cli.output.account import Account
+from dicom_retrieve_tui.cli.output.run_log import log_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
-from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.events import Event, RetrieveFinished
+from dicom_retrieve_tui.model.humanize import byte_rate_text, rate_text, size_text
+from dicom_retrieve_tui.model.throughput import Throughput
 
+PROGRESS_EVERY_S = 5.0
 STOPPING = "stopping: waiting for running requests; press Ctrl-C again to end at once"
 
 
@@ -38,3 +42,56 @@ class Renderer(Protocol):
 
     def abandon(self) -> None:
         """Restore the terminal at once, before the process ends."""
+
+
+class PlainRenderer:
+    """Prints a line for each finished study; with `--verbose`, progress every few seconds, too."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._stderr = scene.stderr
+        self._account = scene.account
+        self._options = scene.options
+        self._time_text = scene.time_text
+        self._monotonic_s = scene.monotonic_s
+        self._printed_s = scene.monotonic_s()
+        self._instances = Throughput()
+        self._bytes = Throughput()
+        self._sample(self._printed_s)
+
+    def show(self, event: Event) -> None:
+        """Print the event's line, if it has one."""
+        line = log_line(event, self._account, self._options, time_text=self._time_text)
+        if line is not None:
+            self._stderr.write_line(line)
+        if self._options.verbose and not isinstance(event, RetrieveFinished):
+            self._print_progress()
+
+    def stopping(self) -> None:
+        """Print that the run stops."""
+        self._stderr.write_line(STOPPING)
+
+    def close(self) -> None:
+        """Do nothing: printed lines stay."""
+
+    def abandon(self) -> None:
+        """Do nothing: printed lines stay."""
+
+    def _print_progress(self) -> None:
+        now_s = self._monotonic_s()
+        if now_s - self._printed_s < PROGRESS_EVERY_S:
+            return
+        self._printed_s = now_s
+        self._sample(now_s)
+        progress = self._account.progress
+        studies = f"{progress.finished:,}/{progress.studies_total:,} studies, "
+        self._stderr.write_line(
+            f"{studies if progress.studies_total > 1 else ''}"
+            f"{progress.stored:,}/{progress.expected:,} instances, "
+            f"{size_text(progress.received_bytes)} received, "
+            f"{rate_text(self._instances.rate)}, {byte_rate_text(self._bytes.rate)}"
+        )
+
+    def _sample(self, now_s: float) -> None:
+        progress = self._account.progress
+        self._instances.add(now_s, progress.came)
+        self._bytes.add(now_s, progress.received_bytes)

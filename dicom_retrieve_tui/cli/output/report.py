@@ -5,7 +5,7 @@ Studies are read from the account and written one by one, each on a line of its 
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from dicom_retrieve_tui.cli.console import Console, utc_text
 from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account, Judged
 from dicom_retrieve_tui.cli.output.census import Census, Group
-from dicom_retrieve_tui.cli.output.earlier import NOTHING_EARLIER, Earlier
+from dicom_retrieve_tui.cli.output.earlier_runs import NOTHING_EARLIER, Earlier
 from dicom_retrieve_tui.cli.output.status_lines import study_record
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import reason_of
@@ -26,8 +26,9 @@ from dicom_retrieve_tui.model.events import (
     SpaceForecast,
     event_fields,
 )
+from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.narration import verdict_word
-from dicom_retrieve_tui.model.sanitize import clean_values
+from dicom_retrieve_tui.model.sanitize import clean_text, clean_values
 from dicom_retrieve_tui.model.series_filter import SeriesFilter
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -248,3 +249,32 @@ def write_report(
         return ending.exit_code or NOT_OK
     console.stderr.write_line(f"the full account is in {path}")
     return ending.exit_code
+
+
+def finish_hook(
+    account: Account, options: RetrieveCommand, ending: Ending, summary: Iterable[str]
+) -> FinishHook:
+    """Return the values for the command.
+
+    Args:
+        account: The whole run.
+        options: The command line.
+        ending: The exit code of the run, and its end.
+        summary: The lines of the summary; none for a run that ended before it began, whose notes
+            say why.
+    """
+    progress, report = account.progress, options.report
+    lines = [*summary] or account.general.notes
+    return FinishHook(
+        verdict=str(progress.verdict or Verdict.CANCELLED),
+        exit_code=ending.exit_code,
+        output=str(options.retrieval.output.absolute()),
+        report=str(report.absolute()) if report is not None and report.is_file() else "",
+        peer=str(options.retrieval.peer),
+        studies=len(account.selections),
+        studies_good=progress.good,
+        instances=progress.stored,
+        commands_failed=progress.commands_failed,
+        seconds=ending.elapsed_s,
+        summary="".join(f"{clean_text(line)}\n" for line in lines),
+    )

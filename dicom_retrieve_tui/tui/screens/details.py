@@ -15,8 +15,8 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
-from dicom_retrieve_tui.tui.cell_text import fit, shown_patient
 from dicom_retrieve_tui.tui.copied_command import copied_command
+from dicom_retrieve_tui.tui.cut_text import fit, shown_patient
 from dicom_retrieve_tui.tui.snapshot import Details, State
 from dicom_retrieve_tui.tui.study_names import screen_verdict
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine

@@ -19,7 +19,7 @@ from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
-from dicom_retrieve_tui.tui.cell_text import shown_patient
+from dicom_retrieve_tui.tui.cut_text import shown_patient
 from dicom_retrieve_tui.tui.found_columns import choosable, requests_for
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.screens.columns import Choice, ColumnsScreen, FindColumnsChosen

@@ -20,7 +20,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.tui.ask_secrets import unlock
-from dicom_retrieve_tui.tui.cell_text import cut
+from dicom_retrieve_tui.tui.cut_text import cut
 from dicom_retrieve_tui.tui.doctor_job import Doctor, finding_lines, step_of
 from dicom_retrieve_tui.tui.profile_store import Draft, ProfileStore, SavedProfile
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen

@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from dicom_retrieve_tui.model.humanize import rate_text, shortened
 from dicom_retrieve_tui.model.progress import WorkerState
-from dicom_retrieve_tui.tui.cell_text import cut, fit
+from dicom_retrieve_tui.tui.cut_text import cut, fit
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 _GLYPHS = {

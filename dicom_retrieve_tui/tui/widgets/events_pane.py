@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from textual.widgets import Log
 
-from dicom_retrieve_tui.tui.cell_text import ELLIPSIS
+from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
 from dicom_retrieve_tui.tui.snapshot import Line
 from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 

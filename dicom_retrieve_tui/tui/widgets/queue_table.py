@@ -16,8 +16,8 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from dicom_retrieve_tui.tui.cell_text import fit
 from dicom_retrieve_tui.tui.cursor import Cursor
+from dicom_retrieve_tui.tui.cut_text import fit
 from dicom_retrieve_tui.tui.queue_columns import Column, QueueColumns
 from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from dicom_retrieve_tui.model.humanize import clock_text, count, size_text
-from dicom_retrieve_tui.tui.cell_text import bar
+from dicom_retrieve_tui.tui.cut_text import bar
 from dicom_retrieve_tui.tui.snapshot import Totals
 
 _BAR_MIN = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.cli.find_args import read_find_options
+from dicom_retrieve_tui.cli.commands.find import read_find_options
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.model.events import Event, StudyInventoried
 from dicom_retrieve_tui.model.series_filter import SeriesFilter

@@ -4,8 +4,9 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.inventory import Inventory, LeftOutSeries
+from dicom_retrieve_tui.model.options import read_options
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
-from dicom_retrieve_tui.model.series_filter import SeriesFilter, parse_series_filter
+from dicom_retrieve_tui.model.series_filter import SeriesFilter
 
 _ALL = SeriesFilter()
 _CT = SeriesFilter(modalities=("CT",))
@@ -78,7 +79,9 @@ def test_many_stars_are_decided_at_once() -> None:
 
 
 def test_texts_make_a_filter() -> None:
-    found = parse_series_filter(" ct, PT,ct,", "SR,ko", "T1*| *flair, 3D |")
+    found = _read(
+        modality=" ct, PT,ct,", exclude_modality="SR,ko", series_description="T1*| *flair, 3D |"
+    )
 
     assert found.modalities == ("CT", "PT")
     assert found.excluded_modalities == ("SR", "KO")
@@ -92,45 +95,49 @@ def test_texts_make_a_filter() -> None:
 
 
 def test_the_flags_of_a_filter_make_the_same_filter() -> None:
-    found = parse_series_filter("CT", None, "a|b")
+    found = _read(modality="CT", series_description="a|b")
 
-    assert parse_series_filter(**{f.strip("-").replace("-", "_"): t for f, t in found.flags()}) == (
-        found
-    )
+    assert _read(**{f.strip("-").replace("-", "_"): t for f, t in found.flags()}) == found
 
 
 def test_no_text_is_no_filter() -> None:
-    assert not parse_series_filter()
-    assert bool(parse_series_filter("CT"))
-    assert str(parse_series_filter()) == ""
+    assert not _read()
+    assert bool(_read(modality="CT"))
+    assert str(_read()) == ""
 
 
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
-        (("", None, None), "--modality '': it names no modality"),
-        ((" , ", None, None), "--modality ' , ': it names no modality"),
-        ((None, "", None), "--exclude-modality '': it names no modality"),
-        ((None, None, ""), "--series-description '': it holds no pattern"),
-        ((None, None, " | "), "it holds no pattern"),
-        (("CT PT", None, None), "'CT PT' is not a modality"),
-        (("C*", None, None), "'C*' is not a modality"),
-        (("CT;PT", None, None), "'CT;PT' is not a modality"),
-        (("COMPUTED TOMOGRAPHY", None, None), "is not a modality"),
-        (("CT,SR", "sr", None), "contradict each other: SR is both wanted and left out"),
-        ((None, None, "a\\b"), "no backslash"),
-        ((None, None, "a\x1bb"), "no control character"),
-        ((None, None, "x" * 257), "at most 256 characters"),
-        ((None, None, "a\udcff"), "no control character"),
+        ({"modality": ""}, "--modality '': it names no modality"),
+        ({"modality": " , "}, "--modality ' , ': it names no modality"),
+        ({"exclude_modality": ""}, "--exclude-modality '': it names no modality"),
+        ({"series_description": ""}, "--series-description '': it holds no pattern"),
+        ({"series_description": " | "}, "it holds no pattern"),
+        ({"modality": "CT PT"}, "'CT PT' is not a modality"),
+        ({"modality": "C*"}, "'C*' is not a modality"),
+        ({"modality": "CT;PT"}, "'CT;PT' is not a modality"),
+        ({"modality": "COMPUTED TOMOGRAPHY"}, "is not a modality"),
+        (
+            {"modality": "CT,SR", "exclude_modality": "sr"},
+            "contradict each other: SR is both wanted and left out",
+        ),
+        ({"series_description": "a\\b"}, "no backslash"),
+        ({"series_description": "a\x1bb"}, "no control character"),
+        ({"series_description": "x" * 257}, "at most 256 characters"),
+        ({"series_description": "a\udcff"}, "no control character"),
     ],
 )
-def test_an_invalid_filter_is_refused(
-    texts: tuple[str | None, str | None, str | None], words: str
-) -> None:
+def test_an_invalid_filter_is_refused(texts: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_series_filter(*texts)
+        _read(**texts)
 
     assert words in str(caught.value)
+
+
+def _read(**texts: str) -> SeriesFilter:
+    """Return the filter that these options make."""
+    return read_options({"host": "pacs.test", "method": "c-get", **texts}).series_filter
 
 
 def _inventory(*series: str, left_out: tuple[LeftOutSeries, ...] = ()) -> Inventory:

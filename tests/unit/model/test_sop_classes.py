@@ -2,11 +2,6 @@
 
 import pytest
 
-from dicom_retrieve_tui.model.proposed_contexts import (
-    all_contexts,
-    guessed_contexts,
-    known_contexts,
-)
 from dicom_retrieve_tui.model.sop_classes import (
     COMPRESSED_SYNTAXES,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -18,6 +13,11 @@ from dicom_retrieve_tui.model.sop_classes import (
     TRANSFER_SYNTAXES,
     plainest_classes,
     preferred_syntax,
+)
+from dicom_retrieve_tui.network.negotiation import (
+    all_contexts,
+    guessed_contexts,
+    known_contexts,
 )
 
 _JPEG, _JPEG_LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"

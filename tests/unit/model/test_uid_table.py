@@ -112,9 +112,7 @@ def test_an_open_quote_takes_no_patient_along() -> None:
     assert [each.patient_id for each in found.lookups] == ["P2"]
 
 
-@pytest.mark.parametrize(
-    "text", ["x" * 200_000 + "\n1.2.840.1\n", "x;" * 200_000 + "\n1.2.840.1\n"]
-)
+@pytest.mark.parametrize("text", ["x" * 200_000 + "\n1.2.840.1\n", "x;" * 70_000 + "\n1.2.840.1\n"])
 def test_a_line_that_is_too_long_for_a_heading_is_none(text: str) -> None:
     with pytest.raises(ConfigError):
         parse_uid_list(text, "a column")

@@ -45,6 +45,7 @@ def _disk(monkeypatch: pytest.MonkeyPatch, folder: Path, delay_s: float = 0.0) -
         (folder / file).touch()
     disk = _Disk(delay_s)
     monkeypatch.setattr(os, "fsync", disk.fsync)
+    monkeypatch.setattr(syncing, "_PAUSES_S", (0.001, 0.001, 0.001))
     return disk
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.store_records import StudyRecord
+from dicom_retrieve_tui.storage import fsync
 from dicom_retrieve_tui.storage.database_mode import DatabaseMode
 from dicom_retrieve_tui.storage.journal import SET_SYNCED, Journal
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, connect
@@ -131,6 +132,7 @@ def test_an_instance_that_came_again_is_not_synced_because_it_was(
     (tmp_path / record.path).write_bytes(b"")
     disk = _Disk()
     monkeypatch.setattr(os, "fsync", disk.fsync)
+    monkeypatch.setattr(fsync, "_PAUSES_S", (0.001,))
     disk.journal = journal = Journal(tmp_path / "journal.db", tmp_path, "{SOPInstanceUID}.dcm")
     disk.again.append(record)
     journal.record(record)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,7 +205,8 @@ def test_watch_draws_over_a_terminal_and_fits_into_it(
         keep(tmp_path, 0, uid=f"1.9.{number}", verdict="failed")
     watching = _Watching(running, 1)
     monkeypatch.setattr(Console, "wait", watching)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, _HEIGHT)))
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", str(_HEIGHT))
 
     result = run("status", str(tmp_path), "--watch", stdout=Stream(terminal=True))
 

@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.output.live import Board, Picture
-from dicom_retrieve_tui.cli.output.live_table import draw
+from dicom_retrieve_tui.cli.output.live import Board, Picture, draw
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.model.choices import HoldCause

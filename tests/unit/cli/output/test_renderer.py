@@ -3,8 +3,7 @@ from dataclasses import replace
 
 from dicom_retrieve_tui.cli.console import MessageStream
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.output.plain import PlainRenderer
-from dicom_retrieve_tui.cli.output.renderer import Scene
+from dicom_retrieve_tui.cli.output.renderer import PlainRenderer, Scene
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import read_command
 from dicom_retrieve_tui.model.events import (

@@ -1,4 +1,4 @@
-"""Text and bars cut to terminal cells; a wide character takes two and is never halved. Pure."""
+"""Cut text, and bars, to terminal cells; a wide character takes two and is never halved. Pure."""
 
 from rich.cells import cell_len, set_cell_size
 
