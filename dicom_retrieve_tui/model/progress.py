@@ -169,6 +169,8 @@ class Progress:
     """True from the begin of a pause to its end."""
     closed_until: str = ""
     """When the hours of the run begin again, in ISO 8601; empty within them."""
+    hours_waited_s: float = 0.0
+    """Seconds that the run has waited for its hours, until they last began."""
     paused: bool = False
     """True once nothing flows in it."""
     workers: dict[int, WorkerProgress] = field(default_factory=dict)
@@ -275,6 +277,7 @@ class Progress:
                 self.closed_until = event.until
             case events.HoursOpened():
                 self.closed_until = ""
+                self.hours_waited_s += event.waited_s
             case _:
                 self.pausing = not isinstance(event, events.RunResumed)
                 self.paused = isinstance(event, events.RunPaused)

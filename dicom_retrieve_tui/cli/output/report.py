@@ -92,6 +92,7 @@ def _head(
             }
             for outage in progress.outages
         ],
+        "hours_waited_s": round(progress.hours_waited_s, 3),
         "space": _space(progress.space),
         "reasons": [reason_record(each, dry_run=options.dry_run) for each in census.in_order()],
         "notes": account.general.notes,

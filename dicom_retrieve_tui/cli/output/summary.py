@@ -151,6 +151,8 @@ def _totals(
     if progress.outages:
         waited_s = sum(outage.waited_s for outage in progress.outages)
         yield f"{count(len(progress.outages), 'outage')}, {duration_text(waited_s)} in all"
+    if progress.hours_waited_s:
+        yield f"waited {duration_text(progress.hours_waited_s)} for the hours of --between"
     if progress.refused:
         yield _refused(account, options)
     yield from _irregular(account, census, options)

@@ -11,6 +11,8 @@ from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import (
     Event,
+    HoursClosed,
+    HoursOpened,
     InstanceRefused,
     InstanceSetAside,
     RetrieveFinished,
@@ -211,6 +213,19 @@ def test_studies_that_were_not_started_are_told_apart() -> None:
 
     assert "cancelled: not started" in lines
     assert f"  {OTHER}" in lines
+
+
+def test_the_wait_for_the_hours_is_added_up() -> None:
+    night: list[Event] = [
+        HoursClosed(until="2026-11-23T19:00+01:00", studies=1),
+        HoursOpened(waited_s=3600.0),
+        HoursClosed(until="2026-11-24T19:00+01:00", studies=1),
+        HoursOpened(waited_s=43_200.0),
+    ]
+
+    lines = summary(order(), *night, *study_of(Verdict.COMPLETE, came=3))
+
+    assert "waited 13 h 00 min for the hours of --between" in lines
 
 
 def test_what_was_refused_and_set_aside_is_counted() -> None:
