@@ -5,7 +5,7 @@ when it returns, or when its context is left.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,55 +17,34 @@ from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.config import secrets
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import Cancelled, ConfigError
-from dicom_retrieve_tui.model.address import (
-    DEFAULT_PORT,
-    Endpoint,
-    PeerAE,
-    parse_listen,
-    parse_pacs_url,
-)
-from dicom_retrieve_tui.model.allowed_callers import parse_callers
+from dicom_retrieve_tui.model.address import DEFAULT_PORT
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method, QueryModel
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, RetrieveStarted
-from dicom_retrieve_tui.model.hours import ALWAYS, parse_hours
-from dicom_retrieve_tui.model.option_values import (
-    DEFAULT_KEEP_FREE,
-    MAX_PDU_BYTES,
-    PRIVATE_UMASK,
-    parse_ae_title,
-    parse_keep_free,
-    parse_layout_text,
-    parse_method,
-    parse_outage_s,
-    parse_query_model,
-    parse_timeout_s,
-    parse_umask,
-    parse_user_name,
-)
-from dicom_retrieve_tui.model.options import (
-    KEYS,
-    RetrieveOptions,
-)
+from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
+from dicom_retrieve_tui.model.options import KEYS, SERIES_KEYS, RetrieveOptions, read_options
 from dicom_retrieve_tui.model.person_name import name_key
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
-from dicom_retrieve_tui.model.rate_limit import NO_LIMIT, parse_rate
 from dicom_retrieve_tui.model.search import Match, Search
-from dicom_retrieve_tui.model.security import Secret, TlsSettings, UserIdentity
+from dicom_retrieve_tui.model.security import Secret, TlsSettings
 from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.model.series_filter import (
-    SeriesFilter,
-    modality_conflict,
-    parse_descriptions,
-    parse_modalities,
-)
+from dicom_retrieve_tui.model.series_filter import DESCRIPTION_SEPARATOR
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.model.verify_result import VerifiedStudy
 from dicom_retrieve_tui.storage.verify import verify_folder
 
 _NOT_STARTED = "not started"
+_PARAMETERS = {
+    "aet": "calling_ae_title",
+    "called_aet": "called_ae_title",
+    "move_dest": "move_destination",
+    "timeout": "timeout_s",
+    "max_pdu": "max_pdu_bytes",
+}
+"""Parameters that are not called as in the table of options."""
+_MAY_BE_EMPTY = SERIES_KEYS | {"keep_free"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +98,7 @@ class Pacs:
         _settings(self)
 
     def __str__(self) -> str:
-        return str(_peer(self))
+        return str(_settings(self).peer)
 
 
 class RetrieveKeywords(TypedDict, total=False):
@@ -424,92 +403,74 @@ def _retrieval(
     pacs: Pacs,
     selections: str | Selection | Iterable[str | Selection],
     output: Path | str,
-    *,
-    layout: str = "flat",
-    parallel: int = int(KEYS["parallel"].default),
-    retries: int = int(KEYS["retries"].default),
-    outage: str = KEYS["outage"].default,
-    modality: str | Iterable[str] = (),
-    exclude_modality: str | Iterable[str] = (),
-    series_description: str | Iterable[str] = (),
-    umask: int = PRIVATE_UMASK,
-    between: str = ALWAYS,
-    max_rate: str = NO_LIMIT,
-    keep_free: str = "",
-    dry_run: bool = False,
+    **keywords: Unpack[RetrieveKeywords],
 ) -> Retrieval:
-    method = parse_method("method", pacs.method)
-    destination = None
-    if pacs.move_destination is not None:
-        destination = parse_ae_title("move_destination", pacs.move_destination)
-    _check_method(method, destination, listening=pacs.listen is not None)
+    if unknown := sorted(keywords.keys() - RetrieveKeywords.__annotations__.keys()):
+        raise TypeError(f"retrieve() got an unexpected keyword argument {unknown[0]!r}")
+    dry_run = keywords.pop("dry_run", False)
+    texts = {name: _text(name, value) for name, value in keywords.items()}
+    given = {name: text for name, text in texts.items() if text or name not in _MAY_BE_EMPTY}
     studies = _selections(selections)
-    retrieval = replace(
-        _settings_with_secrets(pacs, listening=True),
-        method=method,
-        move_destination=None if method is Method.C_GET else destination,
-        parallel=_whole_number("parallel", parallel, "parallel"),
-        retries=_whole_number("retries", retries, "retries"),
-        outage_s=parse_outage_s("outage", outage),
-        between=parse_hours("between", between),
-        max_rate=parse_rate("max_rate", max_rate),
-        series_filter=_series_filter(modality, exclude_modality, series_description),
-        output=expanded(output),
-        layout=parse_layout_text("layout", layout),
-        umask=parse_umask("umask", f"{umask:03o}"),
-        keep_free=parse_keep_free("keep_free", keep_free) if keep_free else DEFAULT_KEEP_FREE,
-    )
-    return Retrieval(studies, retrieval, dry_run=dry_run)
+    options = _settings_with_secrets(pacs, given, to_retrieve=True)
+    return Retrieval(studies, replace(options, output=expanded(output)), dry_run=dry_run)
 
 
-def _peer(pacs: Pacs) -> PeerAE:
-    host = f"[{pacs.host}]" if ":" in pacs.host else pacs.host
-    try:
-        host = parse_pacs_url(f"pacs://{host}").host
-    except ConfigError as error:
-        raise ConfigError(f"host {pacs.host!r}: expected a host name or an address.") from error
-    port = _whole_number("port", pacs.port, "port")
-    return PeerAE(
-        ae_title=parse_ae_title("called_ae_title", pacs.called_ae_title),
-        endpoint=Endpoint(host=host, port=port),
-    )
+def _text(name: str, value: object) -> str:
+    """Return the value of a keyword as the text that the option of that name takes."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return (DESCRIPTION_SEPARATOR if name == "series_description" else ",").join(value)
+    return f"{value:03o}" if name == "umask" else str(value)
 
 
-def _settings(pacs: Pacs) -> RetrieveOptions:
-    """Return the settings of an association, without secrets that are read from elsewhere."""
-    user = None
-    if pacs.user is not None:
-        user = UserIdentity(
-            name=parse_user_name("user", pacs.user),
-            passcode_file=None if pacs.passcode_file is None else Path(pacs.passcode_file),
-            passcode=pacs.passcode if isinstance(pacs.passcode, Secret) else None,
-        )
-    tls = pacs.tls if isinstance(pacs.tls, TlsSettings) else TlsSettings() if pacs.tls else None
-    return RetrieveOptions(
-        peer=_peer(pacs),
-        calling_ae_title=parse_ae_title("calling_ae_title", pacs.calling_ae_title),
-        output=Path(),
-        timeout_s=parse_timeout_s("timeout_s", str(pacs.timeout_s)),
-        query_model=parse_query_model("query_model", pacs.query_model),
-        max_pdu_bytes=_whole_number("max_pdu_bytes", pacs.max_pdu_bytes, "max_pdu"),
-        listen=None if pacs.listen is None else parse_listen(str(pacs.listen), "listen"),
-        accept_from=parse_callers("accept_from", pacs.accept_from) if pacs.accept_from else (),
-        tls=tls,
-        user=user,
-    )
-
-
-def _settings_with_secrets(pacs: Pacs, *, listening: bool = False) -> RetrieveOptions:
-    """Return the settings with their secrets.
+def _settings(
+    pacs: Pacs, texts: Mapping[str, str] | None = None, *, to_retrieve: bool = False
+) -> RetrieveOptions:
+    """Return the settings, without secrets that are read from elsewhere.
 
     Args:
-        listening: Our own Storage SCP is needed, if there is to be one.
+        pacs: The PACS.
+        texts: Further options, by their names in the table of options.
+        to_retrieve: Raise `ConfigError` if method, move destination and listener contradict each
+            other.
+    """
+    values = {
+        "host": pacs.host,
+        "port": pacs.port,
+        "called_aet": pacs.called_ae_title,
+        "aet": pacs.calling_ae_title,
+        "method": pacs.method,
+        "move_dest": pacs.move_destination,
+        "listen": pacs.listen,
+        "accept_from": pacs.accept_from or None,
+        "timeout": pacs.timeout_s,
+        "query_model": pacs.query_model,
+        "max_pdu": pacs.max_pdu_bytes,
+        "user": pacs.user,
+        "passcode_file": pacs.passcode_file,
+    }
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    options = read_options(
+        {**given, **(texts or {})},
+        where=lambda name: _PARAMETERS.get(name, name),
+        to_retrieve=to_retrieve,
+    )
+    user, passcode = options.user, pacs.passcode
+    if user is not None and isinstance(passcode, Secret):
+        user = replace(user, passcode=passcode)
+    tls = pacs.tls if isinstance(pacs.tls, TlsSettings) else TlsSettings() if pacs.tls else None
+    return replace(options, user=user, tls=tls)
+
+
+def _settings_with_secrets(
+    pacs: Pacs, texts: Mapping[str, str] | None = None, *, to_retrieve: bool = False
+) -> RetrieveOptions:
+    """Return the settings with their secrets; our own Storage SCP is there only `to_retrieve`.
 
     Raises:
-        ConfigError: A secret is missing, or a file with one cannot be read.
+        ConfigError: A value is invalid, a secret is missing, or a file with one cannot be read.
     """
-    settings = _settings(pacs)
-    if not listening:
+    settings = _settings(pacs, texts, to_retrieve=to_retrieve)
+    if not to_retrieve:
         settings = replace(settings, listen=None, accept_from=())
     elif settings.listen and settings.tls and settings.tls.certificate is None:
         raise ConfigError("listen with tls requires a certificate: TlsSettings(certificate=).")
@@ -520,29 +481,6 @@ def _settings_with_secrets(pacs: Pacs, *, listening: bool = False) -> RetrieveOp
     return secrets.unlocked(
         settings, environ, lambda question: passcode if question.peer else passphrase
     )
-
-
-def _whole_number(parameter: str, number: int, option: str) -> int:
-    """Return `number` if it is within the bounds of an option; raise `ConfigError` if not."""
-    KEYS[option].parse(parameter, str(number))
-    return number
-
-
-def _check_method(method: Method, destination: str | None, *, listening: bool) -> None:
-    """Raise `ConfigError` if method, move destination and listener contradict each other."""
-    if method is Method.C_GET and listening:
-        raise ConfigError(
-            "method 'c-get' brings the files over our own association; leave listen out."
-        )
-    if method is Method.C_MOVE and destination is None:
-        raise ConfigError(
-            "method 'c-move' requires move_destination, the AE title that the PACS sends to; to "
-            "fetch the files directly, use method='c-get'."
-        )
-    if listening and destination is None:
-        raise ConfigError(
-            "listen requires move_destination, the AE title under which the PACS knows us."
-        )
 
 
 def _selections(
@@ -561,26 +499,6 @@ def _selections(
     if not found:
         raise ConfigError("No study was selected.")
     return join(found)
-
-
-def _series_filter(
-    modality: str | Iterable[str],
-    exclude_modality: str | Iterable[str],
-    series_description: str | Iterable[str],
-) -> SeriesFilter:
-    wanted, excluded = _joined(modality, ","), _joined(exclude_modality, ",")
-    descriptions = _joined(series_description, "|")
-    if fault := modality_conflict(wanted, excluded):
-        raise ConfigError(f"modality and exclude_modality contradict each other: {fault}.")
-    return SeriesFilter(
-        modalities=parse_modalities("modality", wanted) if wanted else (),
-        excluded_modalities=parse_modalities("exclude_modality", excluded) if excluded else (),
-        descriptions=parse_descriptions("series_description", descriptions) if descriptions else (),
-    )
-
-
-def _joined(texts: str | Iterable[str], separator: str) -> str:
-    return texts if isinstance(texts, str) else separator.join(texts)
 
 
 def _events(

@@ -61,6 +61,8 @@ def test_a_pacs_prints_as_its_address() -> None:
     [
         ({"host": "no host"}, "host 'no host'"),
         ({"port": 0}, "port '0'"),
+        ({"method": "c-push"}, "method 'c-push'"),
+        ({"move_destination": "A\\B"}, "move_destination"),
         ({"called_ae_title": "LONGER_THAN_SIXTEEN"}, "called_ae_title"),
         ({"calling_ae_title": ""}, "calling_ae_title"),
         ({"timeout_s": -1.0}, "timeout_s"),
@@ -94,10 +96,8 @@ def test_no_passcode_is_shown_or_pickled() -> None:
     ("pacs", "message"),
     [
         (Pacs("pacs.test"), "requires move_destination"),
-        (Pacs("pacs.test", method="c-get", listen=11113), "leave listen out"),
+        (Pacs("pacs.test", method="c-get", listen=11113), "listen has no use with method c-get"),
         (Pacs("pacs.test", method="auto", listen=11113), "listen requires move_destination"),
-        (Pacs("pacs.test", method="c-push"), "method 'c-push'"),
-        (Pacs("pacs.test", move_destination="A\\B"), "move_destination"),
         (
             Pacs("pacs.test", move_destination="ME", listen=11113, tls=True),
             "requires a certificate",
