@@ -1,7 +1,7 @@
 """A PACS in this process, on a loopback port: pynetdicom's AE over synthetic studies.
 
 pynetdicom is an implementation independent of our network layer, which makes it a peer worth
-trying against. What it needs to stop in time is in `plumbing`.
+trying against. What it needs to stop in time is in `sockets`.
 """
 
 import threading
@@ -13,8 +13,8 @@ from pynetdicom import AE, _config
 
 from dicom_retrieve_tui.demo.contexts import supported_contexts
 from dicom_retrieve_tui.demo.instances import DemoStudy
-from dicom_retrieve_tui.demo.plumbing import Plumbing, Server
 from dicom_retrieve_tui.demo.service import QueryRetrieveService
+from dicom_retrieve_tui.demo.sockets import AssociationSockets, Server
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 
@@ -71,7 +71,7 @@ class DemoPacs:
         self._ae.acse_timeout = _ACSE_S
         self._ae.dimse_timeout = _DIMSE_S
         self._ae.network_timeout = _IDLE_S
-        self._plumbing = Plumbing(self._ae)
+        self._sockets = AssociationSockets(self._ae)
 
     def register_destination(self, ae_title: str, host: str, port: int) -> None:
         """Make `ae_title` a move destination at this address; any other one is refused (0xA801)."""
@@ -86,7 +86,7 @@ class DemoPacs:
         # Identifiers hold patient names. These switches of pynetdicom hold for all its AEs.
         _config.LOG_REQUEST_IDENTIFIERS = False
         _config.LOG_RESPONSE_IDENTIFIERS = False
-        handlers = self._plumbing.handlers()
+        handlers = self._sockets.handlers()
         try:
             self._server = self._ae.make_server(
                 (self.host, self.port),
@@ -116,4 +116,4 @@ class DemoPacs:
         self._stop.set()
         self._server.shutdown()
         self._acceptor.join()
-        self._plumbing.drain()
+        self._sockets.close_all()

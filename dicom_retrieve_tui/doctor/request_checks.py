@@ -89,13 +89,13 @@ class RequestChecks:
         options: RetrieveOptions,
         study: Selection | None,
         listener: OurListener | None,
-        approach: ConnectionChecks,
+        connection: ConnectionChecks,
     ) -> None:
         self._parameters = parameters
         self._options = options
         self._study = study
         self._listener = listener
-        self._connection = approach
+        self._connection = connection
         self._unknown_study = f"2.25.{uuid.uuid4().int}"
         self.inventory: Inventory | None = None
         """What the PACS has of the study that was named; None before that check."""
@@ -336,4 +336,4 @@ def _shortened(modalities: list[str], of: int) -> str:
         return f"all {of} modalities"
     shown = ", ".join(modalities[:_MODALITIES_SHOWN_MAX])
     more = len(modalities) - _MODALITIES_SHOWN_MAX
-    return f"{shown} and {more} more of {of} modalities" if more > 0 else f"{shown}"
+    return f"{shown} and {more} more of {of} modalities" if more > 0 else shown

@@ -1,4 +1,4 @@
-"""What a user chooses from, where the choices are few. The parsers load it, and little else."""
+"""Enumerations that all layers share: query level, method, query model, cause of a hold."""
 
 from enum import StrEnum
 

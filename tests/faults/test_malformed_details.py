@@ -8,6 +8,7 @@ import pytest
 
 from dicom_retrieve_tui.model.events import Noted
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.network import messages
 from tests.faults.catalogue import Told, fault
 from tests.peers import wire
 from tests.peers.moving_pacs import MovingPacs
@@ -335,7 +336,10 @@ class _AnnouncesInVain(RawPacs):
 
 @fault(68, user_reads="announces data sets that it does not send")
 @pytest.mark.parametrize("then", ["waits", "hangs up", "releases"])
-def test_a_final_response_counts_without_its_data_set(then: str, tmp_path: Path) -> Told:
+def test_a_final_response_counts_without_its_data_set(
+    then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Told:
+    monkeypatch.setattr(messages, "_UNSENT_S_MAX", 0.3)
     return _complete(_AnnouncesInVain(then), tmp_path, "announces data sets")
 
 

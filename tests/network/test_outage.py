@@ -129,7 +129,7 @@ def test_a_long_list_and_a_port_where_nobody_listens_end_in_a_few_lines(
 
 def test_json_and_report_of_an_outage_match_their_schemas(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    with AbsentPacs(drops=3) as pacs:
+    with AbsentPacs(drops=2) as pacs:
         result = retrieve_here(
             f"pacs://127.0.0.1:{pacs.port}", "--called-aet", "RAW", "--method", "c-get",
             "--uid-list", _listed(tmp_path, A, B, C), "--output", tmp_path / "out", "--json",
@@ -143,7 +143,9 @@ def test_json_and_report_of_an_outage_match_their_schemas(tmp_path: Path) -> Non
         re.MULTILINE,
     )
     lines = result.json_lines()
-    assert {"peer_lost", "study_put_back", "peer_back"} <= {line["event"] for line in lines}
+    assert {"peer_lost", "probe_failed", "study_put_back", "peer_back"} <= {
+        line["event"] for line in lines
+    }
     written = json.loads(report.read_text())
     (outage,) = written["outages"]
     assert (outage["cause"], outage["given_up"]) == ("peer", False)

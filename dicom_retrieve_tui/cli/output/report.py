@@ -255,7 +255,7 @@ def write_report(
 def finish_hook(
     account: Account, options: RetrieveCommand, ending: Ending, summary: Iterable[str]
 ) -> FinishHook:
-    """Return the values for the command.
+    """Return the facts about a run for the command of `--on-finish`.
 
     Args:
         account: The whole run.

@@ -1,6 +1,6 @@
 """Additions to pynetdicom: sockets with timeouts, threads that end.
 
-Each cure is for something seen in pynetdicom 3.0.4; the comments say what.
+Each of them is for something seen in pynetdicom 3.0.4; the comments say what.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Server(ThreadedAssociationServer):
         self.server_close()
 
 
-class Plumbing:
+class AssociationSockets:
     """The sockets and threads of one AE's associations, in both directions."""
 
     def __init__(self, ae: AE) -> None:
@@ -56,7 +56,7 @@ class Plumbing:
             (evt.EVT_CONN_CLOSE, self._on_close),
         ]
 
-    def drain(self) -> None:
+    def close_all(self) -> None:
         """Close every connection and wait for their threads, two seconds at most."""
         deadline = time.monotonic() + _DRAIN_S
         while (threads := self._threads()) and time.monotonic() < deadline:
