@@ -1,4 +1,4 @@
-"""How a person likes the application: nothing here changes what is retrieved."""
+"""The preferences of the user; none of them changes what is retrieved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -110,7 +110,7 @@ class _Waiting:
     due_s: float
 
 
-class Board:
+class LiveNumbers:
     """Computes the rate of each worker, and how long studies wait.
 
     `follow` runs on the thread that handles events, `picture` on the one that draws. They share
@@ -236,13 +236,13 @@ class LiveRenderer:
         self._account = scene.account
         self._options = scene.options
         self._time_text = scene.time_text
-        self._board = Board(scene.account.progress, scene.monotonic_s)
+        self._numbers = LiveNumbers(scene.account.progress, scene.monotonic_s)
         self._stopping = False
         self._live: Live | None = None
 
     def show(self, event: Event) -> None:
         """Print the event's line, if it has one, above the rows."""
-        self._board.follow(event)
+        self._numbers.follow(event)
         live = self._live or self._start()
         width = live.console.width
         line = log_line(event, self._account, self._options, width, self._time_text)
@@ -285,9 +285,9 @@ class LiveRenderer:
         if self._live is None:
             return ""
         console = self._live.console
-        picture = self._board.picture(rows_max=max(console.height - 4, 1))
+        picture = self._numbers.picture(rows_max=max(console.height - 4, 1))
         return draw(
-            picture, width=console.width, footer=STOPPING if self._stopping else self._board.held
+            picture, width=console.width, footer=STOPPING if self._stopping else self._numbers.held
         )
 
 

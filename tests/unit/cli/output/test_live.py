@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from dicom_retrieve_tui.cli.output.account import Account
-from dicom_retrieve_tui.cli.output.live import Board, Picture, draw
+from dicom_retrieve_tui.cli.output.live import LiveNumbers, Picture, draw
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.model.choices import HoldCause
@@ -57,16 +57,16 @@ def begun(uid: str, worker: int, expected: int | None) -> list[Event]:
 
 
 def picture_of(*events: Event, rows_max: int = 20) -> Picture:
-    """The board after two looks, ten seconds apart: before the events, and after them."""
+    """The numbers after two looks, ten seconds apart: before the events, and after them."""
     account = Account(options_of(*C_GET).selections)
     clock = itertools.count(step=5.0)
-    board = Board(account.progress, lambda: next(clock))
+    numbers = LiveNumbers(account.progress, lambda: next(clock))
     for event in events:
         account.apply(event)
-        board.follow(event)
+        numbers.follow(event)
         if isinstance(event, StudyInventoried):
-            board.picture(rows_max)
-    return board.picture(rows_max)
+            numbers.picture(rows_max)
+    return numbers.picture(rows_max)
 
 
 def drawn(picture: Picture, width: int = 80, footer: str = "") -> list[str]:
@@ -187,21 +187,21 @@ def test_at_80_columns_nothing_important_is_cut() -> None:
 def test_the_board_counts_down_to_the_next_probe_of_a_pacs_that_is_gone() -> None:
     account = Account(options_of(*C_GET).selections)
     now_s = 100.0
-    board = Board(account.progress, lambda: now_s)
+    numbers = LiveNumbers(account.progress, lambda: now_s)
     story: list[Event] = [
         PeerLost(cause=HoldCause.PEER, reason="", studies=1, next_try_s=8.0, limit_s=1800.0),
         ProbeFailed(cause=HoldCause.PEER, reason="", waited_s=8.0, next_try_s=16.0),
     ]
     for event in story:
         account.apply(event)
-        board.follow(event)
+        numbers.follow(event)
     now_s = 103.5
 
-    held = board.held
+    held = numbers.held
     account.apply(PeerBack(cause=HoldCause.PEER, waited_s=24.0))
 
     assert held == "The PACS does not answer; next try in 13 s"
-    assert not board.held
+    assert not numbers.held
 
 
 def test_before_the_inventory_the_row_says_asking() -> None:
