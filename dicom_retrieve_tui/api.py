@@ -134,7 +134,7 @@ class RetrieveKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyAccount:
-    """How the retrieval of one study ended."""
+    """The result of one study of a retrieval."""
 
     study_instance_uid: str
     verdict: Verdict
@@ -150,7 +150,7 @@ class StudyAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveAccount:
-    """How a retrieval ended."""
+    """The result of a retrieval, study by study."""
 
     verdict: Verdict
     """Of all studies together."""
@@ -290,7 +290,7 @@ def retrieve_all(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What a PACS lists; iterating over it gives the matches."""
+    """The answer of a PACS to a search; iterating over it gives the matches."""
 
     matches: tuple[Match, ...]
     remarks: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a console of Windows needs: colours, UTF-8 in pipes, and time to stop when it is closed.
+"""Set up a console of Windows: colours, UTF-8 in pipes, and time to stop when it is closed.
 
 Elsewhere, nothing here has an effect.
 """

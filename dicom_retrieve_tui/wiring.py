@@ -1,4 +1,4 @@
-"""Where the layers meet: the only module that knows engine, network and storage at once.
+"""The only module that knows engine, network and storage at once, and joins them.
 
 Faces import it at their start, so importing it is cheap: each function loads the layers that it
 needs when it is called.

@@ -113,7 +113,7 @@ class MessageStream:
 
 
 class Console:
-    """What the command reads and writes, apart from files and the network."""
+    """The streams, environment and clock of the command."""
 
     def __init__(
         self,

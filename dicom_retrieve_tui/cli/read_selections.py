@@ -1,4 +1,4 @@
-"""What to retrieve: the UID flags and the UID list, judged before anything is sent."""
+"""Turn the UID flags and the UID list into selections, before anything is sent."""
 
 import argparse
 import re
@@ -31,7 +31,7 @@ _DIGIT = re.compile("[0-9]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """What the flags select."""
+    """The selections of a command line."""
 
     selections: tuple[Selection, ...]
     lookups: tuple[Lookup, ...] = ()
@@ -91,7 +91,7 @@ def _notes(uids: Iterable[str]) -> tuple[str, ...]:
 
 
 def _refuse_others(one: str, flags: dict[str, str | None]) -> None:
-    """What is to be retrieved is said in one way."""
+    """Raise `ConfigError` if another flag names what to retrieve, too."""
     for flag, text in flags.items():
         if text is not None and flag != one:
             raise ConfigError(f"{one} and {flag} cannot be combined.")

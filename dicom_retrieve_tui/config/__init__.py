@@ -1,1 +1,1 @@
-"""What a person has saved: profiles of PACS, in a file of their own."""
+"""The files that a user edits: profiles of PACS, and preferences."""

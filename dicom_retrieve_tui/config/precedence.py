@@ -1,4 +1,4 @@
-"""Flag over profile over `[defaults]` over built-in, and where each value came from."""
+"""Values by precedence: flag, profile, `[defaults]`, built-in; and where each came from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ FLAG, DEFAULTS, BUILT_IN = "flag", "[defaults]", "built-in"
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What holds for one key."""
+    """The value of one key, and its origin."""
 
     text: str
     origin: str
@@ -19,7 +19,7 @@ class Value:
 
 
 def resolve(book: ProfileBook, name: str, flags: Mapping[str, str | None]) -> dict[str, Value]:
-    """What holds for a retrieval by a profile; a key for which nothing holds is left out.
+    """Return the values for a retrieval by a profile; a key without a value is left out.
 
     Args:
         flags: Texts by key; None where the flag was not given.

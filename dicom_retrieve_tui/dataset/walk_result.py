@@ -1,4 +1,4 @@
-"""What the walk over a data set reads from, returns and raises."""
+"""Types of the walk over a data set: its source, its result and its error."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -52,7 +52,7 @@ _LABELS = {
 
 
 class Outcome(StrEnum):
-    """How a check ended; the values are public in `--json`."""
+    """The result of a check; the values are public in `--json`."""
 
     OK = "ok"
     FAILED = "failed"
@@ -123,7 +123,7 @@ Finding = Looking | Step | Conclusion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OurSide:
-    """What the PACS has to know of us."""
+    """Our side of the connection, as the PACS has to know it."""
 
     calling_ae_title: str
     address: str

@@ -110,7 +110,7 @@ class _Checks:
 
     @property
     def us(self) -> OurSide:
-        """What the PACS has to know of us."""
+        """Our side of the connection, as the PACS has to know it."""
         return OurSide(
             calling_ae_title=self._parameters.calling_ae_title,
             address=self._connection.own_address,

@@ -24,7 +24,7 @@ STUDY = ""
 
 
 class Doubt(Enum):
-    """Why a satisfied list is not trusted."""
+    """A reason not to trust a satisfied list."""
 
     STILL_ARRIVING = "the PACS lists more each time"
     MORE_FAILED = "the PACS says that more failed than is missing"

@@ -21,7 +21,7 @@ _TICK_S = 0.2
 
 
 class Obstacle(Protocol):
-    """What is in the way of a run, and how to find out whether it still is."""
+    """An obstacle to a run, and the way to find out whether it is over."""
 
     @property
     def cause(self) -> HoldCause:
@@ -75,7 +75,7 @@ class _Hold:
 
 
 class Holds:
-    """What holds the queue of one run. Safe for use by several threads."""
+    """The holds on the queue of one run. Safe for use by several threads."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Which requests bring the instances of a study: the whole selection, lists of UIDs, one by one.
+"""Request the missing instances of a study: the whole selection, lists of UIDs, one by one.
 
 Every method takes the way to make a request, so that the same order serves C-GET and C-MOVE.
 """

@@ -125,7 +125,7 @@ def failure_of(probe: Probe, cancel: CancelToken) -> PeerError | None:
 
 
 class PeerWatch:
-    """What a run knows of its PACS: whether it has answered, and whether it still does."""
+    """The state of the PACS in a run: whether it has answered, and whether it still does."""
 
     def __init__(
         self,

@@ -158,15 +158,15 @@ class DiskRoom(Protocol):
 
     @property
     def kept_bytes(self) -> int:
-        """How much of it is to stay free."""
+        """The part of it that is to stay free."""
 
     @property
     def usable_bytes(self) -> int:
-        """What may be written."""
+        """The part of it that may be written."""
 
 
 class SizeHistory(Protocol):
-    """What instances of complete studies took, in all runs. Methods raise `RetrieveError`."""
+    """The sizes of instances of complete studies, in all runs. Methods raise `RetrieveError`."""
 
     def sizes(self) -> Mapping[Kind, Sizes]:
         """Return what is known."""

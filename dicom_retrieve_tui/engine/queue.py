@@ -125,7 +125,7 @@ class PendingTasks:
 
     @property
     def ready(self) -> int:
-        """How many tasks can be taken now."""
+        """The number of tasks that can be taken now."""
         return len(self._first) + len(self._last)
 
     @property
@@ -484,7 +484,7 @@ class TaskQueue:
 
     @property
     def idle_workers(self) -> int:
-        """How many workers have no study of their own once this one has taken its task."""
+        """The number of workers without a study of their own once this one has taken its task."""
         with self._changed:
             return max(0, self._allowed - self._taken - self._pending.ready)
 
@@ -574,7 +574,7 @@ class TaskQueue:
 
     @property
     def left_count(self) -> int:
-        """How many studies are not done."""
+        """The number of studies that are not done."""
         with self._changed:
             return len(self._pending) + sum(uid not in self._pending for uid in self._tasks)
 

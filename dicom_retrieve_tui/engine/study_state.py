@@ -229,7 +229,7 @@ class StudyState:
 
     @property
     def known_count(self) -> int:
-        """How many instances there are, by everything that is known."""
+        """The number of instances, by everything that is known."""
         with self._changed:
             known = self._known_by_scope()
             named = len(self.expected | self._stored.keys() | set(self._named_as_failed()))

@@ -308,7 +308,7 @@ class Transfer:
 
     @property
     def _usual_way(self) -> Ask:
-        """The way to make requests that brought instances already."""
+        """Return the method of request that has brought instances already."""
         requests = self._requests
         if not self._moves and not requests.moved:
             for negotiation in requests.peer.negotiations(self._study.inventory):

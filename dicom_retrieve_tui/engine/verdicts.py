@@ -38,7 +38,7 @@ _NAMED_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the transfer of a study ended."""
+    """The end of the transfer of a study."""
 
     final: FinalResponse | None = None
     """The last final response; None if none came."""

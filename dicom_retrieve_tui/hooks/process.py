@@ -39,7 +39,7 @@ _BATCH_FILES = (".bat", ".cmd")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a process ended."""
+    """The end of a process."""
 
     exit_code: int | None
     """None if it did not start, or was ended by a signal."""

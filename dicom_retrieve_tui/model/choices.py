@@ -17,7 +17,7 @@ class Level(StrEnum):
 
 
 class Method(StrEnum):
-    """How the instances come to us."""
+    """The method of retrieval."""
 
     C_MOVE = "c-move"
     C_GET = "c-get"
@@ -26,7 +26,7 @@ class Method(StrEnum):
 
 
 class QueryModel(StrEnum):
-    """Which information models we propose for queries and retrievals. Source: PS3.4 section C.6."""
+    """The information models that we propose for Q/R. Source: PS3.4 section C.6."""
 
     AUTO = "auto"
     """Both; of those that the PACS accepts, Study Root: it needs no Patient ID."""
@@ -35,7 +35,7 @@ class QueryModel(StrEnum):
 
 
 class HoldCause(StrEnum):
-    """Why the queue of a run is held: nothing is taken from it, and no request begins."""
+    """The cause of a hold: nothing is taken from the queue of a run, and no request begins."""
 
     PEER = "peer"
     """The PACS does not answer."""

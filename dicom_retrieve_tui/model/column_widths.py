@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSize:
-    """How much room a column needs, and how much it matters."""
+    """The width that a column needs, and its importance."""
 
     name: str
     least: int

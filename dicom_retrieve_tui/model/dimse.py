@@ -70,7 +70,7 @@ def _sum(numbers: Sequence[int | None]) -> int | None:
 
 @dataclass(slots=True)
 class Activity:
-    """When data of a study last came, for the stall and no-progress timeouts.
+    """The times at which data of a study last came, for the stall and no-progress timeouts.
 
     Every association that brings data for the study updates it, so that a C-MOVE whose instances
     come on other associations does not look stalled. Times are `time.monotonic()` seconds.

@@ -252,7 +252,7 @@ class StudyInventoried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceForecast:
-    """What the rest of the run is likely to take on the disk, at this moment.
+    """A forecast, at this moment, of what the rest of the run takes on the disk.
 
     Emitted with the first study if earlier studies are known, else once enough are listed; then
     whenever it starts or ceases to fit, or the whole run, with what has come, is a tenth larger or

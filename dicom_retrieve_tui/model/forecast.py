@@ -33,7 +33,7 @@ _STUDIES_MIN = 5
 
 
 class Kind(NamedTuple):
-    """What instances of about the same size have in common; empty where it is unknown."""
+    """Instances of about the same size share SOP class and modality; empty where unknown."""
 
     sop_class_uid: str = ""
     modality: str = ""
@@ -126,7 +126,7 @@ def kind_of(sop_class_uid: str | None, modality: str) -> Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """What complete studies brought of one kind."""
+    """The sizes of the instances of one kind in complete studies."""
 
     studies: int = 0
     instances: int = 0
@@ -163,7 +163,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """What an instance takes."""
+    """The forecast size of an instance."""
 
     mean_bytes: float
     of_study: float
@@ -193,7 +193,7 @@ def _figure(kind: Kind, sizes: Sizes) -> _Figure:
 
 
 class SizeTable:
-    """What instances took before, by kind."""
+    """The known sizes of instances, by kind."""
 
     def __init__(self, learned: Mapping[Kind, Sizes] | None = None) -> None:
         self._exact: dict[Kind, Sizes] = dict(learned or {})
@@ -440,7 +440,7 @@ def _likely_kind(inventory: Inventory, only_class: str) -> Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStudy:
-    """What is known of a study before the PACS lists its instances."""
+    """The known counts of a study before the PACS lists its instances."""
 
     study_instance_uid: str
     whole: bool = True
@@ -452,7 +452,7 @@ class PlannedStudy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What studies will take, before they are requested."""
+    """The forecast for studies that are not requested yet."""
 
     forecast: Forecast = NOTHING
     averaged: int = 0

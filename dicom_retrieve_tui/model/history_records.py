@@ -11,7 +11,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyEnd:
-    """How one study of a job ended."""
+    """The end of one study of a job."""
 
     study_instance_uid: str
     verdict: Verdict

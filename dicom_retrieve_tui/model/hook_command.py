@@ -121,7 +121,7 @@ def _fault(word: str, before: Sequence[str], placeholders: tuple[str, ...]) -> s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyHook:
-    """What a command of `--on-study` is told."""
+    """The values for a command of `--on-study`."""
 
     study_instance_uid: str
     folder: str
@@ -144,7 +144,7 @@ class StudyHook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishHook:
-    """What a command of `--on-finish` is told."""
+    """The values for a command of `--on-finish`."""
 
     verdict: str
     exit_code: int

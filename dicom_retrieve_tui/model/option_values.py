@@ -1,4 +1,4 @@
-"""How the values of options are parsed and written, each by one rule for every face."""
+"""Parse and write the values of options, each by one rule for every face."""
 
 import re
 from collections.abc import Callable

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What is remembered from one start to the next."""
+    """The preferences that are kept from one start to the next."""
 
     theme: str = ""
     """A theme's name; empty for ours."""

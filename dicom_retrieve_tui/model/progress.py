@@ -110,7 +110,7 @@ class Outage:
 
 
 class WorkerState(StrEnum):
-    """What a worker is doing."""
+    """The state of a worker."""
 
     IDLE = "idle"
     FINDING = "finding"
@@ -218,7 +218,7 @@ class Progress:
 
     @property
     def held(self) -> Outage | None:
-        """What holds the queue now; None if nothing does."""
+        """The hold on the queue; None if there is none."""
         return next((outage for outage in self.outages if not outage.over), None)
 
     def apply(self, event: events.Event) -> None:

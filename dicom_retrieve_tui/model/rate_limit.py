@@ -57,7 +57,7 @@ def parse_rate(where: str, text: str) -> Rate | None:
 
 
 class Pacer:
-    """When each connection may receive its next piece. Safe for use by several threads."""
+    """Sets the time at which each connection may receive its next piece. Thread-safe."""
 
     def __init__(
         self, rate: Rate | None, *, sharers: int = 1, monotonic_s: Callable[[], float] = monotonic

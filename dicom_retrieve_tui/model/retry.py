@@ -1,4 +1,4 @@
-"""Which failures are worth another attempt, and how long to wait before it.
+"""Rules for retries: which failures are worth another attempt, and the wait before it.
 
 The texts for the user are in `status` (for DIMSE statuses) and in the errors.
 """
@@ -11,7 +11,7 @@ from dicom_retrieve_tui.errors import AssociationRejected, RetrieveError
 
 
 class Cure(Enum):
-    """What may help against a failure."""
+    """The attempts that a failure is worth."""
 
     TIME = "time"
     """The same request may succeed later."""

@@ -1,4 +1,4 @@
-"""What a run records of itself beside its journal, for `status`: who runs it, and how far it is.
+"""The state that a run records beside its journal, for `status`: its process and its progress.
 
 `RunTracker` folds events without keeping anything of finished studies: a run may have a million.
 """
@@ -28,7 +28,7 @@ _HELD_BY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunIdentity:
-    """Which process retrieves from which PACS."""
+    """The process of a run, and its PACS."""
 
     process: int
     host: str
@@ -51,7 +51,7 @@ class RunningStudy:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What had come at one time."""
+    """The counts at one time."""
 
     at_s: float
     """Seconds since the epoch."""

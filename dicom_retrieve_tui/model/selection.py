@@ -1,4 +1,4 @@
-"""What to retrieve, and how: pure values that every layer shares."""
+"""Selections and requests: what to retrieve, as pure values that every layer shares."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the store returns about instances on disk, and what it records of a study."""
+"""Records that the store returns about instances on disk, or keeps of a study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model.selection import SeriesSelection
 
 
 class Placement(Enum):
-    """What happened when an instance was to get its final name."""
+    """The result of giving an instance its final name."""
 
     NEW = "new"
     SAME = "same"
@@ -19,7 +19,7 @@ class Placement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where an instance was put."""
+    """The place of an instance on disk."""
 
     placement: Placement
     path: str
@@ -54,7 +54,7 @@ NOTHING_RECALLED = Recalled()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
-    """How the retrieval of a study, or of a part of one, ended."""
+    """The end of the retrieval of a study, or of a part of one."""
 
     study_instance_uid: str
     verdict: str

@@ -26,7 +26,7 @@ class SeriesIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyIdentity:
-    """What people call a study by; texts are decoded, and empty where unknown."""
+    """The attributes by which users know a study; texts are decoded, and empty where unknown."""
 
     patient_name: str = ""
     """As sent, `Yamada^Tarou=山田^太郎`."""

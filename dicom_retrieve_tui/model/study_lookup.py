@@ -109,7 +109,7 @@ class Lookup:
 
     @property
     def place(self) -> str:
-        """What is sought and where it stands, without the patient ID: `accession A1, line 12`."""
+        """The key and its line in the list, without the patient ID: `accession A1, line 12`."""
         what = "patient ID" if self.patient_id else "study"
         if self.accession_number:
             what = f"accession {self.accession_number}"

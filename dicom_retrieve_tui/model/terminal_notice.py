@@ -1,4 +1,4 @@
-"""What a terminal shows a user who looks elsewhere: bell, title and desktop notice. Pure.
+"""Bell, title and desktop notice of a terminal, for a user who looks elsewhere. Pure.
 
 A terminal that does not know a sequence may print it. So the title is set only where `TERM` names a
 terminal that reads OSC sequences, and a notice is sent only where the environment names one that

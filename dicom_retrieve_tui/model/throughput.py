@@ -37,7 +37,7 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """How many instances are still to come."""
+    """The number of instances that are still to come."""
 
     instances: int
     exact: bool

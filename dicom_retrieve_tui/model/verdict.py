@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How a study ended. The words are in the summary, the report and the events."""
+    """The verdict on a study. The words are in the summary, the report and the events."""
 
     COMPLETE = "complete"
     """Every instance that the PACS lists is on disk and whole."""

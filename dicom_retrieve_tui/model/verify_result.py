@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 
 
 class Flaw(StrEnum):
-    """What is wrong with an instance."""
+    """A fault of an instance on disk."""
 
     MISSING = "missing"
     DAMAGED = "damaged"

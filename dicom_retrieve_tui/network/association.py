@@ -56,7 +56,7 @@ ASSOCIATE_BYTES_MAX = 1 << 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationParameters:
-    """What every association of a run shares: peer, AE titles, timeouts, security."""
+    """The parameters of every association of a run: peer, AE titles, timeouts, security."""
 
     peer: PeerAE
     calling_ae_title: str

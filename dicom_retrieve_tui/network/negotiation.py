@@ -57,7 +57,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """What an A-ASSOCIATE-AC accepts."""
+    """The content of an A-ASSOCIATE-AC."""
 
     contexts: tuple[Context, ...]
     peer_max_pdu_bytes: int

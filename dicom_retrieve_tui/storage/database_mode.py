@@ -1,4 +1,4 @@
-"""How SQLite keeps a database, by what the file system of its folder can do.
+"""The mode in which SQLite keeps a database, by what the file system of its folder can do.
 
 A write-ahead log needs memory that processes share, and locks on ranges of bytes. Without the
 first, the database has a rollback journal; without the second, it is locked by a folder beside it

@@ -29,7 +29,7 @@ class Room:
 
     @property
     def usable_bytes(self) -> int:
-        """What may be written."""
+        """The bytes that may be written."""
         return max(self.free_bytes - self.kept_bytes, 0)
 
 

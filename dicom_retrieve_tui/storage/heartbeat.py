@@ -36,7 +36,7 @@ _START_FIELD = 19
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Who holds a claim."""
+    """The process that holds a claim."""
 
     host: str
     boot: str

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class HistorySizes:
-    """What instances took before. Not safe for several threads."""
+    """The sizes of instances in the history. Not safe for several threads."""
 
     def __init__(self, open_history: Callable[[], "History"]) -> None:
         """Keep the opener, which may raise `ConfigError`."""

@@ -1,4 +1,4 @@
-"""What of a study is in an output folder, by its journal. Read-only, without the folder's lock."""
+"""Instances in an output folder, by its journal. Read-only, without the folder's lock."""
 
 from pathlib import Path
 

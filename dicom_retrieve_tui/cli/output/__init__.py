@@ -1,1 +1,1 @@
-"""What the command writes: the run log, the summary, the report, JSON lines and tables."""
+"""The output of the command: run log, summary, report, JSON lines and tables."""

@@ -23,7 +23,7 @@ _ENDINGS_MAX = 1000
 
 @dataclass(slots=True)
 class Details:
-    """What belongs to one study, or to none, and happens to few."""
+    """Notes on one study, or on none; few studies have any."""
 
     refusals: list[events.InstanceRefused] = field(default_factory=list)
     set_aside: list[events.InstanceSetAside] = field(default_factory=list)

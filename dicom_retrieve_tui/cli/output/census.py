@@ -42,7 +42,7 @@ class Group:
 
 @dataclass(slots=True)
 class Left:
-    """What is left to retrieve."""
+    """Counts of what is left to retrieve."""
 
     instances: int = 0
     """Missing instances of the studies that the PACS listed."""
@@ -63,7 +63,7 @@ class Left:
 
 @dataclass(slots=True)
 class Listed:
-    """What a dry run found."""
+    """Counts of what a dry run found."""
 
     studies: int = 0
     series: int = 0

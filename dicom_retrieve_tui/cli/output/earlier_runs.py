@@ -17,7 +17,7 @@ _LISTED_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What the folder says beyond this run, once the run has ended."""
+    """The account of the folder beyond this run, once the run has ended."""
 
     studies: tuple[StudyAccount, ...] = ()
     """Studies that have ended, are not complete, and that this run was not asked for."""

@@ -140,7 +140,7 @@ class LiveNumbers:
 
     @property
     def held(self) -> str:
-        """What holds the queue, and until when; empty if nothing does."""
+        """Why the queue is held, and until when; empty if it is not."""
         if (outage := self._progress.held) is None:
             return ""
         return held_text(outage.cause, self._next_try_s - self._monotonic_s())

@@ -1,4 +1,4 @@
-"""What shows a run on stderr: any renderer, and the one for pipes, log files and dumb terminals."""
+"""Renderers show a run on stderr; here is the one for pipes, log files and dumb terminals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

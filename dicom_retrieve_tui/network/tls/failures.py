@@ -23,7 +23,7 @@ _UNKNOWN_CA = frozenset({2, 19, 20, 21})
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a handshake failed."""
+    """The reason why a handshake failed."""
 
     what: str
     """The reason, to follow "failed: ", without a full stop."""
@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What else is known of a failed handshake."""
+    """Further facts about a failed handshake."""
 
     as_server: bool
     """True if the peer called us."""
