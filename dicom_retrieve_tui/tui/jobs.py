@@ -29,6 +29,7 @@ from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.terminal_notice import Notice
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -364,8 +365,9 @@ class Jobs:
         options = self._options[group]
         pacs = options.profile or str(options.peer)
         named = [replace(each, pacs=pacs) for each in requests]
+        self._recall_names(each.selection for each in named if not each.identity)
         added = self._store.queue(group, named, self._neighbours(options))
-        self._job_history.asked(options, [each.selection for each in added])
+        self._job_history.asked(options, added)
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
             session.add([each.selection for each in added])
@@ -415,7 +417,7 @@ class Jobs:
                     selections,
                     self._options[group],
                     job.token,
-                    identified=partial(self._store.identify, group),
+                    identified=partial(self._identified, group),
                 )
                 if limits is not None:
                     _apply(limits, session)
@@ -435,6 +437,15 @@ class Jobs:
             failure = error
         self._end(group, job, failure)
 
+    def _identified(self, group: int, uid: str, identity: StudyIdentity) -> None:
+        self._store.identify(group, uid, identity)
+        self._job_history.identified(self._options[group], uid, identity)
+
+    def _recall_names(self, selections: Iterable[Selection]) -> None:
+        """Have the store know whose these studies are, as far as the history does."""
+        uids = [each.study_instance_uid for each in selections]
+        self._store.know(self._job_history.identities(uids))
+
     def recall(self, options: RetrieveOptions) -> None:
         """Add the studies that earlier runs have brought to a bad end in a folder.
 
@@ -446,6 +457,7 @@ class Jobs:
         with self._lock:
             group = self._group(options)
             neighbours = self._neighbours(options)
+        self._recall_names(each.selection for each in failed)
         self._store.recall(group, failed, neighbours)
 
     def _recall(self, group: int) -> None:
@@ -453,7 +465,9 @@ class Jobs:
         options = self._options[group]
         with self._lock:
             neighbours = self._neighbours(options)
-        self._store.recall(group, self._failures_in(options), neighbours)
+        failures = self._failures_in(options)
+        self._recall_names(each.selection for each in failures)
+        self._store.recall(group, failures, neighbours)
 
     def _neighbours(self, options: RetrieveOptions) -> list[int]:
         """Return the groups with the same folder."""

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -149,7 +149,9 @@ class ProgressStore:
                 if each.study_instance_uid in known:
                     continue
                 key = RowKey(group, each.study_instance_uid)
-                entry = Entry(key, next(self._numbers), StudyRequest(selection=each.selection))
+                identity = self._known(each.study_instance_uid)
+                request = StudyRequest(selection=each.selection, identity=identity)
+                entry = Entry(key, next(self._numbers), request)
                 entry.recalled = True
                 entry.before = Counted(each.stored, each.expected, each.missing)
                 unfinished = each.verdict == UNFINISHED
@@ -232,6 +234,12 @@ class ProgressStore:
             if identity and (entry := self._entries.get(key)) is not None:
                 entry.identity = identity | entry.identity
                 self._touch(key)
+
+    def know(self, identities: Mapping[str, StudyIdentity]) -> None:
+        """Note whose studies are that may be queued later; what is known already stays."""
+        with self._lock:
+            for uid, identity in identities.items():
+                self._identities[uid] = self._known(uid) | identity
 
     def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
         """End a session; its studies without a verdict are not started.

@@ -366,8 +366,7 @@ class QueueActions(Screen[None]):
     @work
     async def action_verify(self) -> None:
         """Check the files in the folder of a study, and ask again for what is lost."""
-        from dicom_retrieve_tui.storage.verify import verify_folder  # noqa: PLC0415 - loads SQLite
-        from dicom_retrieve_tui.tui.screens.verify import VerifyScreen  # noqa: PLC0415 - not for the first frame
+        from dicom_retrieve_tui.tui.screens.verify import verify_screen  # noqa: PLC0415 - not for the first frame
 
         if not (rows := self._queue.table.chosen()):
             self._report(NO_STUDY)
@@ -378,9 +377,7 @@ class QueueActions(Screen[None]):
             hide = self._queue.table.hide_patients
             return study_name(self._store.identity_of(uid), hide_patients=hide)
 
-        screen = VerifyScreen(
-            lambda: verify_folder(options.output, deep=True), name, options.output
-        )
+        screen = verify_screen(options.output, name)
         if lost := await self.app.push_screen_wait(screen):
             self.retrieve(options, _requests([Selection(study_instance_uid=uid) for uid in lost]))
 

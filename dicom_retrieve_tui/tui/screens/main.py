@@ -48,6 +48,7 @@ class MainScreen(QueueActions):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f3", "find", "Find studies", show=False, id="main.find"),
         Binding("f4", "options", "Options", show=False, id="main.options"),
+        Binding("f5", "history", "History", show=False, id="main.history"),
         Binding("f6", "events", "Events", show=False, id="main.events"),
         Binding("ctrl+o", "load", "File", show=False, id="main.load"),
         Binding("escape", "queue", "Queue", show=False, id="main.queue"),
@@ -223,6 +224,18 @@ class MainScreen(QueueActions):
                 self.retrieve(options, requests)
 
         self.app.push_screen(screen, take_found)
+
+    def action_history(self) -> None:
+        """Show earlier retrievals."""
+        from dicom_retrieve_tui.tui.screens.history import Again, HistoryScreen  # noqa: PLC0415 - not for the first frame
+
+        def ask_again(again: Again | None) -> None:
+            if again is not None:
+                options, requests = again
+                self.retrieve(options, requests, again=True)
+            self.show_offer()
+
+        self.app.push_screen(HistoryScreen(self._job_history, self._store), ask_again)
 
     def action_load(self) -> None:
         from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen  # noqa: PLC0415 - not for the first frame
