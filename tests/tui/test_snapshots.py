@@ -24,7 +24,7 @@ from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens import details, main
 from screenshots.svg import slim
-from tests.tui.application import SIZES, Bench, opened
+from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.scripted_session import begins, comes, ends, whole
 
 HERE = Path(__file__).parent / "snapshots"
@@ -106,7 +106,8 @@ async def scene(size: tuple[int, int], folder: Path) -> AsyncIterator[Scene]:
     store = ProgressStore(clock.monotonic_s, clock.now)
     with closing(History(Path("data/history.db").absolute())) as history:
         memory = JobHistory(lambda: history, now=clock.now)
-        async with opened(size, folder=folder, store=store, job_history=memory) as bench:
+        presets = [preset(folder=folder), preset("archive", called_aet="PACS2")]
+        async with opened(size, presets=presets, store=store, job_history=memory) as bench:
             yield Scene(bench, clock)
 
 
@@ -124,6 +125,10 @@ async def earlier(scene: Scene) -> None:
     await scene.finish()
     await scene.bench.start(QUEUED)
     await scene.bench.pilot.press("f5", "down")
+
+
+async def choose_pacs(scene: Scene) -> None:
+    await scene.bench.pilot.press("f3", "f2", "a")
 
 
 async def empty(_: Scene) -> None:
@@ -152,6 +157,8 @@ SNAPSHOTS: dict[str, tuple[str, Callable[[Scene], Awaitable[None]]]] = {
     "options": ("usual", press("f4")),
     "confirm": ("usual", press("X")),
     "events": ("usual", press("f6")),
+    "choose-pacs": ("usual", choose_pacs),
+    "choose-pacs-large": ("large", choose_pacs),
     "history": ("usual", earlier),
     "history-large": ("large", earlier),
 }
