@@ -417,7 +417,8 @@ class RetrieveApp(KeyQueueApp[None]):
             return ended.summary
         (ending,) = ended.endings
         identity = self.store.identity_of(ending.study_instance_uid)
-        name = study_name(identity, hide_patients=self.hide_patients)
+        part = self.store.part_of(ending.study_instance_uid)
+        name = study_name(identity, hide_patients=self.hide_patients, part=part)
         missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
         if not name:
             return ended.summary

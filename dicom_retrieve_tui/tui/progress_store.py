@@ -351,6 +351,15 @@ class ProgressStore:
         with self._lock:
             return self._known(study_instance_uid)
 
+    def part_of(self, study_instance_uid: str) -> str:
+        """Return what is requested of a study; empty for all of it."""
+        with self._lock:
+            keys = [RowKey(group, study_instance_uid) for group in self._groups]
+            parts = [
+                self._entries[key].wanted.selection.part for key in keys if key in self._entries
+            ]
+            return next(filter(None, parts), "")
+
     def snapshot(self) -> Snapshot:
         """Return what has changed since the last snapshot, and the totals.
 
@@ -412,7 +421,7 @@ class ProgressStore:
         self._follow_hold(group, event)
         uid = getattr(event, "study_instance_uid", None)
         entry = self._entries.get(RowKey(group, uid)) if uid is not None else None
-        self._tell(event, progress, entry.identity if entry else UNIDENTIFIED)
+        self._tell(event, progress, entry)
         if entry is None:
             return
         now_s = self._monotonic_s()
@@ -444,11 +453,14 @@ class ProgressStore:
                 entry.give_up(Verdict.NOT_TRIED, event.reason)
                 self._touch(entry.key)
 
-    def _tell(self, event: events.Event, progress: Progress, identity: StudyIdentity) -> None:
+    def _tell(self, event: events.Event, progress: Progress, entry: Entry | None) -> None:
         """Add the line of an event, with and without the patient."""
+        identity = entry.identity if entry else UNIDENTIFIED
+        part = entry.wanted.selection.part if entry else ""
+        names = (study_name(identity, hide_patients=hide, part=part) for hide in (False, True))
         text, masked = (
             narrate(event, progress, uid_width=_UID_WIDTH, name=name, word=screen_verdict)
-            for name in (study_name(identity, hide_patients=hide) for hide in (False, True))
+            for name in names
         )
         if text is not None and masked is not None:
             self._lines.append(Line(self._now(), text.text, text.grave, masked.text))

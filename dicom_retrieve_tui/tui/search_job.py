@@ -192,6 +192,11 @@ class Finder:
         target = {study.pacs: self._targets[study.pacs]}
         self._path.append(SearchJob(self._find, search, target))
 
+    def start_series(self, study_instance_uid: str, options: RetrieveOptions) -> SearchJob:
+        """Search for the series of a study, beside the current search."""
+        search = Search(level=Level.SERIES, study_instance_uid=study_instance_uid)
+        return SearchJob(self._find, search, {pacs_label(options): options})
+
     def back(self) -> None:
         """Return from the series to the studies."""
         self._path.pop().stop()

@@ -3,7 +3,6 @@
 from collections.abc import Generator
 
 import pytest
-from textual.widgets import SelectionList
 
 from dicom_retrieve_tui.errors import PeerUnreachable
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -13,6 +12,7 @@ from dicom_retrieve_tui.model.search import Found, Search
 from dicom_retrieve_tui.tui.screens.choose_pacs import ChoosePacsScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.scripted_search import Searches, series, study
 from tests.tui.test_find import table_of
@@ -149,8 +149,8 @@ async def test_all_pacs_are_chosen_by_one_key_and_none_is_refused() -> None:
         assert "f2 PACS" in bench.text(bench.app.screen.query_one("KeysLine"))
         await bench.pilot.press("f2")
         await bench.until(lambda: isinstance(bench.app.screen, ChoosePacsScreen))
-        chooser = bench.app.screen.query_one(SelectionList)
-        assert chooser.selected == ["prod"]
+        chooser = bench.app.screen.query_one(MarkList)
+        assert chooser.marked == ["prod"]
         assert "PACS2@pacs.test:105" in bench.text()
         await bench.pilot.press("space", "enter")
         await bench.until(lambda: "Choose a PACS with space." in bench.told())

@@ -18,6 +18,7 @@ from rich.cells import cell_len
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -131,6 +132,19 @@ async def choose_pacs(scene: Scene) -> None:
     await scene.bench.pilot.press("f3", "f2", "a")
 
 
+async def series(scene: Scene) -> None:
+    """Two of three series of a study that has ended are marked in its details."""
+    await scene.run()
+    listed = (
+        SeriesIdentity(series_instance_uid=f"{DONE}.{n}", number=str(n), modality="CT",
+                       description=f"Series {n}", expected=n)
+        for n in range(1, 4)
+    )  # fmt: skip
+    assert scene.bench.sessions.identified is not None
+    scene.bench.sessions.identified(DONE, StudyIdentity(series=tuple(listed)))
+    await scene.bench.pilot.press("4", "enter", "space", "space", "down", "down", "space")
+
+
 async def empty(_: Scene) -> None:
     pass
 
@@ -157,6 +171,8 @@ SNAPSHOTS: dict[str, tuple[str, Callable[[Scene], Awaitable[None]]]] = {
     "options": ("usual", press("f4")),
     "confirm": ("usual", press("X")),
     "events": ("usual", press("f6")),
+    "series": ("usual", series),
+    "series-large": ("large", series),
     "choose-pacs": ("usual", choose_pacs),
     "choose-pacs-large": ("large", choose_pacs),
     "history": ("usual", earlier),

@@ -7,21 +7,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import SelectionList
-from textual.widgets.selection_list import Selection
 
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 
 
 class ChoosePacsScreen(ModalScreen[tuple[str, ...] | None]):
     """Returns the names of the chosen PACS; None if the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority: the list has these keys, too, and does not show them.
+        # With priority: the list has enter and space, too.
         Binding("enter", "apply", "Search these", priority=True, id="pacs.apply"),
         Binding("space", "toggle_pacs", "Choose", priority=True, id="pacs.toggle"),
-        Binding("a", "toggle_all", "All, or one", id="pacs.all"),
+        Binding("a", "toggle_all", "All, or none", id="pacs.all"),
         Binding("escape", "leave", "Cancel", id="pacs.cancel"),
     ]
 
@@ -32,9 +31,7 @@ class ChoosePacsScreen(ModalScreen[tuple[str, ...] | None]):
             width: 72; max-width: 96%; height: auto; max-height: 92%;
             border: round $primary; padding: 0 1; background: $surface;
         }
-        & SelectionList, & SelectionList:focus {
-            height: auto; max-height: 1fr; border: none; background: transparent;
-        }
+        & MarkList { max-height: 1fr; }
     }
     """
 
@@ -53,35 +50,28 @@ class ChoosePacsScreen(ModalScreen[tuple[str, ...] | None]):
             frame.border_title = "PACS to search"
             frame.border_subtitle = "space chooses, a chooses all"
             width = max(map(len, self._offered))
-            yield SelectionList[str](
-                *(
-                    Selection(f"{name:<{width}}  {options.peer}", name, name in self._chosen)
-                    for name, options in self._offered.items()
-                )
-            )
+            texts = {
+                name: f"{name:<{width}}  {options.peer}" for name, options in self._offered.items()
+            }
+            yield MarkList(texts, self._chosen)
         yield KeysLine()
 
     def action_apply(self) -> None:
-        chosen = set(self._list.selected)
-        if chosen:
-            self.dismiss(tuple(name for name in self._offered if name in chosen))
+        if chosen := self._list.marked:
+            self.dismiss(tuple(chosen))
         else:
             self.notify("Choose a PACS with space.")
 
     def action_toggle_pacs(self) -> None:
-        self._list.action_select()
+        self._list.mark()
 
     def action_toggle_all(self) -> None:
-        """Choose all PACS; if all are chosen, the one under the cursor."""
-        if len(self._list.selected) < len(self._offered):
-            self._list.select_all()
-        else:
-            self._list.deselect_all()
-            self._list.action_select()
+        """Choose all PACS; if all are chosen, none."""
+        self._list.mark_all()
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
     @property
-    def _list(self) -> "SelectionList[str]":
-        return self.query_one(SelectionList)
+    def _list(self) -> MarkList:
+        return self.query_one(MarkList)

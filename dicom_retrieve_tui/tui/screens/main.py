@@ -16,6 +16,8 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.study_identity import SeriesIdentity
+from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
@@ -24,7 +26,7 @@ from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, read_draft, unverified
-from dicom_retrieve_tui.tui.search_job import FindEach, Finder
+from dicom_retrieve_tui.tui.search_job import FindEach, Finder, SearchJob
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
@@ -321,14 +323,24 @@ class MainScreen(QueueActions):
         from dicom_retrieve_tui.tui.screens.details import DetailsScreen  # noqa: PLC0415 - not for the first frame
 
         key, options = event.key, self._jobs.options_of(event.key)
-        self.app.push_screen(
-            DetailsScreen(
-                lambda: self._store.details(key),
-                options,
-                lambda: self._accounts.failed_list(options.output),
-                hide_patients=self.table.hide_patients,
-            )
+
+        async def search_series() -> SearchJob | None:
+            if not await unlock_or_notify(self, self._secrets, options):
+                return None
+            return self._finder.start_series(key.study_instance_uid, options)
+
+        def take_series(series: Sequence[SeriesIdentity] | None) -> None:
+            if series:
+                self.retrieve_series(key, series)
+
+        screen = DetailsScreen(
+            lambda: self._store.details(key),
+            options,
+            lambda: self._accounts.failed_list(options.output),
+            search_series,
+            hide_patients=self.table.hide_patients,
         )
+        self.app.push_screen(screen, take_series)
 
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
