@@ -114,6 +114,21 @@ async def test_enter_asks_again_with_the_options_of_that_time(
         assert bench.app.focused is bench.main.table
 
 
+async def test_a_retrieval_that_ended_stays_when_its_studies_are_requested_again(
+    history: History, tmp_path: Path
+) -> None:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
+        for run in (1, 2):
+            bench.main.action_new()
+            await bench.paste(A)
+            await bench.pilot.press("enter")
+            await bench.until(lambda run=run: len(bench.sessions.opened) == run)
+            await bench.tell(whole(A))
+            await bench.until(lambda: not bench.app.jobs.busy)
+
+    assert [job.verdicts for job in history.past_jobs()] == [{Verdict.COMPLETE: 1}] * 2
+
+
 async def test_a_part_of_a_study_is_asked_for_again_as_that_part(
     history: History, tmp_path: Path
 ) -> None:
@@ -122,6 +137,7 @@ async def test_a_part_of_a_study_is_asked_for_again_as_that_part(
     with_part.asked(options(str(tmp_path)), [StudyRequest(selection=part)])
     async with opened(job_history=memory_of(history)) as bench:
         await show(bench)
+        assert f"1 series of {A}: unfinished" in texts(bench)
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
         assert list(bench.session.selections) == [part]

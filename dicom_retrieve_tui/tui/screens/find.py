@@ -126,6 +126,7 @@ class FindScreen(Screen[Chosen | None]):
     def on_resize(self) -> None:
         """Drop the gaps between the keys if the last one would not fit."""
         self.query_one(KeysLine).compact = self.size.width < _ROOMY
+        self._look(anyway=True)
 
     @property
     def table(self) -> FoundTable:

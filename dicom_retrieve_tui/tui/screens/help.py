@@ -79,6 +79,7 @@ _PANES = {
     "FilterLine": "the filter of the queue",
     "FoundTable": "studies and series found",
     "HistoryTable": "earlier retrievals",
+    "DetailsScreen": "a study",
     "SearchPane": "searching the PACS",
     "RetrievePane": "what to retrieve, and how",
     "UidLine": "what to retrieve",

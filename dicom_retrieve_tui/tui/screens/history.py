@@ -328,6 +328,7 @@ class HistoryScreen(Screen[Again | None]):
         ]
 
     def _line(self, study: JobStudy) -> str:
-        uid = study.selection.study_instance_uid
+        uid, part = study.selection.study_instance_uid, study.selection.part
         mark = "✓" if study.verdict in GOOD else "·" if study.left else "!"
-        return f"{mark} {self._name_of(uid) or uid}: {_word(study.verdict)}"
+        name = self._name_of(uid) or uid
+        return f"{mark} {f'{part} of ' if part else ''}{name}: {_word(study.verdict)}"
