@@ -54,3 +54,26 @@ class Job:
     def left(self) -> tuple[Selection, ...]:
         """The selections of the unfinished studies."""
         return tuple(study.selection for study in self.studies if study.left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastJob:
+    """A job by its counts."""
+
+    job_id: int
+    begun: datetime
+    """UTC."""
+    profile: str
+    output: Path
+    options: Mapping[str, object]
+    verdicts: Mapping[Verdict | None, int]
+    """Studies by verdict; None for those that have none yet."""
+    stored: int
+    """Instances on disk when the studies ended."""
+    expected: int | None
+    """Instances that the PACS has; None if that is not known of every study."""
+
+    @property
+    def studies(self) -> int:
+        """The number of studies."""
+        return sum(self.verdicts.values())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.choices import Level
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.sanitize import parts_of, quoted
 
 
@@ -86,6 +87,13 @@ class Selection:
             return Level.STUDY
         whole = any(not each.sop_instance_uids for each in self.series)
         return Level.SERIES if whole else Level.IMAGE
+
+    @property
+    def part(self) -> str:
+        """What part of the study this is, `2 series` or `1 instance`; empty for all of it."""
+        if self.level is Level.IMAGE:
+            return count(sum(len(each.sop_instance_uids) for each in self.series), "instance")
+        return count(len(self.series), "series") if self.series else ""
 
     @property
     def instances_by_series(self) -> dict[str, frozenset[str]]:

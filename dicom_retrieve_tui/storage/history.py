@@ -2,8 +2,8 @@
 
 Unlike the journal of a folder it proves nothing; with it, the application offers to resume
 unfinished jobs. It also holds the sizes of instances by SOP class and modality, for forecasts. It
-has UIDs, counts and the user's options; no patient data. If it cannot be opened, everything else
-works.
+has UIDs, counts and the user's options; whose a study is, only while the application shows
+patients, in a table of its own. If it cannot be opened, everything else works.
 """
 
 import contextlib
@@ -12,14 +12,16 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
 from dicom_retrieve_tui.model.forecast import Kind, Sizes
-from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
+from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.database_mode import BESIDE
 from dicom_retrieve_tui.storage.file_system import file_system_of
@@ -29,7 +31,8 @@ from dicom_retrieve_tui.storage.permissions import PRIVATE
 
 SCHEMA_VERSION = 1
 """Raised if an older version could not use the database; a further table, such as `sizes`, is
-created where it is missing, and older versions leave it alone."""
+created where it is missing, and older versions leave it alone. `identities` loses its rows with
+those of `studies` also in older versions, by its foreign key."""
 _BUSY_S = 5.0
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE = 0xFF
@@ -62,6 +65,20 @@ CREATE TABLE IF NOT EXISTS sizes (
     log_square_sum REAL NOT NULL,
     PRIMARY KEY (sop_class_uid, modality)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identities (
+    job_id INTEGER NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    patient_name TEXT NOT NULL,
+    patient_id TEXT NOT NULL,
+    study_date TEXT NOT NULL,
+    modalities TEXT NOT NULL,
+    study_description TEXT NOT NULL,
+    accession_number TEXT NOT NULL,
+    PRIMARY KEY (study_instance_uid, job_id),
+    FOREIGN KEY (job_id, study_instance_uid)
+        REFERENCES studies (job_id, study_instance_uid) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS identities_of_job ON identities (job_id, study_instance_uid);
 """
 _ADD = (
     "INSERT OR REPLACE INTO studies"
@@ -79,7 +96,7 @@ _UNFINISHED = (
 )
 _STUDIES = (
     "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored"
-    " FROM studies WHERE job_id = ? ORDER BY rowid"
+    " FROM studies WHERE job_id = ? ORDER BY rowid LIMIT ?"
 )
 _RECENT = (
     "SELECT job_id FROM jobs WHERE EXISTS"
@@ -100,6 +117,24 @@ _ADD_SIZES = (
     " log_sum = log_sum + excluded.log_sum,"
     " log_square_sum = log_square_sum + excluded.log_square_sum"
 )
+_JOBS = "SELECT job_id, begun, profile, output, options FROM jobs ORDER BY job_id DESC"
+_VERDICTS = (
+    "SELECT job_id, verdict, COUNT(*), SUM(stored), SUM(expected), COUNT(expected)"
+    " FROM studies GROUP BY job_id, verdict"
+)
+_FORGET = "DELETE FROM jobs WHERE job_id = ?"
+# Of a study that was removed from the job meanwhile, nothing is kept.
+_IDENTIFY = (
+    "INSERT OR REPLACE INTO identities"
+    " SELECT job_id, study_instance_uid, ?, ?, ?, ?, ?, ? FROM studies"
+    " WHERE job_id = ? AND study_instance_uid = ?"
+)
+_IDENTITIES = (
+    "SELECT study_instance_uid, patient_name, patient_id, study_date, modalities,"
+    " study_description, accession_number FROM identities"
+    " WHERE study_instance_uid IN ({}) ORDER BY job_id"
+)
+_UIDS_A_QUERY = 500
 _PRUNE = (
     "DELETE FROM jobs WHERE job_id NOT IN (SELECT job_id FROM jobs ORDER BY job_id DESC LIMIT ?)"
 )
@@ -227,6 +262,74 @@ class History:
                 for job in jobs
             ]
 
+    def past_jobs(self) -> list[PastJob]:
+        """Return all jobs with any studies, and how many of these ended how; the latest first.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        with self._transaction() as database:
+            jobs = database.execute(_JOBS).fetchall()
+            counted: dict[int, list[_Count]] = {}
+            for job_id, *count in database.execute(_VERDICTS).fetchall():
+                counted.setdefault(job_id, []).append(_Count(*count))
+        return [_past_job(job, counted[job[0]]) for job in jobs if job[0] in counted]
+
+    def studies(self, job_id: int, most: int | None = None) -> tuple[JobStudy, ...]:
+        """Return the studies of a job, the first ones up to `most`; none of an unknown job.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        with self._transaction() as database:
+            return _studies(database, job_id, most)
+
+    def forget(self, job_ids: Iterable[int]) -> None:
+        """Delete jobs so that nothing of them is left in the files of the database.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        with self._transaction() as database:
+            database.executemany(_FORGET, [(job_id,) for job_id in job_ids])
+        self._overwrite()
+
+    def record_identities(self, job_id: int, identities: Mapping[str, StudyIdentity]) -> None:
+        """Record whose the studies of a job are, by Study Instance UID.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        rows = [(*_texts_of(whose), job_id, uid) for uid, whose in identities.items()]
+        with self._transaction() as database:
+            database.executemany(_IDENTIFY, rows)
+
+    def identities(self, uids: Iterable[str]) -> dict[str, StudyIdentity]:
+        """Return whose these studies are, as far as any job knows.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        wanted, found = list(uids), dict[str, StudyIdentity]()
+        with self._transaction() as database:
+            for at in range(0, len(wanted), _UIDS_A_QUERY):
+                some = wanted[at : at + _UIDS_A_QUERY]
+                query = _IDENTITIES.format(",".join("?" * len(some)))
+                for uid, *texts in database.execute(query, some):
+                    found[uid] = _identity(texts)
+        return found
+
+    def forget_identities(self) -> None:
+        """Delete whose the studies are, so that nothing of it is left in the files.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        with self._transaction() as database:
+            deleted = database.execute("DELETE FROM identities").rowcount
+        if deleted:
+            self._overwrite()
+
     def prune(self, keep: int) -> None:
         """Delete all but the latest `keep` jobs.
 
@@ -235,6 +338,11 @@ class History:
         """
         with self._transaction() as database:
             database.execute(_PRUNE, (keep,))
+
+    def _overwrite(self) -> None:
+        """Empty the write-ahead log, which still holds what `secure_delete` has overwritten."""
+        with self._transaction() as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def sizes(self) -> dict[Kind, Sizes]:
         """Return what instances of complete studies took, by kind.
@@ -299,6 +407,7 @@ def _open(path: Path) -> sqlite3.Connection:
         database.execute(f"PRAGMA journal_mode = {log}")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA foreign_keys = ON")
+        database.execute("PRAGMA secure_delete = ON")
         database.executescript(_SCHEMA)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except BaseException:
@@ -376,15 +485,75 @@ def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> J
         profile=profile,
         output=Path(output),
         options=json.loads(options),
-        studies=tuple(
-            JobStudy(
-                selection=_selection(study, series, sop),
-                verdict=None if verdict is None else Verdict(verdict),
-                expected=expected,
-                stored=stored,
-            )
-            for study, series, sop, verdict, expected, stored in database.execute(
-                _STUDIES, (job_id,)
-            ).fetchall()
-        ),
+        studies=_studies(database, job_id),
+    )
+
+
+def _studies(
+    database: sqlite3.Connection, job_id: int, most: int | None = None
+) -> tuple[JobStudy, ...]:
+    return tuple(
+        JobStudy(
+            selection=_selection(study, series, sop),
+            verdict=_verdict(verdict),
+            expected=expected,
+            stored=stored,
+        )
+        for study, series, sop, verdict, expected, stored in database.execute(
+            _STUDIES, (job_id, -1 if most is None else most)
+        ).fetchall()
+    )
+
+
+def _verdict(word: str | None) -> Verdict | None:
+    return None if word is None else Verdict(word)
+
+
+class _Count(NamedTuple):
+    """The studies of a job with one verdict."""
+
+    verdict: str | None
+    studies: int
+    stored: int
+    expected: int | None
+    counted: int
+    """Studies whose expected instances are known."""
+
+
+def _past_job(row: tuple[int, str, str, str, str], counts: Sequence[_Count]) -> PastJob:
+    job_id, begun, profile, output, options = row
+    known = all(each.counted == each.studies for each in counts)
+    return PastJob(
+        job_id=job_id,
+        begun=datetime.fromisoformat(begun),
+        profile=profile,
+        output=Path(output),
+        options=json.loads(options),
+        verdicts={_verdict(each.verdict): each.studies for each in counts},
+        stored=sum(each.stored for each in counts),
+        expected=sum(each.expected or 0 for each in counts) if known else None,
+    )
+
+
+def _texts_of(whose: StudyIdentity) -> tuple[str, ...]:
+    return (
+        whose.patient_name,
+        whose.patient_id,
+        whose.study_date,
+        "\\".join(whose.modalities),
+        whose.study_description,
+        whose.accession_number,
+    )
+
+
+def _identity(texts: Sequence[str]) -> StudyIdentity:
+    """Return the identity that `_texts_of` made these texts of."""
+    name, patient_id, date, modalities, description, accession = texts
+    return StudyIdentity(
+        patient_name=name,
+        patient_id=patient_id,
+        study_date=date,
+        modalities=tuple(filter(None, modalities.split("\\"))),
+        study_description=description,
+        accession_number=accession,
     )

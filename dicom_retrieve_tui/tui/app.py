@@ -165,6 +165,8 @@ class RetrieveApp(KeyQueueApp[None]):
         self._presets, self._text = presets, text
         self._preset = preset or self._preferences.held.profile
         held = self._preferences.held
+        if not held.hide_patients:
+            self._job_history.keep_names(self.store.identity_of)
         self.set_reactive(RetrieveApp.hide_patients, held.hide_patients)
         self.set_reactive(RetrieveApp.queue_hidden_columns, frozenset(held.queue_hidden_columns))
         self.set_reactive(RetrieveApp.find_hidden_columns, frozenset(held.find_hidden_columns))
@@ -228,6 +230,9 @@ class RetrieveApp(KeyQueueApp[None]):
         if self.hide_patients:
             # A toast may name one.
             self.clear_notifications()
+            self._job_history.forget_names()
+        else:
+            self._job_history.keep_names(self.store.identity_of)
         self._warn(self._preferences.remember_hidden(hide=self.hide_patients))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -412,7 +417,8 @@ class RetrieveApp(KeyQueueApp[None]):
             return ended.summary
         (ending,) = ended.endings
         identity = self.store.identity_of(ending.study_instance_uid)
-        name = study_name(identity, hide_patients=self.hide_patients)
+        part = self.store.part_of(ending.study_instance_uid)
+        name = study_name(identity, hide_patients=self.hide_patients, part=part)
         missing = f" ({count(ended.missing, 'instance')} missing)" if ended.missing else ""
         if not name:
             return ended.summary

@@ -12,10 +12,12 @@ from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.cut_text import cut, shown_patient
+from dicom_retrieve_tui.tui.found_match import FoundMatch
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 MARK = "mark"
 DATE = "date"
+PACS = "pacs"
 PADDING = 1
 """Cells on each side of a column."""
 _GROW_MAX = 40
@@ -66,6 +68,7 @@ _STUDY = (
                 rank=3),
     FoundColumn("instances", "INST.", 6, lambda m: _number(m.number_of_instances), right=True),
     FoundColumn("description", "DESCRIPTION", 11, lambda m: m.study_description, grows=True),
+    FoundColumn(PACS, "PACS", 8, lambda _: "", grows=True),
     FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, rank=4),
 )  # fmt: skip
 _SERIES = (
@@ -85,7 +88,7 @@ def choosable(level: Level) -> tuple[FoundColumn, ...]:
 
 
 def found_columns(
-    level: Level, width: int, hidden: Collection[str] = ()
+    level: Level, width: int, hidden: Collection[str] = (), *, several: bool = False
 ) -> tuple[FoundColumn, ...]:
     """Return the columns that fit into `width` cells.
 
@@ -93,18 +96,27 @@ def found_columns(
         level: The level of the matches.
         width: Cells of the table.
         hidden: Names of the columns that the user leaves out; all of them if that left none.
+        several: True if the matches are of several PACS, which then have a column.
     """
-    wanted = [each for each in choosable(level) if each.name not in hidden]
-    columns = (_MARK, *(wanted or choosable(level)))
+    ours = [each for each in choosable(level) if several or each.name != PACS]
+    wanted = [each for each in ours if each.name not in hidden]
+    columns = [_MARK, *(wanted or ours)]
+    if several:
+        # The PACS takes the room of the description, which gives way first.
+        columns = [replace(each, rank=_rank_beside_pacs(each)) for each in columns]
     sizes = [ColumnSize(name=each.name, least=each.width, rank=each.rank) for each in columns]
     growth = {each.name: each.width + _GROW_MAX for each in columns if each.grows}
     widths = fit_columns(sizes, width - 2 * PADDING, gap=2 * PADDING, growth=[growth])
     return tuple(replace(each, width=widths[each.name]) for each in columns if each.name in widths)
 
 
-def found_text(column: FoundColumn, match: Match, *, hide_patients: bool) -> str:
+def _rank_beside_pacs(column: FoundColumn) -> int:
+    return 1 if column.name == "description" else column.rank and column.rank + 1
+
+
+def found_text(column: FoundColumn, found: FoundMatch, *, hide_patients: bool) -> str:
     """Return the text of a cell."""
-    text = clean_text(column.text(match))
+    text = clean_text(found.pacs if column.name == PACS else column.text(found.match))
     if column.patient:
         text = shown_patient(text, hide=hide_patients)
     text = shortened(text, column.width) if column.name == "uid" else cut(text, column.width)

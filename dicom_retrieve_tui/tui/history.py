@@ -1,11 +1,12 @@
-"""The job history as the application uses it: unfinished and recent jobs.
+"""The job history as the application uses it: unfinished, recent and past jobs.
 
-A history that cannot be opened or written is reported once; the application works without it. It
-is opened at its first use, so that the first frame does not wait for a database.
+Whose studies are is recorded only while the application shows patients. A history that cannot be
+opened or written is reported once; the application works without it. It is opened at its first
+use, so that the first frame does not wait for a database.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,11 +14,13 @@ from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.events import StudyFinished
-from dicom_retrieve_tui.model.history_records import Job, JobStudy, StudyEnd
+from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.tui.ports import History
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, draft_of, draft_of_history, read_draft
 
 _JOBS_MAX = 100
@@ -48,6 +51,8 @@ class _Asked:
 
     job_id: int
     study: JobStudy
+    identity: StudyIdentity = UNIDENTIFIED
+    """As the history has it."""
     job: Job | None = None
     """The job of an earlier run that left it unfinished; None for this run."""
 
@@ -88,6 +93,7 @@ class JobHistory:
         self._history: History | None = None
         self._notice = ""
         self._now = now
+        self._keeps_names = False
         self._lock = threading.RLock()
         self._asked: dict[_Key, list[_Asked]] = {}
         """The requests of this run and unfinished ones of earlier runs, the latest last."""
@@ -113,9 +119,8 @@ class JobHistory:
         found: dict[RetrieveOptions, list[Selection]] = {}
         faults = []
         for job, selections in jobs.values():
-            texts = {name: str(text) for name, text in job.options.items()}
             try:
-                options = read_draft(draft_of_history(texts, job.output), job.profile)
+                options = options_of_job(job)
             except FormFault as fault:
                 faults.append(
                     f"{count(len(selections), 'study')} of {job.profile or 'old'}: {fault}"
@@ -129,6 +134,64 @@ class JobHistory:
             self._drop(
                 history, [each for key in self._asked for each in self._take(key, _was_left)]
             )
+
+    def past_jobs(self) -> list[PastJob]:
+        """Return what was retrieved before, this run included; the latest first."""
+        jobs: list[PastJob] = []
+        with self._using() as history:
+            jobs += history.past_jobs() if history is not None else ()
+        return jobs
+
+    def studies(self, job_id: int, most: int | None = None) -> tuple[JobStudy, ...]:
+        """Return the studies of a past job, the first ones up to `most`."""
+        studies: tuple[JobStudy, ...] = ()
+        with self._using() as history:
+            studies += history.studies(job_id, most) if history is not None else ()
+        return studies
+
+    def forget(self, job_ids: Collection[int]) -> None:
+        """Delete past jobs; what they left unfinished is offered no longer."""
+        with self._using() as history:
+            for asked in self._asked.values():
+                asked[:] = [each for each in asked if each.job_id not in job_ids]
+            if history is not None:
+                history.forget(job_ids)
+
+    def keep_names(self, identity_of: Callable[[str], StudyIdentity]) -> None:
+        """Record from now on whose studies are, and at once those that were queued.
+
+        Args:
+            identity_of: Returns what is known of a study by its UID.
+        """
+        with self._lock:
+            self._keeps_names = True
+            for (_, uid), asked in self._asked.items():
+                for each in asked:
+                    self._note_identity(each, uid, identity_of(uid))
+
+    def forget_names(self) -> None:
+        """Delete whose studies are, and record it no longer."""
+        with self._using() as history:
+            self._keeps_names = False
+            for asked in self._asked.values():
+                for each in asked:
+                    each.identity = UNIDENTIFIED
+            if history is not None:
+                history.forget_identities()
+
+    def identities(self, uids: Collection[str]) -> dict[str, StudyIdentity]:
+        """Return whose these studies are, as far as earlier jobs have recorded it."""
+        found: dict[str, StudyIdentity] = {}
+        with self._using() as history:
+            if history is not None and self._keeps_names and uids:
+                found |= history.identities(uids)
+        return found
+
+    def identified(self, options: RetrieveOptions, uid: str, identity: StudyIdentity) -> None:
+        """Record whose a study is, by the PACS's own answer."""
+        with self._lock:
+            for asked in self._asked.get(_key(options, uid), ())[-1:]:
+                self._note_identity(asked, uid, identity | asked.identity)
 
     def recent(self) -> list[tuple[Selection, ...]]:
         """Return recent requests, each once, the latest first."""
@@ -149,8 +212,9 @@ class JobHistory:
             self._open_history = None
             self._let_go()
 
-    def asked(self, options: RetrieveOptions, selections: Sequence[Selection]) -> None:
+    def asked(self, options: RetrieveOptions, requests: Sequence[StudyRequest]) -> None:
         """Record that studies were queued."""
+        selections = [each.selection for each in requests]
         with self._using() as history:
             if history is None or not selections:
                 return
@@ -163,9 +227,14 @@ class JobHistory:
             )
             now = [(_key(options, each.study_instance_uid), each) for each in selections]
             before = [each for key, new in now for each in self._take(key, _giving_way_to(new))]
-            self._drop(history, before)
+            # What has ended is history; what was left would be offered beside this request.
+            self._drop(history, [each for each in before if each.study.left])
+            names = {} if not self._keeps_names else _names_of(requests)
+            if names:
+                history.record_identities(job_id, names)
             for key, selection in now:
-                asked = _Asked(job_id, JobStudy(selection=selection))
+                identity = names.get(selection.study_instance_uid, UNIDENTIFIED)
+                asked = _Asked(job_id, JobStudy(selection=selection), identity)
                 self._asked.setdefault(key, []).append(asked)
 
     def ended(self, options: RetrieveOptions, ending: StudyFinished) -> None:
@@ -201,7 +270,15 @@ class JobHistory:
         for study in job.studies:
             if study.left:
                 key = (job.output, study.selection.study_instance_uid)
-                self._asked.setdefault(key, []).append(_Asked(job.job_id, study, job))
+                self._asked.setdefault(key, []).append(_Asked(job.job_id, study, job=job))
+
+    def _note_identity(self, asked: _Asked, uid: str, identity: StudyIdentity) -> None:
+        """Record whose a study is, unless the history has it already."""
+        identity = replace(identity, series=())
+        with self._using() as history:
+            if history is not None and self._keeps_names and identity != asked.identity:
+                history.record_identities(asked.job_id, {uid: identity})
+                asked.identity = identity
 
     def _take(self, key: _Key, out: Callable[[_Asked], bool]) -> list[_Asked]:
         """Remove and return the requests for a study that meet a condition."""
@@ -239,6 +316,8 @@ class JobHistory:
         history = self._history = open_history()
         self._notice = history.notice
         history.prune(_JOBS_MAX)
+        if not self._keeps_names:
+            history.forget_identities()
         for job in reversed(history.unfinished()):
             self._note_left(job)
 
@@ -250,3 +329,18 @@ class JobHistory:
 
 def _key(options: RetrieveOptions, uid: str) -> _Key:
     return options.output.absolute(), uid
+
+
+def _names_of(requests: Iterable[StudyRequest]) -> dict[str, StudyIdentity]:
+    """Return what is known of the studies; their series are not recorded."""
+    return {
+        each.selection.study_instance_uid: replace(each.identity, series=())
+        for each in requests
+        if each.identity
+    }
+
+
+def options_of_job(job: Job | PastJob) -> RetrieveOptions:
+    """Return the options of a job. Raises `FormFault` if they are no longer valid."""
+    texts = {name: str(text) for name, text in job.options.items()}
+    return read_draft(draft_of_history(texts, job.output), job.profile)

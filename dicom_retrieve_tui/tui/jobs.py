@@ -29,16 +29,18 @@ from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.terminal_notice import Notice
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.job_summary import JobEnded
 from dicom_retrieve_tui.tui.limits import Limits
 from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, Session
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.snapshot import BAD, RowKey, State
+from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, RowKey, State
 
 QUIT_S = 3.0
 FinishCommand = Callable[[RetrieveOptions, FinishHook, CancelToken], str]
@@ -63,6 +65,8 @@ class _Job:
         self.started_s = time.monotonic()
         self.removed: set[str] = set()
         """Removed studies of which the session has not emitted `StudyRemoved` yet."""
+        self.replaced: dict[str, StudyRequest] = {}
+        """Requests of which the session has not emitted `StudyRemoved` for the former one yet."""
         self._session: Session | None = None
         self._opened = threading.Event()
 
@@ -184,7 +188,7 @@ class Jobs:
             lookups: The lines that were looked up.
             missed: Those for which no study was found.
         """
-        pacs = options.profile or str(options.peer)
+        pacs = pacs_label(options)
         with self._lock:
             group = self._group(options)
             wanted = {each: StudyRequest.of_missed(each, pacs) for each in lookups}
@@ -229,6 +233,43 @@ class Jobs:
             self._limits |= dict.fromkeys([*self._jobs, *self._waiting], limits)
             for session in self._sessions():
                 _apply(limits, session)
+
+    def replace(self, key: RowKey, request: StudyRequest, options: RetrieveOptions) -> bool:
+        """Retrieve this part of a study instead of what an entry requests.
+
+        Args:
+            key: The entry. One that has ended is queued again.
+            request: The part.
+            options: How to retrieve it; with other options it gets an entry of its own.
+
+        Returns:
+            False if the study is being retrieved: it must be stopped first.
+        """
+        with self._lock:
+            state, group = self._store.state_of(key), self._group(options)
+            if state is State.QUEUED and self._waits(key):
+                self._withdraw(key)
+            elif state is State.QUEUED and group == key.group:
+                return self._replace_in_session(key, request)
+            elif state is State.QUEUED:
+                if self.remove([key]):
+                    return False
+            elif state in ACTIVE:
+                return False
+            self._add(group, [request])
+            return True
+
+    def _replace_in_session(self, key: RowKey, request: StudyRequest) -> bool:
+        """Replace a study that a session has queued; False if it has begun."""
+        job, uid, options = self._jobs.get(key.group), key.study_instance_uid, self.options_of(key)
+        session = job.session if job is not None else None
+        if job is None or session is None or not session.remove(uid):
+            return False
+        job.replaced[uid] = request = replace(request, pacs=pacs_label(options))
+        session.add([request.selection])
+        self._job_history.removed(options, [uid])
+        self._job_history.asked(options, [request])
+        return True
 
     def pause(self) -> None:
         """Start no further study or request, and end those in progress."""
@@ -362,10 +403,11 @@ class Jobs:
 
     def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
         options = self._options[group]
-        pacs = options.profile or str(options.peer)
+        pacs = pacs_label(options)
         named = [replace(each, pacs=pacs) for each in requests]
+        self._recall_names(each.selection for each in named if not each.identity)
         added = self._store.queue(group, named, self._neighbours(options))
-        self._job_history.asked(options, [each.selection for each in added])
+        self._job_history.asked(options, added)
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
             session.add([each.selection for each in added])
@@ -415,7 +457,7 @@ class Jobs:
                     selections,
                     self._options[group],
                     job.token,
-                    identified=partial(self._store.identify, group),
+                    identified=partial(self._identified, group),
                 )
                 if limits is not None:
                     _apply(limits, session)
@@ -435,6 +477,15 @@ class Jobs:
             failure = error
         self._end(group, job, failure)
 
+    def _identified(self, group: int, uid: str, identity: StudyIdentity) -> None:
+        self._store.identify(group, uid, identity)
+        self._job_history.identified(self._options[group], uid, identity)
+
+    def _recall_names(self, selections: Iterable[Selection]) -> None:
+        """Have the store know whose these studies are, as far as the history does."""
+        uids = [each.study_instance_uid for each in selections]
+        self._store.know(self._job_history.identities(uids))
+
     def recall(self, options: RetrieveOptions) -> None:
         """Add the studies that earlier runs have brought to a bad end in a folder.
 
@@ -446,6 +497,7 @@ class Jobs:
         with self._lock:
             group = self._group(options)
             neighbours = self._neighbours(options)
+        self._recall_names(each.selection for each in failed)
         self._store.recall(group, failed, neighbours)
 
     def _recall(self, group: int) -> None:
@@ -453,7 +505,9 @@ class Jobs:
         options = self._options[group]
         with self._lock:
             neighbours = self._neighbours(options)
-        self._store.recall(group, self._failures_in(options), neighbours)
+        failures = self._failures_in(options)
+        self._recall_names(each.selection for each in failures)
+        self._store.recall(group, failures, neighbours)
 
     def _neighbours(self, options: RetrieveOptions) -> list[int]:
         """Return the groups with the same folder."""
@@ -532,10 +586,7 @@ class Jobs:
                 job.endings[event.study_instance_uid] = event
                 self._job_history.ended(self._options[group], event)
             case StudyRemoved():
-                with self._lock:
-                    job.removed.discard(event.study_instance_uid)
-                if removed:
-                    self._job_history.removed(self._options[group], [event.study_instance_uid])
+                self._take_removal(group, job, event.study_instance_uid, shown=bool(removed))
             case QueueGivenUp():
                 job.endings.update(_not_tried(event))
             case _:
@@ -545,6 +596,16 @@ class Jobs:
                 # An idle session would keep the folder and the port from others.
                 job.finishing = True
                 session.finish()
+
+    def _take_removal(self, group: int, job: _Job, uid: str, *, shown: bool) -> None:
+        """Forget a study that has left the queue, or show what has replaced it."""
+        with self._lock:
+            job.removed.discard(uid)
+            if (request := job.replaced.pop(uid, None)) is not None:
+                # The session has it already.
+                self._store.queue(group, [request])
+            elif shown:
+                self._job_history.removed(self._options[group], [uid])
 
     def _announce(self, group: int, job: _Job, event: Event) -> None:
         if not self._options[group].notify:

@@ -10,13 +10,13 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
-from dicom_retrieve_tui.model.history_records import Job, StudyEnd
+from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
 from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.study_identity import Identified
+from dicom_retrieve_tui.model.study_identity import Identified, StudyIdentity
 
 
 class Session(Protocol):
@@ -105,6 +105,24 @@ class History(Protocol):
 
     def recent(self, most: int) -> list[tuple[Selection, ...]]:
         """Return the requests of the latest jobs, the latest first."""
+
+    def past_jobs(self) -> list[PastJob]:
+        """Return all jobs with any studies by their counts, the latest first."""
+
+    def studies(self, job_id: int, most: int | None = None) -> tuple[JobStudy, ...]:
+        """Return the studies of a job, the first ones up to `most`."""
+
+    def forget(self, job_ids: Iterable[int]) -> object:
+        """Delete jobs so that nothing of them is left in the files of the database."""
+
+    def record_identities(self, job_id: int, identities: Mapping[str, StudyIdentity]) -> object:
+        """Record whose the studies of a job are."""
+
+    def identities(self, uids: Iterable[str]) -> dict[str, StudyIdentity]:
+        """Return whose these studies are, as far as any job knows."""
+
+    def forget_identities(self) -> object:
+        """Delete whose the studies are, so that nothing of it is left in the files."""
 
     def prune(self, keep: int) -> object:
         """Delete all but the latest jobs."""

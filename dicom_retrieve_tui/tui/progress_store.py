@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -149,7 +149,9 @@ class ProgressStore:
                 if each.study_instance_uid in known:
                     continue
                 key = RowKey(group, each.study_instance_uid)
-                entry = Entry(key, next(self._numbers), StudyRequest(selection=each.selection))
+                identity = self._known(each.study_instance_uid)
+                request = StudyRequest(selection=each.selection, identity=identity)
+                entry = Entry(key, next(self._numbers), request)
                 entry.recalled = True
                 entry.before = Counted(each.stored, each.expected, each.missing)
                 unfinished = each.verdict == UNFINISHED
@@ -232,6 +234,12 @@ class ProgressStore:
             if identity and (entry := self._entries.get(key)) is not None:
                 entry.identity = identity | entry.identity
                 self._touch(key)
+
+    def know(self, identities: Mapping[str, StudyIdentity]) -> None:
+        """Note whose studies are that may be queued later; what is known already stays."""
+        with self._lock:
+            for uid, identity in identities.items():
+                self._identities[uid] = self._known(uid) | identity
 
     def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
         """End a session; its studies without a verdict are not started.
@@ -343,6 +351,15 @@ class ProgressStore:
         with self._lock:
             return self._known(study_instance_uid)
 
+    def part_of(self, study_instance_uid: str) -> str:
+        """Return what is requested of a study; empty for all of it."""
+        with self._lock:
+            keys = [RowKey(group, study_instance_uid) for group in self._groups]
+            parts = [
+                self._entries[key].wanted.selection.part for key in keys if key in self._entries
+            ]
+            return next(filter(None, parts), "")
+
     def snapshot(self) -> Snapshot:
         """Return what has changed since the last snapshot, and the totals.
 
@@ -404,7 +421,7 @@ class ProgressStore:
         self._follow_hold(group, event)
         uid = getattr(event, "study_instance_uid", None)
         entry = self._entries.get(RowKey(group, uid)) if uid is not None else None
-        self._tell(event, progress, entry.identity if entry else UNIDENTIFIED)
+        self._tell(event, progress, entry)
         if entry is None:
             return
         now_s = self._monotonic_s()
@@ -436,11 +453,14 @@ class ProgressStore:
                 entry.give_up(Verdict.NOT_TRIED, event.reason)
                 self._touch(entry.key)
 
-    def _tell(self, event: events.Event, progress: Progress, identity: StudyIdentity) -> None:
+    def _tell(self, event: events.Event, progress: Progress, entry: Entry | None) -> None:
         """Add the line of an event, with and without the patient."""
+        identity = entry.identity if entry else UNIDENTIFIED
+        part = entry.wanted.selection.part if entry else ""
+        names = (study_name(identity, hide_patients=hide, part=part) for hide in (False, True))
         text, masked = (
             narrate(event, progress, uid_width=_UID_WIDTH, name=name, word=screen_verdict)
-            for name in (study_name(identity, hide_patients=hide) for hide in (False, True))
+            for name in names
         )
         if text is not None and masked is not None:
             self._lines.append(Line(self._now(), text.text, text.grave, masked.text))

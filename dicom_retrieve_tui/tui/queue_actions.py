@@ -15,8 +15,9 @@ from dicom_retrieve_tui.model.forecast import Fit
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.option_values import parse_keep_free
 from dicom_retrieve_tui.model.options import RetrieveOptions
-from dicom_retrieve_tui.model.selection import Selection, join
-from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
+from dicom_retrieve_tui.model.selection import Selection, SeriesSelection, join
+from dicom_retrieve_tui.model.series_filter import NO_FILTER
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, SeriesIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
@@ -103,6 +104,30 @@ class QueueActions(Screen[None]):
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)
+
+    @work
+    async def retrieve_series(self, key: RowKey, series: Sequence[SeriesIdentity]) -> None:
+        """Retrieve these series of a study and no others, whatever a filter says."""
+        found = self._store.entry(key)
+        options = replace(self._jobs.options_of(key), series_filter=NO_FILTER)
+        if found is None or not await unlock_or_notify(self, self._secrets, options):
+            return
+        whole, counts = found[1].selection, [each.expected for each in series]
+        parts = tuple(
+            SeriesSelection(series_instance_uid=each.series_instance_uid) for each in series
+        )
+        request = StudyRequest(
+            selection=replace(whole, series=parts),
+            identity=replace(found[0].identity, series=()),
+            instances=None if None in counts else sum(filter(None, counts)),
+        )
+        fitting = await self._options_for_room(options, [request])
+        if fitting is None:
+            return
+        if self._jobs.replace(key, request, fitting):
+            self.queue_changed(f"✓ {count(len(series), 'series')} of a study queued")
+        else:
+            self._report("This study is being retrieved. Press x in the queue to stop it first.")
 
     def not_retrieved(self) -> None:
         """Restore the input of a `retrieve` that queued nothing."""
@@ -366,8 +391,7 @@ class QueueActions(Screen[None]):
     @work
     async def action_verify(self) -> None:
         """Check the files in the folder of a study, and ask again for what is lost."""
-        from dicom_retrieve_tui.storage.verify import verify_folder  # noqa: PLC0415 - loads SQLite
-        from dicom_retrieve_tui.tui.screens.verify import VerifyScreen  # noqa: PLC0415 - not for the first frame
+        from dicom_retrieve_tui.tui.screens.verify import verify_screen  # noqa: PLC0415 - not for the first frame
 
         if not (rows := self._queue.table.chosen()):
             self._report(NO_STUDY)
@@ -378,9 +402,7 @@ class QueueActions(Screen[None]):
             hide = self._queue.table.hide_patients
             return study_name(self._store.identity_of(uid), hide_patients=hide)
 
-        screen = VerifyScreen(
-            lambda: verify_folder(options.output, deep=True), name, options.output
-        )
+        screen = verify_screen(options.output, name)
         if lost := await self.app.push_screen_wait(screen):
             self.retrieve(options, _requests([Selection(study_instance_uid=uid) for uid in lost]))
 

@@ -33,6 +33,8 @@ _PACS = "pacs"
 _NAMING = ("patient", "date", "description")
 """Columns by which people know a study; one of them is enough to do without its UID."""
 _QUIET_S = 3
+_UID_LEAST = 6
+"""Cells of a UID that still help."""
 """From here on, the bar is replaced by how long the PACS has been silent."""
 _GAP = 1
 _FOR_NAMES = 24
@@ -68,6 +70,14 @@ class Column:
     """Cells that must remain for names and descriptions, or this column is left out."""
 
 
+def _description(row: Row) -> str:
+    """Return what the study is of, and that only a part of it is requested."""
+    # A row without a name shows its UID here.
+    if not row.part or not row.identity:
+        return row.identity.study_description
+    return " of ".join(filter(None, (row.part, row.identity.study_description)))
+
+
 _STATE_COLUMNS = (
     Column("mark", "", 1),
     Column("state", "", 1, sort="state"),
@@ -78,7 +88,7 @@ _WHOSE = (
     Column("date", "DATE", 10, sort="date", rank=2, text=lambda row: row.identity.day),
     Column("modality", "MOD", 5, sort="modality", rank=3, text=lambda row: row.identity.modality),
     Column("description", "DESCRIPTION", 14, sort="description", rank=4,
-           text=lambda row: row.identity.study_description),
+           text=_description),
     Column("id", "ID", 9, sort="id", rank=9, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
     Column("accession", "ACCESSION", 10, sort="accession", rank=8, reserve=_FOR_NAMES,
@@ -250,7 +260,9 @@ def cell_text(
 def _label(row: Row, width: int) -> str:
     """Return the end of the UID, or the line for which no study was found."""
     if not row.sought:
-        return shortened(row.key.study_instance_uid, width)
+        part = f"{row.part} of " if row.part and not row.identity else ""
+        room = width - len(part)
+        return part + shortened(row.key.study_instance_uid, room) if room >= _UID_LEAST else part
     text = clean_text(row.sought)
     return text if len(text) <= width else text.removeprefix("accession ")
 
@@ -296,10 +308,13 @@ def _done(row: Row, width: int) -> str:
         return "delivered"
     if not row.received_bytes:
         return "already present"
-    texts = (
-        f"{size_text(row.received_bytes)} in {duration_text(row.elapsed_s)}",
-        f"in {duration_text(row.elapsed_s)}",
-    )
+    duration = duration_text(row.elapsed_s)
+    if row.part:
+        # Where the description has no column, nothing else says so.
+        return (
+            row.part if len(row.part) + len(duration) + 4 > width else f"{row.part} in {duration}"
+        )
+    texts = (f"{size_text(row.received_bytes)} in {duration}", f"in {duration}")
     return next((text for text in texts if len(text) <= width), "complete")
 
 

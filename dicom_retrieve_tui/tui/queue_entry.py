@@ -191,6 +191,7 @@ class Entry:
             number=self.number,
             state=state,
             level=wanted.selection.level,
+            part=wanted.selection.part,
             identity=self.identity,
             pacs=wanted.pacs,
             sought=wanted.lookup.place if wanted.lookup else "",

@@ -44,6 +44,8 @@ class Row:
     """The order in which entries were added, from 1."""
     state: State
     level: Level = Level.STUDY
+    part: str = ""
+    """What is requested of the study, `2 series`; empty for all of it."""
     identity: StudyIdentity = UNIDENTIFIED
     pacs: str = ""
     """The name of its profile, or its address."""

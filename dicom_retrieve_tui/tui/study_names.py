@@ -13,11 +13,17 @@ def screen_verdict(verdict: Verdict) -> str:
     return "stopped" if verdict is Verdict.CANCELLED else str(verdict)
 
 
-def study_name(identity: StudyIdentity, *, hide_patients: bool) -> str:
+def study_name(identity: StudyIdentity, *, hide_patients: bool, part: str = "") -> str:
     """Return modality, description, date and patient; empty if nothing of that is known.
 
     For the screen only: it names a patient unless `hide_patients` masks it.
+
+    Args:
+        identity: What is known of the study.
+        hide_patients: Mask the patient.
+        part: What is requested of the study; empty for all of it.
     """
     title = cut(clean_text(identity.title), _DESCRIPTION_MAX)
     patient = shown_patient(identity.patient, hide=hide_patients)
-    return ", ".join(filter(None, (title, patient)))
+    name = ", ".join(filter(None, (title, patient)))
+    return f"{part} of {name}" if part and name else name

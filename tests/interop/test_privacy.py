@@ -185,7 +185,10 @@ def test_no_report_of_a_bug(
     _assert_nobody_named(tmp_path, CommandResult(1, done.stdout, ours))
 
 
-async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "shown"])
+async def test_the_history_of_the_application_names_only_patients_that_are_shown(
+    orthanc: Orthanc, tmp_path: Path, *, hidden: bool
+) -> None:
     (tmp_path / "profiles.toml").write_text(
         f'[profiles.archive]\nhost = "127.0.0.1"\nport = {orthanc.port}\n'
         f'called_aet = "{orthanc.ae_title}"\naet = "{DRTUI}"\nmethod = "c-move"\n'
@@ -219,6 +222,12 @@ async def test_no_history_of_the_application(orthanc: Orthanc, tmp_path: Path) -
             )
             await bench.until(lambda: not app.jobs.busy)
             assert name_text(CT_CHEST.patient_name) in bench.text(), "the queue knows the patients"
+            named = b"".join(path.read_bytes() for path in tmp_path.glob("history.db*"))
+            assert _named_in(named), "the history knows them, too"
+            if hidden:
+                await pilot.press("h")
+            else:
+                app._job_history.forget([job.job_id for job in history.past_jobs()])
         app.finder.close(5.0)
         assert app.jobs.close()
 

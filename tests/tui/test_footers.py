@@ -14,7 +14,7 @@ SCREENS = {
     "events": (["escape", "f6"], "Queue"),
     "options": (["f4"], "Cancel"),
     "load list": (["ctrl+o"], "Cancel"),
-    "details": (["escape", "enter"], "Copy missing UIDs"),
+    "details": (["escape", "enter"], "Help"),
 }
 """The keys that lead there, and what its footer must not lack."""
 

@@ -5,8 +5,9 @@ letters stand for. A few are kept as pictures, too.
 """
 
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +18,14 @@ from rich.cells import cell_len
 from textual.widgets import Input
 
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.history import History
+from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.screens import details, main
 from screenshots.svg import slim
-from tests.tui.application import SIZES, Bench, opened
+from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.scripted_session import begins, comes, ends, whole
 
 HERE = Path(__file__).parent / "snapshots"
@@ -101,8 +105,11 @@ class Scene:
 async def scene(size: tuple[int, int], folder: Path) -> AsyncIterator[Scene]:
     clock = Clock()
     store = ProgressStore(clock.monotonic_s, clock.now)
-    async with opened(size, folder=folder, store=store) as bench:
-        yield Scene(bench, clock)
+    with closing(History(Path("data/history.db").absolute())) as history:
+        memory = JobHistory(lambda: history, now=clock.now)
+        presets = [preset(folder=folder), preset("archive", called_aet="PACS2")]
+        async with opened(size, presets=presets, store=store, job_history=memory) as bench:
+            yield Scene(bench, clock)
 
 
 def press(*keys: str) -> Callable[[Scene], Awaitable[None]]:
@@ -112,6 +119,30 @@ def press(*keys: str) -> Callable[[Scene], Awaitable[None]]:
         await scene.bench.until(scene.bench.session.told)
 
     return lead
+
+
+async def earlier(scene: Scene) -> None:
+    """A retrieval that has ended and one that runs, in the window of the history."""
+    await scene.finish()
+    await scene.bench.start(QUEUED)
+    await scene.bench.pilot.press("f5", "down")
+
+
+async def choose_pacs(scene: Scene) -> None:
+    await scene.bench.pilot.press("f3", "f2", "a")
+
+
+async def series(scene: Scene) -> None:
+    """Two of three series of a study that has ended are marked in its details."""
+    await scene.run()
+    listed = (
+        SeriesIdentity(series_instance_uid=f"{DONE}.{n}", number=str(n), modality="CT",
+                       description=f"Series {n}", expected=n)
+        for n in range(1, 4)
+    )  # fmt: skip
+    assert scene.bench.sessions.identified is not None
+    scene.bench.sessions.identified(DONE, StudyIdentity(series=tuple(listed)))
+    await scene.bench.pilot.press("4", "enter", "space", "space", "down", "down", "space")
 
 
 async def empty(_: Scene) -> None:
@@ -140,6 +171,12 @@ SNAPSHOTS: dict[str, tuple[str, Callable[[Scene], Awaitable[None]]]] = {
     "options": ("usual", press("f4")),
     "confirm": ("usual", press("X")),
     "events": ("usual", press("f6")),
+    "series": ("usual", series),
+    "series-large": ("large", series),
+    "choose-pacs": ("usual", choose_pacs),
+    "choose-pacs-large": ("large", choose_pacs),
+    "history": ("usual", earlier),
+    "history-large": ("large", earlier),
 }
 
 
@@ -169,7 +206,11 @@ async def test_the_screen_looks_as_it_did(
     for module, period in ((main, "PERIOD_S"), (details, "_PERIOD_S")):
         monkeypatch.setattr(module, period, 3600.0)
     monkeypatch.chdir(tmp_path)
-    async with scene(SIZES[size], Path("dicom")) as stage:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    # The history has absolute paths.
+    folder = Path("/dicom/2026" if lead is earlier else "dicom")
+    async with scene(SIZES[size], folder) as stage:
         await lead(stage)
         for screen in stage.bench.app.screen_stack:
             for field in screen.query(Input):

@@ -1,9 +1,13 @@
-"""One study in detail, live: counts, missing instances, reasons, and the equivalent command."""
+"""One study in detail, live: counts, series, missing instances, reasons, the equivalent command.
 
-from collections.abc import Callable, Mapping
+Series are marked here and retrieved alone.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -13,13 +17,16 @@ from textual.widgets import Static
 from dicom_retrieve_tui.model.humanize import count, duration_text, folder_text, size_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.study_identity import StudyIdentity
+from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.cut_text import fit, shown_patient
+from dicom_retrieve_tui.tui.search_job import SearchJob, SearchProgress
 from dicom_retrieve_tui.tui.snapshot import Details, State
 from dicom_retrieve_tui.tui.study_names import screen_verdict
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 
 _PERIOD_S = 0.25
 _LINE_MAX = 100
@@ -41,7 +48,7 @@ def _selected(selection: Selection) -> list[str]:
 def detail_lines(
     details: Details, options: RetrieveOptions, listed: Path | None, *, hide_patients: bool
 ) -> list[str]:
-    """Return the lines of the window.
+    """Return the lines above the series.
 
     Args:
         details: What is known of the study.
@@ -76,15 +83,24 @@ def detail_lines(
         lines.append(f"Press r in the queue to {what}.")
         if listed is not None:
             lines.append(f"Listed in {listed}")
-    lines += _series(row.identity, dict(details.series), ended=row.verdict is not None)
-    lines += _uids("Missing", details.missing, _MISSING_MAX)
+    return [clean_text(line) for line in lines]
+
+
+def further_lines(details: Details, options: RetrieveOptions) -> list[str]:
+    """Return the lines below the series."""
+    lines = []
+    if not details.row.identity.series:
+        texts = [f"{uid}  {number:,}" for uid, number in details.series]
+        lines += _uids("Received series, with their instances", texts, _SERIES_MAX)
+    lines += _uids("Missing; m copies the UIDs", details.missing, _MISSING_MAX)
     lines += _uids(
         "Series left out by the filter",
         [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
         _SERIES_MAX,
     )
-    if not row.sought:
-        lines += ["", "The equivalent command (c copies it)", copied_command(options, selection)]
+    if not details.row.sought:
+        command = copied_command(options, details.selection)
+        lines += ["", "The equivalent command (c copies it)", command]
     return [clean_text(line) for line in lines]
 
 
@@ -100,20 +116,37 @@ def _identity(identity: StudyIdentity, *, hide_patients: bool) -> list[str]:
     return [f"{name:<9} {text}" for name, text in texts.items() if text]
 
 
-def _series(identity: StudyIdentity, received: Mapping[str, int], *, ended: bool) -> list[str]:
-    """Return a line for each series; without a list of the PACS, for each that came."""
-    if not identity.series:
-        texts = [f"{uid}  {number:,}" for uid, number in received.items()]
-        return _uids("Received series, with their instances", texts, _SERIES_MAX)
-    texts = []
-    for each in identity.series:
-        done = each.present + received.get(each.series_instance_uid, 0)
+def series_texts(details: Details, asked: Sequence[SeriesIdentity]) -> dict[str, str]:
+    """Return a line for each series by its UID: number, modality, description, on disk.
+
+    Args:
+        details: What is known of the study.
+        asked: The series that the PACS lists, if it was asked for all of them.
+    """
+    received, wanted = dict(details.series), details.row.identity.series
+    known = {each.series_instance_uid: each for each in wanted}
+    texts = {}
+    for each in asked or wanted:
+        uid = each.series_instance_uid
+        present = known[uid].present if uid in known else 0
+        done = present + received.get(uid, 0)
         count = f"{done:,}/{each.expected:,}" if each.expected is not None else f"{done:,}"
+        ended = details.row.verdict is not None and uid in known
         left = max((each.expected or 0) - done, 0) if ended else 0
         missing = f"  {left:,} missing" if left else ""
         name = fit(clean_text(each.description) or "—", _DESCRIPTION_WIDTH)
-        texts.append(f"{each.number:>4}  {each.modality:<4} {name} {count:>11}{missing}")
-    return _uids("Series: number, modality, description, on disk", texts, _SERIES_MAX)
+        texts[uid] = f"{each.number:>4}  {each.modality:<4} {name} {count:>11}{missing}"
+    return texts
+
+
+def _series_of(match: Match) -> SeriesIdentity:
+    return SeriesIdentity(
+        series_instance_uid=match.series_instance_uid,
+        number=match.series_number,
+        modality="/".join(match.modalities),
+        description=match.series_description,
+        expected=match.number_of_instances,
+    )
 
 
 def _counts(details: Details) -> str:
@@ -143,15 +176,26 @@ def _uids(title: str, texts: "tuple[str, ...] | list[str]", most: int) -> list[s
     ]
 
 
-class DetailsScreen(ModalScreen[None]):
-    """The window, updated while it is open."""
+class DetailsScreen(ModalScreen[Sequence[SeriesIdentity] | None]):
+    """The window, updated while it is open. Returns the series to retrieve; None for none."""
+
+    HELP = """\
+A study. `space` marks series, which `r` retrieves and no others; a study that waits is narrowed to
+them. Where its series are not known yet, the PACS is asked for them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "dismiss", "Close", id="details.close"),
-        Binding("c", "copy_command", "Copy command", id="details.copy"),
-        Binding("u", "copy_uid", "Copy UID", id="details.copy_uid"),
+        # With priority: the list of series has these keys, too.
+        Binding("space", "mark", "Mark", priority=True, id="details.mark"),
+        Binding("r", "retrieve", "Retrieve", tooltip="Marked series only", id="details.retrieve"),
+        Binding("c", "copy_command", "Command", tooltip="Copy it", id="details.copy"),
+        Binding("escape,q", "leave", "Close", key_display="esc", id="details.close"),
+        Binding("enter", "leave", "Close", show=False, priority=True, id="details.close"),
+        Binding("s", "ask_series", "Ask for all series", show=False, id="details.series"),
+        Binding("a", "mark_all", "Mark all series", show=False, id="details.mark_all"),
+        Binding("u", "copy_uid", "Copy UID", show=False, id="details.copy_uid"),
+        Binding("m", "copy_missing", "Copy missing UIDs", show=False, id="details.copy_missing"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="details.mask"),
-        Binding("m", "copy_missing", "Copy missing UIDs", id="details.copy_missing"),
+        Binding("f1,question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
     ]
 
     DEFAULT_CSS = """
@@ -161,6 +205,7 @@ class DetailsScreen(ModalScreen[None]):
             width: 100; max-width: 96%; height: auto; max-height: 90%;
             border: round $primary; padding: 0 1; background: $surface;
         }
+        & #series { max-height: 12; }
     }
     """
 
@@ -169,6 +214,7 @@ class DetailsScreen(ModalScreen[None]):
         look: Callable[[], Details | None],
         options: RetrieveOptions,
         listed: Callable[[], Path | None],
+        search_series: Callable[[], Awaitable[SearchJob | None]],
         *,
         hide_patients: bool,
     ) -> None:
@@ -178,17 +224,25 @@ class DetailsScreen(ModalScreen[None]):
             look: Returns what is known of the study now.
             options: Its options.
             listed: Returns the list of failed studies in its folder, or None.
+            search_series: Starts a search for all its series; None if the user declines.
             hide_patients: Mask the patient.
         """
         super().__init__()
         self._look, self._options, self._hide = look, options, hide_patients
-        self._listed = listed
+        self._listed, self._search_series = listed, search_series
         self._seen: Details | None = None
+        self._search: SearchJob | None = None
+        self._answer = SearchProgress()
+        self._asked: tuple[SeriesIdentity, ...] = ()
+        """The series that the PACS lists, once it has answered."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as frame:
             frame.border_title = "Study"
             yield Static("", id="details", markup=False)
+            yield Static("", id="series-title", markup=False)
+            yield MarkList(id="series")
+            yield Static("", id="further", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
@@ -200,6 +254,49 @@ class DetailsScreen(ModalScreen[None]):
     def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self._hide, self._seen = hide, None
         self._look_again()
+
+    def on_unmount(self) -> None:
+        if self._search is not None:
+            self._search.stop()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_mark(self) -> None:
+        """Mark the series under the cursor; first go to the list, or ask for it."""
+        if not self._series.option_count:
+            self.action_ask_series()
+        elif not self._series.has_focus:
+            self._series.focus()
+        else:
+            self._series.mark()
+
+    def action_mark_all(self) -> None:
+        self._series.mark_all()
+
+    @work
+    async def action_ask_series(self) -> None:
+        """Ask the PACS for all series of the study, whatever is to be retrieved of it."""
+        sought = self._seen is None or self._seen.row.sought
+        if sought or self._answer.running:
+            return
+        if (search := await self._search_series()) is not None:
+            self._search, self._answer, self._seen = search, search.look(), None
+            self._look_again()
+
+    def action_retrieve(self) -> None:
+        """Leave, and retrieve the marked series."""
+        listed = self._asked or (self._seen.row.identity.series if self._seen else ())
+        marked = set(self._series.marked)
+        chosen = tuple(each for each in listed if each.series_instance_uid in marked)
+        if chosen:
+            self.dismiss(chosen)
+        else:
+            self.notify("Mark series with space first; r in the queue retries the study.")
+
+    @property
+    def _series(self) -> MarkList:
+        return self.query_one(MarkList)
 
     def action_copy_command(self) -> None:
         if self._seen is not None and not self._seen.row.sought:
@@ -219,8 +316,41 @@ class DetailsScreen(ModalScreen[None]):
 
     def _look_again(self) -> None:
         details = self._look()
-        if details is not None and details != self._seen:
+        news = self._take_answer()
+        if details is not None and (details != self._seen or news):
             self._seen = details
             listed = self._listed()
             lines = detail_lines(details, self._options, listed, hide_patients=self._hide)
             self.query_one("#details", Static).update("\n".join(lines))
+            self._series.show_texts(series_texts(details, self._asked))
+            self.query_one("#series-title", Static).update(self._series_title(details))
+            further = map(clean_text, further_lines(details, self._options))
+            self.query_one("#further", Static).update("\n".join(further))
+
+    def _take_answer(self) -> bool:
+        """Take what the PACS lists; True if that has changed. The list is shown as a whole."""
+        if self._search is None:
+            return False
+        before, self._answer = self._answer, self._search.look()
+        if not self._answer.running:
+            self._asked = tuple(_series_of(each.match) for each in self._answer.news)
+            self._search = None
+            if self._asked:
+                self.call_after_refresh(self._series.focus)
+        return before != self._answer or self._search is None
+
+    def _series_title(self, details: Details) -> str:
+        """Return what is known of the series, above their list."""
+        if details.row.sought:
+            return ""
+        listed = self._asked or details.row.identity.series
+        lines = [*self._answer.remarks, *self._answer.faults]
+        if listed:
+            further = "" if self._asked else "; s lists all"
+            heading = f"Series ({len(listed):,}): number, modality, description, on disk{further}"
+            lines.append(heading)
+        elif self._search is not None:
+            lines.append("Asking the PACS for the series ...")
+        elif not lines:
+            lines.append("Series are not known yet. Press space to ask the PACS.")
+        return "\n".join(["", *map(clean_text, lines)])

@@ -5,24 +5,28 @@ snapshot of the progress four times a second; nothing else draws numbers.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.study_identity import SeriesIdentity
+from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
+from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.retrieve_form import FormFault, unverified
-from dicom_retrieve_tui.tui.search_job import FindEach, Finder
+from dicom_retrieve_tui.tui.retrieve_form import FormFault, read_draft, unverified
+from dicom_retrieve_tui.tui.search_job import FindEach, Finder, SearchJob
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
@@ -48,6 +52,7 @@ class MainScreen(QueueActions):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f3", "find", "Find studies", show=False, id="main.find"),
         Binding("f4", "options", "Options", show=False, id="main.options"),
+        Binding("f5", "history", "History", show=False, id="main.history"),
         Binding("f6", "events", "Events", show=False, id="main.events"),
         Binding("ctrl+o", "load", "File", show=False, id="main.load"),
         Binding("escape", "queue", "Queue", show=False, id="main.queue"),
@@ -214,15 +219,50 @@ class MainScreen(QueueActions):
             self._find(self._jobs.options_of(row.key), row.identity.patient_id)
 
     def _find(self, options: RetrieveOptions, patient_id: str = "") -> None:
-        from dicom_retrieve_tui.tui.screens.find import FindScreen  # noqa: PLC0415 - not for the first frame
+        """Search the PACS of the form, or those chosen beside it; for priors, that of the study."""
+        from dicom_retrieve_tui.tui.screens.find import Chosen, FindScreen  # noqa: PLC0415 - not for the first frame
 
-        screen = FindScreen(self._finder, options, self._secrets, patient_id=patient_id)
+        offered = {pacs_label(options): options, **self._other_pacs(options)}
+        names = [pacs_label(options)]
+        if not patient_id:
+            names = [name for name in self._finder.chosen(options) if name in offered] or names
+        screen = FindScreen(self._finder, offered, names, self._secrets, patient_id=patient_id)
 
-        def take_found(requests: list[StudyRequest] | None) -> None:
-            if requests:
-                self.retrieve(options, requests)
+        def take_found(chosen: Chosen | None) -> None:
+            if chosen:
+                self._retrieve_found(chosen)
 
         self.app.push_screen(screen, take_found)
+
+    def _other_pacs(self, options: RetrieveOptions) -> dict[str, RetrieveOptions]:
+        """Return the valid profiles, but for the one of these options."""
+        others = {}
+        for preset in self._presets:
+            # A profile with mistakes cannot be searched; its window shows them.
+            with suppress(FormFault):
+                if preset.name != options.profile:
+                    others[preset.name] = read_draft(preset.draft, preset.name)
+        return others
+
+    @work
+    async def _retrieve_found(
+        self, chosen: Sequence[tuple[RetrieveOptions, list[StudyRequest]]]
+    ) -> None:
+        """Queue what was found, PACS by PACS, so that prompts follow one another."""
+        for options, requests in chosen:
+            await self.retrieve(options, requests).wait()
+
+    def action_history(self) -> None:
+        """Show earlier retrievals."""
+        from dicom_retrieve_tui.tui.screens.history import Again, HistoryScreen  # noqa: PLC0415 - not for the first frame
+
+        def ask_again(again: Again | None) -> None:
+            if again is not None:
+                options, requests = again
+                self.retrieve(options, requests, again=True)
+            self.show_offer()
+
+        self.app.push_screen(HistoryScreen(self._job_history, self._store), ask_again)
 
     def action_load(self) -> None:
         from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen  # noqa: PLC0415 - not for the first frame
@@ -283,14 +323,24 @@ class MainScreen(QueueActions):
         from dicom_retrieve_tui.tui.screens.details import DetailsScreen  # noqa: PLC0415 - not for the first frame
 
         key, options = event.key, self._jobs.options_of(event.key)
-        self.app.push_screen(
-            DetailsScreen(
-                lambda: self._store.details(key),
-                options,
-                lambda: self._accounts.failed_list(options.output),
-                hide_patients=self.table.hide_patients,
-            )
+
+        async def search_series() -> SearchJob | None:
+            if not await unlock_or_notify(self, self._secrets, options):
+                return None
+            return self._finder.start_series(key.study_instance_uid, options)
+
+        def take_series(series: Sequence[SeriesIdentity] | None) -> None:
+            if series:
+                self.retrieve_series(key, series)
+
+        screen = DetailsScreen(
+            lambda: self._store.details(key),
+            options,
+            lambda: self._accounts.failed_list(options.output),
+            search_series,
+            hide_patients=self.table.hide_patients,
         )
+        self.app.push_screen(screen, take_series)
 
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)

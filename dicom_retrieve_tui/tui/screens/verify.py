@@ -32,6 +32,18 @@ def result_text(study: VerifiedStudy) -> str:
     return screen_verdict(study.verdict) if study.verdict else _UNFINISHED
 
 
+def verify_screen(folder: Path, name: Callable[[str], str]) -> "VerifyScreen":
+    """Return the window that checks the files of a folder.
+
+    Args:
+        folder: The output folder.
+        name: Returns what a study is called, by its UID.
+    """
+    from dicom_retrieve_tui.storage.verify import verify_folder  # noqa: PLC0415 - loads SQLite
+
+    return VerifyScreen(lambda: verify_folder(folder, deep=True), name, folder)
+
+
 class VerifyScreen(ModalScreen[list[str] | None]):
     """Returns the UIDs of studies to retrieve again; None for none."""
 

@@ -10,7 +10,6 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.tui.found_columns import (
     DATE,
     MARK,
@@ -19,6 +18,7 @@ from dicom_retrieve_tui.tui.found_columns import (
     found_columns,
     found_text,
 )
+from dicom_retrieve_tui.tui.found_match import FoundMatch
 from dicom_retrieve_tui.tui.queue_columns import MARK as MARKED
 
 
@@ -27,8 +27,9 @@ class FoundTable(DataTable[Text]):
 
     HELP = """\
 Studies of the PACS. `space` marks; `r` retrieves marked studies, else the one under the cursor,
-with the options of the main screen. `enter` opens a study's series. `s` sorts, as a click on a
-title does."""
+from its own PACS, with the options of the main screen or of its profile. `enter` opens a study's
+series, which are marked and retrieved likewise. `s` sorts, as a click on a title does. F2 chooses
+the PACS to search, one or several."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "Series", id="found.open"),
@@ -50,9 +51,9 @@ title does."""
     class Opened(Message):
         """The user wants to look into a study or a series."""
 
-        def __init__(self, match: Match) -> None:
+        def __init__(self, found: FoundMatch) -> None:
             super().__init__()
-            self.match = match
+            self.found = found
 
     class ViewChanged(Message):
         """Other rows are marked than before, or the order is another."""
@@ -63,7 +64,9 @@ title does."""
         """True to mask patients; takes effect with `lay_out`."""
         self.hidden_columns: frozenset[str] = frozenset()
         """Columns that the user leaves out; takes effect with `lay_out`."""
-        self._matches: dict[str, Match] = {}
+        self.several = False
+        """True if the matches are of several PACS; takes effect with `begin`."""
+        self._matches: dict[str, FoundMatch] = {}
         self._marks: set[str] = set()
         self._columns_shown: tuple[FoundColumn, ...] = ()
         self._level = Level.STUDY
@@ -92,13 +95,13 @@ title does."""
         """The number of marked matches."""
         return len(self._marks)
 
-    def chosen(self) -> list[Match]:
+    def chosen(self) -> list[FoundMatch]:
         """Return marked matches in the order of the table, else the one under the cursor."""
         if self._marks:
             keys = [row.key.value for row in self.ordered_rows]
             return [self._matches[key] for key in keys if key in self._marks]
-        match = self.under_cursor
-        return [] if match is None else [match]
+        found = self.under_cursor
+        return [] if found is None else [found]
 
     def begin(self, level: Level) -> None:
         """Start an empty table."""
@@ -107,10 +110,10 @@ title does."""
         self._sorted_by = ""
         self.lay_out()
 
-    def add(self, matches: Sequence[Match]) -> None:
-        for match in matches:
-            self._matches[match.uid] = match
-            self.add_row(*self._cells(match), key=match.uid)
+    def add(self, news: Sequence[FoundMatch]) -> None:
+        for found in news:
+            self._matches[found.key] = found
+            self.add_row(*self._cells(found), key=found.key)
 
     def settle(self) -> None:
         """Sort by date once all matches are there, unless the user has sorted or moved."""
@@ -125,20 +128,22 @@ title does."""
         self.clear(columns=True)
         # Room for the scrollbar, which appears without an event once there are many rows.
         width = self.size.width - self.styles.scrollbar_size_vertical
-        self._columns_shown = found_columns(self._level, width, self.hidden_columns)
+        self._columns_shown = found_columns(
+            self._level, width, self.hidden_columns, several=self.several
+        )
         for column in self._columns_shown:
             title = column.title.rjust(column.width) if column.right else column.title
             self.add_column(title, width=column.width, key=column.name)
         last = len(order)
-        for match in sorted(self._matches.values(), key=lambda each: order.get(each.uid, last)):
-            self.add_row(*self._cells(match), key=match.uid)
-        if under is not None and under.uid in self._matches:
-            self.move_cursor(row=self.get_row_index(under.uid), animate=False)
+        for found in sorted(self._matches.values(), key=lambda each: order.get(each.key, last)):
+            self.add_row(*self._cells(found), key=found.key)
+        if under is not None and under.key in self._matches:
+            self.move_cursor(row=self.get_row_index(under.key), animate=False)
 
     def action_mark(self) -> None:
-        match = self.under_cursor
-        if match is not None:
-            self._mark({match.uid} ^ self._marks)
+        found = self.under_cursor
+        if found is not None:
+            self._mark({found.key} ^ self._marks)
             self.action_cursor_down()
 
     def action_mark_all(self) -> None:
@@ -162,9 +167,9 @@ title does."""
     @on(DataTable.RowSelected)
     def _opened(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        match = self.under_cursor
-        if match is not None:
-            self.post_message(self.Opened(match))
+        found = self.under_cursor
+        if found is not None:
+            self.post_message(self.Opened(found))
 
     @on(DataTable.HeaderSelected)
     def _title_clicked(self, event: DataTable.HeaderSelected) -> None:
@@ -181,23 +186,23 @@ title does."""
         self.post_message(self.ViewChanged())
 
     def _mark(self, marks: set[str]) -> None:
-        for uid in marks ^ self._marks:
-            self.update_cell(uid, MARK, Text(MARKED if uid in marks else ""))
+        for key in marks ^ self._marks:
+            self.update_cell(key, MARK, Text(MARKED if key in marks else ""))
         self._marks = marks
         self.post_message(self.ViewChanged())
 
     @property
-    def under_cursor(self) -> Match | None:
+    def under_cursor(self) -> FoundMatch | None:
         """The match under the cursor."""
         if not self.is_valid_row_index(self.cursor_row):
             return None
         key = self.ordered_rows[self.cursor_row].key.value
         return self._matches.get(str(key))
 
-    def _cells(self, match: Match) -> list[Text]:
+    def _cells(self, found: FoundMatch) -> list[Text]:
         return [
-            Text(MARKED if match.uid in self._marks else "")
+            Text(MARKED if found.key in self._marks else "")
             if column.name == MARK
-            else Text(found_text(column, match, hide_patients=self.hide_patients))
+            else Text(found_text(column, found, hide_patients=self.hide_patients))
             for column in self._columns_shown
         ]

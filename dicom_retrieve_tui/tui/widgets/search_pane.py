@@ -21,11 +21,13 @@ class SearchPane(FramedPane):
 
     HELP: ClassVar[str] = """\
 What to look for. `*` stands for any text, `?` for any character; a name alone is a beginning.
-Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes through the usual."""
+Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes through the usual.
+F2 chooses the PACS to search, one or several."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "search", "Search", id="find.search"),
         Binding("f5", "date", "Dates", id="find.date"),
+        Binding("f2", "screen.pacs", "PACS", id="find.pacs", tooltip="One or several"),
     ]
 
     DEFAULT_CSS = """

@@ -108,3 +108,15 @@ def test_a_request_without_a_unique_key_of_its_level_cannot_be_built(
 ) -> None:
     with pytest.raises(ValueError, match="lacks a unique key"):
         RetrieveRequest(level=level, **keys)
+
+
+def test_a_part_of_a_study_is_in_words() -> None:
+    two_series = join([Selection.of(A, "1.2.1"), Selection.of(A, "1.2.2", "1.2.2.1")])
+    two_instances = join([Selection.of(A, "1.2.2", "1.2.2.1"), Selection.of(A, "1.2.2", "1.2.2.2")])
+
+    assert [each.part for each in (Selection.of(A), *two_series, *two_instances)] == [
+        "",
+        "2 series",
+        "2 instances",
+    ]
+    assert Selection.of(A, "1.2.2", "1.2.2.1").part == "1 instance"

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.forecast import Kind, Sizes
 from dicom_retrieve_tui.model.history_records import JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, join
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.history import History
@@ -256,13 +258,14 @@ def test_it_is_used_by_two_at_once(path: Path) -> None:
         assert len(one.unfinished()) == len(two.unfinished()) == 120
 
 
-def test_there_is_nothing_of_patients_in_it(path: Path) -> None:
+def test_only_one_table_has_anything_of_patients(path: Path) -> None:
     with closing(History(path)) as history:
         _record(history, "1.1")
     with closing(sqlite3.connect(path)) as database:
         columns = {
             column
             for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if table != "identities"
             for _, column, *_ in database.execute(f"PRAGMA table_info({table})")
         }
         (options,) = database.execute("SELECT options FROM jobs").fetchone()
@@ -275,6 +278,70 @@ def test_there_is_nothing_of_patients_in_it(path: Path) -> None:
         *("log_sum", "log_square_sum"),
     }
     assert json.loads(options) == _OPTIONS
+
+
+_ADA = StudyIdentity(
+    patient_name="Example^Ada=山田",
+    patient_id="T-0001",
+    study_date="20260311",
+    modalities=("CT", "SR"),
+    study_description="Chest",
+    accession_number="A1",
+)
+
+
+def _bytes_beside(path: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in path.parent.iterdir())
+
+
+def test_whose_a_study_is_comes_back_by_its_uid_from_any_job(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.1", "1.2")
+        history.record_identities(job_id, {"1.1": _ADA, "1.9": _ADA})
+    with closing(History(path)) as history:
+        assert history.identities([*(f"2.{n}" for n in range(1200)), "1.1", "1.2", "1.9"]) == {
+            "1.1": _ADA
+        }
+
+
+def test_whose_a_study_was_is_in_no_file_once_it_is_forgotten(path: Path) -> None:
+    with closing(History(path)) as history:
+        kept, job_id, dropped = (_record(history, uid) for uid in ("1.1", "1.2", "1.3"))
+        for job, uid in ((kept, "1.1"), (job_id, "1.2"), (dropped, "1.3")):
+            history.record_identities(job, {uid: replace(_ADA, patient_name=f"Test^No{uid}")})
+        assert b"Test^No1.2" in _bytes_beside(path)
+
+        history.drop_studies(dropped, ["1.3"])
+        history.forget([job_id])
+        left = _bytes_beside(path)
+        assert b"Test^No1.1" in left
+        assert b"Test^No1.2" not in left
+        assert b"Test^No1.3" not in left
+        assert [each.job_id for each in history.past_jobs()] == [kept]
+
+        history.forget_identities()
+        assert b"T-0001" not in _bytes_beside(path)
+        assert [each.job_id for each in history.past_jobs()] == [kept]
+
+
+def test_past_jobs_are_counted_by_verdict_the_latest_first(path: Path) -> None:
+    with closing(History(path)) as history:
+        first = _record(history, "1.1", "1.2", "1.3")
+        history.record_ends(first, [_end("1.1"), _end("1.2", Verdict.PARTIAL, 1)])
+        emptied = _record(history, "1.4")
+        history.drop_studies(emptied, ["1.4"])
+        last = _record(history, "1.1")
+        history.record_ends(last, [_end("1.1")])
+        latest, earlier = history.past_jobs()
+
+        assert (latest.job_id, latest.verdicts) == (last, {Verdict.COMPLETE: 1})
+        assert (latest.stored, latest.expected, latest.studies) == (3, 3, 1)
+        assert earlier.verdicts == {Verdict.COMPLETE: 1, Verdict.PARTIAL: 1, None: 1}
+        assert (earlier.stored, earlier.expected, earlier.studies) == (4, None, 3)
+        assert (earlier.profile, earlier.output, earlier.begun) == ("hospital", _NOWHERE, _BEGUN)
+        uids = [each.selection.study_instance_uid for each in history.studies(first, 2)]
+        assert uids == ["1.1", "1.2"]
+        assert len(history.studies(first)) == 3
 
 
 _CT = Kind("1.2.840.10008.5.1.4.1.1.2", "CT")

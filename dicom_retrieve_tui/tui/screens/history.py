@@ -1,0 +1,334 @@
+"""Earlier retrievals: ask again, open or verify their folders, forget them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import DataTable, Static
+
+from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
+from dicom_retrieve_tui.model.history_records import JobStudy, PastJob
+from dicom_retrieve_tui.model.humanize import count, folder_text
+from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.tui.cut_text import cut
+from dicom_retrieve_tui.tui.folders import open_folder
+from dicom_retrieve_tui.tui.history import JobHistory, options_of_job
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.retrieve_form import FormFault
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
+from dicom_retrieve_tui.tui.screens.verify import verify_screen
+from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+
+UNFINISHED = "unfinished"
+_STUDIES_MAX = 12
+_LINES_BESIDE_STUDIES = 6
+"""In the lower half of the screen: the frame, three lines of the retrieval, `and more`."""
+_PADDING = 1
+_ROOMY = 70
+_NONE = "Nothing is recorded of earlier retrievals."
+
+_COLUMNS = (
+    ColumnSize(name="begun", least=16),
+    ColumnSize(name="pacs", least=10),
+    ColumnSize(name="studies", least=7),
+    ColumnSize(name="verdict", least=12),
+    ColumnSize(name="instances", least=13, rank=1),
+    ColumnSize(name="folder", least=20, rank=2),
+)
+_GROWTH = ({"verdict": 28}, {"pacs": 20}, {"folder": 80, "verdict": 40})
+_TITLES = {
+    "begun": "DATE",
+    "pacs": "PACS",
+    "studies": "STUDIES",
+    "verdict": "VERDICT",
+    "instances": "INSTANCES",
+    "folder": "FOLDER",
+}
+_RIGHT = {"studies", "instances"}
+
+Again = tuple[RetrieveOptions, list[StudyRequest]]
+"""How and what to retrieve."""
+
+
+def verdict_text(job: PastJob) -> str:
+    """Return `complete`, or how many studies ended how: `298 complete, 2 failed`."""
+    if set(job.verdicts) == {Verdict.COMPLETE}:
+        return str(Verdict.COMPLETE)
+    order = [*Verdict, None]
+    return ", ".join(
+        f"{job.verdicts[each]:,} {_word(each)}" for each in order if each in job.verdicts
+    )
+
+
+def instances_text(job: PastJob) -> str:
+    """Return `480/480`, or what came if the total is unknown."""
+    return f"{job.stored:,}" if job.expected is None else f"{job.stored:,}/{job.expected:,}"
+
+
+def _word(verdict: Verdict | None) -> str:
+    return UNFINISHED if verdict is None else screen_verdict(verdict)
+
+
+def _pacs(job: PastJob) -> str:
+    return job.profile or str(job.options.get("pacs", ""))
+
+
+def _begun(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _cells(job: PastJob) -> dict[str, str]:
+    return {
+        "begun": _begun(job.begun),
+        "pacs": _pacs(job),
+        "studies": f"{job.studies:,}",
+        "verdict": verdict_text(job),
+        "instances": instances_text(job),
+        "folder": folder_text(job.output),
+    }
+
+
+class HistoryTable(DataTable[Text]):
+    """A line for each earlier retrieval, the latest first."""
+
+    HELP = """\
+Earlier retrievals, the latest first. `enter` asks again for the studies of one, with its options:
+what is on disk is not sent again. `v` checks the files of its folder. Forgetting one deletes no
+file; it deletes what the history knows, names of patients included."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,r", "screen.again", "Ask again", key_display="enter", id="history.again"),
+        Binding("o", "screen.open_folder", "Open", id="history.open", tooltip="The folder"),
+        Binding("v", "screen.verify", "Verify", id="history.verify", tooltip="Check its files"),
+        Binding("d,delete", "screen.forget", "Forget", key_display="d", id="history.forget"),
+        Binding("D", "screen.forget_all", "Forget all", show=False, id="history.forget_all"),
+        Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="history.mask"),
+        Binding("j", "cursor_down", "Down", show=False, id="history.down"),
+        Binding("k", "cursor_up", "Up", show=False, id="history.up"),
+        Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, cursor_type="row", cell_padding=_PADDING)
+        self.jobs: Sequence[PastJob] = ()
+
+    @property
+    def job(self) -> PastJob | None:
+        """The retrieval under the cursor."""
+        return self.jobs[self.cursor_row] if self.is_valid_row_index(self.cursor_row) else None
+
+    def on_resize(self) -> None:
+        self.show_jobs(self.jobs)
+
+    def show_jobs(self, jobs: Sequence[PastJob]) -> None:
+        """Show these with the columns that fit; the cursor keeps its line."""
+        row = self.cursor_row
+        self.jobs = jobs
+        self.clear(columns=True)
+        width = self.size.width - self.styles.scrollbar_size_vertical - 2 * _PADDING
+        widths = fit_columns(_COLUMNS, width, gap=2 * _PADDING, growth=_GROWTH)
+        for name, cells in widths.items():
+            title = _TITLES[name]
+            self.add_column(title.rjust(cells) if name in _RIGHT else title, width=cells, key=name)
+        for job in jobs:
+            texts = _cells(job)
+            cut_texts = {
+                name: cut(clean_text(texts[name]), cells) for name, cells in widths.items()
+            }
+            self.add_row(
+                *(
+                    Text(text.rjust(widths[name]) if name in _RIGHT else text)
+                    for name, text in cut_texts.items()
+                )
+            )
+        self.move_cursor(row=min(row, len(jobs) - 1), animate=False)
+
+
+class HistoryScreen(Screen[Again | None]):
+    """Returns what to retrieve again; None for nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f5", "leave", "Back", key_display="esc", id="history.back"),
+        Binding("f1", "app.context_help", "Help", show=False, id="app.help"),
+    ]
+
+    DEFAULT_CSS = """
+    HistoryScreen {
+        & #past, & #past-job {
+            border: round $panel-lighten-2;
+            border-title-color: $text-muted;
+        }
+        & #past:focus { border: round $primary; border-title-color: $text; }
+        & #past { height: 1fr; background: transparent; overflow-x: hidden; }
+        & #past-job { height: auto; max-height: 50%; padding: 0 1; }
+        & #past-text { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+    }
+    """
+
+    def __init__(self, job_history: JobHistory, store: ProgressStore) -> None:
+        """Keep the sources.
+
+        Args:
+            job_history: Knows the retrievals.
+            store: Knows what the studies are called.
+        """
+        super().__init__()
+        self._job_history, self._store = job_history, store
+        self._hide = False
+
+    def compose(self) -> ComposeResult:
+        table = HistoryTable(id="past")
+        table.border_title = "Earlier retrievals"
+        yield table
+        with VerticalScroll(id="past-job", can_focus=False) as frame:
+            frame.border_title = "This retrieval"
+            yield Static("", id="past-text", markup=False)
+        yield KeysLine()
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self._read()
+        self.watch(self.app, "hide_patients", self._mask)
+
+    def on_resize(self) -> None:
+        """Drop the gaps between the keys if the last one would not fit."""
+        self.query_one(KeysLine).compact = self.size.width < _ROOMY
+        self._show_job()
+
+    @property
+    def table(self) -> HistoryTable:
+        return self.query_one(HistoryTable)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def action_again(self) -> None:
+        """Leave, and retrieve the studies again with their options."""
+        if (job := self._chosen()) is not None:
+            self._retrieve(job, self._selections(job))
+
+    def action_open_folder(self) -> None:
+        """Open the folder on the desktop, or copy its path."""
+        if (job := self._chosen()) is None:
+            return
+        if fault := open_folder(job.output):
+            self.app.copy_to_clipboard(str(job.output))
+            self.notify(f"{fault}; copied: {job.output}", markup=False)
+        else:
+            self.notify(f"Opening {job.output}", markup=False)
+
+    @work
+    async def action_verify(self) -> None:
+        """Check the files of the folder, and ask again for what is lost."""
+        if (job := self._chosen()) is None:
+            return
+        asked = {each.study_instance_uid: each for each in self._selections(job)}
+        lost = await self.app.push_screen_wait(verify_screen(job.output, self._name_of))
+        if lost:
+            whole = {uid: Selection(study_instance_uid=uid) for uid in lost}
+            self._retrieve(job, [asked.get(uid, whole[uid]) for uid in lost])
+
+    @work
+    async def action_forget(self) -> None:
+        """Forget the retrieval under the cursor, if the user confirms."""
+        if (job := self._chosen()) is not None:
+            what = f"the retrieval of {count(job.studies, 'study')} on {_begun(job.begun)}"
+            await self._forget([job], what)
+
+    @work
+    async def action_forget_all(self) -> None:
+        """Forget every retrieval, if the user confirms."""
+        if jobs := list(self.table.jobs):
+            what = "this retrieval" if len(jobs) == 1 else f"all {len(jobs):,} retrievals"
+            await self._forget(jobs, what)
+
+    async def _forget(self, jobs: Sequence[PastJob], what: str) -> None:
+        unfinished = sum(
+            number
+            for job in jobs
+            for verdict, number in job.verdicts.items()
+            if verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
+        )
+        question = f"Forget {what}? Files stay."
+        if unfinished:
+            question += f" {count(unfinished, 'unfinished study')} will not be offered to resume."
+        if await self.app.push_screen_wait(ConfirmScreen(question, yes="Forget", no="Keep")):
+            self._job_history.forget([job.job_id for job in jobs])
+            self._read()
+
+    def _retrieve(self, job: PastJob, selections: Sequence[Selection]) -> None:
+        try:
+            options = options_of_job(job)
+        except FormFault as fault:
+            self.notify(str(fault), severity="error", timeout=15, markup=False)
+        else:
+            self.dismiss((options, [StudyRequest(selection=each) for each in selections]))
+
+    def _selections(self, job: PastJob) -> list[Selection]:
+        """Return the selections of a retrieval; from now on, names of its studies are known."""
+        selections = [each.selection for each in self._job_history.studies(job.job_id)]
+        self._know(selections)
+        return selections
+
+    def _know(self, selections: Sequence[Selection]) -> None:
+        uids = [each.study_instance_uid for each in selections]
+        self._store.know(self._job_history.identities(uids))
+
+    def _name_of(self, uid: str) -> str:
+        return study_name(self._store.identity_of(uid), hide_patients=self._hide)
+
+    def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self._hide = hide
+        self._show_job()
+
+    def _chosen(self) -> PastJob | None:
+        if self.table.job is None:
+            self.notify(_NONE)
+        return self.table.job
+
+    def _read(self) -> None:
+        self.table.show_jobs(self._job_history.past_jobs())
+        self._show_job()
+
+    @on(DataTable.RowHighlighted)
+    def _moved(self, event: DataTable.RowHighlighted) -> None:
+        event.stop()
+        self._show_job()
+
+    def _show_job(self) -> None:
+        job = self.table.job
+        lines = [_NONE] if job is None else self._lines(job)
+        self.query_one("#past-text", Static).update("\n".join(map(clean_text, lines)))
+
+    def _lines(self, job: PastJob) -> list[str]:
+        room = self.size.height // 2 - _LINES_BESIDE_STUDIES
+        most = max(min(_STUDIES_MAX, room), 1)
+        options, studies = job.options, self._job_history.studies(job.job_id, most)
+        self._know([each.selection for each in studies])
+        method = str(options.get("method", "")).upper()
+        address = f"{options.get('called_aet', '')}@{options.get('pacs', '')}"
+        more = job.studies - len(studies)
+        return [
+            f"Folder    {folder_text(job.output)}",
+            f"PACS      {address}, by {method}",
+            f"Verdict   {verdict_text(job)}; {instances_text(job)} instances",
+            *(self._line(each) for each in studies),
+            *([f"and {more:,} more"] if more > 0 else []),
+        ]
+
+    def _line(self, study: JobStudy) -> str:
+        uid, part = study.selection.study_instance_uid, study.selection.part
+        mark = "✓" if study.verdict in GOOD else "·" if study.left else "!"
+        name = self._name_of(uid) or uid
+        return f"{mark} {f'{part} of ' if part else ''}{name}: {_word(study.verdict)}"
