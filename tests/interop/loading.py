@@ -54,7 +54,7 @@ def load(peer: Peer, folder: Path) -> None:
                 status = association.send_c_store(path)
                 if status.get("Status") != 0x0000:
                     answer = status or "no answer"
-                    raise RuntimeError(f"{peer.ae_title} refused {instance}: {answer}")
+                    raise RuntimeError(f"{peer.ae_title} refused {path.stem}: {answer}")
     finally:
         association.release()
     _verify(peer)
