@@ -168,7 +168,7 @@ _TWICE, _ONCE, _NOT = 2, 1, 0
 @pytest.mark.parametrize(
     ("status", "again", "meaning", "next_step"),
     [
-        (0x0110, _NOT, "processing failure", "log of the PACS"),
+        (0x0110, _ONCE, "processing failure", "log of the PACS"),
         (0x0120, _NOT, "missing attribute", "try another --query-model"),
         (0x0122, _NOT, "SOP class not supported", "Try --method c-move"),
         (0x0124, _NOT, "not authorised", "Ask the PACS administrator for the right"),
