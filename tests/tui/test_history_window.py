@@ -118,13 +118,15 @@ async def test_a_retrieval_that_ended_stays_when_its_studies_are_requested_again
     history: History, tmp_path: Path
 ) -> None:
     async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
-        for run in (1, 2):
-            bench.main.action_new()
-            await bench.paste(A)
-            await bench.pilot.press("enter")
-            await bench.until(lambda run=run: len(bench.sessions.opened) == run)
-            await bench.tell(whole(A))
-            await bench.until(lambda: not bench.app.jobs.busy)
+        await bench.start(A)
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        bench.main.action_new()
+        await bench.paste(A)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: len(bench.sessions.opened) == 2)
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
 
     assert [job.verdicts for job in history.past_jobs()] == [{Verdict.COMPLETE: 1}] * 2
 

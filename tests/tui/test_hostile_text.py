@@ -56,7 +56,8 @@ async def test_what_is_said_of_a_study_is_told_word_for_word() -> None:
         bench.main.table.post_message(QueueTable.Opened(row.key))
         await bench.until(lambda: isinstance(bench.app.screen, DetailsScreen))
         await bench.until(lambda: "Missing (2)" in bench.text())
-        text = bench.text(bench.app.screen.query_one("#details"))
+        parts = (bench.app.screen.query_one(name) for name in ("#details", "#further"))
+        text = "\n".join(map(bench.text, parts))
         assert text.count("[@click=app.quit]y[/] [/nothing] [ :bomb:") == 4  # reason and UIDs
         assert not odd_characters(text)
         assert not odd_characters(bench.text())
@@ -75,7 +76,7 @@ async def test_what_a_search_finds_is_told_word_for_word() -> None:
         )
         assert not odd_characters(bench.text())
 
-        screen.table.move_cursor(row=screen.table.get_row_index("1.2.99"))
+        screen.table.move_cursor(row=screen.table.get_row_index("1.2.99 prod"))
         await bench.pilot.press("enter")
         find.tell(saying(series(1), _ALL_AT_ONCE))
         find.end()

@@ -121,7 +121,7 @@ async def test_what_is_wrong_with_the_keys_is_told_at_the_start(tmp_path: Path) 
         ({"queue.retry": "R , f7"}, {"queue.retry": "R,f7"}, ""),
         ({"queue.filter": "?"}, {}, "question_mark is the key of app.help"),
         ({"queue.filter": "+"}, {"queue.filter": "plus"}, ""),
-        ({"details.copy": "r"}, {"details.copy": "r"}, ""),
+        ({"details.copy": "p"}, {"details.copy": "p"}, ""),
         ({"queue.stop": "ctlr+x"}, {}, "unknown key"),
         ({"queue.stop": ""}, {}, "unknown key"),
     ],

@@ -112,7 +112,7 @@ async def test_the_details_show_the_patient_and_each_series(tmp_path: Path) -> N
         bench.sessions.identified(A, replace(ADA, series=series))
         await bench.tell(begins(A), comes(A, 1), ends(A, Verdict.PARTIAL, stored=2, expected=4))
         await bench.pilot.press("enter")
-        await bench.until(lambda: "Series: number" in bench.text())
+        await bench.until(lambda: "Series (2): number" in bench.text())
         shown = bench.joined()
         assert "Patient Example, Ada (ID T-0001)" in shown
         assert "2 CT Lung 1/3 2 missing" in shown

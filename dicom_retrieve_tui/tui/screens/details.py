@@ -92,7 +92,7 @@ def further_lines(details: Details, options: RetrieveOptions) -> list[str]:
     if not details.row.identity.series:
         texts = [f"{uid}  {number:,}" for uid, number in details.series]
         lines += _uids("Received series, with their instances", texts, _SERIES_MAX)
-    lines += _uids("Missing; m copies the UIDs", details.missing, _MISSING_MAX)
+    lines += _uids("Missing", details.missing, _MISSING_MAX, "; m copies the UIDs")
     lines += _uids(
         "Series left out by the filter",
         [f"{uid}  {modality}".rstrip() for uid, modality in details.left_out],
@@ -135,7 +135,8 @@ def series_texts(details: Details, asked: Sequence[SeriesIdentity]) -> dict[str,
         left = max((each.expected or 0) - done, 0) if ended else 0
         missing = f"  {left:,} missing" if left else ""
         name = fit(clean_text(each.description) or "—", _DESCRIPTION_WIDTH)
-        texts[uid] = f"{each.number:>4}  {each.modality:<4} {name} {count:>11}{missing}"
+        text = f"{each.number:>4}  {each.modality:<4} {name} {count:>11}{missing}"
+        texts[uid] = clean_text(text)
     return texts
 
 
@@ -164,13 +165,13 @@ def _counts(details: Details) -> str:
     return ", ".join(parts)
 
 
-def _uids(title: str, texts: "tuple[str, ...] | list[str]", most: int) -> list[str]:
+def _uids(title: str, texts: Sequence[str], most: int, hint: str = "") -> list[str]:
     if not texts:
         return []
     more = [f"  and {len(texts) - most:,} more"] if len(texts) > most else []
     return [
         "",
-        f"{title} ({len(texts):,})",
+        f"{title} ({len(texts):,}){hint}",
         *(f"  {clean_text(text, _LINE_MAX)}" for text in texts[:most]),
         *more,
     ]
