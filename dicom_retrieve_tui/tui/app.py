@@ -12,12 +12,13 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -32,6 +33,7 @@ from dicom_retrieve_tui.model.terminal_notice import Notice, notice_sequences
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.accounts import DeferredAccounts
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.job_summary import JobEnded
 from dicom_retrieve_tui.tui.jobs import Jobs
@@ -220,6 +222,20 @@ class RetrieveApp(KeyQueueApp[None]):
         self._main.recall()
         self._report_history()
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a toast; it names fields where a message of the engine names flags."""
+        super().notify(
+            in_fields(message), title=title, severity=severity, timeout=timeout, markup=markup
+        )
+
     def watch_theme(self, name: str) -> None:
         """Remember the theme."""
         self._warn(self._preferences.remember_theme("" if name == theme.NAME else name))
@@ -407,7 +423,7 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
         short = event.listed or ended.missed
-        severity: Literal["warning", "information"] = "warning" if short else "information"
+        severity: SeverityLevel = "warning" if short else "information"
         text = "\n".join(filter(None, (self._summary_of(ended), event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)
 

@@ -22,6 +22,7 @@ from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Counted, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
     Details,
@@ -261,7 +262,7 @@ class ProgressStore:
                     entry.give_up(verdict, reason or NOT_BEGUN)
                     self._touch(key)
             if reason:
-                self._lines.append(Line(self._now(), reason, grave=True))
+                self._lines.append(Line(self._now(), in_fields(reason), grave=True))
             if not self._runs and self._busy_since_s is not None:
                 self._busy_s += self._monotonic_s() - self._busy_since_s
                 self._busy_since_s = None
@@ -270,7 +271,7 @@ class ProgressStore:
     def note(self, text: str, *, grave: bool = False) -> None:
         """Add a line to the events pane that is not from a session."""
         with self._lock:
-            self._lines.append(Line(self._now(), text, grave))
+            self._lines.append(Line(self._now(), in_fields(text), grave))
             self._changed = True
 
     def stop(self, key: RowKey) -> None:
@@ -463,7 +464,8 @@ class ProgressStore:
             for name in names
         )
         if text is not None and masked is not None:
-            self._lines.append(Line(self._now(), text.text, text.grave, masked.text))
+            shown, hidden = in_fields(text.text), in_fields(masked.text)
+            self._lines.append(Line(self._now(), shown, text.grave, hidden))
 
     def _known(self, uid: str) -> StudyIdentity:
         return self._identities.get(uid, UNIDENTIFIED)

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verify_result import Flaw, VerifiedStudy
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.study_names import screen_verdict
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
@@ -145,7 +146,7 @@ class VerifyScreen(ModalScreen[list[str] | None]):
                     return
                 self.post_message(self.Checked(study))
         except RetrieveError as error:
-            fault = clean_text(str(error))
+            fault = clean_text(in_fields(str(error)))
         self.post_message(self.Over(fault))
 
     def _show(self) -> None:
