@@ -26,9 +26,12 @@ from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.exit_codes import INTERRUPTED
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_sequences
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.accounts import DeferredAccounts
@@ -39,7 +42,13 @@ from dicom_retrieve_tui.tui.job_summary import JobEnded
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
-from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, SettingsStore, SpaceOutlook
+from dicom_retrieve_tui.tui.ports import (
+    DryRun,
+    FolderAccounts,
+    OpenSession,
+    SettingsStore,
+    SpaceOutlook,
+)
 from dicom_retrieve_tui.tui.preferences import RememberedPreferences
 from dicom_retrieve_tui.tui.profile_choice import CopyText, ProfileChoice
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -112,6 +121,7 @@ class RetrieveApp(KeyQueueApp[None]):
         find: Find,
         find_each: FindEach,
         space_outlook: SpaceOutlook | None = None,
+        dry_run: DryRun | None = None,
         preset: str = "",
         text: str = "",
         job_history: JobHistory | None = None,
@@ -131,6 +141,7 @@ class RetrieveApp(KeyQueueApp[None]):
             find: `wiring.find`.
             find_each: `wiring.find_each`.
             space_outlook: `wiring.space_outlook`; None forecasts nothing.
+            dry_run: `wiring.dry_run`; None offers none.
             preset: The profile to begin with; if empty, the last used one, else the first.
             text: The first text of the UID line.
             job_history: Jobs of earlier runs; None records nothing.
@@ -161,6 +172,7 @@ class RetrieveApp(KeyQueueApp[None]):
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
         self._space_outlook = space_outlook
+        self._dry_run = None if dry_run is None else partial(_rehearsed, dry_run, secrets)
         self._console_end = ConsoleEnd(self.stop)
         self._profiles = self._choice_of(profile_store, doctor)
         self._preferences = RememberedPreferences(settings)
@@ -186,6 +198,7 @@ class RetrieveApp(KeyQueueApp[None]):
             accounts=self._accounts,
             find_each=self._find_each,
             space_outlook=self._space_outlook,
+            dry_run=self._dry_run,
             preset=self._preset,
             text=self._text,
             guide=self._guide,
@@ -454,6 +467,19 @@ def _unlocked(
     except AssociationRejected:
         secrets.forget_typed(settings)
         raise
+
+
+def _rehearsed(
+    dry_run: DryRun,
+    secrets: SecretStore,
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    *,
+    identified: Identified,
+) -> Generator[Event, None, None]:
+    """Run `dry_run` with the secrets that the PACS needs."""
+    return dry_run(selections, secrets.fill_in(options), cancel, identified=identified)
 
 
 def run_app(app: RetrieveApp, say: Callable[[str], object] = lambda _: None) -> int:

@@ -88,6 +88,7 @@ _PANES = {
     "ProfileScreen": "a profile",
     "OptionsScreen": "options",
     "LoadListScreen": "a list from a file",
+    "DryRunScreen": "what would come",
 }
 
 

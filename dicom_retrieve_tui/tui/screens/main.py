@@ -21,7 +21,7 @@ from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
+from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -54,6 +54,7 @@ class MainScreen(QueueActions):
         Binding("f4", "options", "Options", show=False, id="main.options"),
         Binding("f5", "history", "History", show=False, id="main.history"),
         Binding("f6", "events", "Events", show=False, id="main.events"),
+        Binding("f7", "dry_run", "Dry run: what would come", show=False, id="main.dry_run"),
         Binding("ctrl+o", "load", "File", show=False, id="main.load"),
         Binding("escape", "queue", "Queue", show=False, id="main.queue"),
     ]
@@ -77,6 +78,7 @@ class MainScreen(QueueActions):
         accounts: FolderAccounts,
         find_each: FindEach,
         space_outlook: SpaceOutlook | None = None,
+        dry_run: DryRun | None = None,
         preset: str = "",
         text: str = "",
         guide: bool = False,
@@ -93,6 +95,7 @@ class MainScreen(QueueActions):
             accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
             space_outlook: Forecasts what studies take on the disk; None if nothing does.
+            dry_run: Lists what a retrieval would get; None if nothing does.
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
             guide: Show what to press next, until a study is complete.
@@ -105,6 +108,7 @@ class MainScreen(QueueActions):
             accounts=accounts,
             find_each=find_each,
             space_outlook=space_outlook,
+            dry_run=dry_run,
         )
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
@@ -278,6 +282,21 @@ class MainScreen(QueueActions):
     @on(RetrievePane.Submitted)
     def _submitted(self, event: RetrievePane.Submitted) -> None:
         self.retrieve(event.options, event.requests, event.lookups)
+
+    @on(RetrievePane.DryRunRequested)
+    def _dry_run_requested(self, event: RetrievePane.DryRunRequested) -> None:
+        self.rehearse(event.options, event.requests, event.lookups)
+
+    def action_dry_run(self) -> None:
+        """Show what would come of the studies in the UID line, else of those in the queue."""
+        if self._retrieve.is_empty and self.table.chosen():
+            self.rehearse_chosen()
+        else:
+            self._retrieve.ask_dry_run()
+
+    def rehearsed(self, requests: Sequence[StudyRequest]) -> None:
+        """Clear the UID line."""
+        self._retrieve.clear_requested([each.selection for each in requests])
 
     @on(RetrievePane.Resumed)
     def _resumed(self) -> None:
