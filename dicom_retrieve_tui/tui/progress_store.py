@@ -385,7 +385,7 @@ class ProgressStore:
                 rows=rows,
                 removed=removed,
                 totals=self._totals(now_s),
-                workers=self._lanes.rows(now_s, self._runs),
+                workers=self._lanes.rows(now_s, self._runs, self._known),
                 history=tuple(self._history),
                 lines=lines,
                 flowing=not all(run.paused for run in self._runs.values()),

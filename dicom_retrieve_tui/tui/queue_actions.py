@@ -206,7 +206,7 @@ class QueueActions(Screen[None]):
             return options
         question = (
             f"{count(len(requests), 'study')}: {outlook}. Retrieve nevertheless, until the disk is "
-            "full? (Spare is then 0.)"
+            "full? (Keep free is then 0.)"
         )
         if await self._confirm(question, "Retrieve", "Cancel"):
             return replace(options, keep_free=_KEEP_NOTHING)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -41,7 +41,8 @@ def total_lines(totals: PlannedTotals, options: RetrieveOptions) -> list[str]:
         parts += [f"{totals.here:,} on disk", f"{totals.needed:,} to come"]
     lines = [", ".join(parts) + ("" if not totals.running else " so far")]
     if totals.space is not None:
-        lines.append(f"In all it {space_text(totals.space)}.")
+        # First of all: a small terminal has room for little more.
+        lines.insert(0, f"In all it {space_text(totals.space)}.")
     elif totals.running and not options.delivering:
         lines.append("The forecast of the bytes follows once every study is listed.")
     for (verdict, reason), number in totals.bad.most_common(_BAD_SHOWN_MAX):
@@ -109,7 +110,7 @@ retrieval, also before every study is listed."""
             border: round $primary; padding: 0 1; background: $surface;
         }
         & .about { color: $text-muted; margin-bottom: 1; }
-        & #planned { height: auto; max-height: 40%; margin-top: 1; overflow-y: auto; }
+        & #totals { height: auto; max-height: 40%; margin-top: 1; }
     }
     """
 
@@ -138,7 +139,8 @@ retrieval, also before every study is listed."""
             method = str(options.method).upper()
             yield Static(f"{options.peer}, {method} → {where}", classes="about", markup=False)
             yield self._table
-            yield Static("", id="planned", markup=False)
+            with VerticalScroll(id="totals"):
+                yield Static("", id="planned", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:

@@ -92,6 +92,7 @@ accession numbers and patient IDs are looked up before the retrieval."""
         Binding("escape", "leave", "Cancel", id="load.cancel"),
         Binding("f5", "kind", "Kind of lines", id="load.kind"),
         Binding("ctrl+o", "tree", "Tree", key_display="^o", id="load.tree"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
         Binding("tab", "complete", "Complete", priority=True, id="load.complete"),
     ]
 

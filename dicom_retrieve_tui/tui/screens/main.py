@@ -12,7 +12,7 @@ from typing import ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -42,8 +42,7 @@ from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
 PERIOD_S = 0.25
 WIDE = 100
-TALL = 30
-ROOMY = 70
+TALL, HIGH = 30, 45
 
 
 class MainScreen(QueueActions):
@@ -111,7 +110,7 @@ class MainScreen(QueueActions):
             dry_run=dry_run,
         )
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall"), (HIGH, "-high")]
         self._finder, self._presets = finder, presets
         self._retrieve = RetrievePane(
             presets, preset=preset, text=text, space_outlook=space_outlook, id="retrieve"
@@ -124,19 +123,17 @@ class MainScreen(QueueActions):
         # Textual sets these classes only after a first frame without them.
         width, height = self.app.size
         self.add_class("-wide" if width >= WIDE else "-narrow")
-        self.add_class("-tall" if height >= TALL else "-short")
+        self.add_class("-high" if height >= HIGH else "-tall" if height >= TALL else "-short")
         yield HeaderLine(id="header")
         if self._guide is not None:
             yield self._guide
-        with Vertical(id="body"):
-            with Vertical(id="left"):
-                yield self._retrieve
-                with Vertical(id="speed"):
-                    yield Throughput(id="throughput")
-                    yield Associations(id="associations")
-            with Vertical(id="right"):
-                yield self._queue
-                yield EventsPane(id="events")
+        yield self._retrieve
+        yield self._queue
+        with Horizontal(id="below"):
+            with Vertical(id="speed"):
+                yield Throughput(id="throughput")
+                yield Associations(id="associations")
+            yield EventsPane(id="events")
         yield TotalLine(id="total")
         yield KeysLine()
 
@@ -148,10 +145,6 @@ class MainScreen(QueueActions):
         self.watch(self.app, "hide_patients", self._mask_patients)
         self.watch(self.app, "queue_hidden_columns", self.table.hide_columns)
         self.set_interval(PERIOD_S, self._look)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Drop the gaps between the keys if the last one would not fit."""
-        self.query_one(KeysLine).compact = event.size.width < ROOMY
 
     @property
     def table(self) -> QueueTable:
@@ -194,10 +187,7 @@ class MainScreen(QueueActions):
             self.table.focus()
 
     def action_options(self, field: str = "") -> None:
-        """Go to the form, or open it as a window if it is hidden."""
-        if self._retrieve.form.display and self._retrieve.form.region.height:
-            self._retrieve.form.focus_field(field)
-            return
+        """Open the form, at a field if one is named."""
         from dicom_retrieve_tui.tui.screens.options import OptionsScreen  # noqa: PLC0415 - not for the first frame
 
         form = self._retrieve.form
@@ -364,6 +354,7 @@ class MainScreen(QueueActions):
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
         self.query_one(EventsPane).mask_patients(hide=hide)
+        self.query_one(Associations).mask_patients(hide=hide)
         self.query_one(HeaderLine).show_masked(masked=hide)
 
     def _take_options(self, chosen: tuple[str, dict[str, str]] | None) -> None:

@@ -48,9 +48,14 @@ def verify_screen(folder: Path, name: Callable[[str], str]) -> "VerifyScreen":
 class VerifyScreen(ModalScreen[list[str] | None]):
     """Returns the UIDs of studies to retrieve again; None for none."""
 
+    HELP: ClassVar[str] = """\
+Every file that the journal of the folder claims is read and compared. `r` retrieves what is missing
+or damaged, and nothing else."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retrieve", "Retrieve what is lost", id="verify.retrieve"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="verify.mask"),
+        Binding("f1,question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("escape,q", "leave", "Close", id="verify.close"),
     ]
 
