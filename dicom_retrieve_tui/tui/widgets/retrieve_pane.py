@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
@@ -203,6 +204,10 @@ class RetrievePane(FramedPane):
     def _line_edited(self) -> None:
         self._warned = False
         self._renew_verdict()
+
+    @on(UidLine.Unreadable)
+    def _not_a_list(self, event: UidLine.Unreadable) -> None:
+        self._show(f"✗ {clean_text(event.fault)}", "bad")
 
     @on(OptionsForm.Edited)
     def _form_edited(self) -> None:
