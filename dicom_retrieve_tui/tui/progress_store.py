@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
@@ -45,6 +46,8 @@ _LINES_MAX = 1000
 _UID_WIDTH = 24
 _VERDICTS = {**{str(verdict): verdict for verdict in Verdict}, UNFINISHED: Verdict.CANCELLED}
 """By the word in a journal, which another version may have written."""
+_PORTION = 500
+"""Requests that are queued under one lock: some milliseconds."""
 _ROWS_MAX = 4000
 """Changed rows in one snapshot, besides those that run: some 30 ms."""
 
@@ -105,27 +108,34 @@ class ProgressStore:
         """
         taken: list[StudyRequest] = []
         others = [each for each in neighbours if each != group]
-        with self._lock:
-            for asked in wanted:
-                self._begun = True
-                uid = asked.selection.study_instance_uid
-                each = replace(asked, identity=asked.identity | self._known(uid))
-                self._note_identity(uid, each.identity)
-                key = RowKey(group, uid)
-                for other in others:
-                    self._forget_recalled(RowKey(other, uid))
-                entry = self._entries.get(key)
-                if entry is None:
-                    self._entries[key] = Entry(key, next(self._numbers), each)
-                    self._groups.setdefault(group, set()).add(key)
-                elif entry.final is None:
-                    continue
-                else:
-                    entry.renew(each)
-                self._pending[group] += 1
-                self._touch(key)
-                taken.append(each)
+        rest = iter(wanted)
+        # The screen, which needs the lock for a snapshot, does not wait for a long list.
+        while portion := list(islice(rest, _PORTION)):
+            with self._lock:
+                taken += [each for asked in portion if (each := self._queue(group, asked, others))]
         return taken
+
+    def _queue(self, group: int, asked: StudyRequest, others: Iterable[int]) -> StudyRequest | None:
+        """Add a request; return it with all that is known, None if it is queued already."""
+        self._begun = True
+        uid = asked.selection.study_instance_uid
+        known = self._identities.get(uid)
+        each = asked if known is None else replace(asked, identity=asked.identity | known)
+        self._note_identity(uid, each.identity)
+        key = RowKey(group, uid)
+        for other in others:
+            self._forget_recalled(RowKey(other, uid))
+        entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = Entry(key, next(self._numbers), each)
+            self._groups.setdefault(group, set()).add(key)
+        elif entry.final is None:
+            return None
+        else:
+            entry.renew(each)
+        self._pending[group] += 1
+        self._touch(key)
+        return each
 
     def recall(
         self, group: int, studies: Iterable[StudyAccount], neighbours: Iterable[int] = ()
@@ -473,7 +483,8 @@ class ProgressStore:
     def _note_identity(self, uid: str, identity: StudyIdentity) -> None:
         """Keep whose a study is, for a later request by its UID alone."""
         if identity:
-            self._identities[uid] = identity | self._known(uid)
+            known = self._identities.get(uid)
+            self._identities[uid] = identity if known is None else identity | known
 
     def _touch(self, key: RowKey) -> None:
         self._dirty[key] = None

@@ -103,7 +103,8 @@ class QueueActions(Screen[None]):
                 self.not_retrieved()
             self.queue_changed()
             return
-        added = self._jobs.add(fitting, found)
+        # In a thread: a hundred thousand studies take a second, and keys are answered meanwhile.
+        added = await asyncio.to_thread(self._jobs.add, fitting, found)
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)

@@ -73,7 +73,7 @@ table whose heading has another name than the usual."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="load.cancel"),
-        Binding("f5", "kind", "Kind of lines", id="load.kind"),
+        Binding("f5", "kind", "Kind", id="load.kind"),
         Binding("f6", "column", "Column", id="load.column"),
         Binding("ctrl+o", "tree", "Tree", key_display="^o", id="load.tree"),
         Binding("f1", "app.context_help", "Help", id="app.help"),

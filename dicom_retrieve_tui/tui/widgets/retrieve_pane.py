@@ -38,8 +38,8 @@ def verdict_of(found: UidList) -> str:
     if found.duplicates:
         parts.append(count(found.duplicates, "duplicate"))
     if found.bad:
-        more = f", and {len(found.bad) - 1} more" if len(found.bad) > 1 else ""
-        parts.append(f"{len(found.bad)} bad: {found.bad[0]}{more}")
+        more = f", and {len(found.bad) - 1:,} more" if len(found.bad) > 1 else ""
+        parts.append(f"{len(found.bad):,} bad: {found.bad[0]}{more}")
     parts.extend(found.notes)
     return ", ".join(parts)
 
