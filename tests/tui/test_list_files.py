@@ -51,6 +51,17 @@ async def test_a_dropped_file_is_opened_as_a_list(tmp_path: Path) -> None:
         assert "2 UIDs in the list" in bench.text()
 
 
+async def test_a_path_that_is_typed_is_opened_by_enter(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(f"{A}\n{B}\n")
+    async with opened() as bench:
+        await bench.pilot.press(*str(path), "enter")
+        await bench.until(lambda: "✓ 2 UIDs" in bench.text())
+        assert not bench.sessions.opened
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+
 async def test_a_dropped_spreadsheet_is_answered_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "list.xlsx"
     path.write_bytes(b"PK\x03\x04rest")

@@ -218,7 +218,8 @@ class RetrievePane(FramedPane):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.submit()
+        if not self.line.open_typed():
+            self.submit()
 
     @property
     def is_empty(self) -> bool:

@@ -132,6 +132,18 @@ patient IDs are looked up, with the date, modality and descriptions beside them.
         elif lines:
             self.insert_text_at_cursor(lines[0].strip())
 
+    def open_typed(self) -> bool:
+        """Open the file whose path is typed, as terminals without pastes do when one is dropped.
+
+        Return false if the text is not the path of a file.
+        """
+        text = self.value
+        if dropped_path(text) is None:
+            return False
+        self.value = ""
+        self.take_paste(text)
+        return True
+
     def action_recent(self, step: int) -> None:
         """Go back or forth in earlier requests."""
         recall, self._recall = self._recall, tuple
