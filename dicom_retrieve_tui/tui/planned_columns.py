@@ -6,7 +6,7 @@ from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.forecast import forecast_text
 from dicom_retrieve_tui.model.humanize import rounded_size_text, shortened
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cell_text import fit
+from dicom_retrieve_tui.tui.cut_text import fit
 from dicom_retrieve_tui.tui.dry_run_job import PlannedRow
 from dicom_retrieve_tui.tui.study_names import study_name
 

@@ -13,8 +13,8 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Found, Match, Search
 from dicom_retrieve_tui.model.study_lookup import Answer
-from dicom_retrieve_tui.tui.found_match import FoundMatch, pacs_label
 from dicom_retrieve_tui.tui.field_words import in_fields
+from dicom_retrieve_tui.tui.found_match import FoundMatch, pacs_label
 from dicom_retrieve_tui.tui.search_form import empty_search
 
 Find = Callable[[Search, RetrieveOptions, CancelToken], Generator[Found, None, None]]

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.widgets._footer import FooterKey
 
-from dicom_retrieve_tui.tui.cell_text import ELLIPSIS
+from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
 from tests.tui.application import Bench
 
 _BEGINNING = 6

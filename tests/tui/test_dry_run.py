@@ -27,7 +27,7 @@ ADA = StudyIdentity(
 
 async def _ask(bench: Bench, text: str) -> None:
     await bench.paste(text)
-    await bench.pilot.press("f5")
+    await bench.pilot.press("f7")
     await bench.until(lambda: isinstance(bench.app.screen, DryRunScreen))
 
 
@@ -98,7 +98,7 @@ async def test_accession_numbers_are_looked_up_first() -> None:
     dry_run, find = DryRuns(), Searches()
     async with opened(dry_run=dry_run, find=find) as bench:
         await bench.paste("AccessionNumber\nA1\n")
-        await bench.pilot.press("f5")
+        await bench.pilot.press("f7")
         find.tell(study(1, study_instance_uid=A))
         find.end()
         await bench.until(lambda: isinstance(bench.app.screen, DryRunScreen))
@@ -115,7 +115,7 @@ async def test_from_the_queue_enter_retries_what_failed() -> None:
         await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0))
         bench.session.end(Verdict.FAILED)
         await bench.until(lambda: not bench.app.jobs.busy and "failed" in bench.text())
-        await bench.pilot.press("f5")
+        await bench.pilot.press("f7")
         await bench.until(lambda: isinstance(bench.app.screen, DryRunScreen))
         dry_run.tell(*listed(A, 3, needed=2))
         await bench.until(lambda: "2 to come" in bench.joined())
@@ -126,7 +126,7 @@ async def test_from_the_queue_enter_retries_what_failed() -> None:
 async def test_without_a_study_it_says_what_to_do() -> None:
     dry_run = DryRuns()
     async with opened(dry_run=dry_run) as bench:
-        await bench.pilot.press("f5")
+        await bench.pilot.press("f7")
         await bench.until(lambda: "no UID: paste one" in bench.text())
         assert not dry_run.asked
 

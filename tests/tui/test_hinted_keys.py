@@ -26,7 +26,7 @@ PLACES = {
     "limits": ("escape", "l"),
     "find form": ("f3",),
     "find results": ("f3", "P", "enter"),
-    "dry run": ("1", "f5"),
+    "dry run": ("1", "f7"),
 }
 """The keys that lead there from the UID line."""
 NEEDS_MORE = {

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,10 @@ async def test_enter_asks_again_with_the_options_of_that_time(
         assert bench.app.focused is bench.main.table
 
 
+def _has_opened(bench: Bench, sessions: int) -> bool:
+    return len(bench.sessions.opened) == sessions
+
+
 async def test_a_retrieval_that_ended_stays_when_its_studies_are_requested_again(
     history: History, tmp_path: Path
 ) -> None:
@@ -122,7 +127,7 @@ async def test_a_retrieval_that_ended_stays_when_its_studies_are_requested_again
             bench.main.action_new()
             await bench.paste(A)
             await bench.pilot.press("enter")
-            await bench.until(lambda run=run: len(bench.sessions.opened) == run)
+            await bench.until(partial(_has_opened, bench, run))
             await bench.tell(whole(A))
             await bench.until(lambda: not bench.app.jobs.busy)
 

@@ -11,12 +11,14 @@ from textual.screen import Screen
 from dicom_retrieve_tui.doctor.result import Check
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.screens.choose_pacs import ChoosePacsScreen
 from dicom_retrieve_tui.tui.screens.columns import ColumnsScreen
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.dry_run import DryRunScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
+from dicom_retrieve_tui.tui.screens.history import HistoryScreen
 from dicom_retrieve_tui.tui.screens.limits import LimitsScreen
 from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen
 from dicom_retrieve_tui.tui.screens.lookup import LookupScreen
@@ -91,6 +93,8 @@ WINDOWS = {
     "verify": Window(("escape", "v"), VerifyScreen, "journal"),
     "confirm": Window(("escape", "X"), ConfirmScreen, "Stop all studies?"),
     "quit": Window(("ctrl+q",), ConfirmScreen, "not finished"),
+    "history": Window(("f5",), HistoryScreen, "Earlier retrievals"),
+    "choice of PACS": Window(("f3", "f2"), ChoosePacsScreen, "@old", 2),
     "find": Window(("f3", "P", "enter"), FindScreen, "28 studies", 1),
 }
 
@@ -144,7 +148,7 @@ async def test_every_window_is_whole(
             await bench.tell(comes(B, number))  # a session that is told nothing ends
             found += await _visit(bench, name, window)
         await bench.paste(f"{A}\n{B}")
-        await bench.pilot.press("f5")
+        await bench.pilot.press("f7")
         await bench.until(lambda: isinstance(bench.app.screen, DryRunScreen))
         dry_run.tell(*listed(A, 12_345), ended(B, Verdict.FAILED, reason=REASON))
         dry_run.tell(space(likely_gb=2000, free_gb=1, fits=False))

@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.narration import space_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cell_text import fit
+from dicom_retrieve_tui.tui.cut_text import fit
 from dicom_retrieve_tui.tui.dry_run_job import DryRunJob, PlannedTotals
 from dicom_retrieve_tui.tui.planned_columns import planned_line, planned_titles, planned_widths
 from dicom_retrieve_tui.tui.ports import DryRun

@@ -102,7 +102,6 @@ _PANES = {
     "OptionsScreen": "options",
     "LoadListScreen": "a list from a file",
     "DryRunScreen": "what would come",
-    "DetailsScreen": "one study",
     "VerifyScreen": "the files in a folder",
     "LimitsScreen": "hours and rate",
     "ColumnsScreen": "columns",

@@ -147,7 +147,7 @@ class RetrievePane(FramedPane):
 
     def on_mount(self) -> None:
         self.border_title = "Retrieve"
-        self.border_subtitle = "f5 dry run"
+        self.border_subtitle = "f7 dry run"
         if self._first_text:
             self.line.take_paste(self._first_text)
         self.show_verdict()
@@ -238,7 +238,7 @@ class RetrievePane(FramedPane):
 
     def ask_dry_run(self) -> None:
         """Ask what a retrieval of the studies would get."""
-        if (read := self._read("f5")) is not None:
+        if (read := self._read("f7")) is not None:
             options, selections, found = read
             requests = _requests(selections, found)
             self.post_message(self.DryRunRequested(options, requests, found.lookups))
