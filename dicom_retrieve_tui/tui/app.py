@@ -184,7 +184,8 @@ class RetrieveApp(KeyQueueApp[None]):
         self.set_reactive(RetrieveApp.hide_patients, held.hide_patients)
         self.set_reactive(RetrieveApp.queue_hidden_columns, frozenset(held.queue_hidden_columns))
         self.set_reactive(RetrieveApp.find_hidden_columns, frozenset(held.find_hidden_columns))
-        self.register_theme(theme.THEME)
+        for each in theme.THEMES:
+            self.register_theme(each)
         self.theme, self._notices = theme.choose(held.theme, self.available_themes)
 
     def get_default_screen(self) -> MainScreen:
