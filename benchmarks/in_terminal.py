@@ -21,8 +21,6 @@ from tests.tui.terminal import Terminal
 _SIZE = (160, 45)
 _IDLE_S = 10.0
 _SETTLE_S = 2.0
-_LAST_FIELD = "Retries"
-"""The fields of the form come after the first frame."""
 
 
 def retrieve(folder: Path, *args: str) -> dict[str, float]:
@@ -32,7 +30,7 @@ def retrieve(folder: Path, *args: str) -> dict[str, float]:
     argv = [PYTHON, "-m", "benchmarks.screen", str(figures), port, called, str(folder)]
     with Terminal([*argv, parallel, rows, *uids], _SIZE, os.environ) as terminal:
         told = f"{len(uids)} UID" if len(uids) > 1 else "1 UID"
-        terminal.shows(told, _LAST_FIELD)  # the start is over
+        terminal.shows(told)  # the start is over
         if rows != "0":
             terminal.shows(f"0/{int(rows):,} studies")
         terminal.type("\r")
@@ -56,7 +54,7 @@ def start(folder: Path) -> dict[str, float]:
 def idle(folder: Path) -> dict[str, float]:
     """Nothing happens for some seconds."""
     with _fresh(folder) as terminal:
-        terminal.shows("Nothing is queued yet.")
+        terminal.shows("The queue is empty.")
         _let_pass(terminal, _SETTLE_S)
         before = _cpu_s(terminal.process.pid)
         _let_pass(terminal, _IDLE_S)

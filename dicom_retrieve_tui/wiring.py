@@ -215,6 +215,7 @@ def dry_run(
     backoff: Backoff = _BACKOFF,
     *,
     learn: bool = False,
+    identified: "Identified | None" = None,
 ) -> Generator[Event, None, None]:
     """Ask the PACS what a retrieval would get; nothing is retrieved and nothing is written.
 
@@ -226,6 +227,7 @@ def dry_run(
         options: How.
         cancel: Ends the run; may be requested from a signal handler.
         learn: Forecast by the sizes in the user's history.
+        identified: As for `open_session`.
     """
     from dicom_retrieve_tui.engine.dry_run import DryRun
     from dicom_retrieve_tui.storage.kept_instances import KeptInstances
@@ -233,12 +235,13 @@ def dry_run(
     outbox: deque[Event] = deque()
     _note_dangers(options, outbox)
     # What needs no C-GET and no C-MOVE is not bound to hours.
-    run = _run(selections, replace(options, between=None), outbox, cancel, backoff)
+    unbound = replace(options, between=None)
+    run = _run(selections, unbound, outbox, cancel, backoff, identify=identified is not None)
     run.queue.close()
     with ExitStack() as stack:
         space = _run_forecast(options, run, outbox, stack, learn=learn)
         kept = KeptInstances(options.output)
-        handler = DryRun(outbox.append, run.queue, run.watch, space, kept.of_study)
+        handler = DryRun(outbox.append, run.queue, run.watch, space, kept.of_study, identified)
         for event in run.events(handler, resources=nullcontext()):
             if space is not None and isinstance(event, RetrieveFinished):
                 yield space.total()

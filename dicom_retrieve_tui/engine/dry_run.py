@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.forecast import Forecast, counts_to_come
 from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.verdict import Verdict
 
 Emit = Callable[[Event], None]
@@ -35,6 +36,8 @@ class DryRun:
     """Forecasts the bytes; None if nothing would be written to the output folder."""
     kept: Callable[[str], frozenset[str]] = lambda _: frozenset()
     """Returns the SOP Instance UIDs of a study that are on disk already."""
+    identified: Identified | None = None
+    """Called with each study and its identity, from the thread of a worker."""
 
     def retrieve(self, task: StudyTask, peer: Peer, worker: int) -> StudyFinished | PutBack:
         """Take the inventory of one study."""
@@ -47,6 +50,8 @@ class DryRun:
             self.queue.wait_while_paused(peer, task.cancel)
             inventory = peer.take_inventory(task.selection, task.cancel)
             self.watch.note_answer()
+            if self.identified is not None:
+                self.identified(uid, inventory.identified(frozenset()))
             self._emit_inventory(inventory)
             finished = _judge(inventory)
         except Cancelled:

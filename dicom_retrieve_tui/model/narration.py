@@ -73,7 +73,7 @@ def narrate(
         or _about_association(event, study)
         or _about_study(event, progress, study, word)
         or _about_instance(event, short)
-        or _about_command(event, short)
+        or _about_command(event, study)
     )
     return None if line is None else replace(line, text=clean_text(line.text))
 
@@ -271,15 +271,15 @@ def _about_instance(event: events.Event, short: _Short) -> Line | None:
             return None
 
 
-def _about_command(event: events.Event, short: _Short) -> Line | None:
+def _about_command(event: events.Event, study: _Named) -> Line | None:
     match event:
         case events.StudyCommandFinished(study_instance_uid=uid, reason=""):
             return Line(
-                f"study {short(uid)}: --on-study done in {duration_text(event.seconds)}",
+                f"{study(uid)}: --on-study done in {duration_text(event.seconds)}",
                 detail=True,
             )
         case events.StudyCommandFinished(study_instance_uid=uid):
-            return Line(f"study {short(uid)}: --on-study failed: {event.reason}", grave=True)
+            return Line(f"{study(uid)}: --on-study failed: {event.reason}", grave=True)
         case events.StudyCommandsDropped():
             studies = count(event.studies, "study")
             return Line(f"--on-study not run for {studies}: {event.reason}", grave=True)

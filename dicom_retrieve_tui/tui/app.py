@@ -12,12 +12,13 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -25,19 +26,29 @@ from dicom_retrieve_tui.errors import AssociationRejected
 from dicom_retrieve_tui.exit_codes import INTERRUPTED
 from dicom_retrieve_tui.model.bug_report import bug_lines
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_sequences
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.accounts import DeferredAccounts
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.job_summary import JobEnded
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
-from dicom_retrieve_tui.tui.ports import FolderAccounts, OpenSession, SettingsStore, SpaceOutlook
+from dicom_retrieve_tui.tui.ports import (
+    DryRun,
+    FolderAccounts,
+    OpenSession,
+    SettingsStore,
+    SpaceOutlook,
+)
 from dicom_retrieve_tui.tui.preferences import RememberedPreferences
 from dicom_retrieve_tui.tui.profile_choice import CopyText, ProfileChoice
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -110,6 +121,7 @@ class RetrieveApp(KeyQueueApp[None]):
         find: Find,
         find_each: FindEach,
         space_outlook: SpaceOutlook | None = None,
+        dry_run: DryRun | None = None,
         preset: str = "",
         text: str = "",
         job_history: JobHistory | None = None,
@@ -129,6 +141,7 @@ class RetrieveApp(KeyQueueApp[None]):
             find: `wiring.find`.
             find_each: `wiring.find_each`.
             space_outlook: `wiring.space_outlook`; None forecasts nothing.
+            dry_run: `wiring.dry_run`; None offers none.
             preset: The profile to begin with; if empty, the last used one, else the first.
             text: The first text of the UID line.
             job_history: Jobs of earlier runs; None records nothing.
@@ -159,6 +172,7 @@ class RetrieveApp(KeyQueueApp[None]):
         self.finder = Finder(partial(_unlocked, find, secrets))
         self._find_each = partial(_unlocked, find_each, secrets)
         self._space_outlook = space_outlook
+        self._dry_run = None if dry_run is None else partial(_rehearsed, dry_run, secrets)
         self._console_end = ConsoleEnd(self.stop)
         self._profiles = self._choice_of(profile_store, doctor)
         self._preferences = RememberedPreferences(settings)
@@ -170,7 +184,8 @@ class RetrieveApp(KeyQueueApp[None]):
         self.set_reactive(RetrieveApp.hide_patients, held.hide_patients)
         self.set_reactive(RetrieveApp.queue_hidden_columns, frozenset(held.queue_hidden_columns))
         self.set_reactive(RetrieveApp.find_hidden_columns, frozenset(held.find_hidden_columns))
-        self.register_theme(theme.THEME)
+        for each in theme.THEMES:
+            self.register_theme(each)
         self.theme, self._notices = theme.choose(held.theme, self.available_themes)
 
     def get_default_screen(self) -> MainScreen:
@@ -184,6 +199,7 @@ class RetrieveApp(KeyQueueApp[None]):
             accounts=self._accounts,
             find_each=self._find_each,
             space_outlook=self._space_outlook,
+            dry_run=self._dry_run,
             preset=self._preset,
             text=self._text,
             guide=self._guide,
@@ -219,6 +235,20 @@ class RetrieveApp(KeyQueueApp[None]):
         self._main.show_offer()
         self._main.recall()
         self._report_history()
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a toast; it names fields where a message of the engine names flags."""
+        super().notify(
+            in_fields(message), title=title, severity=severity, timeout=timeout, markup=markup
+        )
 
     def watch_theme(self, name: str) -> None:
         """Remember the theme."""
@@ -407,7 +437,7 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
         short = event.listed or ended.missed
-        severity: Literal["warning", "information"] = "warning" if short else "information"
+        severity: SeverityLevel = "warning" if short else "information"
         text = "\n".join(filter(None, (self._summary_of(ended), event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)
 
@@ -438,6 +468,19 @@ def _unlocked(
     except AssociationRejected:
         secrets.forget_typed(settings)
         raise
+
+
+def _rehearsed(
+    dry_run: DryRun,
+    secrets: SecretStore,
+    selections: Sequence[Selection],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    *,
+    identified: Identified,
+) -> Generator[Event, None, None]:
+    """Run `dry_run` with the secrets that the PACS needs."""
+    return dry_run(selections, secrets.fill_in(options), cancel, identified=identified)
 
 
 def run_app(app: RetrieveApp, say: Callable[[str], object] = lambda _: None) -> int:

@@ -6,6 +6,7 @@ from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def unlock(screen: Screen[Any], secrets: SecretStore, settings: RetrieveOp
                 raise
             # The answer was wrong, as the key file has shown.
             secrets.drop(asked)
-            question, fault = asked, str(error)
+            question, fault = asked, in_fields(str(error))
         if question is None:
             return True
         secret = await screen.app.push_screen_wait(SecretScreen(question, fault))

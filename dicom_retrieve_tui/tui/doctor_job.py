@@ -10,6 +10,7 @@ from dicom_retrieve_tui.errors import ConfigError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
 from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 
@@ -96,15 +97,15 @@ def finding_lines(finding: Finding, width: int) -> list[str]:
         case Step():
             head = f"{finding.outcome.mark} {finding.check.label:<{_INDENT - 2}}"
             return [
-                *_hanging(head, finding.found, width),
-                *_hanging(" " * _INDENT, finding.next_step, width),
+                *_hanging(head, in_fields(finding.found), width),
+                *_hanging(" " * _INDENT, in_fields(finding.next_step), width),
             ]
         case Conclusion():
             head = f"{(Outcome.OK if finding.works else Outcome.FAILED).mark} "
             return [
                 "",
-                *_hanging(head, finding.words, width),
-                *_hanging("", finding.next_step, width),
+                *_hanging(head, in_fields(finding.words), width),
+                *_hanging("", in_fields(finding.next_step), width),
             ]
 
 

@@ -186,6 +186,20 @@ SpaceOutlook = Callable[[Iterable[PlannedStudy], RetrieveOptions], Outlook | Non
 """Forecast what studies take on the disk; None if nothing is written there. May take long."""
 
 
+class DryRun(Protocol):
+    """Lists what a retrieval would get, as `wiring.dry_run` does."""
+
+    def __call__(
+        self,
+        selections: Sequence[Selection],
+        options: RetrieveOptions,
+        cancel: CancelToken,
+        *,
+        identified: Identified,
+    ) -> Generator[Event, None, None]:
+        """Yield the events of a run that retrieves nothing; the last but one is the forecast."""
+
+
 class OpenSession(Protocol):
     """Makes a session, as `wiring.open_session` does."""
 

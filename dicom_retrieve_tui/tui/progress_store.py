@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
@@ -22,6 +23,7 @@ from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Counted, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
     Details,
@@ -44,6 +46,8 @@ _LINES_MAX = 1000
 _UID_WIDTH = 24
 _VERDICTS = {**{str(verdict): verdict for verdict in Verdict}, UNFINISHED: Verdict.CANCELLED}
 """By the word in a journal, which another version may have written."""
+_PORTION = 500
+"""Requests that are queued under one lock: some milliseconds."""
 _ROWS_MAX = 4000
 """Changed rows in one snapshot, besides those that run: some 30 ms."""
 
@@ -104,27 +108,34 @@ class ProgressStore:
         """
         taken: list[StudyRequest] = []
         others = [each for each in neighbours if each != group]
-        with self._lock:
-            for asked in wanted:
-                self._begun = True
-                uid = asked.selection.study_instance_uid
-                each = replace(asked, identity=asked.identity | self._known(uid))
-                self._note_identity(uid, each.identity)
-                key = RowKey(group, uid)
-                for other in others:
-                    self._forget_recalled(RowKey(other, uid))
-                entry = self._entries.get(key)
-                if entry is None:
-                    self._entries[key] = Entry(key, next(self._numbers), each)
-                    self._groups.setdefault(group, set()).add(key)
-                elif entry.final is None:
-                    continue
-                else:
-                    entry.renew(each)
-                self._pending[group] += 1
-                self._touch(key)
-                taken.append(each)
+        rest = iter(wanted)
+        # The screen, which needs the lock for a snapshot, does not wait for a long list.
+        while portion := list(islice(rest, _PORTION)):
+            with self._lock:
+                taken += [each for asked in portion if (each := self._queue(group, asked, others))]
         return taken
+
+    def _queue(self, group: int, asked: StudyRequest, others: Iterable[int]) -> StudyRequest | None:
+        """Add a request; return it with all that is known, None if it is queued already."""
+        self._begun = True
+        uid = asked.selection.study_instance_uid
+        known = self._identities.get(uid)
+        each = asked if known is None else replace(asked, identity=asked.identity | known)
+        self._note_identity(uid, each.identity)
+        key = RowKey(group, uid)
+        for other in others:
+            self._forget_recalled(RowKey(other, uid))
+        entry = self._entries.get(key)
+        if entry is None:
+            self._entries[key] = Entry(key, next(self._numbers), each)
+            self._groups.setdefault(group, set()).add(key)
+        elif entry.final is None:
+            return None
+        else:
+            entry.renew(each)
+        self._pending[group] += 1
+        self._touch(key)
+        return each
 
     def recall(
         self, group: int, studies: Iterable[StudyAccount], neighbours: Iterable[int] = ()
@@ -261,7 +272,7 @@ class ProgressStore:
                     entry.give_up(verdict, reason or NOT_BEGUN)
                     self._touch(key)
             if reason:
-                self._lines.append(Line(self._now(), reason, grave=True))
+                self._lines.append(Line(self._now(), in_fields(reason), grave=True))
             if not self._runs and self._busy_since_s is not None:
                 self._busy_s += self._monotonic_s() - self._busy_since_s
                 self._busy_since_s = None
@@ -270,7 +281,7 @@ class ProgressStore:
     def note(self, text: str, *, grave: bool = False) -> None:
         """Add a line to the events pane that is not from a session."""
         with self._lock:
-            self._lines.append(Line(self._now(), text, grave))
+            self._lines.append(Line(self._now(), in_fields(text), grave))
             self._changed = True
 
     def stop(self, key: RowKey) -> None:
@@ -384,7 +395,7 @@ class ProgressStore:
                 rows=rows,
                 removed=removed,
                 totals=self._totals(now_s),
-                workers=self._lanes.rows(now_s, self._runs),
+                workers=self._lanes.rows(now_s, self._runs, self._known),
                 history=tuple(self._history),
                 lines=lines,
                 flowing=not all(run.paused for run in self._runs.values()),
@@ -463,7 +474,8 @@ class ProgressStore:
             for name in names
         )
         if text is not None and masked is not None:
-            self._lines.append(Line(self._now(), text.text, text.grave, masked.text))
+            shown, hidden = in_fields(text.text), in_fields(masked.text)
+            self._lines.append(Line(self._now(), shown, text.grave, hidden))
 
     def _known(self, uid: str) -> StudyIdentity:
         return self._identities.get(uid, UNIDENTIFIED)
@@ -471,7 +483,8 @@ class ProgressStore:
     def _note_identity(self, uid: str, identity: StudyIdentity) -> None:
         """Keep whose a study is, for a later request by its UID alone."""
         if identity:
-            self._identities[uid] = identity | self._known(uid)
+            known = self._identities.get(uid)
+            self._identities[uid] = identity if known is None else identity | known
 
     def _touch(self, key: RowKey) -> None:
         self._dirty[key] = None

@@ -23,7 +23,7 @@ from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
+from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -53,6 +53,7 @@ class QueueActions(Screen[None]):
         accounts: FolderAccounts,
         find_each: FindEach,
         space_outlook: SpaceOutlook | None = None,
+        dry_run: DryRun | None = None,
     ) -> None:
         """Keep what the actions need.
 
@@ -64,8 +65,10 @@ class QueueActions(Screen[None]):
             accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
             space_outlook: Forecasts what studies take on the disk; None if nothing does.
+            dry_run: Lists what a retrieval would get; None if nothing does.
         """
         super().__init__()
+        self._dry_run = dry_run
         self._space_outlook = space_outlook
         self._jobs, self._store, self._job_history = jobs, store, job_history
         self._secrets, self._accounts, self._find_each = secrets, accounts, find_each
@@ -100,7 +103,8 @@ class QueueActions(Screen[None]):
                 self.not_retrieved()
             self.queue_changed()
             return
-        added = self._jobs.add(fitting, found)
+        # In a thread: a hundred thousand studies take a second, and keys are answered meanwhile.
+        added = await asyncio.to_thread(self._jobs.add, fitting, found)
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)
@@ -129,6 +133,58 @@ class QueueActions(Screen[None]):
         else:
             self._report("This study is being retrieved. Press x in the queue to stop it first.")
 
+    @work
+    async def rehearse(
+        self,
+        options: RetrieveOptions,
+        requests: Sequence[StudyRequest],
+        lookups: Sequence[Lookup] = (),
+    ) -> None:
+        """Show what a retrieval would get, and retrieve that if the user wants it."""
+        if not await unlock_or_notify(self, self._secrets, options):
+            return
+        found = await self._look_up(options, requests, lookups) if lookups else list(requests)
+        planned = await self._planned(options, found) if found else None
+        if planned is not None:
+            self.rehearsed(requests)
+            self.retrieve(options, planned)
+
+    def rehearsed(self, requests: Sequence[StudyRequest]) -> None:
+        """Clear the input of a dry run whose studies are to be retrieved."""
+
+    @work
+    async def rehearse_chosen(self) -> None:
+        """Show what would come of studies in the queue; retry those that failed, if wanted."""
+        rows = [row for row in self._chosen() if not row.sought]
+        entries = [entry for row in rows if (entry := self._store.entry(row.key)) is not None]
+        if not entries:
+            return
+        options = self._jobs.options_of(entries[0][0].key)
+        alike = [each for each in entries if self._jobs.options_of(each[0].key) == options]
+        if len(alike) < len(entries):
+            self._report("Only the studies with the options of the first are listed.")
+        if not await unlock_or_notify(self, self._secrets, options):
+            return
+        requests = [replace(wanted, identity=row.identity) for row, wanted in alike]
+        if await self._planned(options, requests) is not None:
+            self._retry([row.key for row, _ in alike])
+
+    async def _planned(
+        self, options: RetrieveOptions, requests: Sequence[StudyRequest]
+    ) -> list[StudyRequest] | None:
+        """Show what a retrieval would get; return it if the user wants it."""
+        from dicom_retrieve_tui.tui.screens.dry_run import DryRunScreen  # noqa: PLC0415 - not for the first frame
+
+        if self._dry_run is None:
+            return None
+        known = [
+            replace(each, identity=each.identity | self._store.identity_of(uid))
+            for each in requests
+            for uid in [each.selection.study_instance_uid]
+        ]
+        screen = DryRunScreen(self._dry_run, known, options)
+        return await self.app.push_screen_wait(screen)
+
     def not_retrieved(self) -> None:
         """Restore the input of a `retrieve` that queued nothing."""
 
@@ -151,7 +207,7 @@ class QueueActions(Screen[None]):
             return options
         question = (
             f"{count(len(requests), 'study')}: {outlook}. Retrieve nevertheless, until the disk is "
-            "full? (Spare is then 0.)"
+            "full? (Keep free is then 0.)"
         )
         if await self._confirm(question, "Retrieve", "Cancel"):
             return replace(options, keep_free=_KEEP_NOTHING)

@@ -273,7 +273,8 @@ def _instances(row: Row, width: int) -> str:
     if row.expected is None:
         return f"{row.done:,}"
     text = f"{row.done:,}/{row.expected:,}"
-    return text if len(text) <= width else f"{row.done}/{row.expected}"
+    # The column beside it shows how many of them came.
+    return text if len(text) <= width else f"of {row.expected:,}"
 
 
 def progress_text(row: Row, width: int) -> str:

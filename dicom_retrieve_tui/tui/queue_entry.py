@@ -11,6 +11,7 @@ from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.throughput import Remaining, Throughput
 from dicom_retrieve_tui.model.throughput import done as done_by_any_account
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
 from dicom_retrieve_tui.tui.study_names import screen_verdict
 
@@ -199,7 +200,7 @@ class Entry:
             expected=self.expected,
             failed=self.before.missing if state in BAD else 0,
             verdict=self.final,
-            reason=self.reason,
+            reason=in_fields(self.reason),
         )
         return row if self.study is None else self._with_progress(row, self.study, now_s)
 
@@ -218,7 +219,7 @@ class Entry:
             retry_in_s=max(round(self.due_s - now_s), 0) if row.state is State.RETRYING else 0,
             held=study.held,
             elapsed_s=max((self.ended_s or now_s) - self.started_s, 0.0),
-            reason=self.reason or study.reason,
+            reason=in_fields(self.reason or study.reason),
         )
 
     def _failed(self, study: StudyProgress) -> int:

@@ -25,7 +25,7 @@ class SearchField:
 FIELDS = (
     SearchField("patient_id", "Patient ID", "P001*"),
     SearchField("accession_number", "Accession", "A2024-0815"),
-    SearchField("patient_name", "Name", "family, given; * and ?"),
+    SearchField("patient_name", "Name", "family, given *"),
     SearchField("modality", "Modality", "CT"),
     SearchField("study_date", "Date", "2024-01..2024-03"),
     SearchField("study_description", "Described", "*thorax*"),

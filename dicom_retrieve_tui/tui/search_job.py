@@ -13,6 +13,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Found, Match, Search
 from dicom_retrieve_tui.model.study_lookup import Answer
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.found_match import FoundMatch, pacs_label
 from dicom_retrieve_tui.tui.search_form import empty_search
 
@@ -102,7 +103,7 @@ class SearchJob:
         except Cancelled:
             fault = "stopped; there may be more"
         except RetrieveError as error:
-            fault = clean_text(str(error))
+            fault = clean_text(in_fields(str(error)))
         except Exception as error:  # noqa: BLE001 - a bug costs this search, and is shown
             fault = f"a bug: {type(error).__name__}; please report it"
         with self._lock:
@@ -115,7 +116,7 @@ class SearchJob:
         for found in answers:
             with self._lock:
                 if not isinstance(found, Match):
-                    self._remarks.append(self._line(pacs, clean_text(found.text)))
+                    self._remarks.append(self._line(pacs, clean_text(in_fields(found.text))))
                     continue
                 self._matches.append(FoundMatch(found, pacs))
                 matches += 1

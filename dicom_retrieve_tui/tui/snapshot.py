@@ -139,6 +139,7 @@ class WorkerRow:
     """True while its association is open."""
     study_instance_uid: str = ""
     """Empty if it is idle."""
+    identity: StudyIdentity = UNIDENTIFIED
     left: int | None = None
     """Instances of the study still to come."""
     instances_per_s: float | None = None

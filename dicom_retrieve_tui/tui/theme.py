@@ -1,4 +1,4 @@
-"""Our theme: calm and dark; states differ in lightness as well as in colour."""
+"""Our themes, dark and light: calm; states differ in lightness as well as in colour."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from textual.theme import Theme
 
 NAME = "dicom-retrieve"
+LIGHT_NAME = "dicom-retrieve-light"
 
 _TRACKS = (
     "scrollbar-background",
@@ -34,6 +35,28 @@ THEME = Theme(
         **dict.fromkeys(_TRACKS, "#151c24"),
     },
 )
+
+LIGHT_THEME = Theme(
+    name=LIGHT_NAME,
+    primary="#1f6f92",
+    secondary="#54617f",
+    accent="#1b6d63",
+    foreground="#1b232c",
+    background="#f7f8fa",
+    surface="#eef1f4",
+    panel="#dfe4ea",
+    success="#2e6b1f",
+    warning="#7d5400",
+    error="#a8261f",
+    dark=False,
+    variables={
+        "scrollbar": "#b9c3cd",
+        "scrollbar-hover": "#9aa8b5",
+        "scrollbar-active": "#1f6f92",
+        **dict.fromkeys(_TRACKS, "#eef1f4"),
+    },
+)
+THEMES = (THEME, LIGHT_THEME)
 
 
 def choose(wanted: str, known: Iterable[str]) -> tuple[str, list[str]]:

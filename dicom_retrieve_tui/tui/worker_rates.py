@@ -1,9 +1,10 @@
 """The rate and the silence of each association, by session and worker."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from dicom_retrieve_tui.model.progress import Progress, WorkerProgress, WorkerState
+from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
@@ -48,13 +49,25 @@ class WorkerRates:
         """Forget a session."""
         self._groups.pop(group, None)
 
-    def rows(self, now_s: float, runs: Mapping[int, Progress]) -> tuple[WorkerRow, ...]:
-        """Return every association at this moment."""
+    def rows(
+        self,
+        now_s: float,
+        runs: Mapping[int, Progress],
+        identity_of: Callable[[str], StudyIdentity] = lambda _: UNIDENTIFIED,
+    ) -> tuple[WorkerRow, ...]:
+        """Return every association at this moment.
+
+        Args:
+            now_s: The monotonic time.
+            runs: The progress of each session.
+            identity_of: Returns whose a study is.
+        """
         return tuple(
-            self._row(group, worker, runs[number], now_s)
+            replace(row, identity=identity_of(row.study_instance_uid))
             for number, group in self._groups.items()
             if number in runs
             for _, worker in sorted(runs[number].workers.items())
+            for row in [self._row(group, worker, runs[number], now_s)]
         )
 
     def _row(

@@ -17,7 +17,7 @@ from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.ports import SettingsStore, SpaceOutlook
+from dicom_retrieve_tui.tui.ports import DryRun, SettingsStore, SpaceOutlook
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.retrieve_form import new_draft
@@ -127,6 +127,7 @@ async def opened(
     secrets: SecretStore | None = None,
     earlier: list[StudyAccount] | None = None,
     space_outlook: SpaceOutlook | None = None,
+    dry_run: DryRun | None = None,
     guide: bool = False,
 ) -> AsyncIterator[Bench]:
     sessions = Sessions()
@@ -150,6 +151,7 @@ async def opened(
         secrets=secrets,
         open_accounts=lambda: accounts,
         space_outlook=space_outlook,
+        dry_run=dry_run,
         guide=guide,
     )
     async with running(app, size) as pilot:

@@ -254,10 +254,15 @@ async def test_a_fault_stands_beside_its_field_and_opens_the_form() -> None:
         assert bench.main.query_one("#uids", Input).value == A
 
 
-async def test_in_a_wide_terminal_the_form_is_there_and_judges_as_one_types() -> None:
+async def test_in_a_wide_terminal_the_form_is_a_sheet_beside_the_queue() -> None:
     async with opened(SIZES["large"]) as bench:
+        await bench.start(A)
         await bench.pilot.press("f4")
-        bench.main.query_one("#field-parallel").focus()
+        assert isinstance(bench.app.screen, OptionsScreen)
+        sheet = bench.app.screen.children[0].region
+        assert (sheet.x, sheet.right, sheet.height) == (100, 160, 44)
+        assert A in bench.text()
+        bench.app.screen.query_one("#field-parallel").focus()
         await bench.pilot.press("end", "9", "9")
 
         assert "a whole number from 1 to 64" in bench.text()

@@ -318,7 +318,7 @@ def test_the_command_at_the_end_is_told_and_its_failure_shown(desk: Desk) -> Non
     assert hook.summary == f"{ended.summary}\n"
     lines = [line.text for line in desk.store.snapshot().lines]
     assert any(line.endswith("--on-study failed: exit code 1") for line in lines)
-    assert lines[-1] == "--on-finish failed: exit code 3"
+    assert lines[-1] == "At end failed: exit code 3"
 
 
 def test_leaving_ends_the_command_at_the_end(desk: Desk) -> None:
@@ -331,4 +331,4 @@ def test_leaving_ends_the_command_at_the_end(desk: Desk) -> None:
     desk.until(lambda: finish.told)
 
     assert desk.jobs.close()
-    assert desk.store.snapshot().lines[-1].text == "--on-finish failed: stopped"
+    assert desk.store.snapshot().lines[-1].text == "At end failed: stopped"

@@ -10,7 +10,7 @@ from dicom_retrieve_tui.errors import OperationFailed, PeerUnreachable
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import Owner, Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.screens import load_list
+from dicom_retrieve_tui.tui import list_file
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import SIZES, Bench, opened, preset
@@ -125,7 +125,7 @@ async def test_lines_that_stand_for_nothing_are_named_and_stand_there_again() ->
 async def test_a_file_that_is_none_or_has_no_end_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_list, "SIZE_MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(list_file, "SIZE_MAX_BYTES", 1_000_000)
     long, pipe = tmp_path / "long.txt", tmp_path / "pipe"
     long.write_text(f"{A}\n" * 100_000)
     os.mkfifo(pipe)

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model import events
@@ -6,6 +7,7 @@ from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from tests.tui.builders import uids, wanted
 from tests.tui.scripted_session import begins, comes, ends, whole
@@ -243,3 +245,18 @@ def test_what_another_version_has_recorded_is_a_failure() -> None:
     assert (rows["1.1"].state, rows["1.1"].reason) == (State.FAILED, "a reason")
     assert rows["1.2"].state is State.STOPPED
     assert rows["1.3"].key.group == 1
+
+
+def test_a_snapshot_does_not_wait_until_a_long_list_is_queued() -> None:
+    store = ProgressStore()
+    locked = []
+
+    def long_list() -> Iterator[StudyRequest]:
+        for number, request in enumerate(wanted(*uids(1200))):
+            if number == 1100:
+                locked.append(store._lock.locked())
+                locked.append(len(store.snapshot().rows) < 1000)
+            yield request
+
+    assert len(store.queue(0, long_list())) == 1200
+    assert locked == [False, False]

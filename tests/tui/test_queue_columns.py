@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
-from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE, QueueColumns, columns_for
+from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE, QueueColumns, cell_text, columns_for
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 
 _WHOSE = frozenset({"patient", "id", "date", "modality", "description", "accession"})
@@ -91,3 +91,10 @@ def test_names_are_whole_before_an_id_and_an_accession_number_are_shown() -> Non
         if "A1" in shown:
             assert "Example, Ada Josephine" in shown
             assert "Chest, late" in shown
+
+
+def test_large_counts_keep_their_separators_in_a_narrow_column() -> None:
+    found = next(each for each in columns_for(60, ()) if each.name == "instances")
+    column, row = replace(found, width=9), replace(_row(), done=12_000, expected=12_345)
+
+    assert cell_text(column, row, marked=False, hide_patients=False) == "of 12,345"

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
@@ -128,3 +130,20 @@ async def test_h_masks_the_patient_in_the_details_while_they_are_open(tmp_path: 
         await bench.until(lambda: "Patient   •••" in bench.text())
         await bench.pilot.press("h")
         await bench.until(lambda: "Patient   Example, Ada" in bench.text())
+
+
+def test_a_command_that_failed_names_its_study() -> None:
+    store = ProgressStore()
+    store.queue(0, [StudyRequest(selection=Selection(study_instance_uid="1.2.3"), identity=ADA)])
+    store.begin(0, associations=1, timeout_s=30)
+    store.apply(0, events.RetrieveStarted(peer="P", method="c-get", studies=1, parallel=1))
+    store.apply(
+        0,
+        events.StudyCommandFinished(
+            study_instance_uid="1.2.3", exit_code=3, seconds=1.0, reason="exit 3"
+        ),
+    )
+
+    line = store.snapshot().lines[-1]
+    assert line.text == "CT Chest 2026-03-11, Example, Ada: On study failed: exit 3"
+    assert line.masked == "CT Chest 2026-03-11, •••: On study failed: exit 3"

@@ -53,6 +53,7 @@ def run_interactive(
             find=wiring.find,
             find_each=wiring.find_each,
             space_outlook=wiring.space_outlook if remember else None,
+            dry_run=partial(wiring.dry_run, learn=remember),
             preset=preset,
             text=text,
             job_history=job_history,

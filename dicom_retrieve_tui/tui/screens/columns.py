@@ -41,10 +41,14 @@ class FindColumnsChosen(Message):
 class ColumnsScreen(ModalScreen[frozenset[str] | None]):
     """Returns the names of the columns that are left out; None if the user leaves."""
 
+    HELP: ClassVar[str] = """\
+Columns of the table. One that is shown still needs room and something to show."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: in the list, enter toggles as space does.
         Binding("enter", "apply", "Apply", priority=True, id="columns.apply"),
         Binding("space", "toggle_column", "Show or hide", id="columns.toggle"),
+        Binding("f1,question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("escape", "leave", "Cancel", id="columns.cancel"),
     ]
 

@@ -42,7 +42,7 @@ def _selected(selection: Selection) -> list[str]:
         lines.append(f"Series    {each.series_instance_uid}")
         lines += [f"Instance  {uid}" for uid in each.sop_instance_uids]
     more = len(lines) - _SERIES_MAX
-    return [*lines[:_SERIES_MAX], *([f"          and {more} more"] if more > 0 else [])]
+    return [*lines[:_SERIES_MAX], *([f"          and {more:,} more"] if more > 0 else [])]
 
 
 def detail_lines(

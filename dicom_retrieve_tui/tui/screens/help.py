@@ -1,4 +1,4 @@
-"""The help: the active key bindings, so that it is never out of date."""
+"""The help: the active key bindings, so that it is never out of date; typing finds one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 
 @dataclass(slots=True)
@@ -23,8 +24,17 @@ class KeyHelp:
     binding: str
     keys: list[str] = field(default_factory=list)
 
+    @property
+    def haystack(self) -> str:
+        """What a search looks at."""
+        return "\n".join((self.what, self.binding, *self.keys)).casefold()
 
-def help_of(screen: Screen[object]) -> tuple[str, list[tuple[str, list[KeyHelp]]]]:
+
+KeyGroup = tuple[str, list[KeyHelp]]
+"""Where some keys work, and these."""
+
+
+def help_of(screen: Screen[object]) -> tuple[str, list[KeyGroup]]:
     """Return the help text of the focused widget, and its keys by widget, nearest first."""
     groups: dict[str, dict[str, KeyHelp]] = {}
     nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
@@ -59,6 +69,9 @@ _NAMES = {
     "OptionList": "In the list",
     "LoadListScreen": "On this screen",
     "OptionsScreen": "In the options",
+    "DetailsScreen": "In the details",
+    "Select": "In a choice",
+    "VerticalScroll": "In the text",
     "UidLine": "In the UID line",
     "EventsPane": "In the events",
     "FilterLine": "In the filter",
@@ -88,6 +101,10 @@ _PANES = {
     "ProfileScreen": "a profile",
     "OptionsScreen": "options",
     "LoadListScreen": "a list from a file",
+    "DryRunScreen": "what would come",
+    "VerifyScreen": "the files in a folder",
+    "LimitsScreen": "hours and rate",
+    "ColumnsScreen": "columns",
 }
 
 
@@ -102,24 +119,40 @@ _ROOMY = 76
 """Cells from which on binding ids fit beside the keys."""
 
 
+def matching(groups: Iterable[KeyGroup], needle: str) -> list[KeyGroup]:
+    """Return the keys whose description, name or id has this text; all for an empty text."""
+    needle = needle.strip().casefold()
+    found = []
+    for name, keys in groups:
+        if some := [each for each in keys if needle in each.haystack]:
+            found.append((name, some))
+    return found
+
+
 class HelpScreen(ModalScreen[None]):
-    """The help of the widget that had the focus."""
+    """The help of the widget that had the focus; typing narrows it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,f1,question_mark", "dismiss", "Close", id="help.close"),
+        Binding("escape,f1", "close", "Close", key_display="esc", id="help.close"),
+        Binding("up", "scroll(-1)", "Up", show=False, id="help.up"),
+        Binding("down", "scroll(1)", "Down", show=False, id="help.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="help.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="help.page_down"),
     ]
 
     DEFAULT_CSS = """
     HelpScreen {
         align: center middle;
-        & > VerticalScroll {
+        & > Vertical {
             width: 76; max-width: 96%; height: auto; max-height: 92%;
             border: round $primary; padding: 0 2; background: $surface;
         }
+        & VerticalScroll { height: auto; max-height: 1fr; }
+        & #help-keys { margin-top: 1; }
     }
     """
 
-    def __init__(self, pane: str, text: str, groups: list[tuple[str, list[KeyHelp]]]) -> None:
+    def __init__(self, pane: str, text: str, groups: list[KeyGroup]) -> None:
         """Keep the help.
 
         Args:
@@ -131,29 +164,61 @@ class HelpScreen(ModalScreen[None]):
         self._pane, self._text, self._groups = pane, text, groups
 
     def compose(self) -> ComposeResult:
-        roomy = self.app.size.width >= _ROOMY
-        with VerticalScroll() as scroll:
-            scroll.border_title = f"Help: {self._pane}" if self._pane else "Help"
-            scroll.border_subtitle = "esc closes"
-            if self._text:
-                yield Static(" ".join(self._text.replace("`", "").split()), markup=False)
-            every = [each for _, keys in self._groups for each in keys]
-            widths = [
-                max((len(" ".join(each.keys)) for each in every), default=0),
-                max((len(each.what) for each in every), default=0),
-            ]
-            for name, keys in self._groups:
-                table = Table.grid(padding=(0, 2))
-                # All tables have the same widths, so that their columns align.
-                for width in widths:
-                    table.add_column(min_width=width)
-                for each in keys:
-                    name_in_settings = Text(each.binding if roomy else "", style="dim")
-                    table.add_row(
-                        Text(" ".join(each.keys), style="bold"), each.what, name_in_settings
-                    )
-                yield Static(Text(f"\n{name}", style="bold underline"))
-                yield Static(table)
+        with Vertical() as frame:
+            frame.border_title = f"Help: {self._pane}" if self._pane else "Help"
+            frame.border_subtitle = "type to find a key · esc closes"
+            needle = Input(placeholder="find a key, such as stop", compact=True, id="help-find")
+            needle.cursor_blink = False
+            yield needle
+            with VerticalScroll(can_focus=False):
+                if self._text:
+                    text = " ".join(self._text.replace("`", "").split())
+                    yield Static(text, markup=False, id="help-text")
+                yield Static(self._drawn(self._groups), id="help-keys")
 
     def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        self.query_one(Input).focus()
+
+    def action_close(self) -> None:
+        """Clear what was typed, else close the help."""
+        needle = self.query_one(Input)
+        if needle.value:
+            needle.value = ""
+        else:
+            self.dismiss(None)
+
+    def action_scroll(self, step: int) -> None:
+        self._scroll.scroll_relative(y=step, animate=False)
+
+    def action_page(self, step: int) -> None:
+        self._scroll.scroll_relative(y=step * max(self._scroll.size.height - 1, 1), animate=False)
+
+    @property
+    def _scroll(self) -> VerticalScroll:
+        return self.query_one(VerticalScroll)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        for place in self.query("#help-text"):
+            place.display = not event.value.strip()
+        found = matching(self._groups, event.value)
+        nothing = Text(f"No key here does {event.value.strip()!r}.")
+        self.query_one("#help-keys", Static).update(self._drawn(found) if found else nothing)
+
+    def _drawn(self, groups: Iterable[KeyGroup]) -> Table:
+        """Return the keys as one table, so that its columns align."""
+        roomy = self.app.size.width >= _ROOMY
+        every = [each for _, keys in self._groups for each in keys]
+        table = Table.grid(padding=(0, 2))
+        table.add_column(min_width=max((len(" ".join(each.keys)) for each in every), default=0))
+        table.add_column(min_width=max((len(each.what) for each in every), default=0))
+        for number, (name, keys) in enumerate(groups):
+            if number:
+                table.add_row()
+            # Beside the keys, as a heading over all columns would widen the first.
+            table.add_row("", Text(name, style="bold underline"))
+            for each in keys:
+                name_in_settings = Text(each.binding if roomy else "", style="dim")
+                table.add_row(Text(" ".join(each.keys), style="bold"), each.what, name_in_settings)
+        return table

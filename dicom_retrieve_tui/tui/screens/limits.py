@@ -23,6 +23,7 @@ requested, and what runs is ended as in a pause. The profile keeps its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "keep", "Use these", id="limits.keep"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
         Binding("escape", "leave", "Cancel", id="limits.cancel"),
     ]
 

@@ -1,6 +1,5 @@
 """Load a list of UIDs from a file: type its path with completion, or choose it in a tree."""
 
-import stat
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,17 +13,11 @@ from textual.widgets import DirectoryTree, Input, Static
 
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.limited_read import read_at_most
-from dicom_retrieve_tui.model.list_text import list_text
-from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.model.uid_table import Column
+from dicom_retrieve_tui.tui.list_file import columns_in, parse_file, read_file
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
 from dicom_retrieve_tui.tui.widgets.uid_line import Part
-
-SIZE_MAX_BYTES = 20_000_000
-"""Far above 200,000 UIDs; a huge file chosen by mistake does not fill the memory."""
-
 
 _KINDS = {
     Column.STUDY: "Study Instance UIDs, or a table",
@@ -34,30 +27,19 @@ _KINDS = {
 """The kinds of lines, as `--uid-list`, `--accession-list` and `--patient-list` take them."""
 
 
-def read_list(text: str, key: Column) -> Part:
+def read_list(text: str, key: Column, column: str | None = None) -> Part:
     """Read and parse the list at a path.
 
     Args:
         text: The path, as typed.
         key: What its lines are.
+        column: The column with them; None: one of the known names.
 
     Raises:
         ConfigError: It cannot be read, or is not a list.
     """
-    try:
-        path = Path(text).expanduser()
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            # Opening a pipe may block for ever, and the application with it.
-            raise ConfigError("not a file, but a device or a pipe")
-        with path.open("rb") as file:
-            content = read_at_most(file, SIZE_MAX_BYTES)
-    except (OSError, RuntimeError) as error:
-        # A RuntimeError means that `~user` has no home.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(reason.lower()) from error
-    lines = list_text(content)
-    return Part.of(lines) if key is Column.STUDY else Part(lines, parse_uid_list(lines, key=key))
+    lines = read_file(text)
+    return Part(lines, parse_file(lines, key, column))
 
 
 class PathSuggester(Suggester):
@@ -86,12 +68,15 @@ class LoadListScreen(ModalScreen[Part | None]):
 
     HELP: ClassVar[str] = """\
 The path of a list; `right` or `tab` takes the completion. `F5` changes what its lines are:
-accession numbers and patient IDs are looked up before the retrieval."""
+accession numbers and patient IDs are looked up before the retrieval. `F6` chooses the column of a
+table whose heading has another name than the usual."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="load.cancel"),
-        Binding("f5", "kind", "Kind of lines", id="load.kind"),
+        Binding("f5", "kind", "Kind", id="load.kind"),
+        Binding("f6", "column", "Column", id="load.column"),
         Binding("ctrl+o", "tree", "Tree", key_display="^o", id="load.tree"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
         Binding("tab", "complete", "Complete", priority=True, id="load.complete"),
     ]
 
@@ -110,6 +95,8 @@ accession numbers and patient IDs are looked up before the retrieval."""
     """
 
     _kind = Column.STUDY
+    _column: str | None = None
+    """None: one of the known names."""
 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
@@ -146,6 +133,22 @@ accession numbers and patient IDs are looked up before the retrieval."""
         self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
         self._show_kind()
 
+    def action_column(self) -> None:
+        """Choose the next column of the table at the path; after the last, the usual ones."""
+        path = self._path.value.strip()
+        try:
+            names = columns_in(read_file(path))
+        except ConfigError as fault:
+            self._say(f"✗ {path or 'no path yet'}: {fault}")
+            return
+        if not names:
+            self._say(f"✗ {path}: a list of one column; there is nothing to choose.")
+            return
+        at = names.index(self._column) + 1 if self._column in names else 0
+        self._column = names[at] if at < len(names) else None
+        self._say("")
+        self._show_kind()
+
     def action_tree(self) -> None:
         tree = self.query_one(DirectoryTree)
         tree.toggle_class("-open")
@@ -167,7 +170,7 @@ accession numbers and patient IDs are looked up before the retrieval."""
 
     def _load(self, path: str) -> None:
         try:
-            part = read_list(path, self._kind)
+            part = read_list(path, self._kind, self._column)
         except ConfigError as fault:
             self._say(f"✗ {path}: {fault}")
             return
@@ -177,7 +180,8 @@ accession numbers and patient IDs are looked up before the retrieval."""
             self._say(f"✗ no UID found. {verdict_of(part.found)}")
 
     def _show_kind(self) -> None:
-        self.query_one("#load-kind", Static).update(f"Its lines are {_KINDS[self._kind]}.")
+        where = f", in the column {self._column!r}" if self._column else ""
+        self.query_one("#load-kind", Static).update(f"Its lines are {_KINDS[self._kind]}{where}.")
 
     def _say(self, text: str) -> None:
         self.query_one("#load-verdict", Static).update(text)

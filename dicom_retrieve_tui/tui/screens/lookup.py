@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
@@ -109,7 +110,7 @@ class LookupScreen(ModalScreen[LookupResult | None]):
         except Cancelled:
             return
         except RetrieveError as error:
-            fault = clean_text(str(error))
+            fault = clean_text(in_fields(str(error)))
         self.post_message(self.Over(found, fault))
 
     def _told(self, number: int) -> str:

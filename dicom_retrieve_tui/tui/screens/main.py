@@ -12,7 +12,7 @@ from typing import ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -21,7 +21,7 @@ from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
-from dicom_retrieve_tui.tui.ports import FolderAccounts, SpaceOutlook
+from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -42,8 +42,7 @@ from dicom_retrieve_tui.tui.widgets.uid_line import Part
 
 PERIOD_S = 0.25
 WIDE = 100
-TALL = 30
-ROOMY = 70
+TALL, HIGH = 30, 45
 
 
 class MainScreen(QueueActions):
@@ -54,6 +53,7 @@ class MainScreen(QueueActions):
         Binding("f4", "options", "Options", show=False, id="main.options"),
         Binding("f5", "history", "History", show=False, id="main.history"),
         Binding("f6", "events", "Events", show=False, id="main.events"),
+        Binding("f7", "dry_run", "Dry run: what would come", show=False, id="main.dry_run"),
         Binding("ctrl+o", "load", "File", show=False, id="main.load"),
         Binding("escape", "queue", "Queue", show=False, id="main.queue"),
     ]
@@ -77,6 +77,7 @@ class MainScreen(QueueActions):
         accounts: FolderAccounts,
         find_each: FindEach,
         space_outlook: SpaceOutlook | None = None,
+        dry_run: DryRun | None = None,
         preset: str = "",
         text: str = "",
         guide: bool = False,
@@ -93,6 +94,7 @@ class MainScreen(QueueActions):
             accounts: The accounts of output folders.
             find_each: Looks up accession numbers and patient IDs.
             space_outlook: Forecasts what studies take on the disk; None if nothing does.
+            dry_run: Lists what a retrieval would get; None if nothing does.
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
             guide: Show what to press next, until a study is complete.
@@ -105,9 +107,10 @@ class MainScreen(QueueActions):
             accounts=accounts,
             find_each=find_each,
             space_outlook=space_outlook,
+            dry_run=dry_run,
         )
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall"), (HIGH, "-high")]
         self._finder, self._presets = finder, presets
         self._retrieve = RetrievePane(
             presets, preset=preset, text=text, space_outlook=space_outlook, id="retrieve"
@@ -120,19 +123,17 @@ class MainScreen(QueueActions):
         # Textual sets these classes only after a first frame without them.
         width, height = self.app.size
         self.add_class("-wide" if width >= WIDE else "-narrow")
-        self.add_class("-tall" if height >= TALL else "-short")
+        self.add_class("-high" if height >= HIGH else "-tall" if height >= TALL else "-short")
         yield HeaderLine(id="header")
         if self._guide is not None:
             yield self._guide
-        with Vertical(id="body"):
-            with Vertical(id="left"):
-                yield self._retrieve
-                with Vertical(id="speed"):
-                    yield Throughput(id="throughput")
-                    yield Associations(id="associations")
-            with Vertical(id="right"):
-                yield self._queue
-                yield EventsPane(id="events")
+        yield self._retrieve
+        yield self._queue
+        with Horizontal(id="below"):
+            with Vertical(id="speed"):
+                yield Throughput(id="throughput")
+                yield Associations(id="associations")
+            yield EventsPane(id="events")
         yield TotalLine(id="total")
         yield KeysLine()
 
@@ -144,10 +145,6 @@ class MainScreen(QueueActions):
         self.watch(self.app, "hide_patients", self._mask_patients)
         self.watch(self.app, "queue_hidden_columns", self.table.hide_columns)
         self.set_interval(PERIOD_S, self._look)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Drop the gaps between the keys if the last one would not fit."""
-        self.query_one(KeysLine).compact = event.size.width < ROOMY
 
     @property
     def table(self) -> QueueTable:
@@ -190,10 +187,7 @@ class MainScreen(QueueActions):
             self.table.focus()
 
     def action_options(self, field: str = "") -> None:
-        """Go to the form, or open it as a window if it is hidden."""
-        if self._retrieve.form.display and self._retrieve.form.region.height:
-            self._retrieve.form.focus_field(field)
-            return
+        """Open the form, at a field if one is named."""
         from dicom_retrieve_tui.tui.screens.options import OptionsScreen  # noqa: PLC0415 - not for the first frame
 
         form = self._retrieve.form
@@ -279,6 +273,21 @@ class MainScreen(QueueActions):
     def _submitted(self, event: RetrievePane.Submitted) -> None:
         self.retrieve(event.options, event.requests, event.lookups)
 
+    @on(RetrievePane.DryRunRequested)
+    def _dry_run_requested(self, event: RetrievePane.DryRunRequested) -> None:
+        self.rehearse(event.options, event.requests, event.lookups)
+
+    def action_dry_run(self) -> None:
+        """Show what would come of the studies in the UID line, else of those in the queue."""
+        if self._retrieve.is_empty and self.table.chosen():
+            self.rehearse_chosen()
+        else:
+            self._retrieve.ask_dry_run()
+
+    def rehearsed(self, requests: Sequence[StudyRequest]) -> None:
+        """Clear the UID line."""
+        self._retrieve.clear_requested([each.selection for each in requests])
+
     @on(RetrievePane.Resumed)
     def _resumed(self) -> None:
         self.action_resume_unfinished()
@@ -345,6 +354,7 @@ class MainScreen(QueueActions):
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.table.mask_patients(hide=hide)
         self.query_one(EventsPane).mask_patients(hide=hide)
+        self.query_one(Associations).mask_patients(hide=hide)
         self.query_one(HeaderLine).show_masked(masked=hide)
 
     def _take_options(self, chosen: tuple[str, dict[str, str]] | None) -> None:

@@ -1,4 +1,4 @@
-"""The form of options as a window, for small terminals."""
+"""The form of options: a window, or a sheet at the side of a wide terminal."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,12 +14,16 @@ from dicom_retrieve_tui.tui.retrieve_form import Draft, faults
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 
+_SHEET_FROM = 100
+"""Columns from which on the queue is useful beside the form."""
+
 
 class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
     """Returns the profile and the texts of the form; None to leave both unchanged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="options.cancel"),
+        Binding("f1", "app.context_help", "Help", id="app.help"),
         Binding("f4", "keep", "Use these", show=False, id="options.keep"),
     ]
 
@@ -31,6 +35,8 @@ class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
             border: round $primary; padding: 0 1; background: $surface;
         }
         & OptionsForm { max-height: 100%; scrollbar-gutter: stable; }
+        &.-wide { align: right top; background: transparent; }
+        &.-wide > Vertical { width: 60; max-width: 50%; height: 1fr; max-height: 100%; }
     }
     """
 
@@ -38,6 +44,7 @@ class OptionsScreen(ModalScreen[tuple[str, dict[str, str]] | None]):
         self, presets: Sequence[Preset], draft: Draft, preset: str, field: str = ""
     ) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_SHEET_FROM, "-wide")]
         self._form = OptionsForm(presets, draft=draft, preset=preset)
         self._field = field
 

@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.doctor_job import Doctor, step_of
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
 from dicom_retrieve_tui.tui.profile_store import Changed, Draft, ProfileStore
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
@@ -218,7 +219,7 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
         self.dismiss(TestedProfile(self._draft.was, event.round_trip_s))
 
     def _show_failure(self, step: Step) -> None:
-        text = clean_text(f"{step.found} {step.next_step}".strip())
+        text = clean_text(in_fields(f"{step.found} {step.next_step}".strip()))
         guilty = next((key for key in step.keys if key in self._form.texts), "")
         if guilty:
             self._form.show_faults({guilty: text})
@@ -244,5 +245,5 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
 
     def _show(self, text: str, *, bad: bool = False) -> None:
         place = self.query_one("#report", Static)
-        place.update(text)
+        place.update(in_fields(text))
         place.set_class(bad, "-bad")

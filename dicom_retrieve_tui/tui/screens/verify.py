@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verify_result import Flaw, VerifiedStudy
+from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.study_names import screen_verdict
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
@@ -47,9 +48,14 @@ def verify_screen(folder: Path, name: Callable[[str], str]) -> "VerifyScreen":
 class VerifyScreen(ModalScreen[list[str] | None]):
     """Returns the UIDs of studies to retrieve again; None for none."""
 
+    HELP: ClassVar[str] = """\
+Every file that the journal of the folder claims is read and compared. `r` retrieves what is missing
+or damaged, and nothing else."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retrieve", "Retrieve what is lost", id="verify.retrieve"),
         Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="verify.mask"),
+        Binding("f1,question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("escape,q", "leave", "Close", id="verify.close"),
     ]
 
@@ -145,7 +151,7 @@ class VerifyScreen(ModalScreen[list[str] | None]):
                     return
                 self.post_message(self.Checked(study))
         except RetrieveError as error:
-            fault = clean_text(str(error))
+            fault = clean_text(in_fields(str(error)))
         self.post_message(self.Over(fault))
 
     def _show(self) -> None:

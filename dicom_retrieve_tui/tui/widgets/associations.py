@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.widget import Widget
 
 from dicom_retrieve_tui.model.humanize import rate_text, shortened
 from dicom_retrieve_tui.model.progress import WorkerState
-from dicom_retrieve_tui.tui.cut_text import cut, fit
+from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.tui.cut_text import cut, fit, shown_patient
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 _GLYPHS = {
@@ -20,16 +22,31 @@ _GLYPHS = {
 _QUIET_S = 3
 
 
-def association_text(row: WorkerRow, width: int) -> str:
-    """Return `A1 ▶ …971.1784201.12   118/s  left 168` in `width` cells."""
+_TITLE_MIN = 8
+"""Cells below which the patient alone names a study."""
+
+
+def association_text(row: WorkerRow, width: int, *, hide_patients: bool = False) -> str:
+    """Return `A1 ▶ CT Chest 2026-03-11, Example, Ada   118/s  left 168` in `width` cells."""
     head = f"A{row.number:<2} {_GLYPHS[row.state]} "
     if row.state is WorkerState.IDLE:
         return cut(f"{head}idle", width)
     what = _what(row)
-    uid_width = max(width - len(head) - len(what) - 2, 8)
-    return cut(
-        f"{head}{fit(shortened(row.study_instance_uid, uid_width), uid_width)}  {what}", width
-    )
+    name_width = max(width - len(head) - len(what) - 2, 8)
+    name = _name(row, name_width, hide_patients=hide_patients)
+    return cut(f"{head}{fit(name, name_width)}  {what}", width)
+
+
+def _name(row: WorkerRow, width: int, *, hide_patients: bool) -> str:
+    """Return what people call the study, the patient uncut if possible; else its UID."""
+    patient = shown_patient(row.identity.patient, hide=hide_patients)
+    title = clean_text(row.identity.title)
+    if not (patient or title):
+        return shortened(row.study_instance_uid, width)
+    if patient:
+        room = width - cell_len(patient) - 2
+        title = cut(title, room) if room >= _TITLE_MIN else ""
+    return ", ".join(filter(None, (title, patient)))
 
 
 def _what(row: WorkerRow) -> str:
@@ -56,6 +73,11 @@ class Associations(Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._rows: Sequence[WorkerRow] = ()
+        self._hide_patients = False
+
+    def mask_patients(self, *, hide: bool) -> None:
+        self._hide_patients = hide
+        self.refresh()
 
     def show_workers(self, rows: Sequence[WorkerRow]) -> None:
         if rows != self._rows:
@@ -69,7 +91,8 @@ class Associations(Widget):
             return Text("no association")
         busy_first = sorted(rows, key=lambda row: row.state is WorkerState.IDLE)
         shown = rows if len(rows) <= height else busy_first[: max(height - 1, 0)]
-        lines = [association_text(row, width) for row in shown]
+        hide = self._hide_patients
+        lines = [association_text(row, width, hide_patients=hide) for row in shown]
         if len(shown) < len(rows):
-            lines.append(f"and {len(rows) - len(shown)} more")
+            lines.append(f"and {len(rows) - len(shown):,} more")
         return Text("\n".join(lines), no_wrap=True, overflow="crop")

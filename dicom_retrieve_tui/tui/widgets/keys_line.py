@@ -1,7 +1,11 @@
 """The footer with the active keys."""
 
+from textual import events
 from textual.screen import Screen
 from textual.widgets import Footer
+
+_ROOMY = 70
+"""Columns from which on there is room for gaps."""
 
 
 class KeysLine(Footer):
@@ -15,6 +19,10 @@ class KeysLine(Footer):
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
         self._shown: list[tuple[str, str, bool]] | None = None
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Drop the gaps between the keys where the last one might not fit."""
+        self.compact = event.size.width < _ROOMY
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         shown = [

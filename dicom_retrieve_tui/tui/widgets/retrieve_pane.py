@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
@@ -37,8 +38,8 @@ def verdict_of(found: UidList) -> str:
     if found.duplicates:
         parts.append(count(found.duplicates, "duplicate"))
     if found.bad:
-        more = f", and {len(found.bad) - 1} more" if len(found.bad) > 1 else ""
-        parts.append(f"{len(found.bad)} bad: {found.bad[0]}{more}")
+        more = f", and {len(found.bad) - 1:,} more" if len(found.bad) > 1 else ""
+        parts.append(f"{len(found.bad):,} bad: {found.bad[0]}{more}")
     parts.extend(found.notes)
     return ", ".join(parts)
 
@@ -62,8 +63,8 @@ class RetrievePane(FramedPane):
     }
     """
 
-    class Submitted(Message):
-        """The user wants to retrieve studies."""
+    class _Requested(Message):
+        """Studies and how to retrieve them."""
 
         def __init__(
             self,
@@ -76,6 +77,12 @@ class RetrievePane(FramedPane):
             self.requests = requests
             self.lookups = lookups
             """Accession numbers and patient IDs of further studies."""
+
+    class Submitted(_Requested):
+        """The user wants to retrieve studies."""
+
+    class DryRunRequested(_Requested):
+        """The user wants to know first what would come; the line keeps its content."""
 
     class Edited(Message):
         """The form has changed."""
@@ -140,6 +147,7 @@ class RetrievePane(FramedPane):
 
     def on_mount(self) -> None:
         self.border_title = "Retrieve"
+        self.border_subtitle = "f7 dry run"
         if self._first_text:
             self.line.take_paste(self._first_text)
         self.show_verdict()
@@ -197,6 +205,10 @@ class RetrievePane(FramedPane):
         self._warned = False
         self._renew_verdict()
 
+    @on(UidLine.Unreadable)
+    def _not_a_list(self, event: UidLine.Unreadable) -> None:
+        self._show(f"✗ {clean_text(event.fault)}", "bad")
+
     @on(OptionsForm.Edited)
     def _form_edited(self) -> None:
         self._report = ""
@@ -206,38 +218,55 @@ class RetrievePane(FramedPane):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.submit()
+        if not self.line.open_typed():
+            self.submit()
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing is typed, pasted or loaded."""
+        return not self.line.parts
 
     def submit(self) -> None:
         """Request the studies; bad lines need a second enter, which skips them."""
-        found = self.line.found
-        if self._offer and not self.line.parts:
+        if self._offer and self.is_empty:
             self.post_message(self.Resumed())
             return
+        if (read := self._read("enter")) is not None:
+            self.clear_requested(read[1])
+            options, selections, found = read
+            self.post_message(self.Submitted(options, _requests(selections, found), found.lookups))
+
+    def ask_dry_run(self) -> None:
+        """Ask what a retrieval of the studies would get."""
+        if (read := self._read("f7")) is not None:
+            options, selections, found = read
+            requests = _requests(selections, found)
+            self.post_message(self.DryRunRequested(options, requests, found.lookups))
+
+    def clear_requested(self, selections: Sequence[Selection]) -> None:
+        """Clear what was requested, in the line and in the form."""
+        self.line.take_away(tuple(selections))
+        self._form.forget_study()
+
+    def _read(self, key: str) -> tuple[RetrieveOptions, tuple[Selection, ...], UidList] | None:
+        """Return what is requested; None, with the fault shown, if that is nothing or invalid.
+
+        Bad lines are a fault until `key` is pressed again.
+        """
+        found = self.line.found
         if not (found.selections or found.lookups):
             self._show(f"✗ {verdict_of(found) or 'no UID: paste one'}", "bad")
             self.line.focus()
-            return
+            return None
         if found.bad and not self._warned:
             self._warned = True
-            self._show(f"✗ {verdict_of(found)}; press enter again to skip bad lines", "bad")
-            return
+            self._show(f"✗ {verdict_of(found)}; press {key} again to skip bad lines", "bad")
+            return None
         try:
-            options = self.options
-            selections = _narrowed(found, self.draft)
+            return self.options, _narrowed(found, self.draft), found
         except FormFault as fault:
             self.show_fault(fault)
-            return
-        self.line.take_away(selections)
-        self._form.forget_study()
-        requests = [
-            StudyRequest(
-                selection=each,
-                identity=found.identities.get(each.study_instance_uid, UNIDENTIFIED),
-            )
-            for each in selections
-        ]
-        self.post_message(self.Submitted(options, requests, found.lookups))
+            return None
 
     def _renew_verdict(self) -> None:
         """Show the verdict on a changed input; the forecast follows once it is known."""
@@ -270,6 +299,15 @@ class RetrievePane(FramedPane):
             place.refresh(layout=True)
         place.set_class(kind == "bad", "-bad")
         place.set_class(kind == "good", "-good")
+
+
+def _requests(selections: Sequence[Selection], found: UidList) -> list[StudyRequest]:
+    return [
+        StudyRequest(
+            selection=each, identity=found.identities.get(each.study_instance_uid, UNIDENTIFIED)
+        )
+        for each in selections
+    ]
 
 
 def _narrowed(found: UidList, draft: Draft) -> tuple[Selection, ...]:

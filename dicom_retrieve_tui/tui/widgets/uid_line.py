@@ -13,10 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import UidList, joined, list_of
 from dicom_retrieve_tui.model.uid_paste import read_paste
+from dicom_retrieve_tui.tui.list_file import dropped_path, read_file
 
 _PROMPT = "paste Study Instance UIDs, one or many"
 
@@ -43,9 +45,9 @@ class UidLine(Input):
     """A line of text, and the lists pasted or loaded beside it."""
 
     HELP = """\
-Study Instance UIDs. Type one, or paste one, many lines, a comma-separated list or a table. In a
-table with headings, series and instances narrow a row. Accession numbers and patient IDs are
-looked up, with the date, modality and descriptions beside them.
+Study Instance UIDs. Type one, or paste one, many lines, a comma-separated list or a table, or drop
+a file here. In a table with headings, series and instances narrow a row. Accession numbers and
+patient IDs are looked up, with the date, modality and descriptions beside them.
 `enter` adds the studies to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,6 +59,13 @@ looked up, with the date, modality and descriptions beside them.
 
     class Edited(Message):
         """The text or the lists have changed."""
+
+    class Unreadable(Message):
+        """A file whose path was pasted is not a list."""
+
+        def __init__(self, fault: str) -> None:
+            super().__init__()
+            self.fault = fault
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, placeholder=_PROMPT, compact=True)
@@ -108,12 +117,32 @@ looked up, with the date, modality and descriptions beside them.
         self._recall = recall
 
     def take_paste(self, text: str) -> None:
-        """Insert one line, or keep several as a list."""
+        """Insert one line, keep several as a list, or open the file that the text names."""
+        if (path := dropped_path(text)) is not None:
+            try:
+                lines_of_file = read_file(str(path))
+            except ConfigError as error:
+                self.post_message(self.Unreadable(f"{path.name}: {error}"))
+            else:
+                self.hold(Part.of(lines_of_file))
+            return
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1:
             self.hold(Part.of(text))
         elif lines:
             self.insert_text_at_cursor(lines[0].strip())
+
+    def open_typed(self) -> bool:
+        """Open the file whose path is typed, as terminals without pastes do when one is dropped.
+
+        Return false if the text is not the path of a file.
+        """
+        text = self.value
+        if dropped_path(text) is None:
+            return False
+        self.value = ""
+        self.take_paste(text)
+        return True
 
     def action_recent(self, step: int) -> None:
         """Go back or forth in earlier requests."""

@@ -1,0 +1,94 @@
+"""What of a screen cannot be read: cut off without an ellipsis, or outside of the terminal."""
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len
+from textual.errors import NoWidget
+from textual.widget import Widget
+from textual.widgets import Input, Static
+from textual.widgets._footer import FooterKey
+
+from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
+from tests.tui.application import Bench
+
+_BEGINNING = 6
+"""Characters by which a text is recognised on the screen."""
+
+
+def cut_off(bench: Bench) -> list[str]:
+    """What does not stand on the screen whole: titles, keys, widgets, hints of empty fields."""
+    screen = bench.app.screen
+    drawn = bench.text()
+    shown = [widget for widget in screen.query("*") if widget.display and widget.region]
+    titles = [t for each in shown for t in (each.border_title, each.border_subtitle) if t]
+    keys = [key for key in screen.query(FooterKey) if key.region.width]
+    hints = [each for each in shown if isinstance(each, Input) and not each.value]
+    return [
+        *(str(title) for title in titles if _plain(str(title)) not in drawn),
+        *(repr(widget) for widget in shown if not _is_whole(widget)),
+        *(repr(key) for key in keys if key.region.right > screen.size.width),
+        *(each.placeholder for each in hints if cell_len(each.placeholder) > each.size.width),
+    ]
+
+
+def cut_without_ellipsis(bench: Bench, texts: Iterable[str]) -> list[str]:
+    """The lines in which one of these begins, and ends early without a sign of that."""
+    screen = bench.app.screen
+    # What a window covers of the screen below is not cut.
+    drawn = bench.text(screen.children[0] if screen.is_modal else None)
+    whole = "".join(drawn.replace("│", " ").split())
+    found = []
+    for text in texts:
+        # A text that is wrapped stands there whole, over several lines.
+        if text.replace(" ", "") in whole:
+            continue
+        at = drawn.find(text[:_BEGINNING])
+        while at >= 0:
+            end = at
+            while end - at < len(text) and drawn[end : end + 1] == text[end - at]:
+                end += 1
+            rest = drawn[end : drawn.find("\n", end)]
+            if end - at < len(text) and not rest.startswith(ELLIPSIS):
+                found.append(drawn[drawn.rfind("\n", 0, at) + 1 : drawn.find("\n", end)])
+            at = drawn.find(text[:_BEGINNING], end)
+    return found
+
+
+def unseen_focus(bench: Bench) -> str:
+    """The focus, if it cannot be seen; empty if it can."""
+    focused = bench.app.focused
+    if focused is None:
+        return "nothing has the focus"
+    try:
+        place = focused.screen.find_widget(focused)
+    except NoWidget:
+        return repr(focused)
+    seen = place.region.intersection(place.clip).intersection(bench.app.screen.region)
+    return "" if seen.area else repr(focused)
+
+
+def _plain(title: str) -> str:
+    """A title without its markup."""
+    from rich.text import Text  # noqa: PLC0415
+
+    return Text.from_markup(title).plain
+
+
+def _scrolls(widget: Widget) -> bool:
+    """True if something around it scrolls, so that its lower part may wait."""
+    return any(
+        isinstance(each, Widget) and each.max_scroll_y > 0 for each in widget.ancestors_with_self
+    )
+
+
+def _is_whole(widget: Widget) -> bool:
+    try:
+        place = widget.screen.find_widget(widget)
+    except NoWidget:  # below what is shown of a list
+        return True
+    if not place.clip.area:
+        return True
+    one_line = widget.has_focus and widget.size.height == 1
+    if one_line or (isinstance(widget, Static) and not _scrolls(widget)):
+        return place.clip.contains_region(place.region)
+    return place.region.intersection(place.clip).width == place.region.width

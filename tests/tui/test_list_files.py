@@ -1,0 +1,94 @@
+"""Files with lists: dropped on the UID line, or loaded with another column."""
+
+from pathlib import Path
+
+import pytest
+
+from dicom_retrieve_tui.tui.list_file import columns_in, dropped_path
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from tests.tui.application import opened
+from tests.tui.builders import uids
+
+A, B = uids(2)
+
+
+@pytest.mark.parametrize("form", ["{}", "'{}'", '"{}"', "{} ", "file://{}"])
+def test_a_path_is_recognised_as_terminals_write_it(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(A)
+
+    assert dropped_path(form.format(path)) == path
+
+
+def test_escaped_blanks_belong_to_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "my list.csv"
+    path.write_text(A)
+
+    assert dropped_path(str(path).replace(" ", r"\ ")) == path
+    assert dropped_path(f"file://{path}".replace(" ", "%20")) == path
+    assert dropped_path(str(path)) == path
+
+
+def test_other_texts_are_not_paths(tmp_path: Path) -> None:
+    assert dropped_path(str(tmp_path)) is None
+    assert dropped_path(str(tmp_path / "absent")) is None
+    assert dropped_path(A) is None
+    assert dropped_path("it's") is None
+    assert dropped_path("\0/") is None
+
+
+def test_the_columns_of_a_table_are_those_of_its_first_line() -> None:
+    assert columns_in('# exported\nWho;"My UID";x\n1;2;3\n') == ("Who", "My UID", "x")
+    assert columns_in("1.2.3\n1.2.4\n") == ()
+
+
+async def test_a_dropped_file_is_opened_as_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "my list.csv"
+    path.write_text(f"StudyInstanceUID\n{A}\n{B}\n")
+    async with opened() as bench:
+        await bench.paste(str(path))
+        await bench.until(lambda: "✓ 2 UIDs" in bench.text())
+        assert "2 UIDs in the list" in bench.text()
+
+
+async def test_a_path_that_is_typed_is_opened_by_enter(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(f"{A}\n{B}\n")
+    async with opened() as bench:
+        await bench.pilot.press(*str(path), "enter")
+        await bench.until(lambda: "✓ 2 UIDs" in bench.text())
+        assert not bench.sessions.opened
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+
+async def test_a_dropped_spreadsheet_is_answered_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "list.xlsx"
+    path.write_bytes(b"PK\x03\x04rest")
+    async with opened() as bench:
+        await bench.paste(f"'{path}'")
+        await bench.until(lambda: "this is a spreadsheet" in bench.joined())
+        assert "save it as CSV (UTF-8)" in bench.joined()
+
+
+async def test_a_table_without_a_heading_is_answered_with_what_to_do() -> None:
+    async with opened() as bench:
+        await bench.paste("Example^Ada,2026-03-11,CT,A123\nExample^Bo,2026-03-12,MR,A124\n")
+        await bench.until(lambda: "a heading that names the columns" in bench.joined())
+
+
+async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"Who,What\nx,{A}\ny,{B}\n")
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+o", "f6")
+        await bench.until(lambda: "no path yet" in bench.text())
+        await bench.paste(str(path))
+        await bench.pilot.press("f6", "f6")
+        await bench.until(lambda: "in the column 'What'" in bench.joined())
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "or a table." in bench.joined())
+        await bench.pilot.press("f6", "f6", "enter")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+
+        assert "2 UIDs" in bench.text()
