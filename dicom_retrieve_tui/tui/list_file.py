@@ -16,6 +16,8 @@ from dicom_retrieve_tui.platform_files import WINDOWS
 
 SIZE_MAX_BYTES = 20_000_000
 """Far above 200,000 UIDs; a huge file chosen by mistake does not fill the memory."""
+_PATH_MAX = 4096
+"""Characters; a longer text is a list."""
 
 
 def dropped_path(text: str) -> Path | None:
@@ -24,8 +26,11 @@ def dropped_path(text: str) -> Path | None:
     Terminals quote a path, escape its blanks, or write a `file:` URL.
     """
     text = text.strip()
+    if len(text) > _PATH_MAX or "\n" in text:
+        return None
     if text.startswith("file://"):
         text = unquote(urlsplit(text).path)
+        text = text.lstrip("/") if WINDOWS else text
     elif not WINDOWS:
         try:
             words = shlex.split(text)

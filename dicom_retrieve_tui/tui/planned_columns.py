@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model.humanize import rounded_size_text, shortened
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cut_text import fit
 from dicom_retrieve_tui.tui.dry_run_job import PlannedRow
-from dicom_retrieve_tui.tui.study_names import study_name
+from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 
 _GAP = 2
 _LONG_SIZE = 30
@@ -17,6 +17,8 @@ _FOR_NAMES = 22
 """Cells by which the name of a study can grow."""
 _GROWTH = ({"study": 36}, {"size": _LONG_SIZE}, {"study": 200})
 _UNKNOWN = "?"
+_LISTED = frozenset({Verdict.COMPLETE, Verdict.PARTIAL, Verdict.UNVERIFIED})
+"""Verdicts on studies of which something would come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ def planned_line(widths: dict[str, int], row: PlannedRow, *, hide_patients: bool
     name = study_name(row.identity, hide_patients=hide_patients)
     uid = shortened(row.study_instance_uid, widths["study"])
     texts = {"state": glyph(row), "study": name or uid}
-    if row.verdict is None and row.expected is None:
-        texts["needed"] = "..." if row.asked else ""
+    if row.verdict is not None and row.verdict not in _LISTED:
+        texts["size"] = screen_verdict(row.verdict)
     elif row.expected is None:
-        texts["size"] = "unknown" if row.verdict is Verdict.UNVERIFIED else str(row.verdict)
-        texts["needed"] = _UNKNOWN
+        texts["needed"] = _UNKNOWN if row.verdict else "..." if row.asked else ""
+        texts["size"] = "unknown" if row.verdict else ""
     else:
         needed = row.expected if row.needed is None else row.needed
         texts |= {

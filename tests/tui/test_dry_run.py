@@ -3,6 +3,7 @@
 import pytest
 
 from dicom_retrieve_tui.errors import PeerUnreachable
+from dicom_retrieve_tui.model.forecast import Forecast
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.dry_run_job import PlannedRow
@@ -23,6 +24,19 @@ ADA = StudyIdentity(
     modalities=("CT",),
     study_description="Chest",
 )
+
+
+def _ended(
+    verdict: Verdict, *, expected: int | None = None, needed: int | None = None
+) -> PlannedRow:
+    return PlannedRow(
+        study_instance_uid=A,
+        asked=True,
+        expected=expected,
+        needed=needed,
+        forecast=None if needed is None else Forecast(),
+        verdict=verdict,
+    )
 
 
 async def _ask(bench: Bench, text: str) -> None:
@@ -63,7 +77,7 @@ async def test_enter_starts_with_what_the_pacs_said() -> None:
         assert dry_run.identified is not None
         dry_run.identified(A, ADA)
         dry_run.end()
-        await bench.until(lambda: "1 study listed" in bench.text())
+        await bench.until(lambda: "480 to come" in bench.joined())
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)
         await bench.until(lambda: "Example, Ada" in bench.text(bench.main.table))
@@ -164,3 +178,17 @@ def test_its_lines_are_as_wide_as_the_window(width: int) -> None:
     assert len(planned_titles(widths)) == len(planned_line(widths, row, hide_patients=False))
     assert len(planned_titles(widths)) == width
     assert {"study", "needed", "size"} <= widths.keys()
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (PlannedRow(study_instance_uid=A), ["·", A]),
+        (PlannedRow(study_instance_uid=A, asked=True), ["▶", A, "..."]),
+        (_ended(Verdict.NOT_FOUND, expected=0), ["!", A, "not", "found"]),
+        (_ended(Verdict.UNVERIFIED), ["!", A, "?", "unknown"]),
+        (_ended(Verdict.COMPLETE, expected=3, needed=0), ["✓", A, "3", "3", "0", "nothing"]),
+    ],
+)
+def test_a_line_claims_no_more_than_is_known(row: PlannedRow, told: list[str]) -> None:
+    assert planned_line(planned_widths(92), row, hide_patients=False).split() == told

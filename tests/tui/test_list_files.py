@@ -34,6 +34,8 @@ def test_other_texts_are_not_paths(tmp_path: Path) -> None:
     assert dropped_path(str(tmp_path / "absent")) is None
     assert dropped_path(A) is None
     assert dropped_path("it's") is None
+    assert dropped_path("x" * 5000) is None
+    assert dropped_path(f"{tmp_path}\n{tmp_path}") is None
     assert dropped_path("\0/") is None
 
 

@@ -1,7 +1,7 @@
 """The themes: what stands on the screen can be read in the dark and in the light one."""
 
 import pytest
-from rich.color import ColorTriplet
+from rich.color_triplet import ColorTriplet
 from rich.style import Style
 
 from dicom_retrieve_tui.tui.queue_columns import GLYPHS
