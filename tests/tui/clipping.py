@@ -1,9 +1,11 @@
 """What of a screen cannot be read: cut off without an ellipsis, or outside of the terminal."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.cells import cell_len
 from textual.errors import NoWidget
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.widgets._footer import FooterKey
@@ -35,7 +37,7 @@ def cut_without_ellipsis(bench: Bench, texts: Iterable[str]) -> list[str]:
     """The lines in which one of these begins, and ends early without a sign of that."""
     screen = bench.app.screen
     # What a window covers of the screen below is not cut.
-    drawn = bench.text(screen.children[0] if screen.is_modal else None)
+    drawn = bench.text(frame_of(screen) if screen.is_modal else None)
     whole = "".join(drawn.replace("│", " ").split())
     found = []
     for text in texts:
@@ -52,6 +54,11 @@ def cut_without_ellipsis(bench: Bench, texts: Iterable[str]) -> list[str]:
                 found.append(drawn[drawn.rfind("\n", 0, at) + 1 : drawn.find("\n", end)])
             at = drawn.find(text[:_BEGINNING], end)
     return found
+
+
+def frame_of(screen: Screen[Any]) -> Widget:
+    """The frame of a window: the largest of what is on its screen."""
+    return max(screen.children, key=lambda each: each.region.area)
 
 
 def unseen_focus(bench: Bench) -> str:

@@ -62,7 +62,7 @@ def test_no_message_of_the_engine_keeps_a_flag() -> None:
 
 async def test_a_reason_names_fields_in_the_row_the_events_the_details_and_the_toast() -> None:
     reason = "The disk is full. Make room or choose another --output."
-    async with opened((160, 45)) as bench:
+    async with opened((200, 60)) as bench:
         await bench.start(A)
         await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0, reason=reason))
         await bench.until(lambda: "choose another Folder" in bench.joined())

@@ -14,6 +14,7 @@ from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
+from tests.tui.clipping import frame_of
 from tests.tui.scripted_doctor import answers
 from tests.tui.scripted_session import begins, comes, ends, whole
 
@@ -259,7 +260,7 @@ async def test_in_a_wide_terminal_the_form_is_a_sheet_beside_the_queue() -> None
         await bench.start(A)
         await bench.pilot.press("f4")
         assert isinstance(bench.app.screen, OptionsScreen)
-        sheet = bench.app.screen.children[0].region
+        sheet = frame_of(bench.app.screen).region
         assert (sheet.x, sheet.right, sheet.height) == (100, 160, 44)
         assert A in bench.text()
         bench.app.screen.query_one("#field-parallel").focus()

@@ -16,6 +16,7 @@ from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.presets import preset_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, profile_fields
 from dicom_retrieve_tui.tui.retrieve_form import draft_of, faults, new_draft, read_draft
+from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted_session import begins, ends
@@ -127,21 +128,18 @@ def test_the_events_say_how_many_were_left_out() -> None:
 
 
 async def _type(bench: Bench, field: str, text: str) -> None:
-    await _focus(bench, f"#field-{field}")
+    """Type into a field of the form, which is open."""
+    bench.app.screen.query_one(f"#field-{field}", Input).focus()
     await bench.pilot.press(*text)
-
-
-async def _focus(bench: Bench, name: str) -> None:
-    bench.main.query_one(name, Input).focus()
-    await bench.pilot.pause()
 
 
 async def test_what_is_typed_into_the_form_reaches_the_session() -> None:
     async with opened(SIZES["large"]) as bench:
+        await bench.pilot.press("f4")
         await _type(bench, "modality", "CT,PT")
         await _type(bench, "exclude_modality", "SR")
         await _type(bench, "series_description", "head")
-        await _focus(bench, "#uids")
+        await bench.pilot.press("enter")
         session = await bench.start(A)
 
         assert session.options.series_filter == SeriesFilter(
@@ -151,12 +149,13 @@ async def test_what_is_typed_into_the_form_reaches_the_session() -> None:
 
 async def test_a_fault_is_shown_and_keeps_the_study_from_the_queue() -> None:
     async with opened(SIZES["large"]) as bench:
+        await bench.paste(A)
+        await bench.pilot.press("f4")
         await _type(bench, "modality", "CT;PT")
         await bench.until(lambda: "'CT;PT' is not a modality" in bench.joined())
-        await _focus(bench, "#uids")
-        await bench.paste(A)
         await bench.pilot.press("enter")
 
+        assert isinstance(bench.app.screen, OptionsScreen)
         assert bench.sessions.opened == []
 
 

@@ -52,7 +52,7 @@ def test_the_demonstration_in_a_terminal_of_three_sizes(
         terminal.shows("500 UIDs in the list")
 
         terminal.resize(160, 45)
-        terminal.shows("Throughput", "Events", "Layout", "500 UIDs in the list")
+        terminal.shows("Throughput", "Events", "500 UIDs in the list")
         terminal.resize(60, 15)
         terminal.hides("Throughput")
         terminal.shows("500 UIDs in the list", "f1 Help")
