@@ -36,6 +36,9 @@ from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 
 _FAULTS_SHOWN_MAX = 3
 _ANY_DISK_BYTES = 1 << 60
+_AT_ONCE_MAX = 2000
+"""Studies that are queued in some milliseconds. A hundred thousand take a second, in which keys are
+to be answered; of a few, the next key finds them queued."""
 _KEEP_NOTHING = parse_keep_free("keep_free", "0")
 _NONE_RECORDED = "No failed study is recorded in the output folder."
 
@@ -103,8 +106,10 @@ class QueueActions(Screen[None]):
                 self.not_retrieved()
             self.queue_changed()
             return
-        # In a thread: a hundred thousand studies take a second, and keys are answered meanwhile.
-        added = await asyncio.to_thread(self._jobs.add, fitting, found)
+        if len(found) > _AT_ONCE_MAX:
+            added = await asyncio.to_thread(self._jobs.add, fitting, found)
+        else:
+            added = self._jobs.add(fitting, found)
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)

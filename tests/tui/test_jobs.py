@@ -317,7 +317,7 @@ def test_the_command_at_the_end_is_told_and_its_failure_shown(desk: Desk) -> Non
     assert (hook.verdict, hook.exit_code, hook.commands_failed) == ("complete", 1, 1)
     assert hook.summary == f"{ended.summary}\n"
     lines = [line.text for line in desk.store.snapshot().lines]
-    assert any(line.endswith("--on-study failed: exit code 1") for line in lines)
+    assert any(line.endswith("On study failed: exit code 1") for line in lines)
     assert lines[-1] == "At end failed: exit code 3"
 
 
