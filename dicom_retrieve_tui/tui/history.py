@@ -254,10 +254,11 @@ class JobHistory:
             history.record_ends(latest.job_id, [end])
 
     def removed(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
-        """Delete studies that the user removed from the queue."""
+        """Delete unfinished studies that the user removed from the queue; others are history."""
         with self._using() as history:
             asked = [self._asked.get(_key(options, uid)) for uid in uids]
-            self._drop(history, [each.pop() for each in asked if each])
+            latest = [each.pop() for each in asked if each]
+            self._drop(history, [each for each in latest if each.study.left])
 
     def _left(self) -> Iterator[tuple[_Key, Job, Selection]]:
         """Yield unfinished requests of earlier runs that this run has not repeated."""

@@ -65,8 +65,9 @@ class _Job:
         self.started_s = time.monotonic()
         self.removed: set[str] = set()
         """Removed studies of which the session has not emitted `StudyRemoved` yet."""
-        self.replaced: dict[str, StudyRequest] = {}
-        """Requests of which the session has not emitted `StudyRemoved` for the former one yet."""
+        self.replaced: dict[str, tuple[int, StudyRequest]] = {}
+        """Requests in place of former ones, and how often the session has yet to emit
+        `StudyRemoved` for these."""
         self._session: Session | None = None
         self._opened = threading.Event()
 
@@ -245,10 +246,12 @@ class Jobs:
         Returns:
             False if the study is being retrieved: it must be stopped first.
         """
+        uid = key.study_instance_uid
         with self._lock:
             state, group = self._store.state_of(key), self._group(options)
-            if state is State.QUEUED and self._waits(key):
+            if self._waits(key):
                 self._withdraw(key)
+                self._drop(key.group, [uid])
             elif state is State.QUEUED and group == key.group:
                 return self._replace_in_session(key, request)
             elif state is State.QUEUED:
@@ -256,6 +259,9 @@ class Jobs:
                     return False
             elif state in ACTIVE:
                 return False
+            else:
+                # Else what was stopped would be offered beside its part.
+                self._job_history.removed(self._options[key.group], [uid])
             self._add(group, [request])
             return True
 
@@ -265,8 +271,10 @@ class Jobs:
         session = job.session if job is not None else None
         if job is None or session is None or not session.remove(uid):
             return False
-        job.replaced[uid] = request = replace(request, pacs=pacs_label(options))
+        request = replace(request, pacs=pacs_label(options))
         session.add([request.selection])
+        pending, _ = job.replaced.get(uid, (0, request))
+        job.replaced[uid] = pending + 1, request
         self._job_history.removed(options, [uid])
         self._job_history.asked(options, [request])
         return True
@@ -601,11 +609,16 @@ class Jobs:
         """Forget a study that has left the queue, or show what has replaced it."""
         with self._lock:
             job.removed.discard(uid)
-            if (request := job.replaced.pop(uid, None)) is not None:
+            if uid not in job.replaced:
+                if shown:
+                    self._job_history.removed(self._options[group], [uid])
+                return
+            pending, request = job.replaced.pop(uid)
+            if pending > 1:
+                job.replaced[uid] = pending - 1, request
+            else:
                 # The session has it already.
                 self._store.queue(group, [request])
-            elif shown:
-                self._job_history.removed(self._options[group], [uid])
 
     def _announce(self, group: int, job: _Job, event: Event) -> None:
         if not self._options[group].notify:

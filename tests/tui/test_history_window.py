@@ -131,6 +131,20 @@ async def test_a_retrieval_that_ended_stays_when_its_studies_are_requested_again
     assert [job.verdicts for job in history.past_jobs()] == [{Verdict.COMPLETE: 1}] * 2
 
 
+async def test_a_study_that_ended_leaves_the_queue_but_not_the_history(
+    history: History, tmp_path: Path
+) -> None:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
+        await bench.start(A)
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        bench.main.table.focus()
+        await bench.pilot.press("d")
+        await bench.until(lambda: bench.row(A) is None)
+
+    assert [job.verdicts for job in history.past_jobs()] == [{Verdict.COMPLETE: 1}]
+
+
 async def test_a_part_of_a_study_is_asked_for_again_as_that_part(
     history: History, tmp_path: Path
 ) -> None:

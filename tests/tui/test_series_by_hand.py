@@ -1,5 +1,7 @@
 """Series that are marked in the details of a study, and retrieved alone."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,17 +15,21 @@ from dicom_retrieve_tui.errors import PeerUnreachable
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
+from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.history import JobHistory
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.snapshot import State
+from dicom_retrieve_tui.tui.snapshot import RowKey, State
 from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 from dicom_retrieve_tui.wiring import find, find_each, open_session
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.pilot import running
 from tests.tui.scripted_search import Searches, series
-from tests.tui.scripted_session import Sessions, begins, whole
+from tests.tui.scripted_session import Sessions, begins, ends, whole
 
 A, B = uids(2)
 ADA = StudyIdentity(
@@ -40,6 +46,18 @@ ADA = StudyIdentity(
         ),
     ),
 )
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with closing(History(tmp_path / "data" / "history.db")) as history:
+        yield history
+
+
+def left_of(history: History, uid: str) -> list[Selection]:
+    """What the next start would offer of a study."""
+    left = [selection for job in history.unfinished() for selection in job.left]
+    return [each for each in left if each.study_instance_uid == uid]
 
 
 async def open_details(bench: Bench) -> MarkList:
@@ -104,9 +122,12 @@ async def test_r_without_a_mark_says_what_to_do(tmp_path: Path) -> None:
         assert len(bench.sessions.opened) == 1
 
 
-async def test_a_study_that_waits_is_narrowed_to_what_the_pacs_lists(tmp_path: Path) -> None:
+async def test_a_study_that_waits_is_narrowed_to_what_the_pacs_lists(
+    history: History, tmp_path: Path
+) -> None:
     find = Searches()
-    async with opened(SIZES["large"], folder=tmp_path, find=find) as bench:
+    memory = JobHistory(lambda: history)
+    async with opened(SIZES["large"], folder=tmp_path, find=find, job_history=memory) as bench:
         session = await bench.start(A, B)
         await bench.tell(begins(A))
         await bench.until(lambda: bench.row(B))
@@ -126,15 +147,19 @@ async def test_a_study_that_waits_is_narrowed_to_what_the_pacs_lists(tmp_path: P
 
         assert (row := bench.row(B)) is not None
         assert row.state is State.QUEUED
+        assert [each.part for each in left_of(history, B)] == ["1 series"]
         assert "1 series of" in bench.text(bench.main.table)
         await bench.tell(whole(A), whole(B))
         await bench.until(lambda: not bench.app.jobs.busy)
 
 
-async def test_a_study_without_a_session_is_narrowed_as_well(tmp_path: Path) -> None:
+async def test_a_study_without_a_session_is_narrowed_as_well(
+    history: History, tmp_path: Path
+) -> None:
     find = Searches()
     presets = [preset(folder=tmp_path), preset("other", folder=tmp_path, called_aet="PACS2")]
-    async with opened(SIZES["large"], presets=presets, find=find) as bench:
+    memory = JobHistory(lambda: history)
+    async with opened(SIZES["large"], presets=presets, find=find, job_history=memory) as bench:
         await bench.start(A)
         await bench.tell(begins(A))
         bench.main.take_presets(presets, "other")
@@ -150,10 +175,47 @@ async def test_a_study_without_a_session_is_narrowed_as_well(tmp_path: Path) -> 
         await answer(bench, find)
         await bench.pilot.press("a", "r")
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+        await bench.until(lambda: left_of(history, B))
+        (selection,) = left_of(history, B)
+        assert len(bench.main.table.rows) == 2
+        assert selection.part == "2 series"
         await bench.tell(whole(A))
         await bench.until(lambda: len(bench.sessions.opened) == 2)
-        (selection,) = bench.session.selections
+        assert list(bench.session.selections) == [selection]
         assert list(selection.instances_by_series) == ["1.2.1.1", "1.2.1.2"]
+
+
+async def test_a_part_in_place_of_a_stopped_study_is_all_that_is_left(
+    history: History, tmp_path: Path
+) -> None:
+    memory = JobHistory(lambda: history)
+    async with opened(SIZES["large"], folder=tmp_path, job_history=memory) as bench:
+        await bench.start(A)
+        assert bench.sessions.identified is not None
+        bench.sessions.identified(A, ADA)
+        await bench.tell(begins(A), ends(A, Verdict.CANCELLED, stored=0))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        await open_details(bench)
+        await bench.pilot.press("a", "r")
+        await bench.until(lambda: len(bench.sessions.opened) == 2)
+        assert [each.part for each in left_of(history, A)] == ["2 series"]
+
+
+async def test_a_study_that_waits_can_be_narrowed_twice(tmp_path: Path) -> None:
+    async with opened(folder=tmp_path) as bench:
+        session = await bench.start(A, B)
+        await bench.tell(begins(A))
+        await bench.until(lambda: bench.row(B))
+        key = RowKey(0, B)
+        with bench.app.jobs._lock:  # the removals are taken in together
+            for series_uid in (f"{B}.1", f"{B}.2"):
+                request = StudyRequest(selection=Selection.of(B, series_uid))
+                assert bench.app.jobs.replace(key, request, session.options)
+        await bench.until(session.told)
+        row = bench.app.store.entry(key)
+        assert row is not None
+        assert row[1].selection == Selection.of(B, f"{B}.2")
+        assert row[0].state is State.QUEUED
 
 
 async def test_a_study_that_is_being_retrieved_is_not_touched(tmp_path: Path) -> None:
