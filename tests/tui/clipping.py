@@ -34,24 +34,24 @@ def cut_off(bench: Bench) -> list[str]:
 
 
 def cut_without_ellipsis(bench: Bench, texts: Iterable[str]) -> list[str]:
-    """The lines in which one of these begins, and ends early without a sign of that."""
+    """Where one of these begins, and ends early without a sign of that."""
     screen = bench.app.screen
     # What a window covers of the screen below is not cut.
-    drawn = bench.text(frame_of(screen) if screen.is_modal else None)
-    whole = "".join(drawn.replace("│", " ").split())
+    lines = bench.text(frame_of(screen) if screen.is_modal else None)
+    # Without line breaks and frames, as a text may be wrapped.
+    drawn = " ".join(lines.replace("│", " ").split())
     found = []
     for text in texts:
-        # A text that is wrapped stands there whole, over several lines.
-        if text.replace(" ", "") in whole:
-            continue
         at = drawn.find(text[:_BEGINNING])
         while at >= 0:
             end = at
             while end - at < len(text) and drawn[end : end + 1] == text[end - at]:
                 end += 1
-            rest = drawn[end : drawn.find("\n", end)]
-            if end - at < len(text) and not rest.startswith(ELLIPSIS):
-                found.append(drawn[drawn.rfind("\n", 0, at) + 1 : drawn.find("\n", end)])
+            whole = (
+                drawn[at : at + len(text) + 8].replace(" ", "").startswith(text.replace(" ", ""))
+            )
+            if not whole and not drawn[end:].lstrip().startswith(ELLIPSIS):
+                found.append(drawn[at : end + 8])
             at = drawn.find(text[:_BEGINNING], end)
     return found
 
