@@ -48,6 +48,7 @@ SCENARIOS: dict[str, Callable[[Peers], Scenario]] = {
     "M2": moves.m2,
     "P1": parallel.p1,
     "P2": parallel.p2,
+    "P3": parallel.p3,
     "J": engine_alone.journal_and_check,
     "U1": extremes.u1,
     "U2": extremes.u2,

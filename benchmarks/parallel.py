@@ -1,11 +1,17 @@
-"""Several associations at once: P1, P2."""
+"""Several associations at once, in one process and in several: P1, P2, P3."""
 
 from benchmarks import corpus, tools
 from benchmarks.contestants import OURS, UNSYNCED, against, dcmtk, pair_of_ours, uid_list
 from benchmarks.corpus import LARGE, SMALL
 from benchmarks.peers import Peers
-from benchmarks.scenario import Scenario
-from benchmarks.tools import Tool
+from benchmarks.raw_holdings import Holdings, study_uid
+from benchmarks.scenario import Comparison, Scenario
+from benchmarks.tools import Commands, Tool
+from dicom_retrieve_tui.model.shard import Shard
+
+_SHARDS = 4
+_SHARE = 120
+_COHORT = Holdings(studies=600, instances=20, pixel_bytes=8000)
 
 
 def p1(peers: Peers) -> Scenario:
@@ -52,3 +58,42 @@ def p2(peers: Peers) -> Scenario:
         ),
         comparisons=against({"getscu tuned": 0.15}),
     )
+
+
+def p3(peers: Peers) -> Scenario:
+    """One list, far away: four shards of two associations, and one process with eight."""
+    address = peers.delayed(peers.raw(_COHORT), each_way_ms=10)
+    uids = _evenly_shared()
+    flags = ["--method", "c-get", *uid_list(peers, "p3", uids)]
+    of_two = [*flags, "--parallel", "2"]
+    shards = [
+        tools.ours(*of_two, "--shard", f"{number}/{_SHARDS}", address=address, sync=True)
+        for number in range(1, _SHARDS + 1)
+    ]
+    one = tools.ours(*flags, "--parallel", "8", address=address, sync=True)
+    count = len(uids) * _COHORT.instances
+    return Scenario(
+        name="P3",
+        title=f"{len(uids)} studies of 20 x 8 KB over a 20 ms round trip, 8 associations, raw peer",
+        tools=(
+            Tool(name="one process", commands=one, count=count),
+            Tool(name="4 shards at once", commands=_together(shards), count=count),
+        ),
+        comparisons=(
+            Comparison(subject="4 shards at once", opponent="one process", target=1 / 0.95),
+        ),
+    )
+
+
+def _evenly_shared() -> list[str]:
+    """Return studies of which each shard has as many, as it nearly has of a long list."""
+    held = [study_uid(number) for number in range(_COHORT.studies)]
+    shares = [
+        [uid for uid in held if Shard(number, _SHARDS).has(uid)][:_SHARE]
+        for number in range(1, _SHARDS + 1)
+    ]
+    return sorted(uid for share in shares for uid in share)
+
+
+def _together(each: list[Commands]) -> Commands:
+    return lambda folder: [command for commands in each for command in commands(folder)]

@@ -30,6 +30,7 @@ from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.security import Secret, TlsSettings
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.series_filter import DESCRIPTION_SEPARATOR
+from dicom_retrieve_tui.model.shard import parse_shard, share_of
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.model.verify_result import VerifiedStudy
@@ -128,6 +129,12 @@ class RetrieveKeywords(TypedDict, total=False):
     """Limit of what all associations receive together, such as `20MB/s`; none by default."""
     keep_free: str
     """Disk space to leave free, such as `5%` or `20G`; `0` for none."""
+    shard: str
+    """Retrieve the K-th of N shares of the selections, as `2/8`, by a hash of the Study Instance
+    UID; `auto` takes K and N from a Slurm array, a Kubernetes Indexed Job or GNU parallel. Shards
+    of one N may write into one `output` at once."""
+    shards: int
+    """N for `auto`, where the environment does not have it."""
     dry_run: bool
     """Only ask the PACS what there is; the verdict `complete` means that it listed everything."""
 
@@ -408,11 +415,16 @@ def _retrieval(
     if unknown := sorted(keywords.keys() - RetrieveKeywords.__annotations__.keys()):
         raise TypeError(f"retrieve() got an unexpected keyword argument {unknown[0]!r}")
     dry_run = keywords.pop("dry_run", False)
+    shard_text, count = keywords.pop("shard", None), keywords.pop("shards", None)
+    shards = None if count is None else str(count)
     texts = {name: _text(name, value) for name, value in keywords.items()}
     given = {name: text for name, text in texts.items() if text or name not in _MAY_BE_EMPTY}
     studies = _selections(selections)
     options = _settings_with_secrets(pacs, given, to_retrieve=True)
-    return Retrieval(studies, replace(options, output=expanded(output)), dry_run=dry_run)
+    options = replace(options, output=expanded(output))
+    if shard := parse_shard(shard_text, shards, os.environ, "shard"):
+        studies, options = share_of(studies, options, shard)
+    return Retrieval(studies, options, dry_run=dry_run)
 
 
 def _text(name: str, value: object) -> str:

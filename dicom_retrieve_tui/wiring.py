@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.errors import ConfigError, DiskFailed, OperationFailed
+from dicom_retrieve_tui.errors import ConfigError, DiskFailed, OperationFailed, reason_of
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished
 from dicom_retrieve_tui.model.hook_command import FinishHook
@@ -119,6 +119,7 @@ def open_session(
         check_commands(options)
         store = _open_store(options, outbox, cancel)
         stack.callback(store.close)
+        _keep_list(options, outbox)
         recorder.begin()
         stack.callback(recorder.settle)
         if options.on_study is not None:
@@ -149,7 +150,32 @@ def open_session(
     return Session(run, start, cancel, recorder, rate_limiter.limit)
 
 
+def _keep_list(options: RetrieveOptions, outbox: deque[Event]) -> None:
+    """Keep the list of which this run has a share, so that its other shares are known.
+
+    What goes to another SCP is not in the account of the folder.
+
+    Raises:
+        ConfigError: The disk refuses.
+    """
+    if options.writer is None or not options.listed or options.delivering:
+        return
+    from dicom_retrieve_tui.storage.folder_runs import note_on_lists
+    from dicom_retrieve_tui.storage.permissions import Permissions
+    from dicom_retrieve_tui.storage.shared_lists import keep_list
+
+    try:
+        kept = keep_list(options.output, options.listed, Permissions(options.umask))
+        note = note_on_lists(options.output, options.writer, kept)
+    except OSError as error:
+        reason = reason_of(error)
+        raise ConfigError(f"--output {options.output}: cannot write there: {reason}.") from error
+    if note:
+        outbox.append(Noted(study_instance_uid=None, text=note))
+
+
 def _recorder(options: RetrieveOptions) -> "RunRecorder":
+    from dicom_retrieve_tui.model.shard import list_fingerprint
     from dicom_retrieve_tui.storage.permissions import Permissions
     from dicom_retrieve_tui.storage.run_recorder import RunRecorder
 
@@ -158,6 +184,8 @@ def _recorder(options: RetrieveOptions) -> "RunRecorder":
         peer=str(options.peer),
         method=str(options.method),
         permissions=Permissions(options.umask),
+        writer=options.writer,
+        listed=list_fingerprint(options.listed) if options.listed else "",
     )
 
 
@@ -173,6 +201,7 @@ def _open_store(
         Permissions(options.umask),
         options.keep_free,
         peer=str(options.peer),
+        writer=options.writer,
         hurried=lambda: cancel.requested,
         note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         detail=lambda text: outbox.append(Noted(study_instance_uid=None, text=text, minor=True)),
@@ -463,7 +492,9 @@ def _study_commands(
         find_program(flag_of(ON_STUDY), command),
         options,
         parse_layout(options.layout),
-        SqliteCommandRecords(options.output, command.text, Permissions(options.umask)),
+        SqliteCommandRecords(
+            options.output, command.text, Permissions(options.umask), options.writer
+        ),
         recorded_paths=store.recorded_paths,
         emit=outbox.append,
         cancel=cancel,

@@ -6,7 +6,7 @@ Every contradiction that shows without the network is reported here; nothing is 
 import argparse
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicom_retrieve_tui.cli.check_paths import check_output, file_to_write
@@ -17,6 +17,7 @@ from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import Endpoint, parse_pacs_url
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import HIERARCHICAL
 from dicom_retrieve_tui.model.options import (
@@ -29,6 +30,7 @@ from dicom_retrieve_tui.model.options import (
     without_unused,
 )
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.shard import Shard, parse_shard, share_of
 from dicom_retrieve_tui.model.study_lookup import Lookup
 
 
@@ -48,6 +50,8 @@ class RetrieveCommand:
     """The flag that names the list."""
     notes: tuple[str, ...] = ()
     """What the user should know of the selections; reported once the run has started."""
+    shard: Shard | None = None
+    """The share of the selections that this run retrieves; see `of_shard`."""
     json: bool = False
     report: Path | None = None
     dry_run: bool = False
@@ -77,6 +81,15 @@ class RetrieveCommand:
         """True if the instances go to another SCP, and we see none of them."""
         return self.retrieval.delivering
 
+    def of_shard(self) -> "RetrieveCommand":
+        """Return this with the share of its shard alone, once nothing is left to look up."""
+        if self.shard is None:
+            return self
+        share, retrieval = share_of(self.selections, self.retrieval, self.shard)
+        number, of = f"{len(share):,}", count(len(self.selections), "study")
+        note = f"{self.shard}: {number} of the {of} of the list"
+        return replace(self, selections=share, retrieval=retrieval, notes=(note, *self.notes))
+
 
 def read_command(
     args: argparse.Namespace, environ: Mapping[str, str], read_stdin: Callable[[], str]
@@ -91,6 +104,7 @@ def read_command(
     Raises:
         ConfigError: They are invalid or contradict each other.
     """
+    shard = parse_shard(args.shard, args.shards, environ)
     retrieval = read_retrieval(args, environ)
     report = file_to_write("--report", args.report, about_to_exist=retrieval.output)
     log_file = file_to_write("--log-file", args.log_file)
@@ -103,6 +117,7 @@ def read_command(
         left_out=selected.left_out,
         list_flag=selected.list_flag,
         notes=selected.notes,
+        shard=shard,
         json=args.json,
         report=report,
         dry_run=args.dry_run,

@@ -133,6 +133,9 @@ class Store(Protocol):
     def recall(self, inventory: Inventory) -> Recalled:
         """Return what earlier runs recorded of a study, checked again. Raises `DiskFailed`."""
 
+    def claim(self, study_instance_uid: str) -> str:
+        """Keep other processes from a study; return the one that has it, empty if none has."""
+
     def kept_count(self, study_instance_uid: str) -> int:
         """Return how many instances of a study earlier runs left, judged by file sizes."""
 

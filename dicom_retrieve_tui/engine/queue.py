@@ -47,6 +47,8 @@ class StudyTask:
     """How often in a row the PACS went away during an attempt that brought nothing."""
     given_up: str = ""
     """Why the run gave it up; empty if it has not."""
+    claimed_elsewhere: bool = False
+    """True once it was reported that another process has the study."""
     study: StudyState | None = None
 
     @property

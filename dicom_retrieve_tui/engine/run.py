@@ -338,6 +338,8 @@ class Run:
         verdicts = set(self._verdicts.values())
         if any(uid not in self._verdicts for uid in self._not_tried):
             verdicts.add(Verdict.NOT_TRIED)
+        if self._options.listed and not self._selections:
+            return Verdict.COMPLETE  # a shard that has none of the studies of its list
         return total_verdict(verdicts)
 
 

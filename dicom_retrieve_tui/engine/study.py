@@ -28,6 +28,7 @@ from dicom_retrieve_tui.model.events import (
     AttemptStarted,
     HelpFinished,
     HelpStarted,
+    Noted,
     StudyFinished,
     StudyPutBack,
     StudyStarted,
@@ -41,6 +42,8 @@ _LOG = logging.getLogger(__name__)
 _MAY_HEAL = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _OUTAGES_MAX = 2
 """How often in a row the PACS may go away during a study that brings nothing, until that counts."""
+_CLAIMED_S = 2.0
+"""Before a study is looked at again that another process has."""
 _GIVEN_UP = _MAY_HEAL | {Verdict.CANCELLED}
 
 
@@ -92,10 +95,18 @@ class StudyRetriever:
         """Make one attempt at a study, emitting its events.
 
         Returns:
-            The verdict, `Postponed` if the failure may heal and attempts are left, or `PutBack` if
-            it is not the study's, or the run is held.
+            The verdict; `Postponed` if the failure may heal and attempts are left, or if another
+            process has the study; or `PutBack` if it is not the study's, or the run is held.
         """
+        if holder := self.run.receiver.store.claim(task.uid):
+            self._note_holder(task, holder)
+            return Postponed(_CLAIMED_S)
         self._announce(task, worker)
+        return self._retrieve(task, peer, worker)
+
+    def _retrieve(
+        self, task: StudyTask, peer: Peer, worker: int
+    ) -> StudyFinished | Postponed | PutBack:
         stored = task.study.stored_count if task.study is not None else 0
         breaks = task.study.bad.breaks() if task.study is not None else ({}, {})
         try:
@@ -128,6 +139,13 @@ class StudyRetriever:
         if self.watch.never_answered(result.error):
             self.watch.give_up_unanswered(result.finished.reason)
         return finished
+
+    def _note_holder(self, task: StudyTask, holder: str) -> None:
+        """Report once that another process has a study."""
+        if not task.claimed_elsewhere:
+            task.claimed_elsewhere = True
+            text = f"{holder} retrieves this study into the folder; waiting for it to end"
+            self.run.receiver.emit(Noted(study_instance_uid=task.uid, text=text, minor=True))
 
     @staticmethod
     def _is_suspect(task: StudyTask, stored_before: int) -> bool:

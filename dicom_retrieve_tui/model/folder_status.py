@@ -6,8 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from dicom_retrieve_tui.model.folder_account import UNFINISHED, FailureGroup, FolderTotals
-from dicom_retrieve_tui.model.run_state import RunState
+from dicom_retrieve_tui.model.run_state import RunState, joined_runs
 from dicom_retrieve_tui.model.throughput import Remaining, estimate_remaining
+from dicom_retrieve_tui.model.writer import Writer
 
 
 class Life(StrEnum):
@@ -25,18 +26,68 @@ class Life(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderRun:
+    """A run in a folder: a plain one, or that of one of several writers."""
+
+    writer: Writer | None
+    """None for a plain run, which has the folder alone."""
+    life: Life
+    state: RunState | None
+    """What it recorded of itself; None if it recorded nothing."""
+
+    @property
+    def group(self) -> str:
+        """The writers that work together; empty for a plain run."""
+        return "" if self.writer is None else self.writer.group
+
+
+_LIVES = (Life.RUNNING, Life.GONE, Life.SILENT, Life.ENDED)
+"""What counts most of several runs comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FolderStatus:
     """The status of a folder at one moment."""
 
     folder: Path
     at: datetime
     """UTC."""
-    life: Life
-    run: RunState | None
-    """What the last run recorded of itself; None if it recorded nothing."""
+    runs: tuple[FolderRun, ...]
+    """The run that goes on or was the last one; several writers that work together, if they do."""
     totals: FolderTotals
     failed_list: Path | None = None
     """The list of the studies that are not complete, as the last run left it."""
+
+    @property
+    def life(self) -> Life:
+        """Whether a run goes on; of several that do not, what the user should know."""
+        lives = {run.life for run in self.runs}
+        return next((life for life in _LIVES if life in lives), Life.IDLE)
+
+    @property
+    def run(self) -> RunState | None:
+        """What the run recorded of itself, or all that go on together; None for nothing."""
+        recorded = [run for run in self.runs if run.state is not None]
+        counting = [run for run in recorded if run.life is self.life] or recorded
+        states = [run.state for run in counting if run.state is not None]
+        return joined_runs(states) if states else None
+
+    @property
+    def shards(self) -> int:
+        """The number of shards; 0 if the folder was not retrieved in shards the last time."""
+        found = [run.writer.shard for run in self.runs if run.writer and run.writer.shard]
+        return found[0][1] if found else 0
+
+    @property
+    def never_ran(self) -> tuple[int, ...]:
+        """The numbers of the shards that have not run."""
+        ran = {run.writer.shard[0] for run in self.runs if run.writer and run.writer.shard}
+        return tuple(number for number in range(1, self.shards + 1) if number not in ran)
+
+    @property
+    def lists(self) -> int:
+        """How many different lists the shards were given."""
+        return len({run.state.identity.listed for run in self.runs if run.state} - {""})
 
     @property
     def running(self) -> bool:
@@ -45,8 +96,8 @@ class FolderStatus:
 
     @property
     def complete(self) -> bool:
-        """True if no run goes on, and every study of the folder is complete."""
-        return self.totals.complete and not self.running
+        """True if no run goes on, every shard has run, and every study is complete."""
+        return self.totals.complete and not self.running and not self.never_ran
 
     @property
     def rates(self) -> tuple[float, float] | None:

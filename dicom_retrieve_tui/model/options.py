@@ -71,6 +71,7 @@ from dicom_retrieve_tui.model.series_filter import (
     parse_modalities,
 )
 from dicom_retrieve_tui.model.uids import ae_title_fault
+from dicom_retrieve_tui.model.writer import Writer
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -256,6 +257,22 @@ OPTIONS = (
         group=Group.SELECTION,
         metavar="NAME",
         default_words="StudyInstanceUID or the like",
+        saved=False,
+    ),
+    Option(
+        name="shard",
+        help="the K-th of N shares of what is selected, by a hash of the Study Instance UID; auto: "
+        "from a Slurm array, a Kubernetes Indexed Job or GNU parallel",
+        group=Group.SELECTION,
+        metavar="K/N",
+        default_words="all of it",
+        saved=False,
+    ),
+    Option(
+        name="shards",
+        help="number of shards for --shard auto, where the environment does not have it",
+        group=Group.SELECTION,
+        metavar="N",
         saved=False,
     ),
     Option(
@@ -799,6 +816,11 @@ class RetrieveOptions:
     """Run when the run has ended; None for no command."""
     command_timeout_s: float = 3600.0
     """Time after which one of these commands is ended."""
+    writer: Writer | None = None
+    """What this run is among several that write into the output folder at once; None: it has the
+    folder alone."""
+    listed: tuple[str, ...] = ()
+    """Study Instance UIDs of the whole list, where this run has a share of it; else none."""
     notify: bool = True
     """Ring the terminal's bell, set its title and show a notice when a run ends."""
 

@@ -38,6 +38,8 @@ class RunIdentity:
     method: str
     started: datetime
     """UTC."""
+    listed: str = ""
+    """The fingerprint of the list of which the run has a share; empty if it has no share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,43 @@ class RunTracker:
         )
 
 
+def joined_runs(runs: Sequence[RunState]) -> RunState:
+    """Return several runs that go on, or have ended, together as one; at least one is given."""
+    if len(runs) == 1:
+        return runs[0]
+    first = min(runs, key=lambda run: run.identity.started)
+    finished = [run.finished for run in runs if run.finished is not None]
+    verdicts: Counter[str] = Counter()
+    for run in runs:
+        verdicts.update(run.verdicts)
+    waits = [run for run in runs if run.waits_for]
+    return RunState(
+        identity=first.identity,
+        updated=max(run.updated for run in runs),
+        finished=max(finished) if len(finished) == len(runs) else None,
+        paused=all(run.paused for run in runs),
+        waits_for=waits[0].waits_for if len(waits) == len(runs) else "",
+        waits_until=waits[0].waits_until if len(waits) == len(runs) else None,
+        studies=sum(run.studies for run in runs),
+        verdicts=dict(verdicts),
+        running=tuple(study for run in runs for study in run.running),
+        samples=_joined_samples(runs),
+    )
+
+
+def _joined_samples(runs: Sequence[RunState]) -> tuple[Sample, ...]:
+    """Return two samples whose rate is the sum of the rates; none if no rate is known."""
+    rates = [run.rates for run in runs if run.rates is not None]
+    if not rates:
+        return ()
+    known = [run.samples for run in runs if run.rates is not None]
+    span_s = max(samples[-1].at_s - samples[0].at_s for samples in known)
+    end_s = max(samples[-1].at_s for samples in known)
+    instances = round(sum(rate for rate, _ in rates) * span_s)
+    received_bytes = round(sum(rate for _, rate in rates) * span_s)
+    return Sample(end_s - span_s, 0, 0), Sample(end_s, instances, received_bytes)
+
+
 def run_record(state: RunState) -> dict[str, object]:
     """Return the state as plain values; `run_of` reads them."""
     identity = state.identity
@@ -214,6 +253,7 @@ def run_record(state: RunState) -> dict[str, object]:
         "peer": identity.peer,
         "method": identity.method,
         "started": _text(identity.started),
+        "list": identity.listed,
         "updated": _text(state.updated),
         "finished": _text(state.finished),
         "paused": state.paused,
@@ -250,6 +290,7 @@ def run_of(record: Mapping[str, Any]) -> RunState:
             peer=str(record["peer"]),
             method=str(record["method"]),
             started=started,
+            listed=str(record.get("list", "")),
         ),
         updated=updated,
         finished=_time(record["finished"]),

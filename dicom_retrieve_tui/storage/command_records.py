@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import DiskFailed, reason_of
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.model.writer import Writer
+from dicom_retrieve_tui.storage import database_mode
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.writers import writer_folder, writers_in
 
 COMMANDS = "commands.db"
 _WAITING, _RUNNING, _DONE = range(3)
@@ -56,15 +58,24 @@ class SqliteCommandRecords:
     Every method raises `DiskFailed` if the database cannot be used.
     """
 
-    def __init__(self, root: Path, command: str, permissions: Permissions = PRIVATE) -> None:
+    def __init__(
+        self,
+        root: Path,
+        command: str,
+        permissions: Permissions = PRIVATE,
+        writer: Writer | None = None,
+    ) -> None:
         """Open nothing until it is needed.
 
         Args:
             root: The output folder, which this run has locked.
             command: As the user wrote it; another text is another command.
             permissions: Of a new database.
+            writer: The named writer that the run is; None for a plain run.
         """
-        self._path = root / PRIVATE_FOLDER / COMMANDS
+        self._path = writer_folder(root, writer) / COMMANDS
+        folders = [writer_folder(root, each) for each in (None, *writers_in(root))]
+        self._others = [folder / COMMANDS for folder in folders if folder != self._path.parent]
         self._command = command
         self._permissions = permissions
         self._lock = threading.Lock()
@@ -74,7 +85,9 @@ class SqliteCommandRecords:
         """Return True if the command succeeded for the study when it had so many instances."""
         with self._using() as database:
             values = (study_instance_uid, self._command, instances, _DONE)
-            return database.execute(_IS_DONE, values).fetchone() is not None
+            if database.execute(_IS_DONE, values).fetchone() is not None:
+                return True
+        return any(_is_done(path, values) for path in self._others if path.exists())
 
     def add(self, study_instance_uid: str, folder: str, instances: int) -> bool:
         """Append a study to the queue; return False if it was in the queue already."""
@@ -153,3 +166,15 @@ class SqliteCommandRecords:
             database.close()
             raise
         return database
+
+
+def _is_done(path: Path, values: tuple[str, str, int, int]) -> bool:
+    """Return True if another writer has recorded that a command succeeded.
+
+    If its database cannot be read, the command is run once more.
+    """
+    try:
+        with database_mode.reading(path) as database:
+            return database.execute(_IS_DONE, values).fetchone() is not None
+    except (OSError, sqlite3.Error):
+        return False

@@ -141,7 +141,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             path, DatabaseMode(shares_memory=False, locks_bytes=_locks_bytes(rollback))
         )
     else:
-        opened = sqlite3.connect(BEST.uri(path, "mode=ro&immutable=1"), uri=True)
+        opened = _connection(BEST.uri(path, "mode=ro&immutable=1"))
     if opened is not None:
         with contextlib.closing(opened):
             yield opened
@@ -155,13 +155,18 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         for suffix in ("", "-wal", "-journal"):
             with contextlib.suppress(FileNotFoundError):
                 copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
-        with contextlib.closing(sqlite3.connect(copy)) as database:
+        with contextlib.closing(_connection(BEST.uri(copy))) as database:
             yield database
+
+
+def _connection(uri: str) -> sqlite3.Connection:
+    """Open a database for callers that use it in one thread at a time."""
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
 
 
 def _opened(path: Path, mode: DatabaseMode) -> sqlite3.Connection | None:
     """Open a database for reading, beside its writer; return None if that is not possible."""
-    database = sqlite3.connect(mode.uri(path, "mode=ro"), uri=True)
+    database = _connection(mode.uri(path, "mode=ro"))
     try:
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:

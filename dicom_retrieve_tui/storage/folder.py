@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.layout import Layout, clean_component, clean_uid
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.status import OUT_OF_RESOURCES
 from dicom_retrieve_tui.model.store_records import Placed, Placement
+from dicom_retrieve_tui.model.writer import Writer
 from dicom_retrieve_tui.platform_files import (
     RENAMES_TO_FREE_NAMES,
     below,
@@ -34,18 +35,20 @@ from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.folder_features import Feature, probe
 from dicom_retrieve_tui.storage.free_space import FreeSpace
+from dicom_retrieve_tui.storage.heartbeat import busy_folder
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
-from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
+from dicom_retrieve_tui.storage.lock import LOCK, FolderLock, holder_of
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import Retrying, is_transient
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER, writer_folder, writers_in
 
-PRIVATE_FOLDER = ".dicom-retrieve"
-JOURNAL = "journal.db"
-"""The journal's name in the private folder."""
 CONFLICTS = "conflicts"
+_PARTS = "parts"
 _COMPARE_BYTES = 1 << 18
 _TRIAL_BYTES = 1 << 18
+_LOOK_S = 0.05
+"""Far longer than another run takes to look at a lock."""
 _DAMAGED_MAX = 100
 """Damaged instances kept in a run: a PACS that sends garbage must not fill the disk."""
 _TRIES_MAX = 1000
@@ -67,6 +70,8 @@ class OutputFolder:
         permissions: Permissions = PRIVATE,
         spare: KeepFree = DEFAULT_KEEP_FREE,
         retrying: Retrying = _RETRYING,
+        *,
+        writer: Writer | None = None,
     ) -> None:
         """Create and lock the folder, and find out what its file system can do.
 
@@ -74,6 +79,7 @@ class OutputFolder:
             permissions: Of every file and folder created here.
             spare: Disk space to leave free.
             retrying: Repeats calls that fail for a moment.
+            writer: Who writes beside others of its group; None has the folder alone.
 
         Raises:
             ConfigError: The folder is a file, in use, or not writable.
@@ -83,7 +89,9 @@ class OutputFolder:
         self._permissions = permissions
         self._retrying = retrying
         self._free_space = FreeSpace(root, spare)
-        self._parts = root / PRIVATE_FOLDER / "parts"
+        self._writer = writer
+        self._private = writer_folder(root, writer)
+        self._parts = self._private / _PARTS
         self._conflicts = root / PRIVATE_FOLDER / CONFLICTS
         self._damaged = root / PRIVATE_FOLDER / DAMAGED_FOLDER
         self._numbers = itertools.count(1)
@@ -102,10 +110,12 @@ class OutputFolder:
         try:
             self._lock_file = self._retrying(self._take_lock)
             try:
+                self._refuse_others()
                 self._retrying(self._make_parts_folder)
                 self.features = self._retrying(lambda: probe(self._parts, self._permissions))
             except BaseException:
-                self.close()
+                # What a killed run left is for the next run to find.
+                self.close(finished=not self._lock_file.killed_in)
                 raise
         except OSError as error:
             raise self._not_writable(error) from error
@@ -115,10 +125,34 @@ class OutputFolder:
             here = OSError(errno.ENOLCK, "other hosts do not see them")
             self.features.lose(Feature.LOCKS, here)
 
+    def _refuse_others(self) -> None:
+        """Look for runs that do not share the folder with this one.
+
+        Each run takes its own lock before it looks, so that of two that start at once, one at
+        least sees the other.
+
+        Raises:
+            ConfigError: One is there; the message names it.
+        """
+        own = self._writer
+        if own is not None and (holder := _settled_holder(self.root / PRIVATE_FOLDER)):
+            raise busy_folder(self.root, f"into this folder without being {own.kind}")(holder)
+        for other in self._strangers():
+            if holder := _settled_holder(writer_folder(self.root, other)):
+                raise busy_folder(self.root, f"{other} into this folder")(holder)
+
+    def _strangers(self) -> list[Writer]:
+        """Return the named writers that do not share the folder with this one."""
+        group = self._writer.group if self._writer is not None else None
+        return [each for each in writers_in(self.root) if each.group != group]
+
     def _make_parts_folder(self) -> None:
+        """Create the folder of the parts, and remove those that killed runs left."""
         self._permissions.make_folder(self._parts)
-        for leftover in self._parts.iterdir():
-            leftover.unlink()
+        left = [writer_folder(self.root, each) / _PARTS for each in self._strangers()]
+        for folder in (self._parts, *filter(Path.is_dir, left)):
+            for leftover in folder.iterdir():
+                leftover.unlink()
 
     def _not_writable(self, error: OSError) -> ConfigError:
         found = f"--output {shown(self.root)}: cannot write there: {reason_of(error)}."
@@ -133,12 +167,14 @@ class OutputFolder:
         Another run that ends now removes that folder, perhaps after we created it and before we
         lock it; hence the loop.
         """
-        private = self._parts.parent
+        private = self._private
+        own = self._writer
+        busy = busy_folder(self.root, f"{own} into this folder" if own else "into this folder")
         tries = 0
         while True:
             try:
                 patiently(lambda: self._permissions.make_folder(private))
-                return FolderLock.acquire(private / LOCK, self._permissions)
+                return FolderLock.acquire(private / LOCK, self._permissions, busy)
             except (FileNotFoundError, FileExistsError):
                 tries += 1
                 if tries == _TRIES_MAX:
@@ -159,9 +195,14 @@ class OutputFolder:
             for leftover in self._parts.iterdir():
                 leftover.unlink()
         # Our folders while we hold the lock, and those above the lock file after its release.
-        _remove_emptied(self._parts, self._conflicts, self._damaged)
+        # Those that writers share are left by each of them: another one may be using them.
+        shared = () if self._writer is not None else (self._conflicts, self._damaged)
+        _remove_emptied(self._parts, *shared)
         self._lock_file.release(leave_behind=not finished)
-        _remove_emptied(self._parts.parent, *([self.root] if self._created else []))
+        above = [self._private]
+        while above[-1].name != PRIVATE_FOLDER:
+            above.append(above[-1].parent)
+        _remove_emptied(*above, *([self.root] if self._created else []))
 
     def name_of(self, study_uid: str, series_uid: str, sop_uid: str) -> str | None:
         """Return the path of an instance by its UIDs; None if the layout needs more than UIDs."""
@@ -392,6 +433,17 @@ class OutputFolder:
                 part.discard()
                 return self._relative(path)
         raise AssertionError  # itertools.count does not end
+
+
+def _settled_holder(folder: Path) -> str:
+    """Return the process that holds a lock, and not one that only looks whether it is held.
+
+    Several writers that start at once look at the same locks, and Windows has no shared ones.
+    """
+    if holder := holder_of(folder):
+        threading.Event().wait(_LOOK_S)
+        holder = holder_of(folder)
+    return holder
 
 
 def _renamed(part: str, final: str) -> bool:

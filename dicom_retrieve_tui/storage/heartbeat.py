@@ -13,12 +13,14 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import time
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.platform_files import shown
 from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
@@ -27,6 +29,8 @@ HEARTBEAT = "heartbeat"
 BEAT_S = 10.0
 STALE_S = 60.0
 """Time without a heartbeat after which a claim from another machine is abandoned."""
+Busy = Callable[[str], ConfigError]
+"""Makes the error for what another run has, from a noun phrase for its process."""
 _TRIES_MAX = 100
 _CONTENT_BYTES_MAX = 4096
 _PROCESSES = Path("/proc")
@@ -114,27 +118,34 @@ class Heartbeat:
         self._thread.start()
 
     @classmethod
-    def claim(cls, path: Path, permissions: Permissions = PRIVATE, beat_s: float = BEAT_S) -> Self:
+    def claim(
+        cls,
+        path: Path,
+        permissions: Permissions = PRIVATE,
+        beat_s: float = BEAT_S,
+        *,
+        busy: Busy | None = None,
+    ) -> Self:
         """Claim the folder of `path`, or take over an abandoned claim.
 
         Raises:
             ConfigError: Another run holds it; the message names the process.
             OSError: The file cannot be created.
         """
-        owner = us()
+        owner, busy = us(), busy or busy_folder(path.parent.parent)
         content = json.dumps(asdict(owner)).encode()
         for _ in range(_TRIES_MAX):
             try:
                 fd = permissions.create(path, os.O_WRONLY)
             except FileExistsError:
-                _remove_abandoned(path, permissions)
+                _remove_abandoned(path, permissions, busy)
                 continue
             try:
                 os.write(fd, content)
             finally:
                 os.close(fd)
             return cls(path, owner, beat_s)
-        raise _in_use(path, None)
+        raise _in_use(busy, None)
 
     def release(self) -> None:
         """Remove the claim, if it is still ours."""
@@ -177,7 +188,16 @@ def is_claimed(path: Path) -> bool:
     return abs(time() - renewed_s) < 2 * STALE_S
 
 
-def _remove_abandoned(path: Path, permissions: Permissions) -> None:
+def owner_of(path: Path) -> str:
+    """Return who holds the claim at `path`, for messages. Never raises."""
+    try:
+        owner = _read(path)
+    except OSError:
+        owner = None
+    return str(owner) if owner else "another process"
+
+
+def _remove_abandoned(path: Path, permissions: Permissions, busy: Busy) -> None:
     """Remove a claim that was abandoned.
 
     Raises:
@@ -186,7 +206,7 @@ def _remove_abandoned(path: Path, permissions: Permissions) -> None:
     try:
         owner = _read(path)
         if _is_alive(path, owner, permissions):
-            raise _in_use(path, owner)
+            raise _in_use(busy, owner)
         # Renamed first: of two runs that judge it, one does so, and sees what it has renamed.
         aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
         path.rename(aside)
@@ -196,7 +216,7 @@ def _remove_abandoned(path: Path, permissions: Permissions) -> None:
         if (renamed := _read(aside)) != owner:
             if not rename_exclusively(str(aside), str(path)) and not path.exists():
                 aside.rename(path)
-            raise _in_use(path, renamed)
+            raise _in_use(busy, renamed)
     finally:
         with contextlib.suppress(OSError):
             aside.unlink()
@@ -240,9 +260,24 @@ def _read(path: Path) -> Owner | None:
         return None
 
 
-def _in_use(path: Path, owner: Owner | None) -> ConfigError:
-    who = str(owner) if owner else "another process"
-    return ConfigError(
-        f"--output {path.parent.parent}: {who} is retrieving into this folder. Wait for it to end, "
-        f"or choose another folder. If it was killed on another host, wait {STALE_S:.0f} s."
-    )
+def _in_use(busy: Busy, owner: Owner | None) -> ConfigError:
+    error = busy(str(owner) if owner else "another process")
+    return ConfigError(f"{error} If it was killed on another host, wait {STALE_S:.0f} s.")
+
+
+def busy_folder(root: Path, what: str = "into this folder", rest: str = "") -> Busy:
+    """Return what makes the error for an output folder that another run has.
+
+    Args:
+        root: The output folder.
+        what: What the other run retrieves.
+        rest: A further sentence.
+    """
+
+    def busy(holder: str) -> ConfigError:
+        return ConfigError(
+            f"--output {shown(root)}: {holder} is retrieving {what}. Wait for it to end, or choose "
+            f"another folder.{rest}"
+        )
+
+    return busy

@@ -25,8 +25,7 @@ from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.database_mode import BESIDE
 from dicom_retrieve_tui.storage.file_system import file_system_of
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
-from dicom_retrieve_tui.storage.lock import LOCK, is_locked
+from dicom_retrieve_tui.storage.lock import is_in_use
 from dicom_retrieve_tui.storage.permissions import PRIVATE
 
 SCHEMA_VERSION = 1
@@ -247,7 +246,7 @@ class History:
         with self._transaction() as database:
             rows = database.execute(_UNFINISHED, (Verdict.CANCELLED, Verdict.NOT_TRIED)).fetchall()
             found = [_job(database, row) for row in rows]
-        return [job for job in found if not is_locked(job.output / PRIVATE_FOLDER / LOCK)]
+        return [job for job in found if not is_in_use(job.output)]
 
     def recent(self, most: int) -> list[tuple[Selection, ...]]:
         """Return the selections of the latest jobs with any studies, the latest first.

@@ -31,6 +31,7 @@ from dicom_retrieve_tui.storage.journal_database import (
     JournalDamaged,
     connect,
     explained,
+    number,
     open_database,
     set_aside,
     text,
@@ -42,6 +43,7 @@ from dicom_retrieve_tui.storage.journal_failures import (
 )
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.study_rows import StudyRows, set_turn, write_rows
 from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")
@@ -114,6 +116,7 @@ _SET_LEFT_OUT = "INSERT OR REPLACE INTO left_out VALUES (?, ?, ?)"
 _FORGET_LEFT_OUT = "DELETE FROM left_out WHERE study_instance_uid = ? AND series_instance_uid = ?"
 _FORGET_ALL_LEFT_OUT = "DELETE FROM left_out WHERE study_instance_uid = ?"
 _SERIES = "SELECT DISTINCT series_instance_uid FROM instances WHERE study_instance_uid = ?"
+_TURN = "SELECT turn FROM turns WHERE study_instance_uid = ?"
 _VERDICT = "SELECT verdict FROM studies WHERE study_instance_uid = ?"
 _SETTLED = frozenset({str(Verdict.COMPLETE), str(Verdict.PARTIAL)})
 """Verdicts after which every missing instance is known by its UID."""
@@ -129,11 +132,38 @@ _SET_VERDICT_IF_OPEN = (
 class _Batch:
     """Records that are written in one transaction."""
 
+    taken_up: list[StudyRows] = field(default_factory=list)
+    """Written first: what this run records of a study comes on top of what others recorded."""
     finished: list[StudyRecord] = field(default_factory=list)
     records: list[InstanceRecord] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.finished or self.records)
+        return bool(self.taken_up or self.finished or self.records)
+
+
+class _TakenUp:
+    """Studies that this run took up, with what other journals had of them."""
+
+    def __init__(self, *, named: bool) -> None:
+        self.named = named
+        self.queue: deque[StudyRows] = deque()
+        self.unwritten: dict[str, StudyRows] = {}
+        """Those that are not yet in the database, by UID."""
+        self.turns: dict[str, int] = {}
+        """The turn of each."""
+
+    def add(self, rows: StudyRows) -> None:
+        """Queue a study for the database."""
+        self.turns[rows.study_instance_uid] = rows.turn
+        if rows.rows:
+            self.unwritten[rows.study_instance_uid] = rows
+        self.queue.append(rows)
+
+    def forget(self, written: Iterable[StudyRows]) -> None:
+        """Forget the rows that the database has by now."""
+        for rows in written:
+            if self.unwritten.get(rows.study_instance_uid) is rows:
+                del self.unwritten[rows.study_instance_uid]
 
 
 class Journal:
@@ -152,10 +182,12 @@ class Journal:
         *,
         peer: str = "",
         boot: str = UNKNOWN_BOOT,
-        killed_in: str = "",
+        killed_in: Collection[str] = (),
+        named: bool = False,
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
         features: FolderFeatures | None = None,
+        recorded: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Open or create the database.
 
@@ -168,11 +200,13 @@ class Journal:
             permissions: Of a new database.
             peer: The PACS that this run retrieves from, for the record of failures.
             boot: Identifies this boot of the machine.
-            killed_in: The boot in which an earlier run was killed; empty if none was.
+            killed_in: The boots in which earlier runs were killed.
+            named: It is the journal of a named writer, and not that of plain runs: see `take_up`.
             hurried: True once the user waits for the end: files that cannot be synced within a
                 second are recorded as not synced.
             note: Reports a sentence to the user, from any thread.
             features: What the file system can do.
+            recorded: Called with the UID of a study once its end is recorded, from the writer.
 
         Raises:
             ConfigError: The database cannot be opened, or is of a newer version.
@@ -181,9 +215,8 @@ class Journal:
         self._root = root
         self._layout = layout
         self._permissions = permissions
-        self._peer = peer
-        self._boot, self._killed_in = boot, killed_in
-        self._note = note
+        self._peer, self._boot, self._killed_in = peer, boot, killed_in
+        self._note, self._recorded = note, recorded
         self._plans: deque[_Plan] = deque([_Plan(planned)])
         self._new_plans: list[_Plan] = []
         self._planned: list[_Plan] = []
@@ -191,6 +224,7 @@ class Journal:
         self._pending: deque[InstanceRecord] = deque()
         self._unwritten: dict[str, InstanceRecord] = {}
         """Records that are not yet in the database, by path."""
+        self._taken_up = _TakenUp(named=named)
         self._finished: deque[StudyRecord] = deque()
         self._failure: Exception | None = None
         self._failure_raised = False
@@ -262,10 +296,10 @@ class Journal:
         return database
 
     def _is_doubtful(self, database: sqlite3.Connection) -> bool:
-        """Record the boot in which a run was killed; return whether the machine stopped since."""
+        """Record the boots in which runs were killed; return whether the machine stopped since."""
         if self._killed_in:
             with database:
-                database.execute(_SET_KILLED, (self._killed_in,))
+                database.executemany(_SET_KILLED, [(boot,) for boot in self._killed_in])
         return database.execute(_IS_DOUBTFUL, (UNKNOWN_BOOT, self._boot)).fetchone() is not None
 
     def _set_aside(self, damage: JournalDamaged) -> None:
@@ -346,8 +380,28 @@ class Journal:
         """Record how a study ended, after the files recorded before are synced."""
         self._finished.append(study)
 
+    def take_up(self, study_instance_uid: str, newest: StudyRows | None) -> None:
+        """Make this the journal that knows a study, with all that another one recorded of it.
+
+        Args:
+            study_instance_uid: The study, before this run records anything of it.
+            newest: What the newest of the other journals has of it; None if none has anything.
+        """
+        own, named = self._taken_up.turns.get(study_instance_uid), self._taken_up.named
+        if own is None:
+            turns = self._query(lambda row: number(row[0]), _TURN, study_instance_uid)
+            own = max(turns, default=-1 if named else 0)
+        if newest is None:
+            if own >= 0:
+                return
+            self._taken_up.add(StudyRows(study_instance_uid, 1, {}))
+        elif newest.turn > own or (named and newest.turn == own):
+            self._taken_up.add(StudyRows(study_instance_uid, newest.turn + 1, newest.rows))
+
     def records(self, study_instance_uid: str) -> list[InstanceRecord]:
         """Return what earlier runs recorded of a study under the layout in use."""
+        if (rows := self._taken_up.unwritten.get(study_instance_uid)) is not None:
+            return rows.records(self._layout)
         return self._query(InstanceRecord.from_row, _RECORDS, study_instance_uid, self._layout)
 
     def record_of(
@@ -356,17 +410,24 @@ class Journal:
         """Return the record of a file, of this run or of an earlier one."""
         if (record := self._unwritten.get(path)) is not None:
             return record
-        key = (study_instance_uid, self._layout, sop_instance_uid)
-        found = self._query(InstanceRecord.from_row, _RECORD, *key)
+        if (rows := self._taken_up.unwritten.get(study_instance_uid)) is not None:
+            found = rows.records(self._layout)
+        else:
+            key = (study_instance_uid, self._layout, sop_instance_uid)
+            found = self._query(InstanceRecord.from_row, _RECORD, *key)
         return next((each for each in found if each.path == path), None)
 
     def is_complete(self, study_instance_uid: str) -> bool:
         """Return True if the last run that ended found the study complete."""
+        if (rows := self._taken_up.unwritten.get(study_instance_uid)) is not None:
+            return rows.complete
         verdicts = self._query(lambda row: text(row[0]), _VERDICT, study_instance_uid)
         return verdicts == [str(Verdict.COMPLETE)]
 
     def missing(self, study_instance_uid: str) -> frozenset[str]:
         """Return the SOP Instance UIDs of a study that earlier runs recorded as missing."""
+        if (rows := self._taken_up.unwritten.get(study_instance_uid)) is not None:
+            return rows.missing
         return frozenset(self._query(lambda row: text(row[0]), _MISSING, study_instance_uid))
 
     def _query(self, read: Callable[[Sequence[Any]], _T], query: str, *values: str) -> list[_T]:
@@ -487,7 +548,10 @@ class Journal:
             self._take_plans()
             if not self._batch:
                 # The studies first: what is recorded after this look belongs to the next batch.
-                self._batch = _Batch(finished=_take(self._finished), records=_take(self._pending))
+                # Those that are taken up last: a study is, before anything of it is recorded.
+                finished, records = _take(self._finished), _take(self._pending)
+                taken_up = _take(self._taken_up.queue)
+                self._batch = _Batch(taken_up=taken_up, finished=finished, records=records)
             try:
                 with self._transacting, explained(self._path):
                     if replaced == self._replaced:
@@ -510,6 +574,7 @@ class Journal:
     def _write_again(self) -> None:
         """Queue for the new database what only the old one contains."""
         self._batch = _Batch(
+            taken_up=self._batch.taken_up,
             finished=[*self._synced.finished, *self._batch.finished],
             records=[*self._synced.records, *self._batch.records],
         )
@@ -522,6 +587,10 @@ class Journal:
         self._tried.set()
         self._new_plans = []
         self._wrote = self._wrote or bool(self._batch)
+        for study in self._synced.finished:
+            self._taken_up.turns.pop(study.study_instance_uid, None)
+            self._recorded(study.study_instance_uid)
+        self._taken_up.forget(self._batch.taken_up)
         for record in self._batch.records:
             if self._unwritten.get(record.path) is record:
                 del self._unwritten[record.path]
@@ -545,6 +614,8 @@ class Journal:
         if not batch and not synced:
             return
         with database:
+            for rows in batch.taken_up:
+                write_rows(database, rows)
             # First: an instance of that batch may be in the new one, too, and that is not synced.
             database.executemany(
                 SET_SYNCED,
@@ -566,6 +637,8 @@ class Journal:
     def _write_study(self, database: sqlite3.Connection, study: StudyRecord) -> None:
         """Update the records of a study; instances that were not asked for keep theirs."""
         uid = study.study_instance_uid
+        if (turn := self._taken_up.turns.get(uid)) is not None:
+            set_turn(database, uid, turn)  # once more, for a database that was replaced
         settled = study.asked | study.retired
         database.executemany(_FORGET_MISSING, [(uid, sop) for sop in settled])
         for sop in study.retired:

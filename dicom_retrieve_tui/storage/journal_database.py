@@ -9,13 +9,14 @@ import itertools
 import os
 import re
 import sqlite3
+import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -37,6 +38,8 @@ _CHECK_S = 0.25
 """Limit of the check; it ends early on a large database."""
 _CHECK_STEPS = 10_000
 _WRITTEN_BYTES = 1 << 16
+_READ_AGAIN_S = (0.02, 0.1)
+_T = TypeVar("_T")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS instances (
@@ -79,11 +82,17 @@ CREATE TABLE IF NOT EXISTS folder (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS turns (
+    study_instance_uid TEXT PRIMARY KEY,
+    turn INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 """The study is part of the key: some archives have one SOP Instance UID in two studies.
 
 A row of `failures` explains the verdict of a study that is not complete. It holds as long as
 `studies` has the same verdict: a version without that table changes only `studies`.
+
+`turns` has rows only in a folder with several journals: see `study_rows`.
 
 No patient data: UIDs, modalities, paths, sizes and reasons. A path may contain patient data if the
 user's layout does."""
@@ -112,6 +121,7 @@ _COLUMNS = {
         "series",
     },
     "folder": {"name", "value"},
+    "turns": {"study_instance_uid", "turn"},
 }
 _WRONG = """
 SELECT 1 FROM instances WHERE
@@ -129,6 +139,7 @@ _ALL_ROWS = (
     "SELECT * FROM missing",
     "SELECT * FROM left_out",
     "SELECT * FROM failures",
+    "SELECT * FROM turns",
 )
 _NOT_DAMAGE = frozenset(
     {
@@ -162,7 +173,14 @@ _RECORDS = (
     " series_instance_uid, digest, irregular"
     " FROM instances WHERE study_instance_uid = ? ORDER BY layout, path"
 )
+_VERDICTS = (
+    "SELECT s.study_instance_uid, COALESCE(t.turn, 0), s.verdict FROM studies s LEFT JOIN turns t"
+    " ON t.study_instance_uid = s.study_instance_uid ORDER BY 1"
+)
+_VERDICTS_ALONE = "SELECT study_instance_uid, 0, verdict FROM studies ORDER BY 1"
 _COMPLETE = "SELECT study_instance_uid FROM studies WHERE verdict = ?"
+HAS_TURNS = "SELECT 1 FROM sqlite_master WHERE name = 'turns'"
+_HAS_INSTANCES = "SELECT 1 FROM sqlite_master WHERE name = 'instances'"
 _HAS_LEFT_OUT = "SELECT 1 FROM sqlite_master WHERE name = 'left_out'"
 _LEFT_OUT = (
     "SELECT series_instance_uid, modality FROM left_out WHERE study_instance_uid = ?"
@@ -210,6 +228,23 @@ def explained(path: Path) -> Iterator[None]:
         raise ConfigError(
             f"The journal {shown(path)} cannot be read ({reason}).", next_step=step
         ) from error
+
+
+def patiently_read(read: Callable[[], _T]) -> _T:
+    """Read journals that others write, again if one seems damaged.
+
+    A run that begins between two looks at the files of its journal may have changed what the first
+    one saw.
+
+    Raises:
+        JournalDamaged: It is damaged.
+    """
+    for pause_s in _READ_AGAIN_S:
+        try:
+            return read()
+        except JournalDamaged:
+            threading.Event().wait(pause_s)
+    return read()
 
 
 def _cause(error: Exception, path: Path) -> Exception:
@@ -317,11 +352,11 @@ def version_of(database: sqlite3.Connection, path: Path) -> int:
 
 def _has_more_columns(database: sqlite3.Connection) -> bool:
     return any(
-        not names <= _COLUMNS.get(table, set()) for table, names in _columns(database).items()
+        not names <= _COLUMNS.get(table, set()) for table, names in columns_of(database).items()
     )
 
 
-def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
+def columns_of(database: sqlite3.Connection) -> dict[str, set[str]]:
     """Return the names of the columns of each table."""
     tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     query = "SELECT name FROM pragma_table_info(?)"
@@ -360,15 +395,15 @@ def _bring_up_to_date(database: sqlite3.Connection) -> None:
     # In one transaction: a kill leaves either the old schema or the new one.
     database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}")
     with database:
-        columns = _columns(database)["instances"]
+        columns = columns_of(database)["instances"]
         for column in _COLUMNS_SINCE_VERSION_2:
             if column not in columns:
                 database.execute(
                     f"ALTER TABLE instances ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
                 )
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    columns_of = _columns(database)
-    if not all(names <= columns_of.get(table, set()) for table, names in _COLUMNS.items()):
+    found = columns_of(database)
+    if not all(names <= found.get(table, set()) for table, names in _COLUMNS.items()):
         raise ValueError("its tables are another program's")
 
 
@@ -471,6 +506,8 @@ class RecordedStudy:
     left_out: tuple[tuple[str, str], ...] = ()
     """Series Instance UID and modality of each series that a filter left out and no run asked
     for."""
+    turn: int = 0
+    """Of several journals that have the study, the one with the highest turn knows it."""
 
     @property
     def records(self) -> tuple[InstanceRecord, ...]:
@@ -494,6 +531,8 @@ class JournalReader:
         self._path = path
         with self.open() as database:
             version_of(database, path)
+            self.is_begun = database.execute(_HAS_INSTANCES).fetchone() is not None
+            """False while a run creates the journal: it has no tables yet."""
 
     def studies(self) -> Iterator[RecordedStudy]:
         """Yield every recorded study, in the order of the UIDs.
@@ -534,6 +573,17 @@ class JournalReader:
             rows = database.execute(_COMPLETE, (str(Verdict.COMPLETE),)).fetchall()
         return frozenset(text(uid) for (uid,) in rows)
 
+    def verdicts(self) -> list[tuple[str, int, str]]:
+        """Return UID, turn and verdict of each study, in the order of the UIDs.
+
+        Raises:
+            ConfigError: The journal is damaged.
+        """
+        with self.open() as database:
+            has_turns = database.execute(HAS_TURNS).fetchone() is not None
+            rows = database.execute(_VERDICTS if has_turns else _VERDICTS_ALONE).fetchall()
+        return [(text(uid), number(turn), text(verdict)) for uid, turn, verdict in rows]
+
     @contextlib.contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection for some short reads.
@@ -566,7 +616,16 @@ def _read(database: sqlite3.Connection, path: Path, uid: str) -> RecordedStudy:
         missing=tuple(text(sop) for (sop,) in missing),
         layouts=tuple(map(tuple, layouts.values())),
         left_out=_left_out(database, uid),
+        turn=_turn(database, uid),
     )
+
+
+def _turn(database: sqlite3.Connection, uid: str) -> int:
+    if database.execute(HAS_TURNS).fetchone() is None:
+        return 0
+    query = "SELECT turn FROM turns WHERE study_instance_uid = ?"
+    row = database.execute(query, (uid,)).fetchone()
+    return number(row[0]) if row else 0
 
 
 def _left_out(database: sqlite3.Connection, uid: str) -> tuple[tuple[str, str], ...]:

@@ -26,7 +26,7 @@ SET verdict = excluded.verdict, reason = excluded.reason, peer = excluded.peer,
 """  # noqa: S608 - our own words
 """What an earlier run recorded of the selection stays."""
 _GOOD = frozenset(map(str, GOOD))
-_TABLES = ("instances", "studies", "missing", "left_out", "failures")
+_TABLES = ("instances", "studies", "missing", "left_out", "failures", "turns")
 
 
 def keeps_failure(database: sqlite3.Connection, study: StudyRecord) -> bool:

@@ -13,12 +13,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.platform_files import patiently, read_at, shown
+from dicom_retrieve_tui.platform_files import patiently, read_at
 from dicom_retrieve_tui.storage import platform_lock
 from dicom_retrieve_tui.storage.file_system import file_system_of
-from dicom_retrieve_tui.storage.heartbeat import HEARTBEAT, Heartbeat, is_claimed
+from dicom_retrieve_tui.storage.heartbeat import (
+    HEARTBEAT,
+    Busy,
+    Heartbeat,
+    busy_folder,
+    is_claimed,
+    owner_of,
+)
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.writers import writer_folder, writers_in
 
 LOCK = "lock"
 """The lock file's name in the private folder."""
@@ -65,22 +72,30 @@ class FolderLock:
             os.ftruncate(fd, len(content))
 
     @classmethod
-    def acquire(cls, path: Path, permissions: Permissions = PRIVATE) -> Self:
+    def acquire(
+        cls, path: Path, permissions: Permissions = PRIVATE, busy: Busy | None = None
+    ) -> Self:
         """Take the lock, without waiting.
+
+        Args:
+            path: The lock file.
+            permissions: Of a new one.
+            busy: Makes the error for a lock that another run holds.
 
         Raises:
             ConfigError: Another run holds it; the message names the process.
             FileNotFoundError: The folder is gone.
             OSError: The lock file cannot be created.
         """
+        busy = busy or busy_folder(path.parent.parent)
         while True:
             # Windows refuses a file whose removal has begun.
             fd = patiently(lambda: permissions.open(path, os.O_RDWR))
             heartbeat = None
             try:
-                missing = cls._lock(fd, path)
+                missing = cls._lock(fd, busy)
                 if missing or file_system_of(path).is_network:
-                    heartbeat = Heartbeat.claim(path.with_name(HEARTBEAT), permissions)
+                    heartbeat = Heartbeat.claim(path.with_name(HEARTBEAT), permissions, busy=busy)
                 if _still_named(fd, path):
                     content = read_at(fd, _CONTENT_BYTES_MAX, 0)
                     return cls(path, fd, content, heartbeat, missing)
@@ -90,15 +105,12 @@ class FolderLock:
             _release(fd, heartbeat)  # removed by its holder after we opened it
 
     @staticmethod
-    def _lock(fd: int, path: Path) -> OSError | None:
+    def _lock(fd: int, busy: Busy) -> OSError | None:
         """Lock the file; return why that is not possible on its file system."""
         try:
             platform_lock.lock(fd)
         except BlockingIOError as error:
-            raise ConfigError(
-                f"--output {shown(path.parent.parent)}: {_holder(fd)} is retrieving into this "
-                "folder. Wait for it to end, or choose another folder."
-            ) from error
+            raise busy(_holder(fd)) from error
         except OSError as error:
             return error
         return None
@@ -138,6 +150,55 @@ class FolderLock:
             _release(self._fd, self._heartbeat)
             with contextlib.suppress(OSError):
                 self._path.unlink()
+
+
+def is_in_use(root: Path) -> bool:
+    """Return True if any run, perhaps of this process, has an output folder. Never raises."""
+    if is_locked(writer_folder(root, None) / LOCK):
+        return True
+    with contextlib.suppress(OSError):
+        locks = [writer_folder(root, each) / LOCK for each in writers_in(root)]
+        return any(is_locked(path) for path in locks if _may_be_held(path))
+    return False
+
+
+def _may_be_held(path: Path) -> bool:
+    """Return False for a lock that is free; it is not touched, as many writers may start now."""
+    return is_claimed(path.with_name(HEARTBEAT)) or lock_is_held(path) is not False
+
+
+def holder_of(folder: Path) -> str:
+    """Return the process that holds the lock in a folder, for messages; empty if none does."""
+    path = folder / LOCK
+    if not is_locked(path):
+        return ""
+    if is_claimed(path.with_name(HEARTBEAT)):
+        return owner_of(path.with_name(HEARTBEAT))
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return "another process"
+    try:
+        return _holder(fd)
+    finally:
+        os.close(fd)
+
+
+def boot_left_in(folder: Path, *, resting: bool) -> str:
+    """Return the boot in which a run left its lock behind in a folder; empty if none did.
+
+    Args:
+        folder: The folder of a writer.
+        resting: No run can hold the lock, or be about to take it.
+    """
+    path = folder / LOCK
+    if not resting and _may_be_held(path):
+        return ""
+    try:
+        content = path.read_bytes()[:_CONTENT_BYTES_MAX]
+    except OSError:
+        return ""
+    return _boot_in(content) if content.strip(b"\0\n ") else ""
 
 
 def is_locked(path: Path) -> bool:

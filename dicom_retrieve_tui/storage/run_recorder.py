@@ -20,9 +20,10 @@ from dicom_retrieve_tui.model.run_state import (
     run_of,
     run_record,
 )
-from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
+from dicom_retrieve_tui.model.writer import Writer
 from dicom_retrieve_tui.storage.lock import boot_id, host_name
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.writers import JOURNAL, writer_folder
 
 RUN_STATE = "run.json"
 EVERY_S = 2.0
@@ -40,6 +41,8 @@ class RunRecorder:
         peer: str,
         method: str,
         permissions: Permissions = PRIVATE,
+        writer: Writer | None = None,
+        listed: str = "",
         every_s: float = EVERY_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -50,11 +53,14 @@ class RunRecorder:
             peer: The PACS.
             method: How the run retrieves.
             permissions: Of the file.
+            writer: The named writer that the run is; None for a plain run.
+            listed: The fingerprint of the list of which the run has a share.
             every_s: Seconds from one writing to the next.
             now: The time of day, with its zone.
         """
-        self._path = root / PRIVATE_FOLDER / RUN_STATE
-        self._journal = root / PRIVATE_FOLDER / JOURNAL
+        self._path = writer_folder(root, writer) / RUN_STATE
+        self._journal = writer_folder(root, writer) / JOURNAL
+        self._stays = writer is not None
         self._permissions = permissions
         self._every_s = every_s
         self._now = now
@@ -65,6 +71,7 @@ class RunRecorder:
             peer=peer,
             method=method,
             started=now(),
+            listed=listed,
         )
         self._tracker = RunTracker(self._identity)
         self._lock = threading.Lock()
@@ -85,12 +92,13 @@ class RunRecorder:
     def settle(self) -> None:
         """End the thread and record the end, while the folder is still locked.
 
-        Without a journal, the file is removed: nothing was retrieved into the folder.
+        Without a journal, the file is removed: nothing was retrieved into the folder. That of a
+        named writer stays, and tells that it ran.
         """
         self._settled.set()
         if self._thread is not None:
             self._thread.join()
-        if self._journal.exists():
+        if self._stays or self._journal.exists():
             self._write(finished=True)
         else:
             with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from dicom_retrieve_tui.model.layout import parse_layout
 from dicom_retrieve_tui.model.option_values import DEFAULT_KEEP_FREE, KeepFree
 from dicom_retrieve_tui.model.store_records import Placed, Placement, Recalled, StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.writer import Writer
 from dicom_retrieve_tui.platform_files import below, extended, shown
 from dicom_retrieve_tui.storage.disk_errors import journal_failed, journal_not_made
 from dicom_retrieve_tui.storage.file_check import (
@@ -26,13 +27,17 @@ from dicom_retrieve_tui.storage.file_check import (
     irregularity_of,
     study_of,
 )
-from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER, OutputFolder
+from dicom_retrieve_tui.storage.folder import OutputFolder
 from dicom_retrieve_tui.storage.folder_account import FAILED_LIST, write_failed_list
 from dicom_retrieve_tui.storage.journal import Journal
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, explained
+from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
+from dicom_retrieve_tui.storage.other_journals import OtherJournals
 from dicom_retrieve_tui.storage.part_file import PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
+from dicom_retrieve_tui.storage.study_claims import StudyClaims
 from dicom_retrieve_tui.storage.transient import Retrying
+from dicom_retrieve_tui.storage.writers import JOURNAL, writer_folder
 
 _DEFERRED_MAX = 10_000
 """More studies that failed before the journal began are recorded as unfinished."""
@@ -53,6 +58,7 @@ class InstanceStore:
         spare: KeepFree = DEFAULT_KEEP_FREE,
         *,
         peer: str = "",
+        writer: Writer | None = None,
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
         detail: Callable[[str], None] = lambda _: None,
@@ -65,6 +71,8 @@ class InstanceStore:
             permissions: Of every file and folder created there.
             spare: Disk space to leave free.
             peer: The PACS that this run retrieves from, for the record of failures.
+            writer: Who writes into the folder beside others; None for a plain run, which has it
+                alone.
             hurried: True once the user waits for the end: see `Journal`.
             note: Reports a sentence to the user.
             detail: Reports a sentence to users who ask for details.
@@ -77,6 +85,7 @@ class InstanceStore:
         self._layout = layout
         self._permissions = permissions
         self._peer = peer
+        self._writer = writer
         self._hurried = hurried
         self._note = note
         self._planned: dict[str, None] = {}
@@ -86,10 +95,16 @@ class InstanceStore:
         self._unrecorded = False
         """True once a failure could not be recorded, because there is no journal."""
         self._folder = OutputFolder(
-            root, parse_layout(layout), permissions, spare, Retrying(hurried)
+            root, parse_layout(layout), permissions, spare, Retrying(hurried), writer=writer
         )
-        self._journal_path = root / PRIVATE_FOLDER / JOURNAL
+        self._journal_path = writer_folder(root, writer) / JOURNAL
         self._journal: Journal | None = None
+        self._claims = StudyClaims(root, permissions) if writer and writer.claims else None
+        self._others: OtherJournals | None = None
+        """The journals of other writers; None if there is none."""
+        self._taken_up: set[str] = set()
+        """Studies of which the journal has what other writers recorded."""
+        self._taking_up = threading.Lock()
         self._opening = threading.Lock()
         self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
         """Elements that are needed to name and record an instance."""
@@ -102,11 +117,29 @@ class InstanceStore:
                 note(_RESTARTED)
             with explained(self._journal_path):
                 has_journal = Retrying(hurried)(self._journal_path.exists)
-            if self._folder.lock.restarted or has_journal:
+                others = OtherJournals(root, writer)
+                if others.any or writer is not None:
+                    self._others = others
+                self._killed_in = self._boots_of_kills(others)
+            boot = self._folder.lock.boot
+            restarted = any(each != boot or each == UNKNOWN_BOOT for each in self._killed_in)
+            if restarted or has_journal:
                 self._open_journal()
         except BaseException:
-            self._folder.close()
+            self._close_others()
+            self._folder.close(finished=not self._folder.lock.killed_in)
             raise
+
+    def _boots_of_kills(self, others: OtherJournals) -> frozenset[str]:
+        """Return the boots of machines in which runs into this folder were killed."""
+        own = self._folder.lock.killed_in
+        return others.killed_boots() | ({own} if own else set())
+
+    def _close_others(self) -> None:
+        if self._others is not None:
+            self._others.close()
+        if self._claims is not None:
+            self._claims.close()
 
     def close(self) -> None:
         """Write and sync what is left, and release the folder.
@@ -117,14 +150,16 @@ class InstanceStore:
         try:
             if self._journal is not None:
                 self._journal.close()
+            if self._journal is not None or self._writer is not None:
                 self._write_failed_list()
         finally:
+            self._close_others()
             self._folder.close(finished=self._journal is None or not self._journal.failed)
 
     def _write_failed_list(self) -> None:
         """Write what is not complete in the folder, of this run and of earlier ones."""
         try:
-            write_failed_list(self._root, self._journal_path, self._permissions)
+            write_failed_list(self._root, self._permissions)
         except (ConfigError, OSError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else str(error)
             self._note(f"Could not write {FAILED_LIST}: {reason}.")
@@ -157,6 +192,10 @@ class InstanceStore:
         journal = self._working_journal()
         study = tags.uid_text(values[tags.STUDY_INSTANCE_UID])
         sop = tags.uid_text(values[tags.SOP_INSTANCE_UID])
+        try:
+            self._take_up(study)
+        except ConfigError as error:
+            raise journal_failed(error, self._journal_path) from error
 
         def is_doubtful(path: str) -> bool:
             try:
@@ -221,6 +260,7 @@ class InstanceStore:
         """
         study_uid = inventory.study_instance_uid
         try:
+            self._take_up(study_uid)
             present, gone = self._recorded(study_uid)
             known = present.keys() | gone.keys()
             for instance in inventory.instances:
@@ -242,16 +282,52 @@ class InstanceStore:
                 f"Cannot read the files in {shown(self._root)}: {reason}.", path=str(self._root)
             ) from error
 
+    def claim(self, study_instance_uid: str) -> str:
+        """Keep other writers from a study until its end is recorded, if this writer claims studies.
+
+        A claim that the disk refuses is not made: what two writers retrieve is the same file.
+
+        Returns:
+            The process that has the study, for messages; empty if there is none.
+        """
+        if self._claims is None:
+            return ""
+        try:
+            return self._claims.take(study_instance_uid)
+        except OSError:
+            return ""
+
+    def _recorded_end(self, study_instance_uid: str) -> None:
+        """Let others have a study whose end the journal has: called by its writer."""
+        if self._claims is not None:
+            self._claims.release(study_instance_uid)
+
+    def _take_up(self, study_instance_uid: str) -> None:
+        """Bring what other writers recorded of a study into the journal, once in a retrieval of it.
+
+        Raises:
+            ConfigError: A journal cannot be read.
+        """
+        if self._others is None or study_instance_uid in self._taken_up:
+            return
+        with self._taking_up:
+            newest = self._others.newest(study_instance_uid)
+            if newest is None and self._journal is None:
+                return  # there is nothing yet to bring it into
+            (self._journal or self._open_journal()).take_up(study_instance_uid, newest)
+            self._taken_up.add(study_instance_uid)
+
     def kept_count(self, study_instance_uid: str) -> int:
         """Return how many recorded instances of a study are under their names.
 
         For the account of a study that was not asked for: no file is read or moved, so that the
         run ends at once.
         """
-        records = self._journal.records(study_instance_uid) if self._journal else ()
         try:
+            self._take_up(study_instance_uid)
+            records = self._journal.records(study_instance_uid) if self._journal else ()
             whole = [check_file(self._root, each, deep=False) for each in records]
-        except OSError:
+        except (ConfigError, OSError):
             return 0
         return whole.count(FileCondition.WHOLE)
 
@@ -354,11 +430,17 @@ class InstanceStore:
         Without a journal, a study that failed begins one. If the PACS did not answer, or delivered
         the study elsewhere, or the user stopped, there is nothing to record in this folder yet.
         """
+        uid = study.study_instance_uid
         if self._journal is None and self._defers(study):
+            self._recorded_end(uid)
             return
         try:
-            (self._journal or self._open_journal()).finish(study)
+            journal = self._journal or self._open_journal()
+            self._take_up(uid)
+            journal.finish(study)
+            self._taken_up.discard(uid)
         except ConfigError as error:
+            self._recorded_end(uid)
             if not self._unrecorded:
                 self._unrecorded = True
                 self._note(f"Failed studies are not recorded: {error}")
@@ -402,16 +484,24 @@ class InstanceStore:
                     self._permissions,
                     peer=self._peer,
                     boot=self._folder.lock.boot,
-                    killed_in=self._folder.lock.killed_in,
+                    killed_in=self._killed_in,
+                    named=self._writer is not None,
                     hurried=self._hurried,
                     note=self._note,
                     features=self._folder.features,
+                    recorded=self._recorded_end,
                 )
                 for study in self._deferred:
-                    self._journal.finish(study)
+                    self._finish_deferred(self._journal, study)
                 self._deferred.clear()
                 for uids, reason in self._given_up:
                     self._journal.give_up(uids, reason)
                 self._given_up.clear()
                 self._planned = {}  # it is the journal's now
             return self._journal
+
+    def _finish_deferred(self, journal: Journal, study: StudyRecord) -> None:
+        uid = study.study_instance_uid
+        if self._others is not None:
+            journal.take_up(uid, self._others.newest(uid))
+        journal.finish(study)

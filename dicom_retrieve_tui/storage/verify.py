@@ -11,8 +11,10 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.platform_files import extended, shown
 from dicom_retrieve_tui.storage.file_check import FileCondition, check_file, irregularity_of
-from dicom_retrieve_tui.storage.folder import CONFLICTS, JOURNAL, PRIVATE_FOLDER
-from dicom_retrieve_tui.storage.journal_database import InstanceRecord, JournalReader, RecordedStudy
+from dicom_retrieve_tui.storage.folder import CONFLICTS
+from dicom_retrieve_tui.storage.folder_journals import FolderJournals
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, RecordedStudy
+from dicom_retrieve_tui.storage.writers import JOURNAL, PRIVATE_FOLDER
 
 _READ_BYTES = 1 << 20
 _FLAWS = {
@@ -31,7 +33,7 @@ _CheckedFile = tuple[InstanceRecord, Flawed | None]
 
 
 def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
-    """Check every file that the journal of a folder names; yield the result of each study.
+    """Check every file that the journals of a folder name; yield the result of each study.
 
     Args:
         root: The output folder of retrievals.
@@ -43,9 +45,9 @@ def verify_folder(root: Path, *, deep: bool) -> Iterator[VerifiedStudy]:
             journal is damaged.
     """
     root = extended(root)
-    reader = JournalReader(_journal_of(root))
+    journals = _journals_of(root)
     aside = _set_aside(root)
-    return (_check_study(root, study, aside, deep=deep) for study in reader.studies())
+    return (_check_study(root, study, aside, deep=deep) for study in journals.studies())
 
 
 def _set_aside(root: Path) -> frozenset[str]:
@@ -57,15 +59,14 @@ def _set_aside(root: Path) -> frozenset[str]:
     return frozenset(name.rpartition(".")[0].removesuffix(".dcm") for name in names)
 
 
-def _journal_of(root: Path) -> Path:
-    journal = root / PRIVATE_FOLDER / JOURNAL
+def _journals_of(root: Path) -> FolderJournals:
     try:
-        found, is_folder = journal.is_file(), root.is_dir()
+        found, is_folder = FolderJournals(root), root.is_dir()
     except OSError as error:  # not allowed to look, or too long
         reason = reason_of(error)
         raise ConfigError(f"{shown(root)}: cannot be reached: {reason}.") from error
     if found:
-        return journal
+        return found
     if not is_folder:
         raise ConfigError(f"{shown(root)}: there is no such folder.")
     raise ConfigError(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER
 from tests.faults.catalogue import Told, fault, words
 from tests.faults.processes import c_get, retrieve_here
 from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances

@@ -12,8 +12,8 @@ import pytest
 from dicom_retrieve_tui.model.events import InstanceStored
 from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER
 from tests.faults.catalogue import Told, fault
 from tests.faults.processes import retrieve_here
 from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances

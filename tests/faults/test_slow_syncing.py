@@ -13,7 +13,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, InstanceStored
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage import journal
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER
 from tests.faults.catalogue import Told, fault
 from tests.faults.processes import retrieve_here
 from tests.peers.raw_pacs import RawPacs, instances

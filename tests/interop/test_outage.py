@@ -1,16 +1,11 @@
 """Orthanc is killed in the middle of a run and started again, or loses its storage for a while."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset, dcmwrite
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.choices import HoldCause, Method
@@ -21,6 +16,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from tests.interop.orthanc import Orthanc
 from tests.interop.peers import DRTUI
 from tests.interop.process import free_port
+from tests.interop.small_studies import names_of, small_studies
 from tests.runs import Plan, files_in, of_kind, settings
 from tests.sessions import Watched, selections
 
@@ -32,20 +28,6 @@ _GET = Plan(selections=selections(*_STUDIES), method=Method.C_GET)
 _MOVE = replace(_GET, method=Method.C_MOVE, move_destination=DRTUI, listening=True)
 
 
-def _instance(study: str, number: int) -> bytes:
-    data_set = Dataset()
-    data_set.SOPClassUID = SecondaryCaptureImageStorage
-    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = study, f"{study}.1"
-    data_set.SOPInstanceUID = f"{study}.1.{number}"
-    data_set.PatientID, data_set.PatientName = study[-3:], "Test^Outage"
-    data_set.Modality = "OT"
-    data_set.file_meta = FileMetaDataset()
-    data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    buffer = io.BytesIO()
-    dcmwrite(buffer, data_set, enforce_file_format=True)
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Orthanc]:
     """An Orthanc of the test's own, with small studies."""
@@ -55,12 +37,7 @@ def archive(tmp_path: Path) -> Iterator[Orthanc]:
     orthanc = Orthanc(folder, {DRTUI: free_port()}, MaximumStorageCacheSize=0)
     orthanc.start()
     try:
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as files:
-            for study in _STUDIES:
-                for number in range(1, _INSTANCES + 1):
-                    files.writestr(f"{study}-{number}.dcm", _instance(study, number))
-        orthanc.take_zip(content.getvalue())
+        orthanc.take_zip(small_studies(_STUDIES, _INSTANCES))
         yield orthanc
     finally:
         orthanc.stop()
@@ -99,9 +76,7 @@ def test_a_pacs_that_is_killed_twice_costs_no_study_an_attempt(
     finished = of_kind(StudyFinished, events)
     assert len(finished) == len(_STUDIES)
     assert {each.verdict for each in finished} == {Verdict.COMPLETE}
-    assert files_in(output) == sorted(
-        f"{study}.1.{number}.dcm" for study in _STUDIES for number in range(1, _INSTANCES + 1)
-    )
+    assert files_in(output) == names_of(_STUDIES, _INSTANCES)
 
 
 def test_a_pacs_without_its_storage_costs_no_study_its_attempts(

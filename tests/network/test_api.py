@@ -224,3 +224,35 @@ def test_a_notebook_may_use_it_from_any_thread(demo: DemoPacs, pacs: Pacs, tmp_p
         stack.callback(worker.join, 60)
 
     assert accounts[0].complete
+
+
+def test_shards_retrieve_every_study_once_into_one_folder(
+    demo: DemoPacs, pacs: Pacs, tmp_path: Path
+) -> None:
+    shares = [
+        [
+            study.study_instance_uid
+            for study in retrieve_all(pacs, _uids(demo), tmp_path, shard=f"{number}/3").studies
+        ]
+        for number in (1, 2, 3)
+    ]
+
+    assert sorted(uid for share in shares for uid in share) == sorted(_uids(demo))
+    assert {each.study_instance_uid for each in verify(tmp_path)} == set(_uids(demo))
+    assert all(each.verdict is Verdict.COMPLETE for each in verify(tmp_path))
+
+
+def test_a_shard_that_cannot_be_is_refused(pacs: Pacs, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="shard '4/3': shards are numbered from 1 to 3"):
+        retrieve(pacs, "1.2.3", tmp_path, shard="4/3")
+
+
+def test_a_shard_that_delivers_elsewhere_expects_nothing_in_the_folder(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    pacs = Pacs("127.0.0.1", port, method="c-move", move_destination="ELSEWHERE")
+
+    account = retrieve_all(pacs, "1.2.3", tmp_path, shard="1/1", retries=0)
+
+    assert account.verdict is Verdict.FAILED
+    assert not (tmp_path / ".dicom-retrieve" / "lists").exists()

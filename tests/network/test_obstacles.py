@@ -12,8 +12,8 @@ import pytest
 from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.verify import verify_folder
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER
 from tests.peers.raw_pacs import RawPacs, instances
 from tests.runs import get_plan, run, settings, verdict_of
 

@@ -16,7 +16,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
 )
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.folder_account import JournalAccount
+from dicom_retrieve_tui.storage.folder_account import FolderAccount
 from tests.event_schema import SCHEMAS
 from tests.faults.processes import retrieve_here
 from tests.json_schema import problems
@@ -25,7 +25,6 @@ from tests.peers.absent_pacs import AbsentPacs
 from tests.peers.held_pacs import A, B, C, session_of
 from tests.runs import files_in, get_plan, of_kind, run, settings
 from tests.sessions import Watched, selections
-from tests.unit.storage.kept import journal_of
 
 _REJECTION = wire.pdu(3, bytes([0, 2, 3, 1]))
 _ABORT = wire.pdu(wire.A_ABORT, bytes([0, 0, 2, 0]))
@@ -79,9 +78,7 @@ def test_studies_that_were_not_tried_are_in_the_account_with_the_reason(tmp_path
 
     (given_up,) = of_kind(QueueGivenUp, events)
     assert given_up.study_instance_uids == (C,)
-    account = {
-        each.study_instance_uid: each for each in JournalAccount(journal_of(tmp_path)).studies()
-    }
+    account = {each.study_instance_uid: each for each in FolderAccount(tmp_path).studies()}
     assert account[C].outcome == f"not tried: {given_up.reason}"
 
 

@@ -17,9 +17,9 @@ from dicom_retrieve_tui.model.option_values import FLAT_LAYOUT
 from dicom_retrieve_tui.model.sop_classes import GET_CLASSES
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.file_meta import file_header
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.lock import FolderLock
 from dicom_retrieve_tui.storage.verify import verify_folder
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER
 from tests.peers.raw_pacs import IMPLICIT, Conversation, Instance, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, of_kind, run, settings, verdict_of
 

@@ -67,6 +67,12 @@ _OF_FILE: dict[str, dict[str, str]] = {
     "tests/unit/storage/test_heartbeat.py": {
         "test_a_claim_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once": _ALIVE,
     },
+    "tests/unit/storage/test_writers.py": {
+        "test_the_claim_of_a_process_that_is_gone_is_taken_over": _ALIVE,
+    },
+    "tests/unit/cli/test_shards.py": {
+        "test_status_names_a_shard_that_is_gone": _ALIVE,
+    },
     "tests/unit/storage/test_run_recorder.py": {
         "test_a_run_that_holds_the_folder_is_running": _ALIVE,
         "test_a_run_without_an_instance_yet_has_a_status": _ALIVE,

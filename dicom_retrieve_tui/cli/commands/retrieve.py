@@ -57,7 +57,7 @@ def run_retrieve(args: argparse.Namespace, console: Console, engine: Engine | No
     with logging_to(options.log_file, console.stderr.write_line, options.retrieval.umask):
         if options.lookups:
             return _look_up_and_retrieve(options, console, engine)
-        return run_retrieval(options, console, engine, learn=True)
+        return run_retrieval(options.of_shard(), console, engine, learn=True)
 
 
 def run_retrieval(
@@ -101,7 +101,7 @@ def _look_up_and_retrieve(options: RetrieveCommand, console: Console, engine: En
             console.stderr.write_line(line)
         story = _failed_story(failure.options, failure.brief)
         return _Retrieval(failure.options, console, started).not_started(story, NOT_OK)
-    return run_retrieval(options, console, engine, learn=True)
+    return run_retrieval(options.of_shard(), console, engine, learn=True)
 
 
 def _read_stdin(console: Console) -> str:
@@ -337,6 +337,9 @@ class _Retrieval:
         """Print the summary; return the exit code, which is not 0 if requested data was lost."""
         console, options = self._console, self._options
         lines: Iterable[str] = summarise(self._account, self._census(), options, self._elapsed_s())
+        if options.shard is not None and not options.selections:
+            of = count(len(options.retrieval.listed), "study")
+            lines = [f"nothing to do: none of the {of} of the list belongs to {options.shard}"]
         if options.left_out:
             left_out = f"{count(len(options.left_out), 'row')} of {options.list_flag}"
             lines = chain(lines, [f"{left_out} left out: exit code 1"])

@@ -24,10 +24,12 @@ from dicom_retrieve_tui.cli.parser_base import UsageError
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+from dicom_retrieve_tui.model.folder_account import UNFINISHED
 from dicom_retrieve_tui.model.folder_status import FolderStatus
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.sanitize import clean_values
 from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 from dicom_retrieve_tui.storage.folder_account import forget_studies
 from dicom_retrieve_tui.storage.folder_status import accounted_studies, read_status
 
@@ -147,6 +149,29 @@ def _write_report(path: Path, status: FolderStatus, code: int, console: Console)
     return True
 
 
+def _as_of_a_run(status: FolderStatus) -> dict[str, object]:
+    """Return what the report of a run has under the same keys."""
+    run, totals = status.run, status.totals
+    verdicts = {each for each in Verdict if totals.verdicts[str(each)]}
+    return {
+        "peer": run.identity.peer if run is not None else None,
+        "method": run.identity.method if run is not None else None,
+        "output": str(status.folder),
+        "started": utc_text(run.identity.started) if run is not None else None,
+        "finished": utc_text(run.finished) if run is not None and run.finished else None,
+        "verdict": UNFINISHED if totals.waiting else str(total_verdict(verdicts)),
+        "reasons": [
+            {
+                "verdict": group.verdict,
+                "reason": group.reason,
+                "studies": group.studies,
+                "first": [study.study_instance_uid for study in group.examples],
+            }
+            for group in totals.failures()
+        ],
+    }
+
+
 def _report(status: FolderStatus, code: int) -> Iterator[str]:
     """Yield the account in pieces: a folder may have a million studies."""
     head = {
@@ -154,6 +179,7 @@ def _report(status: FolderStatus, code: int) -> Iterator[str]:
         "tool": {"name": "dicom-retrieve", "version": __version__},
         "time": utc_text(status.at),
         **status_record(status),
+        **_as_of_a_run(status),
         "exit_code": code,
     }
     text = json.dumps(clean_values(head), indent=2)

@@ -8,9 +8,8 @@ from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount
-from dicom_retrieve_tui.model.humanize import count
-from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
-from dicom_retrieve_tui.storage.folder_account import JournalAccount, failed_list_of
+from dicom_retrieve_tui.model.humanize import count, folder_text
+from dicom_retrieve_tui.storage.folder_account import FolderAccount, failed_list_of
 
 _LISTED_MAX = 10
 
@@ -25,6 +24,8 @@ class Earlier:
     """Further studies that no run has ended and that this run was not asked for."""
     failed_list: Path | None = None
     """The list of all studies of the folder that are not complete."""
+    of_shard: bool = False
+    """The run was a shard: the list is about the studies of other shards, too."""
 
     def lines(self) -> Iterator[str]:
         """Yield lines for the summary."""
@@ -38,7 +39,10 @@ class Earlier:
                 yield f"  ... and {count(more, 'study')} more"
         if self.unfinished:
             yield f"{count(self.unfinished, 'study')} of earlier runs never ended"
-        if self.failed_list is not None:
+        if self.failed_list is not None and self.of_shard:
+            folder = folder_text(self.failed_list.parent)
+            yield f"the account of all shards: dicom-retrieve status {folder}"
+        elif self.failed_list is not None:
             yield f"{self.failed_list} lists every study that is not complete"
 
 
@@ -50,16 +54,22 @@ def earlier_failures(account: Account, options: RetrieveCommand) -> Earlier:
     output = options.retrieval.output
     if options.dry_run or (failed_list := failed_list_of(output)) is None:
         return NOTHING_EARLIER
+    shard = options.shard
     asked = {each.study_instance_uid for each in account.selections}
+
+    def is_earlier(uid: str) -> bool:
+        # What other shards do is theirs to report, and that of `status`.
+        return uid not in asked and (shard is None or shard.has(uid))
+
     try:
-        recorded = JournalAccount(output / PRIVATE_FOLDER / JOURNAL)
+        recorded = FolderAccount(output)
         failed = recorded.studies(failed_only=True, ended_only=True)
-        others = tuple(each for each in failed if each.study_instance_uid not in asked)
+        others = tuple(each for each in failed if is_earlier(each.study_instance_uid))
         # There may be a million: they are counted, and not kept.
         unfinished = sum(
-            each.verdict == UNFINISHED and each.study_instance_uid not in asked
+            each.verdict == UNFINISHED and is_earlier(each.study_instance_uid)
             for each in recorded.failed_studies()
         )
     except ConfigError:
-        return Earlier(failed_list=failed_list)
-    return Earlier(others, unfinished, failed_list)
+        return Earlier(failed_list=failed_list, of_shard=shard is not None)
+    return Earlier(others, unfinished, failed_list, of_shard=shard is not None)

@@ -76,6 +76,7 @@ def _head(
         "listening": retrieval.listening,
         "series_filter": _filter(retrieval.series_filter),
         "output": str(retrieval.output),
+        "shard": _shard(options),
         "started": utc_text(ending.started),
         "finished": utc_text(ending.finished),
         "seconds": round(ending.elapsed_s, 3),
@@ -100,6 +101,14 @@ def _head(
         "earlier": [study_record(each) for each in ending.earlier.studies],
         "failed_list": str(ending.earlier.failed_list) if ending.earlier.failed_list else None,
     }
+
+
+def _shard(options: RetrieveCommand) -> dict[str, object] | None:
+    """Return the share of the list; None for all of it."""
+    if (shard := options.shard) is None:
+        return None
+    listed = len(options.retrieval.listed)
+    return {"number": shard.number, "of": shard.count, "studies_in_list": listed}
 
 
 def reason_record(group: Group, *, dry_run: bool) -> dict[str, object]:

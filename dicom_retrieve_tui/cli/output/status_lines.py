@@ -1,11 +1,11 @@
 """The status of a folder in words and as JSON. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dicom_retrieve_tui.cli.console import utc_text
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
-from dicom_retrieve_tui.model.folder_status import FolderStatus, Life
+from dicom_retrieve_tui.model.folder_status import FolderRun, FolderStatus, Life
 from dicom_retrieve_tui.model.hours import day_and_time
 from dicom_retrieve_tui.model.humanize import (
     byte_rate_text,
@@ -31,12 +31,14 @@ _LIFE = {
 def status_lines(status: FolderStatus) -> Iterator[str]:
     """Yield the status of a folder, the run first and the failures last."""
     yield f"{folder_text(status.folder)}: {_run(status)}"
+    yield from _writers(status)
     if status.running and status.run is not None:
         yield from _waits(status.run)
     yield _row("studies", _studies(status))
     yield _row("instances", _instances(status))
     if status.running and status.run is not None:
-        yield _row("this run", _this_run(status.run))
+        several = sum(each.life is Life.RUNNING for each in status.runs) > 1
+        yield _row("these runs" if several else "this run", _this_run(status.run))
         yield _row("rate", _rate(status))
         if not status.run.rests:
             yield from _running(status.run)
@@ -72,6 +74,8 @@ def _row(name: str, text: str) -> str:
 
 def _run(status: FolderStatus) -> str:
     run = status.run
+    if status.runs and status.runs[0].writer is not None and run is not None:
+        return _group(status, run)
     if run is None:
         return "a process retrieves into it" if status.running else "no run"
     identity, at = run.identity, status.at
@@ -89,6 +93,54 @@ def _run(status: FolderStatus) -> str:
             f"{values['started']} ({took})"
         )
     return _LIFE[status.life].format(**values)
+
+
+def _group(status: FolderStatus, run: RunState) -> str:
+    """Return how far the runs of writers are that work together."""
+    if status.running:
+        going_on = sum(each.life is Life.RUNNING for each in status.runs)
+        of = f"{going_on} of {status.shards} shards" if status.shards else f"{going_on} writers"
+        took = duration_text(max((status.at - run.identity.started).total_seconds(), 0.0))
+        since = _clock(run.identity.started, status.at)
+        retrieves = "retrieves" if going_on == 1 else "retrieve"
+        return f"{of} {retrieves} from {run.identity.peer} since {since} ({took})"
+    ended = [each for each in status.runs if each.life is Life.ENDED]
+    of = f"{len(ended)} of {status.shards} shards" if status.shards else f"{len(ended)} writers"
+    last = f", the last one at {_clock(run.finished, status.at)}" if run.finished else ""
+    return f"no run; {of} ended{last}"
+
+
+def _writers(status: FolderStatus) -> Iterator[str]:
+    """Yield what the user should know of single shards: those that are gone, or never ran."""
+    for run in status.runs:
+        if run.writer is not None and run.life in {Life.GONE, Life.SILENT}:
+            yield _row("gone" if run.life is Life.GONE else "silent", _gone(run, status.at))
+    if status.never_ran:
+        shard = "shard" if len(status.never_ran) == 1 else "shards"
+        yield _row("never ran", f"{shard} {_numbers(status.never_ran)} of {status.shards}")
+    if status.lists > 1:
+        yield _row("lists", f"the shards were given {status.lists}; every study of each counts")
+
+
+def _gone(run: FolderRun, at: datetime) -> str:
+    if run.state is None:
+        return str(run.writer)
+    identity = run.state.identity
+    process = f"{run.writer}: process {identity.process} on {identity.host or 'this machine'}"
+    if run.life is Life.SILENT:
+        return f"{process} showed no sign of life since {_clock(run.state.updated, at)}"
+    return f"{process} is gone without an end; run it again"
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Return numbers in their order, with ranges: `1, 3-5`."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    return ", ".join("-".join(map(str, each)) for each in ranges)
 
 
 def _waits(run: RunState) -> Iterator[str]:
@@ -179,6 +231,10 @@ def status_record(status: FolderStatus) -> dict[str, object]:
         "state": str(status.life),
         "complete": status.complete,
         "run": None if status.run is None else _run_record(status.run),
+        "writers": [_writer_record(each) for each in status.runs if each.writer is not None],
+        "shards": status.shards or None,
+        "never_ran": list(status.never_ran),
+        "lists": status.lists,
         "totals": {
             "studies": totals.studies,
             "complete": totals.good,
@@ -194,6 +250,15 @@ def status_record(status: FolderStatus) -> dict[str, object]:
         "bytes_per_s": None if rates is None else round(rates[1]),
         "eta_s": None if status.eta_s is None else round(status.eta_s, 1),
         "failed_list": None if status.failed_list is None else str(status.failed_list),
+    }
+
+
+def _writer_record(run: FolderRun) -> Mapping[str, object]:
+    assert run.writer is not None  # noqa: S101 - the caller has looked
+    return {
+        "name": run.writer.name,
+        "state": str(run.life),
+        "run": None if run.state is None else _run_record(run.state),
     }
 
 

@@ -46,6 +46,12 @@ CASES = {
         (PACS, "1.2.3", "--method", "c-get", "--uid-list", "bad.txt"),
         "'1.2.3' and --uid-list cannot be combined",
     ),
+    "shard 0": ((*C_GET, "--shard", "0/4"), "--shard '0/4': shards are numbered from 1 to 4"),
+    "shard 5 of 4": ((*C_GET, "--shard", "5/4"), "--shard '5/4'"),
+    "a shard that is a word": ((*C_GET, "--shard", "x"), "expected K/N, such as 2/8, or auto"),
+    "a shard of nothing": ((*C_GET, "--shard", "auto"), "--shard auto needs SLURM_ARRAY_TASK_ID"),
+    "shards alone": ((*C_GET, "--shards", "4"), "--shards requires --shard auto"),
+    "shards twice": ((*C_GET, "--shard", "1/4", "--shards", "4"), "--shard 1/4 has the number"),
     "a user in bytes that are no text": (
         (*C_GET, "--user", "M\udcfcller"),
         "--user 'M\\udcfcller' has bytes that are not UTF-8 text.",

@@ -85,6 +85,8 @@ class FakeStore:
         self.missing: frozenset[str] = frozenset()
         """What it recorded as missing."""
         self.planned: set[str] = set()
+        self.claimed: dict[str, str] = {}
+        """The processes that have studies, by Study Instance UID."""
         self.finished: StudyRecord | None = None
 
     def begin(self, request: StoreRequest) -> FakePart:
@@ -108,6 +110,9 @@ class FakeStore:
     def recall(self, inventory: Inventory) -> Recalled:
         del inventory
         return Recalled(present=frozenset(self.here), gone=self.gone, missing=self.missing)
+
+    def claim(self, study_instance_uid: str) -> str:
+        return self.claimed.get(study_instance_uid, "")
 
     def kept_count(self, study_instance_uid: str) -> int:
         del study_instance_uid

@@ -30,6 +30,7 @@ from dicom_retrieve_tui.model.events import (
     Event,
     InstanceSetAside,
     InstanceStored,
+    Noted,
     StudyFinished,
     StudyInventoried,
     StudyStarted,
@@ -155,6 +156,22 @@ def test_a_study_is_complete_when_all_that_is_listed_is_stored() -> None:
     assert isinstance(events[0], StudyStarted)
     assert events[-1] == finished
     assert sum(isinstance(event, InstanceStored) for event in events) == 2
+
+
+def test_a_study_that_another_process_has_waits_and_is_reported_once() -> None:
+    store = FakeStore()
+    store.claimed = {STUDY: "process 7 on host a"}
+    rig = _Rig(_sends("1.1", "1.2"), store)
+
+    waits = [rig.attempt(), rig.attempt()]
+    store.claimed.clear()
+
+    assert [type(each) for each in waits] == [Postponed, Postponed]
+    (note,) = rig.events
+    assert isinstance(note, Noted)
+    assert note.text.startswith("process 7 on host a retrieves this study")
+    assert rig.finish().verdict is Verdict.COMPLETE
+    assert rig.waits_s() == []
 
 
 def test_an_instance_that_comes_twice_is_one_event() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.storage.file_meta import file_header
-from dicom_retrieve_tui.storage.folder import JOURNAL, PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.journal import Journal
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord
+from dicom_retrieve_tui.storage.writers import JOURNAL, PRIVATE_FOLDER
 from tests.unit.encoded import EXPLICIT, explicit
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

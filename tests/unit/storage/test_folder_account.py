@@ -13,13 +13,13 @@ from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.storage.folder_account import (
     FAILED_LIST,
-    JournalAccount,
+    FolderAccount,
     failed_list_of,
     forget_studies,
 )
 from dicom_retrieve_tui.storage.lock import FolderLock
 from dicom_retrieve_tui.storage.store import InstanceStore
-from tests.unit.storage.kept import FLAT, STUDY, journal_of, keep
+from tests.unit.storage.kept import FLAT, STUDY, keep
 
 _ABSENT = "The PACS has nothing that matches these UIDs."
 
@@ -51,7 +51,7 @@ def _end(uid: str, verdict: str = "not found", **more: object) -> StudyRecord:
 
 
 def _account(root: Path) -> dict[str, StudyAccount]:
-    studies = JournalAccount(journal_of(root)).studies()
+    studies = FolderAccount(root).studies()
     return {study.study_instance_uid: study for study in studies}
 
 

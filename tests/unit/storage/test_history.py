@@ -18,9 +18,9 @@ from dicom_retrieve_tui.model.history_records import JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.folder import PRIVATE_FOLDER
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
+from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER
 from tests.sessions import selections
 
 _NOWHERE = Path("/nowhere").absolute()

@@ -5,7 +5,7 @@ from pathlib import Path
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.folder_account import write_failed_list
 from tests.unit.cli.scripted import PACS, STUDY, run, study_of, whole_run
-from tests.unit.storage.kept import journal_of, keep
+from tests.unit.storage.kept import keep
 
 
 def _run(folder: Path) -> list[str]:
@@ -20,7 +20,7 @@ def test_failures_of_other_studies_are_named_and_change_no_exit_code(tmp_path: P
     for number in range(12):
         keep(tmp_path, 0, uid=f"1.9.{number + 10}", verdict="not found")
     keep(tmp_path, 0, uid="1.9.99", verdict="unfinished")
-    write_failed_list(tmp_path, journal_of(tmp_path))
+    write_failed_list(tmp_path)
 
     lines = _run(tmp_path)
 
