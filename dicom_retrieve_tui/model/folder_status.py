@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from dicom_retrieve_tui.model.eta import Remaining, estimate_remaining
 from dicom_retrieve_tui.model.folder_account import UNFINISHED, FailureGroup, FolderTotals
 from dicom_retrieve_tui.model.run_state import RunState, joined_runs
-from dicom_retrieve_tui.model.throughput import Remaining, estimate_remaining
 from dicom_retrieve_tui.model.writer import Writer
 
 

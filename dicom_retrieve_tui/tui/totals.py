@@ -3,7 +3,7 @@
 from operator import add, sub
 from typing import NamedTuple
 
-from dicom_retrieve_tui.model.throughput import Remaining, estimate_remaining
+from dicom_retrieve_tui.model.eta import Remaining, estimate_remaining
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, Row, RowKey, State
 
 

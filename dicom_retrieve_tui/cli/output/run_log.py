@@ -9,6 +9,7 @@ from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.eta import done
 from dicom_retrieve_tui.model.humanize import count, folder_text, shortened, size_text
 from dicom_retrieve_tui.model.narration import (
     METHODS,
@@ -18,7 +19,6 @@ from dicom_retrieve_tui.model.narration import (
     verdict_word,
 )
 from dicom_retrieve_tui.model.progress import StudyProgress
-from dicom_retrieve_tui.model.throughput import done
 from dicom_retrieve_tui.model.verdict import Verdict
 
 _UID_MIN = 16

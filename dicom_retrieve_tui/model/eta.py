@@ -1,0 +1,65 @@
+"""How many instances are still to come, and when the last one will be here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dicom_retrieve_tui.model.dimse import COUNTER_MAX
+from dicom_retrieve_tui.model.progress import Progress, StudyProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """The number of instances that are still to come."""
+
+    instances: int
+    exact: bool
+    """False if studies of unknown size were estimated."""
+
+    def eta_s(self, rate: float | None) -> float | None:
+        """Return the seconds to the end at `rate` instances a second; None if unknown."""
+        if not self.instances:
+            return 0.0
+        return self.instances / rate if rate else None
+
+
+def estimate_remaining(left: int, *, unknown: int, known: int, expected: int) -> Remaining | None:
+    """Estimate how many instances are still to come; None while no study's size is known.
+
+    Args:
+        left: Instances still to come of studies whose size is known.
+        unknown: Studies that are not finished and whose size is not known yet. Each is taken to
+            have as many instances as the known ones have on average.
+        known: Studies whose size is known, finished or not.
+        expected: Instances that these have.
+    """
+    if not unknown:
+        return Remaining(left, exact=True)
+    if known <= 0:
+        return None
+    return Remaining(left + round(unknown * expected / known), exact=False)
+
+
+def remaining(progress: Progress, running: Iterable[StudyProgress]) -> Remaining | None:
+    """Estimate how many instances of a run are still to come.
+
+    Args:
+        running: The studies that are being retrieved. The caller passes them because searching
+            20,000 studies for them several times a second would cost more than drawing.
+    """
+    studies = list(running)
+    unknown = sum(study.expected is None for study in studies)
+    return estimate_remaining(
+        sum(max(study.expected - done(study), 0) for study in studies if study.expected),
+        unknown=progress.studies_total - len(progress.studies) + unknown,
+        known=len(progress.studies) - unknown,
+        expected=progress.expected,
+    )
+
+
+def done(study: StudyProgress) -> int:
+    """Return how many instances were stored here or, by the PACS's counters, sent elsewhere."""
+    if study.stored or study.expected is None or study.peer_remaining is None:
+        return study.stored
+    if study.expected > COUNTER_MAX:
+        return 0  # the counters have wrapped
+    return max(study.expected - study.peer_remaining - (study.peer_failed or 0), 0)
