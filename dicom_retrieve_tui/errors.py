@@ -56,6 +56,18 @@ class RetrieveError(Exception):
         self.found = found
         self.next_step = next_step
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way to another process: several classes require keywords."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[RetrieveError], args: tuple[object, ...], state: dict[str, object]
+) -> RetrieveError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class ConfigError(RetrieveError):
     """The request is invalid or contradictory. Nothing was sent or written."""

@@ -25,6 +25,7 @@ from dicom_retrieve_tui.model.status import try_c_move
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
+    from dicom_retrieve_tui.engine.hold import Overseer
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.run import Run, Session
     from dicom_retrieve_tui.engine.run_forecast import RunForecast
@@ -83,6 +84,7 @@ def open_session(
     *,
     learn: bool = False,
     identified: "Identified | None" = None,
+    overseer: "Overseer | None" = None,
 ) -> "Session":
     """Prepare a retrieval whose queue can be changed while it runs.
 
@@ -97,6 +99,8 @@ def open_session(
         learn: Forecast by the sizes in the user's history, and add those of this session.
         identified: Called with the Study Instance UID and the identity of each study, from any
             thread. None asks the PACS for no patient data.
+        overseer: Decides for this session and for others against the same PACS; None if it stands
+            alone.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
     from dicom_retrieve_tui.engine.requests import RunContext
@@ -111,13 +115,20 @@ def open_session(
     rate_limiter = RateLimiter(options.max_rate, connections=options.parallel)
     named = identified is not None
     run = _run(
-        selections, options, outbox, cancel, backoff, rate_limiter=rate_limiter, identify=named
+        selections,
+        options,
+        outbox,
+        cancel,
+        backoff,
+        rate_limiter=rate_limiter,
+        identify=named,
+        overseer=overseer,
     )
     recorder = _recorder(options)
 
     def start(stack: ExitStack) -> StudyRetriever:
         check_commands(options)
-        store = _open_store(options, outbox, cancel)
+        store = _open_store(options, outbox, cancel, overseer)
         stack.callback(store.close)
         _keep_list(options, outbox)
         recorder.begin()
@@ -125,7 +136,7 @@ def open_session(
         if options.on_study is not None:
             run.follower = _study_commands(options, store, outbox, cancel, stack)
         receiver = InstanceReceiver(store, outbox.append)
-        _note_dangers(options, outbox)
+        note_dangers(options, outbox)
         scp = None
         if options.listen is not None:
             scp = _listen(options, cancel, receiver, _deviations(receiver.emit), rate_limiter)
@@ -190,7 +201,10 @@ def _recorder(options: RetrieveOptions) -> "RunRecorder":
 
 
 def _open_store(
-    options: RetrieveOptions, outbox: deque[Event], cancel: CancelToken
+    options: RetrieveOptions,
+    outbox: deque[Event],
+    cancel: CancelToken,
+    overseer: "Overseer | None",
 ) -> "InstanceStore":
     from dicom_retrieve_tui.storage.permissions import Permissions
     from dicom_retrieve_tui.storage.store import InstanceStore
@@ -205,6 +219,7 @@ def _open_store(
         hurried=lambda: cancel.requested,
         note=lambda text: outbox.append(Noted(study_instance_uid=None, text=text)),
         detail=lambda text: outbox.append(Noted(study_instance_uid=None, text=text, minor=True)),
+        recorded=overseer.recorded if overseer is not None else lambda _: None,
     )
 
 
@@ -262,7 +277,7 @@ def dry_run(
     from dicom_retrieve_tui.storage.kept_instances import KeptInstances
 
     outbox: deque[Event] = deque()
-    _note_dangers(options, outbox)
+    note_dangers(options, outbox)
     # What needs no C-GET and no C-MOVE is not bound to hours.
     unbound = replace(options, between=None)
     run = _run(selections, unbound, outbox, cancel, backoff, identify=identified is not None)
@@ -449,6 +464,7 @@ def _run(
     *,
     rate_limiter: "RateLimiter | None" = None,
     identify: bool = False,
+    overseer: "Overseer | None" = None,
 ) -> "Run":
     from dicom_retrieve_tui.engine.outage import PROBES
     from dicom_retrieve_tui.engine.run import Run
@@ -468,6 +484,7 @@ def _run(
         probes=replace(backoff, jitter=PROBES.jitter),
         outbox=outbox,
         cancel=cancel,
+        overseer=overseer,
     )
     return run
 
@@ -527,7 +544,7 @@ def _run_forecast(
     return space
 
 
-def _note_dangers(options: RetrieveOptions, outbox: deque[Event]) -> None:
+def note_dangers(options: RetrieveOptions, outbox: deque[Event]) -> None:
     """Add what a security officer should know to the events of the run."""
     for danger in options.dangers:
         outbox.append(Noted(study_instance_uid=None, text=danger))

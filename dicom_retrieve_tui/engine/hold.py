@@ -16,6 +16,8 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.events import Event
 
+_FOR_OVERSEER = frozenset({HoldCause.PEER, HoldCause.DISK})
+"""What a probe decides. Whether the PACS serves studies, only studies show."""
 _TICK_S = 0.2
 """A cancel from a signal handler wakes no thread."""
 
@@ -74,6 +76,23 @@ class _Hold:
         return float("inf") if limit_s is None else self.began_s + limit_s
 
 
+class Overseer(Protocol):
+    """Decides for several runs against one PACS together. Its methods return at once."""
+
+    @property
+    def answered(self) -> bool:
+        """True if the PACS has answered another of the runs."""
+
+    def obstructed(self, obstacle: Obstacle) -> None:
+        """Take over an outage of a run: the run holds its queue, and never goes on by itself."""
+
+    def crowded(self) -> None:
+        """Take note that the PACS had no association left, and that the run uses one fewer."""
+
+    def recorded(self, study_instance_uid: str) -> None:
+        """Take note that the end of a study is in the journal, or need not be."""
+
+
 class Holds:
     """The holds on the queue of one run. Safe for use by several threads."""
 
@@ -84,6 +103,8 @@ class Holds:
         cancel: CancelToken,
         give_up: GiveUp,
         clock: Callable[[], float] = monotonic,
+        *,
+        overseer: Overseer | None = None,
     ) -> None:
         """Hold nothing yet.
 
@@ -93,7 +114,10 @@ class Holds:
             cancel: Ends every hold at once.
             give_up: Called in the thread of a hold, while the queue is held.
             clock: Seconds that never go back.
+            overseer: Takes over outages; None if this run decides for itself.
         """
+        self._overseer = overseer
+        self._taken_over: set[HoldCause] = set()
         self._queue = queue
         self._emit = emit
         self._cancel = cancel
@@ -112,7 +136,12 @@ class Holds:
         Returns at once, also if the same cause holds the queue already.
         """
         with self._changed:
-            if obstacle.cause in self._holds or self._closed or self._cancel.requested:
+            if self.holds(obstacle.cause) or self._closed or self._cancel.requested:
+                return
+            if self._overseer is not None and obstacle.cause in _FOR_OVERSEER:
+                self._taken_over.add(obstacle.cause)
+                self._queue.hold()
+                self._overseer.obstructed(obstacle)
                 return
             now_s = self._clock()
             hold = _Hold(obstacle, now_s, self._cancel.child(), self._next_wait_s(obstacle, 0, 0.0))
@@ -126,7 +155,7 @@ class Holds:
 
     def holds(self, cause: HoldCause) -> bool:
         """True while an obstacle of this cause holds the queue."""
-        return cause in self._holds
+        return cause in self._holds or cause in self._taken_over
 
     def close(self) -> None:
         """End every hold, and join the threads: the run ends."""

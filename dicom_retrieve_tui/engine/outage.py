@@ -12,7 +12,7 @@ from enum import Enum
 from functools import partial
 from time import monotonic
 
-from dicom_retrieve_tui.engine.hold import GiveUp, Holds
+from dicom_retrieve_tui.engine.hold import GiveUp, Holds, Overseer
 from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.errors import (
     AssociationRejected,
@@ -137,6 +137,7 @@ class PeerWatch:
         give_up: GiveUp,
         intervals: Backoff = PROBES,
         others_heard_s: Callable[[int], float | None] = lambda _worker: None,
+        overseer: Overseer | None = None,
     ) -> None:
         """Ask nothing yet.
 
@@ -149,6 +150,7 @@ class PeerWatch:
             intervals: How long to wait before each probe.
             others_heard_s: Returns when a byte last came for an open association of another
                 worker than this one, by the monotonic clock; None without one.
+            overseer: Knows of the other runs against this PACS, if there are any.
         """
         self._queue = queue
         self._holds = holds
@@ -157,7 +159,8 @@ class PeerWatch:
         self._give_up = give_up
         self._intervals = intervals
         self._others_heard_s = others_heard_s
-        self._answered = False
+        self._overseer = overseer
+        self._answered = overseer is not None and overseer.answered
         self._alive_s = float("-inf")
         """When a probe that succeeded began."""
         self._probing = threading.Lock()
@@ -191,7 +194,7 @@ class PeerWatch:
         A probe decides. If it is the failure of the PACS, the queue is held; if the PACS is busy,
         fewer workers are used.
         """
-        if no_association_left(error) and self._queue.lower():
+        if no_association_left(error) and self._lower():
             return Blame.BUSY
         if not isinstance(error, PeerError) or isinstance(error, _ANSWERS) or not self._answered:
             return Blame.STUDY
@@ -218,9 +221,16 @@ class PeerWatch:
             cancel.wait(self._intervals.first_s)
             heard_s = self._others_heard_s(worker)
             if heard_s is not None and heard_s > began_s:
-                return Blame.BUSY if self._queue.lower() else Blame.STUDY
+                return Blame.BUSY if self._lower() else Blame.STUDY
         self._hold(HoldCause.PEER, failure, partial(failure_of, self._probe))
         return Blame.PEER
+
+    def _lower(self) -> bool:
+        """Use one association fewer; False if only one is left."""
+        lowered = self._queue.lower()
+        if lowered and self._overseer is not None:
+            self._overseer.crowded()
+        return lowered
 
     def _failure(self, cancel: CancelToken) -> PeerError | None:
         """Probe, and note if the PACS answers."""

@@ -229,6 +229,7 @@ class TaskQueue:
         self._shared: list[HelpTask] = []
         self._taken = 0
         self._idle = 0
+        self._most = workers
         self._allowed = workers
         self._last_rejection_s = 0.0
         self._running: set[CancelToken] = set()
@@ -334,6 +335,20 @@ class TaskQueue:
         with self._changed:
             self._changed.notify_all()
 
+    def limit_workers(self, most: int) -> None:
+        """Give tasks only to the first so many workers from now on; 0 to none.
+
+        Always the same ones, because another worker has no association open.
+        """
+        with self._changed:
+            self._most = self._allowed = most
+            self._changed.notify_all()
+
+    @property
+    def busy_workers(self) -> int:
+        """How many workers have a task."""
+        return self._taken
+
     # Called by what holds the run
 
     def hold(self, *, end_requests: bool = False) -> None:
@@ -352,7 +367,7 @@ class TaskQueue:
         """End a hold, and use all workers again."""
         with self._changed:
             self._held = False
-            self._allowed = self._workers
+            self._allowed = self._most
             self._changed.notify_all()
 
     def give_out_started_only(self, *, only: bool) -> None:
@@ -397,10 +412,11 @@ class TaskQueue:
 
     # Called by workers
 
-    def take(self, *, wait: bool = True) -> StudyTask | HelpTask | None:
+    def take(self, *, worker: int = 1, wait: bool = True) -> StudyTask | HelpTask | None:
         """Return the next study, or one to help with; `finish` or `put_back` must follow.
 
         Args:
+            worker: The number of the worker, from 1.
             wait: Wait until there is a task, the queue is closed and every study is done, or the
                 user stops. While other workers have studies, these may be put back or shared.
 
@@ -410,7 +426,7 @@ class TaskQueue:
         with self._changed:
             while not self._cancel.requested:
                 self._wake_waiting()
-                if task := self._next():
+                if worker <= self._most and (task := self._next()):
                     self._taken += 1
                     self._changed.notify_all()
                     return task
@@ -546,7 +562,7 @@ class TaskQueue:
         """Use fewer workers: the PACS accepts no further association. False if only one is left."""
         with self._changed:
             self._last_rejection_s = monotonic()
-            if self._allowed == 1:
+            if self._allowed <= 1:
                 return False
             # The rejected worker has no association; the others show how many are accepted.
             self._allowed = max(1, min(self._allowed - 1, self._taken - 1))
@@ -605,6 +621,6 @@ class TaskQueue:
     def _wake_waiting(self) -> None:
         now_s = monotonic()
         self._pending.wake(now_s, first=self._started_only)
-        if self._allowed < self._workers and now_s - self._last_rejection_s > _RAISE_LIMIT_AFTER_S:
+        if self._allowed < self._most and now_s - self._last_rejection_s > _RAISE_LIMIT_AFTER_S:
             self._allowed += 1
             self._last_rejection_s = now_s

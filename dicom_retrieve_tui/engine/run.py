@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from typing import Protocol
 
 from dicom_retrieve_tui.engine.archive_outage import ArchiveWatch
-from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.hold import Holds, Overseer
 from dicom_retrieve_tui.engine.hours import HoursWatch
 from dicom_retrieve_tui.engine.outage import PROBES, PeerWatch, Probe
 from dicom_retrieve_tui.engine.ports import Peer, RunWatcher
@@ -104,6 +104,8 @@ class Run:
         probes: Backoff = PROBES,
         outbox: deque[Event],
         cancel: CancelToken,
+        queue: TaskQueue | None = None,
+        overseer: Overseer | None = None,
     ) -> None:
         """Send nothing before `events` is iterated.
 
@@ -116,6 +118,8 @@ class Run:
             probes: How long to wait before each probe of a PACS that is gone.
             outbox: Every thread appends its events here.
             cancel: Ends the run.
+            queue: The queue with the selections, if it is a special one.
+            overseer: Decides for this run and for others; None if the run stands alone.
         """
         self._selections = selections
         self._options = options
@@ -124,8 +128,10 @@ class Run:
         self.emit = outbox.append
         self._cancel = cancel
         self._workers = options.parallel
-        self.queue = TaskQueue(selections, cancel, workers=self._workers, emit=outbox.append)
-        self.holds = Holds(self.queue, outbox.append, cancel, self._give_up)
+        self.queue = queue or TaskQueue(
+            selections, cancel, workers=self._workers, emit=outbox.append
+        )
+        self.holds = Holds(self.queue, outbox.append, cancel, self._give_up, overseer=overseer)
         """What holds the queue."""
         self.watch = PeerWatch(
             queue=self.queue,
@@ -135,6 +141,7 @@ class Run:
             give_up=self._give_up,
             intervals=probes,
             others_heard_s=self._others_heard_s,
+            overseer=overseer,
         )
         self.archive = ArchiveWatch(
             queue=self.queue,
@@ -295,7 +302,7 @@ class Run:
         """Take studies from the queue until it has no more: the thread of one worker."""
         peer = self._peers[number] = self._open_peer(number)
         try:
-            while (task := self._take(peer)) is not None:
+            while (task := self._take(peer, number)) is not None:
                 if isinstance(task, HelpTask):
                     retriever.help(task, peer, number)
                     self.queue.finish(task)
@@ -323,12 +330,12 @@ class Run:
         self.queue.finish(task)
         return False
 
-    def _take(self, peer: Peer) -> StudyTask | HelpTask | None:
+    def _take(self, peer: Peer, number: int) -> StudyTask | HelpTask | None:
         """Wait for the next task, with no association open meanwhile."""
-        if (task := self.queue.take(wait=False)) is not None:
+        if (task := self.queue.take(worker=number, wait=False)) is not None:
             return task
         peer.close()
-        return self.queue.take()
+        return self.queue.take(worker=number)
 
     def _verdict(self) -> Verdict:
         if self._bug is not None:
@@ -502,6 +509,15 @@ class Session:
     def limit_rate(self, rate: Rate | None) -> None:
         """Receive no faster than this from now on, all associations together; None: no limit."""
         self._limit_rate(rate)
+
+    def limit_workers(self, most: int) -> None:
+        """Use no more associations at once from now on; those with a study finish it."""
+        self._run.queue.limit_workers(most)
+
+    @property
+    def busy_workers(self) -> int:
+        """How many workers have a study, and an association or soon one."""
+        return self._run.queue.busy_workers
 
     def finish(self) -> None:
         """Take no further studies: the run ends when all are done."""

@@ -45,3 +45,5 @@ class HoldCause(StrEnum):
     """The disk of the output folder has no room."""
     HOURS = "hours"
     """It is outside the hours of `--between`; requests that were being made are ended, too."""
+    WORKERS = "workers"
+    """The Dask cluster has no worker."""

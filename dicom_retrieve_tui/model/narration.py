@@ -135,11 +135,13 @@ _LOST = {
     HoldCause.PEER: "The PACS does not answer",
     HoldCause.ARCHIVE: "The PACS answers, but serves no study",
     HoldCause.DISK: "The disk has no room",
+    HoldCause.WORKERS: "The Dask cluster has no worker",
 }
 _BACK = {
     HoldCause.PEER: "The PACS is back",
     HoldCause.ARCHIVE: "The queue goes on",
     HoldCause.DISK: "The disk has room again",
+    HoldCause.WORKERS: "The Dask cluster has a worker",
 }
 
 

@@ -396,15 +396,7 @@ class Progress:
                 if not study.helpers:
                     self.workers[study.worker].received_bytes += event.size_bytes
             case events.StudyInventoried():
-                study.inventoried = True
-                study.listed, study.expected = event.listed, event.expected
-                study.series, study.absent = event.series, event.absent
-                study.present = study.stored = event.present
-                study.left_out, study.undecided = event.left_out, event.undecided
-                study.needed, study.needed_bytes = event.needed, event.needed_bytes
-                self.expected += event.expected or 0
-                self.present += event.present
-                self.stored += event.present
+                self._inventory(study, event)
             case events.PeerCounted():
                 study.peer_remaining, study.peer_failed = event.remaining, event.failed
             case events.InstanceSetAside():
@@ -412,6 +404,21 @@ class Progress:
                 self.set_aside += 1
             case events.StudyFinished():
                 self._finish(study, event)
+
+    def _inventory(self, study: StudyProgress, event: events.StudyInventoried) -> None:
+        if study.inventoried:  # by another machine, after the one before was lost
+            self.expected -= study.expected or 0
+            self.present -= study.present
+            self.stored -= study.stored
+        study.inventoried = True
+        study.listed, study.expected = event.listed, event.expected
+        study.series, study.absent = event.series, event.absent
+        study.present = study.stored = event.present
+        study.left_out, study.undecided = event.left_out, event.undecided
+        study.needed, study.needed_bytes = event.needed, event.needed_bytes
+        self.expected += event.expected or 0
+        self.present += event.present
+        self.stored += event.present
 
     def _finish(self, study: StudyProgress, event: events.StudyFinished) -> None:
         study.verdict, study.missing, study.reason = event.verdict, event.missing, event.reason

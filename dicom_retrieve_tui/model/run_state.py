@@ -23,6 +23,7 @@ _HELD_BY = {
     HoldCause.ARCHIVE: "the PACS to serve studies",
     HoldCause.DISK: "room on the disk",
     HoldCause.HOURS: "the hours of --between",
+    HoldCause.WORKERS: "a worker of the Dask cluster",
 }
 
 

@@ -46,6 +46,7 @@ _LOST = {
     HoldCause.PEER: "the PACS is gone",
     HoldCause.ARCHIVE: "the PACS serves no study",
     HoldCause.DISK: "the disk is full",
+    HoldCause.WORKERS: "the cluster has no worker",
 }
 
 

@@ -34,6 +34,8 @@ Busy = Callable[[str], ConfigError]
 _TRIES_MAX = 100
 _CONTENT_BYTES_MAX = 4096
 _PROCESSES = Path("/proc")
+_ENDED = frozenset("ZX")
+"""States of a process that has ended, and whose parent has not taken note."""
 _START_FIELD = 19
 """Place of the start time after the name of the process. Source: proc(5), `stat`, field 22."""
 
@@ -101,7 +103,8 @@ def _start_of(process: int) -> str:
         text = (_PROCESSES / str(process) / "stat").read_text("ascii", "replace")
     except OSError:
         return ""
-    return text.rpartition(")")[2].split()[_START_FIELD]
+    fields = text.rpartition(")")[2].split()
+    return "" if fields[0] in _ENDED else fields[_START_FIELD]
 
 
 class Heartbeat:

@@ -62,6 +62,7 @@ class InstanceStore:
         hurried: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda _: None,
         detail: Callable[[str], None] = lambda _: None,
+        recorded: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Create and lock the output folder.
 
@@ -76,6 +77,7 @@ class InstanceStore:
             hurried: True once the user waits for the end: see `Journal`.
             note: Reports a sentence to the user.
             detail: Reports a sentence to users who ask for details.
+            recorded: Called with the UID of a study once its end is in the journal, or need not be.
 
         Raises:
             ConfigError: The folder is a file, in use, or not writable; or its journal cannot be
@@ -88,6 +90,7 @@ class InstanceStore:
         self._writer = writer
         self._hurried = hurried
         self._note = note
+        self._recorded_study = recorded
         self._planned: dict[str, None] = {}
         self._given_up: list[tuple[Sequence[str], str]] = []
         self._deferred: deque[StudyRecord] = deque(maxlen=_DEFERRED_MAX)
@@ -301,6 +304,7 @@ class InstanceStore:
         """Let others have a study whose end the journal has: called by its writer."""
         if self._claims is not None:
             self._claims.release(study_instance_uid)
+        self._recorded_study(study_instance_uid)
 
     def _take_up(self, study_instance_uid: str) -> None:
         """Bring what other writers recorded of a study into the journal, once in a retrieval of it.

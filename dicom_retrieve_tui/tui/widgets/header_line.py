@@ -19,6 +19,7 @@ _HELD = {
     HoldCause.PEER: "NO ANSWER",
     HoldCause.ARCHIVE: "SERVES NOTHING",
     HoldCause.DISK: "DISK FULL",
+    HoldCause.WORKERS: "NO WORKER",
 }
 _UNVERIFIED = "TLS INSECURE"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.hold import Holds, Obstacle
 from dicom_retrieve_tui.engine.queue import StudyTask, TaskQueue
 from dicom_retrieve_tui.errors import Cancelled
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -235,3 +235,47 @@ def test_a_bug_in_a_probe_ends_the_run() -> None:
 
         with pytest.raises(ZeroDivisionError):
             rig.holds.raise_bug()
+
+
+class _Overseer:
+    answered = True
+
+    def __init__(self) -> None:
+        self.obstacles: list[Obstacle] = []
+
+    def obstructed(self, obstacle: Obstacle) -> None:
+        self.obstacles.append(obstacle)
+
+    def crowded(self) -> None: ...
+
+    def recorded(self, study_instance_uid: str) -> None: ...
+
+
+@pytest.mark.parametrize("cause", [HoldCause.PEER, HoldCause.DISK])
+def test_an_outage_is_left_to_the_overseer_and_the_queue_stays_held(cause: HoldCause) -> None:
+    events: list[Event] = []
+    overseer, cancel = _Overseer(), CancelToken()
+    queue = TaskQueue(selections("1.2.1"), cancel, workers=1, emit=events.append)
+    holds = Holds(queue, events.append, cancel, lambda *_: None, overseer=overseer)
+    obstacle = _Obstacle(cause=cause)
+
+    holds.begin(obstacle)
+    holds.begin(_Obstacle(cause=cause))
+
+    assert overseer.obstacles == [obstacle]
+    assert holds.holds(cause)
+    assert queue.take(wait=False) is None
+    assert not obstacle.probes
+    assert events == []
+    holds.close()
+
+
+def test_whether_a_pacs_serves_studies_is_not_left_to_the_overseer() -> None:
+    with _rig() as rig:
+        overseer = _Overseer()
+        holds = Holds(rig.queue, rig.events.append, rig.cancel, lambda *_: None, overseer=overseer)
+
+        holds.begin(_Obstacle(cause=HoldCause.ARCHIVE))
+        holds.close()
+
+    assert overseer.obstacles == []

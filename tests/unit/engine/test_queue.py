@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dicom_retrieve_tui.engine.queue import PendingTasks, StudyTask, TaskQueue
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.selection import Selection
+from tests.sessions import selections
 
 _MANY = 20_000
 _BYTES_PER_STUDY = 150
@@ -116,3 +117,29 @@ def test_a_queue_that_is_given_up_names_what_was_begun_and_what_was_not() -> Non
     for each in (*given_up.started, taken):
         queue.finish(each)
     assert (queue.left_count, queue.uids) == (0, [])
+
+
+def test_a_limit_gives_tasks_to_the_first_workers_alone() -> None:
+    queue = TaskQueue(selections("1.2.1", "1.2.2"), CancelToken(), workers=3, emit=lambda _: None)
+
+    queue.limit_workers(1)
+    refused = queue.take(worker=2, wait=False)
+    task = queue.take(worker=1, wait=False)
+
+    assert refused is None
+    assert task is not None
+    assert queue.busy_workers == 1
+    assert queue.take(worker=1, wait=False) is None
+
+    queue.limit_workers(2)
+    assert queue.take(worker=2, wait=False) is not None
+
+
+def test_the_end_of_a_hold_does_not_lift_a_limit() -> None:
+    queue = TaskQueue(selections("1.2.1"), CancelToken(), workers=2, emit=lambda _: None)
+    queue.limit_workers(0)
+
+    queue.hold()
+    queue.release()
+
+    assert queue.take(worker=1, wait=False) is None

@@ -181,3 +181,14 @@ def test_a_retry_that_is_taken_back_leaves_the_last_verdict() -> None:
 def test_a_pause_shows_until_the_run_goes_on() -> None:
     assert folded([events.RunPaused()]).paused
     assert not folded([events.RunPaused(), events.RunResumed()]).paused
+
+
+def test_a_study_that_another_machine_lists_again_is_counted_once() -> None:
+    put_back = events.StudyPutBack(study_instance_uid=UID)
+    again = events.AttemptStarted(study_instance_uid=UID, worker=2)
+
+    progress = folded(
+        [started(), inventoried(3), stored(UID, 1), put_back, again, inventoried(3, present=1)]
+    )
+
+    assert (progress.expected, progress.present, progress.stored) == (3, 1, 1)

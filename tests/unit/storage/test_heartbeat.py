@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -11,7 +13,14 @@ from time import time
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.storage.heartbeat import STALE_S, Heartbeat, Owner, is_claimed, us
+from dicom_retrieve_tui.storage.heartbeat import (
+    STALE_S,
+    Heartbeat,
+    Owner,
+    _start_of,
+    is_claimed,
+    us,
+)
 
 _SOON_S = 0.01
 
@@ -91,3 +100,19 @@ def test_a_run_that_lost_its_claim_learns_who_has_it_and_leaves_it(path: Path) -
     assert claim.lost_to == "process 7 on host other-host"
     claim.release()
     assert path.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux has /proc")
+def test_a_claim_of_a_process_that_has_ended_unnoticed_is_taken_over(path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = replace(us(), process=child.pid, started=_start_of(child.pid))
+    _write(path, owner)
+    ran = owner.runs
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie
+
+    runs = owner.runs
+    Heartbeat.claim(path).release()
+    child.communicate()
+
+    assert (ran, runs) == (True, False)
