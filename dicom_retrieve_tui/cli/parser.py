@@ -249,7 +249,14 @@ def profiles_parser() -> argparse.ArgumentParser:
         own_option("replace", "add: set these values in a profile that exists; the others stay"),
     )
     add_group(parser, "what to do", *own, _CONFIG, words=words)
-    groups = (Group.SERIES, Group.NETWORK, Group.SECURITY, Group.FILES, Group.COMMANDS)
+    groups = (
+        Group.SERIES,
+        Group.NETWORK,
+        Group.CLUSTER,
+        Group.SECURITY,
+        Group.FILES,
+        Group.COMMANDS,
+    )
     add_options(parser, Command.PROFILES, *groups)
     _add_general(parser)
     return parser

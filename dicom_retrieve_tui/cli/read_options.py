@@ -106,6 +106,10 @@ def read_command(
     """
     shard = parse_shard(args.shard, args.shards, environ)
     retrieval = read_retrieval(args, environ)
+    if shard is not None and retrieval.cluster:
+        raise ConfigError(
+            "--shard and --cluster cannot be combined: a cluster shares the whole list itself."
+        )
     report = file_to_write("--report", args.report, about_to_exist=retrieval.output)
     log_file = file_to_write("--log-file", args.log_file)
     selected = select(args, read_stdin)

@@ -71,6 +71,7 @@ from dicom_retrieve_tui.model.series_filter import (
     parse_modalities,
 )
 from dicom_retrieve_tui.model.uids import ae_title_fault
+from dicom_retrieve_tui.model.workers import WorkerDestination, parse_cluster, parse_destinations
 from dicom_retrieve_tui.model.writer import Writer
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -91,6 +92,7 @@ class Group(StrEnum):
     SELECTION = "what to retrieve"
     SERIES = "which series"
     NETWORK = "network"
+    CLUSTER = "many machines"
     SECURITY = "security"
     FILES = "files"
     COMMANDS = "after each study and at the end"
@@ -559,6 +561,43 @@ OPTIONS = (
         of_order=True,
     ),
     Option(
+        name="cluster",
+        help="retrieve on the workers of a Dask cluster, by its scheduler's address; local:N "
+        "starts N workers here; needs the extra [cluster]",
+        group=Group.CLUSTER,
+        commands=_RETRIEVAL,
+        metavar="ADDRESS",
+        parse=parse_cluster,
+        attribute="cluster",
+        label="Cluster",
+        hint="tcp://host:8786, or local:4",
+    ),
+    Option(
+        name="worker_dest",
+        help="move destinations of the workers for C-MOVE, by name or host, such as "
+        "node1=NODE1:11112,node2=NODE2:11112",
+        group=Group.CLUSTER,
+        commands=_RETRIEVAL,
+        metavar="TABLE",
+        parse=parse_destinations,
+        attribute="worker_destinations",
+        label="Their dest",
+        hint="node1=NODE1:11112,..",
+    ),
+    Option(
+        name="own_folders",
+        help="each worker writes to an --output of its own; without it, all must see the same",
+        off="all workers write to one shared --output",
+        group=Group.CLUSTER,
+        commands=_RETRIEVAL,
+        parse=parse_flag,
+        write=lambda value: YES if value else NO,
+        attribute="own_folders",
+        default=NO,
+        kind=Kind.FLAG,
+        label="Own folders",
+    ),
+    Option(
         name="max_pdu",
         help="largest PDU to receive, 4096 to 131072",
         group=Group.NETWORK,
@@ -802,6 +841,12 @@ class RetrieveOptions:
     """When requests may be made; None: always."""
     max_rate: Rate | None = None
     """Limit of what all associations receive together; None: no limit."""
+    cluster: str = ""
+    """Address of the Dask scheduler whose workers retrieve, or `local:N`; empty for none."""
+    worker_destinations: tuple[WorkerDestination, ...] = ()
+    """The move destinations of its workers."""
+    own_folders: bool = False
+    """Each worker writes to an `output` of its own, because they share no file system."""
     max_pdu_bytes: int = MAX_PDU_BYTES
     """Largest PDU that the PACS may send us."""
     tls: TlsSettings | None = None
@@ -832,7 +877,7 @@ class RetrieveOptions:
     @property
     def delivering(self) -> bool:
         """True if the instances go to another SCP, and we see none of them."""
-        return self.method is Method.C_MOVE and not self.listening
+        return self.method is Method.C_MOVE and not (self.listening or self.worker_destinations)
 
     @property
     def dangers(self) -> tuple[str, ...]:
@@ -917,6 +962,8 @@ _REQUIRED = {
     "tls_key": ("tls", ""),
     "tls_insecure": ("tls", ""),
     "passcode_file": ("user", "whose passcode it holds"),
+    "worker_dest": ("cluster", ""),
+    "own_folders": ("cluster", ""),
 }
 """What an option has no use without, and why if that is not plain."""
 
@@ -940,8 +987,19 @@ def contradictions(
         names = f"{where('modality')} and {where('exclude_modality')}"
         found = f"{names} contradict each other: {fault}."
         yield ConfigError(found, option=where("exclude_modality"), problem=fault)
-    if to_retrieve:
+    if to_retrieve and "worker_dest" in texts:
+        yield from _destination_contradictions(texts, where)
+    elif to_retrieve:
         yield from _method_contradictions(texts, where)
+    if to_retrieve:
+        if "cluster" in texts and "listen" in texts:
+            problem = "with Cluster, each worker needs a destination: Their dest"
+            yield ConfigError(
+                f"{where('listen')} with {where('cluster')}: the PACS would send to one machine; "
+                f"name the destination of each worker by {where('worker_dest')}.",
+                option=where("listen"),
+                problem=problem,
+            )
         yield from _command_contradictions(texts, where)
 
 
@@ -995,6 +1053,19 @@ def _method_contradictions(
         yield ConfigError(found, option=where("move_dest"), problem=f"Listen requires {why}")
 
 
+def _destination_contradictions(
+    texts: Mapping[str, str], where: Callable[[str], str]
+) -> Iterator[ConfigError]:
+    if texts["method"] == Method.C_GET:
+        found = f"{where('worker_dest')} has no use with {where('method')} c-get; leave it out."
+        yield ConfigError(found, option=where("worker_dest"), problem="has no use with C-GET")
+    for name in ("move_dest", "listen"):
+        if name in texts:
+            found = f"{where('worker_dest')} and {where(name)} cannot be combined."
+            problem = f"cannot be combined with {KEYS[name].label}"
+            yield ConfigError(found, option=where("worker_dest"), problem=problem)
+
+
 def _command_contradictions(
     texts: Mapping[str, str], where: Callable[[str], str]
 ) -> Iterator[ConfigError]:
@@ -1014,7 +1085,7 @@ def _command_contradictions(
             option=where("on_study"),
             problem=problem,
         )
-    elif texts["method"] == Method.C_MOVE and "listen" not in texts:
+    elif texts["method"] == Method.C_MOVE and not {"listen", "worker_dest"} & texts.keys():
         problem = "C-MOVE to another Storage SCP leaves no files here"
         found = f"{where('on_study')} requires {where('listen')}: {problem}."
         yield ConfigError(found, option=where("on_study"), problem=problem)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.cli.cluster_engine import open_session
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
@@ -48,7 +49,7 @@ def run_interactive(
 
     with closing(JobHistory(wiring.open_history if remember else None)) as job_history:
         app = RetrieveApp(
-            partial(wiring.open_session, learn=remember),
+            partial(open_session, learn=remember),
             profile_store.presets()[0],
             find=wiring.find,
             find_each=wiring.find_each,

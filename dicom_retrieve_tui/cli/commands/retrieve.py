@@ -10,6 +10,7 @@ from itertools import chain
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
+from dicom_retrieve_tui.cli.cluster_engine import retrieve
 from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.logs import log_event, logging_to
 from dicom_retrieve_tui.cli.output.account import Account
@@ -78,7 +79,7 @@ def run_retrieval(
     Raises:
         RetrieveError: Before anything was sent: the output folder or the port cannot be used.
     """
-    wired = partial(wiring.dry_run if options.dry_run else wiring.retrieve, learn=learn)
+    wired = partial(wiring.dry_run if options.dry_run else retrieve, learn=learn)
     return _Retrieval(options, console).run(engine or wired)
 
 

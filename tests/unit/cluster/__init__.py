@@ -1,0 +1,1 @@
+"""Of the cluster: what needs no scheduler."""
