@@ -49,6 +49,7 @@ SCENARIOS: dict[str, Callable[[Peers], Scenario]] = {
     "P1": parallel.p1,
     "P2": parallel.p2,
     "P3": parallel.p3,
+    "P4": parallel.p4,
     "J": engine_alone.journal_and_check,
     "U1": extremes.u1,
     "U2": extremes.u2,

@@ -1,4 +1,4 @@
-"""Several associations at once, in one process and in several: P1, P2, P3."""
+"""Several associations at once, in one process and in several: P1 to P4."""
 
 from benchmarks import corpus, tools
 from benchmarks.contestants import OURS, UNSYNCED, against, dcmtk, pair_of_ours, uid_list
@@ -82,6 +82,25 @@ def p3(peers: Peers) -> Scenario:
         comparisons=(
             Comparison(subject="4 shards at once", opponent="one process", target=1 / 0.95),
         ),
+    )
+
+
+def p4(peers: Peers) -> Scenario:
+    """The same list: four workers of a Dask cluster, started for it, and one process."""
+    address = peers.delayed(peers.raw(_COHORT), each_way_ms=10)
+    uids = _evenly_shared()
+    flags = ["--method", "c-get", *uid_list(peers, "p4", uids), "--parallel", "8"]
+    one = tools.ours(*flags, address=address, sync=True)
+    cluster = tools.ours(*flags, "--cluster", "local:4", address=address, sync=True)
+    count = len(uids) * _COHORT.instances
+    return Scenario(
+        name="P4",
+        title=f"{len(uids)} studies of 20 x 8 KB over a 20 ms round trip, 8 associations, raw peer",
+        tools=(
+            Tool(name="one process", commands=one, count=count),
+            Tool(name="4 Dask workers", commands=cluster, count=count),
+        ),
+        comparisons=(Comparison(subject="4 Dask workers", opponent="one process", target=1 / 0.9),),
     )
 
 
