@@ -1,6 +1,5 @@
 """Shares of one list of studies for several processes, by a hash that never changes. Pure."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,14 +55,18 @@ def shard_number(study_instance_uid: str, count: int) -> int:
     big-endian integer, modulo `count`. Lists may grow and be reordered: a study keeps its share.
     This must never change: shards of different versions write into one folder.
     """
-    digest = hashlib.sha256(study_instance_uid.encode()).digest()
+    from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, and most runs have no shards
+
+    digest = sha256(study_instance_uid.encode()).digest()
     return 1 + int.from_bytes(digest[:_HASH_BYTES]) % count
 
 
 def list_fingerprint(study_instance_uids: Iterable[str]) -> str:
     """Return what identifies a list of studies, whatever their order and however often each."""
+    from hashlib import sha256  # noqa: PLC0415 - see `shard_number`
+
     content = "\n".join(sorted(set(study_instance_uids)))
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+    return sha256(content.encode()).hexdigest()[:32]
 
 
 def parse_shard(

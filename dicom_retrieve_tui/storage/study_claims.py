@@ -5,7 +5,6 @@ A claim is a file in the private folder of the output folder, with host, process
 """
 
 import contextlib
-import hashlib
 import threading
 from pathlib import Path
 
@@ -45,10 +44,12 @@ class StudyClaims:
         Raises:
             OSError: The file cannot be created.
         """
+        from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL; few runs have claims
+
         with self._lock:
             if study_instance_uid in self._claims:
                 return ""
-            name = hashlib.sha256(study_instance_uid.encode()).hexdigest()[:32]
+            name = sha256(study_instance_uid.encode()).hexdigest()[:32]
             holder = ""
 
             def busy(process: str) -> ConfigError:
