@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.interop.process import PeerProcess
 
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 _POLL_S = 0.02
 
 
