@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -92,6 +92,14 @@ _UNFINISHED = (
     "SELECT job_id, begun, profile, output, options FROM jobs WHERE EXISTS"
     " (SELECT 1 FROM studies WHERE studies.job_id = jobs.job_id"
     " AND (verdict IS NULL OR verdict IN (?, ?))) ORDER BY job_id DESC"
+)
+_LATEST = (
+    "SELECT study_instance_uid, MAX(job_id), verdict FROM studies JOIN jobs USING (job_id)"
+    " WHERE output = ? GROUP BY study_instance_uid"
+)
+_REOPEN = (
+    "UPDATE studies SET verdict = NULL, expected = NULL, stored = 0"
+    " WHERE job_id = ? AND study_instance_uid = ?"
 )
 _STUDIES = (
     "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored"
@@ -234,6 +242,26 @@ class History:
                 _END,
                 [(e.verdict, e.expected, e.stored, job_id, e.study_instance_uid) for e in ends],
             )
+
+    def reopen(self, output: Path, uids: Collection[str]) -> None:
+        """Make studies unfinished again that the journal of their folder does not know as ended.
+
+        A process that was killed may have recorded their ends here and not there. Nothing changes
+        while a retrieval has the folder.
+
+        Args:
+            output: The folder.
+            uids: Study Instance UIDs (0020,000D) that its journal has as unfinished.
+
+        Raises:
+            DiskFailed: The database cannot be read or written.
+        """
+        if not uids or is_in_use(output):
+            return
+        with self._transaction() as database:
+            latest = database.execute(_LATEST, (str(output.absolute()),)).fetchall()
+            ended = [(job, uid) for uid, job, verdict in latest if verdict and uid in uids]
+            database.executemany(_REOPEN, ended)
 
     def unfinished(self) -> list[Job]:
         """Return jobs with unfinished studies that do not run at present, the latest first.

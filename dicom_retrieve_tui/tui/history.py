@@ -129,6 +129,18 @@ class JobHistory:
                 found.setdefault(options, []).extend(selections)
         return [(options, list(join(selections))) for options, selections in found.items()], faults
 
+    def reopen(self, folder: Path, uids: Collection[str]) -> None:
+        """Offer studies that ended according to the history, and not by the journal of the folder.
+
+        A kill may come between both records.
+        """
+        with self._using() as history:
+            if history is None or not uids:
+                return
+            history.reopen(folder, uids)
+            for job in reversed(history.unfinished()):
+                self._note_left(job)
+
     def forget_left(self) -> None:
         with self._using() as history:
             self._drop(
@@ -269,8 +281,9 @@ class JobHistory:
 
     def _note_left(self, job: Job) -> None:
         for study in job.studies:
-            if study.left:
-                key = (job.output, study.selection.study_instance_uid)
+            key = (job.output, study.selection.study_instance_uid)
+            known = any(each.job_id == job.job_id for each in self._asked.get(key, ()))
+            if study.left and not known:
                 self._asked.setdefault(key, []).append(_Asked(job.job_id, study, job=job))
 
     def _note_identity(self, asked: _Asked, uid: str, identity: StudyIdentity) -> None:

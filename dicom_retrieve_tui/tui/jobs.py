@@ -499,7 +499,10 @@ class Jobs:
 
         Those that no run has ended are left to `JobHistory`, which offers to resume them.
         """
-        failed = [each for each in self._failures_in(options) if each.failed]
+        failures = self._failures_in(options)
+        left = {each.study_instance_uid for each in failures if not each.failed}
+        self._job_history.reopen(options.output, left)
+        failed = [each for each in failures if each.failed]
         if not failed:
             return
         with self._lock:

@@ -1,6 +1,6 @@
 """Protocols of what the application uses: a session, the history and preferences."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -96,6 +96,9 @@ class History(Protocol):
 
     def record_ends(self, job_id: int, ends: Iterable[StudyEnd]) -> object:
         """Record the verdicts on studies."""
+
+    def reopen(self, output: Path, uids: Collection[str]) -> object:
+        """Make studies of a folder unfinished that its journal does not know as ended."""
 
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> object:
         """Delete studies of a job."""

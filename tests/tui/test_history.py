@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
@@ -68,6 +69,21 @@ async def test_what_was_left_is_offered_and_enter_resumes_it(
         await bench.until(lambda: not bench.app.jobs.busy)
 
     assert history.unfinished() == []
+
+
+async def test_what_a_kill_kept_from_the_journal_of_the_folder_is_resumed_too(
+    history: History, tmp_path: Path
+) -> None:
+    await leave(history, tmp_path)
+    unrecorded = StudyAccount(study_instance_uid=A, verdict=UNFINISHED, reason="", peer="")
+    async with opened(
+        folder=tmp_path, job_history=memory_of(history), earlier=[unrecorded]
+    ) as bench:
+        await bench.until(lambda: "2 studies were left unfinished" in bench.text(bench.main.table))
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+
+        assert sorted(asked(bench)) == [A, C]
 
 
 async def test_the_queue_resumes_by_a_key_while_other_things_run(

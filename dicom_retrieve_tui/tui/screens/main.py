@@ -4,9 +4,9 @@ Other screens are imported when they open, so that the first frame does not wait
 snapshot of the progress four times a second; nothing else draws numbers.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import ClassVar
 
 from textual import events, on, work
@@ -316,7 +316,11 @@ class MainScreen(QueueActions):
             options = self._retrieve.options
         except FormFault:
             return
-        self.run_worker(partial(self._jobs.recall, options), thread=True)
+        self.run_worker(self._recall_and_offer(options))
+
+    async def _recall_and_offer(self, options: RetrieveOptions) -> None:
+        await asyncio.to_thread(self._jobs.recall, options)
+        self.show_offer()
 
     @on(RetrievePane.Edited)
     def _form_edited(self) -> None:

@@ -72,6 +72,21 @@ def test_what_was_asked_for_and_how_it_ended_is_there_the_next_time(path: Path) 
     assert job.left == (selections("1.2")[0], series)
 
 
+def test_a_study_that_its_folder_does_not_know_as_ended_is_unfinished_again(
+    path: Path, tmp_path: Path
+) -> None:
+    with closing(History(path)) as history:
+        earlier = _record_parts(history, selections("1.2"), tmp_path)
+        latest = _record_parts(history, selections("1.2", "1.3"), tmp_path)
+        history.record_ends(earlier, [_end("1.2")])
+        history.record_ends(latest, [_end("1.2"), _end("1.3")])
+
+        history.reopen(tmp_path, {"1.2", "1.9"})
+
+        (job,) = history.unfinished()
+        assert (job.job_id, job.left) == (latest, selections("1.2"))
+
+
 def test_a_study_that_was_not_tried_is_unfinished(path: Path) -> None:
     with closing(History(path)) as history:
         job_id = history.record_job(
