@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, OperationFailed, reason_of
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished
 from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.options import RetrieveOptions, flag_of
@@ -137,12 +138,11 @@ def open_session(
             run.follower = _study_commands(options, store, outbox, cancel, stack)
         receiver = InstanceReceiver(store, outbox.append)
         note_dangers(options, outbox)
-        scp = None
-        if options.listen is not None:
-            scp = _listen(options, cancel, receiver, _deviations(receiver.emit), rate_limiter)
+        scp = _listen_if_possible(options, cancel, receiver, rate_limiter)
+        if scp is not None:
             stack.enter_context(scp)
         context = RunContext(
-            options=options,
+            options=options if scp or options.listen is None else _by_get_alone(options),
             receiver=receiver,
             queue=run.queue,
             drain_s=timeouts.drain_s,
@@ -592,6 +592,36 @@ def _association_for_find(options: RetrieveOptions, cancel: CancelToken) -> "Ass
         for uid in in_model(FIND_CLASSES, options.query_model)
     )
     return Association.request(_association_parameters(options, cancel), proposals)
+
+
+def _listen_if_possible(
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    receiver: "InstanceReceiver",
+    rate_limiter: "RateLimiter",
+) -> "StorageScp | None":
+    """Bind the port of our own Storage SCP; None if there is to be none.
+
+    Another run may have the port. With the method auto that is a note, because C-GET needs none.
+
+    Raises:
+        ConfigError: The port cannot be bound, and the method is C-MOVE.
+        Cancelled: `cancel` was requested while a name was looked up.
+    """
+    if options.listen is None:
+        return None
+    try:
+        return _listen(options, cancel, receiver, _deviations(receiver.emit), rate_limiter)
+    except ConfigError as error:
+        if options.method is not Method.AUTO:
+            raise
+        text = f"{error} Without it, only C-GET is used."
+        receiver.emit(Noted(study_instance_uid=None, text=text))
+        return None
+
+
+def _by_get_alone(options: RetrieveOptions) -> RetrieveOptions:
+    return replace(options, method=Method.C_GET, listen=None, move_destination=None)
 
 
 def _listen(

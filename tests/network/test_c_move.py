@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.events import InstanceRefused, RetrieveFinished
+from dicom_retrieve_tui.model.choices import Method
+from dicom_retrieve_tui.model.events import InstanceRefused, Noted, RetrieveFinished
 from dicom_retrieve_tui.model.store_records import Placed
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.part_file import PartFile
@@ -117,6 +118,16 @@ def test_a_port_in_use_is_told_before_anything_is_sent_or_written(tmp_path: Path
 
     assert pacs.associations == 0
     assert not output.exists()
+
+
+def test_where_the_port_is_in_use_auto_retrieves_by_c_get_alone(tmp_path: Path) -> None:
+    with MovingPacs() as pacs, socket.create_server(("127.0.0.1", 0)) as busy:
+        given = replace(pacs.settings(tmp_path), listen=("127.0.0.1", busy.getsockname()[1]))
+        events = run(replace(move_plan(), method=Method.AUTO), given)
+
+    assert verdict_of(events).verdict is Verdict.COMPLETE
+    notes = [note.text for note in of_kind(Noted, events)]
+    assert any("address already in use" in text and "only C-GET" in text for text in notes)
 
 
 def test_an_address_of_another_machine_is_told_from_a_port_in_use(tmp_path: Path) -> None:
