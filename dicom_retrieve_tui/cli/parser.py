@@ -30,7 +30,7 @@ _RETRIEVE_USAGE = f"""{PROGRAM}
        {PROGRAM} verify FOLDER [--deep] [--json]
        {PROGRAM} demo [--headless | --serve]
        {PROGRAM} help [COMMAND]
-       {PROGRAM} completion (bash | zsh | fish)"""
+       {PROGRAM} completion (bash | zsh | fish | powershell)"""
 
 _RETRIEVE_DESCRIPTION = """\
 Retrieve DICOM studies, series and instances from a PACS into a folder, by
@@ -326,7 +326,7 @@ def help_parser() -> argparse.ArgumentParser:
 def completion_parser() -> argparse.ArgumentParser:
     """Return the parser of `dicom-retrieve completion`."""
     name = f"{PROGRAM} completion"
-    usage = f"{name} (bash | zsh | fish)"
+    usage = f"{name} (bash | zsh | fish | powershell)"
     parser = make_parser(name, usage, _COMPLETION_DESCRIPTION, _COMPLETION_EPILOG)
     add_group(parser, "which shell", words=[("shell", "SHELL", "bash, zsh, fish or powershell")])
     # The scripts ask with `completion words WORD...`.

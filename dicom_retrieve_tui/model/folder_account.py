@@ -89,6 +89,13 @@ class FailureGroup:
     examples: list[StudyAccount] = field(default_factory=list)
 
 
+def _still_missing(study: StudyAccount) -> int:
+    """Return how many instances are missing: an attempt that goes on may have brought some."""
+    if study.expected is None:
+        return study.missing
+    return min(study.missing, max(study.expected - study.stored, 0))
+
+
 @dataclass(slots=True)
 class FolderTotals:
     """The sums over all studies of a folder, and its failures by reason."""
@@ -119,7 +126,7 @@ class FolderTotals:
         self.good += study.good
         self.failed += study.failed
         self.stored += study.stored
-        self.missing += study.missing
+        self.missing += _still_missing(study)
         self.verdicts[study.verdict] += 1
         if study.expected is not None:
             self.known += 1

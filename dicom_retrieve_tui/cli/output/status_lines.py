@@ -99,13 +99,13 @@ def _group(status: FolderStatus, run: RunState) -> str:
     """Return how far the runs of writers are that work together."""
     if status.running:
         going_on = sum(each.life is Life.RUNNING for each in status.runs)
-        of = f"{going_on} of {status.shards} shards" if status.shards else f"{going_on} writers"
+        of = f"{going_on} of {status.shards} shards" if status.shards else count(going_on, "writer")
         took = duration_text(max((status.at - run.identity.started).total_seconds(), 0.0))
         since = _clock(run.identity.started, status.at)
         retrieves = "retrieves" if going_on == 1 else "retrieve"
         return f"{of} {retrieves} from {run.identity.peer} since {since} ({took})"
     ended = [each for each in status.runs if each.life is Life.ENDED]
-    of = f"{len(ended)} of {status.shards} shards" if status.shards else f"{len(ended)} writers"
+    of = f"{len(ended)} of {status.shards} shards" if status.shards else count(len(ended), "writer")
     last = f", the last one at {_clock(run.finished, status.at)}" if run.finished else ""
     return f"no run; {of} ended{last}"
 

@@ -5,7 +5,7 @@ from textual.widgets import Static
 from dicom_retrieve_tui.tui.snapshot import Totals
 
 _BEGIN = "Demo: press enter to retrieve the four studies in the line below."
-_WATCH = "The studies arrive. Up and down move, enter shows a study, p pauses, ? shows all keys."
+_WATCH = "Up and down move, enter shows a study, p pauses, ? shows all keys."
 _RETRY = "One study failed. Go to it with the arrow keys, and press r to retry it."
 _ON = "Next: f3, type Example into Name and press enter to find studies of a patient."
 
