@@ -2,15 +2,18 @@
 
 from collections.abc import Generator, Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui import wiring
-from dicom_retrieve_tui.engine.run import Session
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import Identified
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.engine.run import Session
 
 
 def retrieve(
@@ -36,7 +39,7 @@ def open_session(
     *,
     learn: bool = False,
     identified: Identified | None = None,
-) -> Session:
+) -> "Session":
     """Open a session here or on the cluster: see `wiring.open_session`.
 
     Raises:

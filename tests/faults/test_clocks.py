@@ -20,6 +20,8 @@ from tests.peers.rude_pacs import RudeOnce
 from tests.runs import files_in, get_plan, move_plan, of_kind, run, settings, verdict_of
 
 _STALL_S = 0.3
+_FLOW_STALL_S = 1.6
+"""Twice what a peer pauses that sends on, however busy the machine is."""
 """`Settings.timeout_s`; the first byte may take 5, a new instance 10 times as long."""
 
 _PROMISE_S = 1.0
@@ -147,7 +149,7 @@ class _SendsNowAndThen(MovingPacs):
     def on_move(self, conversation: Conversation, request: Request) -> None:
         with self.call_scp(self.holdings) as scu:
             for instance in self.holdings:
-                self.stopping.wait(_STALL_S / 2)
+                self.stopping.wait(_FLOW_STALL_S / 2)
                 scu.store(instance)
             scu.release()
         self.finish(conversation, request, completed=len(self.holdings))
@@ -155,8 +157,8 @@ class _SendsNowAndThen(MovingPacs):
 
 @fault(11, user_reads="complete")
 def test_small_instances_of_a_c_move_count_as_flowing(tmp_path: Path) -> Told:
-    with _SendsNowAndThen(instances(13)) as pacs:
-        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=_STALL_S))
+    with _SendsNowAndThen(instances(5)) as pacs:
+        events = run(move_plan(), pacs.settings(tmp_path, timeout_s=_FLOW_STALL_S))
 
     assert verdict_of(events).verdict is Verdict.COMPLETE
     assert len(pacs.retrievals) == 1
