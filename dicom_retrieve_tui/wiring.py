@@ -27,7 +27,9 @@ from dicom_retrieve_tui.model.status import try_c_move
 if TYPE_CHECKING:
     from dicom_retrieve_tui.doctor.result import Finding
     from dicom_retrieve_tui.engine.hold import Overseer
+    from dicom_retrieve_tui.engine.queue import TaskQueue
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
+    from dicom_retrieve_tui.engine.requests import RunContext
     from dicom_retrieve_tui.engine.run import Run, Session
     from dicom_retrieve_tui.engine.run_forecast import RunForecast
     from dicom_retrieve_tui.hooks.study_commands import StudyCommands
@@ -104,15 +106,12 @@ def open_session(
             alone.
     """
     from dicom_retrieve_tui.engine.receiver import InstanceReceiver
-    from dicom_retrieve_tui.engine.requests import RunContext
     from dicom_retrieve_tui.engine.run import Session
     from dicom_retrieve_tui.engine.study import StudyRetriever
     from dicom_retrieve_tui.network.rate_limit import RateLimiter
-    from dicom_retrieve_tui.network.timeouts import Timeouts
 
     cancel = cancel or CancelToken()
     outbox: deque[Event] = deque()
-    timeouts = Timeouts.from_timeout(options.timeout_s)
     rate_limiter = RateLimiter(options.max_rate, connections=options.parallel)
     named = identified is not None
     run = _run(
@@ -141,16 +140,10 @@ def open_session(
         scp = _listen_if_possible(options, cancel, receiver, rate_limiter)
         if scp is not None:
             stack.enter_context(scp)
-        context = RunContext(
-            options=options if scp or options.listen is None else _by_get_alone(options),
-            receiver=receiver,
-            queue=run.queue,
-            drain_s=timeouts.drain_s,
-            late_s=timeouts.stall_s,
-            no_progress_s=timeouts.no_progress_s,
-            listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
-            instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
-            space=_run_forecast(options, run, outbox, stack, learn=learn),
+        space = _run_forecast(options, run, outbox, stack, learn=learn)
+        context = replace(
+            _run_context(options, run.queue, receiver, scp, cancel),
+            space=space,
             identified=identified,
         )
         retriever = StudyRetriever(
@@ -159,6 +152,29 @@ def open_session(
         return replace(retriever, raise_bug=scp.raise_bug) if scp else retriever
 
     return Session(run, start, cancel, recorder, rate_limiter.limit)
+
+
+def _run_context(
+    options: RetrieveOptions,
+    queue: "TaskQueue",
+    receiver: "InstanceReceiver",
+    scp: "StorageScp | None",
+    cancel: CancelToken,
+) -> "RunContext":
+    from dicom_retrieve_tui.engine.requests import RunContext
+    from dicom_retrieve_tui.network.timeouts import Timeouts
+
+    timeouts = Timeouts.from_timeout(options.timeout_s)
+    return RunContext(
+        options=options if scp or options.listen is None else _by_get_alone(options),
+        receiver=receiver,
+        queue=queue,
+        drain_s=timeouts.drain_s,
+        late_s=timeouts.stall_s,
+        no_progress_s=timeouts.no_progress_s,
+        listening_at=_reachable_at(scp, options, receiver, cancel) if scp else "",
+        instead_of_get=try_c_move(options.calling_ae_title, options.move_destination),
+    )
 
 
 def _keep_list(options: RetrieveOptions, outbox: deque[Event]) -> None:

@@ -112,12 +112,7 @@ class InstanceStore:
         self.wanted_tags = self._folder.layout.wanted_tags | tags.IDENTITY
         """Elements that are needed to name and record an instance."""
         try:
-            if summary := self._folder.features.summary(root):
-                note(summary)
-            for line in self._folder.features.details():
-                detail(line)
-            if self._folder.lock.restarted:
-                note(_RESTARTED)
+            self._report_folder(detail)
             with explained(self._journal_path):
                 has_journal = Retrying(hurried)(self._journal_path.exists)
                 others = OtherJournals(root, writer)
@@ -132,6 +127,15 @@ class InstanceStore:
             self._close_others()
             self._folder.close(finished=not self._folder.lock.killed_in)
             raise
+
+    def _report_folder(self, detail: Callable[[str], None]) -> None:
+        """Report what the folder lacks, and what a restart of the machine may have cost."""
+        if summary := self._folder.features.summary(self._root):
+            self._note(summary)
+        for line in self._folder.features.details():
+            detail(line)
+        if self._folder.lock.restarted:
+            self._note(_RESTARTED)
 
     def _boots_of_kills(self, others: OtherJournals) -> frozenset[str]:
         """Return the boots of machines in which runs into this folder were killed."""
