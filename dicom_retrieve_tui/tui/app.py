@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
+from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -86,8 +87,8 @@ class RetrieveApp(KeyQueueApp[None]):
         Binding("f2", "profiles", "Profiles", show=False, id="app.profiles"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
-        # Copies a selected text, if there is one: the screen's binding comes first.
-        Binding("ctrl+c", "leave", "Quit", show=False, id="app.interrupt"),
+        # With priority: a window hides the other bindings of the application.
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt"),
     ]
 
     hide_patients: reactive[bool] = reactive(default=False)
@@ -319,6 +320,13 @@ class RetrieveApp(KeyQueueApp[None]):
             return
         screen = ConfirmScreen(self._quit_question, yes="Quit", no="Keep running")
         self.push_screen(screen, self._leave_if)
+
+    async def action_interrupt(self) -> None:
+        """Quit as `action_leave`, unless text is selected: then the key copies it."""
+        selected = getattr(self.focused, "selected_text", "") or self.screen.get_selected_text()
+        if selected:
+            raise SkipAction
+        await self.action_leave()
 
     def _quit_question(self) -> str:
         """Return what quitting stops, as it is now."""
