@@ -92,7 +92,7 @@ class RetrieveApp(KeyQueueApp[None]):
     ]
 
     hide_patients: reactive[bool] = reactive(default=False)
-    """True if names and IDs of patients are masked."""
+    """True if names and IDs of patients, and accession numbers, are masked."""
     queue_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
     """Columns of the queue that the user leaves out."""
     find_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
@@ -272,7 +272,9 @@ class RetrieveApp(KeyQueueApp[None]):
             if command.title not in {"Screenshot", "Quit", "Keys"}:
                 yield command
         mask = "Show patients" if self.hide_patients else "Hide patients"
-        yield SystemCommand(mask, "Names and IDs, everywhere", self.action_toggle_patients)
+        yield SystemCommand(
+            mask, "Names, IDs and accession numbers, everywhere", self.action_toggle_patients
+        )
 
     def action_profiles(self) -> None:
         if self._profiles is not None:
