@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
+from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -86,12 +87,12 @@ class RetrieveApp(KeyQueueApp[None]):
         Binding("f2", "profiles", "Profiles", show=False, id="app.profiles"),
         Binding("q", "leave", "Quit", id="app.quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit_anywhere"),
-        # Copies a selected text, if there is one: the screen's binding comes first.
-        Binding("ctrl+c", "leave", "Quit", show=False, id="app.interrupt"),
+        # With priority: a window hides the other bindings of the application.
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt"),
     ]
 
     hide_patients: reactive[bool] = reactive(default=False)
-    """True if names and IDs of patients are masked."""
+    """True if names and IDs of patients, and accession numbers, are masked."""
     queue_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
     """Columns of the queue that the user leaves out."""
     find_hidden_columns: reactive[frozenset[str]] = reactive(frozenset())
@@ -271,7 +272,9 @@ class RetrieveApp(KeyQueueApp[None]):
             if command.title not in {"Screenshot", "Quit", "Keys"}:
                 yield command
         mask = "Show patients" if self.hide_patients else "Hide patients"
-        yield SystemCommand(mask, "Names and IDs, everywhere", self.action_toggle_patients)
+        yield SystemCommand(
+            mask, "Names, IDs and accession numbers, everywhere", self.action_toggle_patients
+        )
 
     def action_profiles(self) -> None:
         if self._profiles is not None:
@@ -319,6 +322,13 @@ class RetrieveApp(KeyQueueApp[None]):
             return
         screen = ConfirmScreen(self._quit_question, yes="Quit", no="Keep running")
         self.push_screen(screen, self._leave_if)
+
+    async def action_interrupt(self) -> None:
+        """Quit as `action_leave`, unless text is selected: then the key copies it."""
+        selected = getattr(self.focused, "selected_text", "") or self.screen.get_selected_text()
+        if selected:
+            raise SkipAction
+        await self.action_leave()
 
     def _quit_question(self) -> str:
         """Return what quitting stops, as it is now."""

@@ -9,8 +9,16 @@ MASKED = "•••"
 
 
 def shown_patient(text: str, *, hide: bool) -> str:
-    """Return a patient's name or ID for the screen, masked or sanitised; empty stays empty."""
+    """Return what leads to a patient for the screen, masked or sanitised; empty stays empty."""
     return MASKED if hide and text else clean_text(text)
+
+
+def without_accession(text: str, accession_number: str, *, hide: bool) -> str:
+    """Return a label or a reason for the screen, with its accession number masked."""
+    if not (hide and accession_number):
+        return text
+    place = f"accession {accession_number},"
+    return text.replace(repr(accession_number), MASKED).replace(place, f"accession {MASKED},")
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

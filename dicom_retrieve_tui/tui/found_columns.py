@@ -33,7 +33,7 @@ class FoundColumn:
     """Cells; the least width of a growing column."""
     text: Callable[[Match], str]
     patient: bool = False
-    """True if it names a patient, and can be masked."""
+    """True if it leads to a patient, and can be masked."""
     right: bool = False
     grows: bool = False
     rank: int = 0
@@ -69,7 +69,8 @@ _STUDY = (
     FoundColumn("instances", "INST.", 6, lambda m: _number(m.number_of_instances), right=True),
     FoundColumn("description", "DESCRIPTION", 11, lambda m: m.study_description, grows=True),
     FoundColumn(PACS, "PACS", 8, lambda _: "", grows=True),
-    FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, rank=4),
+    FoundColumn("accession", "ACCESSION", 14, lambda m: m.accession_number, patient=True,
+                rank=4),
 )  # fmt: skip
 _SERIES = (
     _MARK,

@@ -14,7 +14,7 @@ from dicom_retrieve_tui.model.humanize import (
 )
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cut_text import bar, fit, shown_patient
+from dicom_retrieve_tui.tui.cut_text import bar, fit, shown_patient, without_accession
 from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, State
 
@@ -65,7 +65,7 @@ class Column:
     text: Callable[[Row], str] | None = None
     """The text of an attribute that not every row has; None for the state of the retrieval."""
     masked: bool = False
-    """True if it names a patient."""
+    """True if it leads to a patient."""
     reserve: int = 0
     """Cells that must remain for names and descriptions, or this column is left out."""
 
@@ -91,7 +91,7 @@ _WHOSE = (
            text=_description),
     Column("id", "ID", 9, sort="id", rank=9, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
-    Column("accession", "ACCESSION", 10, sort="accession", rank=8, reserve=_FOR_NAMES,
+    Column("accession", "ACCESSION", 10, sort="accession", rank=8, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.accession_number),
     Column("pacs", "PACS", 10, sort="pacs", rank=6, text=lambda row: row.pacs),
 )  # fmt: skip
@@ -244,6 +244,9 @@ def cell_text(
         hide_patients: Mask the patient.
         stands_in: True if an empty cell shows the UID, because nothing else names the study.
     """
+    if row.sought and hide_patients:
+        accession_number = row.identity.accession_number
+        row = replace(row, sought=without_accession(row.sought, accession_number, hide=True))
     if column.name == "mark":
         return MARK if marked else " "
     if column.text is None:

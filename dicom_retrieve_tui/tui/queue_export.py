@@ -9,6 +9,7 @@ from pathlib import Path
 from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.storage.permissions import PRIVATE
+from dicom_retrieve_tui.tui.cut_text import without_accession
 from dicom_retrieve_tui.tui.queue_columns import Column
 from dicom_retrieve_tui.tui.snapshot import Row
 from dicom_retrieve_tui.tui.study_names import screen_verdict
@@ -33,14 +34,15 @@ def csv_lines(rows: Iterable[Row], columns: Sequence[Column], *, hide_patients: 
     named = [each for each in columns if each.text and not (each.masked and hide_patients)]
     lines = [_line([*(each.title for each in named), *_ALWAYS])]
     for row in rows:
+        accession_number = row.identity.accession_number
         state = screen_verdict(row.verdict) if row.verdict else row.state.value
         cells = [
             *(each.text(row) for each in named if each.text),
-            row.label,
+            without_accession(row.label, accession_number, hide=hide_patients),
             state,
             str(row.done),
             "" if row.expected is None else str(row.expected),
-            row.reason,
+            without_accession(row.reason, accession_number, hide=hide_patients),
         ]
         lines.append(_line(cells))
     return lines

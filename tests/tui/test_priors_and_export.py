@@ -73,8 +73,9 @@ def test_hidden_patients_are_not_exported_and_no_cell_is_a_formula() -> None:
     )  # fmt: skip
     columns = columns_for(250, {"patient", "id", "date", "accession"})
 
+    assert "'=1+2" in csv_lines([row], columns, hide_patients=False)[1]
     lines = csv_lines([row], columns, hide_patients=True)
     assert "Ada" not in "".join(lines)
     assert "T-0001" not in "".join(lines)
-    assert "'=1+2" in lines[1]
+    assert "=1+2" not in "".join(lines)
     assert lines[1].endswith("failed,0,,'-x\n")

@@ -198,10 +198,37 @@ async def test_what_the_doctor_says_last_stays_on_the_screen(tmp_path: Path) -> 
         await bench.pilot.resize_terminal(60, 15)
         await bench.until(lambda: len(bench.text().splitlines()) == 15)
         await bench.until(lambda: verdict in bench.text())
-        await bench.pilot.press("down")
+        await bench.pilot.press("tab", "down")
         await bench.until(lambda: verdict not in bench.text())
 
         assert bench.app.screen.query_one(VerticalScroll).scroll_y == 0
+
+
+async def test_a_long_report_of_the_doctor_scrolls_by_key(tmp_path: Path) -> None:
+    first = fails(Check.HOST, "The first check.")
+    pacs = answers([first, *[ASSOCIATED, ECHOED] * 8, WORKS])
+    async with on(tmp_path, pacs, size="usual") as bench:
+        await bench.pilot.press("f2", "D")
+        await bench.until(lambda: WORKS.words in bench.text())
+        report = bench.app.screen.query_one(VerticalScroll)
+        await bench.until(lambda: bench.app.focused is report)
+        assert "The first check." not in bench.text()
+        end = report.scroll_y
+
+        for key, reached in [
+            ("home", lambda: "The first check." in bench.text()),
+            ("end", lambda: WORKS.words in bench.text() and report.scroll_y == end),
+            ("up", lambda: report.scroll_y == end - 1),
+            ("down", lambda: report.scroll_y == end),
+            ("pageup", lambda: report.scroll_y < end - 1),
+            ("pagedown", lambda: report.scroll_y == end),
+        ]:
+            await bench.pilot.press(key)
+            await bench.until(reached)
+
+        await bench.pilot.press("tab")
+        assert bench.app.focused is bench.app.screen.query_one("#profiles")
+        assert WORKS.words in bench.text()
 
 
 async def test_mistakes_are_shown_and_what_we_do_not_know_is_kept(tmp_path: Path) -> None:

@@ -80,6 +80,18 @@ def test_hiding_patients_masks_name_and_id() -> None:
     assert "Chest" in line
 
 
+def test_hiding_patients_masks_the_accession_number_too() -> None:
+    sought = replace(_row(), sought="accession A1, line 12")
+
+    assert "A1" in _line(200, _row())
+    assert "A1" not in _line(200, _row(), hide_patients=True)
+    unnamed = replace(sought, identity=StudyIdentity(accession_number="A1"))
+    shown = [cell_text(each, unnamed, marked=False, hide_patients=True, stands_in=True)
+             for each in columns_for(200, _WHOSE)]  # fmt: skip
+    assert "A1" not in "".join(shown)
+    assert "line 12" in "".join(shown)
+
+
 def test_names_are_whole_before_an_id_and_an_accession_number_are_shown() -> None:
     row = _row(replace(_ADA, patient_name="Example^Ada Josephine", study_description="Chest, late"))
 

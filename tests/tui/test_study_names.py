@@ -24,6 +24,7 @@ ADA = StudyIdentity(
     study_date="20260311",
     modalities=("CT",),
     study_description="Chest",
+    accession_number="A-17",
 )
 NAME = "CT Chest 2026-03-11, Example, Ada"
 
@@ -128,6 +129,7 @@ async def test_h_masks_the_patient_in_the_details_while_they_are_open(tmp_path: 
         await bench.until(lambda: "Patient   Example, Ada" in bench.text())
         await bench.pilot.press("h")
         await bench.until(lambda: "Patient   •••" in bench.text())
+        assert "Accession •••" in bench.text()
         await bench.pilot.press("h")
         await bench.until(lambda: "Patient   Example, Ada" in bench.text())
 

@@ -6,12 +6,14 @@ import pytest
 
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.app import run_app
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.queue_view import Tab, View
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from dicom_retrieve_tui.tui.widgets.queue_table import hint
 from tests.tui.application import opened
 from tests.tui.builders import uids
+from tests.tui.scripted_doctor import answers
 from tests.tui.scripted_session import begins, ends
 
 A, B, C = uids(3)
@@ -25,6 +27,46 @@ async def test_quitting_asks_while_a_study_runs(key: str) -> None:
         await bench.pilot.press(key)
         await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
         assert "1 study not finished" in bench.joined()
+
+
+@pytest.mark.parametrize(
+    ("window", "keys"),
+    [("UID line", []), ("profiles", ["f2"]), ("options", ["f4"]), ("help", ["escape", "f1"])],
+)
+async def test_ctrl_c_asks_in_every_window(tmp_path: Path, window: str, keys: list[str]) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text('[profiles.one]\nhost = "one.test"\nmethod = "c-get"\n', encoding="utf-8")
+    book = ProfileStore(path, lambda: ("pc", 11112))
+    async with opened(profile_store=book, doctor=answers().doctor) as bench:
+        await bench.start(A)
+        bench.main.query_one("#uids").focus()
+        await bench.pilot.press(*keys)
+        assert len(bench.app.screen_stack) == (1 if window == "UID line" else 2)
+
+        await bench.pilot.press("ctrl+c")
+        await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
+        assert "1 study not finished" in bench.joined()
+
+
+async def test_ctrl_c_copies_selected_text() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        bench.main.query_one("#uids").focus()
+        await bench.pilot.press("1", "2", "shift+left", "ctrl+c")
+
+        assert bench.app.clipboard == "2"
+        assert not isinstance(bench.app.screen, ConfirmScreen)
+
+
+@pytest.mark.parametrize("keys", [[], ["f4"]])
+async def test_help_has_ctrl_c_as_a_key_that_quits(keys: list[str]) -> None:
+    async with opened((100, 60)) as bench:
+        await bench.pilot.press(*keys, "f1")
+        await bench.pilot.press(*"quit")
+
+        await bench.until(lambda: "^c  " in bench.text())
+        (line,) = [line for line in bench.text().splitlines() if "^c" in line]
+        assert "Quit, or copy selected text" in line
 
 
 async def test_a_stopped_study_is_called_so_everywhere(tmp_path: Path) -> None:

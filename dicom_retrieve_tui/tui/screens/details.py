@@ -21,7 +21,7 @@ from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.tui.copied_command import copied_command
-from dicom_retrieve_tui.tui.cut_text import fit, shown_patient
+from dicom_retrieve_tui.tui.cut_text import fit, shown_patient, without_accession
 from dicom_retrieve_tui.tui.search_job import SearchJob, SearchProgress
 from dicom_retrieve_tui.tui.snapshot import Details, State
 from dicom_retrieve_tui.tui.study_names import screen_verdict
@@ -58,7 +58,11 @@ def detail_lines(
     """
     row, selection = details.row, details.selection
     lines = _identity(row.identity, hide_patients=hide_patients)
-    lines.append(f"{'Sought   ' if row.sought else 'Study    '} {row.label}")
+
+    def masked(text: str) -> str:
+        return without_accession(text, row.identity.accession_number, hide=hide_patients)
+
+    lines.append(f"{'Sought   ' if row.sought else 'Study    '} {masked(row.label)}")
     lines += _selected(selection)
     lines += [
         f"PACS      {options.peer}, by {str(options.method).upper()}",
@@ -77,7 +81,7 @@ def detail_lines(
         lines.append(f"Attempts  {details.failed_attempts} failed")
     if row.reason:
         heading = [] if row.state is State.DONE else ["Failure, and what to do"]
-        lines += ["", *heading, row.reason]
+        lines += ["", *heading, masked(row.reason)]
     if row.state in {State.FAILED, State.STOPPED}:
         what = "look it up again" if row.sought else "retrieve the missing instances only"
         lines.append(f"Press r in the queue to {what}.")
@@ -111,7 +115,7 @@ def _identity(identity: StudyIdentity, *, hide_patients: bool) -> list[str]:
     texts = {
         "Patient": shown_patient(patient, hide=hide_patients),
         "Contents": identity.title,
-        "Accession": identity.accession_number,
+        "Accession": shown_patient(identity.accession_number, hide=hide_patients),
     }
     return [f"{name:<9} {text}" for name, text in texts.items() if text]
 

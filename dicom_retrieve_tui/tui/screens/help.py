@@ -44,12 +44,17 @@ def help_of(screen: Screen[object]) -> tuple[str, list[KeyGroup]]:
     )
     for each in active:
         if each.binding.description and each.enabled:
-            what, key = each.binding.description, screen.app.get_key_display(each.binding)
+            what, key = _what(each.binding), screen.app.get_key_display(each.binding)
             group = groups.setdefault(_name_of(each.node), {})
             keys = group.setdefault(what, KeyHelp(what, each.binding.id or "")).keys
             if key not in keys:
                 keys.append(key)
     return _text_of(nodes), [(name, list(group.values())) for name, group in groups.items()]
+
+
+def _what(binding: Binding) -> str:
+    # Textual lists its own binding of this key in windows; that of the application comes first.
+    return "Quit, or copy selected text" if binding.key == "ctrl+c" else binding.description
 
 
 def _text_of(nodes: Iterable[DOMNode]) -> str:

@@ -32,6 +32,8 @@ from dicom_retrieve_tui.tui.screens.profile import (
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _NONE = "No profile yet. Press n to add your PACS."
+_KEYS = "d duplicate · del remove · c copy for the PACS"
+_REPORT_KEYS = "↑ ↓ pgup pgdn home end scroll · tab to the profiles"
 
 
 class ProfilesScreen(ModalScreen[str | None]):
@@ -39,6 +41,7 @@ class ProfilesScreen(ModalScreen[str | None]):
 
     HELP: ClassVar[str] = """\
 The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a retrieval needs.
+A report that is longer than its window scrolls with the arrow keys; `tab` goes to the profiles.
 `c` copies what the administrator of the PACS must register."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,6 +52,8 @@ The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a 
         Binding("d", "duplicate", "Duplicate", show=False, id="profiles.duplicate"),
         Binding("delete", "remove", "Remove", show=False, id="profiles.remove"),
         Binding("c", "copy", "Copy for the PACS", show=False, id="profiles.copy"),
+        # From the report; the list has a key of its own.
+        Binding("enter", "use", "Use the profile", show=False, id="profiles.use"),
         Binding("f1,question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
         Binding("escape,f2,q", "leave", "Close", key_display="esc", id="profiles.close"),
     ]
@@ -108,7 +113,7 @@ The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
             frame.border_title = "Profiles"
-            frame.border_subtitle = "d duplicate · del remove · c copy for the PACS"
+            frame.border_subtitle = _KEYS
             yield OptionList(markup=False, id="profiles")
             with VerticalScroll(can_focus=False):
                 yield Static("", id="report", markup=False)
@@ -117,6 +122,21 @@ The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a 
     def on_mount(self) -> None:
         self._list.focus()
         self._read(self._current)
+        self.watch(self.query_one(VerticalScroll), "show_vertical_scrollbar", self._overflows)
+
+    def _overflows(self, overflows: bool) -> None:  # noqa: FBT001 - Textual's callback
+        """Let the keys scroll a report of the doctor that does not fit."""
+        report = self.query_one(VerticalScroll)
+        report.can_focus = overflows
+        if not overflows and report.has_focus:
+            self._list.focus()
+        elif overflows and self._findings:
+            report.focus(scroll_visible=False)
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys of the list or those of the report."""
+        scrolls = self.query_one(VerticalScroll).has_focus
+        self.query_one(Vertical).border_subtitle = _REPORT_KEYS if scrolls else _KEYS
 
     def on_screen_resume(self) -> None:
         """Read the file again; it may have changed."""
@@ -135,6 +155,9 @@ The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a 
         """The profile under the cursor; empty if there is none."""
         index = self._list.highlighted
         return list(self._saved)[index] if index is not None and self._saved else ""
+
+    def action_use(self) -> None:
+        self._list.action_select()
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -13,7 +13,7 @@ from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 
 _A_LINE = 2
-_PATIENT_FIELDS = ("patient_id", "patient_name")
+_PATIENT_FIELDS = ("patient_id", "patient_name", "accession_number")
 
 
 class SearchPane(FramedPane):
@@ -67,7 +67,7 @@ F2 chooses the PACS to search, one or several."""
             self.query_one(f"#search-{field.name}", Input).value = texts.get(field.name, "")
 
     def mask_patients(self, *, hide: bool) -> None:
-        """Draw dots in the fields that name a patient."""
+        """Draw dots in the fields that lead to a patient."""
         for name in _PATIENT_FIELDS:
             self.query_one(f"#search-{name}", Input).password = hide
 
