@@ -537,7 +537,7 @@ class ProgressStore:
             stopped=counts.stopped,
             good=counts.good,
             stored=counts.stored,
-            expected=counts.expected,
+            expected=counts.expected + counts.unexpected if counts.known else 0,
             missing=counts.missing,
             received_bytes=counts.received_bytes,
             instances_per_s=rate,

@@ -88,6 +88,20 @@ def test_sums_follow_the_rows() -> None:
     assert (totals.left, totals.exact) == (3 + 4, False)
 
 
+def test_a_study_of_unknown_size_never_makes_more_stored_than_expected() -> None:
+    store = store_of(A, B, C)
+    tell(store, begins(A, None), comes(A, 1, 2))
+    unknown = store.snapshot().totals
+    tell(store, whole(B, 5))
+
+    totals = store.snapshot().totals
+
+    assert (unknown.stored, unknown.expected) == (2, 0)
+    assert (totals.stored, totals.expected) == (7, 7)
+    # A and C are taken to be like B.
+    assert totals.left == 2 * 5
+
+
 def test_eight_threads_lose_no_event_and_no_sum_falls() -> None:
     studies = uids(8)
     store = store_of(*studies)
