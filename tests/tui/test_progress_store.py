@@ -244,6 +244,17 @@ def test_the_lines_tell_what_happened_and_no_single_instance() -> None:
     ]
 
 
+def test_associations_that_open_and_close_are_no_lines() -> None:
+    store = store_of(A)
+    store.snapshot()
+    opened = events.AssociationOpened(
+        worker=1, accepted_contexts=18, proposed_contexts=20, peer_max_pdu_bytes=0
+    )
+    tell(store, [opened], begins(A), [events.AssociationClosed(worker=1)])
+
+    assert [line.text for line in store.snapshot().lines] == [f"study {A}: 3 instances in 1 series"]
+
+
 def test_what_another_version_has_recorded_is_a_failure() -> None:
     store = ProgressStore()
     studies = [
