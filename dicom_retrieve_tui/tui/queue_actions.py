@@ -310,11 +310,18 @@ class QueueActions(Screen[None]):
         self._queue.table.clear_marks()
         self.queue_changed()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to pause, or to resume while the queue is paused."""
+        if action in {"pause", "resume"}:
+            return self._jobs.paused == (action == "resume")
+        return super().check_action(action, parameters)
+
+    def action_resume(self) -> None:
+        self._jobs.resume()
+        self.queue_changed()
+
     def action_pause(self) -> None:
-        """Pause the queue, or resume it."""
-        if self._jobs.paused:
-            self._jobs.resume()
-        elif self._jobs.busy:
+        if self._jobs.busy:
             self._jobs.pause()
         else:
             self._report("Nothing is running.")
