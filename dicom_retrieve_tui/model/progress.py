@@ -180,6 +180,8 @@ class Progress:
     """Open now."""
     expected: int = 0
     """Instances of the studies whose size is known."""
+    unexpected: int = 0
+    """Stored instances beyond the expected ones, as all of a study of unknown size."""
     present: int = 0
     """Left by an earlier run or attempt; included in `stored`."""
     stored: int = 0
@@ -220,6 +222,11 @@ class Progress:
     def held(self) -> Outage | None:
         """The hold on the queue; None if there is none."""
         return next((outage for outage in self.outages if not outage.over), None)
+
+    @property
+    def expected_in_all(self) -> int:
+        """Instances of the studies whose size is known, and what is stored of the others."""
+        return self.expected + self.unexpected
 
     def apply(self, event: events.Event) -> None:
         """Update the state by one event."""
@@ -333,6 +340,7 @@ class Progress:
         self.queued.pop(uid, None)
         if (earlier := self.studies.pop(uid, None)) is not None:
             self.expected -= earlier.expected or 0
+            self.unexpected -= _unexpected(earlier)
             self.present -= earlier.present
             self.stored -= earlier.stored
             self.refused -= earlier.refused
@@ -346,6 +354,7 @@ class Progress:
         study = self.studies[event.study_instance_uid]
         study.stored += 1
         self.stored += 1
+        self.unexpected += study.stored > (study.expected or 0)
         self.came += 1
         self.stored_bytes += event.size_bytes
         worker = self.workers[study.worker if event.worker is None else event.worker]
@@ -406,6 +415,7 @@ class Progress:
                 self._finish(study, event)
 
     def _inventory(self, study: StudyProgress, event: events.StudyInventoried) -> None:
+        self.unexpected -= _unexpected(study)
         if study.inventoried:  # by another machine, after the one before was lost
             self.expected -= study.expected or 0
             self.present -= study.present
@@ -417,21 +427,28 @@ class Progress:
         study.left_out, study.undecided = event.left_out, event.undecided
         study.needed, study.needed_bytes = event.needed, event.needed_bytes
         self.expected += event.expected or 0
+        self.unexpected += _unexpected(study)
         self.present += event.present
         self.stored += event.present
 
     def _finish(self, study: StudyProgress, event: events.StudyFinished) -> None:
         study.verdict, study.missing, study.reason = event.verdict, event.missing, event.reason
         self.expected += (event.expected or 0) - (study.expected or 0)
+        self.unexpected -= _unexpected(study)
         if not study.inventoried:  # an earlier run may have left some
             study.present = event.stored
             self.present += event.stored
             self.stored += event.stored
         study.stored, study.expected = event.stored, event.expected
+        self.unexpected += _unexpected(study)
         study.irregular, study.irregular_example = event.irregular, event.irregular_example
         self.irregular += event.irregular
         self.finished += 1
         self.good += event.verdict in GOOD
+
+
+def _unexpected(study: StudyProgress) -> int:
+    return max(study.stored - (study.expected or 0), 0)
 
 
 def _follow_workers(

@@ -213,8 +213,7 @@ class Journal:
         """
         self._path = path
         self._root = root
-        self._layout = layout
-        self._permissions = permissions
+        self._layout, self._permissions = layout, permissions
         self._peer, self._boot, self._killed_in = peer, boot, killed_in
         self._note, self._recorded = note, recorded
         self._plans: deque[_Plan] = deque([_Plan(planned)])
@@ -233,8 +232,7 @@ class Journal:
         self._try_again = threading.Event()
         # Set when it has.
         self._tried = threading.Event()
-        self._closing = False
-        self._hurried = hurried
+        self._closing, self._hurried = False, hurried
         self._until_s: float | None = None
         """End of syncing, once the run is hurried; by the monotonic clock."""
         self._mode = DatabaseMode.of(features)

@@ -161,6 +161,15 @@ class JobHistory:
             studies += history.studies(job_id, most) if history is not None else ()
         return studies
 
+    def runs(self, job_id: int) -> bool:
+        """True if this run of the application has queued the job, and some study has not ended."""
+        with self._lock:
+            return any(
+                each.job_id == job_id and each.job is None and each.study.verdict is None
+                for asked in self._asked.values()
+                for each in asked
+            )
+
     def forget(self, job_ids: Collection[int]) -> None:
         """Delete past jobs; what they left unfinished is offered no longer."""
         with self._using() as history:

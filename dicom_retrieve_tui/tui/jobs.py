@@ -310,16 +310,20 @@ class Jobs:
             for session in self._sessions():
                 session.give_up()
 
-    def stop(self, keys: Iterable[RowKey]) -> None:
-        """Cancel these studies, queued or running."""
+    def stop(self, keys: Iterable[RowKey]) -> list[RowKey]:
+        """Cancel these studies; return those that leave the queue, as they were not begun."""
+        removed = []
         with self._lock:
             for key in keys:
                 job = self._jobs.get(key.group)
-                if job and (session := job.session) and not self._waits(key):
+                if not job or not (session := job.session) or self._waits(key):
+                    self._withdraw(key)
+                elif job.begun and self._leaves(job, session, key):
+                    removed.append(key)
+                else:
                     session.stop(key.study_instance_uid)
                     job.cancel_if_empty(session)
-                else:
-                    self._withdraw(key)
+        return removed
 
     def stop_all(self) -> None:
         """Cancel every queued or running study."""
@@ -630,13 +634,22 @@ class Jobs:
         if (notice := self._store.notice_of(group, event, elapsed_s)) is not None:
             self._on_notice(notice)
 
-    def _remove_from(self, job: _Job, session: Session, key: RowKey) -> None:
-        """Remove a queued study; its row goes with `StudyRemoved`, or now if that never comes."""
-        if session.remove(key.study_instance_uid):
+    def _remove_from(self, job: _Job, session: Session, key: RowKey) -> bool:
+        """Remove a queued study, False if it was begun.
+
+        Its row goes with `StudyRemoved`, or now if that never comes.
+        """
+        if removed := session.remove(key.study_instance_uid):
             job.removed.add(key.study_instance_uid)
         if job.cancel_if_empty(session):
             self._drop(key.group, job.removed)
             job.removed.clear()
+        return removed
+
+    def _leaves(self, job: _Job, session: Session, key: RowKey) -> bool:
+        """Remove a study that is queued; False if it was begun."""
+        queued = self._store.state_of(key) is State.QUEUED
+        return queued and self._remove_from(job, session, key)
 
     def _sessions(self) -> Iterator[Session]:
         return (session for job in self._jobs.values() if (session := job.session) is not None)

@@ -46,6 +46,9 @@ _LINES_MAX = 1000
 _UID_WIDTH = 24
 _VERDICTS = {**{str(verdict): verdict for verdict in Verdict}, UNFINISHED: Verdict.CANCELLED}
 """By the word in a journal, which another version may have written."""
+_NO_LINE = (events.AssociationOpened, events.AssociationClosed)
+"""Of little use on the screen, where they come with every study; one that fails is an event of the
+study or of the PACS."""
 _PORTION = 500
 """Requests that are queued under one lock: some milliseconds."""
 _ROWS_MAX = 4000
@@ -466,6 +469,8 @@ class ProgressStore:
 
     def _tell(self, event: events.Event, progress: Progress, entry: Entry | None) -> None:
         """Add the line of an event, with and without the patient."""
+        if isinstance(event, _NO_LINE):
+            return
         identity = entry.identity if entry else UNIDENTIFIED
         part = entry.wanted.selection.part if entry else ""
         names = (study_name(identity, hide_patients=hide, part=part) for hide in (False, True))
@@ -537,7 +542,7 @@ class ProgressStore:
             stopped=counts.stopped,
             good=counts.good,
             stored=counts.stored,
-            expected=counts.expected,
+            expected=counts.expected + counts.unexpected if counts.known else 0,
             missing=counts.missing,
             received_bytes=counts.received_bytes,
             instances_per_s=rate,

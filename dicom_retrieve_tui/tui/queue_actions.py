@@ -310,11 +310,18 @@ class QueueActions(Screen[None]):
         self._queue.table.clear_marks()
         self.queue_changed()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to pause, or to resume while the queue is paused."""
+        if action in {"pause", "resume"}:
+            return self._jobs.paused == (action == "resume")
+        return super().check_action(action, parameters)
+
+    def action_resume(self) -> None:
+        self._jobs.resume()
+        self.queue_changed()
+
     def action_pause(self) -> None:
-        """Pause the queue, or resume it."""
-        if self._jobs.paused:
-            self._jobs.resume()
-        elif self._jobs.busy:
+        if self._jobs.busy:
             self._jobs.pause()
         else:
             self._report("Nothing is running.")
@@ -354,7 +361,7 @@ class QueueActions(Screen[None]):
         if not keys:
             self._report("Not running: nothing to stop.")
         elif len(keys) == 1:
-            self._jobs.stop(keys)
+            self._stop_now(keys)
         else:
             self._stop(keys)
         self._queue.table.clear_marks()
@@ -364,8 +371,13 @@ class QueueActions(Screen[None]):
     async def _stop(self, keys: Sequence[RowKey]) -> None:
         number = len(keys)
         if await self._confirm(f"Stop {count(number, 'study')}? Received files stay.", "Stop"):
-            self._jobs.stop(keys)
+            self._stop_now(keys)
             self.queue_changed()
+
+    def _stop_now(self, keys: Sequence[RowKey]) -> None:
+        """Stop studies; report those that leave the queue, as nothing else shows that."""
+        if removed := self._jobs.stop(keys):
+            self._report(f"{self._studies(removed)} removed from the queue.")
 
     @work
     async def action_stop_all(self) -> None:

@@ -113,7 +113,8 @@ class Totals:
     good: int = 0
     stored: int = 0
     expected: int = 0
-    """Instances of the studies whose size is known."""
+    """Instances of the studies whose size is known, and what is stored of the others; 0 while no
+    size is known."""
     missing: int = 0
     received_bytes: int = 0
     instances_per_s: float | None = None

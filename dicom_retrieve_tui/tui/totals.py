@@ -20,6 +20,8 @@ class Counts(NamedTuple):
     known: int = 0
     """Studies whose number of instances is known."""
     expected: int = 0
+    unexpected: int = 0
+    """Stored instances beyond the expected ones, as all of a study of unknown size."""
     left: int = 0
     unknown: int = 0
     """Active studies whose number of instances is unknown."""
@@ -67,6 +69,7 @@ def _counts(row: Row) -> Counts:
         stored=row.done,
         known=known,
         expected=row.expected or 0,
+        unexpected=max(row.done - (row.expected or 0), 0),
         left=max((row.expected or 0) - row.done, 0) if active else 0,
         unknown=active and not known,
         missing=row.failed if row.state in BAD else 0,

@@ -122,6 +122,27 @@ async def test_accession_numbers_are_looked_up_first() -> None:
         assert [each.study_instance_uid for each in selections] == [A]
 
 
+@pytest.mark.parametrize(("key", "rows"), [("escape", 0), ("enter", 2)])
+async def test_lines_without_a_study_are_queued_with_the_others_only(key: str, rows: int) -> None:
+    dry_run, find = DryRuns(), Searches()
+    async with opened(dry_run=dry_run, find=find) as bench:
+        await bench.paste("AccessionNumber\nA1\nA2\n")
+        await bench.pilot.press("f7")
+        find.tell(study(1, study_instance_uid=A))
+        find.end()
+        find.end()
+        await bench.until(lambda: isinstance(bench.app.screen, DryRunScreen))
+        dry_run.tell(*listed(A, 480))
+        dry_run.end()
+        await bench.until(lambda: "480 to come" in bench.joined())
+        await bench.pilot.press(key)
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+
+        await bench.until(lambda: bool(bench.sessions.opened) is (key == "enter"))
+        await bench.until(lambda: len(bench.main.table.rows) == rows)
+        assert bench.app.store.snapshot().totals.studies == rows
+
+
 async def test_from_the_queue_enter_retries_what_failed() -> None:
     dry_run = DryRuns()
     async with opened(dry_run=dry_run) as bench:

@@ -112,6 +112,19 @@ async def test_pause_resume_and_stop_reach_the_session() -> None:
         assert session.asked == ["pause", "resume", f"stop {A}", f"promote {B}"]
 
 
+async def test_stopping_studies_that_wait_reports_that_they_are_removed() -> None:
+    async with opened() as bench:
+        session = await bench.start(A, B)
+        await bench.tell(begins(A))
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.RUNNING)
+
+        await bench.pilot.press("j", "x")
+
+        await bench.until(lambda: bench.told() == "1 study removed from the queue.")
+        await bench.until(lambda: bench.row(B) is None)
+        assert session.asked == [f"remove {B}"]
+
+
 @pytest.mark.parametrize("filtered", [False, True], ids=["empty", "no match"])
 @pytest.mark.parametrize("key", ["enter", "r", "x", "t", "d", "y"])
 async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filtered: bool) -> None:

@@ -13,6 +13,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.history import HistoryScreen, HistoryTable, verdict_text
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.verify import VerifyScreen
@@ -112,6 +113,38 @@ async def test_enter_asks_again_with_the_options_of_that_time(
         assert bench.session.options.output == tmp_path
         assert isinstance(bench.app.screen, MainScreen)
         assert bench.app.focused is bench.main.table
+
+
+async def test_asking_again_for_several_studies_asks_first(
+    history: History, tmp_path: Path
+) -> None:
+    memory_of(history).asked(
+        options(str(tmp_path)), [StudyRequest(selection=Selection.of(uid)) for uid in (A, B)]
+    )
+    async with opened(job_history=memory_of(history)) as bench:
+        await show(bench)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Ask again for 2 studies?" in bench.joined())
+        await bench.pilot.press("escape")
+        await bench.until(lambda: isinstance(bench.app.screen, HistoryScreen))
+        assert not bench.sessions.opened
+        await bench.pilot.press("enter")
+        await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
+        await bench.pilot.press("y")
+        await bench.until(lambda: bench.sessions.opened)
+        assert len(bench.session.selections) == 2
+
+
+async def test_asking_again_for_a_retrieval_that_runs_asks_first(
+    history: History, tmp_path: Path
+) -> None:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
+        await bench.start(A)
+        await bench.tell(begins(A))
+        await show(bench)
+        await bench.pilot.press("enter")
+        asked = "This retrieval still runs. Ask again for 1 study?"
+        await bench.until(lambda: asked in bench.joined())
 
 
 async def test_a_retrieval_that_ended_stays_when_its_studies_are_requested_again(

@@ -88,6 +88,20 @@ def test_sums_follow_the_rows() -> None:
     assert (totals.left, totals.exact) == (3 + 4, False)
 
 
+def test_a_study_of_unknown_size_never_makes_more_stored_than_expected() -> None:
+    store = store_of(A, B, C)
+    tell(store, begins(A, None), comes(A, 1, 2))
+    unknown = store.snapshot().totals
+    tell(store, whole(B, 5))
+
+    totals = store.snapshot().totals
+
+    assert (unknown.stored, unknown.expected) == (2, 0)
+    assert (totals.stored, totals.expected) == (7, 7)
+    # A and C are taken to be like B.
+    assert totals.left == 2 * 5
+
+
 def test_eight_threads_lose_no_event_and_no_sum_falls() -> None:
     studies = uids(8)
     store = store_of(*studies)
@@ -228,6 +242,17 @@ def test_the_lines_tell_what_happened_and_no_single_instance() -> None:
         (f"study {A}: 3 instances in 1 series", False),
         (f"study {A}: failed 0/3; 0xA702", True),
     ]
+
+
+def test_associations_that_open_and_close_are_no_lines() -> None:
+    store = store_of(A)
+    store.snapshot()
+    opened = events.AssociationOpened(
+        worker=1, accepted_contexts=18, proposed_contexts=20, peer_max_pdu_bytes=0
+    )
+    tell(store, [opened], begins(A), [events.AssociationClosed(worker=1)])
+
+    assert [line.text for line in store.snapshot().lines] == [f"study {A}: 3 instances in 1 series"]
 
 
 def test_what_another_version_has_recorded_is_a_failure() -> None:

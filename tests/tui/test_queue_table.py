@@ -260,3 +260,41 @@ async def test_of_rows_that_change_those_are_drawn_that_can_be_seen() -> None:
         table.update_rows([], [row(4).key])
         await pilot.pause()
         assert table.drawn == set(range(11))
+
+
+async def test_the_view_follows_the_run_until_the_cursor_is_moved() -> None:
+    app = TableApp([row(n) for n in range(1, 301)])
+    async with running(app, (80, 20)) as pilot:
+        done = [row(n, State.DONE, done=1, expected=1) for n in range(1, 101)]
+        app.table.update_rows([*done, row(101, State.RUNNING), row(102, State.RUNNING)])
+        await pilot.pause()
+        followed = app.table.scroll_offset.y
+        cursor = app.table.cursor_row
+        app.table.focus()
+        await pilot.press("up")
+        await pilot.pause()
+        app.table.update_rows([row(101, State.DONE), row(150, State.RUNNING)])
+        await pilot.pause()
+        moved = app.table.scroll_offset.y
+        app.table.update_rows([row(301)])
+        await pilot.pause()
+        again = app.table.scroll_offset.y
+
+    assert followed == 97
+    assert cursor is not None
+    assert cursor.number == 1
+    assert moved == 0
+    assert again == 98
+
+
+async def test_the_view_rests_while_what_runs_is_in_its_upper_half() -> None:
+    app = TableApp([row(n) for n in range(1, 301)])
+    async with running(app, (80, 20)) as pilot:
+        tops = []
+        for n in range(1, 31):
+            app.table.update_rows([row(n, State.DONE), row(n + 1, State.RUNNING)])
+            await pilot.pause()
+            tops.append(app.table.scroll_offset.y)
+
+    assert len(set(tops)) == 4
+    assert all(top <= n <= top + 10 for n, top in enumerate(tops, start=1))

@@ -14,6 +14,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.study_names import study_name
+from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.scripted_session import begins, comes, ends
 
@@ -120,6 +121,21 @@ async def test_the_details_show_the_patient_and_each_series(tmp_path: Path) -> N
         assert "Patient Example, Ada (ID T-0001)" in shown
         assert "2 CT Lung 1/3 2 missing" in shown
         assert "3 SR — 1/1" in shown
+
+
+async def test_the_details_list_series_by_number(tmp_path: Path) -> None:
+    series = tuple(
+        SeriesIdentity(series_instance_uid=f"{A}.{n}", number=number, modality="CT")
+        for n, number in enumerate(["10", "", "2"])
+    )
+    async with opened(SIZES["large"], folder=tmp_path) as bench:
+        await queue(bench, tmp_path, A)
+        assert bench.sessions.identified is not None
+        bench.sessions.identified(A, replace(ADA, series=series))
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Series (3): number" in bench.text())
+        shown = bench.app.screen.query_one(MarkList)
+        assert [each.id for each in shown.options] == [f"{A}.2", f"{A}.0", f"{A}.1"]
 
 
 async def test_h_masks_the_patient_in_the_details_while_they_are_open(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class PlainRenderer:
         studies = f"{progress.finished:,}/{progress.studies_total:,} studies, "
         self._stderr.write_line(
             f"{studies if progress.studies_total > 1 else ''}"
-            f"{progress.stored:,}/{progress.expected:,} instances, "
+            f"{progress.stored:,}/{progress.expected_in_all:,} instances, "
             f"{size_text(progress.received_bytes)} received, "
             f"{rate_text(self._instances.rate)}, {byte_rate_text(self._bytes.rate)}"
         )

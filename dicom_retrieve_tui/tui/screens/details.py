@@ -4,6 +4,7 @@ Series are marked here and retrieved alone.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import ClassVar
 
@@ -120,8 +121,18 @@ def _identity(identity: StudyIdentity, *, hide_patients: bool) -> list[str]:
     return [f"{name:<9} {text}" for name, text in texts.items() if text]
 
 
+def _by_number(series: SeriesIdentity) -> tuple[float, str]:
+    """Return a sort key: by number; a number is a string of digits, or missing."""
+    try:
+        return int(series.number), ""
+    except ValueError:
+        return inf, series.number
+
+
 def series_texts(details: Details, asked: Sequence[SeriesIdentity]) -> dict[str, str]:
-    """Return a line for each series by its UID: number, modality, description, on disk.
+    """Return a line for each series by its UID, ordered by number.
+
+    It has number, modality, description, and instances on disk.
 
     Args:
         details: What is known of the study.
@@ -130,7 +141,7 @@ def series_texts(details: Details, asked: Sequence[SeriesIdentity]) -> dict[str,
     received, wanted = dict(details.series), details.row.identity.series
     known = {each.series_instance_uid: each for each in wanted}
     texts = {}
-    for each in asked or wanted:
+    for each in sorted(asked or wanted, key=_by_number):
         uid = each.series_instance_uid
         present = known[uid].present if uid in known else 0
         done = present + received.get(uid, 0)

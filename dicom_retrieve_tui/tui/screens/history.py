@@ -213,10 +213,21 @@ class HistoryScreen(Screen[Again | None]):
     def action_leave(self) -> None:
         self.dismiss(None)
 
-    def action_again(self) -> None:
-        """Leave, and retrieve the studies again with their options."""
-        if (job := self._chosen()) is not None:
-            self._retrieve(job, self._selections(job))
+    @work
+    async def action_again(self) -> None:
+        """Leave, and retrieve the studies again with their options; ask if that may be much."""
+        if (job := self._chosen()) is None:
+            return
+        runs = self._job_history.runs(job.job_id)
+        question = (
+            f"{'This retrieval still runs. ' if runs else ''}Ask again for "
+            f"{count(job.studies, 'study')}? What is on disk is not sent again."
+        )
+        if job.studies > 1 or runs:
+            confirm = ConfirmScreen(question, yes="Ask again", no="Cancel")
+            if not await self.app.push_screen_wait(confirm):
+                return
+        self._retrieve(job, self._selections(job))
 
     def action_open_folder(self) -> None:
         """Open the folder on the desktop, or copy its path."""

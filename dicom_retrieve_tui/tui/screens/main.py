@@ -116,6 +116,7 @@ class MainScreen(QueueActions):
             presets, preset=preset, text=text, space_outlook=space_outlook, id="retrieve"
         )
         self._echo, self._announced = "", self.profile
+        self._shown_paused = False
         self._guide = GuideLine(id="guide") if guide else None
 
     def compose(self) -> ComposeResult:
@@ -295,6 +296,7 @@ class MainScreen(QueueActions):
     def queue_changed(self, report: str = "") -> None:
         """Draw the queue; with a report, go to it."""
         self.show_offer()
+        self.refresh_bindings()
         if report:
             self._retrieve.report(report)
             self.table.focus()
@@ -402,6 +404,10 @@ class MainScreen(QueueActions):
             return
         snapshot = self._store.snapshot()
         totals = snapshot.totals
+        if self._jobs.paused != self._shown_paused:
+            # Resumed by the end of its studies.
+            self._shown_paused = self._jobs.paused
+            self.refresh_bindings()
         self.table.update_rows(snapshot.rows, snapshot.removed)
         self._queue.show_totals(totals)
         if not totals.active:

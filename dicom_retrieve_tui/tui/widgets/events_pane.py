@@ -20,7 +20,7 @@ class EventsPane(Log, GrowingLines):
     """A line for each event, with its time."""
 
     HELP: ClassVar[str] = """\
-Events: associations, studies, faults. Drag with the mouse to select text; `ctrl+c` copies it."""
+Events: studies, faults, notes. Drag with the mouse to select text; `ctrl+c` copies it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end", "follow", "Follow", id="events.follow"),

@@ -47,6 +47,8 @@ class QueuePane(FramedPane):
             id="queue.pause",
             tooltip="Stop the flow; again resumes",
         ),
+        # The screen allows one of the two.
+        Binding("p", "screen.resume", "Resume", id="queue.pause", tooltip="Go on after a pause"),
         Binding(
             "l",
             "screen.limits",

@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cursor import Cursor
 from dicom_retrieve_tui.tui.cut_text import fit
+from dicom_retrieve_tui.tui.follow_run import FollowedRun
 from dicom_retrieve_tui.tui.queue_columns import Column, QueueColumns
 from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
@@ -135,6 +136,7 @@ under the cursor."""
         super().__init__(id=id)
         self._shown_rows = ShownRows()
         self._cursor = Cursor(self._shown_rows)
+        self._run = FollowedRun(self._shown_rows)
         self._columns = QueueColumns()
         self._hide_patients = False
         self._offer = ""
@@ -195,11 +197,13 @@ under the cursor."""
             return
         index, before = self._cursor.index, self._visible()
         self._cursor.unmark(removed)
+        self._run.note(changed, removed)
         self._shown_rows.update(changed, removed)
         if self._columns.extend_for(changed):
             before = []
         self._settle(index)
         self._redraw(before, changed)
+        self._follow()
 
     def show_view(self, view: View) -> None:
         """Show other rows, or another order."""
@@ -286,6 +290,16 @@ under the cursor."""
         self._measure()
         self.refresh()
 
+    def on_mouse_scroll_up(self) -> None:
+        self._run.end()
+
+    def on_mouse_scroll_down(self) -> None:
+        self._run.end()
+
+    def on_scroll_to(self) -> None:
+        """Follow the run no longer: the user drags the scrollbar."""
+        self._run.end()
+
     def on_click(self, event: events.Click) -> None:
         """Sort by a title, move to a row, or open it by a double click."""
         offset = event.get_content_offset(self)
@@ -352,9 +366,16 @@ under the cursor."""
         self._measure()
 
     def _go(self, index: int) -> None:
+        self._run.end()
         if self._cursor.go(index):
             self._reveal()
             self.refresh()
+
+    def _follow(self) -> None:
+        """Scroll to what runs, unless the user has moved since studies were queued."""
+        rows = max(self.scrollable_content_region.height - _HEADER, 1)
+        if (top := self._run.top(self.scroll_offset.y, rows)) is not None:
+            self.scroll_to(y=top, animate=False)
 
     def _reveal(self) -> None:
         """Scroll until the cursor is visible."""

@@ -45,6 +45,12 @@ def test_a_started_run_says_what_is_to_come() -> None:
     assert (progress.studies_total, progress.parallel) == (7, 3)
 
 
+def test_what_is_stored_of_a_study_of_unknown_size_is_expected_in_all() -> None:
+    progress = folded([started(), inventoried(None, present=2), started("1.2.4")])
+
+    assert (progress.stored, progress.expected, progress.expected_in_all) == (2, 0, 2)
+
+
 def test_a_study_is_followed_from_its_start_to_its_verdict() -> None:
     counted = events.PeerCounted(
         study_instance_uid=UID, remaining=2, completed=1, failed=1, warning=0
