@@ -7,6 +7,7 @@ from textual.widgets._footer import FooterKey
 from tests.tui.application import opened
 from tests.tui.builders import uids
 
+A, B = uids(2)
 SCREENS = {
     "UID line": ([], "Help"),
     "queue": (["escape"], "Quit"),
@@ -35,3 +36,14 @@ async def test_every_key_of_the_footer_fits(width: int, screen: str) -> None:
         assert 1 <= len(shown) <= 7
         assert max(key.region.right for key in shown) <= width
         assert all(key.description in bench.text(footer) for key in shown)
+
+
+async def test_while_paused_the_key_is_to_resume() -> None:
+    async with opened() as bench:
+        await bench.start(A, B)
+        await bench.until(lambda: bench.main.table.has_focus)
+        footer = bench.app.screen.query_one(Footer)
+        for word in ("Pause", "Resume", "Pause"):
+            await bench.until(lambda word=word: f"p {word}" in bench.text(footer))
+            await bench.pilot.press("p")
+        assert bench.session.asked == ["pause", "resume", "pause"]
