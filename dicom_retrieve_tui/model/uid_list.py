@@ -34,7 +34,7 @@ from dicom_retrieve_tui.model.uid_table import (
     plain,
     rows_of,
 )
-from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
+from dicom_retrieve_tui.model.uids import irregular_uids, stray_fault, uid_fault
 
 _BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
@@ -423,7 +423,7 @@ def _uid(row: TableRow, column: Column) -> str:
         return text
     if fault := line_fault(text) if _SEPARATORS.search(text) and _are_uids(text) else None:
         raise _Fault(fault)
-    if fault := spoilt_uid(text) or uid_fault(text):
+    if fault := spoilt_uid(text) or stray_fault(text) or uid_fault(text):
         name = "" if column is Column.STUDY else f"its {column.keyword} "
         raise _Fault(f"{name}{text[:_TEXT_SHOWN_MAX]!r} {fault}")
     return text

@@ -19,7 +19,7 @@ from dicom_retrieve_tui.model.uid_list import (
     undecorated,
 )
 from dicom_retrieve_tui.model.uid_table import Column, find_heading, is_comment
-from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.model.uids import stray_fault, uid_fault
 
 _SEPARATORS = re.compile(r"[,;|:=\s]+")
 _DIGITS_AND_PERIODS = re.compile(r"[0-9.]+")
@@ -49,7 +49,7 @@ def _read_lines(lines: Iterable[str]) -> UidList:
         for uid in _uids_of(kept) if kept else ():
             if fault := line_fault(uid):
                 bad.append(f"line {number}: {fault}")
-            elif fault := spoilt_uid(uid) or uid_fault(uid):
+            elif fault := spoilt_uid(uid) or stray_fault(uid) or uid_fault(uid):
                 bad.append(f"line {number}: {(uid or kept)[:_SHOWN_MAX]!r} {fault}")
             elif uid in seen:
                 duplicates += 1

@@ -16,6 +16,7 @@ IMPLEMENTATION_VERSION_NAME = f"DCMRETRIEVE_{'.'.join(__version__.split('.')[:2]
 
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64
+_STRAY = re.compile("[A-Za-z]{1,3}")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 UID_LENGTH_SENT_MAX = 1024
 """More than any archive stores; an identifier could carry more."""
@@ -47,6 +48,14 @@ def uid_fault(text: str) -> str | None:
     if not text.isprintable() or text != text.strip():
         return "has a control character, or a blank at an end"
     return None
+
+
+def stray_fault(text: str) -> str | None:
+    """Return why `text`, typed or in a list, is not a UID at all: one to three letters alone.
+
+    They are a key meant for another pane, or the rest of a cut line.
+    """
+    return "is not a UID: a UID has digits and periods" if _STRAY.fullmatch(text) else None
 
 
 def uid_note(text: str) -> str | None:

@@ -69,6 +69,16 @@ async def test_help_has_ctrl_c_as_a_key_that_quits(keys: list[str]) -> None:
         assert "Quit, or copy selected text" in line
 
 
+@pytest.mark.parametrize("text", ["n", "abc"])
+async def test_a_stray_letter_is_not_a_uid(text: str) -> None:
+    async with opened() as bench:
+        await bench.pilot.press(*text, "enter")
+
+        assert "is not a UID: a UID has digits and periods" in bench.joined()
+        assert "✓" not in bench.text()
+        assert not bench.sessions.opened
+
+
 async def test_a_stopped_study_is_called_so_everywhere(tmp_path: Path) -> None:
     async with opened((100, 40), folder=tmp_path) as bench:
         await bench.start(A)
