@@ -1,7 +1,8 @@
-"""Messages of the engine in the words of the application: fields in place of flags. Pure."""
+"""The words of the application: fields in place of flags, methods by their services. Pure."""
 
 import re
 
+from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.options import KEYS
 
 _FLAG = re.compile(r"(?<![\w-])--(?:no-)?([a-z][a-z-]*[a-z])")
@@ -17,6 +18,13 @@ def in_fields(text: str) -> str:
     if _AGAIN.search(text):
         text = _AGAIN.sub(_press_r, text)
     return _FLAG.sub(_label, text) if "--" in text else text
+
+
+def method_words(method: str, move_destination: str | None = None) -> str:
+    """Return a method and where a C-MOVE sends to: `C-GET, else C-MOVE to MYAE`."""
+    words = "C-GET, else C-MOVE" if method == Method.AUTO else method.upper()
+    moves = move_destination and method != Method.C_GET
+    return f"{words} to {move_destination}" if moves else words
 
 
 def _press_r(found: re.Match[str]) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.address import parse_pacs_url
-from dicom_retrieve_tui.model.choices import Method
 from dicom_retrieve_tui.model.option_values import YES
 from dicom_retrieve_tui.model.options import (
     KEYS,
@@ -23,6 +22,7 @@ from dicom_retrieve_tui.model.options import (
     without_unused,
 )
 from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.tui.field_words import method_words
 
 Draft = Mapping[str, str]
 """Texts by field, and those of options that come from the profile alone (`CARRIED`)."""
@@ -213,8 +213,4 @@ def carried_text(draft: Draft) -> str:
 
 def summary(draft: Draft) -> str:
     """Return the form in a few words: `C-MOVE to MYAE → ~/dicom`."""
-    auto = draft["method"] == Method.AUTO
-    method = "C-GET, else C-MOVE" if auto else draft["method"].upper()
-    moves = draft["method"] != Method.C_GET
-    to = f" to {draft['move_dest']}" if moves and draft["move_dest"] else ""
-    return f"{method}{to} → {draft['output']}"
+    return f"{method_words(draft['method'], draft['move_dest'])} → {draft['output']}"

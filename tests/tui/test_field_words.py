@@ -10,7 +10,7 @@ import pytest
 from dicom_retrieve_tui.errors import OperationFailed
 from dicom_retrieve_tui.model.search import Remark
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.field_words import in_fields
+from dicom_retrieve_tui.tui.field_words import in_fields, method_words
 from tests.documents import ROOT
 from tests.tui.application import opened
 from tests.tui.builders import uids
@@ -82,3 +82,18 @@ async def test_a_search_that_fails_names_fields() -> None:
         find.end(OperationFailed("Raise --timeout.", operation="C-FIND", status=0xC000))
         await bench.until(lambda: "Raise Timeout." in bench.joined())
         assert "Try Model auto." in bench.joined()
+
+
+@pytest.mark.parametrize(
+    ("method", "destination", "words"),
+    [
+        ("auto", "VM", "C-GET, else C-MOVE to VM"),
+        ("auto", None, "C-GET, else C-MOVE"),
+        ("c-move", "VM", "C-MOVE to VM"),
+        ("c-get", "VM", "C-GET"),
+    ],
+)
+def test_a_method_is_named_by_its_services(
+    method: str, destination: str | None, words: str
+) -> None:
+    assert method_words(method, destination) == words

@@ -23,6 +23,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.cut_text import fit, shown_patient, without_accession
+from dicom_retrieve_tui.tui.field_words import method_words
 from dicom_retrieve_tui.tui.search_job import SearchJob, SearchProgress
 from dicom_retrieve_tui.tui.snapshot import Details, State
 from dicom_retrieve_tui.tui.study_names import screen_verdict
@@ -66,7 +67,7 @@ def detail_lines(
     lines.append(f"{'Sought   ' if row.sought else 'Study    '} {masked(row.label)}")
     lines += _selected(selection)
     lines += [
-        f"PACS      {options.peer}, by {str(options.method).upper()}",
+        f"PACS      {options.peer}, by {method_words(options.method, options.move_destination)}",
         f"Folder    {folder_text(options.output)}",
         "",
         f"State     {screen_verdict(row.verdict) if row.verdict else row.state.value}",

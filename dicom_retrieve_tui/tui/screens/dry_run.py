@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cut_text import fit
 from dicom_retrieve_tui.tui.dry_run_job import DryRunJob, PlannedTotals
+from dicom_retrieve_tui.tui.field_words import method_words
 from dicom_retrieve_tui.tui.planned_columns import planned_line, planned_titles, planned_widths
 from dicom_retrieve_tui.tui.ports import DryRun
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -136,7 +137,8 @@ retrieval, also before every study is listed."""
         with Vertical() as frame:
             frame.border_title = "Dry run: nothing is retrieved"
             frame.border_subtitle = "enter starts · esc cancels"
-            method = str(options.method).upper()
+            to = None if options.delivering else options.move_destination
+            method = method_words(options.method, to)
             yield Static(f"{options.peer}, {method} → {where}", classes="about", markup=False)
             yield self._table
             with VerticalScroll(id="totals"):

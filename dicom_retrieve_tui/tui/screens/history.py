@@ -20,6 +20,7 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.cut_text import cut
+from dicom_retrieve_tui.tui.field_words import method_words
 from dicom_retrieve_tui.tui.folders import open_folder
 from dicom_retrieve_tui.tui.history import JobHistory, options_of_job
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
@@ -327,7 +328,7 @@ class HistoryScreen(Screen[Again | None]):
         most = max(min(_STUDIES_MAX, room), 1)
         options, studies = job.options, self._job_history.studies(job.job_id, most)
         self._know([each.selection for each in studies])
-        method = str(options.get("method", "")).upper()
+        method = method_words(str(options.get("method", "")))
         address = f"{options.get('called_aet', '')}@{options.get('pacs', '')}"
         more = job.studies - len(studies)
         return [

@@ -22,6 +22,7 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.cut_text import cut
 from dicom_retrieve_tui.tui.doctor_job import Doctor, finding_lines, step_of
+from dicom_retrieve_tui.tui.field_words import method_words
 from dicom_retrieve_tui.tui.profile_store import Draft, ProfileStore, SavedProfile
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.profile import (
@@ -336,7 +337,7 @@ def _line(saved: SavedProfile, width: int, *, current: bool) -> Text:
     if saved.options is None:
         return Text(f"{mark} @{saved.name:<{width}}  has mistakes", style="bold")
     options = saved.options
-    peer, method = options.peer, str(options.method).upper()
+    peer, method = options.peer, method_words(options.method)
     return Text(
         f"{mark} @{saved.name:<{width}}  {peer}  {method}", no_wrap=True, overflow="ellipsis"
     )
@@ -346,9 +347,8 @@ def _about(saved: SavedProfile) -> list[str]:
     if saved.options is None:
         return [*saved.faults, "Press e to correct fields; correct the rest in the file."]
     options = saved.options
-    to = f" to {options.move_destination}" if options.move_destination else ""
-    ours, how = options.calling_ae_title, str(options.method).upper()
-    lines = [f"Our AE title is {ours}; {how}{to} into {options.output}"]
+    how = method_words(options.method, options.move_destination)
+    lines = [f"Our AE title is {options.calling_ae_title}; {how}, into {options.output}"]
     if protection := _protection(options):
         lines.append(protection)
     if notes := saved.said.get("notes"):
