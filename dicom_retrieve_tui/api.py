@@ -337,7 +337,7 @@ def find(
         patient_id: Patient ID (0010,0020).
         patient_name: Patient's Name (0010,0010), as `Doe^Jane` or `Doe, Jane`.
         accession_number: Accession Number (0008,0050).
-        study_date: Such as `2024-03-31`, `2024-01..2024-03`, `today` or `last 7d`.
+        study_date: Such as `2024-03-31`, `2024-01..2024-03`, `today`, `last week` or `last 7d`.
         modality: A modality of the study; of the series, where these are listed.
         study_description: Study Description (0008,1030).
         study_instance_uid: Study Instance UID (0020,000D).

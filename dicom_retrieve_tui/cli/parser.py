@@ -170,7 +170,9 @@ _FIND_FLAGS = (
     own_option("patient_id", "Patient ID", "ID"),
     own_option("patient_name", "'Doe' begins with Doe; 'Doe, John' is exactly that", "NAME"),
     own_option("accession", "Accession Number", "NUMBER"),
-    own_option("date", "2024-01-31, 2024-01, 2024-01-01..2024-03-31, today", "DATES"),
+    own_option(
+        "date", "2024-01-31, 31.1.2024, 2024-01, 2024-01..2024-03, today, last week", "DATES"
+    ),
     own_option("last", "today and the time before: 7d, 2w, 6m, 1y", "TIME"),
     own_option("modality", "modality of any series of the study, such as CT", "M"),
     own_option("description", "Study Description; most PACS are case-sensitive", "TEXT"),

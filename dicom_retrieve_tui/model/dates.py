@@ -13,9 +13,10 @@ from dicom_retrieve_tui.errors import ConfigError
 _AGO = re.compile(r"(\d{1,4}) ?([dwmy])", re.IGNORECASE)
 _ISO = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)")
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _FORMS = (
-    "expected 2024-03-31, 2024-03, 2024, 2024-01-01..2024-03-31 with either end left open, today, "
-    "yesterday, or last 7d (d, w, m or y)"
+    "expected 2024-03-31, 31.3.2024, 2024-03, 2024, 2024-01-01..2024-03-31 with either end left "
+    "open, today, yesterday, this week, last week, or last 7d (d, w, m or y)"
 )
 
 
@@ -68,7 +69,7 @@ def parse_dates(where: str, text: str, today: date) -> DateRange:
         ConfigError: The text is invalid.
     """
     words = text.strip().lower()
-    if words.startswith("last "):
+    if words.startswith("last ") and words != "last week":
         return parse_last(where, words.removeprefix("last "), today)
     if re.fullmatch(r"\d{8}-\d{8}|\d{8}-|-\d{8}", words):
         words = words.replace("-", "..")
@@ -112,11 +113,17 @@ def _before(today: date, number: int, unit: str) -> date:
 
 
 def _span(words: str, today: date) -> DateRange:
-    """Return the days of a word, a day, a month or a year."""
+    """Return the days of a word, a day, a week from Monday on, a month or a year."""
     if words == "today":
         return DateRange(today, today)
     if words == "yesterday":
         day = today - timedelta(days=1)
+        return DateRange(day, day)
+    if words in {"this week", "last week"}:
+        monday = today - timedelta(days=today.weekday() + (7 if words == "last week" else 0))
+        return DateRange(monday, monday + timedelta(days=6))
+    if dotted := _DOTTED.fullmatch(words):
+        day = date(int(dotted[3]), int(dotted[2]), int(dotted[1]))
         return DateRange(day, day)
     match = _ISO.fullmatch(words) or _BASIC.fullmatch(words)
     if match is None:

@@ -294,3 +294,12 @@ async def test_a_click_on_a_title_sorts() -> None:
         await bench.until(
             lambda: (text := bench.text(table_of(bench))).index("Alpha") < text.index("Zeta")
         )
+
+
+async def test_dates_that_f5_fills_in_are_replaced_by_typing() -> None:
+    async with opened(find=Searches()) as bench:
+        await bench.pilot.press("f3")
+        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await bench.pilot.press("f5", "f5", *"last week")
+
+        assert bench.app.screen.query_one("#search-study_date", Input).value == "last week"

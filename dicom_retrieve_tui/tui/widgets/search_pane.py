@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label, Static
+from textual.widgets.input import Selection
 
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
@@ -21,7 +22,8 @@ class SearchPane(FramedPane):
 
     HELP: ClassVar[str] = """\
 What to look for. `*` stands for any text, `?` for any character; a name alone is a beginning.
-Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, today, last 7d; F5 goes through the usual.
+Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, 31.3.2024, today, this week, last
+week, last 7d; F5 goes through the usual.
 F2 chooses the PACS to search, one or several."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,6 +88,8 @@ F2 chooses the PACS to search, one or several."""
         following = PRESETS.index(field.value) + 1 if field.value in PRESETS else 0
         field.value = PRESETS[following] if following < len(PRESETS) else ""
         field.focus()
+        # Typing replaces it; also where the field had the focus before.
+        field.selection = Selection(0, len(field.value))
 
     def _editor(self, field: SearchField) -> Input:
         return Input(

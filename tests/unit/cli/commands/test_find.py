@@ -143,7 +143,7 @@ def test_dates_are_divided_only_on_demand() -> None:
         (["--series-uid", "1.2"], "--series-uid requires --study-uid"),
         (["--all", "--level", "patient"], "choose study, series or image"),
         (["--date", "today", "--last", "1d"], "--date and --last cannot be combined"),
-        (["--date", "31.3.2024"], "--date '31.3.2024': expected 2024-03-31"),
+        (["--date", "3/31/2024"], "--date '3/31/2024': expected 2024-03-31"),
         (["--all", "--json", "--uids"], "--json and --uids cannot be combined"),
         (["--all", "--split"], "--split requires a range of dates"),
         (["--date", "..2024-01-01", "--split"], "--split requires a range of dates"),
