@@ -56,6 +56,7 @@ async def test_what_was_left_is_offered_and_enter_resumes_it(
     await leave(history, tmp_path)
     async with opened(size, job_history=memory_of(history)) as bench:
         assert "1 study was left unfinished on 24 Nov." in bench.text(bench.main.table)
+        assert "enter resumes · esc, then U forgets" in bench.text(bench.main.table)
         verdict = bench.text(bench.main.query_one("#verdict"))
         assert "enter resumes" in " ".join(verdict.split())
 

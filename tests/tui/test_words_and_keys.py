@@ -127,7 +127,9 @@ def test_keys_of_the_queue_are_offered_where_they_work() -> None:
     offer = "1 study was left unfinished on 3 Mar"
 
     assert hint(offer, View(), queued=False)[1].startswith("u resumes")
-    assert hint(offer, View(), queued=False, focused=False)[1].startswith("Press esc")
+    assert hint(offer, View(), queued=False, focused=False)[1] == (
+        "enter resumes · esc, then U forgets"
+    )
 
 
 async def test_help_is_headed_by_what_the_pane_is_for() -> None:

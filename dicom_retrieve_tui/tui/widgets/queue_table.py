@@ -67,8 +67,8 @@ def hint(offer: str, view: View, *, queued: bool, focused: bool = True) -> tuple
     if queued:
         return (_NONE.get(view.tab, ""), "Press 1 to show all studies.")
     if offer:
-        keys = "u resumes (missing instances only) · U forgets"
-        return (f"{offer}.", keys if focused else "Press esc to go to the queue; there, " + keys)
+        in_queue = "u resumes (missing instances only) · U forgets"
+        return (f"{offer}.", in_queue if focused else "enter resumes · esc, then U forgets")
     return _EMPTY
 
 
