@@ -27,6 +27,7 @@ from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
@@ -470,10 +471,11 @@ class QueueActions(Screen[None]):
             self._report(NO_STUDY)
             return
         options = self._jobs.options_of(rows[0].key)
+        names = RecalledNames(self._store, self._job_history)
 
         def name(uid: str) -> str:
             hide = self._queue.table.hide_patients
-            return study_name(self._store.identity_of(uid), hide_patients=hide)
+            return study_name(names.identity_of(uid), hide_patients=hide)
 
         screen = verify_screen(options.output, name)
         if lost := await self.app.push_screen_wait(screen):
