@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection, join
 from dicom_retrieve_tui.model.series_filter import NO_FILTER
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, SeriesIdentity
-from dicom_retrieve_tui.model.study_lookup import Lookup
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
 from dicom_retrieve_tui.tui.history import JobHistory
@@ -27,6 +27,7 @@ from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
@@ -99,7 +100,10 @@ class QueueActions(Screen[None]):
         """
         found: list[StudyRequest] | None = None
         if await unlock_or_notify(self, self._secrets, options):
-            found = await self._look_up(options, requests, lookups) if lookups else list(requests)
+            answer = await self._look_up(options, requests, lookups)
+            if answer is not None:
+                found, missed = answer
+                self._take_lookups(options, lookups, missed)
         fitting = await self._options_for_room(options, found) if found else None
         if not found or fitting is None:
             if not again:
@@ -148,9 +152,13 @@ class QueueActions(Screen[None]):
         """Show what a retrieval would get, and retrieve that if the user wants it."""
         if not await unlock_or_notify(self, self._secrets, options):
             return
-        found = await self._look_up(options, requests, lookups) if lookups else list(requests)
+        answer = await self._look_up(options, requests, lookups)
+        if answer is None:
+            return
+        found, missed = answer
         planned = await self._planned(options, found) if found else None
         if planned is not None:
+            self._take_lookups(options, lookups, missed)
             self.rehearsed(requests)
             self.retrieve(options, planned)
 
@@ -220,8 +228,16 @@ class QueueActions(Screen[None]):
 
     async def _look_up(
         self, options: RetrieveOptions, requests: Sequence[StudyRequest], lookups: Sequence[Lookup]
-    ) -> list[StudyRequest] | None:
-        """Return all studies, those that the PACS names included; None if the user declined."""
+    ) -> tuple[list[StudyRequest], Sequence[Missed]] | None:
+        """Return all studies, and the lookups for which there is none; None if the user declined.
+
+        Args:
+            options: How to ask the PACS.
+            requests: Studies that need no lookup.
+            lookups: What to ask it for; nothing is asked if there are none.
+        """
+        if not lookups:
+            return list(requests), ()
         from dicom_retrieve_tui.tui.screens.lookup import LookupScreen  # noqa: PLC0415 - not for the first frame
 
         screen = LookupScreen(self._find_each, lookups, options)
@@ -229,13 +245,20 @@ class QueueActions(Screen[None]):
         if answer is None:
             return None
         self._report_faults(answer.faults)
-        self._jobs.looked_up(options, lookups, answer.missed)
         known = {each.selection.study_instance_uid: each.identity for each in requests}
         known = answer.identities | known
-        return [
+        studies = [
             StudyRequest(selection=each, identity=known.get(each.study_instance_uid, UNIDENTIFIED))
             for each in join([*(each.selection for each in requests), *answer.selections])
         ]
+        return studies, answer.missed
+
+    def _take_lookups(
+        self, options: RetrieveOptions, lookups: Sequence[Lookup], missed: Sequence[Missed]
+    ) -> None:
+        """Show in the queue for which lines there is no study."""
+        if lookups:
+            self._jobs.looked_up(options, lookups, missed)
 
     def _report_faults(self, faults: Sequence[str]) -> None:
         """Report lookups without a study: some in a toast, all of them among the events."""
@@ -470,10 +493,11 @@ class QueueActions(Screen[None]):
             self._report(NO_STUDY)
             return
         options = self._jobs.options_of(rows[0].key)
+        names = RecalledNames(self._store, self._job_history)
 
         def name(uid: str) -> str:
             hide = self._queue.table.hide_patients
-            return study_name(self._store.identity_of(uid), hide_patients=hide)
+            return study_name(names.identity_of(uid), hide_patients=hide)
 
         screen = verify_screen(options.output, name)
         if lost := await self.app.push_screen_wait(screen):

@@ -25,6 +25,7 @@ from dicom_retrieve_tui.tui.folders import open_folder
 from dicom_retrieve_tui.tui.history import JobHistory, options_of_job
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.retrieve_form import FormFault
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.verify import verify_screen
@@ -246,7 +247,13 @@ class HistoryScreen(Screen[Again | None]):
         if (job := self._chosen()) is None:
             return
         asked = {each.study_instance_uid: each for each in self._selections(job)}
-        lost = await self.app.push_screen_wait(verify_screen(job.output, self._name_of))
+        # The folder may have studies of other retrievals, too.
+        names = RecalledNames(self._store, self._job_history)
+
+        def name(uid: str) -> str:
+            return study_name(names.identity_of(uid), hide_patients=self._hide)
+
+        lost = await self.app.push_screen_wait(verify_screen(job.output, name))
         if lost:
             whole = {uid: Selection(study_instance_uid=uid) for uid in lost}
             self._retrieve(job, [asked.get(uid, whole[uid]) for uid in lost])
