@@ -66,6 +66,7 @@ _OF_FILE: dict[str, dict[str, str]] = {
     },
     "tests/unit/storage/test_heartbeat.py": {
         "test_a_claim_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once": _ALIVE,
+        "test_a_claim_of_a_process_that_has_ended_unnoticed_is_taken_over": _ALIVE,
     },
     "tests/unit/storage/test_writers.py": {
         "test_the_claim_of_a_process_that_is_gone_is_taken_over": _ALIVE,

@@ -366,7 +366,7 @@ def test_a_damaged_journal_of_another_writer_is_named_and_the_folder_is_free_aga
     journal.write_bytes(b"garbage" * 1000)
 
     for writer in (_ONE_OF_3, None):
-        with pytest.raises(ConfigError, match=r"shard-1-of-2/journal\.db is damaged"):
+        with pytest.raises(ConfigError, match=r"shard-1-of-2.journal\.db is damaged"):
             _open(tmp_path, writer)
 
     journal.write_bytes(whole)
