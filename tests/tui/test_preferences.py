@@ -61,7 +61,7 @@ async def test_the_palette_hides_patients_wherever_the_focus_is(tmp_path: Path) 
         await bench.pilot.press("ctrl+p")
         await bench.until(lambda: bench.app.screen.query(Input))
         await bench.pilot.press(*"hide pat")
-        await bench.until(lambda: "Names and IDs, everywhere" in bench.text())
+        await bench.until(lambda: "Names, IDs and accession numbers, everywhere" in bench.text())
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.app.hide_patients)
 

@@ -1,10 +1,10 @@
 """The same patient's other studies, and the queue as a table for a spreadsheet."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.model.search import Search
-from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.queue_columns import columns_for
 from dicom_retrieve_tui.tui.queue_export import csv_lines
@@ -69,7 +69,7 @@ async def test_the_queue_is_exported_as_shown(tmp_path: Path) -> None:
 def test_hidden_patients_are_not_exported_and_no_cell_is_a_formula() -> None:
     row = Row(
         key=RowKey(0, A), number=1, state=State.FAILED, verdict=Verdict.FAILED,
-        identity=ADA | StudyIdentity(accession_number="=1+2"), reason="-x",
+        identity=replace(ADA, accession_number="=1+2"), reason="-x",
     )  # fmt: skip
     columns = columns_for(250, {"patient", "id", "date", "accession"})
 

@@ -159,6 +159,6 @@ async def test_the_demo_says_what_to_press_next_until_a_study_is_complete() -> N
     async with opened(guide=True) as bench:
         assert "Demo: press enter to retrieve" in bench.text()
         await bench.start(A, B)
-        await bench.until(lambda: "The studies arrive" in bench.text())
+        await bench.until(lambda: "Up and down move" in bench.text())
         await bench.tell(begins(A), ends(A, Verdict.FAILED, stored=0))
         await bench.until(lambda: "press r to retry it" in bench.text())
