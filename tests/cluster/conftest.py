@@ -1,5 +1,6 @@
 """One scheduler with two workers for the tests that do not end it."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,19 @@ _OPEN = (
 )
 
 
+_MAY_WAIT = {
+    "test_workers_that_are_killed_cost_no_study_and_only_what_is_in_flight",
+    "test_a_c_move_goes_to_the_destination_of_each_worker",
+}
+"""The tests that this fault was seen to break."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Report, and do not fail, what a known fault of the cluster breaks now and then."""
+    """Let the known fault fail only a test that it was seen to break, and only by its wait."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xfail(reason=_OPEN, strict=False))
+        if Path(__file__).parent in item.path.parents and item.name in _MAY_WAIT:
+            waited = pytest.mark.xfail(raises=subprocess.TimeoutExpired, reason=_OPEN, strict=False)
+            item.add_marker(waited)
 
 
 @pytest.fixture(scope="session")
