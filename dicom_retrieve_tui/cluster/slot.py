@@ -8,7 +8,8 @@ a while, whatever became of this one.
 import queue
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from distributed import Worker, get_worker
@@ -74,10 +75,31 @@ def run_slot(topic: str, slot: str) -> None:
     worker.handlers[OPERATION] = deliver
     reporter = _Reporter(lambda payload: worker.log_event(topic, (slot, payload)))
     try:
-        _Slot(worker, mailbox, reporter).run()
+        with _unprofiled(worker):
+            _Slot(worker, mailbox, reporter).run()
     finally:
         reporter.close()
         del _mailboxes[slot]
+
+
+@contextmanager
+def _unprofiled(worker: Worker) -> Iterator[None]:
+    """Keep the worker's profiler from running meanwhile.
+
+    A hundred times a second it calls `sys._current_frames`. Before Python 3.11.9, that may block
+    the whole process for ever, where garbage is collected in it and other threads begin or end.
+    Source: CPython's issue 106883.
+    """
+    profiler = worker.periodic_callbacks.get("profile")
+    if profiler is None:
+        yield
+        return
+    worker.loop.add_callback(profiler.stop)
+    try:
+        yield
+    finally:
+        if len(_mailboxes) == 1:  # no slot of another client is here
+            worker.loop.add_callback(profiler.start)
 
 
 class _Reporter:

@@ -128,8 +128,17 @@ class Heartbeat:
         beat_s: float = BEAT_S,
         *,
         busy: Busy | None = None,
+        from_frozen: bool = False,
     ) -> Self:
         """Claim the folder of `path`, or take over an abandoned claim.
+
+        Args:
+            path: The file of the claim.
+            permissions: Of the file.
+            beat_s: Seconds from one renewal to the next.
+            busy: Returns the error for the process that holds it.
+            from_frozen: Also take a claim that was not renewed for `STALE_S` over from a process
+                of this machine that still exists: it is stopped, or blocked.
 
         Raises:
             ConfigError: Another run holds it; the message names the process.
@@ -141,7 +150,7 @@ class Heartbeat:
             try:
                 fd = permissions.create(path, os.O_WRONLY)
             except FileExistsError:
-                _remove_abandoned(path, permissions, busy)
+                _remove_abandoned(path, permissions, busy, from_frozen=from_frozen)
                 continue
             try:
                 os.write(fd, content)
@@ -200,7 +209,9 @@ def owner_of(path: Path) -> str:
     return str(owner) if owner else "another process"
 
 
-def _remove_abandoned(path: Path, permissions: Permissions, busy: Busy) -> None:
+def _remove_abandoned(
+    path: Path, permissions: Permissions, busy: Busy, *, from_frozen: bool
+) -> None:
     """Remove a claim that was abandoned.
 
     Raises:
@@ -208,7 +219,7 @@ def _remove_abandoned(path: Path, permissions: Permissions, busy: Busy) -> None:
     """
     try:
         owner = _read(path)
-        if _is_alive(path, owner, permissions):
+        if _is_alive(path, owner, permissions, from_frozen=from_frozen):
             raise _in_use(busy, owner)
         # Renamed first: of two runs that judge it, one does so, and sees what it has renamed.
         aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
@@ -225,8 +236,10 @@ def _remove_abandoned(path: Path, permissions: Permissions, busy: Busy) -> None:
             aside.unlink()
 
 
-def _is_alive(path: Path, owner: Owner | None, permissions: Permissions) -> bool:
-    if owner is not None and owner.is_here:
+def _is_alive(
+    path: Path, owner: Owner | None, permissions: Permissions, *, from_frozen: bool
+) -> bool:
+    if owner is not None and owner.is_here and not (from_frozen and owner.runs):
         return owner.runs
     # Both times come from the file system, so that the clocks of the hosts do not matter.
     other = path.with_name(f"{path.name}.{os.urandom(4).hex()}")

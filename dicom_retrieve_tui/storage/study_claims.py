@@ -60,7 +60,11 @@ class StudyClaims:
             while True:
                 self._permissions.make_folder(self._folder)
                 try:
-                    claim = Heartbeat.claim(self._folder / name, self._permissions, busy=busy)
+                    # A worker that is stopped or blocked would keep its studies for ever. If it
+                    # goes on, its record of them is older than ours: see `study_rows`.
+                    claim = Heartbeat.claim(
+                        self._folder / name, self._permissions, busy=busy, from_frozen=True
+                    )
                 except FileNotFoundError:
                     continue  # another writer removed the folder, which was empty
                 except ConfigError:

@@ -1,16 +1,20 @@
-"""A run on somebody's scheduler: outages, stops, refusals and the folder."""
+"""A run on a scheduler that runs already: outages, stops, refusals and the folder."""
 
 import signal
+import sys
 import time
 from pathlib import Path
 
+import cloudpickle
 import pytest
+from distributed import Client
 
 from tests.cluster.running import Command, Scheduler, wait_for
 from tests.interop.process import free_port
 from tests.peers.counting_pacs import CountingPacs, study_uids
 
 _UIDS = study_uids(40)
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers have no tests
 
 
 def _flags(scheduler: Scheduler, output: Path, *flags: str) -> tuple[str, ...]:
@@ -30,6 +34,29 @@ def test_an_outage_holds_the_cluster_as_one(scheduler: Scheduler, tmp_path: Path
         assert command.count("peer_lost") == command.count("peer_back") == 1
         assert pacs.echoes == 1  # one worker probes for all
         assert pacs.peak <= 4
+
+
+def test_the_profiler_of_a_worker_rests_while_it_retrieves(
+    scheduler: Scheduler, tmp_path: Path
+) -> None:
+    # In it, Python before 3.11.9 may block the whole worker: CPython's issue 106883.
+    with Client(scheduler.address, set_as_default=False) as client:
+
+        def runs() -> set[bool]:
+            asked = client.run(
+                lambda dask_worker: dask_worker.periodic_callbacks["profile"].is_running()
+            )
+            return set(asked.values())
+
+        wait_for(lambda: runs() == {True}, "the profilers")
+        with (
+            CountingPacs(40, pace_s=0.05) as pacs,
+            Command(tmp_path, pacs.port, _UIDS, *_flags(scheduler, tmp_path / "out")) as command,
+        ):
+            command.wait_until_stored(10)
+            wait_for(lambda: runs() == {False}, "the end of the profilers")
+            assert command.end() == 0, command.errors
+        wait_for(lambda: runs() == {True}, "the profilers once more")
 
 
 def test_a_pacs_without_further_associations_lowers_the_whole_cluster(

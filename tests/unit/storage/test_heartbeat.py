@@ -76,6 +76,21 @@ def test_a_claim_from_elsewhere_is_judged_by_its_heartbeat(
         assert not path.exists()
 
 
+@pytest.mark.parametrize(("age_s", "taken"), [(STALE_S - 5, False), (STALE_S + 5, True)])
+def test_a_claim_of_a_frozen_process_of_this_machine_is_taken_over_where_that_is_wanted(
+    path: Path, age_s: float, *, taken: bool
+) -> None:
+    _write(path, replace(us(), nonce="x"), age_s)
+    with pytest.raises(ConfigError, match=f"process {os.getpid()}"):
+        Heartbeat.claim(path)
+    if taken:
+        Heartbeat.claim(path, from_frozen=True).release()
+        assert not path.exists()
+    else:
+        with pytest.raises(ConfigError, match=f"process {os.getpid()}"):
+            Heartbeat.claim(path, from_frozen=True)
+
+
 def test_a_claim_that_is_being_written_is_not_abandoned(path: Path) -> None:
     path.touch()
     with pytest.raises(ConfigError, match="another process is retrieving"):
