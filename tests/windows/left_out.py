@@ -65,6 +65,9 @@ _OF_FILE: dict[str, dict[str, str]] = {
         "test_a_file_system_that_answers_for_another_machine_shares_no_memory": _TRIALS,
     },
     "tests/unit/storage/test_heartbeat.py": {
+        "test_a_claim_of_a_frozen_process_of_this_machine_is_taken_over_where_that_is_wanted": (
+            _ALIVE
+        ),
         "test_a_claim_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once": _ALIVE,
         "test_a_claim_of_a_process_that_has_ended_unnoticed_is_taken_over": _ALIVE,
     },
