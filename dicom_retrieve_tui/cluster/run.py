@@ -240,7 +240,7 @@ class ClusterRun(Run):
             reason = "; ".join(dict.fromkeys(self._unusable.values()))
             self._give_up(HoldCause.WORKERS, f"No worker of the cluster can be used: {reason}", 0.0)
             return
-        what = "the workers are busy with other tasks" if self._live() else "there is no worker"
+        what = "the workers are busy with other tasks" if self._live() else "no worker is connected"
         failure = RetrieveError(f"On the Dask cluster {self._options.cluster}, {what}.")
 
         def probe(_: CancelToken) -> RetrieveError | None:

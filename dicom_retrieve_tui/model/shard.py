@@ -81,7 +81,7 @@ def parse_shard(
         where: Names the first in messages.
 
     Raises:
-        ConfigError: There is no such shard, or it cannot be known.
+        ConfigError: The shard does not exist, or cannot be determined.
     """
     if text is None:
         if shards is not None:

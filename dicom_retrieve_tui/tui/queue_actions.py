@@ -256,7 +256,7 @@ class QueueActions(Screen[None]):
     def _take_lookups(
         self, options: RetrieveOptions, lookups: Sequence[Lookup], missed: Sequence[Missed]
     ) -> None:
-        """Show in the queue for which lines there is no study."""
+        """Add a failed row for each line of a list without a study."""
         if lookups:
             self._jobs.looked_up(options, lookups, missed)
 

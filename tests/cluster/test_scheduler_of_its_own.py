@@ -68,5 +68,5 @@ def test_a_cluster_without_workers_is_waited_for_and_then_given_up(
 
         assert code == 1
         assert command.verdicts() == {"not tried": 3}
-        assert "there is no worker" in command.errors
+        assert "no worker is connected" in command.errors
         assert pacs.associations == 0
