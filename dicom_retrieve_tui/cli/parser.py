@@ -119,8 +119,8 @@ Run a small PACS with invented patients on this computer, and open the
 application on it. Without a terminal, --headless is implied."""
 
 _STATUS_DESCRIPTION = """\
-Show how far the retrieval into FOLDER is, while it runs or after: the run, studies
-and instances, the rate, when it will be done, and every failure that is not mended.
+Show how far the retrieval into FOLDER is, while it runs or after: the run, its
+studies and instances, the rate, the time left, and every failure that remains.
 It only reads, and does not disturb the run."""
 
 _STATUS_EPILOG = f"""\
@@ -133,7 +133,7 @@ examples:
     {PROGRAM} status studies/ --forget 1.2.840.113619.2.1
 
 exit codes:
-  0 every study is complete, and no run goes on; 1 anything else; 130 interrupted"""
+  0 complete, and no run goes on; 1 anything else; 130 interrupted"""
 
 _VERIFY_DESCRIPTION = """\
 Check, without a PACS, that every instance that was retrieved into FOLDER is

@@ -18,7 +18,7 @@ class Life(StrEnum):
     ENDED = "ended"
     """The last run came to its end."""
     GONE = "gone"
-    """The process of the last run is gone without an end: killed, or the machine stopped."""
+    """The process of the last run ended unexpectedly: killed, or the machine stopped."""
     SILENT = "silent"
     """The last run is on another host, and has shown no sign of life for a while."""
     IDLE = "idle"

@@ -175,9 +175,9 @@ class FolderAccount:
             return -1, ""
         number = shard_number(uid, self._shards)
         if number not in self._ran:
-            return -1, f"its shard, of {self._shards}, has not run"
+            return -1, f"shard {number} of {self._shards} has not run"
         if self._ran[number] not in {"", path.stem}:
-            return -2, f"its shard, of {self._shards}, was last given another list"
+            return -2, f"shard {number} of {self._shards} was last given another list"
         return -1, ""
 
     def _not_begun(self, path: Path) -> Iterator[tuple[str, int, StudyAccount]]:

@@ -42,7 +42,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, study in enumerate((A, B, C), 1):
             _killed_at(pacs, study, folder, failed=4 * number)
             gone = retrieve_here("status", folder)
-            assert "is gone without an end" in gone.stdout
+            assert "ended unexpectedly" in gone.stdout
         last = retrieve_here(*_order(pacs, folder, A, B, C), "--report", folder / "report.json")
     (folder / "summary.txt").write_text(last.stdout)
     assert last.exit_code == 0, last.stdout + last.stderr
@@ -116,5 +116,5 @@ def test_a_user_who_may_only_read_sees_a_living_and_a_killed_run(tmp_path: Path)
 
     assert "1 of 3 complete" in living.stdout, living.stderr
     assert f"process {command.pid} on " in living.stdout
-    assert "is gone without an end" in killed.stdout, killed.stderr
+    assert "ended unexpectedly" in killed.stdout, killed.stderr
     assert "1 of 3 complete" in killed.stdout

@@ -108,7 +108,7 @@ def test_four_shards_of_which_one_is_killed_and_one_never_started(shards: _Shard
     assert status.exit_code == 1
     assert "gone        shard 2 of 4: process " in status.stdout
     assert "never ran   shard 3 of 4" in status.stdout
-    assert "unfinished: its shard, of 4, has not run" in status.stdout
+    assert "unfinished: shard 3 of 4 has not run" in status.stdout
 
     again = shards.run("--shard", "2/4")
     assert again.exit_code == 0, again.stderr

@@ -129,7 +129,7 @@ def _gone(run: FolderRun, at: datetime) -> str:
     process = f"{run.writer}: process {identity.process} on {identity.host or 'this machine'}"
     if run.life is Life.SILENT:
         return f"{process} showed no sign of life since {_clock(run.state.updated, at)}"
-    return f"{process} is gone without an end; run it again"
+    return f"{process} ended unexpectedly; run it again"
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -136,7 +136,7 @@ def test_status_names_a_shard_that_is_gone(tmp_path: Path) -> None:
 
     assert result.code == 1
     assert "gone        shard 2 of 2: process " in result.out
-    assert "is gone without an end; run it again" in result.out
+    assert "ended unexpectedly; run it again" in result.out
 
 
 def test_status_counts_the_shards_that_run(tmp_path: Path) -> None:
@@ -168,5 +168,5 @@ def test_the_report_of_the_status_has_the_keys_of_that_of_a_run(tmp_path: Path) 
     assert (found["peer"], found["method"], found["verdict"]) == ("P@h:1", "c-get", "unfinished")
     assert found["never_ran"] == [2]
     reasons = {each["reason"]: each["studies"] for each in found["reasons"]}
-    assert reasons == {"": len(_FIRST), "its shard, of 2, has not run": 10 - len(_FIRST)}
+    assert reasons == {"": len(_FIRST), "shard 2 of 2 has not run": 10 - len(_FIRST)}
     assert [each["study_instance_uid"] for each in found["studies"]] == sorted(_LIST)

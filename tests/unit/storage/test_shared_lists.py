@@ -87,7 +87,7 @@ def test_a_shard_that_has_not_run_is_named_with_its_studies(tmp_path: Path) -> N
     account = _account(tmp_path)
     left = {uid for uid, study in account.items() if not study.good}
     assert left == {uid for uid in _LIST if Shard(3, 4).has(uid)}
-    assert {account[uid].outcome for uid in left} == {"unfinished: its shard, of 4, has not run"}
+    assert {account[uid].outcome for uid in left} == {"unfinished: shard 3 of 4 has not run"}
     assert sorted(account) == sorted(_LIST)
     status = _status(tmp_path)
     assert (status.shards, status.never_ran, status.complete) == (4, (3,), False)
@@ -134,7 +134,7 @@ def test_studies_of_a_longer_list_wait_for_the_shard_that_was_not_given_it(tmp_p
     _run(tmp_path, Shard(1, 2), _LIST, at=_NOW.replace(hour=13))
 
     left = {study.outcome for study in _account(tmp_path).values() if not study.good}
-    assert left == {"unfinished: its shard, of 2, was last given another list"}
+    assert left == {"unfinished: shard 2 of 2 was last given another list"}
     assert (_status(tmp_path).lists, _status(tmp_path).complete) == (2, False)
 
 
