@@ -281,7 +281,7 @@ def _about_command(event: events.Event, study: _Named) -> Line | None:
                 detail=True,
             )
         case events.StudyCommandFinished(study_instance_uid=uid):
-            return Line(f"{study(uid)}: --on-study failed: {event.reason}", grave=True)
+            return Line(f"{study(uid)}: the --on-study command failed: {event.reason}", grave=True)
         case events.StudyCommandsDropped():
             studies = count(event.studies, "study")
             return Line(f"--on-study not run for {studies}: {event.reason}", grave=True)

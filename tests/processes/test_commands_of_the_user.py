@@ -311,7 +311,7 @@ def test_an_interruption_ends_commands_and_the_end_is_told(pacs: DemoPacs, tmp_p
 
     assert result.exit_code == 130, result.stderr
     # The second study may be complete by then.
-    assert "--on-study: failed for 1 study" in result.stdout or "--on-study failed" in result.stderr
+    assert "--on-study: failed for 1 study" in result.stdout or "the --on-study command failed" in result.stderr
     assert (tmp_path / "told").read_text() == "130"
 
 

@@ -29,7 +29,7 @@ _LAYERS = ("model", "dataset", "network", "storage", "engine", "config", "hooks"
         ("C-MOVE needs a move destination: set --move-dest.", "set Dest AE."),
         ("Try --method c-move --listen 11112.", "Try Method c-move Listen 11112."),
         ("--hierarchical keeps both studies.", "Layout hierarchical keeps both studies."),
-        ("--on-study failed: not found", "On study failed: not found"),
+        ("the --on-study command failed: not found", "the On study command failed: not found"),
         ("Run the same command again later.", "Press r in the queue later."),
         ("a -- b, a--b and ---", "a -- b, a--b and ---"),
     ],
