@@ -580,7 +580,7 @@ class Jobs:
         )
         self._on_end(ended)
         if fault := self._finish_command(options, ended.finish_hook, self._leaving):
-            self._store.note(f"--on-finish failed: {fault}", grave=True)
+            self._store.note(f"The --on-finish command failed: {fault}", grave=True)
         with self._lock:
             self._finishing.remove(threading.current_thread())
 

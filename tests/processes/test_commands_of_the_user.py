@@ -265,7 +265,7 @@ def test_a_failure_at_the_end_makes_the_exit_code_1(pacs: DemoPacs, tmp_path: Pa
     done = _retrieve(pacs, tmp_path / "d", "--on-finish", command)
 
     assert done.code == 1
-    assert done.err.endswith("--on-finish failed: exit code 5\n")
+    assert done.err.endswith("The --on-finish command failed: exit code 5\n")
     assert done.out.startswith("all 2 studies complete")
 
 
@@ -311,7 +311,10 @@ def test_an_interruption_ends_commands_and_the_end_is_told(pacs: DemoPacs, tmp_p
 
     assert result.exit_code == 130, result.stderr
     # The second study may be complete by then.
-    assert "--on-study: failed for 1 study" in result.stdout or "the --on-study command failed" in result.stderr
+    assert (
+        "--on-study: failed for 1 study" in result.stdout
+        or "the --on-study command failed" in result.stderr
+    )
     assert (tmp_path / "told").read_text() == "130"
 
 
@@ -326,4 +329,4 @@ def test_an_interruption_ends_the_command_at_the_end(pacs: DemoPacs, tmp_path: P
         result = command.end()
 
     assert result.exit_code == 1
-    assert "--on-finish failed: stopped" in result.stderr
+    assert "The --on-finish command failed: stopped" in result.stderr

@@ -317,8 +317,8 @@ def test_the_command_at_the_end_is_told_and_its_failure_shown(desk: Desk) -> Non
     assert (hook.verdict, hook.exit_code, hook.commands_failed) == ("complete", 1, 1)
     assert hook.summary == f"{ended.summary}\n"
     lines = [line.text for line in desk.store.snapshot().lines]
-    assert any(line.endswith("On study failed: exit code 1") for line in lines)
-    assert lines[-1] == "At end failed: exit code 3"
+    assert any(line.endswith("the On study command failed: exit code 1") for line in lines)
+    assert lines[-1] == "The At end command failed: exit code 3"
 
 
 def test_leaving_ends_the_command_at_the_end(desk: Desk) -> None:
@@ -331,4 +331,4 @@ def test_leaving_ends_the_command_at_the_end(desk: Desk) -> None:
     desk.until(lambda: finish.told)
 
     assert desk.jobs.close()
-    assert desk.store.snapshot().lines[-1].text == "At end failed: stopped"
+    assert desk.store.snapshot().lines[-1].text == "The At end command failed: stopped"

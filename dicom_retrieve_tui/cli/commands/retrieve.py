@@ -296,7 +296,7 @@ class _Retrieval:
         reason = wiring.run_finish_command(options.retrieval, hook, self._finish_cancel)
         if not reason:
             return ending.exit_code
-        self._console.stderr.write_line(f"--on-finish failed: {reason}")
+        self._console.stderr.write_line(f"The --on-finish command failed: {reason}")
         return ending.exit_code or NOT_OK
 
     def _census(self) -> Census:
