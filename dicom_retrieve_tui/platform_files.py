@@ -87,7 +87,7 @@ def patiently(operation: Callable[[], _T]) -> _T:
     """
     if not WINDOWS:
         return operation()
-    pause, until_s = threading.Event(), monotonic() + _HELD_S
+    until_s = monotonic() + _HELD_S
     while True:
         try:
             return operation()
@@ -96,7 +96,7 @@ def patiently(operation: Callable[[], _T]) -> _T:
             number = getattr(error, "winerror", None)
             if number not in {None, *_HELD_BY_OTHERS} or monotonic() > until_s:
                 raise
-        pause.wait(_LOOK_S)
+        threading.Event().wait(_LOOK_S)
 
 
 def extended(path: Path) -> Path:

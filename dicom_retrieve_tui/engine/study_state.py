@@ -138,9 +138,9 @@ class StudyState:
         self._naming = 0
         """Instances that are getting their final names."""
         self._reported_bytes = 0
-        self._changed = threading.Condition()
-        self.lock = self._changed
+        self.lock = threading.RLock()
         """Held while an instance is counted and its event emitted; reentrant."""
+        self._changed = threading.Condition(self.lock)
 
     def _not_listed(self, recalled: Recalled) -> Iterator[tuple[str, str]]:
         """Yield what earlier runs knew of the selection and the PACS does not list."""
@@ -188,7 +188,7 @@ class StudyState:
     @property
     def doubt(self) -> Doubt | None:
         """The gravest reason not to trust a list that is satisfied; None without one."""
-        with self._changed:
+        with self.lock:
             known, evidence = self._known_by_scope(), self.evidence
             more = bool(evidence.excess(known))
             failed = self._named_as_failed() or (more and evidence.failures_in_excess(known))
@@ -230,7 +230,7 @@ class StudyState:
     @property
     def known_count(self) -> int:
         """The number of instances, by everything that is known."""
-        with self._changed:
+        with self.lock:
             known = self._known_by_scope()
             named = len(self.expected | self._stored.keys() | set(self._named_as_failed()))
             return named + self.evidence.excess(known)
@@ -241,7 +241,7 @@ class StudyState:
 
         Counts of the listed series do not show whether another series is missing from the list.
         """
-        with self._changed:
+        with self.lock:
             counted = self.inventory.counted if self._narrowed else self.inventory.study_counted
             return counted or self.evidence.confirms(self._known_by_scope())
 
@@ -252,7 +252,7 @@ class StudyState:
 
     def list_again(self, inventory: Inventory) -> bool:
         """Replace the list by a later one; True if that has more instances."""
-        with self._changed:
+        with self.lock:
             before = len(self.expected)
             self.inventory = inventory
             self.expected = inventory.sop_instance_uids
@@ -263,7 +263,7 @@ class StudyState:
 
     def retire(self) -> None:
         """Stop missing what only earlier runs knew: a count confirmed that the PACS has lost it."""
-        with self._changed:
+        with self.lock:
             named = frozenset(self._named_as_failed())
             self.retired |= self.remembered.keys() - named
             self.remembered = {uid: s for uid, s in self.remembered.items() if uid in named}
@@ -295,7 +295,7 @@ class StudyState:
             series_uid: Its Series Instance UID; empty if unknown.
             irregular: How its data set departs from the standard.
         """
-        with self._changed:
+        with self.lock:
             self.arrivals += 1
             self._repeated += sop_uid in self._watched
             self._watched.add(sop_uid)
@@ -315,14 +315,14 @@ class StudyState:
 
     def missing(self) -> tuple[str, ...]:
         """Return the known SOP Instance UIDs that are not on disk, listed ones first, in order."""
-        with self._changed:
+        with self.lock:
             listed = (i.sop_instance_uid for i in self.inventory.instances)
             known = [*listed, *self._named_as_failed(), *self.remembered]
             return tuple(dict.fromkeys(uid for uid in known if uid not in self._stored))
 
     def to_ask_for(self) -> list[ListedInstance]:
         """Return the listed instances that are missing and may come if they are requested."""
-        with self._changed:
+        with self.lock:
             return [
                 instance
                 for instance in self.inventory.instances
@@ -339,18 +339,18 @@ class StudyState:
 
     def has_any(self, sop_uids: tuple[str, ...]) -> bool:
         """True if one of these is on disk."""
-        with self._changed:
+        with self.lock:
             return any(uid in self._stored for uid in sop_uids)
 
     def note_begin(self) -> int:
         """Record that a request begins; return how many instances have been received so far."""
-        with self._changed:
+        with self.lock:
             self._watched, self._repeated, self._foreign = set(), 0, []
             return self.arrivals
 
     def note_end(self, request: RetrieveRequest, final: FinalResponse, before: int) -> None:
         """Record how a request ended that began after `before` instances had been received."""
-        with self._changed:
+        with self.lock:
             self.evidence.answered = True
             if (scope := scope_of(request)) is not None:
                 # If no count confirms the list, they may be instances that the list lacks.
@@ -361,7 +361,7 @@ class StudyState:
     def note_count(self, request: RetrieveRequest, final: FinalResponse) -> None:
         """Record what a request counted that could bring nothing."""
         if (scope := scope_of(request)) is not None:
-            with self._changed:
+            with self.lock:
                 self.evidence.note_count(scope, final, self._known_by_scope().get(scope, 0))
 
     def note_break(self, request: RetrieveRequest, last: FinalResponse | None) -> None:
@@ -370,7 +370,7 @@ class StudyState:
         Most archives send in the order of their lists, so the first missing instance of the
         request was due.
         """
-        with self._changed:
+        with self.lock:
             if (scope := scope_of(request)) is not None:
                 self.evidence.note_break(scope, last)
             asked = frozenset(request.sop_instance_uids)
@@ -383,35 +383,35 @@ class StudyState:
 
         No further instance is accepted on our Storage SCP before another request begins.
         """
-        with self._changed:
+        with self.lock:
             self.interrupted = True
             if (scope := scope_of(request)) is not None:
                 self.evidence.note_interruption(scope, last)
 
     def note_foreign(self, sop_uid: str) -> None:
         """Record that an instance came that was not requested."""
-        with self._changed:
+        with self.lock:
             if sop_uid not in self.expected:
                 self._foreign.append(sop_uid)
 
     def note_unfit(self, sop_uid: str, reason: str) -> None:
         """Record that an instance came and was refused as unfit."""
-        with self._changed:
+        with self.lock:
             self.bad.note_unfit(sop_uid, reason)
 
     def has(self, sop_uids: frozenset[str]) -> bool:
         """True if all of these were listed and are on disk."""
-        with self._changed:
+        with self.lock:
             return self.inventory.listed and sop_uids <= self._stored.keys()
 
     def wait_complete(self, timeout_s: float) -> None:
         """Wait at most `timeout_s` seconds until everything expected is on disk."""
-        with self._changed:
+        with self.lock:
             self._changed.wait_for(lambda: self.satisfied, timeout_s)
 
     def open(self) -> None:
         """Accept instances; an earlier attempt may have closed the study."""
-        with self._changed:
+        with self.lock:
             self._closed = False
 
     def begin_naming(self) -> bool:
@@ -419,7 +419,7 @@ class StudyState:
 
         The verdict waits for it, so that every file with a final name is counted.
         """
-        with self._changed:
+        with self.lock:
             if self._closed:
                 return False
             self._naming += 1
@@ -427,18 +427,18 @@ class StudyState:
 
     def end_naming(self) -> None:
         """Record that an instance has its name and is counted, or failed to get one."""
-        with self._changed:
+        with self.lock:
             self._naming -= 1
             self._changed.notify_all()
 
     def close(self) -> None:
         """Accept no further instance."""
-        with self._changed:
+        with self.lock:
             self._closed = True
 
     def wait_named(self) -> None:
         """Wait until no instance is getting its name, but not for a disk that hangs."""
-        with self._changed:
+        with self.lock:
             self._changed.wait_for(lambda: not self._naming, _NAMING_S)
 
     def take_unreported_bytes(self) -> int:

@@ -188,11 +188,11 @@ def _open(path: str, flags: int) -> int:
     Raises:
         OSError: The file cannot be opened.
     """
-    pause, until_s = threading.Event(), monotonic() + _DESCRIPTOR_S
+    until_s = monotonic() + _DESCRIPTOR_S
     while True:
         try:
             return patiently(lambda: os.open(path, flags))
         except OSError as error:
             if not is_passing(error) or monotonic() > until_s:
                 raise
-        pause.wait(_DESCRIPTOR_S / 200)
+        threading.Event().wait(_DESCRIPTOR_S / 200)
