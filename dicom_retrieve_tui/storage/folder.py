@@ -38,7 +38,7 @@ from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.heartbeat import busy_folder
 from dicom_retrieve_tui.storage.journal import DAMAGED_FOLDER
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock, holder_of
-from dicom_retrieve_tui.storage.part_file import PartFile
+from dicom_retrieve_tui.storage.part_file import PART_SUFFIX, PartFile
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 from dicom_retrieve_tui.storage.writers import PRIVATE_FOLDER, writer_folder, writers_in
@@ -227,12 +227,12 @@ class OutputFolder:
                 f"{shown(self.root)}. Run the same command again when that one has ended.",
                 path=str(self.root),
             )
-        path = below(self._parts, f"{next(self._numbers)}.part")
+        path = below(self._parts, f"{next(self._numbers)}{PART_SUFFIX}")
         return PartFile(path, request, self._permissions, self._free_space, self._retrying)
 
     def has_room(self) -> bool:
         """Return True if the disk takes files again: a quota shows only when one is written."""
-        path = self._parts / f"{next(self._numbers)}.part"
+        path = self._parts / f"{next(self._numbers)}{PART_SUFFIX}"
         try:
             if not self._free_space.is_enough():
                 return False

@@ -24,6 +24,8 @@ from dicom_retrieve_tui.storage.free_space import FreeSpace
 from dicom_retrieve_tui.storage.permissions import Permissions
 from dicom_retrieve_tui.storage.transient import Retrying, is_transient
 
+PART_SUFFIX = ".part"
+"""Ends the name of a part file, after its number."""
 _COPY_BYTES = 1 << 20
 _RETRYING = Retrying()
 _NEW_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
