@@ -31,8 +31,10 @@ from dicom_retrieve_tui.model.humanize import folder_text, rounded_size_text
 
 _LOG = logging.getLogger(__name__)
 _LEARN_EVERY_S = 10.0
-_NEWS = 0.1
-"""The forecast of the run is emitted again once that of the whole changed by this fraction."""
+_NEWS_FACTOR = 1.1
+"""The forecast of the run is emitted again once that of the whole changed by this factor."""
+_NEWS_FACTOR_FITTING = 2.0
+"""The same while everything surely fits, so that nothing depends on the figure."""
 
 Counts = Counter[Kind]
 
@@ -216,8 +218,10 @@ class RunForecast:
     def _is_news(self, event: SpaceForecast, whole_bytes: int) -> bool:
         if self._emitted is None or self._emitted.fits is not event.fits:
             return True
+        factor = _NEWS_FACTOR_FITTING if event.fits else _NEWS_FACTOR
         # Of the whole run: the rest becomes less with each study.
-        return abs(whole_bytes - self._emitted_bytes) > _NEWS * self._emitted_bytes
+        low, high = sorted((whole_bytes, self._emitted_bytes))
+        return high > low * factor
 
     def _loaded(self) -> SizeTable:
         if self._table is None:

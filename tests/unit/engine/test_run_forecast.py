@@ -205,6 +205,18 @@ def test_a_forecast_is_emitted_again_only_if_it_changed() -> None:
     assert len(rig.forecasts) == 3
 
 
+@pytest.mark.parametrize(("room_mb", "emitted"), [(1_000_000, 3), (100, 5)])
+def test_while_it_fits_a_forecast_is_emitted_again_only_once_it_has_doubled(
+    room_mb: int, emitted: int
+) -> None:
+    rig = _Rig(room_mb=room_mb)
+    for number, instances in enumerate((1000, 500, 750, 1125, 1688)):  # half as much again each
+        rig.unfinished = number + 1
+        rig.expect(f"1.{number}", instances)
+
+    assert len(rig.forecasts) == emitted
+
+
 def test_what_a_study_took_is_used_at_once_and_kept() -> None:
     rig = _Rig(room_mb=1000, history=_History())
     assert rig.check.expect("1.1", Counter({_CT: 10}), Arrivals({})) is not None
