@@ -27,18 +27,25 @@ class _Falters(RawPacs):
         return [row | {_ACCESSION: request.key(_ACCESSION)} for row in super().find(request)]
 
 
+class _FaltersOnce(_Falters):
+    def on_find(self, conversation: Conversation, request: Request) -> None:
+        if len(self.requests) == 2:
+            raise EOFError
+        RawPacs.on_find(self, conversation, request)
+
+
 class _Refuses(RawPacs):
     def on_find(self, conversation: Conversation, request: Request) -> None:
         conversation.respond(request, _UNABLE_TO_PROCESS)
 
 
-def _look_up(port: int, folder: Path) -> CommandResult:
+def _look_up(port: int, folder: Path, retries: int = 0) -> CommandResult:
     """Order what three accession numbers stand for, with all accounts that there are."""
     table = folder / "accessions.txt"
     table.write_text("A1\nA2\nA3\n", encoding="utf-8")
     return retrieve_here(
         f"pacs://127.0.0.1:{port}", "--called-aet", "RAW", "--method", "c-get",
-        "--accession-list", table, "--output", folder / "out", "--json",
+        "--accession-list", table, "--output", folder / "out", "--json", "--retries", retries,
         "--report", folder / "report.json", "--log-file", folder / "log",
     )  # fmt: skip
 
@@ -105,3 +112,15 @@ def test_a_pacs_that_refuses_to_look_anything_up_is_in_the_report(tmp_path: Path
     assert [line.partition(":")[0] for line in left_out] == ["line 1", "line 2", "line 3"]
     assert all("0xC001" in line and line in result.stderr for line in left_out)
     return _reason(report)
+
+
+def test_a_look_up_that_is_broken_off_goes_on_with_the_lines_that_are_left(tmp_path: Path) -> None:
+    with _FaltersOnce(instances(3)) as pacs:
+        result = _look_up(pacs.port, tmp_path, retries=1)
+
+    assert result.exit_code == 0, result.stderr
+    assert "The PACS does not answer (" in result.stderr
+    assert "; 2 lines to look up; next try in " in result.stderr
+    assert "The PACS is back after " in result.stderr
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["totals"]["left_out"] == []

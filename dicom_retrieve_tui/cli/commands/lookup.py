@@ -12,10 +12,18 @@ from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.output.find_output import with_flag
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
-from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerError, RetrieveError
+from dicom_retrieve_tui.errors import (
+    AssociationRejected,
+    Cancelled,
+    OperationFailed,
+    PeerError,
+    RetrieveError,
+)
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.humanize import count, duration_text
+from dicom_retrieve_tui.model.narration import first_sentence
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Answer, LookupResult, some_of
@@ -24,7 +32,8 @@ from dicom_retrieve_tui.wiring import find_each
 
 Ask = Callable[[Iterable[Search], RetrieveOptions, CancelToken], Generator[Answer, None, None]]
 """`wiring.find_each`, or a script in a test."""
-
+_PAUSES = Backoff(jitter=0.1)
+"""The time before each attempt at the lines that are left."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,8 +101,19 @@ class LookupsFailed(RetrieveError):
         self.brief = brief
 
 
-def resolve(options: RetrieveCommand, console: Console, ask: Ask | None = None) -> RetrieveCommand:
+def resolve(
+    options: RetrieveCommand,
+    console: Console,
+    ask: Ask | None = None,
+    pauses: Backoff = _PAUSES,
+) -> RetrieveCommand:
     """Return the options with UIDs in place of look-ups; lines without a study are left out.
+
+    Args:
+        options: Of the command, with the lines to look up.
+        console: For messages.
+        ask: Replaces `wiring.find_each` in tests.
+        pauses: The time before each attempt at the lines that are left.
 
     Raises:
         LookupsFailed: The PACS could not be asked, or nothing is left to retrieve.
@@ -104,9 +124,9 @@ def resolve(options: RetrieveCommand, console: Console, ask: Ask | None = None) 
         f"looking up {lines} of {options.list_flag} at {options.retrieval.peer}"
     )
     log = LookupLog(len(options.lookups), str(options.retrieval.peer))
-    found = LookupResult()
+    found, patience = LookupResult(), _Patience(options, console, pauses)
     try:
-        stopped = not _look_up(options, found, ask or _wired(), log)
+        stopped = not _look_up(options, found, ask or _wired(), log, patience)
     except PeerError as error:
         log.failed(found.lines, error.found)
         so_far = _by_uids(options, found)
@@ -128,23 +148,91 @@ def resolve(options: RetrieveCommand, console: Console, ask: Ask | None = None) 
     return resolved
 
 
-def _look_up(options: RetrieveCommand, found: LookupResult, ask: Ask, log: LookupLog) -> bool:
-    """Look up each line; return False if the user stopped."""
+class _Patience:
+    """Decides when lines are looked up again after the PACS failed, by --outage and --retries."""
+
+    def __init__(self, options: RetrieveCommand, console: Console, pauses: Backoff) -> None:
+        self._retries, self._outage_s = options.retrieval.retries, options.retrieval.outage_s
+        self._total = len(options.lookups)
+        self._console, self._pauses = console, pauses
+        self._lines = 0
+        """Lines that were looked up before the failure."""
+        self._since_s: float | None = None
+        """When it failed first at this line; None while it answers."""
+        self._failures = 0
+        self._broken_off = 0
+        """Associations that ended at this line."""
+
+    def answered(self, lines: int) -> None:
+        """Record that the PACS answered."""
+        self._lines = lines
+        if self._since_s is not None:
+            away = duration_text(self._console.monotonic_s() - self._since_s)
+            self._write(f"The PACS is back after {away}")
+            self._since_s, self._failures, self._broken_off = None, 0, 0
+
+    def wait_s(self, error: PeerError) -> float | None:
+        """Return the seconds to wait before the lines that are left; None to give up."""
+        now_s = self._console.monotonic_s()
+        begins = self._since_s is None
+        self._since_s = now_s if self._since_s is None else self._since_s
+        self._failures += 1
+        wait_s = self._pauses.wait_s(self._failures)
+        busy = isinstance(error, AssociationRejected)
+        if not error.retryable:
+            return None
+        if (self._lines or busy) and error.unassociated:
+            left_s = self._since_s + self._outage_s - now_s
+            if left_s <= 0:
+                return None
+            wait_s = min(wait_s, left_s)
+        else:
+            self._broken_off += 1
+            if self._broken_off > self._retries:
+                return None
+        if begins:
+            left = count(self._total - self._lines, "line")
+            self._write(
+                f"The PACS does not answer ({first_sentence(error.found)}); {left} to look up; "
+                f"next try in {duration_text(wait_s)}"
+            )
+        return wait_s
+
+    def _write(self, text: str) -> None:
+        self._console.stderr.write_line(f"{self._console.local_time_text()} {text}")
+
+
+def _look_up(
+    options: RetrieveCommand, found: LookupResult, ask: Ask, log: LookupLog, patience: _Patience
+) -> bool:
+    """Look up each line; return False if the user stopped.
+
+    Raises:
+        PeerError: The PACS cannot be asked, or has not come back.
+    """
     cancel = CancelToken()
-    searches = [lookup.search for lookup in options.lookups]
     with Interruption(on_first=cancel.request, on_second=lambda: None) as interruption:
-        try:
-            with closing(ask(searches, options.retrieval, cancel)) as answers:
-                for lookup, answer in zip(options.lookups, answers, strict=True):
-                    before = len(found.selections)
-                    found.take(lookup, answer)
-                    log.answer(lookup.line, answer, found.selections[before:])
-        except Cancelled:
-            return False
-        except PeerError:
-            # Some archives answer a C-CANCEL by closing the connection.
-            if not interruption.requested:
-                raise
+        while found.lines < len(options.lookups):
+            left = options.lookups[found.lines :]
+            searches = [lookup.search for lookup in left]
+            try:
+                with closing(ask(searches, options.retrieval, cancel)) as answers:
+                    for lookup, answer in zip(left, answers, strict=True):
+                        before = len(found.selections)
+                        found.take(lookup, answer)
+                        patience.answered(found.lines)
+                        log.answer(lookup.line, answer, found.selections[before:])
+            except Cancelled:
+                return False
+            except PeerError as error:
+                # Some archives answer a C-CANCEL by closing the connection.
+                if interruption.requested:
+                    return False
+                wait_s = patience.wait_s(error)
+                if wait_s is None:
+                    raise
+                if cancel.wait(wait_s):
+                    return False
     return not interruption.requested
 
 

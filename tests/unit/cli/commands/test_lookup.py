@@ -11,10 +11,19 @@ from dicom_retrieve_tui.cli.commands.lookup import LookupsFailed, LookupsStopped
 from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
-from dicom_retrieve_tui.errors import Cancelled, OperationFailed, PeerTimeout
+from dicom_retrieve_tui.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    Cancelled,
+    OperationFailed,
+    PeerError,
+    PeerTimeout,
+    PeerUnreachable,
+)
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.options import RetrieveOptions
+from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Owner, Selection
 from dicom_retrieve_tui.model.study_lookup import Answer
@@ -35,7 +44,7 @@ def study(uid: str, accession: str = "", patient: str = "") -> Match:
 class Archive:
     """Answers each search with the next of its answers."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer | PeerError) -> None:
         self.answers = list(answers)
         self.searches: list[Search] = []
         self.err = Stream()
@@ -45,14 +54,18 @@ class Archive:
     ) -> Generator[Answer, None, None]:
         for search in searches:
             self.searches.append(search)
-            yield self.answers.pop(0)
+            answer = self.answers.pop(0)
+            if isinstance(answer, PeerError) and not isinstance(answer, OperationFailed):
+                raise answer
+            yield answer
 
-    def resolve(self, text: str, flag: str = "--uid-list") -> RetrieveCommand:
-        args = parse_command_line((PACS, "--method", "c-get", flag, "-"))
+    def resolve(self, text: str, flag: str = "--uid-list", *further: str) -> RetrieveCommand:
+        args = parse_command_line((PACS, "--method", "c-get", flag, "-", *further))
         console = Console(
             stdin=Stream(), stdout=DataStream(Stream()), stderr=MessageStream(self.err)
         )
-        return resolve(read_command(args, {}, lambda: text), console, self)
+        options = read_command(args, {}, lambda: text)
+        return resolve(options, console, self, pauses=Backoff(first_s=0.01, longest_s=0.02))
 
 
 def wanted(options: RetrieveCommand) -> tuple[Selection, ...]:
@@ -96,6 +109,66 @@ def test_lines_become_studies_and_those_that_do_not_are_named() -> None:
         "line 4: Out of resources.",
     )
     assert "4 lines: 1 study found" in archive.err.getvalue()
+
+
+def _unreachable() -> PeerUnreachable:
+    error = PeerUnreachable("Cannot reach the PACS: connection refused.")
+    error.unassociated = True
+    return error
+
+
+def _lost() -> AssociationAborted:
+    return AssociationAborted("The connection was lost.")
+
+
+def _busy() -> AssociationRejected:
+    error = AssociationRejected("Too many associations.", result=2, source=3, reason=2)
+    error.unassociated = True
+    return error
+
+
+def test_a_pacs_that_goes_away_is_waited_for_and_only_the_rest_is_looked_up_again() -> None:
+    archive = Archive(
+        [study(A, "A1")], _lost(), *(_unreachable() for _ in range(9)), [study(B, "A2")],
+        [study(C, "A3")],
+    )  # fmt: skip
+
+    options = archive.resolve("A1\nA2\nA3\n", "--accession-list")
+
+    assert wanted(options) == (Selection.of(A), Selection.of(B), Selection.of(C))
+    assert [search.accession_number for search in archive.searches][:2] == ["A1", "A2"]
+    assert archive.searches[-1].accession_number == "A3"
+    told = archive.err.getvalue()
+    assert told.count("The PACS does not answer (The connection was lost); 2 lines to look up") == 1
+    assert told.count("The PACS is back after") == 1
+
+
+def test_a_busy_pacs_has_answered() -> None:
+    archive = Archive(*(_busy() for _ in range(9)), [study(A, "A1")])
+    assert wanted(archive.resolve("A1\n", "--accession-list")) == (Selection.of(A),)
+
+
+@pytest.mark.parametrize(
+    ("failures", "further"),
+    [
+        pytest.param([_unreachable() for _ in range(4)], (), id="it never answered"),
+        pytest.param(
+            [[study(A, "A1")], *(_lost() for _ in range(4))],
+            (),
+            id="it breaks off at one line",
+        ),
+        pytest.param(
+            [[study(A, "A1")], *(_unreachable() for _ in range(99))],
+            ("--outage", "0"),
+            id="it is not to be waited for",
+        ),
+    ],
+)
+def test_a_pacs_that_does_not_come_back_ends_the_look_up(
+    failures: list[Answer | PeerError], further: tuple[str, ...]
+) -> None:
+    with pytest.raises(LookupsFailed):
+        Archive(*failures).resolve("A1\nA2\n", "--accession-list", *further)
 
 
 def test_a_patient_stands_for_all_studies_and_a_list_cut_short_is_told() -> None:
@@ -154,15 +227,9 @@ def test_nothing_that_can_be_asked_for_is_an_error() -> None:
 
 
 def test_a_pacs_that_fails_while_looking_up_keeps_what_is_known() -> None:
-    class Silent(Archive):
-        def __call__(
-            self, searches: Iterable[Search], settings: RetrieveOptions, cancel: CancelToken
-        ) -> Generator[Answer, None, None]:
-            yield [study(A, "A1")]
-            raise PeerTimeout("Silence.", next_step="Wait.", waiting_for="it", waited_s=1.0)
-
+    silence = PeerTimeout("Silence.", next_step="Wait.", waiting_for="it", waited_s=1.0)
     with pytest.raises(LookupsFailed) as failure:
-        Silent().resolve("A1\nA2\n", "--accession-list")
+        Archive([study(A, "A1")], silence).resolve("A1\nA2\n", "--accession-list", "--retries", "0")
 
     assert wanted(failure.value.options) == (Selection.of(A),)
     assert failure.value.options.left_out == ("line 2: not looked up before the end",)
@@ -232,7 +299,7 @@ def test_the_log_says_how_a_look_up_ended(caplog: pytest.LogCaptureFixture) -> N
                 raise end  # noqa: B023 - called before the loop goes on
 
         with caplog.at_level(logging.DEBUG), pytest.raises((LookupsStopped, LookupsFailed)):
-            Ended().resolve("A1\nA2\n", "--accession-list")
+            Ended().resolve("A1\nA2\n", "--accession-list", "--retries", "0")
 
     ends = [record for record in caplog.records if record.levelno > logging.DEBUG]
     assert [
