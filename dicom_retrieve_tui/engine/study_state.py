@@ -24,7 +24,7 @@ from dicom_retrieve_tui.model.store_records import NOTHING_RECALLED, Recalled
 _NAMING_S = 2.0
 """A rename takes longer than this only where the disk hangs."""
 _REPEATS_MAX = 2
-FINISHED = "its study is finished"
+FINISHED = "it came after its request had ended"
 _UNFIT_MAX = 2
 """How often an instance may come damaged in a run, until it is not requested again."""
 

@@ -117,6 +117,7 @@ class RunTracker:
         self._stored: Counter[str] = Counter()
         self._came = self._bytes = 0
         self._samples: deque[Sample] = deque()
+        """Cleared when the run goes on: the rate leaves out the time for which it was held."""
         self.paused = False
         self._held: dict[HoldCause, tuple[str, datetime | None]] = {}
         """What keeps the run from requesting anything, and until when if that is known."""
@@ -137,6 +138,7 @@ class RunTracker:
                 self._studies -= 1
             case events.RunPaused() | events.RunResumed():
                 self.paused = isinstance(event, events.RunPaused)
+                self._samples.clear()
             case events.StudyStarted() | events.StudyInventoried() | events.StudyFinished():
                 self._apply_to_study(event)
             case _:
@@ -150,6 +152,7 @@ class RunTracker:
                 self._held[event.cause] = (f"{what} ({reason})", None)
             case events.PeerBack():
                 self._held.pop(event.cause, None)
+                self._samples.clear()
             case events.HoursClosed():
                 until = datetime.fromisoformat(event.until) if event.until else None
                 self._held[HoldCause.HOURS] = (_HELD_BY[HoldCause.HOURS], until)
@@ -158,6 +161,7 @@ class RunTracker:
                 self._held.pop(event.cause, None)
             case events.HoursOpened():
                 self._held.pop(HoldCause.HOURS, None)
+                self._samples.clear()
             case _:
                 pass
 

@@ -112,7 +112,7 @@ def test_four_shards_of_which_one_is_killed_and_one_never_started(shards: _Shard
 
     again = shards.run("--shard", "2/4")
     assert again.exit_code == 0, again.stderr
-    assert "of an earlier run checked again and kept" in again.stdout
+    assert "of an earlier run found again" in again.stdout
     assert shards.status().exit_code == 1
     assert shards.run("--shard", "3/4").exit_code == 0
     shards.assert_whole()

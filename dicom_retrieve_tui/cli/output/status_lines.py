@@ -22,8 +22,8 @@ _RUNNING_MAX = 8
 _INDENT = 12
 _LIFE = {
     Life.ENDED: "no run; the last one ended at {updated} after {took}",
-    Life.GONE: "no run: process {process} on {host}, which began at {started}, is gone without an "
-    "end; it was killed or the machine stopped. Run the same command again to continue.",
+    Life.GONE: "no run: process {process} on {host}, which began at {started}, ended unexpectedly: "
+    "it was killed or the machine stopped. Run the same command again to continue.",
     Life.SILENT: "process {process} on {host} began at {started}; no sign of life since {updated}",
 }
 
@@ -39,8 +39,8 @@ def status_lines(status: FolderStatus) -> Iterator[str]:
     if status.running and status.run is not None:
         several = sum(each.life is Life.RUNNING for each in status.runs) > 1
         yield _row("these runs" if several else "this run", _this_run(status.run))
-        yield _row("rate", _rate(status))
         if not status.run.rests:
+            yield _row("rate", _rate(status))
             yield from _running(status.run)
     for group in status.failures:
         reason = group.reason or (NOT_ENDED if group.verdict == UNFINISHED else "")
@@ -49,7 +49,7 @@ def status_lines(status: FolderStatus) -> Iterator[str]:
             yield f"  {study.study_instance_uid}{_came(study)}"
         if (more := group.studies - len(group.examples)) > 0:
             yield f"  ... and {count(more, 'study')} more (--json names them all)"
-    if status.failed_list is not None and not status.running:
+    if status.failed_list is not None and status.life in {Life.ENDED, Life.IDLE}:
         yield f"{status.failed_list} lists them for --uid-list"
 
 

@@ -162,7 +162,8 @@ def _totals(
             f"there, and both are kept in {folder_text(options.retrieval.output)}"
         )
     if progress.present:
-        yield f"{count(progress.present, 'instance')} of an earlier run checked again and kept"
+        present = count(progress.present, "instance")
+        yield f"{present} of an earlier run found again, with their sizes, and kept"
     if came := progress.stored - progress.present:
         rates = ""
         if elapsed_s > 0:

@@ -58,7 +58,7 @@ def test_a_study_that_is_closed_while_an_instance_gets_its_name_counts_it() -> N
     while receiver.study_of(STUDY) is not None:  # until it lets no further one in
         pass
     late = receiver.for_worker(study, 1).begin(_request("1.2"))
-    with pytest.raises(InstanceUnfit, match="its study is finished"):
+    with pytest.raises(InstanceUnfit, match="it came after its request had ended"):
         late.commit()
     assert closing.is_alive()
     store.goes_on.set()

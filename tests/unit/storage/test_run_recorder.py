@@ -120,6 +120,28 @@ def test_the_rate_is_that_of_the_last_minutes() -> None:
     assert rates == pytest.approx((1.0, 1000.0))
 
 
+@pytest.mark.parametrize(
+    "goes_on",
+    [
+        events.PeerBack(cause=HoldCause.PEER, waited_s=600.0),
+        events.HoursOpened(waited_s=600.0),
+        events.RunResumed(),
+    ],
+    ids=["outage", "hours", "pause"],
+)
+def test_the_rate_leaves_out_the_time_for_which_the_run_was_held(goes_on: events.Event) -> None:
+    tracker, at = _tracker(), _NOW
+    _told(tracker, *_started(expected=100_000))
+    tracker.state(at)
+    _told(tracker, *_stored(100), goes_on)
+    at += timedelta(seconds=600)
+    assert tracker.state(at).rates is None
+
+    _told(tracker, *_stored(50))
+
+    assert tracker.state(at + timedelta(seconds=10)).rates == pytest.approx((5.0, 5000.0))
+
+
 _CLOSED = events.HoursClosed(until="2026-03-02T19:00:00+01:00", studies=3)
 
 

@@ -361,7 +361,7 @@ def test_what_an_earlier_run_left_is_told_apart_from_what_came() -> None:
 
     assert summary(order(), *events) == [
         f"complete: all 5 instances of study {STUDY} are in study_dir/",
-        "3 instances of an earlier run checked again and kept",
+        "3 instances of an earlier run found again, with their sizes, and kept",
         "2 instances, 1.0 MB, in 2.0 s (1.0 instances/s, 0.5 MB/s)",
     ]
 
