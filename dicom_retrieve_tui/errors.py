@@ -6,7 +6,8 @@
     └── Interrupted                the run is held; the request is made again later
     RetrieveError                  .retryable: may the same request succeed later?
     ├── ConfigError                .option .problem: an invalid request; nothing was sent
-    │   └── WrongPassphrase        of the private key; the prompt may be repeated
+    │   ├── WrongPassphrase        of the private key; the prompt may be repeated
+    │   └── FolderInUse            another run has the output folder
     ├── PeerError                  the peer, or the way to it
     │   ├── PeerUnreachable        no TCP or TLS connection
     │   ├── AssociationRejected    .result .source .reason
@@ -95,6 +96,10 @@ class ConfigError(RetrieveError):
 
 class WrongPassphrase(ConfigError):
     """The passphrase does not open the private key."""
+
+
+class FolderInUse(ConfigError):
+    """Another run has the output folder, and what belongs to it, such as its report."""
 
 
 class PeerError(RetrieveError):

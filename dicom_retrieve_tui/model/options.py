@@ -494,7 +494,8 @@ OPTIONS = (
     ),
     Option(
         name="timeout",
-        help="seconds without a byte before an association is given up",
+        help="seconds without a byte before an association is given up; for the first byte of an "
+        "answer, 5 times as long",
         group=Group.NETWORK,
         commands=_EVERY,
         metavar="S",

@@ -19,7 +19,7 @@ from pathlib import Path
 from time import time
 from typing import Self
 
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, FolderInUse
 from dicom_retrieve_tui.platform_files import shown
 from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
@@ -278,7 +278,7 @@ def _read(path: Path) -> Owner | None:
 
 def _in_use(busy: Busy, owner: Owner | None) -> ConfigError:
     error = busy(str(owner) if owner else "another process")
-    return ConfigError(f"{error} If it was killed on another host, wait {STALE_S:.0f} s.")
+    return FolderInUse(f"{error} If it was killed on another host, wait {STALE_S:.0f} s.")
 
 
 def busy_folder(root: Path, what: str = "into this folder", rest: str = "") -> Busy:
@@ -291,7 +291,7 @@ def busy_folder(root: Path, what: str = "into this folder", rest: str = "") -> B
     """
 
     def busy(holder: str) -> ConfigError:
-        return ConfigError(
+        return FolderInUse(
             f"--output {shown(root)}: {holder} is retrieving {what}. Wait for it to end, or choose "
             f"another folder.{rest}"
         )

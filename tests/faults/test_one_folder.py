@@ -37,3 +37,20 @@ def _at_once(order: list[object]) -> list[CommandResult]:
     with ExitStack() as stack:
         commands = [stack.enter_context(Command(*order)) for _ in range(_RUNS)]
         return [command.finish() for command in commands]
+
+
+def test_a_run_that_is_refused_leaves_report_and_command_to_the_run_that_has_the_folder(
+    tmp_path: Path,
+) -> None:
+    output, report, told = tmp_path / "out", tmp_path / "report.json", tmp_path / "told"
+    report.write_text("of the other run")
+    with RawPacs(instances(2)) as pacs, closing(OutputFolder(output, parse_layout(FLAT_LAYOUT))):
+        refused = retrieve(
+            *c_get(pacs, output), "--report", report, "--on-finish", f"touch {told}", "--json"
+        )
+
+    assert refused.exit_code == 1
+    assert _WHO.search(refused.stderr)
+    assert '"verdict": "failed"' in refused.stdout.splitlines()[-1]
+    assert report.read_text() == "of the other run"
+    assert not told.exists()

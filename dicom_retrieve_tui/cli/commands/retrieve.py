@@ -23,7 +23,7 @@ from dicom_retrieve_tui.cli.output.summary import summarise
 from dicom_retrieve_tui.cli.parser_base import PROGRAM
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand, read_command
 from dicom_retrieve_tui.cli.signals import Interruption
-from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, FolderInUse, RetrieveError
 from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
@@ -262,6 +262,10 @@ class _Retrieval:
     def _close(self, failure: Exception | Cancelled | None, *, interrupted: bool) -> int:
         """Write summary and report; return the exit code."""
         progress = self._account.progress
+        if isinstance(failure, FolderInUse):
+            # Report and command at the end are those of the run that has the folder.
+            self._record(_failed_story(self._options, str(failure)))
+            return NOT_OK
         if not progress.peer and isinstance(failure, RetrieveError | Cancelled):
             if isinstance(failure, Cancelled):
                 self._console.stderr.write_line("stopped; nothing was retrieved")
