@@ -12,7 +12,7 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.check_paths import check_output, file_to_write
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, UsageError, names_profile
 from dicom_retrieve_tui.cli.read_selections import select
-from dicom_retrieve_tui.config.precedence import DEFAULTS, resolve
+from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
@@ -151,6 +151,9 @@ def read_retrieval(args: argparse.Namespace, environ: Mapping[str, str]) -> Retr
         texts |= {"host": endpoint.host, "port": str(endpoint.port)}
     if command is Command.FIND:  # the folder and the port of retrievals do not matter
         texts = {name: text for name, text in texts.items() if command in _commands(name)}
+    for name in PATHS & texts.keys():
+        if texts[name].startswith("~"):  # of a profile, or `--output=~/x`: no shell has replaced it
+            texts[name] = str(expanded(texts[name]))
     texts = without_unused(_with_defaults(texts), given)
     options = read_options(texts, profile=profile, to_retrieve=command is Command.RETRIEVE)
     check_output(options.output)
@@ -203,12 +206,7 @@ def flags_given(args: argparse.Namespace) -> dict[str, str | None]:
 
 
 def _with_profile(book: ProfileBook, name: str, given: Mapping[str, str]) -> dict[str, str]:
-    held = resolve(book, name, given)
-    texts = {key: value.text for key, value in held.items()}
-    for key in PATHS & texts.keys():
-        if held[key].origin in {f"@{name}", DEFAULTS}:  # no shell has replaced its ~
-            texts[key] = str(expanded(texts[key]))
-    return texts
+    return {key: value.text for key, value in resolve(book, name, given).items()}
 
 
 def _with_defaults(texts: Mapping[str, str]) -> dict[str, str]:

@@ -114,6 +114,17 @@ def test_the_report_may_lie_in_an_output_folder_that_is_yet_to_be_made(tmp_path:
     assert options.report == output / "r.json"
 
 
+def test_a_home_folder_that_no_shell_has_replaced_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+
+    options = options_of(*C_GET, "--output=~/dicom")
+
+    assert options.retrieval.output == tmp_path / "dicom"
+
+
 def test_the_name_of_a_profile_without_its_sign_is_recognised(tmp_path: Path) -> None:
     book = tmp_path / "profiles.toml"
     book.write_text('[profiles.fast]\nhost = "pacs.test"\n', encoding="utf-8")
