@@ -12,6 +12,7 @@ from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.parser import command_names, parser_of, summary_of
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, Flag, UsageError, flags_of, words_of
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.exit_codes import OK
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 _WORDS = "words"
@@ -42,7 +43,7 @@ def run_completion(args: argparse.Namespace, console: Console) -> int:
         raise UsageError(f"{asked}; there are {', '.join(SHELLS)}.")
     script = resources.files("dicom_retrieve_tui.cli") / "shells" / f"completion.{args.shell}"
     console.stdout.write_lines(script.read_text(encoding="utf-8").rstrip("\n").split("\n"))
-    return 0
+    return console.exit_code(OK)
 
 
 def _saved(config: str | None, environ: Mapping[str, str]) -> Sequence[str]:

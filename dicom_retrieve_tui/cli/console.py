@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from dicom_retrieve_tui.errors import reason_of
+from dicom_retrieve_tui.exit_codes import NOT_OK
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import Secret
 
@@ -127,6 +128,13 @@ class Console:
         self.stdout = stdout
         self.stderr = stderr
         self.environ: MutableMapping[str, str] = {} if environ is None else environ
+
+    def exit_code(self, code: int) -> int:
+        """Return `code`, or 1 if stdout could not be written, which is then reported."""
+        if not self.stdout.lost:
+            return code
+        self.stderr.write_line(f"stdout could not be written: {self.stdout.lost}")
+        return code or NOT_OK
 
     @property
     def interactive(self) -> bool:

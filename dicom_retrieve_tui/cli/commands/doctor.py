@@ -58,10 +58,7 @@ def run_doctor(args: argparse.Namespace, console: Console) -> int:
         printer.abandon()
         console.stderr.write_line("stopped")
         return INTERRUPTED
-    if console.stdout.lost:
-        console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
-        return NOT_OK
-    return OK if conclusion.works else NOT_OK
+    return console.exit_code(OK if conclusion.works else NOT_OK)
 
 
 def _study(uids: list[str]) -> Selection | None:

@@ -217,8 +217,7 @@ class _Listing:
             ending = {"found": self._found, "complete": self._complete, "exit_code": code}
             self._out.record("find_finished", {**ending, "reason": self._fault})
         if console.stdout.lost:
-            console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
-            return code or NOT_OK
+            return console.exit_code(code)
         if self._found or not self._fault:
             console.stderr.write_line(self._total())
         return code

@@ -39,7 +39,7 @@ def run_profiles(args: argparse.Namespace, console: Console) -> int:
     name = (args.name or "").removeprefix(PROFILE_SIGN)
     if needs_name and not name:
         raise UsageError(f"'profiles {action}' needs the name of a profile.")
-    return run(args, console, open_book(args, console.environ), name)
+    return console.exit_code(run(args, console, open_book(args, console.environ), name))
 
 
 def _list(_args: argparse.Namespace, console: Console, book: ProfileBook, _name: str) -> int:

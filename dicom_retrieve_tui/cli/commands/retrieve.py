@@ -358,9 +358,9 @@ class _Retrieval:
         else:
             console.stdout.write_lines(lines)
         if console.stdout.lost:
-            console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
+            lost = console.exit_code(code)
             if options.json or options.dry_run:
-                return code or NOT_OK
+                return lost
         return code
 
     def _choose_renderer(self) -> Renderer:

@@ -59,10 +59,7 @@ def run_status(args: argparse.Namespace, console: Console) -> int:
     code = OK if status.complete else NOT_OK
     if args.report and not _write_report(args.report, status, code, console):
         code = NOT_OK
-    if console.stdout.lost:
-        console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
-        code = NOT_OK
-    return code
+    return console.exit_code(code)
 
 
 def _look(folder: Path, console: Console) -> FolderStatus:

@@ -55,10 +55,7 @@ def run_verify(args: argparse.Namespace, console: Console) -> int:
     code = OK if tally.all_proven else NOT_OK
     out.record("verify_finished", {**tally_record(tally), "exit_code": code})
     out.last(*summary_lines(tally, folder, deep=args.deep))
-    if console.stdout.lost:
-        console.stderr.write_line(f"stdout could not be written: {console.stdout.lost}")
-        return NOT_OK
-    return code
+    return console.exit_code(code)
 
 
 UIDS_MAX = 10

@@ -161,6 +161,16 @@ def test_json_that_nobody_reads_stops_the_run_and_exits_with_1() -> None:
     assert "stdout could not be written: its reader closed the pipe" in result.err
 
 
+@pytest.mark.parametrize(
+    "argv", [("--help",), ("find", "--help"), ("--version",), ("completion", "bash")]
+)
+def test_a_text_that_cannot_be_written_is_a_failure(argv: tuple[str, ...]) -> None:
+    result = run(*argv, stdout=ClosedPipe())
+
+    assert result.code == 1
+    assert result.err == "stdout could not be written: its reader closed the pipe\n"
+
+
 def test_a_summary_that_nobody_reads_changes_nothing() -> None:
     engine = whole_run(study_of(Verdict.COMPLETE, came=3))
 
