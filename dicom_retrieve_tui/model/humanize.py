@@ -74,8 +74,12 @@ def rate_text(per_s: float | None) -> str:
 
 
 def byte_rate_text(per_s: float | None) -> str:
-    """Format bytes a second: `12.3 MB/s`; `- MB/s` if unknown."""
-    return "- MB/s" if per_s is None else f"{per_s / _MB:,.1f} MB/s"
+    """Format bytes a second: `12.3 MB/s`, `8.1 kB/s`; `- MB/s` if unknown."""
+    if per_s is None:
+        return "- MB/s"
+    if 0 < per_s < _MB / 20:  # else it would be 0.0 MB/s
+        return f"{per_s / 1000:.1f} kB/s"
+    return f"{per_s / _MB:,.1f} MB/s"
 
 
 def shortened(uid: str, width: int) -> str:

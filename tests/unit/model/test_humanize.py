@@ -46,6 +46,8 @@ from dicom_retrieve_tui.model.humanize import (
         (rate_text(2000), "2,000/s"),
         (byte_rate_text(None), "- MB/s"),
         (byte_rate_text(12_345_678), "12.3 MB/s"),
+        (byte_rate_text(0), "0.0 MB/s"),
+        (byte_rate_text(8_060), "8.1 kB/s"),
         (folder_text(Path()), "the current folder"),
         (folder_text(Path("out")), "out/"),
         (folder_text(Path("/")), "/"),
