@@ -5,6 +5,7 @@ peer can control the terminal.
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ COLOURS = {"red": 31, "green": 32, "yellow": 33}
 """Colours of ECMA-48 that can be read on a light and on a dark background."""
 _ERASE_LINE = "\r\x1b[K"
 _ERASE_SCREEN = "\x1b[H\x1b[J"
+READER_GONE = "its reader closed the pipe"
+"""Why stdout was lost, where its reader may have seen enough."""
 
 
 class DataStream:
@@ -80,7 +83,7 @@ class DataStream:
                 self._stream.write(piece)
             self._stream.flush()
         except BrokenPipeError:
-            self.lost = "its reader closed the pipe"
+            self.lost = READER_GONE
         except OSError as error:
             self.lost = reason_of(error)
 
@@ -139,7 +142,14 @@ class Console:
     @property
     def interactive(self) -> bool:
         """True if all three streams are a terminal, so that the application can be drawn."""
-        return self.stdin.isatty() and self.stdout.is_terminal and self.stderr.is_terminal
+        terminals = self.stdin.isatty() and self.stdout.is_terminal and self.stderr.is_terminal
+        return terminals and not self.is_dumb
+
+    @property
+    def is_dumb(self) -> bool:
+        """True if the terminal takes no control sequences, or may not; Windows sets no TERM."""
+        term = self.environ.get("TERM", "")
+        return term == "dumb" or not (term or sys.platform == "win32")
 
     def ask_secret(self, prompt: str) -> Secret | None:
         """Ask for a secret without echo; without a terminal, return None."""

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
+from dicom_retrieve_tui.cli.console import READER_GONE, Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.parser import help_text, parse_command_line
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError, names_profile
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
@@ -96,7 +96,8 @@ def _dispatch(argv: Sequence[str], console: Console, engine: "Engine | None") ->
     if args.help or args.version:
         text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
         console.stdout.write_lines(text.rstrip("\n").split("\n"))
-        return console.exit_code(OK)
+        # A reader that has seen enough, such as `head`, is no failure.
+        return OK if console.stdout.lost == READER_GONE else console.exit_code(OK)
     if args.no_color:
         console.environ["NO_COLOR"] = "1"  # rich and Textual both look there
     if args.command == "retrieve" and console.interactive and _opens_application(args):

@@ -68,6 +68,7 @@ def test_at_a_terminal_the_application_opens_on_the_profiles(
     file = tmp_path / "profiles.toml"
     file.write_text(PROFILES)
     monkeypatch.setenv("DICOM_RETRIEVE_CONFIG", str(file))
+    monkeypatch.setenv("TERM", "xterm")
 
     def open_on(
         profile_store: "ProfileStore", *, preset: str, settings: SettingsFile, console: object
@@ -103,7 +104,20 @@ def test_without_arguments_and_without_a_terminal_the_command_asks_for_a_pacs() 
     assert "No PACS was named; give it as pacs://HOST[:PORT] or @PROFILE." in told.getvalue()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sets no TERM")
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_takes_no_control_sequences_gets_no_application(
+    term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    told = Stream(terminal=True)
+
+    assert main([], stdin=TERMINAL, stdout=TERMINAL, stderr=told) == 1
+    assert "No PACS was named" in told.getvalue()
+
+
 def test_the_demonstration_opens_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(demo, "run_demo_screen", lambda *_: 0)
 
     assert main(["demo"], stdin=TERMINAL, stdout=TERMINAL, stderr=TERMINAL) == 0

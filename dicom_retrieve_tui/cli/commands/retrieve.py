@@ -367,7 +367,8 @@ class _Retrieval:
         console, options = self._console, self._options
         # JSON lines on the same terminal would run through the rows.
         shared = options.json and console.stdout.is_terminal
-        dumb = console.environ.get("TERM", "") in {"", "dumb"}
+        # Windows sets no TERM; the live rows were never tried on a real console of it.
+        dumb = console.is_dumb or "TERM" not in console.environ
         scene = Scene(
             console.stderr, self._account, options, console.monotonic_s, console.local_time_text
         )

@@ -1,6 +1,8 @@
 """The command with a scripted engine instead of the network, and its streams in memory."""
 
+import errno
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +47,13 @@ class ClosedPipe(Stream):
 
     def write(self, text: str) -> int:
         raise BrokenPipeError
+
+
+class FullDisk(Stream):
+    """stdout on a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.unit.cli.scripted import (
     OTHER,
     ClosedPipe,
     Engine,
+    FullDisk,
     Stream,
     run,
     started,
@@ -165,10 +166,10 @@ def test_json_that_nobody_reads_stops_the_run_and_exits_with_1() -> None:
     "argv", [("--help",), ("find", "--help"), ("--version",), ("completion", "bash")]
 )
 def test_a_text_that_cannot_be_written_is_a_failure(argv: tuple[str, ...]) -> None:
-    result = run(*argv, stdout=ClosedPipe())
+    result = run(*argv, stdout=FullDisk())
 
     assert result.code == 1
-    assert result.err == "stdout could not be written: its reader closed the pipe\n"
+    assert result.err == "stdout could not be written: no space left on device\n"
 
 
 def test_a_summary_that_nobody_reads_changes_nothing() -> None:
