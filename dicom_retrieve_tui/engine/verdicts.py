@@ -245,11 +245,14 @@ def no_match(inventory: Inventory) -> str:
     return f"No series matches the filter; {len(inventory.left_out)} left out on purpose."
 
 
+_COMPARE = " Compare them, move away what is wrong, and run the same command again."
+
+
 def _conflicts(study: StudyState) -> str:
     """Describe the instances whose content differs from that of the file with their name."""
     return (
         f"{len(study.conflicts)} came with other content than the file that was there; "
-        f"both are kept.{_other_owner(study)}"
+        f"both are kept.{_other_owner(study) or _COMPARE}"
     )
 
 

@@ -285,7 +285,9 @@ class OutputFolder:
             return Placed(Placement.NEW, relative, part.size_bytes, part.checksum)
         except OSError as error:
             # The message does not name the folder: it may contain the name of a patient.
-            raise disk_failed(error, below(self.root, PRIVATE_FOLDER), "name a file") from error
+            raise disk_failed(
+                error, below(self.root, PRIVATE_FOLDER), "give a file its name"
+            ) from error
 
     def _close(self, part: PartFile) -> None:
         """Close a part file; a share may report only now that it lost what was written.
