@@ -96,7 +96,7 @@ def _dispatch(argv: Sequence[str], console: Console, engine: "Engine | None") ->
     if args.help or args.version:
         text = help_text(args.command) if args.help else f"{PROGRAM} {__version__}"
         console.stdout.write_lines(text.rstrip("\n").split("\n"))
-        # A reader that has seen enough, such as `head`, is no failure.
+        # Not a failure: its reader has seen enough, such as `head`.
         return OK if console.stdout.lost == READER_GONE else console.exit_code(OK)
     if args.no_color:
         console.environ["NO_COLOR"] = "1"  # rich and Textual both look there
