@@ -163,5 +163,5 @@ def test_a_command_that_failed_names_its_study() -> None:
     )
 
     line = store.snapshot().lines[-1]
-    assert line.text == "CT Chest 2026-03-11, Example, Ada: On study failed: exit 3"
-    assert line.masked == "CT Chest 2026-03-11, •••: On study failed: exit 3"
+    assert line.text == "CT Chest 2026-03-11, Example, Ada: the On study command failed: exit 3"
+    assert line.masked == "CT Chest 2026-03-11, •••: the On study command failed: exit 3"
