@@ -8,6 +8,9 @@ from pathlib import Path
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 
+UNFINISHED = frozenset({None, Verdict.CANCELLED, Verdict.NOT_TRIED})
+"""Verdicts on studies that no run has brought to their end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyEnd:
@@ -28,11 +31,13 @@ class JobStudy:
     """None if it never ended: it was queued, or running when the program ended."""
     expected: int | None = None
     stored: int = 0
+    closed: bool = False
+    """True if nothing more of it is offered, as a later request has taken it up."""
 
     @property
     def left(self) -> bool:
-        """True if the study is unfinished; a failure is an end."""
-        return self.verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
+        """True if the study is unfinished, and no later request has it; a failure is an end."""
+        return self.verdict in UNFINISHED and not self.closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

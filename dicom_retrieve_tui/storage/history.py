@@ -22,7 +22,7 @@ from dicom_retrieve_tui.model.forecast import Kind, Sizes
 from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
-from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.storage.database_mode import BESIDE
 from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.lock import is_in_use
@@ -78,6 +78,13 @@ CREATE TABLE IF NOT EXISTS identities (
         REFERENCES studies (job_id, study_instance_uid) ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS identities_of_job ON identities (job_id, study_instance_uid);
+CREATE TABLE IF NOT EXISTS closed (
+    job_id INTEGER NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    PRIMARY KEY (job_id, study_instance_uid),
+    FOREIGN KEY (job_id, study_instance_uid)
+        REFERENCES studies (job_id, study_instance_uid) ON DELETE CASCADE
+) WITHOUT ROWID;
 """
 _ADD = (
     "INSERT OR REPLACE INTO studies"
@@ -88,10 +95,18 @@ _END = (
     " WHERE job_id = ? AND study_instance_uid = ?"
 )
 _DROP = "DELETE FROM studies WHERE job_id = ? AND study_instance_uid = ?"
+_CLOSE = (
+    "INSERT OR IGNORE INTO closed SELECT job_id, study_instance_uid FROM studies"
+    " WHERE job_id = ? AND study_instance_uid = ?"
+)
+_CLOSED = (
+    "(SELECT COUNT(*) FROM closed WHERE closed.job_id = studies.job_id"
+    " AND closed.study_instance_uid = studies.study_instance_uid)"
+)
 _UNFINISHED = (
-    "SELECT job_id, begun, profile, output, options FROM jobs WHERE EXISTS"
+    "SELECT job_id, begun, profile, output, options FROM jobs WHERE EXISTS"  # noqa: S608 - ours
     " (SELECT 1 FROM studies WHERE studies.job_id = jobs.job_id"
-    " AND (verdict IS NULL OR verdict IN (?, ?))) ORDER BY job_id DESC"
+    f" AND (verdict IS NULL OR verdict IN (?, ?)) AND NOT {_CLOSED}) ORDER BY job_id DESC"
 )
 _LATEST = (
     "SELECT study_instance_uid, MAX(job_id), verdict FROM studies JOIN jobs USING (job_id)"
@@ -102,8 +117,14 @@ _REOPEN = (
     " WHERE job_id = ? AND study_instance_uid = ?"
 )
 _STUDIES = (
-    "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored"
-    " FROM studies WHERE job_id = ? ORDER BY rowid LIMIT ?"
+    "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored,"  # noqa: S608 - our own words
+    f" {_CLOSED} FROM studies WHERE job_id = ? ORDER BY "
+)
+_AS_ASKED = "rowid"
+_ENDED_WELL = ", ".join(f"'{each}'" for each in GOOD)
+_WORST_FIRST = (
+    f"CASE WHEN verdict IN ({_ENDED_WELL}) THEN 2 WHEN verdict IS NULL THEN 1 ELSE 0 END, rowid"
+    " LIMIT ?"
 )
 _RECENT = (
     "SELECT job_id FROM jobs WHERE EXISTS"
@@ -231,6 +252,15 @@ class History:
         with self._transaction() as database:
             database.executemany(_DROP, [(job_id, uid) for uid in uids])
 
+    def close_studies(self, job_id: int, uids: Iterable[str]) -> None:
+        """Offer studies of a job no longer, as a later request has taken them up; they stay in it.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        with self._transaction() as database:
+            database.executemany(_CLOSE, [(job_id, uid) for uid in uids])
+
     def record_ends(self, job_id: int, ends: Iterable[StudyEnd]) -> None:
         """Record how studies of a job ended; many at once are faster than one by one.
 
@@ -303,7 +333,11 @@ class History:
         return [_past_job(job, counted[job[0]]) for job in jobs if job[0] in counted]
 
     def studies(self, job_id: int, most: int | None = None) -> tuple[JobStudy, ...]:
-        """Return the studies of a job, the first ones up to `most`; none of an unknown job.
+        """Return the studies of a job as they were asked for; none of an unknown job.
+
+        Args:
+            job_id: The job.
+            most: Return only so many: failed and stopped ones first, complete ones last.
 
         Raises:
             DiskFailed: The database cannot be read.
@@ -519,16 +553,19 @@ def _job(database: sqlite3.Connection, row: tuple[int, str, str, str, str]) -> J
 def _studies(
     database: sqlite3.Connection, job_id: int, most: int | None = None
 ) -> tuple[JobStudy, ...]:
+    if most is None:
+        rows = database.execute(_STUDIES + _AS_ASKED, (job_id,))
+    else:
+        rows = database.execute(_STUDIES + _WORST_FIRST, (job_id, most))
     return tuple(
         JobStudy(
             selection=_selection(study, series, sop),
             verdict=_verdict(verdict),
             expected=expected,
             stored=stored,
+            closed=bool(closed),
         )
-        for study, series, sop, verdict, expected, stored in database.execute(
-            _STUDIES, (job_id, -1 if most is None else most)
-        ).fetchall()
+        for study, series, sop, verdict, expected, stored, closed in rows.fetchall()
     )
 
 

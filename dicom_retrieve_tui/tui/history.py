@@ -55,6 +55,8 @@ class _Asked:
     """As the history has it."""
     job: Job | None = None
     """The job of an earlier run that left it unfinished; None for this run."""
+    given_up: bool = False
+    """True if this run will not start it any more."""
 
     def gives_way_to(self, selection: Selection) -> bool:
         """True if a new request replaces this one.
@@ -161,13 +163,14 @@ class JobHistory:
             studies += history.studies(job_id, most) if history is not None else ()
         return studies
 
-    def runs(self, job_id: int) -> bool:
-        """True if this run of the application has queued the job, and some study has not ended."""
+    def running(self) -> frozenset[int]:
+        """Return the jobs of this run of the application of which some study has not ended."""
         with self._lock:
-            return any(
-                each.job_id == job_id and each.job is None and each.study.verdict is None
+            return frozenset(
+                each.job_id
                 for asked in self._asked.values()
                 for each in asked
+                if each.job is None and each.study.verdict is None and not each.given_up
             )
 
     def forget(self, job_ids: Collection[int]) -> None:
@@ -248,8 +251,8 @@ class JobHistory:
             )
             now = [(_key(options, each.study_instance_uid), each) for each in selections]
             before = [each for key, new in now for each in self._take(key, _giving_way_to(new))]
-            # What has ended is history; what was left would be offered beside this request.
-            self._drop(history, [each for each in before if each.study.left])
+            # What was left would be offered beside this request; how it ended stays on record.
+            self._close(history, [each for each in before if each.study.left])
             names = {} if not self._keeps_names else _names_of(requests)
             if names:
                 history.record_identities(job_id, names)
@@ -258,21 +261,39 @@ class JobHistory:
                 asked = _Asked(job_id, JobStudy(selection=selection), identity)
                 self._asked.setdefault(key, []).append(asked)
 
-    def ended(self, options: RetrieveOptions, ending: StudyFinished) -> None:
-        """Record the verdict on a study."""
+    def ended(self, options: RetrieveOptions, endings: Iterable[StudyFinished]) -> None:
+        """Record the verdicts on studies."""
+        by_job: dict[int, list[StudyEnd]] = {}
         with self._using() as history:
-            asked = self._asked.get(_key(options, ending.study_instance_uid))
-            if history is None or not asked:
+            if history is None:
                 return
-            latest = asked[-1]
-            latest.study = replace(latest.study, verdict=ending.verdict)
-            end = StudyEnd(
-                study_instance_uid=ending.study_instance_uid,
-                verdict=ending.verdict,
-                expected=ending.expected,
-                stored=ending.stored,
-            )
-            history.record_ends(latest.job_id, [end])
+            for ending in endings:
+                if not (asked := self._asked.get(_key(options, ending.study_instance_uid))):
+                    continue
+                latest = asked[-1]
+                latest.study = replace(latest.study, verdict=ending.verdict)
+                end = StudyEnd(
+                    study_instance_uid=ending.study_instance_uid,
+                    verdict=ending.verdict,
+                    expected=ending.expected,
+                    stored=ending.stored,
+                )
+                by_job.setdefault(latest.job_id, []).append(end)
+            for job_id, ends in by_job.items():
+                history.record_ends(job_id, ends)
+
+    def given_up(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
+        """Note that this run will not start these studies; the next one offers to resume them."""
+        with self._lock:
+            for uid in uids:
+                for asked in self._asked.get(_key(options, uid), ())[-1:]:
+                    asked.given_up = True
+
+    def replaced(self, options: RetrieveOptions, uid: str) -> None:
+        """Offer a study no longer, as a part of it is requested instead."""
+        with self._using() as history:
+            if asked := self._asked.get(_key(options, uid)):
+                self._close(history, [asked.pop()])
 
     def removed(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
         """Delete unfinished studies that the user removed from the queue; others are history."""
@@ -312,13 +333,15 @@ class JobHistory:
 
     def _drop(self, history: History | None, asked: Iterable[_Asked]) -> None:
         """Delete these requests from the history."""
-        by_job: dict[int, list[str]] = {}
-        for each in asked:
-            uid = each.study.selection.study_instance_uid
-            by_job.setdefault(each.job_id, []).append(uid)
         if history is not None:
-            for job_id, uids in by_job.items():
+            for job_id, uids in _uids_by_job(asked).items():
                 history.drop_studies(job_id, uids)
+
+    def _close(self, history: History | None, asked: Iterable[_Asked]) -> None:
+        """Keep these requests in the history as they ended, and offer them no longer."""
+        if history is not None:
+            for job_id, uids in _uids_by_job(asked).items():
+                history.close_studies(job_id, uids)
 
     @contextmanager
     def _using(self) -> Iterator[History | None]:
@@ -352,6 +375,13 @@ class JobHistory:
 
 def _key(options: RetrieveOptions, uid: str) -> _Key:
     return options.output.absolute(), uid
+
+
+def _uids_by_job(asked: Iterable[_Asked]) -> dict[int, list[str]]:
+    by_job: dict[int, list[str]] = {}
+    for each in asked:
+        by_job.setdefault(each.job_id, []).append(each.study.selection.study_instance_uid)
+    return by_job
 
 
 def _names_of(requests: Iterable[StudyRequest]) -> dict[str, StudyIdentity]:

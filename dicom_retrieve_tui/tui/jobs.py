@@ -261,7 +261,7 @@ class Jobs:
                 return False
             else:
                 # Else what was stopped would be offered beside its part.
-                self._job_history.removed(self._options[key.group], [uid])
+                self._job_history.replaced(self._options[key.group], uid)
             self._add(group, [request])
             return True
 
@@ -333,7 +333,7 @@ class Jobs:
                 job.cancel()
             for group in waiting:
                 if group not in self._jobs:
-                    self._store.end(group)
+                    self._job_history.given_up(self._options[group], self._store.end(group))
 
     def promote(self, keys: Sequence[RowKey]) -> None:
         """Move these studies to the front of the queue, in their order."""
@@ -563,7 +563,8 @@ class Jobs:
             if group not in self._waiting:
                 self._limits.pop(group, None)
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
-            self._store.end(group, reason, waiting=waiting)
+            given_up = self._store.end(group, reason, waiting=waiting)
+            self._job_history.given_up(self._options[group], given_up)
             missed = self._store.missed(group) - self._missed
             self._missed |= missed
             self._start_possible()
@@ -599,11 +600,13 @@ class Jobs:
                 return
             case StudyFinished():
                 job.endings[event.study_instance_uid] = event
-                self._job_history.ended(self._options[group], event)
+                self._job_history.ended(self._options[group], [event])
             case StudyRemoved():
                 self._take_removal(group, job, event.study_instance_uid, shown=bool(removed))
             case QueueGivenUp():
-                job.endings.update(_not_tried(event))
+                given_up = _not_tried(event)
+                job.endings.update(given_up)
+                self._job_history.ended(self._options[group], given_up.values())
             case _:
                 return
         with self._lock:
@@ -676,6 +679,7 @@ class Jobs:
         if kept:
             self._waiting[key.group] = kept
         self._store.stop(key)
+        self._job_history.given_up(self._options[key.group], [key.study_instance_uid])
 
 
 def _not_tried(event: QueueGivenUp) -> dict[str, StudyFinished]:

@@ -100,6 +100,9 @@ class History(Protocol):
     def reopen(self, output: Path, uids: Collection[str]) -> object:
         """Make studies of a folder unfinished that its journal does not know as ended."""
 
+    def close_studies(self, job_id: int, uids: Iterable[str]) -> object:
+        """Offer studies of a job no longer, which stay in it."""
+
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> object:
         """Delete studies of a job."""
 
@@ -113,7 +116,7 @@ class History(Protocol):
         """Return all jobs with any studies by their counts, the latest first."""
 
     def studies(self, job_id: int, most: int | None = None) -> tuple[JobStudy, ...]:
-        """Return the studies of a job, the first ones up to `most`."""
+        """Return the studies of a job; with `most` only so many, complete ones last."""
 
     def forget(self, job_ids: Iterable[int]) -> object:
         """Delete jobs so that nothing of them is left in the files of the database."""

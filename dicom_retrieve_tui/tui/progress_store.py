@@ -255,8 +255,8 @@ class ProgressStore:
             for uid, identity in identities.items():
                 self._identities[uid] = self._known(uid) | identity
 
-    def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> None:
-        """End a session; its studies without a verdict are not started.
+    def end(self, group: int, reason: str = "", *, waiting: Iterable[str] = ()) -> list[str]:
+        """End a session; return its studies without a verdict, which are not started.
 
         Args:
             group: The session's group.
@@ -264,6 +264,7 @@ class ProgressStore:
             waiting: Study Instance UIDs that the next session of the group retrieves.
         """
         kept = {RowKey(group, uid) for uid in waiting}
+        given_up = []
         with self._lock:
             self._runs.pop(group, None)
             self._lanes.end(group)
@@ -273,6 +274,7 @@ class ProgressStore:
                 entry = self._entries[key]
                 if entry.final is None:
                     entry.give_up(verdict, reason or NOT_BEGUN)
+                    given_up.append(key.study_instance_uid)
                     self._touch(key)
             if reason:
                 self._lines.append(Line(self._now(), in_fields(reason), grave=True))
@@ -280,6 +282,7 @@ class ProgressStore:
                 self._busy_s += self._monotonic_s() - self._busy_since_s
                 self._busy_since_s = None
             self._changed = True
+        return given_up
 
     def note(self, text: str, *, grave: bool = False) -> None:
         """Add a line to the events pane that is not from a session."""

@@ -66,6 +66,7 @@ _NAMES = {
     "QueuePane": "On studies",
     "FoundTable": "In the results",
     "HistoryTable": "In the history",
+    "JobStudies": "In the history",
     "SearchPane": "In the search form",
     "FindScreen": "On this screen",
     "RetrievePane": "In the retrieve pane",

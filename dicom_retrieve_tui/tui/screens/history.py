@@ -1,6 +1,6 @@
 """Earlier retrievals: ask again, open or verify their folders, forget them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
 from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
-from dicom_retrieve_tui.model.history_records import JobStudy, PastJob
+from dicom_retrieve_tui.model.history_records import UNFINISHED, JobStudy, PastJob
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
@@ -32,10 +32,8 @@ from dicom_retrieve_tui.tui.screens.verify import verify_screen
 from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
-UNFINISHED = "unfinished"
-_STUDIES_MAX = 12
-_LINES_BESIDE_STUDIES = 6
-"""In the lower half of the screen: the frame, three lines of the retrieval, `and more`."""
+_STUDIES_MAX = 1000
+"""Studies of one retrieval that are shown; the screen stays quick."""
 _PADDING = 1
 _ROOMY = 70
 _NONE = "Nothing is recorded of earlier retrievals."
@@ -63,14 +61,22 @@ Again = tuple[RetrieveOptions, list[StudyRequest]]
 """How and what to retrieve."""
 
 
-def verdict_text(job: PastJob) -> str:
-    """Return `complete`, or how many studies ended how: `298 complete, 2 failed`."""
+def verdict_text(job: PastJob, *, running: bool = False) -> str:
+    """Return `complete`, or how many studies ended how: `298 complete, 2 failed`.
+
+    Args:
+        job: The retrieval.
+        running: True if it has not ended: `running: 15 complete, 137 to come`.
+    """
     if set(job.verdicts) == {Verdict.COMPLETE}:
         return str(Verdict.COMPLETE)
     order = [*Verdict, None]
-    return ", ".join(
-        f"{job.verdicts[each]:,} {_word(each)}" for each in order if each in job.verdicts
+    counts = ", ".join(
+        f"{job.verdicts[each]:,} {_word(each, running=running)}"
+        for each in order
+        if each in job.verdicts
     )
+    return f"running: {counts}" if running else counts
 
 
 def instances_text(job: PastJob) -> str:
@@ -78,8 +84,10 @@ def instances_text(job: PastJob) -> str:
     return f"{job.stored:,}" if job.expected is None else f"{job.stored:,}/{job.expected:,}"
 
 
-def _word(verdict: Verdict | None) -> str:
-    return UNFINISHED if verdict is None else screen_verdict(verdict)
+def _word(verdict: Verdict | None, *, running: bool) -> str:
+    if verdict is not None:
+        return screen_verdict(verdict)
+    return "to come" if running else "unfinished"
 
 
 def _pacs(job: PastJob) -> str:
@@ -90,15 +98,26 @@ def _begun(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
-def _cells(job: PastJob) -> dict[str, str]:
+def _cells(job: PastJob, *, running: bool) -> dict[str, str]:
     return {
         "begun": _begun(job.begun),
         "pacs": _pacs(job),
         "studies": f"{job.studies:,}",
-        "verdict": verdict_text(job),
+        "verdict": verdict_text(job, running=running),
         "instances": instances_text(job),
         "folder": folder_text(job.output),
     }
+
+
+_JOB_BINDINGS: tuple[Binding, ...] = (
+    Binding("enter,r", "screen.again", "Ask again", key_display="enter", id="history.again"),
+    Binding("o", "screen.open_folder", "Open", id="history.open", tooltip="The folder"),
+    Binding("v", "screen.verify", "Verify", id="history.verify", tooltip="Check its files"),
+    Binding("d,delete", "screen.forget", "Forget", key_display="d", id="history.forget"),
+    Binding("D", "screen.forget_all", "Forget all", show=False, id="history.forget_all"),
+    Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="history.mask"),
+    Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
+)
 
 
 class HistoryTable(DataTable[Text]):
@@ -106,24 +125,21 @@ class HistoryTable(DataTable[Text]):
 
     HELP = """\
 Earlier retrievals, the latest first. `enter` asks again for the studies of one, with its options:
-what is on disk is not sent again. `v` checks the files of its folder. Forgetting one deletes no
-file; it deletes what the history knows, names of patients included."""
+what is on disk is not sent again. `v` checks the files of its folder. `tab` goes to the studies of
+the retrieval, to scroll through them. Forgetting a retrieval deletes no file; it deletes what the
+history knows, names of patients included."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,r", "screen.again", "Ask again", key_display="enter", id="history.again"),
-        Binding("o", "screen.open_folder", "Open", id="history.open", tooltip="The folder"),
-        Binding("v", "screen.verify", "Verify", id="history.verify", tooltip="Check its files"),
-        Binding("d,delete", "screen.forget", "Forget", key_display="d", id="history.forget"),
-        Binding("D", "screen.forget_all", "Forget all", show=False, id="history.forget_all"),
-        Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="history.mask"),
+        *_JOB_BINDINGS,
         Binding("j", "cursor_down", "Down", show=False, id="history.down"),
         Binding("k", "cursor_up", "Up", show=False, id="history.up"),
-        Binding("question_mark", "app.context_help", "Help", key_display="?", id="app.help"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, cursor_type="row", cell_padding=_PADDING)
         self.jobs: Sequence[PastJob] = ()
+        self.running: Collection[int] = ()
+        """Those that have not ended, by their numbers."""
 
     @property
     def job(self) -> PastJob | None:
@@ -131,12 +147,12 @@ file; it deletes what the history knows, names of patients included."""
         return self.jobs[self.cursor_row] if self.is_valid_row_index(self.cursor_row) else None
 
     def on_resize(self) -> None:
-        self.show_jobs(self.jobs)
+        self.show_jobs(self.jobs, self.running)
 
-    def show_jobs(self, jobs: Sequence[PastJob]) -> None:
+    def show_jobs(self, jobs: Sequence[PastJob], running: Collection[int]) -> None:
         """Show these with the columns that fit; the cursor keeps its line."""
         row = self.cursor_row
-        self.jobs = jobs
+        self.jobs, self.running = jobs, running
         self.clear(columns=True)
         width = self.size.width - self.styles.scrollbar_size_vertical - 2 * _PADDING
         widths = fit_columns(_COLUMNS, width, gap=2 * _PADDING, growth=_GROWTH)
@@ -144,7 +160,7 @@ file; it deletes what the history knows, names of patients included."""
             title = _TITLES[name]
             self.add_column(title.rjust(cells) if name in _RIGHT else title, width=cells, key=name)
         for job in jobs:
-            texts = _cells(job)
+            texts = _cells(job, running=job.job_id in running)
             cut_texts = {
                 name: cut(clean_text(texts[name]), cells) for name, cells in widths.items()
             }
@@ -155,6 +171,29 @@ file; it deletes what the history knows, names of patients included."""
                 )
             )
         self.move_cursor(row=min(row, len(jobs) - 1), animate=False)
+
+
+class JobStudies(VerticalScroll, can_focus=True):
+    """The retrieval under the cursor and its studies, to scroll through."""
+
+    HELP = """\
+The studies of the retrieval that is chosen above, first those that are not complete. `tab` goes
+back to the retrievals."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_JOB_BINDINGS,
+        Binding("j", "scroll_down", "Down", show=False, id="history.down"),
+        Binding("k", "scroll_up", "Up", show=False, id="history.up"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="past-text", markup=False)
+
+    def show_lines(self, lines: Sequence[str]) -> None:
+        """Show these lines from the first one."""
+        self.query_one("#past-text", Static).update("\n".join(map(clean_text, lines)))
+        self.border_subtitle = "tab, then ↓ scrolls" if len(lines) > self.size.height else ""
+        self.scroll_home(animate=False)
 
 
 class HistoryScreen(Screen[Again | None]):
@@ -171,9 +210,11 @@ class HistoryScreen(Screen[Again | None]):
             border: round $panel-lighten-2;
             border-title-color: $text-muted;
         }
-        & #past:focus { border: round $primary; border-title-color: $text; }
-        & #past { height: 1fr; background: transparent; overflow-x: hidden; }
-        & #past-job { height: auto; max-height: 50%; padding: 0 1; }
+        & #past:focus, & #past-job:focus {
+            border: round $primary; border-title-color: $text;
+        }
+        & #past { height: auto; max-height: 50%; background: transparent; overflow-x: hidden; }
+        & #past-job { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
         & #past-text { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
@@ -193,9 +234,9 @@ class HistoryScreen(Screen[Again | None]):
         table = HistoryTable(id="past")
         table.border_title = "Earlier retrievals"
         yield table
-        with VerticalScroll(id="past-job", can_focus=False) as frame:
-            frame.border_title = "This retrieval"
-            yield Static("", id="past-text", markup=False)
+        studies = JobStudies(id="past-job")
+        studies.border_title = "This retrieval"
+        yield studies
         yield KeysLine()
 
     def on_mount(self) -> None:
@@ -220,7 +261,7 @@ class HistoryScreen(Screen[Again | None]):
         """Leave, and retrieve the studies again with their options; ask if that may be much."""
         if (job := self._chosen()) is None:
             return
-        runs = self._job_history.runs(job.job_id)
+        runs = job.job_id in self._job_history.running()
         question = (
             f"{'This retrieval still runs. ' if runs else ''}Ask again for "
             f"{count(job.studies, 'study')}? What is on disk is not sent again."
@@ -274,10 +315,7 @@ class HistoryScreen(Screen[Again | None]):
 
     async def _forget(self, jobs: Sequence[PastJob], what: str) -> None:
         unfinished = sum(
-            number
-            for job in jobs
-            for verdict, number in job.verdicts.items()
-            if verdict in {None, Verdict.CANCELLED, Verdict.NOT_TRIED}
+            study.left for job in jobs for study in self._job_history.studies(job.job_id)
         )
         question = f"Forget {what}? Files stay."
         if unfinished:
@@ -317,7 +355,7 @@ class HistoryScreen(Screen[Again | None]):
         return self.table.job
 
     def _read(self) -> None:
-        self.table.show_jobs(self._job_history.past_jobs())
+        self.table.show_jobs(self._job_history.past_jobs(), self._job_history.running())
         self._show_job()
 
     @on(DataTable.RowHighlighted)
@@ -328,26 +366,26 @@ class HistoryScreen(Screen[Again | None]):
     def _show_job(self) -> None:
         job = self.table.job
         lines = [_NONE] if job is None else self._lines(job)
-        self.query_one("#past-text", Static).update("\n".join(map(clean_text, lines)))
+        self.query_one(JobStudies).show_lines(lines)
 
     def _lines(self, job: PastJob) -> list[str]:
-        room = self.size.height // 2 - _LINES_BESIDE_STUDIES
-        most = max(min(_STUDIES_MAX, room), 1)
-        options, studies = job.options, self._job_history.studies(job.job_id, most)
+        options, studies = job.options, self._job_history.studies(job.job_id, _STUDIES_MAX)
         self._know([each.selection for each in studies])
+        running = job.job_id in self.table.running
         method = method_words(str(options.get("method", "")))
         address = f"{options.get('called_aet', '')}@{options.get('pacs', '')}"
         more = job.studies - len(studies)
         return [
             f"Folder    {folder_text(job.output)}",
             f"PACS      {address}, by {method}",
-            f"Verdict   {verdict_text(job)}; {instances_text(job)} instances",
-            *(self._line(each) for each in studies),
+            f"Verdict   {verdict_text(job, running=running)}; {instances_text(job)} instances",
+            *(self._line(each, running=running) for each in studies),
             *([f"and {more:,} more"] if more > 0 else []),
         ]
 
-    def _line(self, study: JobStudy) -> str:
+    def _line(self, study: JobStudy, *, running: bool) -> str:
         uid, part = study.selection.study_instance_uid, study.selection.part
-        mark = "✓" if study.verdict in GOOD else "·" if study.left else "!"
+        mark = "✓" if study.verdict in GOOD else "·" if study.verdict in UNFINISHED else "!"
         name = self._name_of(uid) or uid
-        return f"{mark} {f'{part} of ' if part else ''}{name}: {_word(study.verdict)}"
+        word = _word(study.verdict, running=running)
+        return f"{mark} {f'{part} of ' if part else ''}{name}: {word}"

@@ -139,6 +139,22 @@ def test_what_was_taken_out_of_a_job_is_not_left_of_it(path: Path) -> None:
         assert history.unfinished() == []
 
 
+def test_what_a_later_request_took_up_stays_in_its_job_and_is_not_left_of_it(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.1", "1.2")
+        history.record_ends(job_id, [_end("1.1", Verdict.CANCELLED, 1)])
+        history.close_studies(job_id, ["1.1", "1.9"])
+        (job,) = history.unfinished()
+        assert job.left == selections("1.2")
+
+        history.close_studies(job_id, ["1.2"])
+        assert history.unfinished() == []
+        (past,) = history.past_jobs()
+        assert past.verdicts == {Verdict.CANCELLED: 1, None: 1}
+        history.forget([job_id])
+        assert history.past_jobs() == []
+
+
 def test_what_was_asked_for_lately_comes_back_the_latest_first(path: Path) -> None:
     with closing(History(path)) as history:
         _record(history, "1.1")
@@ -355,7 +371,7 @@ def test_past_jobs_are_counted_by_verdict_the_latest_first(path: Path) -> None:
         assert (earlier.stored, earlier.expected, earlier.studies) == (4, None, 3)
         assert (earlier.profile, earlier.output, earlier.begun) == ("hospital", _NOWHERE, _BEGUN)
         uids = [each.selection.study_instance_uid for each in history.studies(first, 2)]
-        assert uids == ["1.1", "1.2"]
+        assert uids == ["1.2", "1.3"]
         assert len(history.studies(first)) == 3
 
 
