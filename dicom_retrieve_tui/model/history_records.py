@@ -1,4 +1,4 @@
-"""The records of the history: jobs, and how their studies ended. No patient data."""
+"""The records of the history: jobs, how their studies ended, and lines without a study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_lookup import Missed
 from dicom_retrieve_tui.model.verdict import Verdict
 
 UNFINISHED = frozenset({None, Verdict.CANCELLED, Verdict.NOT_TRIED})
@@ -77,8 +78,22 @@ class PastJob:
     """Instances on disk when the studies ended."""
     expected: int | None
     """Instances that the PACS has; None if that is not known of every study."""
+    lines: int = 0
+    """Lines of a list for which the PACS had no study; `verdicts` counts them as not found."""
 
     @property
     def studies(self) -> int:
-        """The number of studies."""
+        """The number of studies, lines without one included."""
         return sum(self.verdicts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedLine:
+    """A line of a list for which the PACS had no study."""
+
+    line_id: int
+    job_id: int
+    line: int
+    """Its number in the list."""
+    missed: Missed | None = None
+    """What it names, and why there is no study; None unless patients were shown."""

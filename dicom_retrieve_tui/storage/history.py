@@ -2,8 +2,8 @@
 
 Unlike the journal of a folder it proves nothing; with it, the application offers to resume
 unfinished jobs. It also holds the sizes of instances by SOP class and modality, for forecasts. It
-has UIDs, counts and the user's options; whose a study is, only while the application shows
-patients, in a table of its own. If it cannot be opened, everything else works.
+has UIDs, counts and the user's options; whose a study is and what lines without a study name, only
+while the application shows patients. If it cannot be opened, everything else works.
 """
 
 import contextlib
@@ -12,16 +12,26 @@ import json
 import os
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, reason_of
+from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.forecast import Kind, Sizes
-from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
+from dicom_retrieve_tui.model.history_records import (
+    Job,
+    JobStudy,
+    MissedLine,
+    PastJob,
+    StudyEnd,
+)
 from dicom_retrieve_tui.model.selection import Selection, SeriesSelection
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.storage.database_mode import BESIDE
 from dicom_retrieve_tui.storage.file_system import file_system_of
@@ -85,6 +95,15 @@ CREATE TABLE IF NOT EXISTS closed (
     FOREIGN KEY (job_id, study_instance_uid)
         REFERENCES studies (job_id, study_instance_uid) ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS missed_lines (
+    line_id INTEGER PRIMARY KEY,
+    job_id INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    line INTEGER NOT NULL,
+    closed INTEGER NOT NULL DEFAULT 0,
+    lookup TEXT,
+    reason TEXT
+);
+CREATE INDEX IF NOT EXISTS missed_lines_of_job ON missed_lines (job_id);
 """
 _ADD = (
     "INSERT OR REPLACE INTO studies"
@@ -151,6 +170,13 @@ _VERDICTS = (
     " FROM studies GROUP BY job_id, verdict"
 )
 _FORGET = "DELETE FROM jobs WHERE job_id = ?"
+_ADD_LINE = "INSERT INTO missed_lines (job_id, line, lookup, reason) VALUES (?, ?, ?, ?)"
+_NAME_LINE = "UPDATE missed_lines SET lookup = ?, reason = ? WHERE line_id = ?"
+_UNNAME_LINES = "UPDATE missed_lines SET lookup = NULL, reason = NULL WHERE lookup IS NOT NULL"
+_LINES = "SELECT line_id, job_id, line, lookup, reason FROM missed_lines "
+_LINES_OF_JOB = f"{_LINES} WHERE job_id = ? ORDER BY line_id"
+_OPEN_LINES = f"{_LINES} WHERE NOT closed AND lookup IS NOT NULL ORDER BY line_id"
+_LINES_BY_JOB = "SELECT job_id, COUNT(*) FROM missed_lines GROUP BY job_id"
 # Of a study that was removed from the job meanwhile, nothing is kept.
 _IDENTIFY = (
     "INSERT OR REPLACE INTO identities"
@@ -261,6 +287,86 @@ class History:
         with self._transaction() as database:
             database.executemany(_CLOSE, [(job_id, uid) for uid in uids])
 
+    def record_missed(
+        self, job_id: int, missed: Sequence[Missed], *, named: bool
+    ) -> list[MissedLine]:
+        """Record the lines of a list for which the PACS had no study.
+
+        Args:
+            job_id: The job.
+            missed: The lines.
+            named: Record what they name, which may identify a patient.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        lines = []
+        with self._transaction() as database:
+            for each in missed:
+                texts = (_keys_text(each.lookup), each.reason) if named else (None, None)
+                made = database.execute(_ADD_LINE, (job_id, each.lookup.line, *texts))
+                lines.append(
+                    MissedLine(
+                        line_id=made.lastrowid or 0,
+                        job_id=job_id,
+                        line=each.lookup.line,
+                        missed=each,
+                    )
+                )
+        return lines
+
+    def name_missed(self, lines: Iterable[MissedLine]) -> None:
+        """Record what lines name that were recorded without it.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        rows = [
+            (_keys_text(each.missed.lookup), each.missed.reason, each.line_id)
+            for each in lines
+            if each.missed is not None
+        ]
+        with self._transaction() as database:
+            database.executemany(_NAME_LINE, rows)
+
+    def close_missed(self, line_ids: Iterable[int]) -> None:
+        """Show lines no longer as failed, as they were looked up again; they stay in their jobs.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        with self._transaction() as database:
+            query = "UPDATE missed_lines SET closed = 1 WHERE line_id = ?"
+            database.executemany(query, [(line_id,) for line_id in line_ids])
+
+    def drop_missed(self, line_ids: Iterable[int]) -> None:
+        """Delete lines that the user removed.
+
+        Raises:
+            DiskFailed: The database cannot be written.
+        """
+        with self._transaction() as database:
+            query = "DELETE FROM missed_lines WHERE line_id = ?"
+            database.executemany(query, [(line_id,) for line_id in line_ids])
+
+    def missed_lines(self, job_id: int) -> list[MissedLine]:
+        """Return the lines of a job for which the PACS had no study.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        with self._transaction() as database:
+            return [_line(row) for row in database.execute(_LINES_OF_JOB, (job_id,))]
+
+    def open_lines(self) -> list[MissedLine]:
+        """Return the lines of all jobs that can be looked up again, and were not yet.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        with self._transaction() as database:
+            return [_line(row) for row in database.execute(_OPEN_LINES)]
+
     def record_ends(self, job_id: int, ends: Iterable[StudyEnd]) -> None:
         """Record how studies of a job ended; many at once are faster than one by one.
 
@@ -330,7 +436,12 @@ class History:
             counted: dict[int, list[_Count]] = {}
             for job_id, *count in database.execute(_VERDICTS).fetchall():
                 counted.setdefault(job_id, []).append(_Count(*count))
-        return [_past_job(job, counted[job[0]]) for job in jobs if job[0] in counted]
+            lines = dict(database.execute(_LINES_BY_JOB).fetchall())
+        return [
+            _past_job(job, counted.get(job[0], ()), lines.get(job[0], 0))
+            for job in jobs
+            if job[0] in counted or job[0] in lines
+        ]
 
     def studies(self, job_id: int, most: int | None = None) -> tuple[JobStudy, ...]:
         """Return the studies of a job as they were asked for; none of an unknown job.
@@ -381,13 +492,14 @@ class History:
         return found
 
     def forget_identities(self) -> None:
-        """Delete whose the studies are, so that nothing of it is left in the files.
+        """Delete whose the studies are, and what lines without a study name, from the files, too.
 
         Raises:
             DiskFailed: The database cannot be written.
         """
         with self._transaction() as database:
             deleted = database.execute("DELETE FROM identities").rowcount
+            deleted += database.execute(_UNNAME_LINES).rowcount
         if deleted:
             self._overwrite()
 
@@ -584,19 +696,41 @@ class _Count(NamedTuple):
     """Studies whose expected instances are known."""
 
 
-def _past_job(row: tuple[int, str, str, str, str], counts: Sequence[_Count]) -> PastJob:
+def _past_job(row: tuple[int, str, str, str, str], counts: Sequence[_Count], lines: int) -> PastJob:
     job_id, begun, profile, output, options = row
     known = all(each.counted == each.studies for each in counts)
+    verdicts = Counter({_verdict(each.verdict): each.studies for each in counts})
+    if lines:
+        verdicts[Verdict.NOT_FOUND] += lines
     return PastJob(
         job_id=job_id,
         begun=datetime.fromisoformat(begun),
         profile=profile,
         output=Path(output),
         options=json.loads(options),
-        verdicts={_verdict(each.verdict): each.studies for each in counts},
+        verdicts=dict(verdicts),
         stored=sum(each.stored for each in counts),
         expected=sum(each.expected or 0 for each in counts) if known else None,
+        lines=lines,
     )
+
+
+def _keys_text(lookup: Lookup) -> str:
+    return json.dumps(asdict(lookup), default=str)
+
+
+def _line(row: tuple[int, int, int, str | None, str | None]) -> MissedLine:
+    line_id, job_id, line, keys, reason = row
+    missed = None if keys is None else Missed(_lookup(json.loads(keys)), reason or "")
+    return MissedLine(line_id=line_id, job_id=job_id, line=line, missed=missed)
+
+
+def _lookup(values: dict[str, Any]) -> Lookup:
+    """Return the lookup whose values `_keys_text` wrote."""
+    if (days := values["study_date"]) is not None:
+        ends = {name: day and date.fromisoformat(day) for name, day in days.items()}
+        values["study_date"] = DateRange(**ends)
+    return Lookup(**{**values, "modalities": tuple(values["modalities"])})
 
 
 def _texts_of(whose: StudyIdentity) -> tuple[str, ...]:

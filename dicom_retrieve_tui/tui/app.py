@@ -34,12 +34,13 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_sequences
+from dicom_retrieve_tui.model.verdict import GOOD
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.accounts import DeferredAccounts
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.history import JobHistory
-from dicom_retrieve_tui.tui.job_summary import JobEnded
+from dicom_retrieve_tui.tui.job_summary import JobEnded, unlisted_text
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.key_overrides import judge_keys
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
@@ -105,7 +106,7 @@ class RetrieveApp(KeyQueueApp[None]):
             super().__init__()
             self.ended = ended
             self.listed = listed
-            """Where the failed studies are listed, or why they are not; empty if none failed."""
+            """Where failed studies are listed, and what is not; empty if nothing failed."""
 
     class Announced(Message):
         """Something happened that a user who looks elsewhere should know; from any thread."""
@@ -351,6 +352,8 @@ class RetrieveApp(KeyQueueApp[None]):
     @property
     def closing_line(self) -> str:
         """What is complete, what is left and how to go on; empty if nothing was retrieved."""
+        if not self.store.begun:
+            return ""
         totals = self.store.snapshot().totals
         left = totals.stopped + totals.active
         failed = totals.failed - totals.stopped
@@ -364,9 +367,11 @@ class RetrieveApp(KeyQueueApp[None]):
         further = []
         if left and self._job_history.records:
             further.append("The next start offers to resume what was stopped.")
-        found = map(self._accounts.failed_list, self.jobs.folders())
-        if lists := sorted(filter(None, found)):
+        folders, lines = self.jobs.failed()
+        if lists := sorted(filter(None, map(self._accounts.failed_list, folders))):
             further.append(f"Failed studies are listed in {', '.join(map(str, lists))}.")
+        if lines:
+            further.append(f"{unlisted_text(lines)}.")
         return " ".join([f"{count(totals.studies, 'study')}: {', '.join(parts)}.", *further])
 
     def stop(self) -> None:
@@ -426,16 +431,21 @@ class RetrieveApp(KeyQueueApp[None]):
             self.notify(fault, severity="warning", timeout=15, markup=False)
 
     def _job_ended(self, ended: JobEnded) -> None:
-        """Inform the screen, and of the list of failed studies, on the session's thread."""
+        """Inform the screen, and of the list of failed studies, on the session's thread.
+
+        The list may have studies of other runs: it is named only if one of this session failed.
+        """
         if ended.all_failed:
             self._secrets.forget_typed(ended.options)
-        listed = ""
+        listed = []
         # If the session failed as a whole, another run may have the folder.
-        if not ended.reason and (path := self._accounts.failed_list(ended.options.output)):
-            listed = f"Failed studies are listed in {path}"
-        if listed:
-            self.store.note(listed, grave=True)
-        self.post_message(self.JobOver(ended, listed))
+        if not ended.reason:
+            path = self._accounts.failed_list(ended.options.output) if ended.failed else None
+            listed = [f"Failed studies are listed in {path}"] if path else []
+            listed += filter(None, [unlisted_text(ended.missed)])
+        for line in listed:
+            self.store.note(line, grave=True)
+        self.post_message(self.JobOver(ended, "\n".join(listed)))
 
     def on_retrieve_app_job_over(self, event: JobOver) -> None:
         """Show one toast for each session."""
@@ -446,7 +456,7 @@ class RetrieveApp(KeyQueueApp[None]):
         if ended.reason:
             self.notify(clean_text(ended.reason), severity="error", timeout=15, markup=False)
             return
-        short = event.listed or ended.missed
+        short = set(ended.verdicts) - GOOD
         severity: SeverityLevel = "warning" if short else "information"
         text = "\n".join(filter(None, (self._summary_of(ended), event.listed)))
         self.notify(text, severity=severity, timeout=8, markup=False)

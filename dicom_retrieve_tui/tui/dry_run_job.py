@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.events import (
 from dicom_retrieve_tui.model.forecast import Forecast
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.ports import DryRun
@@ -41,6 +42,8 @@ class PlannedRow:
     """Instances of these that are not on disk."""
     forecast: Forecast | None = None
     """What these will take; None if unknown."""
+    sought: str = ""
+    """The line of a list for which the PACS has no study; empty for a study."""
     verdict: Verdict | None = None
     """None until it is listed; `COMPLETE` if every instance is listed."""
     reason: str = ""
@@ -63,6 +66,8 @@ class PlannedTotals:
     fault: str = ""
     """Why the dry run failed as a whole."""
     running: bool = True
+    lines: int = 0
+    """Lines of the list for which the PACS has no study."""
 
     @property
     def here(self) -> int:
@@ -74,9 +79,20 @@ class DryRunJob:
     """One dry run; its thread ends with it, or soon after `stop`."""
 
     def __init__(
-        self, dry_run: DryRun, requests: Iterable[StudyRequest], options: RetrieveOptions
+        self,
+        dry_run: DryRun,
+        requests: Iterable[StudyRequest],
+        options: RetrieveOptions,
+        missed: Sequence[Missed] = (),
     ) -> None:
-        """Start to ask the PACS."""
+        """Start to ask the PACS.
+
+        Args:
+            dry_run: Lists what a retrieval would get.
+            requests: The studies.
+            options: How they would be retrieved.
+            missed: Lines of the list for which the PACS has no study.
+        """
         self._dry_run, self._options = dry_run, options
         self._requests = tuple(requests)
         self._cancel = CancelToken()
@@ -86,13 +102,14 @@ class DryRunJob:
             for each in self._requests
         ]
         self._places = {row.study_instance_uid: at for at, row in enumerate(self._rows)}
-        self._totals = PlannedTotals(studies=len(self._rows), bad=Counter())
+        self._lines = [_line_row(each.lookup) for each in missed]
+        self._totals = PlannedTotals(studies=len(self._rows), bad=Counter(), lines=len(self._lines))
         self._thread = threading.Thread(target=self._read, name="dry run", daemon=True)
         self._thread.start()
 
     def __len__(self) -> int:
-        """The number of studies."""
-        return len(self._rows)
+        """The number of studies, and of lines without one."""
+        return len(self._rows) + len(self._lines)
 
     @property
     def totals(self) -> PlannedTotals:
@@ -114,9 +131,11 @@ class DryRunJob:
             ]
 
     def rows(self, first: int, most: int) -> Sequence[PlannedRow]:
-        """Return at most so many rows from one on, in the order of the requests."""
+        """Return at most so many rows from one on: lines without a study, then the requests."""
+        before = len(self._lines)
         with self._lock:
-            return self._rows[first : first + most]
+            studies = self._rows[max(first - before, 0) : max(first + most - before, 0)]
+            return [*self._lines[first : first + most], *studies]
 
     def stop(self) -> None:
         """End it soon."""
@@ -197,3 +216,14 @@ class DryRunJob:
         self._rows[at] = replace(self._rows[at], **values)  # type: ignore[arg-type]
         # Another value, so that the screen draws it.
         self._totals = replace(self._totals)
+
+
+def _line_row(lookup: Lookup) -> PlannedRow:
+    return PlannedRow(
+        study_instance_uid="",
+        identity=StudyIdentity(
+            patient_id=lookup.patient_id, accession_number=lookup.accession_number
+        ),
+        sought=lookup.place,
+        verdict=Verdict.NOT_FOUND,
+    )

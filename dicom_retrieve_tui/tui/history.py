@@ -7,20 +7,27 @@ use, so that the first frame does not wait for a database.
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
 from dicom_retrieve_tui.model.events import StudyFinished
-from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
+from dicom_retrieve_tui.model.history_records import (
+    Job,
+    JobStudy,
+    MissedLine,
+    PastJob,
+    StudyEnd,
+)
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.tui.ports import History
-from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest, missed_key
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, draft_of, draft_of_history, read_draft
 
 _JOBS_MAX = 100
@@ -99,6 +106,10 @@ class JobHistory:
         self._lock = threading.RLock()
         self._asked: dict[_Key, list[_Asked]] = {}
         """The requests of this run and unfinished ones of earlier runs, the latest last."""
+        self._missed: dict[_Key, MissedLine] = {}
+        """Lines without a study that can be looked up again, by `missed_key`."""
+        self._earlier: dict[int, PastJob] = {}
+        """The jobs of those that earlier runs have left, by their numbers."""
 
     @property
     def records(self) -> bool:
@@ -143,6 +154,33 @@ class JobHistory:
             for job in reversed(history.unfinished()):
                 self._note_left(job)
 
+    def missed_earlier(self) -> list[tuple[RetrieveOptions, list[Missed]]]:
+        """Return the lines for which earlier runs found no study, by their options."""
+        found: dict[RetrieveOptions, list[Missed]] = {}
+        with self._using():
+            for line in self._missed.values():
+                job = self._earlier.get(line.job_id)
+                # Of a job whose options are no longer valid, the window of the history tells.
+                with suppress(FormFault):
+                    if job is not None and line.missed is not None:
+                        found.setdefault(options_of_job(job), []).append(line.missed)
+        return list(found.items())
+
+    def missed_lines(self, job_id: int) -> list[MissedLine]:
+        """Return the lines of a past job for which the PACS had no study."""
+        lines: list[MissedLine] = []
+        with self._using() as history:
+            lines += history.missed_lines(job_id) if history is not None else ()
+        return lines
+
+    def looked_up(self, options: RetrieveOptions, lookups: Iterable[Lookup]) -> None:
+        """Note that lines were looked up again: what earlier answers were is history."""
+        with self._using() as history:
+            lines = [self._missed.pop(_key(options, missed_key(each)), None) for each in lookups]
+            ids = [line.line_id for line in lines if line is not None]
+            if history is not None and ids:
+                history.close_missed(ids)
+
     def forget_left(self) -> None:
         with self._using() as history:
             self._drop(
@@ -178,6 +216,8 @@ class JobHistory:
         with self._using() as history:
             for asked in self._asked.values():
                 asked[:] = [each for each in asked if each.job_id not in job_ids]
+            kept = {key: line for key, line in self._missed.items() if line.job_id not in job_ids}
+            self._missed = kept
             if history is not None:
                 history.forget(job_ids)
 
@@ -189,6 +229,10 @@ class JobHistory:
         """
         with self._lock:
             self._keeps_names = True
+            if self._missed:
+                with self._using() as history:
+                    if history is not None:
+                        history.name_missed(self._missed.values())
             for (_, uid), asked in self._asked.items():
                 for each in asked:
                     self._note_identity(each, uid, identity_of(uid))
@@ -236,11 +280,16 @@ class JobHistory:
             self._open_history = None
             self._let_go()
 
-    def asked(self, options: RetrieveOptions, requests: Sequence[StudyRequest]) -> None:
-        """Record that studies were queued."""
+    def asked(
+        self,
+        options: RetrieveOptions,
+        requests: Sequence[StudyRequest],
+        missed: Sequence[Missed] = (),
+    ) -> None:
+        """Record that studies were queued, and the lines of their list without a study."""
         selections = [each.selection for each in requests]
         with self._using() as history:
-            if history is None or not selections:
+            if history is None or not (selections or missed):
                 return
             job_id = history.record_job(
                 begun=self._now(),
@@ -249,6 +298,9 @@ class JobHistory:
                 options=draft_of(options),
                 selections=selections,
             )
+            for line in history.record_missed(job_id, missed, named=self._keeps_names):
+                if line.missed is not None:
+                    self._missed[_key(options, missed_key(line.missed.lookup))] = line
             now = [(_key(options, each.study_instance_uid), each) for each in selections]
             before = [each for key, new in now for each in self._take(key, _giving_way_to(new))]
             # What was left would be offered beside this request; how it ended stays on record.
@@ -296,8 +348,16 @@ class JobHistory:
                 self._close(history, [asked.pop()])
 
     def removed(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
-        """Delete unfinished studies that the user removed from the queue; others are history."""
+        """Delete unfinished studies that the user removed from the queue; others are history.
+
+        Lines without a study are deleted, too.
+        """
+        uids = list(uids)
         with self._using() as history:
+            lines = [self._missed.pop(_key(options, uid), None) for uid in uids]
+            ids = [line.line_id for line in lines if line is not None]
+            if history is not None and ids:
+                history.drop_missed(ids)
             asked = [self._asked.get(_key(options, uid)) for uid in uids]
             latest = [each.pop() for each in asked if each]
             self._drop(history, [each for each in latest if each.study.left])
@@ -366,6 +426,12 @@ class JobHistory:
             history.forget_identities()
         for job in reversed(history.unfinished()):
             self._note_left(job)
+        if lines := history.open_lines():
+            self._earlier = {job.job_id: job for job in history.past_jobs()}
+        for line in lines:
+            if line.missed is not None:
+                folder = self._earlier[line.job_id].output
+                self._missed[folder, missed_key(line.missed.lookup)] = line
 
     def _let_go(self) -> None:
         if self._history is not None:

@@ -15,6 +15,16 @@ from dicom_retrieve_tui.tui.study_names import screen_verdict
 _NOTHING_CAME = frozenset({Verdict.FAILED, Verdict.NOT_TRIED})
 
 
+def unlisted_text(lines: int) -> str:
+    """Return that lines of a list are in no list of failed studies; empty for none."""
+    if not lines:
+        return ""
+    subject, verb = ("it", "is") if lines == 1 else ("they", "are")
+    were = "was" if lines == 1 else "were"
+    found = f"{count(lines, 'line')} of the list {were} not found"
+    return f"{found}; {subject} {verb} not in failed-studies.txt"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnded:
     """The account of a session that has ended."""
@@ -38,6 +48,12 @@ class JobEnded:
         """The number of studies by verdict; lines without a study count as not found."""
         verdicts = Counter(ending.verdict for ending in self.endings)
         return verdicts + Counter({Verdict.NOT_FOUND: self.missed})
+
+    @property
+    def failed(self) -> int:
+        """Studies that are not complete, without those that the user stopped."""
+        good = {*GOOD, Verdict.CANCELLED}
+        return sum(ending.verdict not in good for ending in self.endings)
 
     @property
     def all_failed(self) -> bool:

@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
     QueueGivenUp,
+    RetrieveFinished,
     StudyCommandFinished,
     StudyCommandsDropped,
     StudyFinished,
@@ -32,7 +33,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.terminal_notice import Notice
-from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
 from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.job_summary import JobEnded
@@ -174,10 +175,27 @@ class Jobs:
         with self._lock:
             return list(dict.fromkeys(options.output for options in self._options))
 
-    def add(self, options: RetrieveOptions, requests: Iterable[StudyRequest]) -> int:
-        """Queue studies and return how many; those that are queued or running do not count."""
+    def failed(self) -> tuple[list[Path], int]:
+        """Return the folders with failed studies, and the number of lines without a study."""
+        groups, lines = self._store.failed()
         with self._lock:
-            return self._add(self._group(options), requests)
+            return list(dict.fromkeys(self._options[group].output for group in groups)), lines
+
+    def add(
+        self,
+        options: RetrieveOptions,
+        requests: Iterable[StudyRequest],
+        missed: Sequence[Missed] = (),
+    ) -> int:
+        """Queue studies and return how many; those that are queued or running do not count.
+
+        Args:
+            options: How to retrieve them.
+            requests: The studies.
+            missed: Lines of their list without a study, for the history.
+        """
+        with self._lock:
+            return self._add(self._group(options), requests, missed)
 
     def looked_up(
         self, options: RetrieveOptions, lookups: Iterable[Lookup], missed: Iterable[Missed]
@@ -193,14 +211,28 @@ class Jobs:
         with self._lock:
             group = self._group(options)
             wanted = {each: StudyRequest.of_missed(each, pacs) for each in lookups}
+            self._job_history.looked_up(options, wanted)
+            others = [other for other in self._neighbours(options) if other != group]
             reasons = {each.lookup: each.reason for each in missed}
             for lookup, request in wanted.items():
                 key = RowKey(group, request.selection.study_instance_uid)
                 self._missed.discard(key)
+                self._store.forget([RowKey(other, key.study_instance_uid) for other in others])
                 if lookup in reasons:
                     self._store.miss(group, request, reasons[lookup])
                 else:
                     self._store.forget([key])
+
+    def recall_missed(self) -> None:
+        """Show the lines for which earlier runs found no study."""
+        for options, missed in self._job_history.missed_earlier():
+            pacs = pacs_label(options)
+            with self._lock:
+                group = self._group(options)
+                for each in missed:
+                    request = StudyRequest.of_missed(each.lookup, pacs)
+                    self._store.miss(group, request, each.reason)
+                    self._missed.add(RowKey(group, request.selection.study_instance_uid))
 
     def lookup_of(self, key: RowKey) -> Lookup | None:
         """Return the line for which no study was found; None for a study."""
@@ -413,13 +445,15 @@ class Jobs:
             self._options.append(options)
         return self._options.index(options)
 
-    def _add(self, group: int, requests: Iterable[StudyRequest]) -> int:
+    def _add(
+        self, group: int, requests: Iterable[StudyRequest], missed: Sequence[Missed] = ()
+    ) -> int:
         options = self._options[group]
         pacs = pacs_label(options)
         named = [replace(each, pacs=pacs) for each in requests]
         self._recall_names(each.selection for each in named if not each.identity)
         added = self._store.queue(group, named, self._neighbours(options))
-        self._job_history.asked(options, added)
+        self._job_history.asked(options, added, missed)
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
             session.add([each.selection for each in added])
@@ -586,6 +620,8 @@ class Jobs:
             self._finishing.remove(threading.current_thread())
 
     def _take(self, group: int, job: _Job, session: Session, event: Event) -> None:
+        if isinstance(event, RetrieveFinished) and self._store.missed(group) - self._missed:
+            event = replace(event, verdict=total_verdict([event.verdict, Verdict.NOT_FOUND]))
         removed = isinstance(event, StudyRemoved) and self._store.state_of(
             RowKey(group, event.study_instance_uid)
         )

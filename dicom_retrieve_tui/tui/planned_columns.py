@@ -6,7 +6,7 @@ from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.forecast import forecast_text
 from dicom_retrieve_tui.model.humanize import rounded_size_text, shortened
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.tui.cut_text import fit
+from dicom_retrieve_tui.tui.cut_text import fit, without_accession
 from dicom_retrieve_tui.tui.dry_run_job import PlannedRow
 from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 
@@ -52,7 +52,8 @@ def planned_line(widths: dict[str, int], row: PlannedRow, *, hide_patients: bool
     """Return the line of a study."""
     name = study_name(row.identity, hide_patients=hide_patients)
     uid = shortened(row.study_instance_uid, widths["study"])
-    texts = {"state": glyph(row), "study": name or uid}
+    sought = without_accession(row.sought, row.identity.accession_number, hide=hide_patients)
+    texts = {"state": glyph(row), "study": sought or name or uid}
     if row.verdict is not None and row.verdict not in _LISTED:
         texts["size"] = screen_verdict(row.verdict)
     elif row.expected is None:

@@ -10,13 +10,20 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
 from dicom_retrieve_tui.model.folder_account import StudyAccount
 from dicom_retrieve_tui.model.forecast import Outlook, PlannedStudy
-from dicom_retrieve_tui.model.history_records import Job, JobStudy, PastJob, StudyEnd
+from dicom_retrieve_tui.model.history_records import (
+    Job,
+    JobStudy,
+    MissedLine,
+    PastJob,
+    StudyEnd,
+)
 from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import Identified, StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Missed
 
 
 class Session(Protocol):
@@ -102,6 +109,26 @@ class History(Protocol):
 
     def close_studies(self, job_id: int, uids: Iterable[str]) -> object:
         """Offer studies of a job no longer, which stay in it."""
+
+    def record_missed(
+        self, job_id: int, missed: Sequence[Missed], *, named: bool
+    ) -> list[MissedLine]:
+        """Record lines of a list without a study; what they name only if `named`."""
+
+    def name_missed(self, lines: Iterable[MissedLine]) -> object:
+        """Record what lines name that were recorded without it."""
+
+    def close_missed(self, line_ids: Iterable[int]) -> object:
+        """Show lines no longer as failed, which stay in their jobs."""
+
+    def drop_missed(self, line_ids: Iterable[int]) -> object:
+        """Delete lines that the user removed."""
+
+    def missed_lines(self, job_id: int) -> list[MissedLine]:
+        """Return the lines of a job without a study."""
+
+    def open_lines(self) -> list[MissedLine]:
+        """Return the lines of all jobs that can be looked up again."""
 
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> object:
         """Delete studies of a job."""

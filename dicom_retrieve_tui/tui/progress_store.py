@@ -199,6 +199,13 @@ class ProgressStore:
             entries = (self._entries[key] for key in self._groups.get(group, ()))
             return {each.key for each in entries if each.wanted.lookup is not None}
 
+    def failed(self) -> tuple[set[int], int]:
+        """Return the groups with failed studies, and the number of lines without a study."""
+        with self._lock:
+            failed = [each for each in self._entries.values() if each.state is State.FAILED]
+            lines = [each for each in failed if each.wanted.lookup is not None]
+            return {each.key.group for each in failed if each.wanted.lookup is None}, len(lines)
+
     def begin(
         self, group: int, *, associations: int, timeout_s: float, delivering: bool = False
     ) -> None:

@@ -88,6 +88,7 @@ class QueueActions(Screen[None]):
         requests: Sequence[StudyRequest],
         lookups: Sequence[Lookup] = (),
         *,
+        missed: Sequence[Missed] = (),
         again: bool = False,
     ) -> None:
         """Queue studies, once every secret is known and every lookup is answered.
@@ -96,24 +97,28 @@ class QueueActions(Screen[None]):
             options: How to retrieve them.
             requests: The studies.
             lookups: Accession numbers and patient IDs of further studies.
+            missed: Lines that were looked up before, without a study.
             again: True if they come from the queue and not from the UID line.
         """
         found: list[StudyRequest] | None = None
         if await unlock_or_notify(self, self._secrets, options):
             answer = await self._look_up(options, requests, lookups)
             if answer is not None:
-                found, missed = answer
-                self._take_lookups(options, lookups, missed)
+                found, none = answer
+                missed = (*missed, *none)
+                self._take_lookups(options, lookups, none)
         fitting = await self._options_for_room(options, found) if found else None
         if not found or fitting is None:
+            if missed:
+                self._jobs.add(options, (), missed)
             if not again:
                 self.not_retrieved()
             self.queue_changed()
             return
         if len(found) > _AT_ONCE_MAX:
-            added = await asyncio.to_thread(self._jobs.add, fitting, found)
+            added = await asyncio.to_thread(self._jobs.add, fitting, found, missed)
         else:
-            added = self._jobs.add(fitting, found)
+            added = self._jobs.add(fitting, found, missed)
         report = f"✓ {count(added, 'study')} queued"
         present = len(found) - added
         self.queue_changed(f"{report}, {present:,} already in the queue" if present else report)
@@ -156,11 +161,11 @@ class QueueActions(Screen[None]):
         if answer is None:
             return
         found, missed = answer
-        planned = await self._planned(options, found) if found else None
+        planned = await self._planned(options, found, missed) if found else None
         if planned is not None:
             self._take_lookups(options, lookups, missed)
             self.rehearsed(requests)
-            self.retrieve(options, planned)
+            self.retrieve(options, planned, missed=missed)
 
     def rehearsed(self, requests: Sequence[StudyRequest]) -> None:
         """Clear the input of a dry run whose studies are to be retrieved."""
@@ -183,7 +188,10 @@ class QueueActions(Screen[None]):
             self._retry([row.key for row, _ in alike])
 
     async def _planned(
-        self, options: RetrieveOptions, requests: Sequence[StudyRequest]
+        self,
+        options: RetrieveOptions,
+        requests: Sequence[StudyRequest],
+        missed: Sequence[Missed] = (),
     ) -> list[StudyRequest] | None:
         """Show what a retrieval would get; return it if the user wants it."""
         from dicom_retrieve_tui.tui.screens.dry_run import DryRunScreen  # noqa: PLC0415 - not for the first frame
@@ -195,7 +203,7 @@ class QueueActions(Screen[None]):
             for each in requests
             for uid in [each.selection.study_instance_uid]
         ]
-        screen = DryRunScreen(self._dry_run, known, options)
+        screen = DryRunScreen(self._dry_run, known, options, missed)
         return await self.app.push_screen_wait(screen)
 
     def not_retrieved(self) -> None:

@@ -19,6 +19,11 @@ from dicom_retrieve_tui.tui.study_names import screen_verdict
 NOT_BEGUN = "not started"
 
 
+def missed_key(lookup: Lookup) -> str:
+    """Return what takes the place of a UID in the row of a line without a study."""
+    return f"{lookup.place} {lookup.patient_id} {lookup.study_instance_uid}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRequest:
     """A study to retrieve, and what is known of it in advance."""
@@ -36,9 +41,8 @@ class StudyRequest:
     @classmethod
     def of_missed(cls, lookup: Lookup, pacs: str) -> "StudyRequest":
         """Return the request of a line for which no study was found."""
-        key = f"{lookup.place} {lookup.patient_id} {lookup.study_instance_uid}"
         return cls(
-            selection=Selection(study_instance_uid=key),
+            selection=Selection(study_instance_uid=missed_key(lookup)),
             identity=StudyIdentity(
                 patient_id=lookup.patient_id, accession_number=lookup.accession_number
             ),

@@ -1,22 +1,33 @@
 """Tables and lists: what they ask for is what the command would ask for."""
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dicom_retrieve_tui.errors import OperationFailed, PeerUnreachable
 from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.selection import Owner, Selection, join
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.tui import list_file
+from dicom_retrieve_tui.tui.history import JobHistory
+from dicom_retrieve_tui.tui.screens.dry_run import DryRunScreen
+from dicom_retrieve_tui.tui.screens.history import HistoryScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.snapshot import State
+from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
+from tests.tui.scripted_dry_run import DryRuns
 from tests.tui.scripted_search import Searches, study
 from tests.tui.scripted_session import begins, ends, whole
+from tests.tui.test_preferences import settings
 
 A, B, C = uids(3)
 TABLE = f"StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID\n{A},{A}.1,\n{A},{A}.2,{A}.2.9\n{B},,\n"
@@ -183,9 +194,140 @@ async def test_what_was_not_found_stands_in_the_queue_with_its_line(tmp_path: Pa
         (missed,) = (row for row in bench.main.table.rows if row.sought)
         assert (missed.state, missed.verdict) == (State.FAILED, Verdict.NOT_FOUND)
         assert missed.reason.startswith("the PACS has no study with accession number")
+        told = "1 line of the list was not found; it is not in failed-studies.txt"
+        assert told in bench.told()
         assert "Failed studies are listed" not in bench.told()
+        events = bench.main.query_one(EventsPane)
+        await bench.until(lambda: "run finished: partial" in "\n".join(events.lines))
+        assert "run finished: complete" not in "\n".join(events.lines)
         (toast,) = (each for each in bench.app._notifications if "not found" in each.message)
         assert toast.severity == "warning"
+        assert bench.app.closing_line == f"2 studies: 1 complete, 1 failed. {told}."
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with closing(History(tmp_path / "history.db")) as history:
+        yield history
+
+
+async def _retrieve_all_but_a2(history: History, folder: Path, **options: Any) -> None:
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.end()
+    async with opened(
+        find=find, folder=folder, job_history=JobHistory(lambda: history), **options
+    ) as bench:
+        await bench.paste(NUMBERS)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        await bench.tell(whole(A))
+        await bench.until(lambda: "2 studies: 1 complete, 1 not found" in bench.told())
+
+
+async def test_what_was_not_found_is_in_the_history_and_looked_up_again_after_a_restart(
+    history: History, tmp_path: Path
+) -> None:
+    await _retrieve_all_but_a2(history, tmp_path)
+    find = Searches()
+    async with opened(SIZES["large"], find=find, job_history=JobHistory(lambda: history)) as bench:
+        await bench.until(lambda: "A2, line 3" in bench.text(bench.main.table))
+        assert bench.app.closing_line == ""
+        await bench.pilot.press("f5")
+        await bench.until(lambda: "1 complete, 1 not found" in bench.joined())
+        assert "! accession A2, line 3: not found" in bench.joined()
+        await bench.pilot.press("escape")
+        bench.main.table.focus()
+        find.tell(study(2, study_instance_uid=B, accession_number="A2"))
+        find.end()
+        await bench.pilot.press("r")
+        await bench.until(lambda: bench.sessions.opened)
+        assert asks(bench) == (Selection.of(B),)
+        await bench.tell(whole(B))
+        await bench.until(lambda: "Test, No2: complete" in bench.told())
+        assert "not found" not in bench.told()
+
+    assert [job.verdicts for job in history.past_jobs()] == [
+        {Verdict.COMPLETE: 1},
+        {Verdict.COMPLETE: 1, Verdict.NOT_FOUND: 1},
+    ]
+    async with opened(job_history=JobHistory(lambda: history)) as bench:
+        await bench.until(lambda: "The queue is empty" in bench.text())
+
+
+async def test_a_line_that_is_removed_is_gone_after_a_restart_too(
+    history: History, tmp_path: Path
+) -> None:
+    await _retrieve_all_but_a2(history, tmp_path)
+    async with opened(job_history=JobHistory(lambda: history)) as bench:
+        await bench.until(lambda: "A2, line 3" in bench.text(bench.main.table))
+        bench.main.table.focus()
+        await bench.pilot.press("d")
+        await bench.until(lambda: "The queue is empty" in bench.text())
+    (job,) = history.past_jobs()
+    assert job.verdicts == {Verdict.COMPLETE: 1}
+    assert history.open_lines() == []
+
+
+async def test_asking_again_looks_up_what_was_not_found(history: History, tmp_path: Path) -> None:
+    await _retrieve_all_but_a2(history, tmp_path)
+    find = Searches()
+    find.end()
+    async with opened(find=find, job_history=JobHistory(lambda: history)) as bench:
+        await bench.pilot.press("f5")
+        await bench.until(lambda: isinstance(bench.app.screen, HistoryScreen))
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Ask again for 2 studies?" in bench.joined())
+        await bench.pilot.press("y")
+        await bench.until(lambda: bench.sessions.opened)
+        assert find.asked == [Search(accession_number="A2")]
+        await bench.tell(whole(A))
+        await bench.until(lambda: "2 studies: 1 complete, 1 not found" in bench.told())
+    again, first = history.past_jobs()
+    assert again.verdicts == first.verdicts == {Verdict.COMPLETE: 1, Verdict.NOT_FOUND: 1}
+    assert [each.job_id for each in history.open_lines()] == [again.job_id]
+
+
+async def test_while_patients_are_hidden_only_the_number_of_lines_is_recorded(
+    history: History, tmp_path: Path
+) -> None:
+    await _retrieve_all_but_a2(history, tmp_path / "first")
+    (line,) = history.open_lines()
+    assert line.missed is not None
+    assert line.missed.lookup == Lookup(line=3, accession_number="A2")
+    hidden = settings(tmp_path, "hide_patients = true\n")
+    await _retrieve_all_but_a2(history, tmp_path / "second", settings=hidden)
+
+    assert history.open_lines() == []
+    assert [job.lines for job in history.past_jobs()] == [1, 1]
+    assert b"'A2'" not in b"".join(each.read_bytes() for each in tmp_path.glob("history.db*"))
+
+
+async def test_a_dry_run_has_the_lines_that_were_not_found(
+    history: History, tmp_path: Path
+) -> None:
+    find, dry_run = Searches(), DryRuns()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.end()
+    async with opened(
+        find=find, dry_run=dry_run, folder=tmp_path, job_history=JobHistory(lambda: history)
+    ) as bench:
+        await bench.paste(NUMBERS)
+        await bench.pilot.press("f7")
+        await bench.until(lambda: isinstance(bench.app.screen, DryRunScreen))
+        dry_run.end()
+        await bench.until(lambda: "! 1 line of the list not found" in bench.text())
+        assert "!  accession A2, line 3" in bench.text()
+        await bench.pilot.press("h")
+        await bench.until(lambda: "!  accession •••, line 3" in bench.text())
+        await bench.pilot.press("h", "enter")
+        await bench.until(lambda: bench.sessions.opened)
+        await bench.tell(whole(A))
+        await bench.until(lambda: "2 studies: 1 complete, 1 not found" in bench.told())
+    (job,) = history.past_jobs()
+    assert job.verdicts == {Verdict.COMPLETE: 1, Verdict.NOT_FOUND: 1}
 
 
 async def test_a_line_counts_in_the_session_that_it_was_asked_for_with(tmp_path: Path) -> None:

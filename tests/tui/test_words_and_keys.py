@@ -91,7 +91,8 @@ async def test_a_stopped_study_is_called_so_everywhere(tmp_path: Path) -> None:
 
         assert "cancelled" not in bench.text()
         assert "cancelled" not in bench.told()
-        assert f"Failed studies are listed in {tmp_path}" in bench.told()
+        assert "Failed studies" not in bench.told()
+        assert bench.app.closing_line == "1 study: 1 stopped."
 
 
 async def test_the_terminal_is_told_what_is_left_and_how_to_go_on(tmp_path: Path) -> None:

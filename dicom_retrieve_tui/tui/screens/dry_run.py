@@ -16,6 +16,7 @@ from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.narration import space_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.study_lookup import Missed
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cut_text import fit
 from dicom_retrieve_tui.tui.dry_run_job import DryRunJob, PlannedTotals
@@ -46,6 +47,8 @@ def total_lines(totals: PlannedTotals, options: RetrieveOptions) -> list[str]:
         lines.insert(0, f"In all it {space_text(totals.space)}.")
     elif totals.running and not options.delivering:
         lines.append("The forecast of the bytes follows once every study is listed.")
+    if totals.lines:
+        lines.append(f"! {count(totals.lines, 'line')} of the list {Verdict.NOT_FOUND}")
     for (verdict, reason), number in totals.bad.most_common(_BAD_SHOWN_MAX):
         word = "" if verdict is Verdict.COMPLETE else f" {screen_verdict(verdict)}"
         lines.append(f"! {count(number, 'study')}{word}: {reason}".rstrip(": "))
@@ -116,7 +119,11 @@ retrieval, also before every study is listed."""
     """
 
     def __init__(
-        self, dry_run: DryRun, requests: Sequence[StudyRequest], options: RetrieveOptions
+        self,
+        dry_run: DryRun,
+        requests: Sequence[StudyRequest],
+        options: RetrieveOptions,
+        missed: Sequence[Missed] = (),
     ) -> None:
         """Start to ask the PACS.
 
@@ -124,10 +131,11 @@ retrieval, also before every study is listed."""
             dry_run: Lists what a retrieval would get.
             requests: The studies.
             options: How they would be retrieved.
+            missed: Lines of the list for which the PACS has no study.
         """
         super().__init__()
         self._options = options
-        self._job = DryRunJob(dry_run, requests, options)
+        self._job = DryRunJob(dry_run, requests, options, missed)
         self._table = PlannedTable(self._job)
         self._seen: PlannedTotals | None = None
 

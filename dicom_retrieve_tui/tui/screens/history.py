@@ -13,13 +13,19 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
 from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
-from dicom_retrieve_tui.model.history_records import UNFINISHED, JobStudy, PastJob
+from dicom_retrieve_tui.model.history_records import (
+    UNFINISHED,
+    JobStudy,
+    MissedLine,
+    PastJob,
+)
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
-from dicom_retrieve_tui.tui.cut_text import cut
+from dicom_retrieve_tui.tui.cut_text import cut, without_accession
 from dicom_retrieve_tui.tui.field_words import method_words
 from dicom_retrieve_tui.tui.folders import open_folder
 from dicom_retrieve_tui.tui.history import JobHistory, options_of_job
@@ -57,8 +63,8 @@ _TITLES = {
 }
 _RIGHT = {"studies", "instances"}
 
-Again = tuple[RetrieveOptions, list[StudyRequest]]
-"""How and what to retrieve."""
+Again = tuple[RetrieveOptions, list[StudyRequest], list[Lookup]]
+"""How and what to retrieve, and what to look up."""
 
 
 def verdict_text(job: PastJob, *, running: bool = False) -> str:
@@ -270,7 +276,9 @@ class HistoryScreen(Screen[Again | None]):
             confirm = ConfirmScreen(question, yes="Ask again", no="Cancel")
             if not await self.app.push_screen_wait(confirm):
                 return
-        self._retrieve(job, self._selections(job))
+        lines = self._job_history.missed_lines(job.job_id)
+        lookups = [each.missed.lookup for each in lines if each.missed is not None]
+        self._retrieve(job, self._selections(job), lookups)
 
     def action_open_folder(self) -> None:
         """Open the folder on the desktop, or copy its path."""
@@ -324,13 +332,16 @@ class HistoryScreen(Screen[Again | None]):
             self._job_history.forget([job.job_id for job in jobs])
             self._read()
 
-    def _retrieve(self, job: PastJob, selections: Sequence[Selection]) -> None:
+    def _retrieve(
+        self, job: PastJob, selections: Sequence[Selection], lookups: Sequence[Lookup] = ()
+    ) -> None:
         try:
             options = options_of_job(job)
         except FormFault as fault:
             self.notify(str(fault), severity="error", timeout=15, markup=False)
         else:
-            self.dismiss((options, [StudyRequest(selection=each) for each in selections]))
+            requests = [StudyRequest(selection=each) for each in selections]
+            self.dismiss((options, requests, list(lookups)))
 
     def _selections(self, job: PastJob) -> list[Selection]:
         """Return the selections of a retrieval; from now on, names of its studies are known."""
@@ -374,14 +385,22 @@ class HistoryScreen(Screen[Again | None]):
         running = job.job_id in self.table.running
         method = method_words(str(options.get("method", "")))
         address = f"{options.get('called_aet', '')}@{options.get('pacs', '')}"
-        more = job.studies - len(studies)
+        lines = self._job_history.missed_lines(job.job_id)[:_STUDIES_MAX]
+        more = job.studies - len(studies) - len(lines)
         return [
             f"Folder    {folder_text(job.output)}",
             f"PACS      {address}, by {method}",
             f"Verdict   {verdict_text(job, running=running)}; {instances_text(job)} instances",
+            *(f"! {self._place(each)}: {Verdict.NOT_FOUND}" for each in lines),
             *(self._line(each, running=running) for each in studies),
             *([f"and {more:,} more"] if more > 0 else []),
         ]
+
+    def _place(self, line: MissedLine) -> str:
+        if line.missed is None:
+            return f"line {line.line}"
+        lookup = line.missed.lookup
+        return without_accession(lookup.place, lookup.accession_number, hide=self._hide)
 
     def _line(self, study: JobStudy, *, running: bool) -> str:
         uid, part = study.selection.study_instance_uid, study.selection.part

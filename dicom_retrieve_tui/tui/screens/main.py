@@ -253,8 +253,8 @@ class MainScreen(QueueActions):
 
         def ask_again(again: Again | None) -> None:
             if again is not None:
-                options, requests = again
-                self.retrieve(options, requests, again=True)
+                options, requests, lookups = again
+                self.retrieve(options, requests, lookups, again=True)
             self.show_offer()
 
         self.app.push_screen(HistoryScreen(self._job_history, self._store), ask_again)
@@ -322,6 +322,7 @@ class MainScreen(QueueActions):
 
     async def _recall_and_offer(self, options: RetrieveOptions) -> None:
         await asyncio.to_thread(self._jobs.recall, options)
+        await asyncio.to_thread(self._jobs.recall_missed)
         self.show_offer()
 
     @on(RetrievePane.Edited)

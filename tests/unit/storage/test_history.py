@@ -7,16 +7,18 @@ import stat
 import threading
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed
+from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.forecast import Kind, Sizes
 from dicom_retrieve_tui.model.history_records import JobStudy, StudyEnd
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
 from dicom_retrieve_tui.storage.lock import LOCK, FolderLock
@@ -289,14 +291,18 @@ def test_it_is_used_by_two_at_once(path: Path) -> None:
         assert len(one.unfinished()) == len(two.unfinished()) == 120
 
 
-def test_only_one_table_has_anything_of_patients(path: Path) -> None:
+def test_only_two_tables_have_anything_of_patients(path: Path) -> None:
     with closing(History(path)) as history:
         _record(history, "1.1")
     with closing(sqlite3.connect(path)) as database:
+        tables = [
+            name
+            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         columns = {
             column
-            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if table != "identities"
+            for table in tables
+            if table not in {"identities", "missed_lines"}
             for _, column, *_ in database.execute(f"PRAGMA table_info({table})")
         }
         (options,) = database.execute("SELECT options FROM jobs").fetchone()
@@ -308,6 +314,7 @@ def test_only_one_table_has_anything_of_patients(path: Path) -> None:
         *("sop_class_uid", "modality", "studies", "instances", "size_bytes"),
         *("log_sum", "log_square_sum"),
     }
+    assert "missed_lines" in tables
     assert json.loads(options) == _OPTIONS
 
 
@@ -353,6 +360,61 @@ def test_whose_a_study_was_is_in_no_file_once_it_is_forgotten(path: Path) -> Non
         history.forget_identities()
         assert b"T-0001" not in _bytes_beside(path)
         assert [each.job_id for each in history.past_jobs()] == [kept]
+
+
+_LINES = [
+    Missed(Lookup(line=7, accession_number="A7"), "the PACS has no study with 'A7'"),
+    Missed(
+        Lookup(
+            line=8,
+            patient_id="T-0001",
+            study_date=DateRange(date(2026, 3, 1), None),
+            modalities=("CT", "SR"),
+            study_description="Chest*",
+            series_instance_uid="1.2.3",
+        ),
+        "the PACS has no study with this patient ID",
+    ),
+]
+
+
+def test_lines_without_a_study_are_counted_and_come_back_until_they_are_looked_up_again(
+    path: Path,
+) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.1")
+        history.record_ends(job_id, [_end("1.1")])
+        history.record_missed(job_id, _LINES, named=True)
+        alone = _record_parts(history, ())
+        history.record_missed(alone, _LINES[:1], named=True)
+    with closing(History(path)) as history:
+        assert [each.missed for each in history.open_lines()] == [*_LINES, _LINES[0]]
+        first, _, last = history.open_lines()
+        history.close_missed([first.line_id])
+        history.drop_missed([last.line_id])
+        assert [each.missed for each in history.open_lines()] == _LINES[1:]
+        assert [each.missed for each in history.missed_lines(job_id)] == _LINES
+        (job,) = history.past_jobs()
+        assert job.verdicts == {Verdict.COMPLETE: 1, Verdict.NOT_FOUND: 2}
+        assert (job.studies, job.lines, job.expected) == (3, 2, 3)
+
+
+def test_what_lines_name_is_in_no_file_once_it_is_forgotten(path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = _record(history, "1.1")
+        lines = history.record_missed(job_id, _LINES, named=False)
+        assert b"T-0001" not in _bytes_beside(path)
+        history.name_missed(lines)
+        assert b"T-0001" in _bytes_beside(path)
+
+        history.forget_identities()
+        assert b"T-0001" not in _bytes_beside(path)
+        assert b"A7" not in _bytes_beside(path)
+        assert [(each.line, each.missed) for each in history.missed_lines(job_id)] == [
+            (7, None),
+            (8, None),
+        ]
+        assert history.open_lines() == []
 
 
 def test_past_jobs_are_counted_by_verdict_the_latest_first(path: Path) -> None:
