@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,19 @@ class FolderAccount:
             if study.verdict not in GOOD:
                 yield study
 
+    def complete(self, uids: Collection[str]) -> set[str]:
+        """Return which of these studies are complete.
+
+        Raises:
+            ConfigError: A journal is damaged.
+        """
+        outcomes = newest([each.outcomes() for each in self._journals])
+        return {
+            each.study_instance_uid
+            for each in outcomes
+            if each.verdict in GOOD and each.study_instance_uid in uids
+        }
+
     @property
     def narrowed(self) -> bool:
         """True if a failed study was narrowed to series or instances."""
@@ -373,6 +386,12 @@ class FolderAccounts:
         """Yield the studies of a folder that are not complete. Raises `ConfigError`."""
         if found_journals(folder):
             yield from FolderAccount(folder).studies(failed_only=True)
+
+    def complete(self, folder: Path, uids: Collection[str]) -> set[str]:
+        """Return which of these studies are complete in a folder. Raises `ConfigError`."""
+        if not uids or not found_journals(folder):
+            return set()
+        return FolderAccount(folder).complete(uids)
 
     def failed_list(self, folder: Path) -> Path | None:
         """Return the list of these studies, as the last run left it."""

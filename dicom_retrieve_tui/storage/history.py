@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,6 +122,7 @@ _CLOSED = (
     "(SELECT COUNT(*) FROM closed WHERE closed.job_id = studies.job_id"
     " AND closed.study_instance_uid = studies.study_instance_uid)"
 )
+_ENDED_WELL = ", ".join(f"'{each}'" for each in GOOD)
 _UNFINISHED = (
     "SELECT job_id, begun, profile, output, options FROM jobs WHERE EXISTS"  # noqa: S608 - ours
     " (SELECT 1 FROM studies WHERE studies.job_id = jobs.job_id"
@@ -130,6 +131,11 @@ _UNFINISHED = (
 _LATEST = (
     "SELECT study_instance_uid, MAX(job_id), verdict FROM studies JOIN jobs USING (job_id)"
     " WHERE output = ? GROUP BY study_instance_uid"
+)
+_LATEST_BAD = (
+    "SELECT job_id, study_instance_uid FROM (SELECT study_instance_uid, MAX(job_id) AS job_id,"  # noqa: S608 - our own words
+    " verdict FROM studies JOIN jobs USING (job_id) GROUP BY output, study_instance_uid)"
+    f" AS studies WHERE verdict NOT IN ({_ENDED_WELL}, ?, ?) AND NOT {_CLOSED}"
 )
 _REOPEN = (
     "UPDATE studies SET verdict = NULL, expected = NULL, stored = 0"
@@ -140,7 +146,6 @@ _STUDIES = (
     f" {_CLOSED} FROM studies WHERE job_id = ? ORDER BY "
 )
 _AS_ASKED = "rowid"
-_ENDED_WELL = ", ".join(f"'{each}'" for each in GOOD)
 _WORST_FIRST = (
     f"CASE WHEN verdict IN ({_ENDED_WELL}) THEN 2 WHEN verdict IS NULL THEN 1 ELSE 0 END, rowid"
     " LIMIT ?"
@@ -380,7 +385,7 @@ class History:
             )
 
     def reopen(self, output: Path, uids: Collection[str]) -> None:
-        """Make studies unfinished again that the journal of their folder does not know as ended.
+        """Make complete studies unfinished again that the journal of their folder has as such.
 
         A process that was killed may have recorded their ends here and not there. Nothing changes
         while a retrieval has the folder.
@@ -396,7 +401,7 @@ class History:
             return
         with self._transaction() as database:
             latest = database.execute(_LATEST, (str(output.absolute()),)).fetchall()
-            ended = [(job, uid) for uid, job, verdict in latest if verdict and uid in uids]
+            ended = [(job, uid) for uid, job, verdict in latest if verdict in GOOD and uid in uids]
             database.executemany(_REOPEN, ended)
 
     def unfinished(self) -> list[Job]:
@@ -411,6 +416,30 @@ class History:
             rows = database.execute(_UNFINISHED, (Verdict.CANCELLED, Verdict.NOT_TRIED)).fetchall()
             found = [_job(database, row) for row in rows]
         return [job for job in found if not is_in_use(job.output)]
+
+    def failed(self) -> list[Job]:
+        """Return jobs that do not run, with their failed studies that no later job has.
+
+        Raises:
+            DiskFailed: The database cannot be read.
+        """
+        with self._transaction() as database:
+            bad = set(database.execute(_LATEST_BAD, (Verdict.CANCELLED, Verdict.NOT_TRIED)))
+            jobs = {job_id for job_id, _ in bad}
+            rows = [row for row in database.execute(_JOBS).fetchall() if row[0] in jobs]
+            found = [_job(database, row) for row in rows]
+        return [
+            replace(
+                job,
+                studies=tuple(
+                    each
+                    for each in job.studies
+                    if (job.job_id, each.selection.study_instance_uid) in bad
+                ),
+            )
+            for job in found
+            if not is_in_use(job.output)
+        ]
 
     def recent(self, most: int) -> list[tuple[Selection, ...]]:
         """Return the selections of the latest jobs with any studies, the latest first.

@@ -1,6 +1,6 @@
 """The accounts of output folders, loaded at their first use: the first frame does not wait."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,10 @@ class DeferredAccounts:
     def failures(self, folder: Path) -> Iterator[StudyAccount]:
         """See `FolderAccounts`."""
         return self._accounts.failures(folder) if self._accounts is not None else iter(())
+
+    def complete(self, folder: Path, uids: Collection[str]) -> set[str]:
+        """See `FolderAccounts`."""
+        return self._accounts.complete(folder, uids) if self._accounts is not None else set()
 
     def failed_list(self, folder: Path) -> Path | None:
         """See `FolderAccounts`."""

@@ -26,6 +26,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
+from dicom_retrieve_tui.model.verdict import GOOD
 from dicom_retrieve_tui.tui.ports import History
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest, missed_key
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, draft_of, draft_of_history, read_draft
@@ -61,7 +62,7 @@ class _Asked:
     identity: StudyIdentity = UNIDENTIFIED
     """As the history has it."""
     job: Job | None = None
-    """The job of an earlier run that left it unfinished; None for this run."""
+    """The job of an earlier run that left it unfinished, or failed; None for this run."""
     given_up: bool = False
     """True if this run will not start it any more."""
 
@@ -76,7 +77,7 @@ class _Asked:
 
 
 def _was_left(asked: _Asked) -> bool:
-    return asked.job is not None
+    return asked.job is not None and asked.study.left
 
 
 def _giving_way_to(selection: Selection) -> Callable[[_Asked], bool]:
@@ -105,7 +106,8 @@ class JobHistory:
         self._keeps_names = False
         self._lock = threading.RLock()
         self._asked: dict[_Key, list[_Asked]] = {}
-        """The requests of this run and unfinished ones of earlier runs, the latest last."""
+        """The requests of this run, and unfinished and failed ones of earlier runs, the latest
+        last."""
         self._missed: dict[_Key, MissedLine] = {}
         """Lines without a study that can be looked up again, by `missed_key`."""
         self._earlier: dict[int, PastJob] = {}
@@ -123,24 +125,22 @@ class JobHistory:
             begun = {key: job.begun for key, job, _ in self._left()}
             return ResumeOffer(len(begun), max(begun.values()).astimezone()) if begun else None
 
-    def left(self) -> tuple[list[tuple[RetrieveOptions, list[Selection]]], list[str]]:
+    def left(self) -> tuple[list[tuple[RetrieveOptions, list[StudyRequest]]], list[str]]:
         """Return unfinished studies by their options, and why others cannot be resumed."""
-        jobs: dict[int, tuple[Job, list[Selection]]] = {}
         with self._using():
-            for _, job, selection in self._left():
-                jobs.setdefault(job.job_id, (job, []))[1].append(selection)
-        found: dict[RetrieveOptions, list[Selection]] = {}
-        faults = []
-        for job, selections in jobs.values():
-            try:
-                options = options_of_job(job)
-            except FormFault as fault:
-                faults.append(
-                    f"{count(len(selections), 'study')} of {job.profile or 'old'}: {fault}"
-                )
-            else:
-                found.setdefault(options, []).extend(selections)
-        return [(options, list(join(selections))) for options, selections in found.items()], faults
+            found, faults = _by_options((job, study) for _, job, study in self._left())
+        return [(options, _requests(studies)) for options, studies in found.items()], faults
+
+    def failed_earlier(self) -> list[tuple[RetrieveOptions, list[JobStudy]]]:
+        """Return the failed studies of earlier runs that no later run has, by their options."""
+        with self._using():
+            found, _ = _by_options(
+                (each.job, each.study)
+                for asked in self._asked.values()
+                for each in asked
+                if each.job is not None and not each.study.left
+            )
+        return list(found.items())
 
     def reopen(self, folder: Path, uids: Collection[str]) -> None:
         """Offer studies that ended according to the history, and not by the journal of the folder.
@@ -153,6 +153,13 @@ class JobHistory:
             history.reopen(folder, uids)
             for job in reversed(history.unfinished()):
                 self._note_left(job)
+
+    def expected_of(self, options: RetrieveOptions, uid: str) -> int | None:
+        """Return how many instances runs that did not end well knew of; None if unknown."""
+        with self._lock:
+            asked = self._asked.get(_key(options, uid), [])
+            known = [each.study.expected for each in reversed(asked)]
+        return next((count for count in known if count is not None), None)
 
     def missed_earlier(self) -> list[tuple[RetrieveOptions, list[Missed]]]:
         """Return the lines for which earlier runs found no study, by their options."""
@@ -303,15 +310,15 @@ class JobHistory:
                     self._missed[_key(options, missed_key(line.missed.lookup))] = line
             now = [(_key(options, each.study_instance_uid), each) for each in selections]
             before = [each for key, new in now for each in self._take(key, _giving_way_to(new))]
-            # What was left would be offered beside this request; how it ended stays on record.
-            self._close(history, [each for each in before if each.study.left])
+            # They would be offered beside this request; how they ended stays on record.
+            self._close(history, [each for each in before if each.study.verdict not in GOOD])
             names = {} if not self._keeps_names else _names_of(requests)
             if names:
                 history.record_identities(job_id, names)
-            for key, selection in now:
+            for (key, selection), request in zip(now, requests, strict=True):
                 identity = names.get(selection.study_instance_uid, UNIDENTIFIED)
-                asked = _Asked(job_id, JobStudy(selection=selection), identity)
-                self._asked.setdefault(key, []).append(asked)
+                study = JobStudy(selection=selection, expected=request.instances)
+                self._asked.setdefault(key, []).append(_Asked(job_id, study, identity))
 
     def ended(self, options: RetrieveOptions, endings: Iterable[StudyFinished]) -> None:
         """Record the verdicts on studies."""
@@ -323,11 +330,13 @@ class JobHistory:
                 if not (asked := self._asked.get(_key(options, ending.study_instance_uid))):
                     continue
                 latest = asked[-1]
-                latest.study = replace(latest.study, verdict=ending.verdict)
+                # A PACS that does not answer lists nothing: what was known before holds.
+                expected = latest.study.expected if ending.expected is None else ending.expected
+                latest.study = replace(latest.study, verdict=ending.verdict, expected=expected)
                 end = StudyEnd(
                     study_instance_uid=ending.study_instance_uid,
                     verdict=ending.verdict,
-                    expected=ending.expected,
+                    expected=expected,
                     stored=ending.stored,
                 )
                 by_job.setdefault(latest.job_id, []).append(end)
@@ -350,7 +359,7 @@ class JobHistory:
     def removed(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
         """Delete unfinished studies that the user removed from the queue; others are history.
 
-        Lines without a study are deleted, too.
+        Failed ones are no longer shown after the next start. Lines without a study are deleted.
         """
         uids = list(uids)
         with self._using() as history:
@@ -361,19 +370,23 @@ class JobHistory:
             asked = [self._asked.get(_key(options, uid)) for uid in uids]
             latest = [each.pop() for each in asked if each]
             self._drop(history, [each for each in latest if each.study.left])
+            bad = [each for each in latest if each.study.verdict not in GOOD]
+            self._close(history, [each for each in bad if not each.study.left])
 
-    def _left(self) -> Iterator[tuple[_Key, Job, Selection]]:
+    def _left(self) -> Iterator[tuple[_Key, Job, JobStudy]]:
         """Yield unfinished requests of earlier runs that this run has not repeated."""
         for key, asked in self._asked.items():
             for each in asked:
-                if each.job is not None:
-                    yield key, each.job, each.study.selection
+                if each.job is not None and each.study.left:
+                    yield key, each.job, each.study
 
     def _note_left(self, job: Job) -> None:
-        for study in job.studies:
+        self._note_earlier(job, [study for study in job.studies if study.left])
+
+    def _note_earlier(self, job: Job, studies: Iterable[JobStudy]) -> None:
+        for study in studies:
             key = (job.output, study.selection.study_instance_uid)
-            known = any(each.job_id == job.job_id for each in self._asked.get(key, ()))
-            if study.left and not known:
+            if not any(each.job_id == job.job_id for each in self._asked.get(key, ())):
                 self._asked.setdefault(key, []).append(_Asked(job.job_id, study, job=job))
 
     def _note_identity(self, asked: _Asked, uid: str, identity: StudyIdentity) -> None:
@@ -424,6 +437,8 @@ class JobHistory:
         history.prune(_JOBS_MAX)
         if not self._keeps_names:
             history.forget_identities()
+        for job in reversed(history.failed()):
+            self._note_earlier(job, job.studies)
         for job in reversed(history.unfinished()):
             self._note_left(job)
         if lines := history.open_lines():
@@ -441,6 +456,34 @@ class JobHistory:
 
 def _key(options: RetrieveOptions, uid: str) -> _Key:
     return options.output.absolute(), uid
+
+
+def _by_options(
+    studies: Iterable[tuple[Job, JobStudy]],
+) -> tuple[dict[RetrieveOptions, list[JobStudy]], list[str]]:
+    """Return studies by the options of their jobs, and what is wrong with other options."""
+    jobs: dict[int, tuple[Job, list[JobStudy]]] = {}
+    for job, study in studies:
+        jobs.setdefault(job.job_id, (job, []))[1].append(study)
+    found: dict[RetrieveOptions, list[JobStudy]] = {}
+    faults = []
+    for job, some in jobs.values():
+        try:
+            options = options_of_job(job)
+        except FormFault as fault:
+            faults.append(f"{count(len(some), 'study')} of {job.profile or 'old'}: {fault}")
+        else:
+            found.setdefault(options, []).extend(some)
+    return found, faults
+
+
+def _requests(studies: Sequence[JobStudy]) -> list[StudyRequest]:
+    """Return what is requested of these studies, each once, with what is known of its size."""
+    expected = {each.selection: each.expected for each in studies}
+    return [
+        StudyRequest(selection=each, instances=expected.get(each))
+        for each in join([each.selection for each in studies])
+    ]
 
 
 def _uids_by_job(asked: Iterable[_Asked]) -> dict[int, list[str]]:

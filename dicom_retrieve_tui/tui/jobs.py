@@ -26,6 +26,7 @@ from dicom_retrieve_tui.model.events import (
     StudyRemoved,
 )
 from dicom_retrieve_tui.model.folder_account import StudyAccount
+from dicom_retrieve_tui.model.history_records import JobStudy
 from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -540,7 +541,7 @@ class Jobs:
         failures = self._failures_in(options)
         left = {each.study_instance_uid for each in failures if not each.failed}
         self._job_history.reopen(options.output, left)
-        failed = [each for each in failures if each.failed]
+        failed = [self._counted(options, each) for each in failures if each.failed]
         if not failed:
             return
         with self._lock:
@@ -548,6 +549,46 @@ class Jobs:
             neighbours = self._neighbours(options)
         self._recall_names(each.selection for each in failed)
         self._store.recall(group, failed, neighbours)
+
+    def _counted(self, options: RetrieveOptions, study: StudyAccount) -> StudyAccount:
+        """Return a failure with what earlier runs expected, if the last one could not list it."""
+        known = self._job_history.expected_of(options, study.study_instance_uid)
+        if study.expected is not None or known is None:
+            return study
+        return replace(study, expected=known, missing=max(known - study.stored, 0))
+
+    def recall_failed(self) -> None:
+        """Add the studies that failed in earlier runs, whatever folder they are for.
+
+        A run that the PACS did not answer at all has left no account in the folder.
+        """
+        for options, studies in self._job_history.failed_earlier():
+            recorded, complete = self._account_of(options.output, studies)
+            failed = [
+                account
+                for each in studies
+                if each.selection.study_instance_uid not in complete
+                if (account := _account(each, recorded)) is not None
+            ]
+            with self._lock:
+                group = self._group(options)
+                neighbours = self._neighbours(options)
+            self._recall_names(each.selection for each in failed)
+            self._store.recall(group, failed, neighbours)
+
+    def _account_of(
+        self, folder: Path, studies: Sequence[JobStudy]
+    ) -> tuple[dict[str, StudyAccount], set[str]]:
+        """Return what a folder records of studies: failures by UID, and which are complete."""
+        uids = {each.selection.study_instance_uid for each in studies}
+        if self._accounts is None:
+            return {}, set()
+        try:
+            failures = {each.study_instance_uid: each for each in self._accounts.failures(folder)}
+            return failures, self._accounts.complete(folder, uids - failures.keys())
+        except ConfigError as error:
+            self._store.note(str(error), grave=True)
+            return {}, set()
 
     def _recall(self, group: int) -> None:
         """Add what earlier runs left incomplete in the folder, once the session has it."""
@@ -716,6 +757,29 @@ class Jobs:
             self._waiting[key.group] = kept
         self._store.stop(key)
         self._job_history.given_up(self._options[key.group], [key.study_instance_uid])
+
+
+def _account(study: JobStudy, recorded: Mapping[str, StudyAccount]) -> StudyAccount | None:
+    """Return the failure of an earlier run by the history and the account of its folder.
+
+    Of a study that the account does not know, the PACS has answered nothing, or the user has
+    removed it: only what failed altogether is a failure then.
+    """
+    uid, known = study.selection.study_instance_uid, study.expected
+    if (account := recorded.get(uid)) is None:
+        if study.verdict is not Verdict.FAILED:
+            return None
+        account = StudyAccount(study_instance_uid=uid, verdict=str(Verdict.FAILED))
+    if not account.failed:
+        account = replace(account, verdict=str(study.verdict), reason="")
+    return replace(
+        account,
+        reason=account.reason or "in an earlier run",
+        expected=known if account.expected is None else account.expected,
+        stored=max(account.stored, study.stored),
+        missing=account.missing or max((known or 0) - study.stored, 0),
+        series=study.selection.series,
+    )
 
 
 def _not_tried(event: QueueGivenUp) -> dict[str, StudyFinished]:

@@ -136,6 +136,9 @@ class History(Protocol):
     def unfinished(self) -> list[Job]:
         """Return unfinished jobs, the latest first."""
 
+    def failed(self) -> list[Job]:
+        """Return jobs with their failed studies that no later job has, the latest first."""
+
     def recent(self, most: int) -> list[tuple[Selection, ...]]:
         """Return the requests of the latest jobs, the latest first."""
 
@@ -169,6 +172,13 @@ class FolderAccounts(Protocol):
 
         Raises:
             ConfigError: While iterating: the journal cannot be read.
+        """
+
+    def complete(self, folder: Path, uids: Collection[str]) -> set[str]:
+        """Return which of these studies are complete in a folder.
+
+        Raises:
+            ConfigError: The journal cannot be read.
         """
 
     def failed_list(self, folder: Path) -> Path | None:

@@ -135,6 +135,8 @@ class ProgressStore:
         elif entry.final is None:
             return None
         else:
+            if each.instances is None and each.selection == entry.wanted.selection:
+                each = replace(each, instances=entry.expected)
             entry.renew(each)
         self._pending[group] += 1
         self._touch(key)

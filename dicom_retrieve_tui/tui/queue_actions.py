@@ -286,9 +286,9 @@ class QueueActions(Screen[None]):
         if not (unfinished or faults):
             self._report("No study is unfinished.")
         added = 0
-        for options, selections in unfinished:
+        for options, requests in unfinished:
             if await unlock_or_notify(self, self._secrets, options):
-                added += self._jobs.add(options, _requests(selections))
+                added += self._jobs.add(options, requests)
         self.queue_changed(f"✓ Resuming {count(added, 'study')}" if added else "")
 
     @work

@@ -34,7 +34,7 @@ class StudyRequest:
     pacs: str = ""
     """The name of its profile, or its address."""
     instances: int | None = None
-    """Instances that a C-FIND counted in what is selected; None if unknown."""
+    """Instances that a C-FIND or an earlier run counted in what is selected; None if unknown."""
     lookup: Lookup | None = None
     """The line of a list for which the PACS has no study; the selection then names its line."""
 
@@ -232,4 +232,4 @@ class Entry:
             return study.refused
         if study.verdict in GOOD:
             return 0
-        return len(study.missing) or max((study.expected or 0) - self.done, 0)
+        return len(study.missing) or max((self.expected or 0) - self.done, 0)

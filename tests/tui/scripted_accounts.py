@@ -1,6 +1,6 @@
 """The accounts of output folders as scripted sessions leave them; nothing is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +15,16 @@ class ScriptedAccounts:
 
     sessions: Sessions
     earlier: dict[Path, list[StudyAccount]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    """Studies that are complete in every folder."""
     forgotten: list[tuple[Path, str, bool]] = field(default_factory=list)
     """Folder, study, and whether a session had the folder."""
 
     def failures(self, folder: Path) -> Iterator[StudyAccount]:
         yield from self.earlier.get(folder, ())
+
+    def complete(self, folder: Path, uids: Collection[str]) -> set[str]:
+        return set(uids) & self.whole
 
     def failed_list(self, folder: Path) -> Path | None:
         ended = {

@@ -38,15 +38,100 @@ def memory_of(history: History) -> JobHistory:
 
 
 async def leave(history: History, folder: Path) -> None:
-    """Ask for three studies, and go when one is there, one has failed and one is in hand."""
+    """Ask for three studies, and go when two have ended and one is in hand."""
     async with opened(folder=folder, job_history=memory_of(history)) as bench:
         await bench.start(A, B, C)
-        await bench.tell(whole(A), begins(B), ends(B, Verdict.FAILED, stored=0), begins(C))
+        await bench.tell(whole(A), whole(B), begins(C))
         await bench.until(lambda: (row := bench.row(C)) and row.expected == 3)
 
 
 def asked(bench: Bench) -> list[str]:
     return [each.study_instance_uid for each in bench.session.selections]
+
+
+async def _stop_and_fail(history: History, folder: Path) -> None:
+    """Stop a study after one of three instances, and resume it while the PACS is gone."""
+    async with opened(folder=folder, job_history=memory_of(history)) as bench:
+        await bench.start(A)
+        await bench.tell(begins(A), ends(A, Verdict.CANCELLED, stored=1))
+        await bench.until(lambda: not bench.app.jobs.busy)
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        gone = ends(A, Verdict.FAILED, stored=1, expected=None, reason="Cannot reach pacs.test")
+        await bench.tell(begins(A)[:1], gone)
+        await bench.until(lambda: not bench.app.jobs.busy)
+        totals = bench.app.store.snapshot().totals
+        assert (totals.stored, totals.expected, totals.missing) == (1, 3, 2)
+
+
+async def test_what_failed_in_another_folder_is_shown_after_a_restart_and_retried(
+    history: History, tmp_path: Path
+) -> None:
+    await _stop_and_fail(history, tmp_path)
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.until(lambda: (row := bench.row(A)) and row.verdict is Verdict.FAILED)
+        row = bench.row(A)
+        assert row is not None
+        assert (row.done, row.expected, row.failed) == (1, 3, 2)
+        assert "left unfinished" not in bench.text()
+        assert [job.verdicts for job in history.past_jobs()] == [
+            {Verdict.FAILED: 1},
+            {Verdict.CANCELLED: 1},
+        ]
+        bench.app.jobs.retry([row.key])
+        await bench.until(lambda: bench.sessions.opened)
+        assert asked(bench) == [A]
+        assert bench.session.options.output == tmp_path
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+    assert history.failed() == []
+
+
+async def test_a_failure_in_the_folder_of_the_form_has_the_count_of_an_earlier_run(
+    history: History, tmp_path: Path
+) -> None:
+    await _stop_and_fail(history, tmp_path)
+    failed = StudyAccount(
+        study_instance_uid=A, verdict="failed", reason="Cannot reach pacs.test", stored=1
+    )
+    async with opened(folder=tmp_path, job_history=memory_of(history), earlier=[failed]) as bench:
+        await bench.until(lambda: bench.row(A))
+        row = bench.row(A)
+        assert row is not None
+        assert (row.done, row.expected, row.failed) == (1, 3, 2)
+        assert row.reason == "Cannot reach pacs.test"
+        assert len(bench.main.table.rows) == 1
+
+
+async def test_what_the_command_has_completed_since_is_not_shown_as_failed(
+    history: History, tmp_path: Path
+) -> None:
+    await _stop_and_fail(history, tmp_path)
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.until(lambda: bench.row(A))
+        row = bench.row(A)
+        assert row is not None
+        assert bench.accounts is not None
+        bench.accounts.whole.add(A)
+        bench.app.store.forget([row.key])
+        bench.app.jobs.recall_failed()
+        assert bench.app.store.state_of(row.key) is None
+
+
+async def test_a_failed_study_that_is_removed_is_not_shown_again_but_stays_on_record(
+    history: History, tmp_path: Path
+) -> None:
+    await _stop_and_fail(history, tmp_path)
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.until(lambda: bench.row(A))
+        row = bench.row(A)
+        assert row is not None
+        bench.app.jobs.remove([row.key])
+    assert history.failed() == []
+    assert {Verdict.FAILED: 1} in [job.verdicts for job in history.past_jobs()]
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.until(lambda: "The queue is empty." in bench.text())
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

@@ -322,6 +322,7 @@ class MainScreen(QueueActions):
 
     async def _recall_and_offer(self, options: RetrieveOptions) -> None:
         await asyncio.to_thread(self._jobs.recall, options)
+        await asyncio.to_thread(self._jobs.recall_failed)
         await asyncio.to_thread(self._jobs.recall_missed)
         self.show_offer()
 

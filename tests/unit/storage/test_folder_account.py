@@ -14,6 +14,7 @@ from dicom_retrieve_tui.model.uid_list import parse_uid_list
 from dicom_retrieve_tui.storage.folder_account import (
     FAILED_LIST,
     FolderAccount,
+    FolderAccounts,
     failed_list_of,
     forget_studies,
 )
@@ -76,6 +77,13 @@ def test_failures_of_three_runs_stay_until_they_are_mended(tmp_path: Path) -> No
     failed = [uid for uid, study in _account(tmp_path).items() if study.failed]
     assert failed == sorted({*(f"1.2.{n}" for n in range(12)), "1.4.1"} - {"1.2.5"})
     assert [line.split()[0] for line in _listed(tmp_path)] == failed
+
+
+def test_complete_studies_are_told_from_failed_and_unknown_ones(tmp_path: Path) -> None:
+    _run(tmp_path, _end("1.2.1", "complete", asked=frozenset({"1"})), _end("1.2.2"))
+
+    assert FolderAccounts().complete(tmp_path, {"1.2.1", "1.2.2", "1.2.3"}) == {"1.2.1"}
+    assert FolderAccounts().complete(tmp_path / "none", {"1.2.1"}) == set()
 
 
 def test_the_list_goes_with_the_last_failure(tmp_path: Path) -> None:

@@ -157,6 +157,31 @@ def test_what_a_later_request_took_up_stays_in_its_job_and_is_not_left_of_it(pat
         assert history.past_jobs() == []
 
 
+def test_a_failed_study_comes_back_until_a_later_job_has_it(path: Path) -> None:
+    with closing(History(path)) as history:
+        first = _record(history, "1.1", "1.2", "1.3", "1.4")
+        history.record_ends(
+            first,
+            [
+                _end("1.1", Verdict.FAILED, 1),
+                _end("1.2", Verdict.FAILED, 0),
+                _end("1.3", Verdict.CANCELLED, 1),
+                _end("1.4"),
+            ],
+        )
+        later = _record(history, "1.2")
+        elsewhere = _record(history, "1.2", output=Path("/elsewhere").absolute())
+        history.record_ends(later, [_end("1.2")])
+        history.record_ends(elsewhere, [_end("1.2", Verdict.PARTIAL, 1)])
+
+        found = {job.job_id: job.studies for job in history.failed()}
+        assert [each.selection for each in found[first]] == [*selections("1.1")]
+        assert [each.selection for each in found[elsewhere]] == [*selections("1.2")]
+        assert len(found) == 2
+        history.close_studies(first, ["1.1"])
+        assert [job.job_id for job in history.failed()] == [elsewhere]
+
+
 def test_what_was_asked_for_lately_comes_back_the_latest_first(path: Path) -> None:
     with closing(History(path)) as history:
         _record(history, "1.1")
