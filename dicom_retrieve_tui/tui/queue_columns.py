@@ -329,12 +329,16 @@ def _failed(row: Row, width: int) -> str:
     return str(row.verdict or "failed")
 
 
+def _size_bytes(row: Row) -> int:
+    return row.earlier_bytes + row.received_bytes
+
+
 _TEXTS: dict[str, Callable[[Row, int], str]] = {
     "state": lambda row, _: GLYPHS[row.state],
     "uid": _label,
     "instances": _instances,
     "progress": progress_text,
     "rate": lambda row, _: rate_text(row.instances_per_s) if row.instances_per_s else BLANK,
-    "size": lambda row, _: size_text(row.received_bytes) if row.received_bytes else BLANK,
+    "size": lambda row, _: size_text(_size_bytes(row)) if _size_bytes(row) else BLANK,
     "eta": lambda row, _: clock_text(row.eta_s) if row.eta_s is not None else BLANK,
 }

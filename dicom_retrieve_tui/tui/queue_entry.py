@@ -63,11 +63,13 @@ class StudyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many instances of a study there were at the end of an earlier attempt."""
+    """What there was of a study at the end of an earlier attempt."""
 
     done: int = 0
     expected: int | None = None
     missing: int = 0
+    received_bytes: int = 0
+    """Of all earlier attempts of this run of the application."""
 
 
 @dataclass(slots=True)
@@ -108,13 +110,14 @@ class Entry:
 
     def renew(self, wanted: StudyRequest) -> None:
         """Queue it again."""
-        self.before = Counted(self.done, self.expected)
+        self.before = Counted(self.done, self.expected, received_bytes=self._received_bytes)
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
         self.identity = wanted.identity | self.identity
         self.ended_s, self.recalled = None, False
 
     def start(self, study: StudyProgress, now_s: float) -> None:
         """Note that a worker has started it."""
+        self.before = replace(self.before, received_bytes=self._received_bytes)
         self.study, self.started_s, self.ended_s = study, now_s, None
         self.verdict, self.reason = None, ""
         self.heard_s, self.heard_bytes, self.instances = now_s, -1, Throughput()
@@ -164,6 +167,11 @@ class Entry:
         return next((count for count in counts if count is not None), None)
 
     @property
+    def _received_bytes(self) -> int:
+        """What came in all attempts of this run of the application."""
+        return self.before.received_bytes + (self.study.received_bytes if self.study else 0)
+
+    @property
     def outcome(self) -> str:
         """The verdict and its reason, in one line."""
         reason = self.reason or (self.study.reason if self.study else "")
@@ -204,6 +212,7 @@ class Entry:
             done=self.done,
             expected=self.expected,
             failed=self.before.missing if state in BAD else 0,
+            earlier_bytes=self.before.received_bytes,
             verdict=self.final,
             reason=in_fields(self.reason),
         )

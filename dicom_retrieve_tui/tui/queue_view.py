@@ -48,7 +48,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "instances": lambda row: row.expected or row.done,
     "rate": lambda row: row.instances_per_s or 0.0,
     "eta": lambda row: row.eta_s if row.eta_s is not None else float("inf"),
-    "size": lambda row: row.received_bytes,
+    "size": lambda row: row.earlier_bytes + row.received_bytes,
     "patient": lambda row: _folded(row.identity.patient_name, row.identity.patient_id),
     "date": lambda row: row.identity.study_date,
     "modality": lambda row: row.identity.modality,

@@ -57,6 +57,9 @@ class Row:
     failed: int = 0
     """Missing instances, once there is a verdict; until then, refused ones."""
     received_bytes: int = 0
+    """In this attempt."""
+    earlier_bytes: int = 0
+    """Received in earlier attempts of this run of the application; `done` counts them, too."""
     instances_per_s: float | None = None
     eta_s: float | None = None
     quiet_s: int = 0

@@ -73,5 +73,5 @@ def _counts(row: Row) -> Counts:
         left=max((row.expected or 0) - row.done, 0) if active else 0,
         unknown=active and not known,
         missing=row.failed if row.state in BAD else 0,
-        received_bytes=row.received_bytes,
+        received_bytes=row.earlier_bytes + row.received_bytes,
     )

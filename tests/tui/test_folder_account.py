@@ -158,8 +158,14 @@ async def test_a_retry_does_not_shrink_the_totals(tmp_path: Path) -> None:
         await bench.until(lambda: _state(bench, A) is State.RUNNING)
         started = bench.app.store.snapshot().totals
 
+        await bench.tell(begins(A)[1:], comes(A, 3), ends(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        ended = bench.app.store.snapshot().totals
+
         for totals in (before, queued, started):
             assert (totals.stored, totals.expected, totals.studies) == (5, 6, 2)
+            assert totals.received_bytes == 5000
+        assert ended.received_bytes == 6000
         assert (queued.left, queued.exact) == (1, True)
 
 
