@@ -368,9 +368,19 @@ def find(
 
 
 def find_each(
-    searches: Iterable["Search"], options: RetrieveOptions, cancel: CancelToken
+    searches: Iterable["Search"],
+    options: RetrieveOptions,
+    cancel: CancelToken,
+    *,
+    identify: bool = False,
 ) -> Generator["list[Found] | OperationFailed", None, None]:
     """Run several searches on one association; yield the matches or the refusal of each.
+
+    Args:
+        searches: What to list.
+        options: Which PACS to ask.
+        cancel: As for `find`.
+        identify: Ask for all that `find` asks for; otherwise only for what identifies a study.
 
     Raises:
         PeerError: The PACS cannot be asked.
@@ -381,7 +391,7 @@ def find_each(
     with _association_for_find(options, cancel) as association:
         for search in searches:
             try:
-                yield list(search_peer(association, search, fewest_keys=True))
+                yield list(search_peer(association, search, fewest_keys=not identify))
             except OperationFailed as refusal:
                 yield refusal
 

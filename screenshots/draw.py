@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -148,7 +149,7 @@ async def _stage(size: tuple[int, int], pace_s: float) -> AsyncIterator[Stage]:
             open_session,
             profile_store.presets()[0],
             find=find,
-            find_each=find_each,
+            find_each=partial(find_each, identify=True),
             profile_store=profile_store,
             doctor=Doctor(diagnose, tell_administrator),
             text="\n".join(uids),

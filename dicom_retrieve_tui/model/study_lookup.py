@@ -193,6 +193,8 @@ class LookupResult:
     selections: list[Selection] = field(default_factory=list)
     identities: dict[str, StudyIdentity] = field(default_factory=dict)
     """Whose the found studies are, by Study Instance UID."""
+    instances: dict[str, int] = field(default_factory=dict)
+    """The number of instances of found studies, where the PACS counts them."""
     missed: list[Missed] = field(default_factory=list)
     """The lines without a study; each is among the faults, too."""
     faults: list[str] = field(default_factory=list)
@@ -233,6 +235,11 @@ class LookupResult:
             self.selections += _selected(lookup, matched)
             self.identities |= {
                 each.study_instance_uid: StudyIdentity.of_match(each) for each in matched
+            }
+            self.instances |= {
+                each.study_instance_uid: each.number_of_instances
+                for each in matched
+                if each.level is Level.STUDY and each.number_of_instances is not None
             }
             if doubts:
                 self._fault(lookup, f"there may be more studies with {lookup.subject}")

@@ -141,7 +141,7 @@ class RetrieveApp(KeyQueueApp[None]):
             open_session: `wiring.open_session`.
             presets: The profiles.
             find: `wiring.find`.
-            find_each: `wiring.find_each`.
+            find_each: `wiring.find_each`, which identifies the studies.
             space_outlook: `wiring.space_outlook`; None forecasts nothing.
             dry_run: `wiring.dry_run`; None offers none.
             preset: The profile to begin with; if empty, the last used one, else the first.

@@ -254,10 +254,14 @@ class QueueActions(Screen[None]):
             return None
         self._report_faults(answer.faults)
         known = {each.selection.study_instance_uid: each.identity for each in requests}
-        known = answer.identities | known
         studies = [
-            StudyRequest(selection=each, identity=known.get(each.study_instance_uid, UNIDENTIFIED))
+            StudyRequest(
+                selection=each,
+                identity=known.get(uid, UNIDENTIFIED) | answer.identities.get(uid, UNIDENTIFIED),
+                instances=None if each.series else answer.instances.get(uid),
+            )
             for each in join([*(each.selection for each in requests), *answer.selections])
+            for uid in [each.study_instance_uid]
         ]
         return studies, answer.missed
 

@@ -30,8 +30,11 @@ GLYPHS = {
     State.DONE: "✓",
 }
 _PACS = "pacs"
-_NAMING = ("patient", "date", "description")
-"""Columns by which people know a study; one of them is enough to do without its UID."""
+_ACCESSION = "accession"
+_TELLING = ("date", "description")
+"""Columns that tell the studies of a patient apart; one of them is enough to do without a UID."""
+_NAMING = ("patient", *_TELLING)
+"""Columns by which people know a study; an empty one can show its UID."""
 _QUIET_S = 3
 _UID_LEAST = 6
 """Cells of a UID that still help."""
@@ -91,7 +94,7 @@ _WHOSE = (
            text=_description),
     Column("id", "ID", 9, sort="id", rank=9, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
-    Column("accession", "ACCESSION", 10, sort="accession", rank=8, masked=True, reserve=_FOR_NAMES,
+    Column(_ACCESSION, "ACCESSION", 10, sort="accession", rank=8, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.accession_number),
     Column("pacs", "PACS", 10, sort="pacs", rank=6, text=lambda row: row.pacs),
 )  # fmt: skip
@@ -112,8 +115,8 @@ def columns_for(
 ) -> tuple[Column, ...]:
     """Return the columns that fit into `width` cells.
 
-    A wider table has every column of a narrower one. Until a patient, a date or a description is
-    known, the UID names the study.
+    A wider table has every column of a narrower one. Until a date or a description is known, the
+    UID names the study, and its accession number if that is known.
 
     Args:
         width: Cells of the table.
@@ -121,7 +124,11 @@ def columns_for(
         hidden: Names of the columns that the user leaves out.
     """
     whose = [each for each in _WHOSE if each.name in known and each.name not in hidden]
-    named = any(each.name in _NAMING for each in whose)
+    named = any(each.name in _TELLING for each in whose)
+    if not named:
+        whose = [
+            replace(each, rank=0, reserve=0) if each.name == _ACCESSION else each for each in whose
+        ]
     uid = [_UID] if named and _UID.name not in hidden else [] if named else [replace(_UID, rank=0)]
     rest = [each for each in _PROGRESS if each.name not in hidden]
     order = (*_STATE_COLUMNS, *whose, *uid, *rest)
@@ -142,8 +149,8 @@ class QueueColumns:
         self._known: set[str] = set()
         self._pacs: set[str] = set()
         self._hidden: frozenset[str] = frozenset()
-        self._stand_in = ""
-        """The column in which a row without a name shows its UID, if that has no column."""
+        self._naming: tuple[Column, ...] = ()
+        """Columns in which a row without a name can show its UID; none if that has a column."""
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -199,13 +206,14 @@ class QueueColumns:
 
     def text(self, row: Row, *, marked: bool, hide_patients: bool) -> str:
         """Return the line of a row."""
+        stand_in = self._stand_in_of(row)
         return _line(
             cell_text(
                 column,
                 row,
                 marked=marked,
                 hide_patients=hide_patients,
-                stands_in=column.name == self._stand_in,
+                stands_in=column is stand_in,
             )
             for column in self._columns
         )
@@ -213,8 +221,21 @@ class QueueColumns:
     def _choose(self) -> None:
         self._columns = columns_for(self._width, self._known, self._hidden)
         names = [column.name for column in self._columns]
-        naming = [name for name in names if name in _NAMING]
-        self._stand_in = naming[0] if naming and _UID.name not in names else ""
+        self._naming = tuple(
+            each for each in self._columns if each.name in _NAMING and _UID.name not in names
+        )
+
+    def _stand_in_of(self, row: Row) -> Column | None:
+        """Return the empty column that names a row which no other column names."""
+        whose = row.identity
+        texts = {
+            "patient": whose.patient,
+            "date": whose.day,
+            "description": whose.study_description,
+        }
+        if any(texts[each.name] for each in self._naming if each.name in _TELLING):
+            return None
+        return next((each for each in self._naming if not texts[each.name]), None)
 
 
 def _line(texts: Iterable[str]) -> str:
@@ -242,7 +263,7 @@ def cell_text(
         row: The entry.
         marked: True if the user has marked it.
         hide_patients: Mask the patient.
-        stands_in: True if an empty cell shows the UID, because nothing else names the study.
+        stands_in: True if an empty cell names the study, because nothing else does.
     """
     if row.sought and hide_patients:
         accession_number = row.identity.accession_number
@@ -255,8 +276,9 @@ def cell_text(
         text = shown_patient(column.text(row), hide=hide_patients)
     else:
         text = clean_text(column.text(row))
-    if stands_in and not text and (row.sought or not row.identity):
-        text = _label(row, column.width)
+    if stands_in and not text:
+        given = "" if hide_patients or row.sought else clean_text(row.identity.accession_number)
+        text = given or _label(row, column.width)
     return fit(text, column.width, right=column.right)
 
 

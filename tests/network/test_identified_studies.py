@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
+from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.wiring import open_session
+from dicom_retrieve_tui.wiring import find_each, open_session
 from tests.peers.raw_pacs import RawPacs, Request, instances
 from tests.runs import STUDY, get_plan, run, settings, verdict_of
 
@@ -17,6 +19,7 @@ _NAME, _ID, _DATE, _DESCRIPTION, _ACCESSION = (
     0x00081030,
     0x00080050,
 )
+_MODALITIES, _INSTANCES = 0x00080061, 0x00201208
 _ADA = {
     _NAME: "Example^Ada",
     _ID: "T-0001",
@@ -35,6 +38,15 @@ class _Names(RawPacs):
             return matches
         asked = {tag: text for tag, text in _ADA.items() if tag in request.identifier}
         return [match | asked for match in matches]
+
+
+class _Counts(_Names):
+    """Lists the modalities of the study, too, and counts its instances."""
+
+    def find(self, request: Request) -> list[dict[int, str]]:
+        counts = {_MODALITIES: "CT", _INSTANCES: "3"}
+        asked = {tag: text for tag, text in counts.items() if tag in request.identifier}
+        return [match | asked for match in super().find(request)]
 
 
 def _identities(pacs: RawPacs, folder: Path) -> dict[str, StudyIdentity]:
@@ -85,3 +97,38 @@ def test_what_is_on_disk_counts_for_its_series_and_no_file_of_ours_names_the_pat
     ours = [path for path in tmp_path.rglob(".dicom-retrieve/**/*") if path.is_file()]
     assert ours
     assert not [path for path in ours if b"Example" in path.read_bytes()]
+
+
+def _looked_up(pacs: RawPacs, folder: Path, *, identify: bool) -> LookupResult:
+    found = LookupResult()
+    options = settings(pacs.port, folder)
+    answers = find_each([Search(accession_number="A1")], options, CancelToken(), identify=identify)
+    found.take(Lookup(line=1, accession_number="A1"), next(answers))
+    answers.close()
+    return found
+
+
+def test_a_look_up_for_the_screen_identifies_its_study_and_counts_it(tmp_path: Path) -> None:
+    with _Counts(instances(3)) as pacs:
+        found = _looked_up(pacs, tmp_path, identify=True)
+
+    assert found.identities == {
+        STUDY: StudyIdentity(
+            patient_name="Example^Ada",
+            patient_id="T-0001",
+            study_date="20260311",
+            modalities=("CT",),
+            study_description="Chest",
+            accession_number="A1",
+        )
+    }
+    assert found.instances == {STUDY: 3}
+
+
+def test_a_look_up_without_a_screen_asks_for_no_patient_data_but_the_id(tmp_path: Path) -> None:
+    with _Counts(instances(3)) as pacs:
+        _looked_up(pacs, tmp_path, identify=False)
+
+    (request,) = pacs.requests
+    assert _ADA.keys() & request.identifier.keys() == {_ID, _ACCESSION}
+    assert not {_MODALITIES, _INSTANCES} & request.identifier.keys()

@@ -420,3 +420,33 @@ async def test_a_pasted_table_names_its_studies_before_the_pacs_is_asked() -> No
         assert any("T-0001" in line and "2026-03-11 CT" in line for line in lines)
         assert any("Chest" in line for line in lines)
         assert any("T-0002" in line and "MR" in line for line in lines)
+
+
+async def test_studies_of_accession_numbers_are_named_and_counted_while_they_wait() -> None:
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.tell(study(2, study_instance_uid=B, accession_number="A2", modalities=("MR",)))
+    find.end()
+    async with opened(find=find) as bench:
+        await bench.paste(NUMBERS)
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.row(A) and bench.row(B))
+        lines = bench.text(bench.main.table).splitlines()
+        assert any("Test, No1" in line and "2024-03-01 CT" in line for line in lines)
+        assert any("Test, No2" in line and "2024-03-02 MR" in line for line in lines)
+        assert sum("Thorax" in line and "0/480" in line for line in lines) == 2
+
+        bench.main.table.focus()
+        await bench.pilot.press("x")
+        await bench.until(lambda: "CT Thorax 2024-03-01, Test, No1" in bench.told())
+
+
+async def test_a_study_of_a_uid_that_is_looked_up_too_has_the_name_of_the_look_up() -> None:
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    async with opened(find=find) as bench:
+        await bench.paste(f"StudyInstanceUID;AccessionNumber\n{A};\n;A1\n")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Test, No1" in bench.text(bench.main.table))

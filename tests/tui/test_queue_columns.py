@@ -58,7 +58,8 @@ def test_a_wide_terminal_has_every_column() -> None:
 
 def test_the_uid_names_a_study_until_something_else_does() -> None:
     assert "4711" in _line(56, _row(UNIDENTIFIED))
-    assert "4711" in _line(56, _row(UNIDENTIFIED), _row(uid="1.2.3"))
+    for width in (56, 76, 116):
+        assert "4711" in _line(width, _row(UNIDENTIFIED), _row(uid="1.2.3"))
 
 
 def test_the_user_can_leave_out_a_column_but_not_every_name_of_a_study() -> None:
@@ -110,3 +111,25 @@ def test_large_counts_keep_their_separators_in_a_narrow_column() -> None:
     column, row = replace(found, width=9), replace(_row(), done=12_000, expected=12_345)
 
     assert cell_text(column, row, marked=False, hide_patients=False) == "of 12,345"
+
+
+_BARE = StudyIdentity(patient_id="T-0002", accession_number="A2")
+
+
+@pytest.mark.parametrize("width", [56, 76, 116])
+def test_a_study_without_a_date_shows_what_the_user_gave(width: int) -> None:
+    row = _row(_BARE)
+
+    assert "A2" in _line(width, row)
+    assert "A2" in _line(width, row, _row())
+
+
+@pytest.mark.parametrize("width", [56, 76, 116, 156])
+def test_with_hidden_patients_a_study_without_a_date_shows_the_end_of_its_uid(width: int) -> None:
+    row = _row(_BARE)
+    for line in (
+        _line(width, row, hide_patients=True),
+        _line(width, row, _row(), hide_patients=True),
+    ):
+        assert "4711" in line
+        assert "A2" not in line

@@ -52,7 +52,7 @@ def run_interactive(
             partial(open_session, learn=remember),
             profile_store.presets()[0],
             find=wiring.find,
-            find_each=wiring.find_each,
+            find_each=partial(wiring.find_each, identify=True),
             space_outlook=wiring.space_outlook if remember else None,
             dry_run=partial(wiring.dry_run, learn=remember),
             preset=preset,
