@@ -16,6 +16,7 @@ IMPLEMENTATION_VERSION_NAME = f"DCMRETRIEVE_{'.'.join(__version__.split('.')[:2]
 
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _UID_LENGTH_MAX = 64
+NOT_A_UID = "is not a UID: a UID has digits and periods"
 _STRAY = re.compile("[A-Za-z]{1,3}")
 _DIGITS_AND_PERIODS = re.compile("[0-9.]{1,1024}")
 UID_LENGTH_SENT_MAX = 1024
@@ -55,7 +56,7 @@ def stray_fault(text: str) -> str | None:
 
     They are a key meant for another pane, or the rest of a cut line.
     """
-    return "is not a UID: a UID has digits and periods" if _STRAY.fullmatch(text) else None
+    return NOT_A_UID if _STRAY.fullmatch(text) else None
 
 
 def uid_note(text: str) -> str | None:

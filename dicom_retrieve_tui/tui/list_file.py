@@ -25,6 +25,37 @@ def dropped_path(text: str) -> Path | None:
 
     Terminals quote a path, escape its blanks, or write a `file:` URL.
     """
+    path = _path_of(text)
+    try:
+        return path if path is not None and path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def path_fault(text: str) -> str | None:
+    """Return why a text that is a path does not name a list; None for a file and other texts."""
+    path = _path_of(text)
+    # A UID that breaks the rules may begin with a period.
+    if path is None or not (path.is_absolute() or text.startswith(("./", "../"))):
+        return None
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "no such file"
+    except (OSError, ValueError) as error:
+        return reason_of(error) if isinstance(error, OSError) else None
+    return "this is a folder" if stat.S_ISDIR(mode) else _mode_fault(mode)
+
+
+def _mode_fault(mode: int) -> str | None:
+    """Return the fault of what is neither a file nor a folder."""
+    # Opening a pipe may block for ever, and the application with it.
+    is_plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    return None if is_plain else "not a file, but a device or a pipe"
+
+
+def _path_of(text: str) -> Path | None:
+    """Return the path that a text is, whether a file has it or not; None for other texts."""
     text = text.strip()
     if len(text) > _PATH_MAX or "\n" in text:
         return None
@@ -40,11 +71,10 @@ def dropped_path(text: str) -> Path | None:
     text = text.strip("'\"")
     try:
         path = Path(text).expanduser()
-        is_path = path.is_absolute() or text.startswith(".")
-        return path if is_path and path.is_file() else None
-    except (OSError, RuntimeError, ValueError):
+    except (RuntimeError, ValueError):
         # A RuntimeError means that `~user` has no home.
         return None
+    return path if path.is_absolute() or text.startswith(".") else None
 
 
 def read_file(text: str) -> str:
@@ -56,9 +86,8 @@ def read_file(text: str) -> str:
     try:
         path = Path(text).expanduser()
         mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            # Opening a pipe may block for ever, and the application with it.
-            raise ConfigError("not a file, but a device or a pipe")
+        if fault := _mode_fault(mode):
+            raise ConfigError(fault)
         with path.open("rb") as file:
             content = read_at_most(file, SIZE_MAX_BYTES)
     except (OSError, RuntimeError) as error:

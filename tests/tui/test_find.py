@@ -303,3 +303,15 @@ async def test_dates_that_f5_fills_in_are_replaced_by_typing() -> None:
         await bench.pilot.press("f5", "f5", *"last week")
 
         assert bench.app.screen.query_one("#search-study_date", Input).value == "last week"
+
+
+async def test_several_lines_for_one_field_are_refused_in_words() -> None:
+    async with opened() as bench:
+        await bench.pilot.press("f3", "tab")
+        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await bench.paste("A1\nA2\nA3\n")
+        await bench.until(lambda: "Accession takes one value, and 3 lines" in bench.joined())
+        assert "A1" not in bench.text()
+        await bench.paste("A1\n")
+        await bench.until(lambda: "A1" in bench.text())
+        assert "takes one value" not in bench.text()

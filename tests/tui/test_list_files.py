@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.tui.list_file import columns_in, dropped_path
+from dicom_retrieve_tui.tui.list_file import columns_in, dropped_path, path_fault
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import opened
 from tests.tui.builders import uids
+from tests.tui.scripted_search import Searches, study
 
 A, B = uids(2)
 
@@ -94,3 +95,56 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
 
         assert "2 UIDs" in bench.text()
+
+
+def test_a_path_without_a_file_has_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(A)
+
+    assert path_fault(str(tmp_path / "absent")) == "no such file"
+    assert path_fault(f"'{tmp_path / 'absent'}'") == "no such file"
+    assert path_fault(str(tmp_path)) == "this is a folder"
+    assert path_fault("/dev/null") == "not a file, but a device or a pipe"
+    for text in (str(path), A, ".1.2", "", "x" * 5000, f"{tmp_path}\n{tmp_path}", "\0/"):
+        assert path_fault(text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("absent.csv", "no such file"), ("", "this is a folder")]
+)
+async def test_a_path_without_a_file_in_the_line_is_answered_at_once(
+    name: str, answer: str, tmp_path: Path
+) -> None:
+    async with opened() as bench:
+        await bench.paste(f"{tmp_path}/{name}")
+        await bench.until(lambda: answer in bench.joined())
+        await bench.pilot.press("enter")
+
+        assert answer in bench.joined()
+        assert not bench.sessions.opened
+
+
+async def test_a_path_that_is_typed_is_announced_as_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(A)
+    async with opened() as bench:
+        await bench.pilot.press(*str(path))
+        await bench.until(lambda: "enter opens the file" in bench.joined())
+
+
+async def test_a_file_of_accession_numbers_without_a_heading_is_looked_up(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("A1\nA2\n")
+    find = Searches()
+    find.tell(study(1, study_instance_uid=A, accession_number="A1"))
+    find.end()
+    find.end()
+    async with opened(find=find) as bench:
+        await bench.paste(str(path))
+        await bench.until(
+            lambda: "✓ 2 lines to look up, not UIDs: taken as accession numbers" in bench.joined()
+        )
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        assert [each.accession_number for each in find.asked] == ["A1", "A2"]
+        assert [each.study_instance_uid for each in bench.session.selections] == [A]

@@ -158,8 +158,10 @@ class RetrievePane(FramedPane):
         found = self.line.found
         if found.bad or found.selections or found.lookups:
             self._report = ""
-        if found.bad:
-            self._show(f"✗ {verdict_of(found)}", "bad")
+        if found.bad and self.line.names_file:
+            self._show("enter opens the file", "")
+        elif found.bad:
+            self._show(f"✗ {self._fault(found)}", "bad")
         elif found.selections or found.lookups:
             outlook = f" · {self._outlook}" if self._outlook else ""
             self._show(f"✓ {verdict_of(found)} · {summary(self.draft)}{outlook}", "good")
@@ -255,18 +257,22 @@ class RetrievePane(FramedPane):
         """
         found = self.line.found
         if not (found.selections or found.lookups):
-            self._show(f"✗ {verdict_of(found) or 'no UID: paste one'}", "bad")
+            self._show(f"✗ {self._fault(found) or 'no UID: paste one'}", "bad")
             self.line.focus()
             return None
         if found.bad and not self._warned:
             self._warned = True
-            self._show(f"✗ {verdict_of(found)}; press {key} again to skip bad lines", "bad")
+            self._show(f"✗ {self._fault(found)}; press {key} again to skip bad lines", "bad")
             return None
         try:
             return self.options, _narrowed(found, self.draft), found
         except FormFault as fault:
             self.show_fault(fault)
             return None
+
+    def _fault(self, found: UidList) -> str:
+        """Return what is wrong with the line; what is found in it if nothing is."""
+        return clean_text(self.line.path_fault) or verdict_of(found)
 
     def _renew_verdict(self) -> None:
         """Show the verdict on a changed input; the forecast follows once it is known."""

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -15,6 +15,27 @@ from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 
 _A_LINE = 2
 _PATIENT_FIELDS = ("patient_id", "patient_name", "accession_number")
+
+
+class _OneValueInput(Input):
+    """A field that refuses a paste of several lines, of which Textual's keeps the first."""
+
+    class SeveralPasted(Message):
+        """Several lines were pasted, and none was taken."""
+
+        def __init__(self, field: str, lines: int) -> None:
+            super().__init__()
+            self.field = field
+            """The name of the field."""
+            self.lines = lines
+
+    def _on_paste(self, event: events.Paste) -> None:
+        lines = sum(bool(line.strip()) for line in event.text.splitlines())
+        if lines > 1:
+            # Input's own handler would insert the first line.
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.SeveralPasted(str(self.name), lines))
 
 
 class SearchPane(FramedPane):
@@ -92,12 +113,20 @@ F2 chooses the PACS to search, one or several."""
         field.selection = Selection(0, len(field.value))
 
     def _editor(self, field: SearchField) -> Input:
-        return Input(
+        return _OneValueInput(
             self._draft[field.name],
             placeholder=field.hint,
             compact=True,
             name=field.name,
             id=f"search-{field.name}",
+        )
+
+    @on(_OneValueInput.SeveralPasted)
+    def _several_pasted(self, event: _OneValueInput.SeveralPasted) -> None:
+        label = next(each.label for each in FIELDS if each.name == event.field)
+        self.show_fault(
+            f"{label} takes one value, and {event.lines:,} lines were pasted. The UID line of the "
+            "main window takes a list."
         )
 
     @on(Input.Changed)

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import UidList, joined, list_of
 from dicom_retrieve_tui.model.uid_paste import read_paste
-from dicom_retrieve_tui.tui.list_file import dropped_path, read_file
+from dicom_retrieve_tui.tui.list_file import dropped_path, path_fault, read_file
 
 _PROMPT = "paste Study Instance UIDs, one or many"
 
@@ -47,7 +47,8 @@ class UidLine(Input):
     HELP = """\
 Study Instance UIDs. Type one, or paste one, many lines, a comma-separated list or a table, or drop
 a file here. In a table with headings, series and instances narrow a row. Accession numbers and
-patient IDs are looked up, with the date, modality and descriptions beside them.
+patient IDs are looked up, with the date, modality and descriptions beside them. Without a heading,
+words with letters and digits are accession numbers.
 `enter` adds the studies to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,6 +87,17 @@ patient IDs are looked up, with the date, modality and descriptions beside them.
     def found(self) -> UidList:
         """The UIDs of all parts together."""
         return joined([part.found for part in self.parts])
+
+    @property
+    def path_fault(self) -> str:
+        """Why the path that is typed does not name a list; empty if it does, or none is typed."""
+        fault = path_fault(self.value)
+        return f"{self.value.strip()}: {fault}" if fault else ""
+
+    @property
+    def names_file(self) -> bool:
+        """True if the path of a file is typed."""
+        return dropped_path(self.value) is not None
 
     def hold(self, part: Part) -> None:
         """Add a list."""

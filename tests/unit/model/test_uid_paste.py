@@ -1,3 +1,5 @@
+import pytest
+
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_paste import read_paste
@@ -80,3 +82,52 @@ def test_words_are_bad_as_a_whole() -> None:
 def test_a_short_uid_on_a_line_of_its_own_counts() -> None:
     assert read_paste("1.2.3").uids == ("1.2.3",)
     assert read_paste("1.2.3, 1.2.4").uids == ("1.2.3", "1.2.4")
+
+
+def _numbers(*numbers: str) -> tuple[Lookup, ...]:
+    return tuple(
+        Lookup(line=line, accession_number=number) for line, number in enumerate(numbers, start=1)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["A26000112\nA26000113\n26000114\nA26000112", '"A26000112",\n"A26000113",\n26000114,']
+)
+def test_lines_with_letters_are_looked_up_as_accession_numbers_with_a_note(text: str) -> None:
+    pasted = read_paste(text)
+
+    assert pasted.lookups == _numbers("A26000112", "A26000113", "26000114")
+    assert (pasted.uids, pasted.bad) == ((), ())
+    assert pasted.duplicates == (1 if text.endswith("A26000112") else 0)
+    assert pasted.notes == ("not UIDs: taken as accession numbers",)
+
+
+def test_an_accession_number_beside_uids_is_looked_up() -> None:
+    pasted = read_paste(f"{A}\nA26000112")
+
+    assert pasted.uids == (A,)
+    assert [each.accession_number for each in pasted.lookups] == ["A26000112"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2.x", "/home/9", "studies", "A-LONG-ACCESSION-NUMBER-1", "STUDY\xfc1.2"]
+)
+def test_what_has_other_characters_than_a_uid_is_bad(text: str) -> None:
+    pasted = read_paste(text)
+
+    assert (pasted.uids, pasted.lookups) == ((), ())
+    (bad,) = pasted.bad
+    assert bad.startswith("line 1: ")
+    assert "is not a UID: a UID has digits and periods" in bad
+
+
+def test_a_uid_of_an_archive_that_breaks_the_rules_can_be_pasted() -> None:
+    assert read_paste("1.02\n1..2\n").uids == ("1.02", "1..2")
+    assert read_paste("StudyInstanceUID\nSTUDY-A\n").uids == ("STUDY-A",)
+
+
+def test_numbers_without_a_period_are_uids_with_a_note() -> None:
+    pasted = read_paste("26000112\n26000113\n")
+
+    assert pasted.uids == ("26000112", "26000113")
+    assert pasted.notes == ("2 without a period; ^o and F5 load accession numbers",)
