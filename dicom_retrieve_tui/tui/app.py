@@ -38,6 +38,7 @@ from dicom_retrieve_tui.model.verdict import GOOD
 from dicom_retrieve_tui.tui import theme
 from dicom_retrieve_tui.tui.accounts import DeferredAccounts
 from dicom_retrieve_tui.tui.command_palette import KeyCommands
+from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.job_summary import JobEnded, unlisted_text
@@ -249,7 +250,11 @@ class RetrieveApp(KeyQueueApp[None]):
     ) -> None:
         """Show a toast; it names fields where a message of the engine names flags."""
         super().notify(
-            in_fields(message), title=title, severity=severity, timeout=timeout, markup=markup
+            without_patients(in_fields(message), hide=self.hide_patients),
+            title=title,
+            severity=severity,
+            timeout=timeout,
+            markup=markup,
         )
 
     def watch_theme(self, name: str) -> None:

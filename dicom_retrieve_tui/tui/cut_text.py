@@ -1,11 +1,19 @@
 """Cut text, and bars, to terminal cells; a wide character takes two and is never halved. Pure."""
 
+import re
+
 from rich.cells import cell_len, set_cell_size
 
 from dicom_retrieve_tui.model.sanitize import clean_text
 
 ELLIPSIS = "…"
 MASKED = "•••"
+_LITERAL = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_QUOTED = re.compile(
+    rf"(?:(?<=accession number )|(?<=patient ID )|(?<=patient name )){_LITERAL}"
+    rf"|{_LITERAL}(?= is not a UID| stands above the heading)"
+)
+"""What a sentence quotes of a patient, or of a line that may name one."""
 
 
 def shown_patient(text: str, *, hide: bool) -> str:
@@ -19,6 +27,11 @@ def without_accession(text: str, accession_number: str, *, hide: bool) -> str:
         return text
     place = f"accession {accession_number},"
     return text.replace(repr(accession_number), MASKED).replace(place, f"accession {MASKED},")
+
+
+def without_patients(text: str, *, hide: bool) -> str:
+    """Return a sentence for the screen, with the values masked that lead to a patient."""
+    return _QUOTED.sub(MASKED, text) if hide else text
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

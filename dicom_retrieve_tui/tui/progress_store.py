@@ -23,6 +23,7 @@ from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
 from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.queue_entry import NOT_BEGUN, Counted, Entry, StudyRequest
 from dicom_retrieve_tui.tui.snapshot import (
@@ -296,7 +297,9 @@ class ProgressStore:
     def note(self, text: str, *, grave: bool = False) -> None:
         """Add a line to the events pane that is not from a session."""
         with self._lock:
-            self._lines.append(Line(self._now(), in_fields(text), grave))
+            shown = in_fields(text)
+            masked = without_patients(shown, hide=True)
+            self._lines.append(Line(self._now(), shown, grave, masked))
             self._changed = True
 
     def stop(self, key: RowKey) -> None:

@@ -166,7 +166,7 @@ class Line(NamedTuple):
     text: str
     grave: bool
     masked: str = ""
-    """The text without the patient; empty if it names none."""
+    """The text without the patient; empty if that is not known to differ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,3 +315,24 @@ async def test_several_lines_for_one_field_are_refused_in_words() -> None:
         await bench.paste("A1\n")
         await bench.until(lambda: "A1" in bench.text())
         assert "takes one value" not in bench.text()
+
+
+async def test_hidden_patients_are_named_in_the_header_and_no_length_of_a_key_shows() -> None:
+    async with opened(SIZES["small"]) as bench:
+        await bench.pilot.press("f3")
+        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await bench.pilot.press(*"P0012345", "tab", *"Q99")
+        assert "patients hidden" not in bench.text()
+        bench.app.hide_patients = True
+        await bench.until(lambda: "patients hidden" in bench.text().splitlines()[0])
+        assert "Find studies in PACS1@pacs.test" in bench.text().splitlines()[0]
+        (line,) = (line for line in bench.text().splitlines() if "Patient ID" in line)
+        assert line.count("•••") == 2
+        assert "••••" not in line
+
+        await bench.pilot.press(*"\\7", "enter")
+        await bench.until(lambda: "accession number ••• has a backslash" in bench.joined())
+        await bench.pilot.press("backspace", "backspace")
+        bench.app.hide_patients = False
+        await bench.until(lambda: "Q99" in bench.text())
+        assert "patients hidden" not in bench.text()

@@ -450,3 +450,44 @@ async def test_a_study_of_a_uid_that_is_looked_up_too_has_the_name_of_the_look_u
         await bench.paste(f"StudyInstanceUID;AccessionNumber\n{A};\n;A1\n")
         await bench.pilot.press("enter")
         await bench.until(lambda: "Test, No1" in bench.text(bench.main.table))
+
+
+async def test_hidden_patients_hide_the_accession_numbers_of_lines_without_a_study(
+    tmp_path: Path,
+) -> None:
+    find = Searches()
+    find.end()
+    async with opened(SIZES["large"], find=find, folder=tmp_path) as bench:
+        bench.app.hide_patients = True
+        await bench.paste("AccessionNumber\nQ99\n")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "3 failed 1" in bench.text())
+        await bench.until(lambda: "the PACS has no study with accession number •••" in bench.told())
+        await bench.until(lambda: "no study with accession number •••" in bench.text())
+        bench.main.table.focus()
+        await bench.pilot.press("E")
+        await bench.until(lambda: "1 row written to" in bench.told())
+        (path,) = tmp_path.glob("queue-*.csv")
+        assert "Q99" not in bench.told() + bench.text() + path.read_text()
+
+        await bench.pilot.press("h")
+        await bench.until(lambda: "no study with accession number 'Q99'" in bench.text())
+
+
+BAD_NUMBERS = "AccessionNumber\nQ99;Q98\n"
+
+
+async def test_hidden_patients_hide_the_accession_numbers_of_bad_lines(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text(BAD_NUMBERS)
+    async with opened(SIZES["large"]) as bench:
+        await bench.paste(BAD_NUMBERS)
+        await bench.until(lambda: "the accession number 'Q99;Q98' has several" in bench.joined())
+        bench.app.hide_patients = True
+        await bench.until(lambda: "the accession number ••• has several" in bench.joined())
+        assert "Q99" not in bench.text()
+        await bench.pilot.press("enter")
+        assert "Q99" not in bench.text()
+        await bench.burst("ctrl+o", "f5", *str(path), "enter")
+        await bench.until(lambda: "numbers.csv: line 2: the accession number •••" in bench.joined())
+        assert "Q99" not in bench.text()

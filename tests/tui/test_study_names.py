@@ -9,6 +9,7 @@ from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import read_draft
@@ -165,3 +166,21 @@ def test_a_command_that_failed_names_its_study() -> None:
     line = store.snapshot().lines[-1]
     assert line.text == "CT Chest 2026-03-11, Example, Ada: the On study command failed: exit 3"
     assert line.masked == "CT Chest 2026-03-11, •••: the On study command failed: exit 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("no study with accession number 'A1' and", "no study with accession number ••• and"),
+        ('the accession number "A\'1" has', "the accession number ••• has"),
+        (r"the accession number 'A\'\"1' has", "the accession number ••• has"),
+        ("The patient ID 'P1' has", "The patient ID ••• has"),
+        ("The patient name 'Example^Ada' has", "The patient name ••• has"),
+        ("line 1: 'A7' stands above the heading", "line 1: ••• stands above the heading"),
+        ("line 1: 'A-7' is not a UID", "line 1: ••• is not a UID"),
+        ("no column is named 'c'", "no column is named 'c'"),
+    ],
+)
+def test_values_that_lead_to_a_patient_are_masked_in_a_sentence(text: str, masked: str) -> None:
+    assert without_patients(text, hide=True) == masked
+    assert without_patients(text, hide=False) == text

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +20,7 @@ from dicom_retrieve_tui.model.sanitize import quoted
 from dicom_retrieve_tui.model.search import Match, Search
 from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
-from dicom_retrieve_tui.tui.cut_text import cut, shown_patient
+from dicom_retrieve_tui.tui.cut_text import cut, fit, shown_patient
 from dicom_retrieve_tui.tui.found_columns import choosable, requests_for
 from dicom_retrieve_tui.tui.found_match import FoundMatch
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -28,6 +29,7 @@ from dicom_retrieve_tui.tui.search_form import SearchFault, empty_search, read_s
 from dicom_retrieve_tui.tui.search_job import Finder, SearchProgress, Targets
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
+from dicom_retrieve_tui.tui.widgets.header_line import PATIENTS_HIDDEN
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 
@@ -100,7 +102,7 @@ class FindScreen(Screen[Chosen | None]):
         self._searching = False
 
     def compose(self) -> ComposeResult:
-        yield Static(self._where, id="find-where", markup=False)
+        yield Static("", id="find-where", markup=False)
         yield SearchPane(self._finder.draft, id="search")
         yield FoundTable(id="found")
         yield Static("", id="find-report", markup=False)
@@ -125,6 +127,7 @@ class FindScreen(Screen[Chosen | None]):
 
     def on_resize(self) -> None:
         """Drop the gaps between the keys if the last one would not fit."""
+        self._show_where()
         self.query_one(KeysLine).compact = self.size.width < _ROOMY
         self._look(anyway=True)
 
@@ -141,6 +144,13 @@ class FindScreen(Screen[Chosen | None]):
         ((_, options),) = targets.items()
         profile = f" ({options.profile})" if options.profile else ""
         return f"Find studies in {options.peer}{profile}"
+
+    def _show_where(self) -> None:
+        """Show what is searched and, as the main screen does, that patients are hidden."""
+        hidden = f"  {PATIENTS_HIDDEN}" if self.table.hide_patients else ""
+        room = self.size.width - 2 - cell_len(hidden)
+        where = fit(self._where, room) if hidden else self._where
+        self.query_one("#find-where", Static).update(where + hidden)
 
     def action_back(self) -> None:
         """Go back: from series to studies, from the form to the table, from there to the queue."""
@@ -193,7 +203,7 @@ class FindScreen(Screen[Chosen | None]):
             return
         self._finder.choose(names)
         self._finder.point_at({name: self._offered[name] for name in names})
-        self.query_one("#find-where", Static).update(self._where)
+        self._show_where()
         self._study = None
         self._show_list()
         self._show(SearchProgress())
@@ -335,5 +345,6 @@ class FindScreen(Screen[Chosen | None]):
     def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
         self.query_one(SearchPane).mask_patients(hide=hide)
         self.table.hide_patients = hide
+        self._show_where()
         self.table.lay_out()
         self._look(anyway=True)

@@ -14,6 +14,7 @@ from textual.widgets import DirectoryTree, Input, Static
 from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.uid_table import Column
+from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.list_file import columns_in, parse_file, read_file
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
@@ -94,6 +95,7 @@ table whose heading has another name than the usual."""
     }
     """
 
+    _hide_patients = False
     _kind = Column.STUDY
     _column: str | None = None
     """None: one of the known names."""
@@ -116,6 +118,7 @@ table whose heading has another name than the usual."""
     def on_mount(self) -> None:
         self._path.focus()
         self._show_kind()
+        self.watch(self.app, "hide_patients", self._mask)
 
     @property
     def _path(self) -> Input:
@@ -184,4 +187,9 @@ table whose heading has another name than the usual."""
         self.query_one("#load-kind", Static).update(f"Its lines are {_KINDS[self._kind]}{where}.")
 
     def _say(self, text: str) -> None:
-        self.query_one("#load-verdict", Static).update(text)
+        shown = without_patients(text, hide=self._hide_patients)
+        self.query_one("#load-verdict", Static).update(shown)
+
+    def _mask(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
+        self._hide_patients = hide
+        self._say("")

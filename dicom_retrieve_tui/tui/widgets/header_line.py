@@ -21,6 +21,7 @@ _HELD = {
     HoldCause.DISK: "DISK FULL",
     HoldCause.WORKERS: "NO WORKER",
 }
+PATIENTS_HIDDEN = "patients hidden"
 _UNVERIFIED = "TLS INSECURE"
 
 
@@ -93,7 +94,7 @@ def _parts(peer: PeerSummary, totals: Totals, *, pause: str, held: Held | None) 
         _Part(f"dest {peer.destination}" if peer.destination else "", 3),
         _Part(_UNVERIFIED if peer.unverified else "", 11),
         _Part(peer.echo, 5),
-        _Part("patients hidden" if peer.masked else "", 8, right=True),
+        _Part(PATIENTS_HIDDEN if peer.masked else "", 8, right=True),
         _Part(pause, 10, right=True),
         _Part(held_text(held) if held else "", 12, right=True),
         _Part(

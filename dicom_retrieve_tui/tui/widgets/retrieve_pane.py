@@ -18,6 +18,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList
+from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.ports import SpaceOutlook
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_draft, summary
@@ -118,6 +119,7 @@ class RetrievePane(FramedPane):
         )
         self._first_text = text
         self._warned = False
+        self._hide_patients = False
         self._offer = ""
         self._report = ""
         """A report on the last request; empty once the input changes or all studies end."""
@@ -169,6 +171,11 @@ class RetrievePane(FramedPane):
             self._show(self._report, "good")
         else:
             self._show(self._offer or summary(self.draft), "")
+
+    def mask_patients(self, *, hide: bool) -> None:
+        """Show the verdict without or with values that lead to a patient."""
+        self._hide_patients = hide
+        self.show_verdict()
 
     def show_offer(self, offer: str) -> None:
         """Let enter on the empty line resume unfinished studies; an empty text offers none."""
@@ -272,7 +279,8 @@ class RetrievePane(FramedPane):
 
     def _fault(self, found: UidList) -> str:
         """Return what is wrong with the line; what is found in it if nothing is."""
-        return clean_text(self.line.path_fault) or verdict_of(found)
+        fault = clean_text(self.line.path_fault) or verdict_of(found)
+        return without_patients(fault, hide=self._hide_patients)
 
     def _renew_verdict(self) -> None:
         """Show the verdict on a changed input; the forecast follows once it is known."""

@@ -2,14 +2,17 @@
 
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Input, Label, Static
 from textual.widgets.input import Selection
 
+from dicom_retrieve_tui.tui.cut_text import MASKED, without_patients
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 
@@ -18,7 +21,10 @@ _PATIENT_FIELDS = ("patient_id", "patient_name", "accession_number")
 
 
 class _OneValueInput(Input):
-    """A field that refuses a paste of several lines, of which Textual's keeps the first."""
+    """A field that refuses a paste of several lines, of which Textual's keeps the first.
+
+    As a password it shows the same dots for every text, and so not its length.
+    """
 
     class SeveralPasted(Message):
         """Several lines were pasted, and none was taken."""
@@ -28,6 +34,15 @@ class _OneValueInput(Input):
             self.field = field
             """The name of the field."""
             self.lines = lines
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the text, or dots."""
+        if y or not (self.password and self.value):
+            return super().render_line(y)
+        cursor = self.get_component_rich_style("input--cursor") if self.has_focus else None
+        strip = Strip([Segment(MASKED), Segment(" ", cursor)])
+        width = self.scrollable_content_region.width
+        return strip.adjust_cell_length(width).apply_style(self.rich_style)
 
     def _on_paste(self, event: events.Paste) -> None:
         lines = sum(bool(line.strip()) for line in event.text.splitlines())
@@ -72,6 +87,7 @@ F2 chooses the PACS to search, one or several."""
         super().__init__(id=id)
         self._draft = draft
         """The texts of the fields, updated with each change."""
+        self._hide_patients = False
 
     def compose(self) -> ComposeResult:
         for at in range(0, len(FIELDS), _A_LINE):
@@ -91,13 +107,16 @@ F2 chooses the PACS to search, one or several."""
 
     def mask_patients(self, *, hide: bool) -> None:
         """Draw dots in the fields that lead to a patient."""
+        self._hide_patients = hide
+        self.show_fault("")
         for name in _PATIENT_FIELDS:
             self.query_one(f"#search-{name}", Input).password = hide
 
     def show_fault(self, text: str) -> None:
         """Show what is wrong; an empty text clears it."""
         place = self.query_one("#search-fault", Static)
-        place.update(f"✗ {text}" if text else "")
+        shown = without_patients(text, hide=self._hide_patients)
+        place.update(f"✗ {shown}" if text else "")
         place.set_class(bool(text), "-shown")
 
     def action_search(self) -> None:
