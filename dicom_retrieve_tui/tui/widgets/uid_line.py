@@ -46,9 +46,8 @@ class UidLine(Input):
 
     HELP = """\
 Study Instance UIDs. Type one, or paste one, many lines, a comma-separated list or a table, or drop
-a file here. In a table with headings, series and instances narrow a row. Accession numbers and
-patient IDs are looked up, with the date, modality and descriptions beside them. Without a heading,
-words with letters and digits are accession numbers.
+a file here. In a table with headings, series and instances narrow a row. Patient IDs are looked up;
+so are accession numbers, which need no heading if they have letters.
 `enter` adds the studies to the queue, also while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
