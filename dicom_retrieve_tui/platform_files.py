@@ -3,6 +3,7 @@
 On POSIX, each of them is the system call that it is named after.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -118,6 +119,21 @@ def below(folder: Path | str, relative: str) -> str:
     if not WINDOWS:
         return f"{folder}/{relative}"
     return f"{folder}\\{relative.replace('/', _SEPARATOR)}"
+
+
+def closest_existing(path: Path) -> Path:
+    """Return a path, or the closest folder above it that exists.
+
+    Raises:
+        FileNotFoundError: Not even its drive or share exists.
+        OSError: A folder above it cannot be read, or the path is too long.
+        ValueError: The path has a null character.
+    """
+    for place in (path, *path.parents):
+        if place.exists():
+            return place
+    kind = "share" if path.drive.startswith("\\\\") else "drive"
+    raise FileNotFoundError(errno.ENOENT, f"the {kind} does not exist")
 
 
 def leads_out(folder: Path, root: Path) -> bool:

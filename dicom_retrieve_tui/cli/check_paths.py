@@ -5,22 +5,25 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.fd_paths import is_stream, stream_fault
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.layout import is_device
-from dicom_retrieve_tui.platform_files import WINDOWS
+from dicom_retrieve_tui.platform_files import WINDOWS, closest_existing
 
 
 def check_output(path: Path) -> Path:
     """Return the output folder, which need not exist yet.
 
     Raises:
-        ConfigError: The path, or a parent of it, is a file; on Windows, also a device.
+        ConfigError: The path, or a parent of it, is a file, or cannot be reached; on Windows, also
+            a device, or on a drive that does not exist.
     """
     if WINDOWS and (device := next(filter(is_device, path.parts), None)):
         raise ConfigError(f"--output {path}: Windows reserves the name {device!r} for a device.")
-    for place in (path, *path.parents):
-        if not _exists("--output", place):
-            continue
-        if place.is_dir():
-            break
+    try:
+        place = closest_existing(path)
+    except FileNotFoundError as error:
+        raise ConfigError(f"--output {path}: {reason_of(error)}.") from error
+    except (OSError, ValueError) as error:
+        raise _unreachable("--output", path, error) from error
+    if not place.is_dir():
         raise ConfigError(
             f"--output {path}: {_this(place, path)} is a file; files go into a folder."
         )
@@ -69,5 +72,9 @@ def _exists(flag: str, path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError) as error:
-        # No permission, too long, or a null character.
-        raise ConfigError(f"{flag} {path}: cannot be reached: {reason_of(error)}.") from error
+        raise _unreachable(flag, path, error) from error
+
+
+def _unreachable(flag: str, path: Path, error: Exception) -> ConfigError:
+    """Return the error of a path without permission, one that is too long, or has a null."""
+    return ConfigError(f"{flag} {path}: cannot be reached: {reason_of(error)}.")

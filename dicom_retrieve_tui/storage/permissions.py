@@ -7,6 +7,7 @@ created with its permissions. Existing ones keep theirs.
 import contextlib
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from dicom_retrieve_tui.platform_files import BINARY
@@ -62,10 +63,8 @@ class Permissions:
         Raises:
             OSError: One of them cannot be created.
         """
-        missing = [folder]
-        while not missing[-1].parent.exists():
-            missing.append(missing[-1].parent)
-        for each in reversed(missing):
+        missing = takewhile(lambda each: not each.exists(), folder.parents)
+        for each in reversed([folder, *missing]):
             try:
                 each.mkdir(self.folder)
             except FileExistsError:

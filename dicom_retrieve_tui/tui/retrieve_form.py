@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_retrieve_tui.config.user_folders import expanded
-from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.address import parse_pacs_url
 from dicom_retrieve_tui.model.option_values import YES
 from dicom_retrieve_tui.model.options import (
@@ -22,6 +22,7 @@ from dicom_retrieve_tui.model.options import (
     without_unused,
 )
 from dicom_retrieve_tui.model.uids import uid_fault
+from dicom_retrieve_tui.platform_files import closest_existing
 from dicom_retrieve_tui.tui.field_words import method_words
 
 Draft = Mapping[str, str]
@@ -86,9 +87,10 @@ def _folder_fault(text: str) -> str | None:
     if not text.strip():
         return "which folder?"
     try:
-        path = expanded(text)
-        place = next(each for each in (path, *path.parents) if each.exists())
+        place = closest_existing(expanded(text))
         return None if place.is_dir() else f"{place} is a file"
+    except FileNotFoundError as error:
+        return reason_of(error)
     except (OSError, ValueError) as error:
         return f"cannot be reached: {error}"
     except ConfigError as error:

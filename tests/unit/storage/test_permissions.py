@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.platform_files import closest_existing
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 
@@ -54,3 +55,22 @@ def test_what_exists_stays_as_it_is(tmp_path: Path) -> None:
         PRIVATE.create(file, os.O_WRONLY)
     with pytest.raises(FileExistsError):
         PRIVATE.make_folder(file)
+
+
+class _WithoutDrive(type(Path())):  # type: ignore[misc]
+    """A path of which nothing exists, not even its root."""
+
+    def exists(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("text", ["/", "/a", "/a/b", "a"])
+def test_a_folder_on_a_drive_that_does_not_exist_is_looked_for_once(text: str) -> None:
+    with pytest.raises(FileNotFoundError, match="the drive does not exist"):
+        closest_existing(_WithoutDrive(text))
+
+
+def test_a_folder_whose_root_seems_to_be_missing_is_made_all_the_same(tmp_path: Path) -> None:
+    PRIVATE.make_folder(_WithoutDrive(tmp_path / "a" / "b"))
+
+    assert (tmp_path / "a" / "b").is_dir()
