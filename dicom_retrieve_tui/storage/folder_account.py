@@ -105,9 +105,9 @@ class JournalAccount:
             ConfigError: The journal is damaged.
         """
         last = ""
-        while rows := self._page(last, chosen):
-            yield from map(_study, rows)
-            last = rows[-1][0]
+        while page := self._page(last, chosen):
+            yield from page
+            last = page[-1][0]
 
     def outcomes(self, chosen: str = "") -> Iterator[tuple[str, int, FailedStudy]]:
         """Yield UID, turn and outcome of every study, without the counts; there may be a million.
@@ -121,13 +121,11 @@ class JournalAccount:
                 query = _FAILED if _explains(database) else _FAILED_UNEXPLAINED
                 query = query.format(turn=_turn_in(database), chosen=chosen)
                 rows = database.execute(query, (last, _FAILED_AT_ONCE)).fetchall()
-            for uid, turn, verdict, reason, series in rows:
-                selected = series_of(series) if series else ()
-                outcome = FailedStudy(text(uid), text(verdict), str(reason or ""), selected)
-                yield uid, number(turn), outcome
-            if len(rows) < _FAILED_AT_ONCE:
+                page = list(map(_outcome, rows))
+            yield from page
+            if len(page) < _FAILED_AT_ONCE:
                 return
-            last = rows[-1][0]
+            last = page[-1][0]
 
     @property
     def narrowed(self) -> bool:
@@ -135,15 +133,13 @@ class JournalAccount:
         with self._reader.open() as database:
             return _explains(database) and database.execute(_ANY_NARROWED).fetchone() is not None
 
-    def _page(self, last: str, chosen: str) -> list[Sequence[Any]]:
+    def _page(self, last: str, chosen: str) -> list[tuple[str, int, StudyAccount]]:
         with self._reader.open() as database:
             explained = _EXPLAINED if _explains(database) else _UNEXPLAINED
             columns = _COLUMNS.format(turn=_turn_in(database))
             query = f"{columns}{explained}{_PAGE.format(chosen=chosen)}"
             rows = database.execute(query, (last, _AT_ONCE)).fetchall()
-            for row in rows:
-                text(row[0])
-            return rows
+            return list(map(_study, rows))
 
 
 class FolderAccount:
@@ -250,20 +246,28 @@ def _explains(database: sqlite3.Connection) -> bool:
     return database.execute(_HAS_FAILURES).fetchone() is not None
 
 
+def _outcome(row: Sequence[Any]) -> tuple[str, int, FailedStudy]:
+    """Return UID, turn and outcome of a row. Raises `ValueError` for a damaged one."""
+    uid, turn, verdict, reason, series = row
+    selected = series_of(text(series)) if series else ()
+    return uid, number(turn), FailedStudy(text(uid), text(verdict), text(reason or ""), selected)
+
+
 def _study(row: Sequence[Any]) -> tuple[str, int, StudyAccount]:
+    """Return UID, turn and account of a row. Raises `ValueError` for a damaged one."""
     uid, verdict, turn, stored, missing, reason, expected, peer, ended, series = row
     if expected is None and verdict in (Verdict.COMPLETE, Verdict.PARTIAL):
         expected = number(stored) + number(missing)
     account = StudyAccount(
         study_instance_uid=text(uid),
         verdict=text(verdict),
-        reason=str(reason or ""),
-        expected=expected if isinstance(expected, int) else None,
+        reason=text(reason or ""),
+        expected=None if expected is None else number(expected),
         stored=number(stored),
         missing=number(missing),
-        peer=str(peer or ""),
-        ended=str(ended or ""),
-        series=series_of(str(series or "")),
+        peer=text(peer or ""),
+        ended=text(ended or ""),
+        series=series_of(text(series or "")),
     )
     return uid, number(turn), account
 

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -98,49 +98,40 @@ No patient data: UIDs, modalities, paths, sizes and reasons. A path may contain 
 user's layout does."""
 
 _COLUMNS_SINCE_VERSION_2 = ("series_instance_uid", "digest", "irregular")
-_COLUMNS = {
+_INTEGER, _NONE = "integer", "null"
+_TEXT, _NUMBER, _NUMBER_OR_NONE = ("text",), (_INTEGER,), (_INTEGER, _NONE)
+_KINDS: dict[str, dict[str, tuple[str, ...]]] = {
     "instances": {
-        "sop_instance_uid",
-        "layout",
-        "study_instance_uid",
-        "path",
-        "size_bytes",
-        "synced",
-        *_COLUMNS_SINCE_VERSION_2,
+        "sop_instance_uid": _TEXT,
+        "layout": _TEXT,
+        "study_instance_uid": _TEXT,
+        "path": _TEXT,
+        "size_bytes": _NUMBER,
+        "synced": _NUMBER,
+        **dict.fromkeys(_COLUMNS_SINCE_VERSION_2, _TEXT),
     },
-    "studies": {"study_instance_uid", "verdict"},
-    "missing": {"study_instance_uid", "sop_instance_uid"},
-    "left_out": {"study_instance_uid", "series_instance_uid", "modality"},
+    "studies": {"study_instance_uid": _TEXT, "verdict": _TEXT},
+    "missing": {"study_instance_uid": _TEXT, "sop_instance_uid": _TEXT},
+    "left_out": {"study_instance_uid": _TEXT, "series_instance_uid": _TEXT, "modality": _TEXT},
     "failures": {
-        "study_instance_uid",
-        "verdict",
-        "reason",
-        "expected",
-        "peer",
-        "ended",
-        "series",
+        "study_instance_uid": _TEXT,
+        "verdict": _TEXT,
+        "reason": _TEXT,
+        "expected": _NUMBER_OR_NONE,
+        "peer": _TEXT,
+        "ended": _TEXT,
+        "series": _TEXT,
     },
-    "folder": {"name", "value"},
-    "turns": {"study_instance_uid", "turn"},
+    "folder": {"name": _TEXT, "value": _TEXT},
+    "turns": {"study_instance_uid": _TEXT, "turn": _NUMBER},
 }
-_WRONG = """
+"""Of each table, the columns, and what SQLite's `typeof` returns for their values."""
+_WRONG_PATH = """
 SELECT 1 FROM instances WHERE
-    'text text text text text text text integer' <> (
-        typeof(sop_instance_uid) || ' ' || typeof(layout) || ' ' || typeof(study_instance_uid)
-        || ' ' || typeof(path) || ' ' || typeof(series_instance_uid) || ' ' || typeof(digest)
-        || ' ' || typeof(irregular) || ' ' || typeof(size_bytes))
-    OR path = '' OR instr(path, char(0)) OR substr(path, 1, 1) = '/'
+    path = '' OR instr(path, char(0)) OR substr(path, 1, 1) = '/'
     OR instr('/' || path || '/', '/../') OR instr('/' || path || '/', '/./')
 """
-"""Finds rows that `text`, `number` or `relative_path` would refuse."""
-_ALL_ROWS = (
-    "SELECT * FROM instances",
-    "SELECT * FROM studies",
-    "SELECT * FROM missing",
-    "SELECT * FROM left_out",
-    "SELECT * FROM failures",
-    "SELECT * FROM turns",
-)
+"""Finds rows that `relative_path` would refuse."""
 _NOT_DAMAGE = frozenset(
     {
         sqlite3.SQLITE_AUTH,
@@ -352,7 +343,7 @@ def version_of(database: sqlite3.Connection, path: Path) -> int:
 
 def _has_more_columns(database: sqlite3.Connection) -> bool:
     return any(
-        not names <= _COLUMNS.get(table, set()) for table, names in columns_of(database).items()
+        not names <= _KINDS.get(table, {}).keys() for table, names in columns_of(database).items()
     )
 
 
@@ -379,16 +370,26 @@ def _check(database: sqlite3.Connection) -> None:
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise ValueError(" ".join(str(verdict).split()))
-        if database.execute(_WRONG).fetchone():
-            raise ValueError("it holds values of another kind")
-        for table in _ALL_ROWS:
-            deque(database.execute(table), maxlen=0)  # decodes every text
+        for query in (_WRONG_PATH, *map(_wrong_kinds, _KINDS)):
+            if database.execute(query).fetchone():
+                raise ValueError("it holds values of another kind")
+        for table in _KINDS:
+            deque(database.execute(f"SELECT * FROM {table}"), maxlen=0)  # noqa: S608 - decodes texts
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
             raise
         # Damage in the rest shows when that is read.
     finally:
         database.set_progress_handler(None, 0)
+
+
+def _wrong_kinds(table: str) -> str:
+    """Return a query for the rows of a table that have a value of another kind."""
+    wrong = " OR ".join(
+        f"typeof({name}) NOT IN ({', '.join(map(repr, kinds))})"
+        for name, kinds in _KINDS[table].items()
+    )
+    return f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1"  # noqa: S608 - our own names
 
 
 def _bring_up_to_date(database: sqlite3.Connection) -> None:
@@ -403,7 +404,7 @@ def _bring_up_to_date(database: sqlite3.Connection) -> None:
                 )
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     found = columns_of(database)
-    if not all(names <= found.get(table, set()) for table, names in _COLUMNS.items()):
+    if not all(kinds.keys() <= found.get(table, set()) for table, kinds in _KINDS.items()):
         raise ValueError("its tables are another program's")
 
 
@@ -427,6 +428,18 @@ def number(value: object) -> int:
     if not isinstance(value, int):
         raise ValueError(f"it holds a {type(value).__name__} where a number belongs")  # noqa: TRY004
     return value
+
+
+def check_kinds(table: str, row: Mapping[str, object]) -> None:
+    """Check the values of a row by column.
+
+    Raises:
+        ValueError: One is of another kind; the journal is damaged.
+    """
+    for name, value in row.items():
+        kinds = _KINDS[table][name]
+        if value is not None or _NONE not in kinds:
+            (number if _INTEGER in kinds else text)(value)
 
 
 def relative_path(value: object) -> str:
@@ -571,7 +584,7 @@ class JournalReader:
         """
         with self.open() as database:
             rows = database.execute(_COMPLETE, (str(Verdict.COMPLETE),)).fetchall()
-        return frozenset(text(uid) for (uid,) in rows)
+            return frozenset(text(uid) for (uid,) in rows)
 
     def verdicts(self) -> list[tuple[str, int, str]]:
         """Return UID, turn and verdict of each study, in the order of the UIDs.
@@ -582,7 +595,7 @@ class JournalReader:
         with self.open() as database:
             has_turns = database.execute(HAS_TURNS).fetchone() is not None
             rows = database.execute(_VERDICTS if has_turns else _VERDICTS_ALONE).fetchall()
-        return [(text(uid), number(turn), text(verdict)) for uid, turn, verdict in rows]
+            return [(text(uid), number(turn), text(verdict)) for uid, turn, verdict in rows]
 
     @contextlib.contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:

@@ -168,8 +168,8 @@ class InstanceStore:
         try:
             write_failed_list(self._root, self._permissions)
         except (ConfigError, OSError) as error:
-            reason = reason_of(error) if isinstance(error, OSError) else str(error)
-            self._note(f"Could not write {FAILED_LIST}: {reason}.")
+            reason = f"{reason_of(error)}." if isinstance(error, OSError) else str(error)
+            self._note(f"Could not write {FAILED_LIST}: {reason}")
 
     def begin(self, request: StoreRequest) -> PartFile:
         """Open a part file for an instance.

@@ -13,7 +13,7 @@ from typing import Any
 
 from dicom_retrieve_tui.model.folder_account import UNFINISHED
 from dicom_retrieve_tui.model.verdict import Verdict
-from dicom_retrieve_tui.storage.journal_database import InstanceRecord, number, text
+from dicom_retrieve_tui.storage.journal_database import InstanceRecord, check_kinds, number, text
 
 _TABLES = {
     "instances": (
@@ -112,8 +112,12 @@ def read_rows(database: sqlite3.Connection, columns: Columns, uid: str) -> Study
         for table, names in _TABLES.items()
         if table in columns
     }
-    for row in rows["instances"]:
-        InstanceRecord.from_row(row[:-1])  # raises for a damaged one
+    for table, found in rows.items():
+        for row in found:
+            if table == "instances":
+                InstanceRecord.from_row(row[:-1])  # raises for a damaged one
+            else:
+                check_kinds(table, dict(zip(_TABLES[table], row, strict=True)))
     return StudyRows(uid, turn_of(database, columns, uid) or 0, rows)
 
 

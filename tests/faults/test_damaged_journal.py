@@ -72,6 +72,9 @@ _DAMAGES: dict[str, Callable[[Path], object]] = {
         "UPDATE instances SET layout = CAST(X'FFFE31' AS TEXT) WHERE sop_instance_uid LIKE '%9'"
     ),
     "no size": _execute("UPDATE instances SET size_bytes = 'x'"),
+    "no turn": _execute("INSERT INTO turns VALUES ('1.2.3', X'616263')"),
+    "a verdict of bytes": _execute("UPDATE studies SET verdict = X'616263'"),
+    "missing of bytes": _execute("INSERT INTO missing VALUES ('1.2.3', X'616263')"),
     "missing not UTF-8": _execute("INSERT INTO missing VALUES ('1.2.3', CAST(X'FFFE31' AS TEXT))"),
 }
 

@@ -1,7 +1,9 @@
 """The account of an output folder: failures stay until they are mended or removed."""
 
 import os
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from dicom_retrieve_tui.model.folder_account import StudyAccount, total_of
 from dicom_retrieve_tui.model.selection import SeriesSelection
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
+from dicom_retrieve_tui.model.writer import Writer
 from dicom_retrieve_tui.storage.folder_account import (
     FAILED_LIST,
     FolderAccount,
@@ -20,7 +23,8 @@ from dicom_retrieve_tui.storage.folder_account import (
 )
 from dicom_retrieve_tui.storage.lock import FolderLock
 from dicom_retrieve_tui.storage.store import InstanceStore
-from tests.unit.storage.kept import FLAT, STUDY, keep
+from dicom_retrieve_tui.storage.writers import JOURNAL, writer_folder
+from tests.unit.storage.kept import FLAT, STUDY, journal_of, keep
 
 _ABSENT = "The PACS has nothing that matches these UIDs."
 
@@ -236,3 +240,57 @@ def test_totals_know_what_is_still_to_come() -> None:
         ("partial", 1),
         ("unfinished", 2),
     ]
+
+
+_DAMAGES = (
+    "INSERT OR REPLACE INTO turns VALUES ('1.2.3', X'616263')",
+    "UPDATE studies SET verdict = X'616263'",
+    "UPDATE failures SET reason = X'616263'",
+    "UPDATE failures SET series = X'616263'",
+)
+
+
+def _damage(root: Path, statement: str) -> None:
+    with closing(sqlite3.connect(journal_of(root))) as database:
+        database.execute(statement)
+        database.commit()
+
+
+@pytest.mark.parametrize("damage", _DAMAGES)
+def test_a_value_of_another_kind_is_damage_of_the_journal(tmp_path: Path, damage: str) -> None:
+    _run(tmp_path, _end("1.2.3"))
+    _damage(tmp_path, damage)
+    account = FolderAccount(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"journal\.db is damaged \(it holds a bytes where"):
+        list(account.failed_studies())
+    with pytest.raises(ConfigError, match=r"journal\.db is damaged \(it holds a bytes where"):
+        list(account.studies())
+
+
+@pytest.mark.parametrize("damage", _DAMAGES)
+def test_the_next_run_sets_a_journal_aside_that_holds_values_of_another_kind(
+    tmp_path: Path, damage: str
+) -> None:
+    _run(tmp_path, _end("1.2.3"))
+    _damage(tmp_path, damage)
+
+    (note,) = _run(tmp_path, _end("1.2.4"))
+
+    assert note.startswith("The journal was damaged (it holds values of another kind) and has been")
+    assert _run(tmp_path) == []
+
+
+def test_a_list_that_cannot_be_written_is_reported_in_one_sentence(tmp_path: Path) -> None:
+    notes: list[str] = []
+    store = InstanceStore(tmp_path, FLAT, peer="PACS", note=notes.append)
+    store.plan(["1.2.3"])
+    store.finish(_end("1.2.3"))
+    other = writer_folder(tmp_path, Writer.of_shard(1, 2))
+    other.mkdir(parents=True)
+    (other / JOURNAL).write_text("no database")
+    store.close()
+
+    assert len(notes) == 1
+    assert notes[0].startswith(f"Could not write {FAILED_LIST}: The journal ")
+    assert notes[0].endswith("it checks the files.")
