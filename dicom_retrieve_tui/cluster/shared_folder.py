@@ -51,7 +51,7 @@ def shared_probe(
     Raises:
         ConfigError: A worker does not see it, or it cannot be written.
     """
-    created = not output.exists()
+    created = not os.path.exists(output)  # noqa: PTH110 - never raises
     path = output / PRIVATE_FOLDER / f"probe-{secrets.token_hex(8)}"
     probe = SharedProbe(str(path), secrets.token_hex(16))
     try:

@@ -5,6 +5,7 @@ recorded, so that a later run does not repeat it.
 """
 
 import logging
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -240,7 +241,7 @@ class StudyCommands:
             output=str(self._output),
             instances=study.instances,
         )
-        if folder.is_dir():
+        if os.path.isdir(folder):  # noqa: PTH112 - never raises
             logger.info("study %s: --on-study begins", uid)
             outcome = run_process(
                 [self._program, *self._command.argv(hook.values)[1:]],

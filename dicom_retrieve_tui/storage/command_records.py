@@ -87,7 +87,7 @@ class SqliteCommandRecords:
             values = (study_instance_uid, self._command, instances, _DONE)
             if database.execute(_IS_DONE, values).fetchone() is not None:
                 return True
-        return any(_is_done(path, values) for path in self._others if path.exists())
+        return any(_is_done(path, values) for path in filter(os.path.exists, self._others))
 
     def add(self, study_instance_uid: str, folder: str, instances: int) -> bool:
         """Append a study to the queue; return False if it was in the queue already."""

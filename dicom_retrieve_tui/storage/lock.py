@@ -234,9 +234,12 @@ def lock_is_held(path: Path) -> bool | None:
     """
     try:
         inode = path.stat().st_ino
-        locks = _LOCKS.read_text("ascii", "replace").splitlines()
     except FileNotFoundError:
-        return None if path.exists() else False
+        return False
+    except OSError:
+        return None
+    try:
+        locks = _LOCKS.read_text("ascii", "replace").splitlines()
     except OSError:
         return None
     held = (line.split() for line in locks if "->" not in line)

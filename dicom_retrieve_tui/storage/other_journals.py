@@ -18,7 +18,7 @@ from dicom_retrieve_tui.storage.journal_database import (
 )
 from dicom_retrieve_tui.storage.lock import boot_left_in
 from dicom_retrieve_tui.storage.study_rows import Columns, StudyRows, read_rows, turn_of
-from dicom_retrieve_tui.storage.writers import JOURNAL, writer_folder, writers_in
+from dicom_retrieve_tui.storage.writers import JOURNAL, PRIVATE_FOLDER, writer_folder, writers_in
 
 _KILLED = "SELECT name FROM folder WHERE value = 'killed'"
 
@@ -109,13 +109,17 @@ class OtherJournals:
             return journal.rows_of(uid)
 
     def _live(self) -> list[Path]:
-        """Return the journals that others of the group write, perhaps at this moment."""
+        """Return the journals that others of the group write, perhaps at this moment.
+
+        Raises:
+            ConfigError: The folder cannot be read.
+        """
         if self._writer is None or not self._writer.claims:
             return []
-        folders = [
-            writer_folder(self._root, each) for each in self._others() if self._is_live(each)
-        ]
-        return [path for folder in folders if (path := folder / JOURNAL).is_file()]
+        with explained(self._root / PRIVATE_FOLDER):
+            live = filter(self._is_live, self._others())
+            paths = [writer_folder(self._root, each) / JOURNAL for each in live]
+            return list(filter(Path.is_file, paths))
 
     def killed_boots(self) -> frozenset[str]:
         """Return the boots of machines in which a writer was killed.

@@ -98,7 +98,7 @@ class RunRecorder:
         self._settled.set()
         if self._thread is not None:
             self._thread.join()
-        if self._stays or self._journal.exists():
+        if self._stays or os.path.exists(self._journal):  # noqa: PTH110 - never raises
             self._write(finished=True)
         else:
             with contextlib.suppress(OSError):

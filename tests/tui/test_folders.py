@@ -9,6 +9,8 @@ from tests.tui.application import opened
 from tests.tui.builders import options, uids
 
 A, B = uids(2)
+UNREACHABLE = "n" * 300
+"""`Path.exists` raises for a name that is too long, as for a folder that must not be read."""
 
 
 def desktop(folder: Path) -> dict[str, str]:
@@ -44,6 +46,7 @@ def test_there_is_nothing_to_open_over_ssh_or_without_a_desktop(tmp_path: Path) 
     assert opener({"PATH": here["PATH"]}) is None
     assert "No desktop" in open_folder(tmp_path, {})
     assert "does not exist yet" in open_folder(tmp_path / "nothing", here)
+    assert "does not exist yet" in open_folder(tmp_path / UNREACHABLE, here)
 
 
 def test_a_study_with_a_folder_of_its_own_is_shown_there(tmp_path: Path) -> None:
@@ -51,6 +54,8 @@ def test_a_study_with_a_folder_of_its_own_is_shown_there(tmp_path: Path) -> None
 
     assert study_folder(options(str(tmp_path)), RowKey(0, A)) == tmp_path / A
     assert study_folder(options(str(tmp_path)), RowKey(0, B)) == tmp_path
+    unreachable = tmp_path / UNREACHABLE
+    assert study_folder(options(str(unreachable)), RowKey(0, A)) == unreachable
 
 
 async def test_where_nothing_opens_the_path_is_shown_and_copied(

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.atomic_file import replace_file
@@ -279,7 +280,7 @@ def finish_hook(
         verdict=str(progress.verdict or Verdict.CANCELLED),
         exit_code=ending.exit_code,
         output=str(options.retrieval.output.absolute()),
-        report=str(report.absolute()) if report is not None and report.is_file() else "",
+        report=str(report.absolute()) if report and _is_file(report) else "",
         peer=str(options.retrieval.peer),
         studies=len(account.selections),
         studies_good=progress.good,
@@ -288,3 +289,7 @@ def finish_hook(
         seconds=ending.elapsed_s,
         summary="".join(f"{clean_text(line)}\n" for line in lines),
     )
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - never raises

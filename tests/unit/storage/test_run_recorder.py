@@ -347,3 +347,12 @@ def test_a_disk_that_refuses_ends_no_run(tmp_path: Path) -> None:
     recorder.begin()
     recorder.settle()
     recorder.close()
+
+
+def test_a_folder_that_is_out_of_reach_at_the_end_ends_no_run(tmp_path: Path) -> None:
+    # `Path.exists` raises for a name that is too long, as for a share that is gone.
+    recorder = RunRecorder(tmp_path / ("n" * 300), peer="PACS@host:104", method="c-get")
+    recorder.begin()
+
+    recorder.settle()
+    recorder.close()

@@ -19,8 +19,10 @@ from dicom_retrieve_tui.model.writer import Writer
 from dicom_retrieve_tui.storage import platform_lock
 from dicom_retrieve_tui.storage.folder_account import FAILED_LIST, FolderAccount, write_failed_list
 from dicom_retrieve_tui.storage.kept_instances import KeptInstances
+from dicom_retrieve_tui.storage.other_journals import OtherJournals
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.verify import verify_folder
+from dicom_retrieve_tui.storage.writers import writer_folder
 from tests.unit.encoded import EXPLICIT
 from tests.unit.storage.kept import CT, FLAT, OTHER, STUDY, data_set_of, keep, path_of
 
@@ -371,3 +373,13 @@ def test_a_damaged_journal_of_another_writer_is_named_and_the_folder_is_free_aga
 
     journal.write_bytes(whole)
     assert _retrieve(tmp_path, None, []) == {f"{STUDY}.1.1"}
+
+
+def test_a_folder_of_writers_that_is_out_of_reach_is_named(tmp_path: Path) -> None:
+    with closing(OtherJournals(tmp_path, _WORKER_A)) as others:
+        folder = writer_folder(tmp_path, _WORKER_A).parent
+        folder.parent.mkdir()
+        folder.symlink_to(folder)
+
+        with pytest.raises(ConfigError, match=r"\.dicom-retrieve cannot be read"):
+            others.newest("1.2.3")
