@@ -12,11 +12,13 @@ class Flaw(StrEnum):
 
     MISSING = "missing"
     DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
+    """It may be whole: permission is denied, or the share is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flawed:
-    """A file that is missing or damaged."""
+    """A file that is missing or damaged, or cannot be read."""
 
     sop_instance_uid: str
     flaw: Flaw
@@ -70,14 +72,20 @@ class VerifiedStudy:
 
     @property
     def lost(self) -> Mapping[str, Flaw]:
-        """Instances that are whole under no layout, by UID: damaged if there is a file."""
+        """Instances that are whole under no layout, by UID; missing only without any file."""
         flaws: dict[str, Flaw] = {}
         for each in self.flawed:
             uid = each.sop_instance_uid
-            if not each.whole_elsewhere and flaws.get(uid) is not Flaw.DAMAGED:
+            if not each.whole_elsewhere and flaws.get(uid, Flaw.MISSING) is Flaw.MISSING:
                 flaws[uid] = each.flaw
         return flaws
 
+    @property
+    def retrievable(self) -> bool:
+        """True if a retrieval may mend the study: more is wrong than files that cannot be read."""
+        wrong = any(each.flaw is not Flaw.UNREADABLE for each in self.flawed)
+        return wrong or self.verdict not in GOOD
+
     def with_flaw(self, flaw: Flaw) -> list[Flawed]:
-        """Return the files that are missing, or those that are damaged."""
+        """Return the files that have one flaw."""
         return [each for each in self.flawed if each.flaw is flaw]

@@ -1,6 +1,7 @@
 """Verify a folder offline: is every retrieved instance still there, and whole? Read-only."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.platform_files import extended, shown
 from dicom_retrieve_tui.storage.file_check import FileCondition, check_file, irregularity_of
+from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.folder import CONFLICTS
 from dicom_retrieve_tui.storage.folder_journals import FolderJournals
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord, RecordedStudy
@@ -147,7 +149,6 @@ def _flaws_under_layout(files: list[_CheckedFile], whole: frozenset[str]) -> lis
 
 def _flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None:
     """Return what is wrong with a file, or None."""
-    reason = ""
     # After a power cut, the size of a file that was not synced proves nothing.
     unproven = bool(record.digest) and not record.synced
     try:
@@ -157,15 +158,21 @@ def _flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None
     except NotADirectoryError:  # a file has replaced a folder of its path
         condition = FileCondition.MISSING
     except OSError as error:
-        condition, reason = FileCondition.DAMAGED, reason_of(error)
+        return _flawed(record, _flaw_of_error(root, error), reason_of(error))
     if condition is FileCondition.WHOLE:
         return None
-    return Flawed(
-        sop_instance_uid=record.sop_instance_uid,
-        flaw=_FLAWS[condition],
-        path=record.path,
-        reason=reason or _REASONS.get(condition, ""),
-    )
+    return _flawed(record, _FLAWS[condition], _REASONS.get(condition, ""))
+
+
+def _flawed(record: InstanceRecord, flaw: Flaw, reason: str) -> Flawed:
+    uid = record.sop_instance_uid
+    return Flawed(sop_instance_uid=uid, flaw=flaw, path=record.path, reason=reason)
+
+
+def _flaw_of_error(root: Path, error: OSError) -> Flaw:
+    """Return the flaw of a file that could not be read: a local disk has a bad sector there."""
+    bad_sector = error.errno == errno.EIO and not file_system_of(root).may_vanish
+    return Flaw.DAMAGED if bad_sector else Flaw.UNREADABLE
 
 
 def _read_through(path: Path) -> None:

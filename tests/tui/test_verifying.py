@@ -101,6 +101,7 @@ async def test_a_folder_without_a_journal_says_so(tmp_path: Path) -> None:
 
 def test_a_result_is_in_words() -> None:
     lost = Flawed(sop_instance_uid="1.2.3", flaw=Flaw.MISSING, path=None)
+    unreadable = Flawed(sop_instance_uid="1.2.4", flaw=Flaw.UNREADABLE, path="a.dcm")
 
     def study(verdict: Verdict | None, *flawed: Flawed) -> VerifiedStudy:
         return VerifiedStudy(
@@ -109,5 +110,6 @@ def test_a_result_is_in_words() -> None:
 
     assert result_text(study(Verdict.COMPLETE)) == "whole"
     assert result_text(study(Verdict.COMPLETE, lost)) == "1 missing"
+    assert result_text(study(Verdict.COMPLETE, unreadable)) == "1 unreadable"
     assert result_text(study(Verdict.CANCELLED)) == "stopped"
     assert result_text(study(None)) == "unfinished"

@@ -1,4 +1,4 @@
-"""`dicom-retrieve verify FOLDER`: list missing and damaged files, without a PACS."""
+"""`dicom-retrieve verify FOLDER`: list missing, damaged and unreadable files, without a PACS."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -73,15 +73,18 @@ class Tally:
     proven: int = 0
     """Studies that were complete, and still are."""
     whole: int = 0
-    """Instances with a whole file; the next two have none."""
+    """Instances with a whole file; the next three have none."""
     missing: int = 0
     damaged: int = 0
+    unreadable: int = 0
     files: int = 0
     """Expected files."""
     whole_files: int = 0
     missing_copies: int = 0
-    """Missing files of instances that have a whole file elsewhere; the next are damaged."""
+    """Missing files of instances that have a whole file elsewhere; the next are damaged,
+    or cannot be read."""
     damaged_copies: int = 0
+    unreadable_copies: int = 0
     left_out: int = 0
     """Series that a filter left out."""
     irregular: int = 0
@@ -90,6 +93,9 @@ class Tally:
     doubled: bool = False
     """True if an instance has several files, or should have several."""
 
+    retrievable: bool = False
+    """True if a retrieval may mend any study."""
+
     def add(self, study: VerifiedStudy) -> None:
         """Add a study."""
         self.studies += 1
@@ -97,10 +103,13 @@ class Tally:
         self.whole += study.whole
         self.missing += _lost(study, Flaw.MISSING)
         self.damaged += _lost(study, Flaw.DAMAGED)
+        self.unreadable += _lost(study, Flaw.UNREADABLE)
         self.files += study.files
         self.whole_files += study.whole_files
         self.missing_copies += _copies(study, Flaw.MISSING)
         self.damaged_copies += _copies(study, Flaw.DAMAGED)
+        self.unreadable_copies += _copies(study, Flaw.UNREADABLE)
+        self.retrievable |= study.retrievable
         self.left_out += len(study.left_out)
         self.doubled |= study.doubled
         self.irregular += len(study.irregular)
@@ -110,7 +119,7 @@ class Tally:
     @property
     def instances(self) -> int:
         """Expected instances."""
-        return self.whole + self.missing + self.damaged
+        return self.whole + self.missing + self.damaged + self.unreadable
 
     @property
     def all_proven(self) -> bool:
@@ -127,7 +136,7 @@ def _copies(study: VerifiedStudy, flaw: Flaw) -> int:
 
 
 def study_lines(study: VerifiedStudy) -> Iterator[str]:
-    """Yield a line for the study, and one for each file that is missing or damaged."""
+    """Yield a line for the study, and one for each file with a flaw."""
     counts = f"{study.whole:,}/{study.instances:,}"
     remarks = [_files(study)] if study.doubled else []
     if study.irregular:
@@ -174,7 +183,7 @@ def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
     files = f", in {_files(tally)}" if tally.doubled else ""
     flaws = ", ".join(_flaws(tally))
     listed = f": {flaws}" if flaws else ""
-    which = f"{tally.whole:,} of" if tally.missing + tally.damaged else "all"
+    which = f"{tally.whole:,} of" if tally.whole < tally.instances else "all"
     yield f"{which} {of} are there and whole{files} ({how}){listed}"
     if tally.irregular:
         yield (
@@ -188,22 +197,27 @@ def summary_lines(tally: Tally, folder: Path, *, deep: bool) -> Iterator[str]:
 
 
 def _flaws(tally: Tally) -> Iterator[str]:
-    for word, number in (("missing", tally.missing), ("damaged", tally.damaged)):
+    for flaw, number in zip(Flaw, (tally.missing, tally.damaged, tally.unreadable), strict=True):
         if number:
-            yield f"{number:,} {word}"
-    for word, number in (("missing", tally.missing_copies), ("damaged", tally.damaged_copies)):
+            yield f"{number:,} {flaw}"
+    copies = (tally.missing_copies, tally.damaged_copies, tally.unreadable_copies)
+    for flaw, number in zip(Flaw, copies, strict=True):
         if number:
-            yield count(number, f"{word} copy")
+            yield count(number, f"{flaw} copy")
 
 
 def _next(tally: Tally) -> str:
     # A retrieval does not read a file of the right size, and takes it for whole.
     first = "move the damaged files away and " if tally.damaged + tally.damaged_copies else ""
-    return f"{first}run the retrieval again to get the rest"
+    again = [f"{first}run the retrieval again to get the rest"] if tally.retrievable else []
+    if tally.unreadable + tally.unreadable_copies:
+        again.insert(0, "see to it that the unreadable files can be read, and verify again")
+    return "; ".join(again)
 
 
 def study_record(study: VerifiedStudy) -> Mapping[str, object]:
     """Return one study for `--json`; the names are public."""
+    unreadable = [_file_record(each) for each in study.with_flaw(Flaw.UNREADABLE)]
     return {
         "study_instance_uid": study.study_instance_uid,
         "verdict": str(study.verdict or UNFINISHED),
@@ -222,6 +236,7 @@ def study_record(study: VerifiedStudy) -> Mapping[str, object]:
         "damaged": [
             {**_file_record(each), "reason": each.reason} for each in study.with_flaw(Flaw.DAMAGED)
         ],
+        **({"unreadable": unreadable} if unreadable else {}),
         **({"checksums": dict(study.checksums)} if study.checksums else {}),
     }
 
@@ -244,6 +259,7 @@ def tally_record(tally: Tally) -> Mapping[str, object]:
         "whole": tally.whole,
         "missing": tally.missing,
         "damaged": tally.damaged,
+        **({"unreadable": tally.unreadable} if tally.unreadable else {}),
         "files": tally.files,
         "whole_files": tally.whole_files,
         "left_out_series": tally.left_out,

@@ -130,10 +130,10 @@ or damaged, and nothing else."""
         """Leave, and retrieve what is missing or damaged."""
         if not self._over:
             self.notify("Still checking.")
-        elif not (unproven := self._unproven):
-            self.notify("Nothing is lost.")
+        elif lost := [each for each in self._studies if each.retrievable]:
+            self.dismiss([each.study_instance_uid for each in lost])
         else:
-            self.dismiss([each.study_instance_uid for each in unproven])
+            self.notify("Nothing is lost.")
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -172,8 +172,13 @@ or damaged, and nothing else."""
             ]
         if (more := len(unproven) - _SHOWN_MAX) > 0:
             lines.append(f"  and {more:,} more")
-        if self._over and unproven:
+        if self._over and any(each.retrievable for each in unproven):
             lines += ["", "Press r to retrieve what is missing or damaged, and nothing else."]
+        if self._over and any(each.with_flaw(Flaw.UNREADABLE) for each in unproven):
+            lines += [
+                "",
+                "Unreadable files may be whole: make them readable and verify again.",
+            ]
         if self._fault:
             lines += ["", self._fault]
         self.query_one("#verified", Static).update("\n".join(map(clean_text, lines)))

@@ -8,6 +8,8 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.verify_result import Flaw, Flawed, VerifiedStudy
 from dicom_retrieve_tui.storage import file_check as verification
+from dicom_retrieve_tui.storage import verify
+from dicom_retrieve_tui.storage.file_system import FileSystem
 from dicom_retrieve_tui.storage.journal_database import InstanceRecord
 from dicom_retrieve_tui.storage.verify import verify_folder
 from tests.unit.storage.kept import DEEP, OTHER, STUDY, files_below, keep, path_of
@@ -207,6 +209,41 @@ def test_what_the_disk_does_not_give_back_is_damaged_and_the_rest_is_looked_at(
 
     assert findings.whole == 2
     assert findings.flawed == flawed(2, Flaw.DAMAGED, "input/output error")
+
+
+def _loop(root: Path) -> None:
+    """Make the folder `deep` one in which nothing can be read, not even by root."""
+    (root / "deep").rename(root / "away")
+    (root / "deep").symlink_to("deep")
+
+
+def test_what_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    keep(tmp_path, 1, **DEEP)
+    keep(tmp_path, 1, uid=OTHER)
+    _loop(tmp_path)
+
+    unread, other = verify_folder(tmp_path, deep=False)
+
+    assert [each.flaw for each in unread.flawed] == [Flaw.UNREADABLE]
+    assert unread.flawed[0].reason == os.strerror(errno.ELOOP).lower()
+    assert unread.lost == {f"{STUDY}.1.1": Flaw.UNREADABLE}
+    assert (unread.proven, unread.retrievable, other.proven) == (False, False, True)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.ENOTCONN, errno.EIO])
+def test_an_error_of_a_share_is_not_called_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def no_share(path: Path, _: InstanceRecord) -> bool:
+        raise OSError(number, os.strerror(number), str(path))
+
+    keep(tmp_path, 1)
+    monkeypatch.setattr(verification, "_is_whole", no_share)
+    monkeypatch.setattr(verify, "file_system_of", lambda _: FileSystem(kind="nfs4"))
+
+    findings = findings_of(tmp_path, deep=True)
+
+    assert findings.flawed == flawed(1, Flaw.UNREADABLE, os.strerror(number).lower())
 
 
 def test_each_study_has_its_findings(tmp_path: Path) -> None:

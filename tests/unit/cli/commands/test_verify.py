@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from tests.unit.storage.kept import DEEP, OTHER, STUDY, keep, leave_out, path_of
 
 LIGHTLY = "(by presence and size; --deep reads them)"
 DEEPLY = "(every file read to its end)"
+READABLE = "see to it that the unreadable files can be read, and verify again"
 AGAIN = "run the retrieval again to get the rest"
 
 
@@ -45,6 +47,49 @@ def test_what_is_missing_and_damaged_is_named_with_its_path(tmp_path: Path) -> N
         f"2 of 5 instances of 2 studies are there and whole {DEEPLY}: 2 missing, 1 damaged",
         f"1 of 2 studies proven complete; move the damaged files away and {AGAIN}",
     ]
+
+
+def _loop(root: Path) -> None:
+    """Make the folder `deep` one in which nothing can be read, not even by root."""
+    (root / "deep").rename(root / "away")
+    (root / "deep").symlink_to("deep")
+
+
+def test_files_that_cannot_be_read_are_not_to_be_moved_away(tmp_path: Path) -> None:
+    keep(tmp_path, 1, uid=OTHER, **DEEP)
+    keep(tmp_path, 1)
+    _loop(tmp_path)
+
+    result = run("verify", str(tmp_path))
+
+    reason = os.strerror(errno.ELOOP).lower()
+    assert result.code == 1
+    assert result.out.splitlines() == [
+        f"unreadable 1          0/1  {OTHER}",
+        f"  unreadable {OTHER}.1.1  deep/{path_of(1, OTHER)} ({reason})",
+        f"1 of 2 instances of 2 studies are there and whole {LIGHTLY}: 1 unreadable",
+        f"1 of 2 studies proven complete; {READABLE}",
+    ]
+
+
+def test_unreadable_files_are_counted_apart(tmp_path: Path) -> None:
+    keep(tmp_path, 1, **DEEP)
+    keep(tmp_path, 1, uid=OTHER)
+    os.truncate(tmp_path / path_of(1, OTHER), 7)
+    _loop(tmp_path)
+
+    records = list(map(json.loads, run("verify", str(tmp_path), "--json").out.splitlines()))
+
+    reason = os.strerror(errno.ELOOP).lower()
+    path = f"deep/{path_of(1)}"
+    assert records[1]["unreadable"] == [
+        {"sop_instance_uid": f"{STUDY}.1.1", "path": path, "reason": reason}
+    ]
+    assert records[1]["damaged"] == []
+    end = records[-1]
+    assert (end["damaged"], end["unreadable"], end["instances"]) == (1, 1, 2)
+    summary = run("verify", str(tmp_path)).out.splitlines()[-1]
+    assert summary.endswith(f"; {READABLE}; move the damaged files away and {AGAIN}")
 
 
 def test_what_is_wrong_comes_first_and_what_is_whole_only_if_it_is_wanted(tmp_path: Path) -> None:
