@@ -106,7 +106,7 @@ def passcode_in(path: Path) -> Secret:
         ConfigError: The file cannot be read, is readable by others, or holds no passcode.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(USER_BYTES_MAX + 3).removesuffix("\n").removesuffix("\r")
     except OSError as error:

@@ -23,13 +23,14 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def read_text_and_document(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the text of the file with its line ends, and what it holds.
+    """Return the text of the file with its line ends, without a byte-order mark, and what it holds.
 
     Raises:
         ConfigError: As for `read_document`.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        # Notepad and PowerShell 5 begin a file with a byte-order mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
             text = read_at_most(file, SETTINGS_MAX_BYTES)
         return text, tomllib.loads(text)
     except FileNotFoundError:

@@ -1,5 +1,6 @@
 """The profiles file: what is said is kept, and every mistake is named where it stands."""
 
+import codecs
 import stat
 import tomllib
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_a_mistake_is_named(text: str, words: str, tmp_path: Path) -> None:
 def test_what_is_no_toml_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"this is not TOML: .*line 2"):
         book(tmp_path, "[defaults]\nparallel = \n")
+
+
+def test_a_byte_order_mark_is_no_mistake_and_the_rest_stays_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    text = b"# ours\r\n[profiles.a]\r\nhost = 'h'\r\n"
+    path.write_bytes(codecs.BOM_UTF8 + text)
+
+    profiles = ProfileBook.load(path)
+    assert profiles.faults() == []
+    profiles.put("a", {"port": "104"})
+    profiles.save()
+
+    assert path.read_bytes().removeprefix(codecs.BOM_UTF8).startswith(text)
+    assert ProfileBook.load(path).profile("a")["port"] == "104"
 
 
 def test_a_profile_with_mistakes_is_not_used_and_its_neighbour_is(tmp_path: Path) -> None:
