@@ -92,6 +92,14 @@ class Layout:
             return ""
         return "/".join(above.render({study: study_instance_uid.encode("utf-8", "replace")}))
 
+    def component(self, number: int) -> str:
+        """Return a component as the template has it: `{PatientName}-{StudyID}`."""
+        keywords = {tag: keyword for keyword, tag in _FIELDS.items()}
+        return "".join(
+            piece if isinstance(piece, str) else f"{{{keywords[piece]}}}"
+            for piece in self._components[number]
+        )
+
     def render(self, values: Mapping[int, bytes]) -> tuple[str, ...]:
         """Return the components of an instance's path, each safe as a name.
 

@@ -260,10 +260,11 @@ class OutputFolder:
                 received. If it differs from the part, the part takes its name.
 
         Raises:
-            InstanceUnfit: A share may have lost a part of it.
+            InstanceUnfit: A share may have lost a part of it, or its name cannot be written in the
+                encoding of the locale.
             DiskFailed: The disk refuses.
         """
-        relative = "/".join(self.layout.render(values))
+        relative = "/".join(self._names(values))
         final = below(self.root, relative)
         try:
             self._close(part)
@@ -288,6 +289,26 @@ class OutputFolder:
             raise disk_failed(
                 error, below(self.root, PRIVATE_FOLDER), "give a file its name"
             ) from error
+
+    def _names(self, values: dict[int, bytes]) -> tuple[str, ...]:
+        """Return the names of an instance's folders and of its file.
+
+        Raises:
+            InstanceUnfit: The locale has no encoding for one. No letters are replaced: two names
+                could become one.
+        """
+        names = self.layout.render(values)
+        for number, name in enumerate(names):
+            try:
+                os.fsencode(name)
+            except UnicodeEncodeError as error:
+                raise InstanceUnfit(
+                    f"Cannot name a file: the locale's encoding ({error.encoding}) lacks a letter "
+                    f"in {self.layout.component(number)} of --layout. Set PYTHONUTF8=1 or a locale "
+                    "with UTF-8, such as LC_ALL=C.UTF-8, or choose another --layout.",
+                    status=OUT_OF_RESOURCES,
+                ) from None
+        return names
 
     def _close(self, part: PartFile) -> None:
         """Close a part file; a share may report only now that it lost what was written.

@@ -1,12 +1,18 @@
 """What a store recalls of the runs before it."""
 
-from collections.abc import Iterable
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from dicom_retrieve_tui.model.dimse import StoreRequest
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.store_records import Recalled
+from dicom_retrieve_tui.platform_files import WINDOWS
 from dicom_retrieve_tui.storage.store import InstanceStore
 from tests.unit.encoded import EXPLICIT
 from tests.unit.storage.kept import CT, FLAT, OTHER, STUDY, data_set_of, keep, path_of
@@ -22,13 +28,13 @@ def _inventory(numbers: Iterable[int], uid: str = STUDY) -> Inventory:
     return Inventory(study_instance_uid=uid, listed=True, instances=tuple(listed))
 
 
-def _receive(store: InstanceStore, number: int) -> None:
+def _receive(store: InstanceStore, number: int, more: Mapping[int, bytes] | None = None) -> None:
     """Place an instance as if a PACS had sent it."""
     sop = f"{STUDY}.1.{number}"
     request = StoreRequest(sop_class_uid=CT, sop_instance_uid=sop, transfer_syntax_uid=EXPLICIT)
     part = store.begin(request)
     part.write([memoryview(data_set_of(sop, series_instance_uid=_SERIES))])
-    store.place(part, part.check(store.wanted_tags).values)
+    store.place(part, {**part.check(store.wanted_tags).values, **(more or {})})
 
 
 def test_a_new_folder_has_nothing_to_recall(tmp_path: Path) -> None:
@@ -62,3 +68,43 @@ def test_what_an_earlier_run_missed_is_recalled(tmp_path: Path) -> None:
     assert recalled.missing == {f"{STUDY}.1.2"}
     assert recalled.present == {f"{STUDY}.1.1"}
     assert not recalled.gone
+
+
+_WITH_A_NAME = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from dicom_retrieve_tui.errors import InstanceUnfit
+from dicom_retrieve_tui.storage.store import InstanceStore
+from tests.unit.storage.test_store import _receive
+
+layout = "{PatientName}-x/{SOPInstanceUID}.dcm"
+name = sys.argv[2].encode("ascii").decode("unicode_escape").encode("utf-8")
+with closing(InstanceStore(Path(sys.argv[1]), layout)) as store:
+    try:
+        _receive(store, 1, {0x00100010: name})
+    except InstanceUnfit as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(WINDOWS, reason="names are not in the encoding of the locale")
+@pytest.mark.parametrize(("name", "works"), [("Gru^Fi", True), ("Gru\\u0308n^Ferdinand", False)])
+def test_a_name_that_the_locale_cannot_encode_is_an_error_of_the_instance(
+    tmp_path: Path, name: str, *, works: bool
+) -> None:
+    ascii_alone = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", _WITH_A_NAME, tmp_path, name],
+        env={**os.environ, **ascii_alone},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stderr, bool(list(tmp_path.rglob("*.dcm")))) == ("", works)
+    assert (
+        "lacks a letter in {PatientName}-x of --layout. Set PYTHONUTF8=1" in done.stdout
+    ) != works
+    assert not list(tmp_path.rglob("*.part"))
