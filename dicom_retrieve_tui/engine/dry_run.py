@@ -9,6 +9,7 @@ from dicom_retrieve_tui.engine.queue import HelpTask, PutBack, StudyTask, TaskQu
 from dicom_retrieve_tui.engine.run_forecast import RunForecast
 from dicom_retrieve_tui.engine.verdicts import absence, no_match, undecided
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.bug_report import limit_reached
 from dicom_retrieve_tui.model.events import (
     AttemptStarted,
     Event,
@@ -140,7 +141,7 @@ def inventoried(
 
 def bug_reason(bug: Exception) -> str:
     """Return why a study failed if neither the PACS nor the disk is the cause."""
-    return f"A bug in dicom-retrieve ended it ({type(bug).__qualname__})."
+    return limit_reached(bug) or f"A bug in dicom-retrieve ended it ({type(bug).__qualname__})."
 
 
 def nothing_requested(study_instance_uid: str, verdict: Verdict, reason: str) -> StudyFinished:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from dicom_retrieve_tui.errors import DiskFailed, RetrieveError
 from dicom_retrieve_tui.hooks.process import Outcome, keep_output, run_process, with_output
+from dicom_retrieve_tui.model.bug_report import bug_reason
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -205,7 +206,7 @@ class StudyCommands:
                 self._fail(study.study_instance_uid, f"cannot be recorded: {failure}")
             except Exception as bug:  # the study must not look as if all was well
                 logger.exception("study %s: --on-study", study.study_instance_uid)
-                reason = f"a bug: {type(bug).__name__}; please report it"
+                reason = bug_reason(bug)
                 self._fail(study.study_instance_uid, reason)
             finally:
                 with self._changed:

@@ -1,8 +1,11 @@
 """The report of an unexpected exception: its calls and its type, without its message.
 
 The message may quote patient data, such as a file name, and users send these lines to others.
+
+A limit of the account or the container, which can end any call, is not a bug.
 """
 
+import errno
 import traceback
 from collections.abc import Iterator
 
@@ -14,8 +17,20 @@ _BETWEEN = "The above was followed by:"
 _END = "This is a bug in dicom-retrieve; please report it with the lines above."
 
 
+_EXHAUSTED = (
+    "This account or container allows no more threads or memory. Raise its limits (ulimit -u, "
+    "ulimit -v, or those of the container), or end other programs."
+)
+_NO_THREAD = "can't start new thread"
+"""Source: CPython, Modules/_threadmodule.c."""
+_NO_RESOURCE = frozenset({errno.ENOMEM, errno.EAGAIN})
+
+
 def bug_lines(error: BaseException) -> Iterator[str]:
     """Yield the calls and the type of an exception, and of each that caused it."""
+    if limit := limit_reached(error):
+        yield f"dicom-retrieve: {limit}"
+        return
     for number, each in enumerate(_from_first_to_last(error)):
         if number:
             yield _BETWEEN
@@ -29,7 +44,24 @@ def bug_lines(error: BaseException) -> Iterator[str]:
 def bug_note(error: BaseException) -> Noted:
     """Return the bug in one sentence, for the events and the report of a run."""
     kind = type(error).__qualname__
-    return Noted(study_instance_uid=None, text=f"A bug in dicom-retrieve ended the run ({kind}).")
+    bug = f"A bug in dicom-retrieve ended the run ({kind})."
+    return Noted(study_instance_uid=None, text=limit_reached(error) or bug)
+
+
+def bug_reason(error: BaseException) -> str:
+    """Return the bug as the reason of what it ended."""
+    return limit_reached(error) or f"a bug: {type(error).__name__}; please report it"
+
+
+def limit_reached(error: BaseException) -> str:
+    """Return a sentence if no thread or no memory was left; empty if the error is a bug."""
+    reached = any(
+        isinstance(each, MemoryError)
+        or (isinstance(each, RuntimeError) and str(each) == _NO_THREAD)
+        or (isinstance(each, OSError) and each.errno in _NO_RESOURCE)
+        for each in _from_first_to_last(error)
+    )
+    return _EXHAUSTED if reached else ""
 
 
 def _from_first_to_last(error: BaseException) -> list[BaseException]:

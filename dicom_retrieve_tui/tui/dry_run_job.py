@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.bug_report import bug_reason
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     AttemptStarted,
@@ -156,7 +157,7 @@ class DryRunJob:
         except RetrieveError as error:
             fault = in_fields(str(error))
         except Exception as error:  # noqa: BLE001 - a bug costs this dry run, and is shown
-            fault = f"a bug: {type(error).__name__}; please report it"
+            fault = bug_reason(error)
         with self._lock:
             self._totals = replace(self._totals, fault=fault, running=False)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, RetrieveError, reason_of
-from dicom_retrieve_tui.model.bug_report import bug_lines
+from dicom_retrieve_tui.model.bug_report import bug_lines, bug_reason
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import (
     Event,
@@ -630,7 +630,7 @@ class Jobs:
         if isinstance(failure, RetrieveError):
             reason = str(failure)
         elif failure is not None:
-            reason = f"a bug: {type(failure).__name__}; please report it"
+            reason = bug_reason(failure)
             bug = "\n".join(bug_lines(failure))
         with self._lock:
             self._drop(group, job.removed)

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.model.bug_report import bug_reason
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -105,7 +106,7 @@ class SearchJob:
         except RetrieveError as error:
             fault = clean_text(in_fields(str(error)))
         except Exception as error:  # noqa: BLE001 - a bug costs this search, and is shown
-            fault = f"a bug: {type(error).__name__}; please report it"
+            fault = bug_reason(error)
         with self._lock:
             self._running.remove(pacs)
             if fault:

@@ -1,6 +1,11 @@
 """What is told of a bug: where and what, and nobody's name."""
 
-from dicom_retrieve_tui.model.bug_report import bug_lines
+import errno
+
+import pytest
+
+from dicom_retrieve_tui.engine.dry_run import bug_reason as study_reason
+from dicom_retrieve_tui.model.bug_report import bug_lines, bug_note, bug_reason
 
 
 def _slip(name: str) -> None:
@@ -40,3 +45,34 @@ def test_what_was_being_handled_is_told_unless_it_was_hidden() -> None:
             told.append(list(bug_lines(error)))
 
     assert ["KeyError" in lines for lines in told] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
+    ],
+    ids=repr,
+)
+def test_a_limit_of_threads_or_memory_is_no_bug(error: Exception) -> None:
+    wrapped = ValueError("on the way")
+    wrapped.__cause__ = error
+
+    for each in (error, wrapped):
+        (line,) = bug_lines(each)
+        assert line.startswith("dicom-retrieve: This account or container allows no more threads")
+        assert (
+            bug_note(each).text
+            == bug_reason(each)
+            == study_reason(each)
+            == line.removeprefix("dicom-retrieve: ")
+        )
+
+
+def test_another_error_of_these_kinds_is_a_bug() -> None:
+    for error in (RuntimeError("Example^Ada"), OSError(errno.EBADF, "Bad file descriptor")):
+        assert "please report it" in list(bug_lines(error))[-1]
+        assert bug_reason(error) == f"a bug: {type(error).__name__}; please report it"
