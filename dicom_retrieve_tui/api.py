@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
@@ -22,6 +22,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level, Method, QueryModel
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished, RetrieveStarted
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.option_values import MAX_PDU_BYTES
 from dicom_retrieve_tui.model.options import KEYS, SERIES_KEYS, RetrieveOptions, read_options
 from dicom_retrieve_tui.model.person_name import name_key
@@ -351,7 +352,7 @@ def find(
     """
     if str(level).upper() not in set(Level):
         raise ConfigError(f"level {str(level)!r}: choose study, series or image.")
-    today = datetime.now().astimezone().date()
+    today = system_local(datetime.now(UTC)).date()
     dates = (
         parse_dates("study_date", study_date, today) if isinstance(study_date, str) else study_date
     )

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.security import Secret
 
@@ -176,7 +177,7 @@ class Console:
 
     def local_time_text(self) -> str:
         """Return the time of day of the user: `02:13:07`."""
-        return f"{self.utc_now().astimezone():%H:%M:%S}"
+        return f"{system_local(self.utc_now()):%H:%M:%S}"
 
 
 def utc_text(moment: datetime) -> str:

@@ -35,8 +35,11 @@ ToLocal = Callable[[datetime], datetime]
 
 
 def system_local(at: datetime) -> datetime:
-    """Return an instant in the time zone of this computer."""
-    return at.astimezone()
+    """Return an instant in the time zone of this computer; in UTC if its `TZ` is invalid."""
+    try:
+        return at.astimezone()
+    except ValueError:  # the system takes `TZ=XYZ+24`; no day is as long as that
+        return at.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

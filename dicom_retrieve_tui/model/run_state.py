@@ -186,6 +186,8 @@ class RunTracker:
         at_s = now.timestamp()
         current = Sample(at_s, self._came, self._bytes)
         samples = self._samples
+        if samples and not 0 <= at_s - samples[-1].at_s <= SAMPLED_S:
+            samples.clear()  # the clock was corrected, or the process was stopped for long
         if not samples or at_s - samples[-1].at_s >= SAMPLE_S:
             samples.append(current)
         while len(samples) > 2 and samples[1].at_s <= at_s - SAMPLED_S:

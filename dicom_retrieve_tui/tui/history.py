@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.history_records import (
     PastJob,
     StudyEnd,
 )
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
@@ -123,7 +124,7 @@ class JobHistory:
         """Unfinished studies of earlier runs; None if there are none."""
         with self._using():
             begun = {key: job.begun for key, job, _ in self._left()}
-            return ResumeOffer(len(begun), max(begun.values()).astimezone()) if begun else None
+            return ResumeOffer(len(begun), system_local(max(begun.values()))) if begun else None
 
     def left(self) -> tuple[list[tuple[RetrieveOptions, list[StudyRequest]]], list[str]]:
         """Return unfinished studies by their options, and why others cannot be resumed."""

@@ -17,6 +17,7 @@ from itertools import islice
 
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.narration import narrate, space_text
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
@@ -62,7 +63,7 @@ class ProgressStore:
     def __init__(
         self,
         monotonic_s: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
+        now: Callable[[], datetime] = lambda: system_local(datetime.now(UTC)),
     ) -> None:
         self._monotonic_s = monotonic_s
         self._now = now

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.forecast import Fit
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.option_values import parse_keep_free
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -489,7 +490,7 @@ class QueueActions(Screen[None]):
             return
         lines = csv_lines(rows, table.shown_columns, hide_patients=table.hide_patients)
         try:
-            path = write_csv(folders[-1], lines, datetime.now().astimezone())
+            path = write_csv(folders[-1], lines, system_local(datetime.now(UTC)))
         except OSError as error:
             reason = reason_of(error)
             self._report(f"Could not write the table: {reason}.", severity="error")

@@ -31,6 +31,7 @@ from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.dates import DateRange, parse_dates, parse_last
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.humanize import count, plural
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.person_name import name_key
@@ -133,7 +134,7 @@ def run_find(args: argparse.Namespace, console: Console, finder: Finder | None =
     Raises:
         ConfigError: The flags or the profile are invalid.
     """
-    today = console.utc_now().astimezone().date()
+    today = system_local(console.utc_now()).date()
     options = read_find_options(args, console.environ, today)
     options = replace(options, pacs=unlocked(options.pacs, console))
     for words in options.pacs.dangers:

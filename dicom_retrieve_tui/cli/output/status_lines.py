@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from dicom_retrieve_tui.cli.console import utc_text
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.folder_status import FolderRun, FolderStatus, Life
-from dicom_retrieve_tui.model.hours import day_and_time
+from dicom_retrieve_tui.model.hours import day_and_time, system_local
 from dicom_retrieve_tui.model.humanize import (
     byte_rate_text,
     count,
@@ -20,8 +20,10 @@ EXAMPLES_MAX = 10
 """Studies listed for each reason; `--json` and `--report` list all."""
 _RUNNING_MAX = 8
 _INDENT = 12
+_TOOK_MAX_S = 366 * 86_400.0
+"""A longer time means that the clock was corrected meanwhile."""
 _LIFE = {
-    Life.ENDED: "no run; the last one ended at {updated} after {took}",
+    Life.ENDED: "no run; the last one ended at {updated}{took}",
     Life.GONE: "no run: process {process} on {host}, which began at {started}, ended unexpectedly: "
     "it was killed or the machine stopped. Run the same command again to continue.",
     Life.SILENT: "process {process} on {host} began at {started}; no sign of life since {updated}",
@@ -65,7 +67,7 @@ def status_line(status: FolderStatus) -> str:
         parts += [status.run.waits_for or ("paused" if status.run.paused else _rate(status))]
     else:
         parts += [_run(status)]
-    return f"{status.at.astimezone():%H:%M:%S} {'; '.join(parts)}"
+    return f"{system_local(status.at):%H:%M:%S} {'; '.join(parts)}"
 
 
 def _row(name: str, text: str) -> str:
@@ -84,13 +86,12 @@ def _run(status: FolderStatus) -> str:
         "host": identity.host or "this machine",
         "started": _clock(identity.started, at),
         "updated": _clock(run.finished or run.updated, at),
-        "took": duration_text((run.updated - identity.started).total_seconds()),
+        "took": f" after {took}" if (took := _took(identity.started, run.updated)) else "",
     }
     if status.running:
-        took = duration_text(max((at - identity.started).total_seconds(), 0.0))
         return (
             f"process {identity.process} on {values['host']} retrieves from {identity.peer} since "
-            f"{values['started']} ({took})"
+            f"{_since(identity.started, at)}"
         )
     return _LIFE[status.life].format(**values)
 
@@ -100,10 +101,9 @@ def _group(status: FolderStatus, run: RunState) -> str:
     if status.running:
         going_on = sum(each.life is Life.RUNNING for each in status.runs)
         of = f"{going_on} of {status.shards} shards" if status.shards else count(going_on, "writer")
-        took = duration_text(max((status.at - run.identity.started).total_seconds(), 0.0))
-        since = _clock(run.identity.started, status.at)
+        since = _since(run.identity.started, status.at)
         retrieves = "retrieves" if going_on == 1 else "retrieve"
-        return f"{of} {retrieves} from {run.identity.peer} since {since} ({took})"
+        return f"{of} {retrieves} from {run.identity.peer} since {since}"
     ended = [each for each in status.runs if each.life is Life.ENDED]
     of = f"{len(ended)} of {status.shards} shards" if status.shards else count(len(ended), "writer")
     last = f", the last one at {_clock(run.finished, status.at)}" if run.finished else ""
@@ -145,7 +145,7 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 def _waits(run: RunState) -> Iterator[str]:
     if run.waits_for:
-        until = f" until {day_and_time(run.waits_until.astimezone())}" if run.waits_until else ""
+        until = f" until {day_and_time(system_local(run.waits_until))}" if run.waits_until else ""
         yield _row("waits", f"{run.waits_for}{until}")
     if run.paused:
         yield _row("paused", "no study and no request begins until the user resumes it")
@@ -218,9 +218,23 @@ def _came(study: StudyAccount) -> str:
 
 
 def _clock(moment: datetime, now: datetime) -> str:
-    """Return the local time, with the day if that is not today."""
-    local, today = moment.astimezone(), now.astimezone().date()
-    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%d %b %H:%M:%S}"
+    """Return the local time, with the day if that is not today, and its year if it is not ours."""
+    local, today = system_local(moment), system_local(now).date()
+    if local.date() == today:
+        return f"{local:%H:%M:%S}"
+    return f"{local:%d %b %H:%M:%S}" if local.year == today.year else f"{local:%d %b %Y %H:%M:%S}"
+
+
+def _since(begin: datetime, now: datetime) -> str:
+    """Return when a run began, and for how long it has gone on."""
+    took = _took(begin, now)
+    return f"{_clock(begin, now)} ({took})" if took else _clock(begin, now)
+
+
+def _took(begin: datetime, end: datetime) -> str:
+    """Return the time between; empty if the clock was corrected meanwhile."""
+    seconds = (end - begin).total_seconds()
+    return duration_text(seconds) if 0 <= seconds <= _TOOK_MAX_S else ""
 
 
 def status_record(status: FolderStatus) -> dict[str, object]:

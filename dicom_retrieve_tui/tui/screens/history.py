@@ -19,6 +19,7 @@ from dicom_retrieve_tui.model.history_records import (
     MissedLine,
     PastJob,
 )
+from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.humanize import count, folder_text
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
@@ -101,7 +102,7 @@ def _pacs(job: PastJob) -> str:
 
 
 def _begun(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+    return f"{system_local(moment):%Y-%m-%d %H:%M}"
 
 
 def _cells(job: PastJob, *, running: bool) -> dict[str, str]:

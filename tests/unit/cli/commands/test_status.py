@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -281,3 +284,45 @@ def test_findings_that_are_not_read_are_a_failure(tmp_path: Path) -> None:
 
     assert result.code == 1
     assert "stdout could not be written" in result.err
+
+
+@pytest.mark.parametrize("years", [25, -25])
+def test_a_clock_that_was_corrected_during_a_run_gives_no_absurd_duration(
+    tmp_path: Path, years: int
+) -> None:
+    keep(tmp_path, 3)
+    clock = [datetime.now(UTC) + timedelta(days=365.25 * years), datetime.now(UTC)]
+    lock = FolderLock.acquire(tmp_path / ".dicom-retrieve" / "lock")
+    recorder = RunRecorder(
+        tmp_path, peer="PACS@host:104", method="c-get", every_s=3600, now=lambda: clock[0]
+    )
+    recorder.begin()
+    going_on = run("status", str(tmp_path)).out.splitlines()[0]
+    clock.pop(0)
+    recorder._write()
+    corrected = run("status", str(tmp_path)).out
+    recorder.settle()
+    lock.release()
+
+    ended = run("status", str(tmp_path)).out.splitlines()[0]
+
+    year = datetime.now(UTC).year + years
+    assert re.search(rf" since \d\d \w+ ({year - 1}|{year}) \d\d:\d\d:\d\d$", going_on)
+    assert "in the last" not in corrected
+    assert re.search(r"the last one ended at \d\d:\d\d:\d\d$", ended)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows reads TZ once")
+def test_an_invalid_time_zone_is_no_bug(
+    tmp_path: Path, running: RunRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "XYZ+24")
+    time.tzset()
+    try:
+        result = run("status", str(tmp_path))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert (result.code, result.err) == (1, "")
+    assert " retrieves from PACS@host:104 since " in result.out
