@@ -16,7 +16,7 @@ from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.screens.verify import result_text
+from dicom_retrieve_tui.tui.screens.verify import VerifyScreen, result_text
 from dicom_retrieve_tui.wiring import find, find_each, open_session
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import options
@@ -51,7 +51,7 @@ async def test_a_deleted_file_is_named_and_retrieved_again(tmp_path: Path) -> No
             await pilot.press("v")
             await bench.until(lambda: "1 study: 1 whole, 3 instances" in bench.joined())
             await pilot.press("r")
-            assert "Nothing is lost." in bench.told()
+            assert "Nothing is missing or damaged." in bench.told()
         assert app.jobs.close()
 
 
@@ -97,6 +97,22 @@ async def test_a_folder_without_a_journal_says_so(tmp_path: Path) -> None:
         await bench.pilot.press("v")
         await bench.until(lambda: "Checked" in bench.text())
         assert "journal" in bench.joined()
+
+
+async def test_what_cannot_be_read_is_not_retrieved_again(tmp_path: Path) -> None:
+    unreadable = Flawed(sop_instance_uid="1.2.4", flaw=Flaw.UNREADABLE, path="a.dcm")
+    study = VerifiedStudy(
+        study_instance_uid="1.2", verdict=Verdict.COMPLETE, whole=0, whole_files=0,
+        flawed=(unreadable,),
+    )  # fmt: skip
+    async with opened(folder=tmp_path) as bench:
+        bench.app.push_screen(VerifyScreen(lambda: iter([study]), str, tmp_path))
+        await bench.until(lambda: "Unreadable files may be whole" in bench.joined())
+        assert "1 unreadable: 1.2" in bench.joined()
+        assert "Press r" not in bench.joined()
+
+        await bench.pilot.press("r")
+        assert "Nothing is missing or damaged." in bench.told()
 
 
 def test_a_result_is_in_words() -> None:

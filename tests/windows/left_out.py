@@ -71,7 +71,15 @@ _OF_FILE: dict[str, dict[str, str]] = {
         "test_a_claim_of_a_process_of_this_machine_that_has_ended_is_taken_over_at_once": _ALIVE,
         "test_a_claim_of_a_process_that_has_ended_unnoticed_is_taken_over": _ALIVE,
     },
+    "tests/unit/cli/commands/test_verify.py": {
+        "test_files_that_cannot_be_read_are_not_to_be_moved_away": _LINKS,
+        "test_unreadable_files_are_counted_apart": _LINKS,
+    },
+    "tests/unit/storage/test_verify.py": {
+        "test_what_cannot_be_read_is_not_called_damaged": _LINKS,
+    },
     "tests/unit/storage/test_writers.py": {
+        "test_a_folder_of_writers_that_is_out_of_reach_is_named": _LINKS,
         "test_the_claim_of_a_process_that_is_gone_is_taken_over": _ALIVE,
     },
     "tests/unit/cli/test_shards.py": {

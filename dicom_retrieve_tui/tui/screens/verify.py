@@ -133,7 +133,7 @@ or damaged, and nothing else."""
         elif lost := [each for each in self._studies if each.retrievable]:
             self.dismiss([each.study_instance_uid for each in lost])
         else:
-            self.notify("Nothing is lost.")
+            self.notify("Nothing is missing or damaged.")
 
     def action_leave(self) -> None:
         self.dismiss(None)
