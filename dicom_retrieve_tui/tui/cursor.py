@@ -18,6 +18,8 @@ class Cursor:
         """
         self._shown_rows = shown_rows
         self.key: RowKey | None = None
+        self.left: RowKey | None = None
+        """The study that was under the cursor and is no longer shown, until the user sees that."""
         self._marks: set[RowKey] = set()
 
     @property
@@ -49,22 +51,28 @@ class Cursor:
 
     def go(self, index: int) -> bool:
         """Move the cursor to a position, or the nearest end; False if no row is shown."""
+        self.left = None
         last = len(self._shown_rows) - 1
         if last >= 0:
             self.key = self._shown_rows.at(min(max(index, 0), last)).key
         return last >= 0
 
-    def settle(self, index: int | None) -> bool:
+    def settle(self, before: Row | None) -> bool:
         """Keep the cursor on its row after a change; False if that row is no longer shown.
 
         Args:
-            index: The earlier position; the row that is there now gets the cursor.
+            before: The row of the cursor before the change; the one that followed it is next.
         """
         if self.index is not None:
             return True
-        if not self.go(index or 0):
+        if not self.go(0 if before is None else self._shown_rows.position_for(before)):
             self.key = None
         return False
+
+    def note_left(self, before: Row | None) -> None:
+        """Note that a study has left the cursor by itself: it is still in the queue."""
+        if before is not None and before.key in self._shown_rows.rows and self.key != before.key:
+            self.left = before.key
 
     def mark(self, key: RowKey) -> None:
         """Toggle the mark of a row."""

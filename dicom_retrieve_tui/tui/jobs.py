@@ -344,7 +344,10 @@ class Jobs:
                 session.give_up()
 
     def stop(self, keys: Iterable[RowKey]) -> list[RowKey]:
-        """Cancel these studies; return those that leave the queue, as they were not begun."""
+        """Cancel these studies; return those that leave the queue, as nothing of them has come.
+
+        A waiting study with instances from an earlier attempt stays, as stopped.
+        """
         removed = []
         with self._lock:
             for key in keys:
@@ -697,7 +700,7 @@ class Jobs:
         with self._lock:
             job.removed.discard(uid)
             if uid not in job.replaced:
-                if shown:
+                if shown and self._store.state_of(RowKey(group, uid)) is None:
                     self._job_history.removed(self._options[group], [uid])
                 return
             pending, request = job.replaced.pop(uid)
@@ -727,8 +730,10 @@ class Jobs:
         return removed
 
     def _leaves(self, job: _Job, session: Session, key: RowKey) -> bool:
-        """Remove a study that is queued; False if it was begun."""
+        """Remove a study that is queued and of which nothing has come; False if it stays."""
         queued = self._store.state_of(key) is State.QUEUED
+        if queued and self._store.keep_partial(key):
+            return False
         return queued and self._remove_from(job, session, key)
 
     def _sessions(self) -> Iterator[Session]:

@@ -85,6 +85,8 @@ class ProgressStore:
         """Changed before, and left to the next snapshots."""
         self._live: set[RowKey] = set()
         self._removed: list[RowKey] = []
+        self._kept: set[RowKey] = set()
+        """Waiting entries to be shown as stopped once they are removed from their session."""
         self._lines: deque[Line] = deque(maxlen=_LINES_MAX)
         self._lanes = WorkerRates()
         self._tally = RunningTotals()
@@ -140,6 +142,7 @@ class ProgressStore:
             if each.instances is None and each.selection == entry.wanted.selection:
                 each = replace(each, instances=entry.expected)
             entry.renew(each)
+            self._kept.discard(key)
         self._pending[group] += 1
         self._touch(key)
         return each
@@ -308,9 +311,25 @@ class ProgressStore:
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and entry.final is None:
-                self._pending[key.group] -= 1
-                entry.give_up(Verdict.CANCELLED, NOT_BEGUN)
-                self._touch(key)
+                self._give_up(entry)
+
+    def keep_partial(self, key: RowKey) -> bool:
+        """Show an entry as stopped once it is removed from its session, if it has instances.
+
+        Returns:
+            False if nothing of it has come.
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or not entry.done:
+                return False
+            self._kept.add(key)
+            return True
+
+    def _give_up(self, entry: Entry) -> None:
+        self._pending[entry.key.group] -= 1
+        entry.give_up(Verdict.CANCELLED, NOT_BEGUN)
+        self._touch(entry.key)
 
     def forget(self, keys: Iterable[RowKey]) -> None:
         """Remove entries."""
@@ -465,6 +484,8 @@ class ProgressStore:
             case events.StudyFinished():
                 entry.finish(now_s)
                 self._pending[group] -= 1
+            case events.StudyRemoved() if entry.key in self._kept and entry.final is None:
+                self._give_up(entry)
             case events.StudyRemoved():
                 self._forget(entry.key)
             case _:
@@ -518,6 +539,7 @@ class ProgressStore:
             self._groups[key.group].discard(key)
             self._dirty.pop(key, None)
             self._live.discard(key)
+            self._kept.discard(key)
             self._tally.drop(key)
             self._removed.append(key)
             self._changed = True

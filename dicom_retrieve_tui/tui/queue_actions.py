@@ -31,7 +31,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.search_job import FindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
-from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State
+from dicom_retrieve_tui.tui.snapshot import ACTIVE, Row, RowKey, State
 from dicom_retrieve_tui.tui.study_names import study_name
 from dicom_retrieve_tui.tui.widgets.queue_pane import QueuePane
 from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
@@ -345,6 +345,7 @@ class QueueActions(Screen[None]):
             self._report("Only failed or stopped studies can be retried.")
         self._queue.table.clear_marks()
         self.queue_changed()
+        self._queue.table.forget_left(keys)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to pause, or to resume while the queue is paused."""
@@ -393,15 +394,25 @@ class QueueActions(Screen[None]):
         """Stop studies; ask first if there are several."""
         if not (rows := self._chosen()):
             return
-        keys = [row.key for row in rows if row.state not in BAD and row.state is not State.DONE]
+        # A row on the screen may be older than the end of its study.
+        keys = [row.key for row in rows if self._store.state_of(row.key) in ACTIVE]
         if not keys:
-            self._report("Not running: nothing to stop.")
+            self._report(self._ended(rows))
         elif len(keys) == 1:
             self._stop_now(keys)
         else:
             self._stop(keys)
         self._queue.table.clear_marks()
         self.queue_changed()
+        self._queue.table.forget_left(keys)
+
+    def _ended(self, rows: Sequence[Row]) -> str:
+        """Return why none of these studies can be stopped."""
+        if len(rows) > 1:
+            return "These studies have ended: nothing to stop."
+        state = self._store.state_of(rows[0].key) or rows[0].state
+        ended = {State.FAILED: "has failed", State.STOPPED: "is stopped"}.get(state, "has finished")
+        return f"{self._studies([rows[0].key])} {ended}: nothing to stop."
 
     @work
     async def _stop(self, keys: Sequence[RowKey]) -> None:
@@ -502,8 +513,7 @@ class QueueActions(Screen[None]):
         """Check the files in the folder of a study, and ask again for what is lost."""
         from dicom_retrieve_tui.tui.screens.verify import verify_screen  # noqa: PLC0415 - not for the first frame
 
-        if not (rows := self._queue.table.chosen()):
-            self._report(NO_STUDY)
+        if not (rows := self._chosen()):
             return
         options = self._jobs.options_of(rows[0].key)
         names = RecalledNames(self._store, self._job_history)
@@ -518,6 +528,8 @@ class QueueActions(Screen[None]):
 
     def action_open_folder(self) -> None:
         """Open the folder of a study, else the last output folder, on the desktop."""
+        if not self._queue.table.marked and self._queue.table.report_left():
+            return
         rows = self._queue.table.chosen()
         if rows:
             folder = study_folder(self._jobs.options_of(rows[0].key), rows[0].key)
@@ -542,7 +554,10 @@ class QueueActions(Screen[None]):
 
     def _chosen(self) -> list[Row]:
         """Return marked rows, else the one under the cursor; report if there is none."""
-        rows = self._queue.table.chosen()
+        table = self._queue.table
+        if not table.marked and table.report_left():
+            return []
+        rows = table.chosen()
         if not rows:
             self._report(NO_STUDY)
         return rows

@@ -125,6 +125,11 @@ class ShownRows:
         index = self._place_of(row)
         return len(self._order) - 1 - index if self.view.descending else index
 
+    def position_for(self, row: Row) -> int:
+        """Return the position that a row has, or had, among the shown rows."""
+        index = self._place_of(row)
+        return len(self._order) - index if self.view.descending else index
+
     def shown(self) -> Iterator[Row]:
         """Yield shown rows, unordered."""
         return (self._rows[key] for key in self._order)

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from dicom_retrieve_tui.tui.cursor import Cursor
 from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
@@ -20,13 +24,13 @@ def test_the_cursor_stays_on_its_study_and_leaves_with_it() -> None:
     pointing.go(1)
 
     shown_rows.show(View(descending=True))
-    assert pointing.settle(1)
+    assert pointing.settle(row(2))
     assert pointing.row == row(2)
     shown_rows.update([], [row(2).key])
-    assert not pointing.settle(1)
+    assert not pointing.settle(row(2))
     assert pointing.row == row(1)
     shown_rows.update([], [row(1).key, row(3).key])
-    assert not pointing.settle(1)
+    assert not pointing.settle(row(1))
     assert (pointing.key, pointing.index, pointing.chosen()) == (None, None, [])
 
 
@@ -44,7 +48,7 @@ def test_all_that_is_shown_is_marked_or_none_of_it() -> None:
     shown_rows, pointing = pointing_at(row(1, State.DONE), row(2), row(3))
     pointing.mark(row(1).key)
     shown_rows.show(View(Tab.ACTIVE))
-    pointing.settle(0)
+    pointing.settle(row(1, State.DONE))
 
     pointing.mark_all()
     assert pointing.chosen() == [row(1, State.DONE), row(2), row(3)]
@@ -53,3 +57,17 @@ def test_all_that_is_shown_is_marked_or_none_of_it() -> None:
     pointing.unmark([row(1).key])
     assert pointing.marked == 0
     assert pointing.chosen() == [row(2)], "the one under the cursor"
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_study_that_leaves_gives_the_cursor_to_the_next_row(*, descending: bool) -> None:
+    shown_rows, cursor = pointing_at(*(row(number) for number in range(1, 7)))
+    shown_rows.show(View(Tab.ACTIVE, descending=descending))
+    cursor.go(3)
+    before, after = cursor.row, shown_rows.at(4)
+
+    leaving = [shown_rows.at(index) for index in (0, 1, 3)]
+    shown_rows.update([replace(each, state=State.DONE) for each in leaving])
+
+    assert not cursor.settle(before)
+    assert cursor.row == after

@@ -4,6 +4,7 @@ import pytest
 from rich.segment import Segments
 from textual.widgets import Input
 
+from dicom_retrieve_tui.model.events import StudyRemoved
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
@@ -147,7 +148,7 @@ async def test_a_key_for_studies_says_so_where_there_is_none(key: str, *, filter
     ("key", "told"),
     [
         ("r", "Only failed or stopped studies can be retried."),
-        ("x", "Not running: nothing to stop."),
+        ("x", "1 study has finished: nothing to stop."),
         ("t", "Only waiting studies can move up."),
         ("y", "Copied 1 UID."),
     ],
@@ -163,6 +164,43 @@ async def test_a_key_answers_for_a_study_that_is_complete(key: str, told: str) -
         await bench.pilot.press(key)
 
         await bench.until(lambda: bench.told() == told)
+
+
+@pytest.mark.parametrize("key", ["enter", "r", "x", "t", "d", "y", "space", "P", "o", "v"])
+async def test_a_key_for_a_study_that_has_just_left_does_not_act_on_the_next(key: str) -> None:
+    async with opened() as bench:
+        session = await bench.start(A, B)
+        await bench.tell(begins(A), begins(B, worker=2))
+        await bench.until(lambda: (row := bench.row(B)) and row.state is State.RUNNING)
+        await bench.pilot.press("2")
+        await bench.tell(whole(A))
+        await bench.until(lambda: bench.main.table.shown == 1)
+
+        await bench.pilot.press(key)
+
+        told = "The study has just finished. Press the key again for the next study."
+        await bench.until(lambda: bench.told() == told)
+        assert (session.asked, bench.main.table.marked, bench.app.screen) == ([], 0, bench.main)
+        await bench.pilot.press("x")
+        await bench.until(lambda: session.asked == [f"stop {B}"])
+
+
+async def test_a_waiting_study_of_which_instances_have_come_is_stopped_and_stays() -> None:
+    async with opened() as bench:
+        await bench.start(A, B)
+        await bench.tell(begins(A), comes(A, 1, 2), ends(A, Verdict.PARTIAL, stored=2))
+        await bench.tell(begins(B))
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.FAILED)
+        await bench.pilot.press("r")
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.QUEUED)
+
+        await bench.pilot.press("x")
+        bench.session.tell(StudyRemoved(study_instance_uid=A))
+
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.STOPPED)
+        row = bench.row(A)
+        assert row is not None
+        assert (row.done, row.expected) == (2, 3)
 
 
 async def test_stopping_everything_asks_and_escape_is_safe() -> None:

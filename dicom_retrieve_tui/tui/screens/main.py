@@ -205,6 +205,8 @@ class MainScreen(QueueActions):
 
     def action_priors(self) -> None:
         """Search for all studies of the patient under the cursor, at the PACS of that study."""
+        if self.table.report_left():
+            return
         row = self.table.cursor_row
         if row is None:
             self.notify(NO_STUDY)

@@ -22,6 +22,7 @@ from dicom_retrieve_tui.tui.follow_run import FollowedRun
 from dicom_retrieve_tui.tui.queue_columns import Column, QueueColumns
 from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
+from dicom_retrieve_tui.tui.study_names import study_name
 from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 
 NO_STUDY = "No study is selected."
@@ -70,6 +71,22 @@ def hint(offer: str, view: View, *, queued: bool, focused: bool = True) -> tuple
         in_queue = "u resumes (missing instances only) · U forgets"
         return (f"{offer}.", in_queue if focused else "enter resumes · esc, then U forgets")
     return _EMPTY
+
+
+_LEFT = {
+    State.RUNNING: "is running",
+    State.RETRYING: "waits for a retry",
+    State.QUEUED: "is queued",
+    State.FAILED: "has just failed",
+    State.STOPPED: "is stopped",
+    State.DONE: "has just finished",
+}
+
+
+def left_text(row: Row, *, hide_patients: bool) -> str:
+    """Return why a key does nothing after the study under the cursor has left the list."""
+    name = study_name(row.identity, hide_patients=hide_patients, part=row.part) or "The study"
+    return f"{name} {_LEFT[row.state]}. Press the key again for the next study."
 
 
 class QueueTable(GrowingLines, can_focus=True, inherit_bindings=False):
@@ -195,21 +212,23 @@ under the cursor."""
         removed = tuple(removed)
         if not changed and not removed:
             return
-        index, before = self._cursor.index, self._visible()
+        cursor_row, before = self.cursor_row, self._visible()
         self._cursor.unmark(removed)
         self._run.note(changed, removed)
         self._shown_rows.update(changed, removed)
         if self._columns.extend_for(changed):
             before = []
-        self._settle(index)
+        self._settle(cursor_row)
+        self._cursor.note_left(cursor_row)
         self._redraw(before, changed)
         self._follow()
 
     def show_view(self, view: View) -> None:
         """Show other rows, or another order."""
-        index = self._cursor.index
+        cursor_row = self.cursor_row
+        self._cursor.left = None
         self._shown_rows.show(view)
-        self._settle(index)
+        self._settle(cursor_row)
         self.refresh()
         self._reveal()
         self.post_message(self.ViewChanged())
@@ -249,7 +268,26 @@ under the cursor."""
             return Strip.blank(width, self.rich_style)
         return self._row_strip(self._shown_rows.at(index), width)
 
+    def report_left(self) -> bool:
+        """Report once that the study under the cursor has left the list; False if none has.
+
+        A key that was meant for it must not act on the study that is under the cursor now.
+        """
+        key, self._cursor.left = self._cursor.left, None
+        row = None if key is None else self._shown_rows.rows.get(key)
+        if row is None:
+            return False
+        self.notify(left_text(row, hide_patients=self._hide_patients), markup=False)
+        return True
+
+    def forget_left(self, keys: Collection[RowKey]) -> None:
+        """Do not report that these studies have left the list: a key of the user did that."""
+        if self._cursor.left in keys:
+            self._cursor.left = None
+
     def action_details(self) -> None:
+        if self.report_left():
+            return
         if (row := self.cursor_row) is not None:
             self.post_message(self.Opened(row.key))
         else:
@@ -267,6 +305,8 @@ under the cursor."""
 
     def action_mark(self) -> None:
         """Toggle the mark of the row under the cursor, and move to the next."""
+        if self.report_left():
+            return
         if (row := self.cursor_row) is not None:
             self._cursor.mark(row.key)
             self.action_move(1)
@@ -359,9 +399,9 @@ under the cursor."""
             if row.key in lines:
                 self.refresh(Region(0, lines[row.key], self.size.width, 1))
 
-    def _settle(self, index: int | None) -> None:
-        """Keep the cursor on its row, or on the one now in its place."""
-        if not self._cursor.settle(index):
+    def _settle(self, before: Row | None) -> None:
+        """Keep the cursor on its row, or on the one that followed it."""
+        if not self._cursor.settle(before):
             self.refresh()
         self._measure()
 
