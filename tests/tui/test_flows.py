@@ -7,12 +7,14 @@ from textual.widgets import Input
 from dicom_retrieve_tui.model.events import StudyRemoved
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
+from dicom_retrieve_tui.tui.queue_view import Tab
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.help import HelpScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from dicom_retrieve_tui.tui.snapshot import State
+from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
 from tests.tui.clipping import frame_of
@@ -444,3 +446,59 @@ async def test_how_an_order_went_is_told_until_all_of_it_has_ended() -> None:
         await bench.tell(comes(A, 1, 2, 3), ends(A))
 
         await bench.until(lambda: "C-GET → /nowhere" in bench.text())
+
+
+@pytest.mark.parametrize("covered", [False, True])
+async def test_a_resize_after_hiding_the_events_leaves_the_queue_and_its_keys(
+    *, covered: bool
+) -> None:
+    async with opened(SIZES["large"]) as bench:
+        await bench.start(A)
+        await bench.until(lambda: bench.app.focused is bench.main.table)
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "Events" not in bench.text())
+        if covered:
+            await bench.pilot.press("f1")
+            await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
+
+        await bench.pilot.resize_terminal(*SIZES["usual"])
+        if covered:
+            await bench.pilot.press("escape")
+        await bench.until(lambda: bench.main.table.region.width in range(1, 80))
+
+        assert bench.app.focused is bench.main.table
+        assert "Queue  0/1" in bench.text()
+        assert "Events" not in bench.text()
+        await bench.pilot.press("2")
+        assert bench.main.table.view.tab is Tab.ACTIVE
+
+
+async def test_a_resize_to_another_arrangement_goes_from_the_events_to_the_queue() -> None:
+    async with opened(SIZES["usual"]) as bench:
+        await bench.start(A)
+        await bench.until(lambda: bench.app.focused is bench.main.table)
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "Events" in bench.text())
+
+        await bench.pilot.resize_terminal(*SIZES["large"])
+
+        await bench.until(lambda: "Queue  0/1" in bench.text() and "Events" in bench.text())
+        assert bench.app.focused is bench.main.table
+        bench.main.query_one(EventsPane).focus()
+        await bench.pilot.resize_terminal(*SIZES["usual"])
+        await bench.until(lambda: "Events" not in bench.text())
+        assert bench.app.focused is bench.main.table
+
+
+async def test_escape_from_the_uid_line_shows_the_queue_in_place_of_the_events() -> None:
+    async with opened(SIZES["usual"]) as bench:
+        await bench.start(A)
+        await bench.until(lambda: bench.app.focused is bench.main.table)
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "Events" in bench.text())
+        await bench.paste(B)
+
+        await bench.pilot.press("escape")
+
+        await bench.until(lambda: "Queue  0/1" in bench.text())
+        assert bench.app.focused is bench.main.table

@@ -171,7 +171,23 @@ class MainScreen(QueueActions):
         self._retrieve.take_presets(presets, name)
         self._show_peer()
 
+    @property
+    def _fits_both(self) -> bool:
+        """True if there is room for the events below the queue."""
+        width, height = self.app.size
+        return width >= WIDE and height >= TALL
+
+    def on_resize(self) -> None:
+        """Show the queue where the terminal is now large, or small; Textual sets classes later."""
+        did_fit = self.has_class("-wide") and not self.has_class("-short")
+        if did_fit != self._fits_both:
+            self.remove_class("-events")
+            if self.focused in {None, self.query_one(EventsPane)}:
+                self.table.focus()
+
     def action_queue(self) -> None:
+        """Go to the queue, also where the events are shown in its place."""
+        self.remove_class("-events")
         self.table.focus()
 
     def action_new(self) -> None:
@@ -180,11 +196,13 @@ class MainScreen(QueueActions):
 
     def action_events(self) -> None:
         """Show the events instead of the queue, or hide them where both fit."""
-        self.toggle_class("-events")
-        events, toggled = self.query_one(EventsPane), self.has_class("-events")
-        if self.has_class("-narrow") or self.has_class("-short"):
-            (events if toggled else self.table).focus()
-        elif toggled and self.focused is events:
+        events = self.query_one(EventsPane)
+        if not self._fits_both:
+            self.toggle_class("-events")
+            (events if self.has_class("-events") else self.table).focus()
+            return
+        self.toggle_class("-queue-only")
+        if self.has_class("-queue-only") and self.focused is events:
             self.table.focus()
 
     def action_options(self, field: str = "") -> None:
@@ -301,7 +319,7 @@ class MainScreen(QueueActions):
         self.refresh_bindings()
         if report:
             self._retrieve.report(report)
-            self.table.focus()
+            self.action_queue()
         self._look()
 
     def not_retrieved(self) -> None:
