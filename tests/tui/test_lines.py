@@ -154,6 +154,59 @@ async def test_the_last_events_are_seen_however_many_there_were() -> None:
         await bench.until(lambda: "event 2199" in bench.text(pane))
 
 
+def numbered(first: int, last: int) -> list[Line]:
+    return [Line(NOON, f"event {number}", grave=False) for number in range(first, last)]
+
+
+@pytest.mark.parametrize("size", [(120, 36), (220, 70), (80, 24)])
+async def test_events_are_followed_after_a_resize(size: tuple[int, int]) -> None:
+    async with opened((200, 60)) as bench:
+        pane = bench.main.query_one(EventsPane)
+        pane.show_lines(numbered(0, 40))
+        await bench.until(lambda: "event 39" in bench.text(pane))
+
+        await bench.pilot.resize_terminal(*size)
+        if size[0] < 100:
+            await bench.pilot.press("escape", "f6")
+        await bench.until(lambda: "event 39" in bench.text(pane))
+        pane.show_lines(numbered(40, 42))
+
+        await bench.until(lambda: "event 41" in bench.text(pane))
+
+
+async def test_events_are_followed_after_one_that_is_longer_than_the_pane() -> None:
+    async with opened(SIZES["large"]) as bench:
+        pane = bench.main.query_one(EventsPane)
+        pane.show_lines(numbered(0, 40))
+        await bench.until(lambda: "event 39" in bench.text(pane))
+        pane.show_lines([Line(NOON, "long " * 60, grave=False)])
+        await bench.until(lambda: pane.show_horizontal_scrollbar)
+
+        await bench.until(lambda: "long" in bench.text(pane))
+        pane.show_lines(numbered(41, 42))
+
+        await bench.until(lambda: "event 41" in bench.text(pane))
+
+
+async def test_events_that_the_user_scrolls_stay_until_the_end_is_reached() -> None:
+    async with opened(SIZES["large"]) as bench:
+        pane = bench.main.query_one(EventsPane)
+        pane.show_lines(numbered(0, 40))
+        await bench.until(lambda: "event 39" in bench.text(pane))
+        pane.focus()
+        await bench.pilot.press("home")
+        await bench.until(lambda: "event 0" in bench.text(pane))
+
+        pane.show_lines(numbered(40, 41))
+        await bench.pilot.resize_terminal(140, 40)
+        await bench.until(lambda: pane.size.width < 90)
+        assert "event 0" in bench.text(pane)
+        await bench.pilot.press("end")
+        await bench.until(lambda: "event 40" in bench.text(pane))
+        pane.show_lines(numbered(41, 42))
+        await bench.until(lambda: "event 41" in bench.text(pane))
+
+
 async def test_an_event_that_is_longer_than_the_pane_ends_in_an_ellipsis() -> None:
     async with opened(SIZES["large"]) as bench:
         pane = bench.main.query_one(EventsPane)

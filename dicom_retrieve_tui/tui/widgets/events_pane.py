@@ -31,9 +31,12 @@ Events: studies, faults, notes. Drag with the mouse to select text; `ctrl+c` cop
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, max_lines=_LINES_MAX, auto_scroll=True)
+        super().__init__(id=id, max_lines=_LINES_MAX, auto_scroll=False)
         self._hide_patients = False
         self._shown: deque[Line] = deque(maxlen=_LINES_MAX)
+        self._scrolled = False
+        """True from when the user scrolls until the end is reached again. The position alone does
+        not tell: a pane that gets shorter is not at its end either."""
 
     def on_mount(self) -> None:
         self.border_title = "Events"
@@ -42,9 +45,23 @@ Events: studies, faults, notes. Drag with the mouse to select text; `ctrl+c` cop
         lines = list(lines)
         self._shown += lines
         if lines:
+            at_end = self.is_vertical_scroll_end
             self.write_lines([self._text(line) for line in lines])
+            self._follow(at_end=at_end)
             # Textual does not redraw a full Log at its end.
             self.refresh()
+
+    def on_resize(self) -> None:
+        self._follow(at_end=self.is_vertical_scroll_end)
+
+    def watch_show_horizontal_scrollbar(self) -> None:
+        """Keep the last line visible above a scrollbar that has appeared."""
+        self.call_after_refresh(self.on_resize)
+
+    def release_anchor(self) -> None:
+        """Note that the user scrolls: Textual calls this for every way but to the end."""
+        super().release_anchor()
+        self._scrolled = True
 
     def mask_patients(self, *, hide: bool) -> None:
         """Write all lines again, without or with patients."""
@@ -52,6 +69,7 @@ Events: studies, faults, notes. Drag with the mouse to select text; `ctrl+c` cop
             self._hide_patients = hide
             self.clear()
             self.write_lines([self._text(line) for line in self._shown])
+            self._follow(at_end=False)
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -65,7 +83,13 @@ Events: studies, faults, notes. Drag with the mouse to select text; `ctrl+c` cop
         return Strip.join([strip.crop(0, width - 1), Strip([Segment(ELLIPSIS, self.rich_style)])])
 
     def action_follow(self) -> None:
-        self.scroll_end(animate=False)
+        self._follow(at_end=True)
+
+    def _follow(self, *, at_end: bool) -> None:
+        """Scroll to the end, unless the user has scrolled away from it."""
+        self._scrolled = self._scrolled and not at_end
+        if not self._scrolled:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
 
     def _text(self, line: Line) -> str:
         text = (self._hide_patients and line.masked) or line.text
