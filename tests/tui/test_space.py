@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
 
 from dicom_retrieve_tui.model.events import SpaceForecast
 from dicom_retrieve_tui.model.forecast import Forecast, Outlook, PlannedStudy
@@ -11,7 +14,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from tests.tui.application import opened, preset
+from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
 from tests.tui.scripted_search import Searches, series, study
 
@@ -157,3 +160,15 @@ async def test_the_totals_say_that_the_rest_does_not_fit() -> None:
 
         lacks = "needs about 1.2 TB (900 GB to 1.6 TB), room for 800 GB: it does not fit"
         await bench.until(lambda: lacks in bench.text(bench.main.query_one("#total")))
+
+
+@pytest.mark.parametrize("size", [SIZES["small"], SIZES["usual"]])
+async def test_a_verdict_that_is_too_long_ends_in_an_ellipsis(size: tuple[int, int]) -> None:
+    folder = Path("/", *["folder"] * 18)
+    async with opened(size, folder=folder, space_outlook=_Disk(800 * GB)) as bench:
+        await bench.paste(f"{A}\n{B}")
+        verdict = bench.main.query_one("#verdict")
+
+        await bench.until(lambda: bench.text(verdict).rstrip().endswith("…"))
+
+        assert len(bench.text(verdict).splitlines()) == 3

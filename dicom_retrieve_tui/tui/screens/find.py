@@ -31,6 +31,7 @@ from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.tui.widgets.header_line import PATIENTS_HIDDEN
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+from dicom_retrieve_tui.tui.widgets.limited_text import LimitedText
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 
 _PERIOD_S = 0.25
@@ -105,7 +106,7 @@ class FindScreen(Screen[Chosen | None]):
         yield Static("", id="find-where", markup=False)
         yield SearchPane(self._finder.draft, id="search")
         yield FoundTable(id="found")
-        yield Static("", id="find-report", markup=False)
+        yield LimitedText("", id="find-report", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:

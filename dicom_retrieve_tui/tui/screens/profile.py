@@ -23,6 +23,7 @@ from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.profile_form import NAME, tidied, warning
 from dicom_retrieve_tui.tui.profile_store import Changed, Draft, ProfileStore
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+from dicom_retrieve_tui.tui.widgets.limited_text import LimitedText
 from dicom_retrieve_tui.tui.widgets.profile_form import ProfileForm
 
 
@@ -117,7 +118,7 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             frame.border_title = self._title
             frame.border_subtitle = "enter saves and asks the PACS"
             yield self._form
-            yield Static("", id="report", markup=False)
+            yield LimitedText("", id="report", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:

@@ -23,6 +23,7 @@ from dicom_retrieve_tui.tui.ports import SpaceOutlook
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import Draft, FormFault, read_draft, summary
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
+from dicom_retrieve_tui.tui.widgets.limited_text import LimitedText
 from dicom_retrieve_tui.tui.widgets.options_form import OptionsForm, Preset
 from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 
@@ -145,7 +146,7 @@ class RetrievePane(FramedPane):
     def compose(self) -> ComposeResult:
         """Yield line and verdict; the form, a third of a frame, is mounted after the first one."""
         yield UidLine(id="uids")
-        yield Static("", id="verdict", markup=False)
+        yield LimitedText("", id="verdict", markup=False)
 
     def on_mount(self) -> None:
         self.border_title = "Retrieve"
