@@ -53,6 +53,20 @@ async def test_a_column_of_the_queue_is_left_out_until_it_is_chosen_again(tmp_pa
     assert store.path.read_text() == ""
 
 
+async def test_what_is_shown_is_marked_by_more_than_a_color() -> None:
+    async with opened(SIZES["usual"]) as bench:
+        _queue_a_study(bench)
+        await bench.until(lambda: "2026-03-11" in bench.text(bench.main.table))
+        await bench.pilot.press("c")
+        await bench.until(lambda: "● PATIENT" in bench.text() and "● DATE" in bench.text())
+
+        await bench.pilot.press("down", "space")
+
+        await bench.until(lambda: "● DATE" not in bench.text())
+        assert "● PATIENT" in bench.text()
+        assert "DATE" in bench.text()
+
+
 async def test_leaving_the_window_changes_nothing() -> None:
     async with opened(SIZES["usual"]) as bench:
         _queue_a_study(bench)

@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import SelectionList
 
+from dicom_retrieve_tui.tui.queue_columns import MARK
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class ColumnsScreen(ModalScreen[frozenset[str] | None]):
     """Returns the names of the columns that are left out; None if the user leaves."""
 
     HELP: ClassVar[str] = """\
-Columns of the table. One that is shown still needs room and something to show."""
+Columns of the table; `●` marks those that are shown. Such a column still needs room and something
+to show."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: in the list, enter toggles as space does.
@@ -59,7 +62,7 @@ Columns of the table. One that is shown still needs room and something to show."
             width: 44; max-width: 96%; height: auto; max-height: 92%;
             border: round $primary; padding: 0 1; background: $surface;
         }
-        & SelectionList { height: auto; max-height: 1fr; border: none; background: transparent; }
+        & MarkList { max-height: 1fr; }
     }
     """
 
@@ -76,24 +79,24 @@ Columns of the table. One that is shown still needs room and something to show."
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
             frame.border_title = "Columns, where they fit"
-            frame.border_subtitle = "space shows or hides"
-            yield SelectionList[str](
-                *((each.title, each.name, each.name not in self._hidden) for each in self._choices)
-            )
+            frame.border_subtitle = f"{MARK} is shown; space shows or hides"
+            titles = {each.name: each.title for each in self._choices}
+            yield MarkList(titles, titles.keys() - self._hidden)
         yield KeysLine()
 
     def action_apply(self) -> None:
         """Leave out what is not selected; names of other tables' columns are kept."""
-        shown = set(self._list.selected)
+        shown = set(self._list.marked)
         ours = {each.name for each in self._choices}
         self.dismiss(frozenset((self._hidden - ours) | (ours - shown)))
 
+    @on(MarkList.OptionSelected)
     def action_toggle_column(self) -> None:
-        self._list.action_select()
+        self._list.mark()
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
     @property
-    def _list(self) -> "SelectionList[str]":
-        return self.query_one(SelectionList)
+    def _list(self) -> MarkList:
+        return self.query_one(MarkList)
