@@ -4,6 +4,7 @@ import pytest
 from rich.cells import cell_len
 
 from dicom_retrieve_tui.model.progress import WorkerState
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.cut_text import bar, fit
 from dicom_retrieve_tui.tui.retrieve_form import draft_of, faults, new_draft, read_draft
 from dicom_retrieve_tui.tui.snapshot import Line, Sample, Totals, WorkerRow
@@ -107,6 +108,41 @@ def test_an_association_tells_what_it_does() -> None:
         "A3  ▶ 1.2.840.99.12          118/s  left 168"
     )
     assert text(WorkerState.RECEIVING, quiet_s=14).endswith("no data 14 of 30 s")
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (76, "CT Thorax with contrast 2026-03-11, Example, Ädä"),
+        (66, "CT Thorax wit… 2026-03-11, Example, Ädä"),
+        (56, "CT 2026-03-11, Example, Ädä"),
+        (46, "CT, Example, Ädä"),
+        (40, "Example, Ädä"),
+    ],
+)
+def test_an_association_names_modality_and_date_before_a_long_description(
+    width: int, shown: str
+) -> None:
+    identity = StudyIdentity(
+        patient_name="Example^Ädä",
+        study_date="20260311",
+        modalities=("CT",),
+        study_description="Thorax with contrast",
+    )
+    row = WorkerRow(
+        number=1,
+        state=WorkerState.RECEIVING,
+        associated=True,
+        study_instance_uid="1.2.3",
+        identity=identity,
+        left=1164,
+        instances_per_s=2.1,
+    )
+
+    text = association_text(row, width)
+
+    assert text.startswith(f"A1  ▶ {shown}  ")
+    assert text.endswith("2.1/s  left 1,164")
 
 
 def test_a_form_and_its_terms_are_the_same_thing() -> None:

@@ -22,8 +22,8 @@ _GLYPHS = {
 _QUIET_S = 3
 
 
-_TITLE_MIN = 8
-"""Cells below which the patient alone names a study."""
+_DESCRIPTION_MIN = 8
+"""Cells below which a description is left out."""
 
 
 def association_text(row: WorkerRow, width: int, *, hide_patients: bool = False) -> str:
@@ -38,14 +38,26 @@ def association_text(row: WorkerRow, width: int, *, hide_patients: bool = False)
 
 
 def _name(row: WorkerRow, width: int, *, hide_patients: bool) -> str:
-    """Return what people call the study, the patient uncut if possible; else its UID."""
-    patient = shown_patient(row.identity.patient, hide=hide_patients)
-    title = clean_text(row.identity.title)
+    """Return what people call the study; else its UID.
+
+    The description is cut first, then left out, then the date, then the modality.
+    """
+    who = row.identity
+    patient = shown_patient(who.patient, hide=hide_patients)
+    title, modality = clean_text(who.title), clean_text(who.modality)
     if not (patient or title):
         return shortened(row.study_instance_uid, width)
-    if patient:
-        room = width - cell_len(patient) - 2
-        title = cut(title, room) if room >= _TITLE_MIN else ""
+    whole = _joined(title, patient)
+    without = _joined(f"{modality} {clean_text(who.day)}".strip(), patient)
+    description = clean_text(who.study_description)
+    room = cell_len(description) - (cell_len(whole) - width)
+    if cell_len(whole) > width and room >= _DESCRIPTION_MIN:
+        return whole.replace(description, cut(description, room), 1)
+    texts = (whole, without, _joined(modality, patient))
+    return next((text for text in texts if cell_len(text) <= width), patient or title)
+
+
+def _joined(title: str, patient: str) -> str:
     return ", ".join(filter(None, (title, patient)))
 
 
