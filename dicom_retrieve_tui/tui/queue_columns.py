@@ -30,6 +30,8 @@ GLYPHS = {
     State.DONE: "✓",
 }
 _PACS = "pacs"
+_LIVE = frozenset({"rate", "eta"})
+"""Columns with something to show while studies run or wait, and not after that."""
 _ACCESSION = "accession"
 _TELLING = ("date", "description")
 """Columns that tell the studies of a patient apart; one of them is enough to do without a UID."""
@@ -71,6 +73,8 @@ class Column:
     """True if it leads to a patient."""
     reserve: int = 0
     """Cells that must remain for names and descriptions, or this column is left out."""
+    beside_size: bool = False
+    """True for the progress beside a column of the size, which it does not repeat."""
 
 
 def _description(row: Row) -> str:
@@ -111,7 +115,7 @@ CHOOSABLE = (*_WHOSE, _UID, *(column for column in _PROGRESS if column.rank))
 
 
 def columns_for(
-    width: int, known: Collection[str], hidden: Collection[str] = ()
+    width: int, known: Collection[str], hidden: Collection[str] = (), *, live: bool = True
 ) -> tuple[Column, ...]:
     """Return the columns that fit into `width` cells.
 
@@ -122,6 +126,7 @@ def columns_for(
         width: Cells of the table.
         known: Names of the columns about the study that have a text in any row.
         hidden: Names of the columns that the user leaves out.
+        live: False if no study runs or waits: there is no rate and no time left.
     """
     whose = [each for each in _WHOSE if each.name in known and each.name not in hidden]
     named = any(each.name in _TELLING for each in whose)
@@ -130,14 +135,20 @@ def columns_for(
             replace(each, rank=0, reserve=0) if each.name == _ACCESSION else each for each in whose
         ]
     uid = [_UID] if named and _UID.name not in hidden else [] if named else [replace(_UID, rank=0)]
-    rest = [each for each in _PROGRESS if each.name not in hidden]
+    unused = frozenset(hidden) if live else _LIVE.union(hidden)
+    rest = [each for each in _PROGRESS if each.name not in unused]
     order = (*_STATE_COLUMNS, *whose, *uid, *rest)
     sizes = [
         ColumnSize(name=each.name, least=each.width, rank=each.rank, reserve=each.reserve)
         for each in order
     ]
     widths = fit_columns(sizes, width, gap=_GAP, growth=_GROWTH)
-    return tuple(replace(each, width=widths[each.name]) for each in order if each.name in widths)
+    sized = "size" in widths
+    return tuple(
+        replace(each, width=widths[each.name], beside_size=sized and each.name == "progress")
+        for each in order
+        if each.name in widths
+    )
 
 
 class QueueColumns:
@@ -148,6 +159,7 @@ class QueueColumns:
         self._width = -1
         self._known: set[str] = set()
         self._pacs: set[str] = set()
+        self._live = False
         self._hidden: frozenset[str] = frozenset()
         self._naming: tuple[Column, ...] = ()
         """Columns in which a row without a name can show its UID; none if that has a column."""
@@ -177,9 +189,24 @@ class QueueColumns:
             and column.name != _PACS
             and any(column.text(row) for row in rows if column.text)
         }
-        self._pacs.update(row.pacs for row in rows)
-        if len(self._pacs) > 1:
-            known.add(_PACS)
+        self._pacs.update(row.pacs for row in rows if row.pacs)
+        return self._know(known)
+
+    def forget_pacs(self, rows: Iterable[Row]) -> bool:
+        """Leave out the column of the PACS if these rows, all that are left, have one or none."""
+        self._pacs = {row.pacs for row in rows if row.pacs}
+        return self._know(self._known)
+
+    def show_live(self, *, live: bool) -> bool:
+        """Show rate and time left while studies run or wait; True if that changed."""
+        changed = live != self._live
+        if changed:
+            self._live = live
+            self._choose()
+        return changed
+
+    def _know(self, known: set[str]) -> bool:
+        known = known | {_PACS} if len(self._pacs) > 1 else known - {_PACS}
         new = known != self._known
         if new:
             self._known = known
@@ -219,7 +246,7 @@ class QueueColumns:
         )
 
     def _choose(self) -> None:
-        self._columns = columns_for(self._width, self._known, self._hidden)
+        self._columns = columns_for(self._width, self._known, self._hidden, live=self._live)
         names = [column.name for column in self._columns]
         self._naming = tuple(
             each for each in self._columns if each.name in _NAMING and _UID.name not in names
@@ -270,7 +297,9 @@ def cell_text(
         row = replace(row, sought=without_accession(row.sought, accession_number, hide=True))
     if column.name == "mark":
         return MARK if marked else " "
-    if column.text is None:
+    if column.beside_size and row.state is State.DONE:
+        text = _done(row, column.width, sized=True)
+    elif column.text is None:
         text = _TEXTS[column.name](row, column.width)
     elif column.masked:
         text = shown_patient(column.text(row), hide=hide_patients)
@@ -329,7 +358,7 @@ def _running(row: Row, width: int) -> str:
     return bar(row.done, row.expected, width)
 
 
-def _done(row: Row, width: int) -> str:
+def _done(row: Row, width: int, *, sized: bool = False) -> str:
     if row.verdict is Verdict.DELIVERED:
         return "delivered"
     if not row.received_bytes:
@@ -340,7 +369,8 @@ def _done(row: Row, width: int) -> str:
         return (
             row.part if len(row.part) + len(duration) + 4 > width else f"{row.part} in {duration}"
         )
-    texts = (f"{size_text(row.received_bytes)} in {duration}", f"in {duration}")
+    whole = "complete" if sized else size_text(row.received_bytes)
+    texts = (f"{whole} in {duration}", f"in {duration}")
     return next((text for text in texts if len(text) <= width), "complete")
 
 

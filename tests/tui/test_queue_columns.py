@@ -133,3 +133,39 @@ def test_with_hidden_patients_a_study_without_a_date_shows_the_end_of_its_uid(wi
     ):
         assert "4711" in line
         assert "A2" not in line
+
+
+def test_rate_and_time_left_give_their_room_to_others_while_nothing_runs() -> None:
+    row = replace(_row(), state=State.DONE)
+    columns = QueueColumns()
+    columns.fit(118)
+    columns.extend_for([row])
+    at_rest = {each.name for each in columns.shown}
+
+    assert columns.show_live(live=True)
+    live = {each.name for each in columns.shown}
+
+    assert live - at_rest == {"rate", "eta"}
+    assert "accession" in at_rest
+    assert not columns.show_live(live=True)
+
+
+def test_the_pacs_is_a_column_no_longer_once_all_rows_have_the_same() -> None:
+    one, other = _row(), _row(uid="1.2.3", pacs="other")
+    columns = QueueColumns()
+    columns.fit(200)
+    columns.extend_for([one, other, _row(uid="1.2.4", pacs="")])
+    assert "pacs" in {each.name for each in columns.shown}
+
+    assert columns.forget_pacs([one])
+    assert "pacs" not in {each.name for each in columns.shown}
+
+
+def test_the_size_of_a_complete_study_is_shown_once() -> None:
+    row = replace(_row(), state=State.DONE, received_bytes=465_000, elapsed_s=3.1)
+
+    alone = next(each for each in columns_for(60, ()) if each.name == "progress")
+    text = cell_text(replace(alone, width=20), row, marked=False, hide_patients=False)
+    assert text.rstrip() == "465.0 kB in 3.1 s"
+    assert _line(198, row).count("465.0 kB") == 1
+    assert "complete in 3.1 s" in _line(198, row)

@@ -53,6 +53,7 @@ class TableApp(App[None]):
 
     def on_mount(self) -> None:
         self.table.update_rows(self.rows)
+        self.table.show_live(live=True)
 
     def on_queue_table_opened(self, event: QueueTable.Opened) -> None:
         self.opened.append(event.key)

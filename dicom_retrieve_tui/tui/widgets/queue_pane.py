@@ -123,6 +123,7 @@ class QueuePane(FramedPane):
 
     def show_totals(self, totals: Totals) -> None:
         self._totals = totals
+        self.table.show_live(live=totals.active > 0)
         done = totals.good + totals.failed
         title = "Queue"
         if totals.studies:

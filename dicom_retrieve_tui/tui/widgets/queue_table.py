@@ -216,7 +216,9 @@ under the cursor."""
         self._cursor.unmark(removed)
         self._run.note(changed, removed)
         self._shown_rows.update(changed, removed)
-        if self._columns.extend_for(changed):
+        # One that has gone may have been the last of its PACS.
+        fewer = removed and self._columns.forget_pacs(self._shown_rows.rows.values())
+        if self._columns.extend_for(changed) or fewer:
             before = []
         self._settle(cursor_row)
         self._cursor.note_left(cursor_row)
@@ -237,6 +239,11 @@ under the cursor."""
         """Leave out the columns of these names, and no others."""
         self._columns.hide(names)
         self.refresh()
+
+    def show_live(self, *, live: bool) -> None:
+        """Show the columns of what runs while studies run or wait."""
+        if self._columns.show_live(live=live):
+            self.refresh()
 
     def mask_patients(self, *, hide: bool) -> None:
         self._hide_patients = hide
