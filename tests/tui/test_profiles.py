@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.containers import VerticalScroll
-from textual.widgets import Footer
+from textual.widgets import Footer, Input
 from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.cli.parser import parse_command_line
@@ -174,6 +174,21 @@ async def test_a_test_that_fails_names_the_field_to_whoever_edits(tmp_path: Path
 
         assert said in bench.text(bench.app.screen.query_one("#fault-called_aet"))
         assert bench.app.focused is bench.app.screen.query_one("#field-called_aet")
+
+
+async def test_the_text_of_a_field_at_fault_is_selected(tmp_path: Path) -> None:
+    async with on(tmp_path) as bench:
+        await bench.pilot.press("f2", "e")
+        await bench.until(lambda: isinstance(bench.app.screen, ProfileScreen))
+        field = bench.app.screen.query_one("#field-called_aet", Input)
+        field.focus()
+        await bench.pilot.press(*"TOO-LONG-A-TITLE-OF-AE", "enter")
+        await bench.until(lambda: "at most 16" in bench.joined())
+
+        assert bench.app.focused is field
+        assert field.selected_text == field.value
+        await bench.pilot.press("X")
+        assert field.value == "X"
 
 
 async def test_a_test_asks_no_further_than_c_echo_and_the_doctor_asks_all(tmp_path: Path) -> None:

@@ -102,8 +102,12 @@ class FieldsForm(VerticalScroll, can_focus=False):
         self._faults = dict(faults)
 
     def focus_field(self, name: str = "") -> None:
-        """Focus a field; the first one if the name is empty."""
-        (self.query_one(f"#field-{name}") if name else self.query("Input, Select").first()).focus()
+        """Focus a field and select its text; the first one if the name is empty."""
+        field = self.query_one(f"#field-{name}") if name else self.query("Input, Select").first()
+        field.focus()
+        if isinstance(field, Input):
+            # Typing replaces it; also where the field had the focus before.
+            field.action_select_all()
 
     def input(self, name: str) -> Input:
         """Return the editor of a text."""

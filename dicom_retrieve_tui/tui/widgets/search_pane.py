@@ -10,7 +10,6 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input, Label, Static
-from textual.widgets.input import Selection
 
 from dicom_retrieve_tui.tui.cut_text import MASKED, without_patients
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
@@ -98,7 +97,11 @@ F2 chooses the PACS to search, one or several."""
         yield Static("", id="search-fault", markup=False)
 
     def focus_field(self, name: str = FIELDS[0].name) -> None:
-        self.query_one(f"#search-{name}").focus()
+        """Focus a field and select its text, which typing then replaces."""
+        field = self.query_one(f"#search-{name}", Input)
+        field.focus()
+        # Also where the field had the focus before.
+        field.action_select_all()
 
     def fill(self, **texts: str) -> None:
         """Replace the texts of all fields; those that are not named become empty."""
@@ -127,9 +130,7 @@ F2 chooses the PACS to search, one or several."""
         field = self.query_one("#search-study_date", Input)
         following = PRESETS.index(field.value) + 1 if field.value in PRESETS else 0
         field.value = PRESETS[following] if following < len(PRESETS) else ""
-        field.focus()
-        # Typing replaces it; also where the field had the focus before.
-        field.selection = Selection(0, len(field.value))
+        self.focus_field("study_date")
 
     def _editor(self, field: SearchField) -> Input:
         return _OneValueInput(
