@@ -17,6 +17,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 
 MARK = "mark"
 DATE = "date"
+NUMBER = "number"
 PACS = "pacs"
 PADDING = 1
 """Cells on each side of a column."""
@@ -74,7 +75,7 @@ _STUDY = (
 )  # fmt: skip
 _SERIES = (
     _MARK,
-    FoundColumn("number", "NO", 5, lambda m: m.series_number, right=True),
+    FoundColumn(NUMBER, "NO", 5, lambda m: m.series_number, right=True),
     FoundColumn("modality", "MOD", 5, lambda m: "/".join(m.modalities)),
     FoundColumn("instances", "INST.", 6, lambda m: _number(m.number_of_instances), right=True),
     FoundColumn("description", "DESCRIPTION", 16, lambda m: m.series_description, grows=True),

@@ -240,7 +240,53 @@ async def test_nothing_found_says_so() -> None:
         await searched(bench)
         find.end()
 
-        await bench.until(lambda: "No matches. Press n for a new search." in bench.text())
+        await bench.until(lambda: "No matches. Press f3 to change the search" in bench.text())
+        keys = bench.text().splitlines()[-1]
+        assert not [word for word in ("Series", "Mark", "Retrieve") if word in keys]
+        assert "New" in keys
+
+
+async def test_keys_of_a_match_are_offered_once_there_is_one() -> None:
+    find = Searches()
+    async with opened(find=find) as bench:
+        await searched(bench)
+        await bench.until(lambda: "Searching" in bench.text(table_of(bench)))
+        assert "0 studies" not in bench.text()
+
+        await answered(bench, find, study(1))
+
+        await bench.until(lambda: "Retrieve" in bench.text().splitlines()[-1])
+        assert "Mark" in bench.text().splitlines()[-1]
+
+
+async def test_n_empties_the_form_and_f3_keeps_it() -> None:
+    find = Searches()
+    async with opened(find=find) as bench:
+        await searched(bench, "P00*")
+        await answered(bench, find, study(1))
+        field = bench.app.screen.query_one("#search-patient_id", Input)
+
+        await bench.pilot.press("f3")
+        await bench.until(lambda: bench.app.focused is field)
+        assert (field.value, field.selected_text) == ("P00*", "P00*")
+        await bench.pilot.press("escape", "n")
+        await bench.until(lambda: bench.app.focused is field)
+        assert field.value == ""
+
+
+async def test_series_are_sorted_by_their_number() -> None:
+    find = Searches()
+    async with opened(find=find) as bench:
+        await searched(bench)
+        await answered(bench, find, study(1))
+        await bench.pilot.press("enter")
+        await bench.until(lambda: len(find.asked) == 2)
+        several = [series(number) for number in (2, 10, 3, 1)]
+        await answered(bench, find, *several)
+
+        await bench.until(lambda: "by no ↑" in bench.text())
+        rows = [table_of(bench).get_row_at(at) for at in range(4)]
+        assert [row[1].plain.strip() for row in rows] == ["1", "2", "3", "10"]
 
 
 async def test_a_search_that_finds_too_much_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

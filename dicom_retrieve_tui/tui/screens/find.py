@@ -37,6 +37,7 @@ from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 _PERIOD_S = 0.25
 _ROOMY = 70
 _FAULTS_SHOWN_MAX = 3
+_NO_MATCHES = "No matches. Press f3 to change the search, n for a new one."
 
 
 Chosen = list[tuple[RetrieveOptions, list[StudyRequest]]]
@@ -48,7 +49,7 @@ class FindScreen(Screen[Chosen | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="find.back"),
-        Binding("f3", "new", "New search", show=False, id="find.new"),
+        Binding("f3", "change", "Change the search", show=False, id="find.new"),
         Binding("f2", "pacs", "Choose the PACS", show=False, id="find.pacs"),
         Binding("f1", "app.context_help", "Help", id="app.help"),
     ]
@@ -164,7 +165,19 @@ class FindScreen(Screen[Chosen | None]):
         else:
             self.dismiss(None)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to retrieve where something is found."""
+        if action == "retrieve" and not any(table.count for table in self.query(FoundTable)):
+            return False
+        return super().check_action(action, parameters)
+
     def action_new(self) -> None:
+        """Empty the form and go there."""
+        self.query_one(SearchPane).fill()
+        self.action_change()
+
+    def action_change(self) -> None:
+        """Go to the form as it is."""
         self.query_one(SearchPane).focus_field()
 
     @on(SearchPane.Submitted)
@@ -208,7 +221,7 @@ class FindScreen(Screen[Chosen | None]):
         self._study = None
         self._show_list()
         self._show(SearchProgress())
-        self.action_new()
+        self.action_change()
 
     @on(FoundTable.Opened)
     def _opened(self, event: FoundTable.Opened) -> None:
@@ -298,9 +311,11 @@ class FindScreen(Screen[Chosen | None]):
         finding = self._finder.current
         if finding is None or not (self._searching or anyway):
             return
-        now = finding.look(self._known)
+        now, before = finding.look(self._known), self.table.count
         self._known += len(now.news)
         self.table.add(now.news)
+        if not before:
+            self.refresh_bindings()
         if self._searching and not now.running:
             self.table.settle()
         self._searching = bool(now.running)
@@ -309,7 +324,9 @@ class FindScreen(Screen[Chosen | None]):
     def _show(self, now: SearchProgress) -> None:
         table = self.table
         what = count(now.total, "study")
-        if self._finder.depth > 1:
+        if now.running and not now.total:
+            what = "Searching"
+        elif self._finder.depth > 1:
             what = f"{now.total:,} series of {self._patient_text()}"
         elif table.several:
             what = f"{what} in {len(self._finder.targets):,} PACS"
@@ -329,9 +346,7 @@ class FindScreen(Screen[Chosen | None]):
         if table.several:
             # A line for each PACS, so that none hides another.
             lines = [cut(line, self.size.width - 2) for line in lines]
-        report.update(
-            "\n".join(lines) or ("No matches. Press n for a new search." if nothing else "")
-        )
+        report.update("\n".join(lines) or (_NO_MATCHES if nothing else ""))
         report.set_class(bool(now.faults), "-bad")
 
     def _patient_text(self) -> str:

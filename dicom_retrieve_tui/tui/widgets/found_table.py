@@ -13,6 +13,7 @@ from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.tui.found_columns import (
     DATE,
     MARK,
+    NUMBER,
     PADDING,
     FoundColumn,
     found_columns,
@@ -103,6 +104,12 @@ the PACS to search, one or several."""
         found = self.under_cursor
         return [] if found is None else [found]
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the keys of a match where there is one."""
+        if action in {"select_cursor", "mark"} and not self.count:
+            return False
+        return super().check_action(action, parameters)
+
     def begin(self, level: Level) -> None:
         """Start an empty table."""
         self._level = level
@@ -116,9 +123,13 @@ the PACS to search, one or several."""
             self.add_row(*self._cells(found), key=found.key)
 
     def settle(self) -> None:
-        """Sort by date once all matches are there, unless the user has sorted or moved."""
-        if self._level is Level.STUDY and not self._sorted_by and self.cursor_row == 0:
-            self._sort_by(DATE, descending=True)
+        """Sort once all matches are there, unless the user has sorted or moved.
+
+        Studies are sorted by date, the latest first, and series by number.
+        """
+        if not self._sorted_by and self.cursor_row == 0:
+            studies = self._level is Level.STUDY
+            self._sort_by(DATE if studies else NUMBER, descending=studies)
 
     def lay_out(self) -> None:
         """Choose columns and fill them; cursor and order stay."""
