@@ -69,6 +69,16 @@ async def test_its_arrows_scroll_while_one_types() -> None:
         await bench.until(lambda: "queue: one line" not in bench.joined())
 
 
+@pytest.mark.parametrize(("width", "headed"), [(80, True), (60, False)])
+async def test_the_ids_of_keys_are_headed_by_what_they_are_for(width: int, *, headed: bool) -> None:
+    async with opened((width, 24)) as bench:
+        await bench.start(A)
+        await _help(bench, "question_mark")
+
+        assert ("id in settings.toml" in bench.text()) is headed
+        assert ("queue.details" in bench.text()) is headed
+
+
 async def test_it_lists_no_letter_where_a_letter_is_typed() -> None:
     async with opened() as bench:
         _, groups = help_of(bench.app.screen)

@@ -121,6 +121,8 @@ def pane_of(screen: Screen[object]) -> str:
     return next(filter(None, names), "")
 
 
+_IDS = "id in settings.toml"
+"""The heading of the binding ids, by which the settings give an action another key."""
 _ROOMY = 76
 """Cells from which on binding ids fit beside the keys."""
 
@@ -223,7 +225,8 @@ class HelpScreen(ModalScreen[None]):
             if number:
                 table.add_row()
             # Beside the keys, as a heading over all columns would widen the first.
-            table.add_row("", Text(name, style="bold underline"))
+            heading = "" if number or not roomy else _IDS
+            table.add_row("", Text(name, style="bold underline"), Text(heading, style="dim"))
             for each in keys:
                 name_in_settings = Text(each.binding if roomy else "", style="dim")
                 table.add_row(Text(" ".join(each.keys), style="bold"), each.what, name_in_settings)
