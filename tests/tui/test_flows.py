@@ -205,6 +205,21 @@ async def test_a_waiting_study_of_which_instances_have_come_is_stopped_and_stays
         assert (row.done, row.expected) == (2, 3)
 
 
+async def test_the_details_of_a_study_that_the_pacs_does_not_have_offer_to_look_again() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.tell(begins(A, 0), ends(A, Verdict.NOT_FOUND, stored=0, expected=0))
+        await bench.until(lambda: (row := bench.row(A)) and row.state is State.FAILED)
+        bench.app.clear_notifications()
+        await bench.pilot.press("enter")
+
+        await bench.until(lambda: "Press r in the queue to look it up again." in bench.joined())
+        assert "Press space" not in bench.text()
+        keys = bench.text().splitlines()[-1]
+        assert "Close" in keys
+        assert not [word for word in ("Mark", "Retrieve") if word in keys]
+
+
 async def test_stopping_everything_asks_and_escape_is_safe() -> None:
     async with opened() as bench:
         session = await bench.start(A, B)

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Match
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import SeriesIdentity, StudyIdentity
+from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.copied_command import copied_command
 from dicom_retrieve_tui.tui.cut_text import fit, shown_patient, without_accession
 from dicom_retrieve_tui.tui.field_words import method_words
@@ -35,6 +36,8 @@ _LINE_MAX = 100
 _MISSING_MAX = 50
 _SERIES_MAX = 30
 _DESCRIPTION_WIDTH = 32
+_FOR_SERIES = frozenset({"mark", "mark_all", "retrieve", "ask_series"})
+"""Actions on the series of the study."""
 
 
 def _selected(selection: Selection) -> list[str]:
@@ -85,11 +88,17 @@ def detail_lines(
         heading = [] if row.state is State.DONE else ["Failure, and what to do"]
         lines += ["", *heading, masked(row.reason)]
     if row.state in {State.FAILED, State.STOPPED}:
-        what = "look it up again" if row.sought else "retrieve the missing instances only"
+        what = "look it up again" if _is_missing(details) else "retrieve the missing instances only"
         lines.append(f"Press r in the queue to {what}.")
         if listed is not None:
             lines.append(f"Listed in {listed}")
     return [clean_text(line) for line in lines]
+
+
+def _is_missing(details: Details) -> bool:
+    """True if the PACS has no such study, and so no series."""
+    row = details.row
+    return bool(row.sought) or row.verdict is Verdict.NOT_FOUND
 
 
 def further_lines(details: Details, options: RetrieveOptions) -> list[str]:
@@ -248,6 +257,8 @@ them. Where its series are not known yet, the PACS is asked for them."""
         self._look, self._options, self._hide = look, options, hide_patients
         self._listed, self._search_series = listed, search_series
         self._seen: Details | None = None
+        self._missing = False
+        """True if the PACS has no such study."""
         self._search: SearchJob | None = None
         self._answer = SearchProgress()
         self._asked: tuple[SeriesIdentity, ...] = ()
@@ -276,6 +287,12 @@ them. Where its series are not known yet, the PACS is asked for them."""
         if self._search is not None:
             self._search.stop()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no keys for series where the PACS has no such study."""
+        if self._missing and action in _FOR_SERIES:
+            return False
+        return super().check_action(action, parameters)
+
     def action_leave(self) -> None:
         self.dismiss(None)
 
@@ -294,8 +311,7 @@ them. Where its series are not known yet, the PACS is asked for them."""
     @work
     async def action_ask_series(self) -> None:
         """Ask the PACS for all series of the study, whatever is to be retrieved of it."""
-        sought = self._seen is None or self._seen.row.sought
-        if sought or self._answer.running:
+        if self._seen is None or self._answer.running:
             return
         if (search := await self._search_series()) is not None:
             self._search, self._answer, self._seen = search, search.look(), None
@@ -336,6 +352,9 @@ them. Where its series are not known yet, the PACS is asked for them."""
         news = self._take_answer()
         if details is not None and (details != self._seen or news):
             self._seen = details
+            if self._missing != _is_missing(details):
+                self._missing = not self._missing
+                self.refresh_bindings()
             listed = self._listed()
             lines = detail_lines(details, self._options, listed, hide_patients=self._hide)
             self.query_one("#details", Static).update("\n".join(lines))
@@ -368,6 +387,8 @@ them. Where its series are not known yet, the PACS is asked for them."""
             lines.append(heading)
         elif self._search is not None:
             lines.append("Asking the PACS for the series ...")
+        elif _is_missing(details):
+            return ""
         elif not lines:
             lines.append("Series are not known yet. Press space to ask the PACS.")
         return "\n".join(["", *map(clean_text, lines)])
