@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -326,15 +328,23 @@ class RetrieveApp(KeyQueueApp[None]):
         if not self.jobs.busy:
             self.exit()
             return
-        screen = ConfirmScreen(self._quit_question, yes="Quit", no="Keep running")
+        screen = ConfirmScreen(self._quit_question, yes="Quit", no="Keep running", quits=True)
         self.push_screen(screen, self._leave_if)
 
     async def action_interrupt(self) -> None:
-        """Quit as `action_leave`, unless text is selected: then the key copies it."""
+        """Quit as `action_leave`, unless text is selected: then the key copies it.
+
+        The key again, while the question is open, is a yes.
+        """
         selected = getattr(self.focused, "selected_text", "") or self.screen.get_selected_text()
         if selected:
             raise SkipAction
-        await self.action_leave()
+        from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen  # noqa: PLC0415 - not for the first frame
+
+        if isinstance(self.screen, ConfirmScreen):
+            self.screen.interrupt()
+        else:
+            await self.action_leave()
 
     def _quit_question(self) -> str:
         """Return what quitting stops, as it is now."""
@@ -522,6 +532,7 @@ def run_app(app: RetrieveApp, say: Callable[[str], object] = lambda _: None) -> 
         app.run()
     finally:
         app.stop()
-    if line := app.closing_line:
+    width = get_terminal_size().columns
+    for line in wrap(app.closing_line, width, break_long_words=False, break_on_hyphens=False):
         say(line)
     return app.return_code or 0

@@ -48,6 +48,32 @@ async def test_ctrl_c_asks_in_every_window(tmp_path: Path, window: str, keys: li
         assert "1 study not finished" in bench.joined()
 
 
+async def test_ctrl_c_again_quits_as_the_question_says() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.until(lambda: bench.main.table.has_focus)
+        await bench.pilot.press("ctrl+c")
+        await bench.until(lambda: "Quit (y, ctrl+c)" in bench.text())
+
+        await bench.pilot.press("ctrl+c")
+
+        await bench.until(lambda: bench.app._exit)
+        assert bench.session.asked == ["cancel"]
+
+
+async def test_ctrl_c_at_another_question_says_how_to_answer() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.until(lambda: bench.main.table.has_focus)
+        await bench.pilot.press("X")
+        await bench.until(lambda: "Stop all (y)" in bench.text())
+
+        await bench.pilot.press("ctrl+c")
+
+        await bench.until(lambda: bench.told() == "Press y or n first.")
+        assert isinstance(bench.app.screen, ConfirmScreen)
+
+
 async def test_ctrl_c_copies_selected_text() -> None:
     async with opened() as bench:
         await bench.start(A)
@@ -140,20 +166,38 @@ async def test_help_is_headed_by_what_the_pane_is_for() -> None:
         assert "Help: what to retrieve" in bench.text()
 
 
+class _Left:
+    """An application that the user leaves at once."""
+
+    return_code = 0
+
+    def __init__(self, closing_line: str) -> None:
+        self.closing_line = closing_line
+
+    def run(self) -> None:
+        """Leave at once."""
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
 def test_run_app_says_nothing_if_nothing_was_retrieved() -> None:
-    class Nothing:
-        closing_line = ""
-        return_code = 0
-
-        def run(self) -> None:
-            """Leave at once."""
-
-        def stop(self) -> None:
-            """Nothing runs."""
-
     said: list[str] = []
-    assert run_app(Nothing(), said.append) == 0  # type: ignore[arg-type]
+    assert run_app(_Left(""), said.append) == 0  # type: ignore[arg-type]
     assert said == []
+
+
+def test_the_last_line_is_wrapped_at_spaces_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "7 studies: 3 complete, 4 stopped. The next start offers to resume what was stopped."
+    said: list[str] = []
+
+    run_app(_Left(line), said.append)  # type: ignore[arg-type]
+
+    assert " ".join(said) == line
+    assert max(map(len, said)) <= 40
 
 
 async def test_the_demo_says_what_to_press_next_until_a_study_is_complete() -> None:

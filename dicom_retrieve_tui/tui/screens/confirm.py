@@ -34,15 +34,19 @@ class ConfirmScreen(ModalScreen[bool]):
     }
     """
 
-    def __init__(self, question: str | Callable[[], str], *, yes: str, no: str) -> None:
+    def __init__(
+        self, question: str | Callable[[], str], *, yes: str, no: str, quits: bool = False
+    ) -> None:
         """Keep the question.
 
         Args:
             question: A text, or what returns it as it is now.
             yes: The word for yes.
             no: The word for no, the safe answer.
+            quits: True if yes quits, which `ctrl+c` does, too.
         """
         super().__init__()
+        self._quits = quits
         self._yes, self._no = yes, no
         self._question = question if callable(question) else lambda: question
 
@@ -51,7 +55,8 @@ class ConfirmScreen(ModalScreen[bool]):
             yield Static(self._question(), id="question", markup=False)
             with Horizontal():
                 yield Button(f"{self._no} (n)", id="no", variant="primary", compact=True)
-                yield Button(f"{self._yes} (y)", id="yes", variant="error", compact=True)
+                keys = "y, ctrl+c" if self._quits else "y"
+                yield Button(f"{self._yes} ({keys})", id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#no", Button).focus()
@@ -63,6 +68,13 @@ class ConfirmScreen(ModalScreen[bool]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
+
+    def interrupt(self) -> None:
+        """Answer `ctrl+c`: yes if that quits, else a hint."""
+        if self._quits:
+            self.dismiss(self._quits)
+        else:
+            self.notify("Press y or n first.")
 
     def action_answer(self, answer: bool) -> None:  # noqa: FBT001 - an action's argument
         self.dismiss(answer)
