@@ -1,7 +1,8 @@
 """Tell a PACS that answers but serves no study from studies that cannot be served.
 
-While the storage or the database behind a PACS is down, it still accepts associations and answers
-C-ECHO, and fails every request. Only a study shows that: one that was not tried yet decides.
+While the storage or the database behind a PACS is down, or the PACS behind a load balancer, it
+still accepts associations, and fails every request. Only a study shows that: one that was not tried
+yet decides.
 """
 
 import threading

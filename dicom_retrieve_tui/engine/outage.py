@@ -1,8 +1,9 @@
 """Tell an outage of the PACS from the failure of a study, and hold the queue while it lasts.
 
-Whatever a study failed with, one association with a C-ECHO decides: if the PACS answers that, the
-failure is the study's, as where one instance makes an archive abort. A PACS that has never answered
-in this run is a mistake in the settings, and costs the usual attempts once for the whole list.
+Whatever a study failed with, one further association decides: if the PACS accepts it, the failure
+is the study's, as where one instance makes an archive abort; `archive_outage` finds out if the PACS
+serves any study. A PACS that has never answered in this run is a mistake in the settings, and costs
+the usual attempts once for the whole list.
 """
 
 import threading
@@ -33,7 +34,7 @@ PROBES = Backoff(first_s=1.0, longest_s=60.0, jitter=0.1)
 """The intervals of the probes: in a long outage, about one a minute."""
 
 Probe = Callable[[CancelToken], None]
-"""Opens an association and sends a C-ECHO. Raises `PeerError`, `Cancelled`."""
+"""Opens an association and releases it. Raises `PeerError`, `Cancelled`."""
 
 _PROVIDER = 3
 """Source of an A-ASSOCIATE-RJ: the service provider, which counts its associations."""

@@ -29,12 +29,10 @@ from dicom_retrieve_tui.model.sop_classes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     MOVE_CLASSES,
     NATIVE_SYNTAXES,
-    VERIFICATION,
     classes_of,
     in_model,
 )
 from dicom_retrieve_tui.network.association import Association, AssociationParameters
-from dicom_retrieve_tui.network.c_echo import c_echo
 from dicom_retrieve_tui.network.c_retrieve import REFUSES_ALL, c_get, c_move
 from dicom_retrieve_tui.network.negotiation import (
     CONTEXTS_MAX,
@@ -85,22 +83,16 @@ def query_retrieve(model: QueryModel) -> tuple[Proposal, ...]:
 
 
 def probe(parameters: AssociationParameters) -> None:
-    """Ask the PACS for a sign of life: a C-ECHO on an association of its own.
+    """Ask the PACS for a sign of life: an association of its own, like those of the workers.
 
-    The association proposes the query and retrieve services, too: a PACS may refuse one for
-    verification alone, and need not offer that.
+    No C-ECHO is sent: some PACS accept associations and refuse that service.
 
     Raises:
-        PeerError: It does not answer.
+        PeerError: It accepts no association.
         Cancelled: The user stopped.
     """
-    proposals = (
-        Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),
-        *query_retrieve(parameters.query_model),
-    )
-    with Association.request(parameters, proposals) as association:
-        if association.context_for(VERIFICATION) is not None:
-            c_echo(association)
+    with Association.request(parameters, query_retrieve(parameters.query_model)):
+        pass
 
 
 _NO_STORAGE = Negotiation()

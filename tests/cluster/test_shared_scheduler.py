@@ -32,7 +32,7 @@ def test_an_outage_holds_the_cluster_as_one(scheduler: Scheduler, tmp_path: Path
 
         assert code == 0, command.errors
         assert command.count("peer_lost") == command.count("peer_back") == 1
-        assert pacs.echoes == 1  # one worker probes for all
+        assert pacs.probes == 1  # one worker probes for all
         assert pacs.peak <= 4
 
 

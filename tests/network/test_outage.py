@@ -23,6 +23,7 @@ from tests.json_schema import problems
 from tests.peers import wire
 from tests.peers.absent_pacs import AbsentPacs
 from tests.peers.held_pacs import A, B, C, session_of
+from tests.peers.raw_pacs import Conversation, Request
 from tests.runs import files_in, get_plan, of_kind, run, settings
 from tests.sessions import Watched, selections
 
@@ -39,7 +40,36 @@ def test_a_pacs_that_is_gone_for_a_while_costs_no_attempt(how: bytes, tmp_path: 
     assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 1
     assert not of_kind(AttemptFailed, events)
     assert len(files_in(tmp_path)) == 9
-    assert pacs.echoes == 1
+
+
+class _Echoless(AbsentPacs):
+    """Answers everything but C-ECHO."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(drops=3)
+        self._echo = how
+
+    def on_echo(self, conversation: Conversation, request: Request) -> None:
+        if self._echo == "aborts":
+            conversation.send(_ABORT)
+        elif self._echo == "resets":
+            conversation.reset()
+        else:
+            self.stopping.wait()
+        raise EOFError
+
+
+@pytest.mark.parametrize("how", ["aborts", "resets", "swallows"])
+def test_a_pacs_that_refuses_c_echo_is_back_once_it_accepts_an_association(
+    how: str, tmp_path: Path
+) -> None:
+    with _Echoless(how) as pacs:
+        given = replace(settings(pacs.port, tmp_path), outage_s=5.0)
+        events = run(get_plan(A, B, C), given)
+
+    assert {e.verdict for e in of_kind(StudyFinished, events)} == {Verdict.COMPLETE}
+    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 1
+    assert not of_kind(AttemptFailed, events)
 
 
 def test_one_probe_at_a_time_looks_for_a_pacs_that_many_workers_lost(tmp_path: Path) -> None:

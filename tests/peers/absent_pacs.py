@@ -16,7 +16,6 @@ class AbsentPacs(RawPacs):
         self._gone = threading.Event()
         self.calls = 0
         """Associations that it refused."""
-        self.echoes = 0
 
     def on_associate(self, conversation: Conversation) -> None:
         if self._gone.is_set():
@@ -26,10 +25,6 @@ class AbsentPacs(RawPacs):
                 raise EOFError
             self._gone.clear()
         conversation.accept()
-
-    def on_echo(self, conversation: Conversation, request: Request) -> None:
-        self.echoes += 1
-        super().on_echo(conversation, request)
 
     def on_get(self, conversation: Conversation, request: Request) -> None:
         if len(self.retrievals) == 2:

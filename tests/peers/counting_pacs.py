@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.interop.process import free_port
 from tests.peers import wire
-from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Request, instances
+from tests.peers.raw_pacs import Conversation, Instance, RawPacs, Released, Request, instances
 from tests.peers.raw_scu import RawScu
 
 
@@ -50,7 +50,8 @@ class CountingPacs(RawPacs):
         self.sent: Counter[str] = Counter()
         self._current: list[Conversation] = []
         self.gone = threading.Event()
-        self.echoes = 0
+        self.probes = 0
+        """Associations that were released without a request."""
         self.destinations = [(name, free_port()) for name in ("w1", "w2")]
         """Names of workers, and the port of the destination that is called like each."""
         self.moved_to: Counter[str] = Counter()
@@ -69,21 +70,22 @@ class CountingPacs(RawPacs):
             self._current = [each for each in self._current if not _has_ended(each.sock)]
             self._current.append(conversation)
             self.peak = max(self.peak, len(self._current))
+        asked = False
         try:
             conversation.accept()
             while True:
                 request = conversation.read()
+                asked = True
                 if self.gone.is_set():
                     raise EOFError
                 self.on_request(conversation, request)
+        except Released:
+            self.probes += not asked
+            raise
         finally:
             with self.lock:
                 self.open -= 1
                 self._current = [each for each in self._current if each is not conversation]
-
-    def on_echo(self, conversation: Conversation, request: Request) -> None:
-        self.echoes += 1
-        super().on_echo(conversation, request)
 
     def find(self, request: Request) -> list[dict[int, str]]:
         time.sleep(self.wait_s)
