@@ -3,7 +3,7 @@
 Whatever a study failed with, one further association decides: if the PACS accepts it, the failure
 is the study's, as where one instance makes an archive abort; `archive_outage` finds out if the PACS
 serves any study. A PACS that has never answered in this run is a mistake in the settings, and costs
-the usual attempts once for the whole list.
+the usual attempts once for the whole list. A transient rejection is an answer.
 """
 
 import threading
@@ -99,8 +99,13 @@ class Outage:
     def reason(self, waited_s: float) -> str:
         """See `hold.Obstacle`."""
         waited = f" We waited {duration_text(waited_s)}." if waited_s >= 1 else ""
-        lost = "The PACS went away: " if self.cause is HoldCause.PEER else ""
+        lost = "The PACS was not available: " if self.cause is HoldCause.PEER else ""
         return f"{lost}{self.failure.found}{waited}"
+
+
+def _is_transient(error: RetrieveError | None) -> bool:
+    """True for an A-ASSOCIATE-RJ of a PACS that accepts associations at other times."""
+    return isinstance(error, AssociationRejected) and error.retryable
 
 
 def no_association_left(error: RetrieveError | None) -> bool:
@@ -167,7 +172,7 @@ class PeerWatch:
         self._probing = threading.Lock()
 
     def note_answer(self) -> None:
-        """Record that the PACS accepted an association."""
+        """Record that the PACS answered: from now on, its failures are outages."""
         if not self._answered:
             self._answered = True
             self._queue.give_out_started_only(only=False)
@@ -186,8 +191,10 @@ class PeerWatch:
             self.note_answer()
 
     def never_answered(self, error: RetrieveError | None) -> bool:
-        """True if no association was ever accepted in this run, which this error shows again."""
-        return not self._answered and isinstance(error, PeerError) and error.unassociated
+        """True if the PACS has not answered in this run, which this error shows again."""
+        if self._answered or not isinstance(error, PeerError):
+            return False
+        return error.unassociated and not _is_transient(error)
 
     def blame(self, error: RetrieveError | None, worker: int, cancel: CancelToken) -> Blame:
         """Find out whose failure an error is.

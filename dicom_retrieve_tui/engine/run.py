@@ -222,6 +222,9 @@ class Run:
     def _events_of_workers(self, retriever: Retriever) -> Iterator[Event]:
         workers, self._retriever = self._workers, retriever
         self.hours.look()
+        if not self.hours.is_open:
+            # Later, the user may not be there to correct settings, and the PACS may be restarting.
+            self.watch.note_answer()
         try:
             with ThreadPoolExecutor(workers, thread_name_prefix="retrieve") as pool:
                 try:

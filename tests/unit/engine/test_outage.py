@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -35,6 +37,7 @@ from dicom_retrieve_tui.model.dimse import FinalResponse, RetrieveOperation, Sto
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     Event,
+    HoursClosed,
     PeerBack,
     PeerLost,
     ProbeFailed,
@@ -44,6 +47,7 @@ from dicom_retrieve_tui.model.events import (
     StudyPutBack,
     StudyStarted,
 )
+from dicom_retrieve_tui.model.hours import parse_hours
 from dicom_retrieve_tui.model.inventory import Inventory
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.retry import Backoff
@@ -105,6 +109,8 @@ class _Pacs:
         self.probes = 0
         self.gone = gone
         """True if no association was ever accepted."""
+        self.error: Callable[[], PeerError] = _unreachable
+        """How it is not accepted."""
         self.connections = 0
         self.store: FakeStore = _Store()
 
@@ -113,6 +119,7 @@ class _Pacs:
         self.probes += 1
         if self.probes <= self.dead_probes:
             raise _unreachable()
+        self.gone = False
 
     def answer(self, operation: RetrieveOperation) -> tuple[Sequence[str], Answer]:
         if self.failures and self.served:
@@ -140,7 +147,7 @@ class _Peer(FakePeer):
     ) -> Inventory:
         self._pacs.connections += 1
         if self._pacs.gone:
-            raise _unreachable()
+            raise self._pacs.error()
         uid = selection.study_instance_uid
         if self._pacs.fails_to_list == uid:
             self._pacs.fails_to_list = ""
@@ -277,6 +284,43 @@ def test_a_pacs_that_never_answered_costs_the_attempts_of_one_study() -> None:
     assert (given_up.studies, given_up.waited_s) == (2, 0.0)
     assert _REFUSED in given_up.reason
     assert events[-1] == RetrieveFinished(verdict=Verdict.FAILED)
+
+
+def test_a_transient_rejection_at_the_start_is_an_answer_and_waited_for() -> None:
+    pacs = _Pacs(gone=True, probes=3)
+    pacs.error = partial(_rejected, transient=True)
+
+    story = _run(pacs)
+
+    assert not of_kind(QueueGivenUp, story)
+    assert [e.studies for e in of_kind(PeerLost, story)] == [3]
+    assert [e.verdict for e in of_kind(StudyFinished, story)] == [Verdict.COMPLETE] * 3
+    assert not of_kind(AttemptFailed, story)
+
+
+def test_a_permanent_rejection_at_the_start_is_a_mistake_in_the_settings() -> None:
+    pacs = _Pacs(gone=True)
+    pacs.error = partial(_rejected, transient=False)
+
+    events = _run(pacs)
+
+    assert not of_kind(PeerLost, events)
+    assert [e.studies for e in of_kind(QueueGivenUp, events)] == [2]
+
+
+def test_a_pacs_that_is_gone_when_the_hours_begin_is_waited_for() -> None:
+    pacs = _Pacs(gone=True, probes=3)
+    other_day = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+    run, events = _events(pacs, between=parse_hours("--between", other_day))
+    story: list[Event] = []
+    for event in events:
+        story.append(event)
+        if isinstance(event, HoursClosed):
+            run.hours.change(None)
+
+    assert not of_kind(QueueGivenUp, story)
+    assert [e.studies for e in of_kind(PeerLost, story)] == [3]
+    assert [e.verdict for e in of_kind(StudyFinished, story)] == [Verdict.COMPLETE] * 3
 
 
 def test_a_session_whose_pacs_never_answered_tries_what_is_added_later() -> None:
