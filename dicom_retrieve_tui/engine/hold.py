@@ -1,7 +1,8 @@
 """Hold the queue of a run while something is in the way: an outage, a full disk, the time.
 
 While it is held, no task is taken and no request begins. One thread for each obstacle waits and
-probes; the workers wait for the queue, without an association.
+probes; the workers wait for the queue, without an association. Outside the hours of the run, the
+time stands still for every other obstacle: there are no probes, and no limit is reached.
 """
 
 import threading
@@ -63,7 +64,7 @@ class _Hold:
     obstacle: Obstacle
     began_s: float
     probing: CancelToken
-    """Ends a probe."""
+    """Ends every probe."""
     next_try_s: float
     try_now: bool = False
     give_up: bool = False
@@ -71,7 +72,7 @@ class _Hold:
 
     @property
     def until_s(self) -> float:
-        """When the run gives up, by the monotonic clock."""
+        """When the run gives up, by the clock of the hold."""
         limit_s = self.obstacle.limit_s
         return float("inf") if limit_s is None else self.began_s + limit_s
 
@@ -126,6 +127,8 @@ class Holds:
         self._holds: dict[HoldCause, _Hold] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._outside_s = 0.0
+        """The time outside the hours of the run, until they last began."""
         self._bug: Exception | None = None
 
     # Called by workers and by the run
@@ -143,7 +146,7 @@ class Holds:
                 self._queue.hold()
                 self._overseer.obstructed(obstacle)
                 return
-            now_s = self._clock()
+            now_s = self._now_s(obstacle.cause)
             hold = _Hold(obstacle, now_s, self._cancel.child(), self._next_wait_s(obstacle, 0, 0.0))
             hold.thread = threading.Thread(
                 target=self._run, args=(hold,), name=f"hold-{obstacle.cause}"
@@ -152,6 +155,12 @@ class Holds:
             self._queue.hold(end_requests=obstacle.cause is HoldCause.HOURS)
             self._tell(obstacle.began(self._queue.left_count, hold.next_try_s))
             hold.thread.start()
+
+    def open_s(self) -> float:
+        """Return the seconds of the clock, which stands still outside the hours of the run."""
+        with self._changed:
+            outside = self._holds.get(HoldCause.HOURS)
+            return (self._clock() if outside is None else outside.began_s) - self._outside_s
 
     def holds(self, cause: HoldCause) -> bool:
         """True while an obstacle of this cause holds the queue."""
@@ -192,6 +201,12 @@ class Holds:
 
     # The thread of a hold
 
+    def _now_s(self, cause: HoldCause) -> float:
+        return self._clock() if cause is HoldCause.HOURS else self.open_s()
+
+    def _waited_s(self, hold: _Hold) -> float:
+        return self._now_s(hold.obstacle.cause) - hold.began_s
+
     def _run(self, hold: _Hold) -> None:
         try:
             self._wait_and_probe(hold)
@@ -205,18 +220,18 @@ class Holds:
         obstacle, probes = hold.obstacle, 0
         while self._wait(hold):
             if self._is_over(hold):
-                self._end(hold, obstacle.ended(self._clock() - hold.began_s))
+                self._end(hold, obstacle.ended(self._waited_s(hold)))
                 return
             probes += 1
             if self._stops or self._must_give_up(hold):
                 continue
             with self._changed:
-                waited_s = self._clock() - hold.began_s
+                waited_s = self._waited_s(hold)
                 hold.next_try_s = self._next_wait_s(obstacle, probes, waited_s)
             self._tell(obstacle.goes_on(waited_s, hold.next_try_s))
         if self._stops:
             return
-        waited_s = self._clock() - hold.began_s
+        waited_s = self._waited_s(hold)
         self._give_up(obstacle.cause, obstacle.reason(waited_s), waited_s)
         self._end(hold, None)
 
@@ -225,7 +240,7 @@ class Holds:
         return self._closed or self._cancel.requested
 
     def _must_give_up(self, hold: _Hold) -> bool:
-        return hold.give_up or self._clock() >= hold.until_s
+        return hold.give_up or self._now_s(hold.obstacle.cause) >= hold.until_s
 
     def _next_wait_s(self, obstacle: Obstacle, probes: int, waited_s: float) -> float:
         """Return the seconds until the next probe, at most until the run gives up."""
@@ -235,24 +250,28 @@ class Holds:
 
     def _wait(self, hold: _Hold) -> bool:
         """Wait until it is time for a probe; False if there is to be none."""
+        cause = hold.obstacle.cause
         with self._changed:
-            due_s = self._clock() + hold.next_try_s
-            while not (hold.try_now or self._stops or self._must_give_up(hold)):
-                if (left_s := due_s - self._clock()) <= 0:
+            due_s = self._now_s(cause) + hold.next_try_s
+            while not (self._stops or self._must_give_up(hold)):
+                left_s = 0.0 if hold.try_now else due_s - self._now_s(cause)
+                outside = cause is not HoldCause.HOURS and self.holds(HoldCause.HOURS)
+                if left_s <= 0 and not outside:
                     break
-                self._changed.wait(min(left_s, _TICK_S))
+                self._changed.wait(_TICK_S if outside else min(left_s, _TICK_S))
             hold.try_now = False
             return not (self._stops or self._must_give_up(hold))
 
     def _is_over(self, hold: _Hold) -> bool:
         """Probe, until the run gives up at the latest."""
-        left_s = hold.until_s - self._clock()
-        timer = threading.Timer(left_s, hold.probing.request) if left_s < float("inf") else None
+        left_s = hold.until_s - self._now_s(hold.obstacle.cause)
+        probing = hold.probing.child()
+        timer = threading.Timer(left_s, probing.request) if left_s < float("inf") else None
         if timer is not None:
             timer.daemon = True
             timer.start()
         try:
-            return hold.obstacle.is_over(hold.probing)
+            return hold.obstacle.is_over(probing)
         except Cancelled:
             return False
         finally:
@@ -261,6 +280,8 @@ class Holds:
 
     def _end(self, hold: _Hold, event: Event | None) -> None:
         with self._changed:
+            if hold.obstacle.cause is HoldCause.HOURS:
+                self._outside_s += self._waited_s(hold)
             del self._holds[hold.obstacle.cause]
             self._tell(event)
             if not self._holds:

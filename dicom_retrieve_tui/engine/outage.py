@@ -208,8 +208,8 @@ class PeerWatch:
             return Blame.STUDY
         failed_s = monotonic()
         with self._probing:  # one at a time
-            if self._holds.holds(HoldCause.PEER):
-                return Blame.PEER
+            if self._holds.holds(HoldCause.PEER) or self._holds.holds(HoldCause.HOURS):
+                return Blame.PEER  # outside the hours there is no probe: the study is put back
             if self._alive_s > failed_s:
                 return Blame.STUDY
             try:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 
 import pytest
 
@@ -31,6 +32,7 @@ class _Obstacle:
     probes: int = 0
     probed: threading.Event = field(default_factory=threading.Event)
     hangs: bool = False
+    waited_s: float = 0.0
 
     def wait_s(self, probes: int) -> float:
         del probes
@@ -54,7 +56,7 @@ class _Obstacle:
         return ProbeFailed(cause=self.cause, reason="Gone.", waited_s=0.0, next_try_s=next_try_s)
 
     def ended(self, waited_s: float) -> Event:
-        del waited_s
+        self.waited_s = waited_s
         return PeerBack(cause=self.cause, waited_s=0.0)
 
     def reason(self, waited_s: float) -> str:
@@ -71,7 +73,15 @@ class _Rig:
         self.queue = TaskQueue(
             selections("1.1", "1.2", "1.3"), self.cancel, workers=2, emit=self.events.append
         )
-        self.holds = Holds(self.queue, self.events.append, self.cancel, self._give_up)
+        self.now_s = 0.0
+        """Added to the clock."""
+        self.holds = Holds(
+            self.queue,
+            self.events.append,
+            self.cancel,
+            self._give_up,
+            clock=lambda: monotonic() + self.now_s,
+        )
 
     def _give_up(self, cause: HoldCause, reason: str, waited_s: float) -> None:
         del waited_s
@@ -175,6 +185,40 @@ def test_a_run_gives_up_when_the_time_is_up() -> None:
             studies=2,
             study_instance_uids=("1.2", "1.3"),
         )
+
+
+def test_closed_hours_count_for_nothing_and_see_no_probe() -> None:
+    with _rig() as rig:
+        hours = _Obstacle(cause=HoldCause.HOURS, fails=1_000_000, wait=0.01)
+        gone = _Obstacle(wait=5.0, limit_s=60.0)
+        rig.holds.begin(gone)
+        rig.holds.begin(hours)
+        rig.now_s = 12 * 3600.0
+        rig.holds.try_now()
+        while hours.probes < 5:
+            assert not rig.cancel.wait(0.01)
+        assert rig.holds.holds(HoldCause.PEER)
+        assert not gone.probes
+
+        hours.fails = 0
+        rig.take()
+
+        assert gone.probes == 1
+        assert gone.waited_s < 60.0
+        assert QueueGivenUp not in rig.kinds()
+
+
+def test_an_outage_in_closed_hours_is_timed_from_their_end() -> None:
+    with _rig() as rig:
+        hours = _Obstacle(cause=HoldCause.HOURS, wait=_NEVER_S)
+        rig.holds.begin(hours)
+        rig.now_s = 3600.0
+        rig.holds.begin(_Obstacle(wait=_NEVER_S, limit_s=60.0))
+        rig.now_s = 12 * 3600.0
+        rig.holds.try_now()
+        rig.take()
+
+        assert QueueGivenUp not in rig.kinds()
 
 
 def test_a_session_that_gave_up_takes_new_studies() -> None:

@@ -14,6 +14,7 @@ import pytest
 from dicom_retrieve_tui.dataset.walk_result import WalkResult
 from dicom_retrieve_tui.engine.dry_run import DryRun
 from dicom_retrieve_tui.engine.hold import Holds
+from dicom_retrieve_tui.engine.hours import HoursWatch
 from dicom_retrieve_tui.engine.outage import PROBES, Blame, PeerWatch
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import TaskQueue
@@ -494,6 +495,17 @@ def test_a_pacs_that_nobody_hears_is_gone(heard_s: Callable[[], float | None]) -
         assert watch.blame(_unreachable(), 1, CancelToken()) is Blame.PEER
         assert watch.blame(_unreachable(), 2, CancelToken()) is Blame.PEER
         assert holds.holds(HoldCause.PEER)
+    finally:
+        holds.close()
+
+
+def test_a_failure_outside_the_hours_is_not_probed_and_costs_no_attempt() -> None:
+    watch, holds = _watch(lambda: None, dead_probes=1_000_000)
+    other_day = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+    HoursWatch(parse_hours("--between", other_day), holds).look()
+    try:
+        assert watch.blame(_unreachable(), 1, CancelToken()) is Blame.PEER
+        assert not holds.holds(HoldCause.PEER)
     finally:
         holds.close()
 
