@@ -593,7 +593,7 @@ class ClusterRun(Run):
                 self._take_trial(slot, event)
                 return
             case ev.QueueGivenUp():
-                self._take_given_up(event)
+                self._take_given_up(slot, event)
                 return
             case ev.AssociationOpened() | ev.AssociationClosed():
                 self._take_association(slot, event)
@@ -685,9 +685,11 @@ class ClusterRun(Run):
             waited_s = round(monotonic() - self._trying_s, 3)
             self._outbox.append(ev.PeerBack(cause=HoldCause.ARCHIVE, waited_s=waited_s))
 
-    def _take_given_up(self, event: ev.QueueGivenUp) -> None:
-        """Give up for the whole run: the PACS never answered a slot, and no other one either."""
-        if self._answered:
+    def _take_given_up(self, slot: Slot, event: ev.QueueGivenUp) -> None:
+        """Give up for the whole run: the PACS answered no slot, or served nothing to the last."""
+        if event.cause is HoldCause.ARCHIVE and self._trying is slot:
+            self._trying = None
+        elif self._answered:
             return  # what the slot has left comes back with its end
         self._give_up(event.cause, event.reason, event.waited_s)
 

@@ -2,12 +2,12 @@
 
 While the storage or the database behind a PACS is down, or the PACS behind a load balancer, it
 still accepts associations, and fails every request. Only a study shows that: one that was not tried
-yet decides.
+yet decides. If none was served for too long, the run gives up as for a PACS that is gone.
 """
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 from dicom_retrieve_tui.engine.hold import Holds
@@ -15,6 +15,7 @@ from dicom_retrieve_tui.engine.queue import TaskQueue
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.events import Event, PeerBack, PeerLost, ProbeFailed
+from dicom_retrieve_tui.model.humanize import count, duration_text
 from dicom_retrieve_tui.model.retry import Backoff
 
 _FAILED_MIN = 3
@@ -26,9 +27,14 @@ class _Suspicion:
     """The PACS has served no study since `began_s`, by the monotonic clock."""
 
     began_s: float
+    open_s: float
+    """The same by the clock that stands still outside the hours of the run."""
     reason: str
+    failed: set[str] = field(default_factory=set)
+    """The studies that it did not serve."""
     probes: int = 0
     """How many times studies were tried since."""
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +44,14 @@ class _Obstacle:
     suspicion: _Suspicion
     interval_s: float
     outage_s: float
-    clock: Callable[[], float]
+    waited_s: float
+    """How long the suspicion has lasted when this hold begins."""
     cause = HoldCause.ARCHIVE
-    limit_s = None
-    """`ArchiveWatch` ends the waiting, and then the queue goes on."""
+
+    @property
+    def limit_s(self) -> float | None:
+        """See `hold.Obstacle`; an instance that came late ends the suspicion before the hold."""
+        return None if self.suspicion.over else self.outage_s
 
     def wait_s(self, probes: int) -> float:
         """See `hold.Obstacle`."""
@@ -67,7 +77,7 @@ class _Obstacle:
         return ProbeFailed(
             cause=self.cause,
             reason=suspicion.reason,
-            waited_s=round(self.clock() - suspicion.began_s, 3),
+            waited_s=round(self.waited_s, 3),
             next_try_s=next_try_s,
         )
 
@@ -79,8 +89,10 @@ class _Obstacle:
 
     def reason(self, waited_s: float) -> str:
         """See `hold.Obstacle`."""
-        del waited_s
-        return f"The PACS served no study any more: {self.suspicion.reason}"
+        studies, waited = count(len(self.suspicion.failed), "study"), duration_text(waited_s)
+        return (
+            f"The PACS answers, but served none of {studies} for {waited}: {self.suspicion.reason}"
+        )
 
 
 class ArchiveWatch:
@@ -94,7 +106,6 @@ class ArchiveWatch:
         emit: Callable[[Event], None],
         limit_s: float,
         intervals: Backoff,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         """Suspect nothing yet.
 
@@ -102,16 +113,15 @@ class ArchiveWatch:
             queue: The queue of the run.
             holds: What holds it.
             emit: Takes the events.
-            limit_s: How long to hold the queue for a PACS that serves nothing; 0 never does.
+            limit_s: How long to hold the queue for a PACS that serves nothing, until the run gives
+                up; 0 never does.
             intervals: How long to wait before studies are tried again.
-            clock: Seconds that never go back.
         """
         self._queue = queue
         self._holds = holds
         self._emit = emit
         self._limit_s = limit_s
         self._intervals = intervals
-        self._clock = clock
         self._may_suspect = False
         """True once an instance was stored; False again after a suspicion that led to nothing."""
         self._served_s = float("-inf")
@@ -131,7 +141,7 @@ class ArchiveWatch:
             if self._suspicion is not None and stored_s > self._suspicion.began_s:
                 self._end_suspicion()
 
-    def blames_archive(self, uid: str, reason: str) -> bool:
+    def blames_archive(self, uid: str, reason: str, *, unanswered: bool) -> bool:
         """Return True if an attempt that brought nothing is the failure of the PACS.
 
         Then the queue is held, and the study is to be tried after those that were not tried yet.
@@ -139,47 +149,61 @@ class ArchiveWatch:
         Args:
             uid: Study Instance UID (0020,000D).
             reason: Why the attempt failed.
+            unanswered: The PACS accepted an association and gave no answer to a request. That makes
+                it suspect even if it has served nothing in this run.
         """
         with self._lock:
+            suspicion, untried = self._suspicion, self._queue.has_untried
             if self._holds.holds(HoldCause.ARCHIVE):
+                if suspicion is not None:
+                    suspicion.failed.add(uid)
                 return True
-            now_s, untried = self._clock(), self._queue.has_untried
-            if (suspicion := self._suspicion) is None:
-                if not (untried and self._fails_in_a_row(uid, now_s)):
+            if suspicion is None:
+                if not (untried and self._fails_in_a_row(uid, unanswered=unanswered)):
                     return False
-                self._suspicion = suspicion = _Suspicion(now_s, reason)
-            elif not untried or now_s - suspicion.began_s >= self._limit_s:
+                suspicion = _Suspicion(monotonic(), self._holds.open_s(), reason, self._failed)
+                self._suspicion, self._failed = suspicion, set()
+            elif not untried:
                 self._end_suspicion()
                 self._may_suspect = False
                 return False
             else:
                 suspicion.reason, suspicion.probes = reason, suspicion.probes + 1
+                suspicion.failed.add(uid)
             self._hold(suspicion)
             return True
 
-    def _fails_in_a_row(self, uid: str, now_s: float) -> bool:
+    def note_given_up(self) -> None:
+        """Record that the run gave up: what is tried later is judged afresh."""
+        with self._lock:
+            self._suspicion = None
+            self._failed.clear()
+
+    def _fails_in_a_row(self, uid: str, *, unanswered: bool) -> bool:
         """Count a study that failed; True if enough did in a row."""
-        if not (self._may_suspect and self._limit_s):
+        if not (self._limit_s and (self._may_suspect or unanswered)):
             return False
         if self._served_s >= self._failing_s:
             self._failed.clear()
-            self._failing_s = now_s
+            self._failing_s = monotonic()
         self._failed.add(uid)
         return len(self._failed) >= _FAILED_MIN
 
     def _hold(self, suspicion: _Suspicion) -> None:
-        self._holds.begin(
-            _Obstacle(
-                suspicion=suspicion,
-                interval_s=self._intervals.wait_s(suspicion.probes + 1),
-                outage_s=self._limit_s,
-                clock=self._clock,
-            )
+        waited_s = self._holds.open_s() - suspicion.open_s
+        obstacle = _Obstacle(
+            suspicion=suspicion,
+            interval_s=self._intervals.wait_s(suspicion.probes + 1),
+            outage_s=self._limit_s,
+            waited_s=waited_s,
         )
+        self._holds.begin(obstacle, waited_s=waited_s)
 
     def _end_suspicion(self) -> None:
-        assert self._suspicion is not None  # noqa: S101 - the callers have looked
-        waited_s = round(self._clock() - self._suspicion.began_s, 3)
+        suspicion = self._suspicion
+        assert suspicion is not None  # noqa: S101 - the callers have looked
+        suspicion.over = True
+        waited_s = round(self._holds.open_s() - suspicion.open_s, 3)
         self._emit(PeerBack(cause=HoldCause.ARCHIVE, waited_s=waited_s))
         self._suspicion = None
         self._failed.clear()

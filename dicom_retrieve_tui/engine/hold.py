@@ -133,10 +133,14 @@ class Holds:
 
     # Called by workers and by the run
 
-    def begin(self, obstacle: Obstacle) -> None:
+    def begin(self, obstacle: Obstacle, *, waited_s: float = 0.0) -> None:
         """Hold the queue until the obstacle is over, the time is up or the user decides.
 
         Returns at once, also if the same cause holds the queue already.
+
+        Args:
+            obstacle: What to wait for.
+            waited_s: Seconds of earlier holds that count towards its limit.
         """
         with self._changed:
             if self.holds(obstacle.cause) or self._closed or self._cancel.requested:
@@ -146,8 +150,12 @@ class Holds:
                 self._queue.hold()
                 self._overseer.obstructed(obstacle)
                 return
-            now_s = self._now_s(obstacle.cause)
-            hold = _Hold(obstacle, now_s, self._cancel.child(), self._next_wait_s(obstacle, 0, 0.0))
+            hold = _Hold(
+                obstacle,
+                self._now_s(obstacle.cause) - waited_s,
+                self._cancel.child(),
+                self._next_wait_s(obstacle, 0, waited_s),
+            )
             hold.thread = threading.Thread(
                 target=self._run, args=(hold,), name=f"hold-{obstacle.cause}"
             )

@@ -115,6 +115,13 @@ def no_association_left(error: RetrieveError | None) -> bool:
     return error.retryable and error.source == _PROVIDER
 
 
+def is_unanswered(error: RetrieveError | None) -> bool:
+    """True if the PACS accepted an association, and a request on it had no answer."""
+    if not isinstance(error, PeerError) or isinstance(error, _ANSWERS):
+        return False
+    return not error.unassociated
+
+
 def failure_of(probe: Probe, cancel: CancelToken) -> PeerError | None:
     """Probe once; return why the PACS does not answer, None if it does.
 

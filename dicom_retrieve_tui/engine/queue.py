@@ -508,9 +508,9 @@ class TaskQueue:
 
     @property
     def has_untried(self) -> bool:
-        """True if the next study that is ready had no attempt yet."""
+        """True if a study was not taken by a worker yet."""
         with self._changed:
-            return self._pending.ready > 0 and not self._pending.first_was_started
+            return len(self._pending) > sum(uid in self._pending for uid in self._tasks)
 
     @property
     def has_ready(self) -> bool:

@@ -272,6 +272,7 @@ class Run:
             )
 
         given_up = self.queue.give_up(reason, report)
+        self.archive.note_given_up()
         for uid in given_up.not_started:
             self._verdicts.pop(uid, None)
         self._not_tried += given_up.not_started

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from dicom_retrieve_tui.engine.archive_outage import ArchiveWatch
 from dicom_retrieve_tui.engine.dry_run import bug_reason, inventoried, nothing_requested
-from dicom_retrieve_tui.engine.outage import Blame, PeerWatch, no_association_left
+from dicom_retrieve_tui.engine.outage import Blame, PeerWatch, is_unanswered, no_association_left
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask, Postponed, PutBack, StudyTask
 from dicom_retrieve_tui.engine.requests import Requests, RunContext
@@ -177,7 +177,9 @@ class StudyRetriever:
             return False
         if task.cancel.requested or (task.study is not None and task.study.stored_count):
             return False
-        return self.archive.blames_archive(task.uid, result.finished.reason)
+        return self.archive.blames_archive(
+            task.uid, result.finished.reason, unanswered=is_unanswered(result.error)
+        )
 
     def _put_back(self, task: StudyTask, *, last: bool = False) -> PutBack:
         self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))

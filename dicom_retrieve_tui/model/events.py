@@ -91,7 +91,7 @@ class ProbeFailed:
     cause: HoldCause
     reason: str
     waited_s: float
-    """Seconds since `PeerLost`."""
+    """Seconds since `PeerLost`, without those outside the hours of the run."""
     next_try_s: float
     """Seconds until the next probe."""
 
@@ -102,7 +102,7 @@ class PeerBack:
 
     cause: HoldCause
     waited_s: float
-    """Seconds since `PeerLost`."""
+    """Seconds since `PeerLost`, without those outside the hours of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

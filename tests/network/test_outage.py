@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     PeerBack,
@@ -23,7 +24,7 @@ from tests.json_schema import problems
 from tests.peers import wire
 from tests.peers.absent_pacs import AbsentPacs
 from tests.peers.held_pacs import A, B, C, session_of
-from tests.peers.raw_pacs import Conversation, Request
+from tests.peers.raw_pacs import Conversation, RawPacs, Request, instances
 from tests.runs import files_in, get_plan, of_kind, run, settings
 from tests.sessions import Watched, selections
 
@@ -70,6 +71,43 @@ def test_a_pacs_that_refuses_c_echo_is_back_once_it_accepts_an_association(
     assert {e.verdict for e in of_kind(StudyFinished, events)} == {Verdict.COMPLETE}
     assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 1
     assert not of_kind(AttemptFailed, events)
+
+
+class _FrontEnd(RawPacs):
+    """A load balancer that aborts every association once the PACS behind it is gone."""
+
+    def __init__(self, studies: tuple[str, ...], serves: int) -> None:
+        super().__init__([each for uid in studies for each in instances(2, study=uid)])
+        self.serves = serves
+        """How many requests it passes on."""
+
+    def on_request(self, conversation: Conversation, request: Request) -> None:
+        if len(self.requests) > self.serves:
+            conversation.send(_ABORT)
+            raise EOFError
+        super().on_request(conversation, request)
+
+
+@pytest.mark.parametrize("serves", [0, 40], ids=["from the start", "in the middle"])
+def test_a_load_balancer_without_its_pacs_is_held_as_a_pacs_that_serves_nothing(
+    serves: int, tmp_path: Path
+) -> None:
+    studies = tuple(f"1.2.{number}" for number in range(10, 60))
+    with _FrontEnd(studies, serves) as pacs:
+        given = replace(settings(pacs.port, tmp_path), outage_s=1.0)
+        events = run(get_plan(*studies), given)
+
+    (lost,) = of_kind(PeerLost, events)
+    assert lost.cause is HoldCause.ARCHIVE
+    (given_up,) = of_kind(QueueGivenUp, events)
+    assert given_up.cause is HoldCause.ARCHIVE
+    assert given_up.studies > len(studies) / 2
+    assert re.match(
+        r"The PACS answers, but served none of \d+ studies for 1\.\d s: ", given_up.reason
+    )
+    assert {e.reason for e in of_kind(StudyFinished, events) if e.verdict is Verdict.NOT_TRIED} == {
+        given_up.reason
+    }
 
 
 def test_one_probe_at_a_time_looks_for_a_pacs_that_many_workers_lost(tmp_path: Path) -> None:

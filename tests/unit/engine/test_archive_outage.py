@@ -1,7 +1,7 @@
 """A PACS that answers and serves no study holds the queue; studies that cannot be served do not."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -22,6 +22,7 @@ from dicom_retrieve_tui.model.events import (
     PeerBack,
     PeerLost,
     ProbeFailed,
+    QueueGivenUp,
     StudyFinished,
     StudyPutBack,
 )
@@ -78,6 +79,19 @@ class _Peer(FakePeer):
 def _run(
     archive: _Archive, studies: Sequence[str] = _STUDIES, outage_s: float = 60.0, retries: int = 1
 ) -> list[Event]:
+    run, events = _events(archive, studies, outage_s=outage_s, retries=retries)
+    run.queue.close()
+    return list(events)
+
+
+def _events(
+    archive: _Archive,
+    studies: Sequence[str] = _STUDIES,
+    *,
+    outage_s: float = 60.0,
+    retries: int = 1,
+    intervals: Backoff = _SOON,
+) -> tuple[Run, Generator[Event, None, None]]:
     outbox: deque[Event] = deque()
     chosen = options(outage_s=outage_s, retries=retries)
 
@@ -90,11 +104,10 @@ def _run(
         options=chosen,
         open_peer=open_peer,
         probe=answers,
-        probes=_SOON,
+        probes=intervals,
         outbox=outbox,
         cancel=CancelToken(),
     )
-    run.queue.close()
     context = RunContext(
         options=chosen,
         receiver=InstanceReceiver(archive.store, outbox.append),
@@ -104,7 +117,7 @@ def _run(
         no_progress_s=60.0,
     )
     retriever = StudyRetriever(run=context, watch=run.watch, archive=run.archive, backoff=_SOON)
-    return list(run.events(retriever, resources=nullcontext()))
+    return run, run.events(retriever, resources=nullcontext())
 
 
 def _text(failure: Answer) -> str:
@@ -165,13 +178,47 @@ def test_once_every_study_was_tried_each_fails_by_itself() -> None:
     assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 1
 
 
-@pytest.mark.parametrize("outage_s", [0.0, 0.0005])
-def test_the_time_for_an_outage_bounds_the_wait(outage_s: float) -> None:
-    events = _run(_Archive(_failure(0xA700), dead=_STUDIES[1:]), outage_s=outage_s)
+def test_a_run_gives_up_once_its_time_for_an_outage_is_over() -> None:
+    events = _run(_Archive(_failure(0xA700), dead=_STUDIES[1:]), outage_s=0.0005)
 
-    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == (outage_s > 0)
-    assert len(of_kind(ProbeFailed, events)) <= 1
+    assert len(of_kind(PeerLost, events)) == 1
+    assert not of_kind(PeerBack, events)
+    (given_up,) = of_kind(QueueGivenUp, events)
+    assert given_up.cause is HoldCause.ARCHIVE
+    assert given_up.reason.startswith("The PACS answers, but served none of 3 studies for 0.0 s: ")
+    assert "0xA700" in given_up.reason
+    finished = of_kind(StudyFinished, events)
+    assert {e.verdict for e in finished} == {Verdict.COMPLETE, Verdict.NOT_TRIED}
+    assert {e.reason for e in finished[1:]} == {given_up.reason}
+    assert len(finished) + given_up.studies == len(_STUDIES)
+
+
+def test_without_time_for_an_outage_every_study_fails_by_itself() -> None:
+    events = _run(_Archive(_failure(0xA700), dead=_STUDIES[1:]), outage_s=0.0)
+
+    assert not of_kind(PeerLost, events)
     assert len(of_kind(StudyFinished, events)) == len(_STUDIES)
+
+
+def test_a_session_that_gave_up_takes_the_studies_again() -> None:
+    archive = _Archive(_failure(0xA700), down_for=len(_STUDIES))
+    run, events = _events(archive, outage_s=60.0, intervals=Backoff(first_s=3600.0))
+    story: list[Event] = []
+    for event in events:
+        story.append(event)
+        if isinstance(event, PeerLost):
+            run.holds.give_up()
+        if isinstance(event, QueueGivenUp):
+            archive.down_for = 0
+            assert run.queue.add(selections(*event.study_instance_uids))
+            run.queue.close()
+
+    assert len(of_kind(PeerLost, story)) == 1
+    (given_up,) = of_kind(QueueGivenUp, story)
+    complete = {
+        e.study_instance_uid for e in of_kind(StudyFinished, story) if e.verdict is Verdict.COMPLETE
+    }
+    assert complete == {_STUDIES[0], *given_up.study_instance_uids}
 
 
 @pytest.mark.parametrize("status", [0x0122, 0x0124, 0xA801])

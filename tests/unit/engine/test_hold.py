@@ -198,7 +198,7 @@ def test_closed_hours_count_for_nothing_and_see_no_probe() -> None:
         while hours.probes < 5:
             assert not rig.cancel.wait(0.01)
         assert rig.holds.holds(HoldCause.PEER)
-        assert not gone.probes
+        assert not gone.probed.is_set()
 
         hours.fails = 0
         rig.take()
