@@ -301,7 +301,9 @@ def dry_run(
     with ExitStack() as stack:
         space = _run_forecast(options, run, outbox, stack, learn=learn)
         kept = KeptInstances(options.output)
-        handler = DryRun(outbox.append, run.queue, run.watch, space, kept.of_study, identified)
+        handler = DryRun(
+            outbox.append, run.queue, run.watch, run.archive, space, kept.of_study, identified
+        )
         for event in run.events(handler, resources=nullcontext()):
             if space is not None and isinstance(event, RetrieveFinished):
                 yield space.total()

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
-from dicom_retrieve_tui.engine.outage import Blame, PeerWatch
+from dicom_retrieve_tui.engine.archive_outage import ArchiveWatch
+from dicom_retrieve_tui.engine.outage import Blame, PeerWatch, is_unanswered
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.queue import HelpTask, PutBack, StudyTask, TaskQueue
 from dicom_retrieve_tui.engine.run_forecast import RunForecast
@@ -20,6 +22,7 @@ from dicom_retrieve_tui.model.events import (
 )
 from dicom_retrieve_tui.model.forecast import Forecast, counts_to_come
 from dicom_retrieve_tui.model.inventory import Inventory
+from dicom_retrieve_tui.model.retry import Cure, error_cure
 from dicom_retrieve_tui.model.study_identity import Identified
 from dicom_retrieve_tui.model.verdict import Verdict
 
@@ -33,6 +36,7 @@ class DryRun:
     emit: Emit
     queue: TaskQueue
     watch: PeerWatch
+    archive: ArchiveWatch
     space: RunForecast | None = None
     """Forecasts the bytes; None if nothing would be written to the output folder."""
     kept: Callable[[str], frozenset[str]] = lambda _: frozenset()
@@ -51,6 +55,7 @@ class DryRun:
             self.queue.wait_while_paused(peer, task.cancel)
             inventory = peer.take_inventory(task.selection, task.cancel)
             self.watch.note_answer()
+            self.archive.note_served(monotonic())
             if self.identified is not None:
                 self.identified(uid, inventory.identified(frozenset()))
             self._emit_inventory(inventory)
@@ -60,14 +65,23 @@ class DryRun:
         except RetrieveError as error:
             failure = error
             self.watch.note_failure(error)
-            if self.watch.blame(error, worker, task.cancel) is Blame.PEER:
+            blame = self.watch.blame(error, worker, task.cancel)
+            refused = blame is Blame.STUDY and self._is_refused_by_archive(task, error)
+            if refused or blame is Blame.PEER:
                 self.emit(StudyPutBack(study_instance_uid=uid))
-                return PutBack()
+                return PutBack(last=refused)
             finished = nothing_requested(uid, Verdict.FAILED, str(error))
         self.emit(finished)
         if self.watch.never_answered(failure):
             self.watch.give_up_unanswered(finished.reason)
         return finished
+
+    def _is_refused_by_archive(self, task: StudyTask, error: RetrieveError) -> bool:
+        """Return True if the PACS lists no study; the queue is then held."""
+        if task.cancel.requested or error_cure(error) is Cure.NONE:
+            return False
+        unanswered = is_unanswered(error)
+        return self.archive.blames_archive(task.uid, str(error), unanswered=unanswered)
 
     def _emit_inventory(self, inventory: Inventory) -> None:
         if self.space is None:

@@ -132,6 +132,8 @@ class _Pacs:
     served = False
     fails_to_list = ""
     """The study of which the first C-FIND fails."""
+    aborts = 0
+    """How many C-FINDs fail."""
 
     def open_peer(self, worker: int) -> Peer:
         del worker
@@ -150,6 +152,9 @@ class _Peer(FakePeer):
         if self._pacs.gone:
             raise self._pacs.error()
         uid = selection.study_instance_uid
+        if self._pacs.aborts:
+            self._pacs.aborts -= 1
+            raise AssociationAborted("Aborted.")
         if self._pacs.fails_to_list == uid:
             self._pacs.fails_to_list = ""
             raise AssociationAborted("Lost.")
@@ -167,12 +172,13 @@ def _events(
     parallel: int = 1,
     closed: bool = True,
     backoff: Backoff = _SOON,
+    studies: Sequence[str] = _STUDIES,
     **given: Any,
 ) -> tuple[Run, Generator[Event, None, None]]:
     outbox: deque[Event] = deque()
     chosen = options(parallel=parallel, **({"outage_s": 60.0, "retries": 2} | given))
     run = Run(
-        selections=selections(*_STUDIES),
+        selections=selections(*studies),
         options=chosen,
         open_peer=pacs.open_peer,
         probe=pacs.probe,
@@ -191,7 +197,7 @@ def _events(
         no_progress_s=60.0,
     )
     retriever: Retriever = (
-        DryRun(outbox.append, run.queue, run.watch)
+        DryRun(outbox.append, run.queue, run.watch, run.archive)
         if dry
         else StudyRetriever(run=context, watch=run.watch, archive=run.archive, backoff=backoff)
     )
@@ -369,6 +375,21 @@ def test_a_dry_run_waits_likewise() -> None:
     assert [e.verdict for e in of_kind(StudyFinished, events)] == [Verdict.COMPLETE] * 3
     assert len(of_kind(StudyStarted, events)) == 3
     assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 1
+
+
+def test_a_dry_run_waits_for_a_pacs_that_answers_no_request() -> None:
+    studies = tuple(f"1.2.{number}" for number in range(10, 20))
+    pacs = _Pacs()
+    pacs.aborts = 5
+
+    events = _run(pacs, dry=True, studies=studies)
+
+    verdicts = [e.verdict for e in of_kind(StudyFinished, events)]
+    assert verdicts.count(Verdict.FAILED) == 2
+    assert verdicts.count(Verdict.COMPLETE) == len(studies) - 2
+    (lost,) = of_kind(PeerLost, events)
+    assert lost.cause is HoldCause.ARCHIVE
+    assert len(of_kind(PeerBack, events)) == 1
 
 
 def test_a_dry_run_asks_a_pacs_that_never_answered_once() -> None:
