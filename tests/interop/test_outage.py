@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.errors import AssociationAborted
 from dicom_retrieve_tui.model.choices import HoldCause, Method
 from dicom_retrieve_tui.model.events import AttemptFailed, PeerBack, PeerLost, StudyFinished
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -77,6 +78,31 @@ def test_a_pacs_that_is_killed_twice_costs_no_study_an_attempt(
     assert len(finished) == len(_STUDIES)
     assert {each.verdict for each in finished} == {Verdict.COMPLETE}
     assert files_in(output) == names_of(_STUDIES, _INSTANCES)
+
+
+def test_a_pacs_that_allows_us_no_c_echo_is_back_after_its_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "orthanc"
+    folder.mkdir()
+    orthanc = Orthanc(folder, {}, DicomAlwaysAllowEcho=False)
+    orthanc.start()
+    try:
+        orthanc.take_zip(small_studies(_STUDIES, _INSTANCES))
+        given = settings(orthanc.port, tmp_path / "out", called=orthanc.ae_title)
+        with pytest.raises(AssociationAborted):
+            wiring.echo(given)
+        with Watched(wiring.open_session(*_GET.on(given))) as watched:
+            watched.until(partial(_finished, 15))
+            orthanc.kill()
+            watched.until(lambda progress: progress.held)
+            orthanc.start()
+            watched.session.try_now()
+            watched.until(lambda progress: not progress.held)
+            events = watched.finish()
+    finally:
+        orthanc.stop()
+
+    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 1
+    assert {each.verdict for each in of_kind(StudyFinished, events)} == {Verdict.COMPLETE}
 
 
 def test_a_pacs_without_its_storage_costs_no_study_its_attempts(
