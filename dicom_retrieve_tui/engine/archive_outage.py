@@ -34,6 +34,8 @@ class _Suspicion:
     """The studies that it did not serve."""
     probes: int = 0
     """How many times studies were tried since."""
+    absent: bool = False
+    """True if the last study that was tried was not found."""
     over: bool = False
 
 
@@ -50,8 +52,12 @@ class _Obstacle:
 
     @property
     def limit_s(self) -> float | None:
-        """See `hold.Obstacle`; an instance that came late ends the suspicion before the hold."""
-        return None if self.suspicion.over else self.outage_s
+        """See `hold.Obstacle`.
+
+        An instance that came late ends the suspicion before the hold. Studies that stay away are
+        not found.
+        """
+        return None if self.suspicion.over or self.suspicion.absent else self.outage_s
 
     def wait_s(self, probes: int) -> float:
         """See `hold.Obstacle`."""
@@ -126,6 +132,10 @@ class ArchiveWatch:
         """True once an instance was stored; False again after a suspicion that led to nothing."""
         self._served_s = float("-inf")
         """When an instance was last stored."""
+        self._found_s = float("-inf")
+        """When a study was last found."""
+        self._cleared_s = float("-inf")
+        """When a suspicion last led to nothing."""
         self._failed: set[str] = set()
         """Studies that failed since `_failing_s`, without an instance stored meanwhile."""
         self._failing_s = 0.0
@@ -141,16 +151,27 @@ class ArchiveWatch:
             if self._suspicion is not None and stored_s > self._suspicion.began_s:
                 self._end_suspicion()
 
-    def blames_archive(self, uid: str, reason: str, *, unanswered: bool) -> bool:
+    def note_found(self) -> None:
+        """Record that the PACS has a study."""
+        with self._lock:
+            self._found_s = monotonic()
+            if self._suspicion is not None and self._suspicion.absent:
+                self._end_suspicion()
+
+    def blames_archive(
+        self, uid: str, reason: str, *, unanswered: bool = False, absent: bool = False
+    ) -> bool:
         """Return True if an attempt that brought nothing is the failure of the PACS.
 
-        Then the queue is held, and the study is to be tried after those that were not tried yet.
+        Then the study is to be tried after those that were not tried yet, and the queue is held
+        once there were enough of them.
 
         Args:
             uid: Study Instance UID (0020,000D).
             reason: Why the attempt failed.
             unanswered: The PACS accepted an association and gave no answer to a request. That makes
                 it suspect even if it has served nothing in this run.
+            absent: The PACS answered that it does not have the study.
         """
         with self._lock:
             suspicion, untried = self._suspicion, self._queue.has_untried
@@ -159,16 +180,20 @@ class ArchiveWatch:
                     suspicion.failed.add(uid)
                 return True
             if suspicion is None:
-                if not (untried and self._fails_in_a_row(uid, unanswered=unanswered)):
+                if not (untried and self._may_be_outage(unanswered=unanswered, absent=absent)):
                     return False
-                suspicion = _Suspicion(monotonic(), self._holds.open_s(), reason, self._failed)
+                if not self._fails_in_a_row(uid):
+                    return absent
+                now_s, open_s = monotonic(), self._holds.open_s()
+                suspicion = _Suspicion(now_s, open_s, reason, self._failed, absent=absent)
                 self._suspicion, self._failed = suspicion, set()
-            elif not untried:
+            elif not untried or (absent and self._waited_s(suspicion) >= self._limit_s):
                 self._end_suspicion()
-                self._may_suspect = False
+                self._may_suspect, self._cleared_s = False, monotonic()
                 return False
             else:
                 suspicion.reason, suspicion.probes = reason, suspicion.probes + 1
+                suspicion.absent = absent
                 suspicion.failed.add(uid)
             self._hold(suspicion)
             return True
@@ -179,10 +204,18 @@ class ArchiveWatch:
             self._suspicion = None
             self._failed.clear()
 
-    def _fails_in_a_row(self, uid: str, *, unanswered: bool) -> bool:
-        """Count a study that failed; True if enough did in a row."""
-        if not (self._limit_s and (self._may_suspect or unanswered)):
+    def _may_be_outage(self, *, unanswered: bool, absent: bool) -> bool:
+        """Return True if the PACS may have lost what is behind it since it served a study."""
+        if not self._limit_s:
             return False
+        if not absent:
+            return self._may_suspect or unanswered
+        shown_s = max(self._found_s, self._served_s)
+        back_s = self._holds.ended_s(HoldCause.PEER)
+        return float("-inf") < shown_s < back_s and self._cleared_s < back_s
+
+    def _fails_in_a_row(self, uid: str) -> bool:
+        """Count a study that failed; True if enough did in a row."""
         if self._served_s >= self._failing_s:
             self._failed.clear()
             self._failing_s = monotonic()
@@ -190,7 +223,7 @@ class ArchiveWatch:
         return len(self._failed) >= _FAILED_MIN
 
     def _hold(self, suspicion: _Suspicion) -> None:
-        waited_s = self._holds.open_s() - suspicion.open_s
+        waited_s = self._waited_s(suspicion)
         obstacle = _Obstacle(
             suspicion=suspicion,
             interval_s=self._intervals.wait_s(suspicion.probes + 1),
@@ -199,11 +232,14 @@ class ArchiveWatch:
         )
         self._holds.begin(obstacle, waited_s=waited_s)
 
+    def _waited_s(self, suspicion: _Suspicion) -> float:
+        return self._holds.open_s() - suspicion.open_s
+
     def _end_suspicion(self) -> None:
         suspicion = self._suspicion
         assert suspicion is not None  # noqa: S101 - the callers have looked
         suspicion.over = True
-        waited_s = round(self._holds.open_s() - suspicion.open_s, 3)
+        waited_s = round(self._waited_s(suspicion), 3)
         self._emit(PeerBack(cause=HoldCause.ARCHIVE, waited_s=waited_s))
         self._suspicion = None
         self._failed.clear()

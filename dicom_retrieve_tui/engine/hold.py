@@ -127,6 +127,7 @@ class Holds:
         self._holds: dict[HoldCause, _Hold] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._ended_s: dict[HoldCause, float] = {}
         self._outside_s = 0.0
         """The time outside the hours of the run, until they last began."""
         self._bug: Exception | None = None
@@ -173,6 +174,10 @@ class Holds:
     def holds(self, cause: HoldCause) -> bool:
         """True while an obstacle of this cause holds the queue."""
         return cause in self._holds or cause in self._taken_over
+
+    def ended_s(self, cause: HoldCause) -> float:
+        """Return when an obstacle of this cause was last over, by the clock; or minus infinity."""
+        return self._ended_s.get(cause, float("-inf"))
 
     def close(self) -> None:
         """End every hold, and join the threads: the run ends."""
@@ -290,6 +295,7 @@ class Holds:
         with self._changed:
             if hold.obstacle.cause is HoldCause.HOURS:
                 self._outside_s += self._waited_s(hold)
+            self._ended_s[hold.obstacle.cause] = self._clock()
             del self._holds[hold.obstacle.cause]
             self._tell(event)
             if not self._holds:

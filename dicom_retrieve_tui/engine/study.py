@@ -171,14 +171,19 @@ class StudyRetriever:
     def _is_refused_by_archive(self, task: StudyTask, result: _Result) -> bool:
         """Return True if nothing came because the PACS serves no study; the queue is then held."""
         self.archive.note_served(self.run.receiver.stored_s)
-        if not result.may_heal or result.finished.verdict not in _MAY_HEAL:
-            return False
-        if result.cure is Cure.NONE or isinstance(result.error, StoreError):
-            return False
+        absent = result.finished.verdict is Verdict.NOT_FOUND
+        if not absent:
+            if not result.may_heal or result.finished.verdict not in _MAY_HEAL:
+                return False
+            if result.cure is Cure.NONE or isinstance(result.error, StoreError):
+                return False
         if task.cancel.requested or (task.study is not None and task.study.stored_count):
             return False
         return self.archive.blames_archive(
-            task.uid, result.finished.reason, unanswered=is_unanswered(result.error)
+            task.uid,
+            result.finished.reason,
+            unanswered=is_unanswered(result.error),
+            absent=absent,
         )
 
     def _put_back(self, task: StudyTask, *, last: bool = False) -> PutBack:
@@ -225,6 +230,8 @@ class StudyRetriever:
         with self.run.queue.request(task.cancel) as cancel:
             inventory = peer.take_inventory(task.selection, cancel)
         self.watch.note_answer()
+        if not inventory.empty:
+            self.archive.note_found()
         look = inventory.listed and not self.run.options.delivering
         recalled = self.run.receiver.store.recall(inventory) if look else NOTHING_RECALLED
         wanted = inventory.narrow(task.selection) if inventory.has_match else task.selection

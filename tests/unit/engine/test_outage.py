@@ -134,6 +134,8 @@ class _Pacs:
     """The study of which the first C-FIND fails."""
     aborts = 0
     """How many C-FINDs fail."""
+    empty = 0
+    """How many C-FINDs find nothing after an outage."""
 
     def open_peer(self, worker: int) -> Peer:
         del worker
@@ -158,6 +160,9 @@ class _Peer(FakePeer):
         if self._pacs.fails_to_list == uid:
             self._pacs.fails_to_list = ""
             raise AssociationAborted("Lost.")
+        if self._pacs.probes and self._pacs.empty:
+            self._pacs.empty -= 1
+            return replace(inventory_of(), study_instance_uid=uid)
         return replace(inventory_of(f"{uid}.1", f"{uid}.2"), study_instance_uid=uid)
 
 
@@ -328,6 +333,57 @@ def test_a_pacs_that_is_gone_when_the_hours_begin_is_waited_for() -> None:
     assert not of_kind(QueueGivenUp, story)
     assert [e.studies for e in of_kind(PeerLost, story)] == [3]
     assert [e.verdict for e in of_kind(StudyFinished, story)] == [Verdict.COMPLETE] * 3
+
+
+_MANY = tuple(f"1.2.{number}" for number in range(10, 30))
+
+
+@pytest.mark.parametrize("empty", [1, 2, 3, 8])
+def test_studies_that_are_not_found_after_an_outage_are_asked_for_again(empty: int) -> None:
+    pacs = _Pacs(probes=3)
+    pacs.fails_to_list, pacs.empty = _MANY[4], empty
+
+    events = _run(pacs, studies=_MANY)
+
+    assert [e.verdict for e in of_kind(StudyFinished, events)] == [Verdict.COMPLETE] * len(_MANY)
+    causes = [HoldCause.PEER] + [HoldCause.ARCHIVE] * (empty >= 3)
+    assert [e.cause for e in of_kind(PeerLost, events)] == causes
+    assert [e.cause for e in of_kind(PeerBack, events)] == causes
+    assert not of_kind(AttemptFailed, events)
+
+
+def test_a_study_that_is_found_and_here_already_ends_the_wait_for_an_index() -> None:
+    pacs = _Pacs(probes=3)
+    pacs.fails_to_list, pacs.empty = _MANY[4], 4
+    pacs.store.here = {f"{uid}.{number}" for uid in _MANY[4:] for number in (1, 2)}
+
+    events = _run(pacs, studies=_MANY)
+
+    assert [e.cause for e in of_kind(PeerBack, events)] == [HoldCause.PEER, HoldCause.ARCHIVE]
+
+
+@pytest.mark.parametrize(("count", "outage_s"), [(20, 60.0), (600, 0.5)])
+def test_what_stays_away_after_an_outage_is_not_found(count: int, outage_s: float) -> None:
+    studies = tuple(f"1.2.{number}" for number in range(10, 10 + count))
+    pacs = _Pacs(probes=3)
+    pacs.fails_to_list, pacs.empty = _MANY[4], 1_000_000
+
+    events = _run(pacs, studies=studies, outage_s=outage_s)
+
+    verdicts = [e.verdict for e in of_kind(StudyFinished, events)]
+    assert verdicts == [Verdict.COMPLETE] * 4 + [Verdict.NOT_FOUND] * (count - 4)
+    assert len(of_kind(PeerLost, events)) == len(of_kind(PeerBack, events)) == 2
+
+
+def test_studies_that_are_not_found_without_an_outage_are_not_asked_for_again() -> None:
+    pacs = _Pacs()
+    pacs.empty, pacs.probes = 5, 1
+
+    events = _run(pacs, studies=_MANY)
+
+    verdicts = [e.verdict for e in of_kind(StudyFinished, events)]
+    assert verdicts == [Verdict.NOT_FOUND] * 5 + [Verdict.COMPLETE] * (len(_MANY) - 5)
+    assert not of_kind(PeerLost, events)
 
 
 def test_a_session_whose_pacs_never_answered_tries_what_is_added_later() -> None:
