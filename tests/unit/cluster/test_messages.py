@@ -14,6 +14,7 @@ _ERRORS = (
     errors.RetrieveError("A.", next_step="B."),
     errors.ConfigError("A.", option="--port", problem="is wrong"),
     errors.WrongPassphrase("A."),
+    errors.FolderInUse("A."),
     errors.PeerError("A."),
     errors.PeerUnreachable("A.", retryable=False, reason="refused"),
     errors.AssociationRejected("A.", result=2, source=3, reason=2),
