@@ -61,7 +61,7 @@ async def test_five_hundred_lines_pasted_are_five_hundred_studies() -> None:
 async def test_a_bad_line_is_named_and_skipped_only_by_a_second_enter() -> None:
     async with opened() as bench:
         await bench.paste(f"{A}\n1.2.840.*\n{B}")
-        assert "2 UIDs, 1 bad: line 2: '1.2.840.*' has a wildcard" in bench.joined()
+        assert "2 UIDs; 1 bad: line 2: '1.2.840.*' has a wildcard" in bench.joined()
 
         await bench.pilot.press("enter")
         assert bench.sessions.opened == []

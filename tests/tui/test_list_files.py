@@ -142,7 +142,7 @@ async def test_a_file_of_accession_numbers_without_a_heading_is_looked_up(tmp_pa
     async with opened(find=find) as bench:
         await bench.paste(str(path))
         await bench.until(
-            lambda: "✓ 2 lines to look up, not UIDs: taken as accession numbers" in bench.joined()
+            lambda: "✓ 2 lines to look up; not UIDs: taken as accession numbers" in bench.joined()
         )
         await bench.pilot.press("enter")
         await bench.until(lambda: bench.sessions.opened)

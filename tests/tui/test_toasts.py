@@ -63,7 +63,7 @@ async def test_toasts_leave_the_uid_line_and_end_with_the_latest(size: str) -> N
         await bench.paste(f"{A}\n1.2.840*\n{A}\n")
         await bench.until(lambda: "in the list; backspace removes it" in bench.text())
 
-        assert "1 UID, 1 duplicate, 1 bad: line 2: '1.2.840*' has" in bench.joined()
+        assert "1 UID, 1 duplicate; 1 bad: line 2: '1.2.840*' has" in bench.joined()
         await bench.until(lambda: "3: Cannot write" in bench.text())
 
 

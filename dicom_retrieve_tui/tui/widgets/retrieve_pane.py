@@ -29,7 +29,7 @@ from dicom_retrieve_tui.tui.widgets.uid_line import UidLine
 
 
 def verdict_of(found: UidList) -> str:
-    """Return `412 UIDs, 3 duplicates, 1 bad: line 88 ...`; empty if there is nothing."""
+    """Return `412 UIDs, 3 duplicates; 1 bad: line 88 ...`; empty if there is nothing."""
     parts = []
     if found.selections or found.duplicates or (found.bad and not found.lookups):
         parts.append(count(len(found.selections), "UID"))
@@ -39,11 +39,11 @@ def verdict_of(found: UidList) -> str:
         parts.append(f"{count(len(found.lookups), 'line')} to look up")
     if found.duplicates:
         parts.append(count(found.duplicates, "duplicate"))
+    sentences = [", ".join(parts), *found.notes]
     if found.bad:
         more = f", and {len(found.bad) - 1:,} more" if len(found.bad) > 1 else ""
-        parts.append(f"{len(found.bad):,} bad: {found.bad[0]}{more}")
-    parts.extend(found.notes)
-    return ", ".join(parts)
+        sentences.append(f"{len(found.bad):,} bad: {found.bad[0]}{more}")
+    return "; ".join(filter(None, sentences))
 
 
 class RetrievePane(FramedPane):
