@@ -100,7 +100,8 @@ class Outage:
         """See `hold.Obstacle`."""
         waited = f" We waited {duration_text(waited_s)}." if waited_s >= 1 else ""
         lost = "The PACS was not available: " if self.cause is HoldCause.PEER else ""
-        return f"{lost}{self.failure.found}{waited}"
+        told = str(self.failure) if _is_transient(self.failure) else self.failure.found
+        return f"{lost}{told}{waited}"
 
 
 def _is_transient(error: RetrieveError | None) -> bool:

@@ -68,13 +68,18 @@ _RECOVERY_S = 1.0
 _MAY_SUCCEED = frozenset(
     {
         sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_NOLFS,
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-"""Primary result codes of a file system that fails for a moment, or loses a feature."""
+"""Primary result codes of a file system that fails for a moment, or loses a feature.
+
+A database that still cannot be opened has the error of the operating system as its cause, and not
+`SQLITE_CANTOPEN`.
+"""
 DAMAGED_FOLDER = "damaged"
 _REPLACED_MAX = 3
 """If the database is damaged more often than this, something keeps damaging it."""

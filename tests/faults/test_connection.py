@@ -268,9 +268,9 @@ def test_a_busy_pacs_is_asked_again_by_fewer_workers(tmp_path: Path) -> Told:
 
     assert {verdict_of(events, uid).verdict for uid in "123"} == {Verdict.COMPLETE}
     failures = of_kind(AttemptFailed, events)
-    assert len(failures) == 3
+    assert 1 <= len(failures) <= 3  # a probe of the PACS may be rejected in place of a study
     assert all("result 2, source 3, reason 2" in failure.reason for failure in failures)
-    assert _associations_at_once(events) == 1
+    assert _associations_at_once(events) <= 4 - len(failures)
     return events
 
 
@@ -280,12 +280,12 @@ def _associations_at_once(events: Sequence[Event]) -> int:
 
 
 @fault(6, user_reads="It has no association left for us: try again later.")
-def test_a_pacs_that_stays_busy_is_named_after_the_last_attempt(tmp_path: Path) -> Told:
+def test_a_pacs_that_stays_busy_is_named_once_it_is_waited_for_no_longer(tmp_path: Path) -> Told:
     with _Rejects(2, 3, 2) as pacs:
-        events = run(get_plan("1", retries=2), settings(pacs.port, tmp_path))
+        events = run(get_plan("1", retries=2), replace(settings(pacs.port, tmp_path), outage_s=0))
 
-    assert pacs.associations == 3
-    assert verdict_of(events, "1").verdict is Verdict.FAILED
+    assert pacs.associations == 2  # of the study, and of the one probe
+    assert verdict_of(events, "1").verdict is Verdict.NOT_TRIED
     return events
 
 

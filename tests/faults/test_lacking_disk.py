@@ -44,7 +44,7 @@ _IN_THE_MIDDLE = (
     "link:EXDEV@10", "link:EIO@10-11", "fsync:EINVAL@8",
     "fsync:EIO@8-9", "fsyncdir:EIO@2", "write:EIO@20-21",
     "write:ETIMEDOUT@45-46", "create:ESTALE@12-13", "rename:EIO@5-6,link:EPERM",
-    "close:EIO@20-21", "open:EIO@30-31", "statfs:EIO@2-3",
+    "close:EIO@20-21", "open:EIO@30-31", "open:EIO@37-38", "statfs:EIO@2-3",
 )  # fmt: skip
 """What is missing or fails for a moment later."""
 _PERMANENT = {

@@ -368,7 +368,7 @@ class _Retrieval:
         # JSON lines on the same terminal would run through the rows.
         shared = options.json and console.stdout.is_terminal
         # Windows sets no TERM; the live rows were never tried on a real console of it.
-        dumb = console.is_dumb or "TERM" not in console.environ
+        dumb = console.is_dumb or not console.environ.get("TERM")
         scene = Scene(
             console.stderr, self._account, options, console.monotonic_s, console.local_time_text
         )
