@@ -1,6 +1,7 @@
 """Several runs that begin and end at once in one output folder."""
 
 import re
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -44,9 +45,12 @@ def test_a_run_that_is_refused_leaves_report_and_command_to_the_run_that_has_the
 ) -> None:
     output, report, told = tmp_path / "out", tmp_path / "report.json", tmp_path / "told"
     report.write_text("of the other run")
+    script = tmp_path / "tell.py"
+    script.write_text(f"open({str(told)!r}, 'w').close()")
+    command = f'"{sys.executable}" "{script}"'
     with RawPacs(instances(2)) as pacs, closing(OutputFolder(output, parse_layout(FLAT_LAYOUT))):
         refused = retrieve(
-            *c_get(pacs, output), "--report", report, "--on-finish", f"touch {told}", "--json"
+            *c_get(pacs, output), "--report", report, "--on-finish", command, "--json"
         )
 
     assert refused.exit_code == 1
