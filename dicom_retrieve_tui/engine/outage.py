@@ -217,7 +217,7 @@ class PeerWatch:
         failed_s = monotonic()
         with self._probing:  # one at a time
             if self._holds.holds(HoldCause.PEER) or self._holds.holds(HoldCause.HOURS):
-                return Blame.PEER  # outside the hours there is no probe: the study is put back
+                return Blame.PEER  # outside the hours nothing is probed: the study is put back
             if self._alive_s > failed_s:
                 return Blame.STUDY
             try:

@@ -96,4 +96,4 @@ class MissedLine:
     line: int
     """Its number in the list."""
     missed: Missed | None = None
-    """What it names, and why there is no study; None unless patients were shown."""
+    """What it names, and why it has no study; None unless patients were shown."""

@@ -19,7 +19,7 @@ class Cursor:
         self._shown_rows = shown_rows
         self.key: RowKey | None = None
         self.left: RowKey | None = None
-        """The study that was under the cursor and is no longer shown, until the user sees that."""
+        """The study that was under the cursor and has left the list, until the user sees that."""
         self._marks: set[RowKey] = set()
 
     @property

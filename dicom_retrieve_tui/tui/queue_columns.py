@@ -126,7 +126,7 @@ def columns_for(
         width: Cells of the table.
         known: Names of the columns about the study that have a text in any row.
         hidden: Names of the columns that the user leaves out.
-        live: False if no study runs or waits: there is no rate and no time left.
+        live: False if no study runs or waits, so that rate and time left are empty.
     """
     whose = [each for each in _WHOSE if each.name in known and each.name not in hidden]
     named = any(each.name in _TELLING for each in whose)
