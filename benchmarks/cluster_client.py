@@ -18,9 +18,9 @@ from typing import Any, cast
 
 from dicom_retrieve_tui.cluster import messages as m
 from dicom_retrieve_tui.cluster.link import Arrival, DaskLink, SlotReport
+from dicom_retrieve_tui.cluster.messages import our_versions
 from dicom_retrieve_tui.cluster.run import ClusterRun
 from dicom_retrieve_tui.cluster.session import ClusterRetriever
-from dicom_retrieve_tui.cluster.versions import our_versions
 from dicom_retrieve_tui.model import events as ev
 from dicom_retrieve_tui.model.address import Endpoint, PeerAE
 from dicom_retrieve_tui.model.cancel import CancelToken

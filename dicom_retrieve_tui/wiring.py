@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.deviations import Deviations
     from dicom_retrieve_tui.network.rate_limit import RateLimiter
     from dicom_retrieve_tui.network.storage_scp import StorageScp
-    from dicom_retrieve_tui.network.tls.client_server import TlsClient, TlsServer
+    from dicom_retrieve_tui.network.tls.context import TlsClient, TlsServer
     from dicom_retrieve_tui.storage.folder_account import FolderAccounts
     from dicom_retrieve_tui.storage.history import History
     from dicom_retrieve_tui.storage.run_recorder import RunRecorder
@@ -290,7 +290,7 @@ def dry_run(
         identified: As for `open_session`.
     """
     from dicom_retrieve_tui.engine.dry_run import DryRun
-    from dicom_retrieve_tui.storage.kept_instances import KeptInstances
+    from dicom_retrieve_tui.storage.folder_journals import KeptInstances
 
     outbox: deque[Event] = deque()
     note_dangers(options, outbox)
@@ -319,9 +319,9 @@ def space_outlook(studies: "Iterable[PlannedStudy]", options: RetrieveOptions) -
         None if nothing is written to the output folder.
     """
     from dicom_retrieve_tui.model.forecast import SizeTable, outlook_of
+    from dicom_retrieve_tui.storage.folder_journals import KeptInstances
     from dicom_retrieve_tui.storage.free_space import room_of
-    from dicom_retrieve_tui.storage.history_sizes import HistorySizes
-    from dicom_retrieve_tui.storage.kept_instances import KeptInstances
+    from dicom_retrieve_tui.storage.history import HistorySizes
 
     if options.delivering:
         return None
@@ -554,7 +554,7 @@ def _run_forecast(
     """Return the check of a run; None if nothing is written to the output folder."""
     from dicom_retrieve_tui.engine.run_forecast import RunForecast
     from dicom_retrieve_tui.storage.free_space import room_of
-    from dicom_retrieve_tui.storage.history_sizes import HistorySizes
+    from dicom_retrieve_tui.storage.history import HistorySizes
 
     if options.delivering:
         return None
@@ -730,7 +730,7 @@ def _tls_client(options: RetrieveOptions) -> "TlsClient | None":
     """Return the TLS set-up of our associations; None if they are not encrypted."""
     if options.tls is None:
         return None
-    from dicom_retrieve_tui.network.tls.client_server import TlsClient
+    from dicom_retrieve_tui.network.tls.context import TlsClient
 
     return TlsClient(options.tls)
 
@@ -739,6 +739,6 @@ def _tls_server(options: RetrieveOptions) -> "TlsServer | None":
     """Return the TLS set-up of our Storage SCP; None if it does not encrypt."""
     if options.tls is None:
         return None
-    from dicom_retrieve_tui.network.tls.client_server import TlsServer
+    from dicom_retrieve_tui.network.tls.context import TlsServer
 
     return TlsServer(options.tls)

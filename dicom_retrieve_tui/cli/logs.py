@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_retrieve_tui import __version__
-from dicom_retrieve_tui.cli.fd_paths import open_stream
+from dicom_retrieve_tui.cli.paths import open_stream
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.events import BytesReceived, Event, event_fields
 from dicom_retrieve_tui.model.option_values import PRIVATE_UMASK

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicom_retrieve_tui.cli.check_paths import check_output, file_to_write
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, UsageError, names_profile
+from dicom_retrieve_tui.cli.paths import check_output, file_to_write
 from dicom_retrieve_tui.cli.read_selections import select
 from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook, profiles_path

@@ -27,9 +27,12 @@ import distributed  # noqa: E402 - see above
 from distributed import Client, Future, LocalCluster  # noqa: E402
 from distributed.security import Security  # noqa: E402
 
-from dicom_retrieve_tui.cluster.messages import Order, packed  # noqa: E402
+from dicom_retrieve_tui.cluster.messages import (  # noqa: E402
+    Order,
+    our_versions,
+    packed,
+)
 from dicom_retrieve_tui.cluster.slot import OPERATION, run_slot  # noqa: E402
-from dicom_retrieve_tui.cluster.versions import our_versions  # noqa: E402
 from dicom_retrieve_tui.model.workers import local_workers  # noqa: E402
 
 _CONNECT_S = 5.0

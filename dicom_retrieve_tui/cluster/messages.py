@@ -5,10 +5,13 @@ in them: no UID is part of a task, a key or a log line, and secrets are only in 
 """
 
 import pickle
+import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 
+from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.cluster.shared_folder import SharedProbe
 from dicom_retrieve_tui.errors import RetrieveError
 from dicom_retrieve_tui.model.choices import HoldCause
@@ -222,3 +225,12 @@ def reports_in(payload: bytes) -> tuple[Report, ...]:
     """Return the reports of `packed`; see `orders_in`."""
     found: tuple[Report, ...] = pickle.loads(zlib.decompress(payload))  # noqa: S301 - see above
     return found
+
+
+def our_versions() -> dict[str, str]:
+    """Return the versions that must be the same everywhere; called on every worker."""
+    return {
+        "dicom-retrieve-tui": __version__,
+        "distributed": version("distributed"),
+        "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }

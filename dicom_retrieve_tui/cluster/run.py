@@ -15,7 +15,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.cluster import messages as m
-from dicom_retrieve_tui.cluster.leases import regrant, shares
 from dicom_retrieve_tui.cluster.link import (
     Arrival,
     DaskLink,
@@ -24,10 +23,10 @@ from dicom_retrieve_tui.cluster.link import (
     WorkerCame,
     WorkerLost,
 )
+from dicom_retrieve_tui.cluster.messages import our_versions
 from dicom_retrieve_tui.cluster.slot import LEASE_S
-from dicom_retrieve_tui.cluster.slot_state import Slot, SlotProbe
+from dicom_retrieve_tui.cluster.slot_state import Slot, SlotProbe, regrant, shares
 from dicom_retrieve_tui.cluster.studies import Assigned, ClusterQueue, Known
-from dicom_retrieve_tui.cluster.versions import our_versions
 from dicom_retrieve_tui.engine.outage import PROBES, Outage
 from dicom_retrieve_tui.engine.ports import Peer
 from dicom_retrieve_tui.engine.run import Retriever, Run

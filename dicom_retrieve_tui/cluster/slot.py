@@ -10,22 +10,25 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import monotonic
 
 from distributed import Worker, get_worker
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.cluster import messages as m
-from dicom_retrieve_tui.cluster.local_options import options_here
-from dicom_retrieve_tui.cluster.versions import our_versions
+from dicom_retrieve_tui.cluster.messages import our_versions
 from dicom_retrieve_tui.engine.hold import Obstacle
 from dicom_retrieve_tui.engine.outage import Outage, no_association_left
 from dicom_retrieve_tui.engine.run import Session
-from dicom_retrieve_tui.errors import Cancelled, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, ConfigError, RetrieveError
 from dicom_retrieve_tui.model import events as ev
 from dicom_retrieve_tui.model.cancel import CancelToken
+from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.model.writer import Writer
 from dicom_retrieve_tui.storage.heartbeat import us
+from dicom_retrieve_tui.storage.lock import host_name
 
 OPERATION = "dicom_retrieve_tui"
 """The name of our handler on a worker."""
@@ -454,3 +457,30 @@ class _Served:
             and event.verdict is Verdict.CANCELLED
             and event.study_instance_uid not in self._stopped
         )
+
+
+def options_here(options: RetrieveOptions, worker: Worker, place: int) -> RetrieveOptions:
+    """Return the options for this worker: its part of the folder and its move destination.
+
+    Args:
+        options: As the client has them.
+        worker: This worker.
+        place: A number that no other slot has now; a slot that comes later writes on where it was.
+
+    Raises:
+        ConfigError: The table of destinations has no line for this worker.
+    """
+    writer = Writer(f"worker-{place}", claims=True)
+    options = replace(options, between=None, cluster="", on_finish=None, writer=writer, listed=())
+    if not options.worker_destinations:
+        return options
+    name, host = str(worker.name), host_name()
+    for destination in options.worker_destinations:
+        if destination.matches(name, host):
+            return replace(
+                options,
+                move_destination=destination.title_on(host),
+                listen=(None, destination.port),
+                worker_destinations=(),
+            )
+    raise ConfigError(f"--worker-dest has no line for the worker {name!r} on {host}.")

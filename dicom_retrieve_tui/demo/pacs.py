@@ -11,9 +11,8 @@ from typing import Self
 
 from pynetdicom import AE, _config
 
-from dicom_retrieve_tui.demo.contexts import supported_contexts
 from dicom_retrieve_tui.demo.instances import DemoStudy
-from dicom_retrieve_tui.demo.service import QueryRetrieveService
+from dicom_retrieve_tui.demo.service import QueryRetrieveService, supported_contexts
 from dicom_retrieve_tui.demo.sockets import AssociationSockets, Server
 from dicom_retrieve_tui.demo.studies import demo_studies
 from dicom_retrieve_tui.errors import ConfigError, reason_of

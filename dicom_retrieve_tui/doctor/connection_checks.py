@@ -19,7 +19,7 @@ from dicom_retrieve_tui.network.peer import query_retrieve
 from dicom_retrieve_tui.network.timeouts import Limit, within
 
 if TYPE_CHECKING:
-    from dicom_retrieve_tui.network.tls.client_server import TlsClient
+    from dicom_retrieve_tui.network.tls.context import TlsClient
 
 _ECHO = (Proposal(VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN),)
 

@@ -43,7 +43,7 @@ from dicom_retrieve_tui.network.timeouts import Guard, Timeouts, within
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.rate_limit import RateLimiter
-    from dicom_retrieve_tui.network.tls.client_server import TlsClient
+    from dicom_retrieve_tui.network.tls.context import TlsClient
     from dicom_retrieve_tui.network.tls.secure_socket import TlsSocket
 
 _LOG = logging.getLogger(__name__)

@@ -51,7 +51,7 @@ from dicom_retrieve_tui.network.timeouts import TICK_S, Guard, Timeouts, within
 
 if TYPE_CHECKING:
     from dicom_retrieve_tui.network.rate_limit import RateLimiter
-    from dicom_retrieve_tui.network.tls.client_server import TlsServer
+    from dicom_retrieve_tui.network.tls.context import TlsServer
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 64

@@ -26,10 +26,10 @@ from dicom_retrieve_tui.platform_files import (
     below,
     leads_out,
     patiently,
+    rename_exclusively,
     shown,
 )
 from dicom_retrieve_tui.storage.disk_errors import disk_failed, next_step
-from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
 from dicom_retrieve_tui.storage.file_check import checksum_of, is_cut_short, study_of
 from dicom_retrieve_tui.storage.file_meta import read_header
 from dicom_retrieve_tui.storage.file_system import file_system_of

@@ -1,5 +1,9 @@
-"""Reads all journals of an output folder as one: of each study, what the newest of them has."""
+"""Reads all journals of an output folder as one: of each study, what the newest of them has.
 
+Read-only, and without the lock of the folder.
+"""
+
+import contextlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -7,8 +11,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.folder_account import UNFINISHED
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.storage.file_check import FileCondition, check_file
 from dicom_retrieve_tui.storage.journal_database import JournalReader, RecordedStudy
 from dicom_retrieve_tui.storage.shared_lists import lists_in, read_list
 from dicom_retrieve_tui.storage.writers import is_of_plain_runs, journals_in
@@ -125,3 +131,36 @@ class FolderJournals:
         if study.verdict is not None or study.layouts or study.missing:
             return True
         return any(study_instance_uid in read_list(path) for path in self._lists)
+
+
+class KeptInstances:
+    """The recorded instances whose files are there with their sizes. Safe for several threads."""
+
+    def __init__(self, root: Path) -> None:
+        """Find the journals of a folder; if there is none, or one is bad, nothing is there."""
+        self._root = root
+        self._journals: FolderJournals | None = None
+        with contextlib.suppress(ConfigError, OSError):
+            self._journals = FolderJournals(root)
+
+    def of_study(self, study_instance_uid: str) -> frozenset[str]:
+        """Return the SOP Instance UIDs of what is there of a study."""
+        if not self._journals:
+            return frozenset()
+        try:
+            return frozenset(
+                record.sop_instance_uid
+                for record in self._journals.study(study_instance_uid).records
+                if check_file(self._root, record, deep=False) is FileCondition.WHOLE
+            )
+        except (ConfigError, OSError):
+            return frozenset()
+
+    def complete_studies(self) -> frozenset[str]:
+        """Return the UIDs of studies that an earlier run found complete; no file is looked at."""
+        if not self._journals:
+            return frozenset()
+        try:
+            return self._journals.complete_studies()
+        except (ConfigError, OSError):
+            return frozenset()

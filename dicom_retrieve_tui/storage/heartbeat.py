@@ -20,8 +20,7 @@ from time import time
 from typing import Self
 
 from dicom_retrieve_tui.errors import ConfigError, FolderInUse
-from dicom_retrieve_tui.platform_files import shown
-from dicom_retrieve_tui.storage.exclusive_rename import rename_exclusively
+from dicom_retrieve_tui.platform_files import rename_exclusively, shown
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 
 HEARTBEAT = "heartbeat"

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -784,3 +784,39 @@ def _identity(texts: Sequence[str]) -> StudyIdentity:
         study_description=description,
         accession_number=accession,
     )
+
+
+class HistorySizes:
+    """The sizes of instances in the history. Not safe for several threads."""
+
+    def __init__(self, open_history: Callable[[], History]) -> None:
+        """Keep the opener, which may raise `ConfigError`."""
+        self._open_history = open_history
+        self._history: History | None = None
+
+    def sizes(self) -> Mapping[Kind, Sizes]:
+        """Return what is known.
+
+        Raises:
+            ConfigError, DiskFailed: The history cannot be read.
+        """
+        return self._opened().sizes()
+
+    def add_sizes(self, news: Mapping[Kind, Sizes]) -> None:
+        """Add what complete studies took.
+
+        Raises:
+            ConfigError, DiskFailed: The history cannot be written.
+        """
+        self._opened().add_sizes(news)
+
+    def close(self) -> None:
+        """Close the history."""
+        if self._history is not None:
+            self._history.close()
+            self._history = None
+
+    def _opened(self) -> History:
+        if self._history is None:
+            self._history = self._open_history()
+        return self._history

@@ -42,8 +42,8 @@ from dicom_retrieve_tui.storage.journal_failures import (
     write_not_tried,
 )
 from dicom_retrieve_tui.storage.lock import UNKNOWN_BOOT
+from dicom_retrieve_tui.storage.other_journals import StudyRows, set_turn, write_rows
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
-from dicom_retrieve_tui.storage.study_rows import StudyRows, set_turn, write_rows
 from dicom_retrieve_tui.storage.transient import is_transient, is_unsupported
 
 _T = TypeVar("_T")

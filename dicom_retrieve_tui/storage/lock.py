@@ -8,13 +8,13 @@ heartbeat in addition.
 import contextlib
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 from time import monotonic
 from typing import Self
 
 from dicom_retrieve_tui.platform_files import patiently, read_at
-from dicom_retrieve_tui.storage import platform_lock
 from dicom_retrieve_tui.storage.file_system import file_system_of
 from dicom_retrieve_tui.storage.heartbeat import (
     HEARTBEAT,
@@ -26,6 +26,53 @@ from dicom_retrieve_tui.storage.heartbeat import (
 )
 from dicom_retrieve_tui.storage.permissions import PRIVATE, Permissions
 from dicom_retrieve_tui.storage.writers import writer_folder, writers_in
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    _KERNEL = ctypes.WinDLL("kernel32", use_last_error=True)
+else:
+    import fcntl
+
+REMOVED_WHILE_OPEN = sys.platform != "win32"
+"""False if a file must be closed before it is removed. Removing then fails while others have it."""
+_LOCKED_BYTE = 1 << 20
+"""Windows lets other processes neither read nor write a locked byte, so that it is a free one."""
+_LOCK_VIOLATION = 33
+"""Source: winerror.h."""
+
+
+def lock_open_file(fd: int, *, shared: bool = False) -> None:
+    """Lock an open file, without waiting.
+
+    Args:
+        shared: Keep out exclusive locks alone, where the system has such a lock.
+
+    Raises:
+        BlockingIOError: Another open file has the lock, perhaps in this process.
+        OSError: The file system has no locks.
+    """
+    if sys.platform == "win32":
+        _lock_byte(fd)
+    else:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+
+if sys.platform == "win32":
+
+    def _lock_byte(fd: int) -> None:
+        # Not `msvcrt.locking`, whose error does not tell a lock from a disk without locks.
+        handle = wintypes.HANDLE(msvcrt.get_osfhandle(fd))
+        if _KERNEL.LockFile(handle, wintypes.DWORD(_LOCKED_BYTE), 0, 1, 0):
+            return
+        number = ctypes.get_last_error()
+        error = ctypes.WinError(number)
+        if number == _LOCK_VIOLATION:
+            raise BlockingIOError(error.errno, error.strerror)
+        raise error
+
 
 LOCK = "lock"
 """The lock file's name in the private folder."""
@@ -108,7 +155,7 @@ class FolderLock:
     def _lock(fd: int, busy: Busy) -> OSError | None:
         """Lock the file; return why that is not possible on its file system."""
         try:
-            platform_lock.lock(fd)
+            lock_open_file(fd)
         except BlockingIOError as error:
             raise busy(_holder(fd)) from error
         except OSError as error:
@@ -138,7 +185,7 @@ class FolderLock:
         """
         if leave_behind:
             _release(self._fd, self._heartbeat)
-        elif platform_lock.REMOVED_WHILE_OPEN:
+        elif REMOVED_WHILE_OPEN:
             with contextlib.suppress(OSError):
                 self._path.unlink()
             _release(self._fd, self._heartbeat)
@@ -210,7 +257,7 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        platform_lock.lock(fd, shared=True)
+        lock_open_file(fd, shared=True)
     except BlockingIOError:
         return True
     except OSError:

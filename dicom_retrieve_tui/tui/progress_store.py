@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from dicom_retrieve_tui.model import events
+from dicom_retrieve_tui.model.eta import Throughput
 from dicom_retrieve_tui.model.folder_account import NOT_ENDED, UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.hours import system_local
 from dicom_retrieve_tui.model.narration import narrate, space_text
 from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.terminal_notice import Notice, notice_of
-from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.field_words import in_fields

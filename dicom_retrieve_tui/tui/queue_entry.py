@@ -3,14 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from dicom_retrieve_tui.model.eta import Remaining
+from dicom_retrieve_tui.model.eta import Remaining, Throughput
 from dicom_retrieve_tui.model.eta import done as done_by_any_account
 from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.progress import StudyProgress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup
-from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.snapshot import BAD, Row, RowKey, State

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from dicom_retrieve_tui.model.eta import Throughput
 from dicom_retrieve_tui.model.progress import Progress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
-from dicom_retrieve_tui.model.throughput import Throughput
 from dicom_retrieve_tui.tui.snapshot import WorkerRow
 
 

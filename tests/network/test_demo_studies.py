@@ -15,8 +15,8 @@ from dicom_retrieve_tui.demo.catalogue import Catalogue, InvalidIdentifier
 from dicom_retrieve_tui.demo.instances import DemoInstance, DemoStudy, assign, build_study
 from dicom_retrieve_tui.demo.phantom import Ellipse, Fan, Shape, draw, grained, grey, noise
 from dicom_retrieve_tui.demo.report import report_series
-from dicom_retrieve_tui.demo.rle import encode_frame
 from dicom_retrieve_tui.demo.studies import demo_studies
+from dicom_retrieve_tui.demo.ultrasound import encode_frame
 from dicom_retrieve_tui.model.sop_classes import IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_retrieve_tui.model.uids import uid_fault
 

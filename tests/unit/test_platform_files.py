@@ -1,6 +1,9 @@
 """What takes the place of system calls that a platform has not."""
 
+import ctypes
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from dicom_retrieve_tui.platform_files import (
     extended,
     patiently,
     read_at,
+    rename_exclusively,
     shown,
     write_pieces,
 )
@@ -147,3 +151,35 @@ def test_paths_are_shown_as_users_write_them(path: str, text: str) -> None:
 @pytest.mark.skipif(WINDOWS, reason="Windows extends paths")
 def test_folders_stay_as_they_are_elsewhere() -> None:
     assert extended(Path("dicom")) == Path("dicom")
+
+
+def test_a_file_gets_a_free_name_and_never_one_that_is_taken(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("old")
+    if not rename_exclusively(str(old), str(new)):  # this system has no such call
+        assert old.exists()
+        return
+    assert new.read_text() == "old"
+
+    old.write_text("another")
+    with pytest.raises(FileExistsError):
+        rename_exclusively(str(old), str(new))
+    assert (old.read_text(), new.read_text()) == ("another", "old")
+
+
+def test_a_file_system_without_it_is_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def system_call(number: int) -> Callable[[], Callable[[bytes, bytes], int] | None]:
+        monkeypatch.setattr(ctypes, "get_errno", lambda: number)
+        return lambda: lambda _old, _new: -1
+
+    monkeypatch.setattr(platform_files, "_system_call", system_call(errno.EINVAL))
+    assert not rename_exclusively("old", "new")
+
+    monkeypatch.setattr(platform_files, "_system_call", system_call(errno.EACCES))
+    with pytest.raises(PermissionError):
+        rename_exclusively("old", "new")
+
+    monkeypatch.setattr(platform_files, "_system_call", lambda: None)
+    assert not rename_exclusively("old", "new")

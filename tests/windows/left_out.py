@@ -19,7 +19,7 @@ _PATH_TEXT = "expects a path or a command line as POSIX writes it"
 _NAMES = "uses characters that Windows does not allow in names"
 
 FILES: dict[str, str] = {
-    "tests/unit/cli/test_fd_paths.py": _STREAMS,
+    "tests/unit/cli/test_paths.py": _STREAMS,
     "tests/unit/storage/test_fsync.py": _PROC,
     "tests/unit/storage/test_permissions.py": _MODES,
 }

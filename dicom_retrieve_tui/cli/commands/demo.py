@@ -12,11 +12,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_retrieve_tui.cli.check_paths import check_output
 from dicom_retrieve_tui.cli.commands.retrieve import Engine, run_retrieval
 from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
+from dicom_retrieve_tui.cli.paths import check_output
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path

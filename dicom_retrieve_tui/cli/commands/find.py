@@ -9,7 +9,6 @@ from pathlib import Path
 
 from dicom_retrieve_tui import __version__, wiring
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
-from dicom_retrieve_tui.cli.check_paths import file_to_write
 from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.logs import logging_to
 from dicom_retrieve_tui.cli.output.find_output import (
@@ -23,6 +22,7 @@ from dicom_retrieve_tui.cli.output.find_output import (
 )
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.parser_base import PROGRAM, UsageError
+from dicom_retrieve_tui.cli.paths import file_to_write
 from dicom_retrieve_tui.cli.read_options import read_retrieval
 from dicom_retrieve_tui.cli.signals import Interruption
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, PeerError

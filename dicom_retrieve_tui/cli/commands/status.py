@@ -11,7 +11,6 @@ from pathlib import Path
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.cli.console import Console, utc_text
-from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.json_lines import Output
 from dicom_retrieve_tui.cli.output.status_lines import (
     EXAMPLES_MAX,
@@ -21,6 +20,7 @@ from dicom_retrieve_tui.cli.output.status_lines import (
     study_record,
 )
 from dicom_retrieve_tui.cli.parser_base import UsageError
+from dicom_retrieve_tui.cli.paths import open_stream
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK, OK
 from dicom_retrieve_tui.model.events import SCHEMA_VERSION

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from dicom_retrieve_tui.cli.output.renderer import STOPPING, Scene
 from dicom_retrieve_tui.cli.output.run_log import log_line
-from dicom_retrieve_tui.model.eta import done, remaining
+from dicom_retrieve_tui.model.eta import Throughput, done, remaining
 from dicom_retrieve_tui.model.events import (
     AttemptFailed,
     AttemptStarted,
@@ -42,7 +42,6 @@ from dicom_retrieve_tui.model.humanize import (
 from dicom_retrieve_tui.model.narration import held_text, space_text
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress, WorkerProgress, WorkerState
 from dicom_retrieve_tui.model.sanitize import clean_text
-from dicom_retrieve_tui.model.throughput import Throughput
 
 _LABEL, _COUNTS, _RATE, _BYTES = 5, 13, 8, 10
 """Widths of columns, in cells."""

@@ -8,9 +8,9 @@ from dicom_retrieve_tui.cli.console import MessageStream
 from dicom_retrieve_tui.cli.output.account import Account
 from dicom_retrieve_tui.cli.output.run_log import log_line
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
+from dicom_retrieve_tui.model.eta import Throughput
 from dicom_retrieve_tui.model.events import Event, RetrieveFinished
 from dicom_retrieve_tui.model.humanize import byte_rate_text, rate_text, size_text
-from dicom_retrieve_tui.model.throughput import Throughput
 
 PROGRESS_EVERY_S = 5.0
 STOPPING = "stopping: waiting for running requests; press Ctrl-C again to end at once"

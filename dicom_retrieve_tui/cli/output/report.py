@@ -13,11 +13,11 @@ from pathlib import Path
 from dicom_retrieve_tui import __version__
 from dicom_retrieve_tui.atomic_file import replace_file
 from dicom_retrieve_tui.cli.console import Console, utc_text
-from dicom_retrieve_tui.cli.fd_paths import open_stream
 from dicom_retrieve_tui.cli.output.account import Account, Judged
 from dicom_retrieve_tui.cli.output.census import Census, Group
 from dicom_retrieve_tui.cli.output.earlier_runs import NOTHING_EARLIER, Earlier
 from dicom_retrieve_tui.cli.output.status_lines import study_record
+from dicom_retrieve_tui.cli.paths import open_stream
 from dicom_retrieve_tui.cli.read_options import RetrieveCommand
 from dicom_retrieve_tui.errors import reason_of
 from dicom_retrieve_tui.exit_codes import NOT_OK

@@ -3,12 +3,7 @@
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.shard import (
-    Shard,
-    list_fingerprint,
-    parse_shard,
-    shard_number,
-)
+from dicom_retrieve_tui.model.shard import Shard, list_fingerprint, parse_shard, shard_number
 from dicom_retrieve_tui.model.writer import Writer
 
 _SLURM = "SLURM_ARRAY_TASK_"

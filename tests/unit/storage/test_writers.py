@@ -16,9 +16,9 @@ from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
 from dicom_retrieve_tui.model.store_records import StudyRecord
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.model.writer import Writer
-from dicom_retrieve_tui.storage import platform_lock
+from dicom_retrieve_tui.storage import lock
 from dicom_retrieve_tui.storage.folder_account import FAILED_LIST, FolderAccount, write_failed_list
-from dicom_retrieve_tui.storage.kept_instances import KeptInstances
+from dicom_retrieve_tui.storage.folder_journals import KeptInstances
 from dicom_retrieve_tui.storage.other_journals import OtherJournals
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.verify import verify_folder
@@ -125,7 +125,7 @@ def test_without_locks_others_are_refused_by_their_heartbeats(
     def no_locks(fd: int, *, shared: bool = False) -> None:
         raise OSError(errno.ENOLCK, f"no locks for {fd} {shared}")
 
-    monkeypatch.setattr(platform_lock, "lock", no_locks)
+    monkeypatch.setattr(lock, "lock_open_file", no_locks)
     with closing(_open(tmp_path, _ONE_OF_2)), closing(_open(tmp_path, _TWO_OF_2)):
         for other in (None, _ONE_OF_2, _ONE_OF_3):
             with pytest.raises(

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from dicom_retrieve_tui.cli.commands.find import run_find
 from dicom_retrieve_tui.cli.console import Console, DataStream, MessageStream
 from dicom_retrieve_tui.cli.main import main
-from dicom_retrieve_tui.cli.output.find_table import render_table
+from dicom_retrieve_tui.cli.output.find_output import render_table
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, PeerUnreachable
 from dicom_retrieve_tui.model.cancel import CancelToken

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicom_retrieve_tui.cluster.leases import Lease, regrant, shares
+from dicom_retrieve_tui.cluster.slot_state import Lease, regrant, shares
 
 _SLOTS = ("a", "b", "c", "d", "e")
 
