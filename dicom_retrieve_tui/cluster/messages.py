@@ -68,6 +68,8 @@ class Open:
     rate: Rate | None
     answered: bool
     """The PACS has answered in this run."""
+    may_be_empty: bool
+    """The PACS came back from an outage, and no study was found since, unlike before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Work:
     """Retrieve these studies, too."""
 
     selections: tuple[Selection, ...]
+    more_waiting: bool
+    """Further studies wait for a slot."""
 
 
 @dataclass(frozen=True, slots=True)

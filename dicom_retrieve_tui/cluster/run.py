@@ -94,6 +94,10 @@ class ClusterRun(Run):
         self.known: dict[str, Known] = {}
         """Studies that were begun and are not finished."""
         self._answered = False
+        self._found = False
+        """True once a slot found a study."""
+        self._may_be_empty = False
+        """True from the end of an outage of the PACS until a study is found, or waited for."""
         self._limit = options.parallel
         self._limited_s = 0.0
         self._obstacles: dict[HoldCause, SlotProbe] = {}
@@ -366,6 +370,7 @@ class ClusterRun(Run):
                 slot.lease.granted,
                 slot.rate,
                 self._answered,
+                self._may_be_empty,
             ),
         )
 
@@ -396,12 +401,16 @@ class ClusterRun(Run):
             room = ahead - slot.backlog
             if room < max(1, (ahead - slot.lease.granted + 1) // 2):
                 continue
-            batch = self._queue.take_batch(room)
-            for task in batch:
-                assigned = Assigned(task, slot.name)
-                slot.studies[task.uid] = self._assigned[task.uid] = assigned
-            if batch:
-                self._send(slot, m.Work(tuple(task.selection for task in batch)))
+            if self._queue.ready_count:
+                self._hand_to(slot, room)
+
+    def _hand_to(self, slot: Slot, most: int) -> None:
+        batch = self._queue.take_batch(most)
+        for task in batch:
+            assigned = Assigned(task, slot.name)
+            slot.studies[task.uid] = self._assigned[task.uid] = assigned
+        selections = tuple(task.selection for task in batch)
+        self._send(slot, m.Work(selections, more_waiting=self._queue.ready_count > 0))
 
     def _stop_studies(self) -> None:
         """Pass on that the user stops a study."""
@@ -625,6 +634,8 @@ class ClusterRun(Run):
         if isinstance(event, ev.StudyRemoved):
             self._take_back(assigned.task.uid, lost=False)
             return
+        if isinstance(event, ev.StudyInventoried) and event.series:
+            self._found, self._may_be_empty = True, False
         self.known[assigned.task.uid].see(event)
         if isinstance(event, ev.StudyFinished):
             self._take_finish(slot, assigned, event)
@@ -666,21 +677,23 @@ class ClusterRun(Run):
         self._outbox.append(replace(event, worker=number))
 
     def _take_trial(self, slot: Slot, event: ev.PeerLost | ev.ProbeFailed | ev.PeerBack) -> None:
-        """Let one slot try studies while the PACS answers and serves none."""
+        """Let one slot try studies while the PACS answers and serves none: each time new ones."""
         if isinstance(event, ev.PeerLost) and self._trying is None:
             self._trying, self._trying_s = slot, monotonic()
             self._outbox.append(replace(event, studies=self._queue.left_count))
             for other in self._live():
                 if other is not slot:
                     self._give_back(other)
+            self._hand_to(slot, max(1, slot.lease.granted))
         elif isinstance(event, ev.ProbeFailed) and self._trying is slot:
             self._outbox.append(event)
+            self._hand_to(slot, max(1, slot.lease.granted))
         elif isinstance(event, ev.PeerBack):
             self._end_trial(slot)
 
     def _end_trial(self, slot: Slot) -> None:
         if self._trying is slot:
-            self._trying = None
+            self._trying, self._may_be_empty = None, False
             waited_s = round(monotonic() - self._trying_s, 3)
             self._outbox.append(ev.PeerBack(cause=HoldCause.ARCHIVE, waited_s=waited_s))
 
@@ -726,6 +739,7 @@ class ClusterRun(Run):
         for cause, obstacle in list(self._obstacles.items()):
             if not self.holds.holds(cause):
                 del self._obstacles[cause]
+                self._may_be_empty = self._found
                 if (slot := self._slots.get(obstacle.slot)) is not None and not slot.lost:
                     self._give_back(slot)
 

@@ -214,6 +214,8 @@ class _Served:
     def __init__(self, opening: m.Open, worker: Worker, reporter: _Reporter) -> None:
         self._reporter = reporter
         self.answered = opening.answered
+        self.may_be_empty = opening.may_be_empty
+        self.more_waiting = False
         self._cancel = CancelToken()
         self._obstacle: Obstacle | None = None
         self._uids: dict[str, None] = {}
@@ -317,6 +319,7 @@ class _Served:
         self._report_use()
 
     def _add(self, order: m.Work, session: Session) -> None:
+        self.more_waiting = order.more_waiting
         if self._giving_back_s is None:
             self._uids |= dict.fromkeys(each.study_instance_uid for each in order.selections)
             session.add(order.selections)

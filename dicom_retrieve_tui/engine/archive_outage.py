@@ -112,6 +112,8 @@ class ArchiveWatch:
         emit: Callable[[Event], None],
         limit_s: float,
         intervals: Backoff,
+        may_be_empty: bool = False,
+        more_waiting: Callable[[], bool] = lambda: False,
     ) -> None:
         """Suspect nothing yet.
 
@@ -122,18 +124,23 @@ class ArchiveWatch:
             limit_s: How long to hold the queue for a PACS that serves nothing, until the run gives
                 up; 0 never does.
             intervals: How long to wait before studies are tried again.
+            may_be_empty: Other runs found studies before an outage of the PACS, and none since.
+            more_waiting: Returns True if studies will be added that were not tried yet.
         """
         self._queue = queue
         self._holds = holds
         self._emit = emit
         self._limit_s = limit_s
         self._intervals = intervals
+        self._more_waiting = more_waiting
         self._may_suspect = False
         """True once an instance was stored; False again after a suspicion that led to nothing."""
         self._served_s = float("-inf")
         """When an instance was last stored."""
-        self._found_s = float("-inf")
-        """When a study was last found."""
+        self._back_s = monotonic() if may_be_empty else float("-inf")
+        """When the PACS came back from an outage before this run."""
+        self._found_s = 0.0 if may_be_empty else float("-inf")
+        """When a study was last found; 0 if that was before this run."""
         self._cleared_s = float("-inf")
         """When a suspicion last led to nothing."""
         self._failed: set[str] = set()
@@ -174,7 +181,8 @@ class ArchiveWatch:
             absent: The PACS answered that it does not have the study.
         """
         with self._lock:
-            suspicion, untried = self._suspicion, self._queue.has_untried
+            suspicion = self._suspicion
+            untried = self._queue.has_untried or self._more_waiting()
             if self._holds.holds(HoldCause.ARCHIVE):
                 if suspicion is not None:
                     suspicion.failed.add(uid)
@@ -211,16 +219,16 @@ class ArchiveWatch:
         if not absent:
             return self._may_suspect or unanswered
         shown_s = max(self._found_s, self._served_s)
-        back_s = self._holds.ended_s(HoldCause.PEER)
+        back_s = max(self._back_s, self._holds.ended_s(HoldCause.PEER))
         return float("-inf") < shown_s < back_s and self._cleared_s < back_s
 
     def _fails_in_a_row(self, uid: str) -> bool:
-        """Count a study that failed; True if enough did in a row."""
+        """Count a study that failed; True if enough did in a row, or all that the run has."""
         if self._served_s >= self._failing_s:
             self._failed.clear()
             self._failing_s = monotonic()
         self._failed.add(uid)
-        return len(self._failed) >= _FAILED_MIN
+        return len(self._failed) >= _FAILED_MIN or not self._queue.has_untried
 
     def _hold(self, suspicion: _Suspicion) -> None:
         waited_s = self._waited_s(suspicion)

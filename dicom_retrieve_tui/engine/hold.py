@@ -84,6 +84,14 @@ class Overseer(Protocol):
     def answered(self) -> bool:
         """True if the PACS has answered another of the runs."""
 
+    @property
+    def may_be_empty(self) -> bool:
+        """True if other runs found studies before an outage of the PACS, and none since."""
+
+    @property
+    def more_waiting(self) -> bool:
+        """True if further studies wait that this run does not have."""
+
     def obstructed(self, obstacle: Obstacle) -> None:
         """Take over an outage of a run: the run holds its queue, and never goes on by itself."""
 

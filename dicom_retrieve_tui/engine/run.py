@@ -149,6 +149,8 @@ class Run:
             emit=outbox.append,
             limit_s=options.outage_s,
             intervals=probes,
+            may_be_empty=overseer is not None and overseer.may_be_empty,
+            more_waiting=lambda: overseer is not None and overseer.more_waiting,
         )
         self.hours = HoursWatch(options.between, self.holds)
         self._peers: dict[int, Peer] = {}

@@ -62,6 +62,11 @@ class Command:
     def count(self, event: str) -> int:
         return self._events.read_text().count(f'{{"event": "{event}"')
 
+    def causes(self, event: str) -> list[str]:
+        """The causes of the holds that these events are about."""
+        lines = map(json.loads, self._events.read_text().splitlines())
+        return [line["cause"] for line in lines if line["event"] == event]
+
     def wait_until_stored(self, instances: int) -> None:
         def came() -> bool:
             assert self.process.poll() is None, self.errors

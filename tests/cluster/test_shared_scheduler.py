@@ -36,6 +36,45 @@ def test_an_outage_holds_the_cluster_as_one(scheduler: Scheduler, tmp_path: Path
         assert pacs.peak <= 4
 
 
+def test_a_pacs_that_serves_nothing_ends_the_run_of_a_cluster(
+    scheduler: Scheduler, tmp_path: Path
+) -> None:
+    flags = _flags(scheduler, tmp_path / "out", "--outage", "3s")
+    with CountingPacs(40, pace_s=0.02) as pacs:
+        with Command(tmp_path, pacs.port, _UIDS, *flags) as command:
+            command.wait_until_stored(20)
+            pacs.serves_nothing.set()
+            code = command.end()
+        assert code == 1, command.errors
+        assert command.causes("peer_lost").count("archive") == 1, command.errors
+        assert command.causes("queue_given_up") == ["archive"]
+        assert command.verdicts()["not tried"] > 0
+
+        pacs.serves_nothing.clear()
+        with Command(tmp_path, pacs.port, _UIDS, *flags) as again:
+            assert again.end() == 0, again.errors
+            assert again.verdicts() == {"complete": 40}
+
+
+def test_an_empty_index_after_an_outage_holds_the_cluster(
+    scheduler: Scheduler, tmp_path: Path
+) -> None:
+    with CountingPacs(40, pace_s=0.02) as pacs:
+        with Command(tmp_path, pacs.port, _UIDS, *_flags(scheduler, tmp_path / "out")) as command:
+            command.wait_until_stored(20)
+            pacs.index_is_empty.set()
+            pacs.gone.set()
+            wait_for(lambda: command.count("probe_failed"), "the outage")
+            pacs.gone.clear()
+            wait_for(lambda: "archive" in command.causes("peer_lost"), "the hold")
+            pacs.index_is_empty.clear()
+            code = command.end()
+
+        assert code == 0, command.errors
+        assert command.verdicts() == {"complete": 40}
+        assert command.causes("peer_lost") == command.causes("peer_back") == ["peer", "archive"]
+
+
 def test_the_profiler_of_a_worker_rests_while_it_retrieves(
     scheduler: Scheduler, tmp_path: Path
 ) -> None:

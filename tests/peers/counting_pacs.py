@@ -50,6 +50,9 @@ class CountingPacs(RawPacs):
         self.sent: Counter[str] = Counter()
         self._current: list[Conversation] = []
         self.gone = threading.Event()
+        self.serves_nothing = threading.Event()
+        """Associations are accepted, and aborted on a request."""
+        self.index_is_empty = threading.Event()
         self.probes = 0
         """Associations that were released without a request."""
         self.destinations = [(name, free_port()) for name in ("w1", "w2")]
@@ -76,7 +79,7 @@ class CountingPacs(RawPacs):
             while True:
                 request = conversation.read()
                 asked = True
-                if self.gone.is_set():
+                if self.gone.is_set() or self.serves_nothing.is_set():
                     raise EOFError
                 self.on_request(conversation, request)
         except Released:
@@ -89,16 +92,19 @@ class CountingPacs(RawPacs):
 
     def find(self, request: Request) -> list[dict[int, str]]:
         time.sleep(self.wait_s)
-        holder = _Holder(self.by_study.get(request.key(0x0020000D), []))
+        holder = _Holder(self._instances_of(request))
         return RawPacs.find(holder, request)  # type: ignore[arg-type]
 
+    def _instances_of(self, request: Request) -> list[Instance]:
+        if self.index_is_empty.is_set():
+            return []
+        return self.by_study.get(request.key(0x0020000D), [])
+
     def on_get(self, conversation: Conversation, request: Request) -> None:
-        wanted = [
-            each for each in self.by_study.get(request.key(0x0020000D), []) if request.matches(each)
-        ]
+        wanted = [each for each in self._instances_of(request) if request.matches(each)]
         failed = 0
         for number, instance in enumerate(wanted, start=1):
-            if self.gone.is_set():
+            if self.gone.is_set() or self.serves_nothing.is_set():
                 raise EOFError
             time.sleep(self.pace_s)
             with self.lock:

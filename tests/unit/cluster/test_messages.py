@@ -72,7 +72,7 @@ def test_secrets_reach_a_slot_and_are_in_no_text() -> None:
         user=UserIdentity(name="READER", passcode=Secret("hush-1")),
         tls=TlsSettings(key_passphrase=Secret("hush-2")),
     )
-    opening = m.Open(m.Secrets(options), None, 1, 2, None, answered=False)
+    opening = m.Open(m.Secrets(options), None, 1, 2, None, answered=False, may_be_empty=False)
 
     (found,) = m.orders_in(m.packed([opening]))
 

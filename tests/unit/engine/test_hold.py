@@ -283,6 +283,8 @@ def test_a_bug_in_a_probe_ends_the_run() -> None:
 
 class _Overseer:
     answered = True
+    may_be_empty = False
+    more_waiting = False
 
     def __init__(self) -> None:
         self.obstacles: list[Obstacle] = []
