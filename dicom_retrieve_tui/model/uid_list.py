@@ -24,6 +24,7 @@ from dicom_retrieve_tui.model.spreadsheet_cells import (
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, key_fault
 from dicom_retrieve_tui.model.uid_table import (
+    SHORT_NAMES,
     Column,
     Heading,
     NoSuchColumn,
@@ -264,7 +265,8 @@ def undecorated(text: str) -> str:
 def without_label(text: str, key: Column) -> str:
     """Return a line without the name of its value: `Study Instance UID: 1.2.3`."""
     label = _LABEL.match(text)
-    is_name = label and plain(label[1]) in key.value | ({"uid"} if key is Column.STUDY else set())
+    name = plain(label[1]) if label else ""
+    is_name = name in key.value or SHORT_NAMES.get(name) is key
     return text[label.end() :] if label and is_name else text
 
 

@@ -7,7 +7,7 @@ bad, because its cells cannot be assigned.
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
@@ -40,17 +40,38 @@ class Column(Enum):
     """A known column; the value is its usual name, made `plain`."""
 
     STUDY = frozenset(
-        {"studyinstanceuid", "studyuid", "studyinstanceuids", "studyiuid", "suid", "0020000d"}
+        {
+            "studyinstanceuid", "studyinstanceuids", "studyuid", "studyuids", "studyiuid", "suid",
+            "dicomstudyuid", "0020000d",
+        }
+    )  # fmt: skip
+    SERIES = frozenset(
+        {"seriesinstanceuid", "seriesinstanceuids", "seriesuid", "seriesuids", "seriesiuid",
+         "0020000e"}
+    )  # fmt: skip
+    INSTANCE = frozenset(
+        {"sopinstanceuid", "sopinstanceuids", "sopuid", "instanceuid", "sopiuid", "00080018"}
     )
-    SERIES = frozenset({"seriesinstanceuid", "seriesuid", "seriesiuid", "0020000e"})
-    INSTANCE = frozenset({"sopinstanceuid", "sopuid", "instanceuid", "sopiuid", "00080018"})
-    ACCESSION = frozenset({"accessionnumber", "accession", "accessionno", "accno", "00080050"})
-    PATIENT = frozenset({"patientid", "patid", "00100020"})
-    DATE = frozenset({"studydate", "00080020"})
-    MODALITY = frozenset({"modality", "00080060"})
+    ACCESSION = frozenset(
+        {
+            "accessionnumber", "accessionnumbers", "accession", "accessions", "accessionno",
+            "accessionnr", "accessionnum", "accessionid", "accno", "accnr", "accnum", "accnumber",
+            "acc", "00080050",
+        }
+    )  # fmt: skip
+    PATIENT = frozenset(
+        {
+            "patientid", "patientids", "patid", "patientno", "patientnr", "patientnumber", "mrn",
+            "mrns", "patientmrn", "medicalrecordnumber", "00100020",
+        }
+    )  # fmt: skip
+    DATE = frozenset(
+        {"studydate", "dateofstudy", "examdate", "dateofexam", "examinationdate", "00080020"}
+    )
+    MODALITY = frozenset({"modality", "mod", "00080060"})
     MODALITIES = frozenset({"modalitiesinstudy", "modalities", "modsinstudy", "00080061"})
-    STUDY_DESCRIPTION = frozenset({"studydescription", "00081030"})
-    SERIES_DESCRIPTION = frozenset({"seriesdescription", "0008103e"})
+    STUDY_DESCRIPTION = frozenset({"studydescription", "studydesc", "00081030"})
+    SERIES_DESCRIPTION = frozenset({"seriesdescription", "seriesdesc", "0008103e"})
 
     @property
     def keyword(self) -> str:
@@ -75,6 +96,9 @@ _KEYWORDS = {
     Column.STUDY_DESCRIPTION: "StudyDescription",
     Column.SERIES_DESCRIPTION: "SeriesDescription",
 }
+SHORT_NAMES = {"uid": Column.STUDY, "uids": Column.STUDY, "date": Column.DATE}
+"""Names that mean these columns where a table has no column with a longer name of it."""
+_OF_UIDS = frozenset({Column.STUDY, Column.SERIES, Column.INSTANCE})
 NAMING = frozenset({Column.STUDY, Column.ACCESSION, Column.PATIENT})
 """Columns that name the study of a row."""
 
@@ -147,10 +171,9 @@ def find_heading(lines: Sequence[str], key: Column, column: str | None) -> Headi
             continue
         heading = _heading(index, line.strip("\r\n "), delimiter, key, column)
         if heading is not None:
-            return Heading(
-                index=index, delimiter=heading.delimiter, names=heading.names,
-                places=heading.places, above=tuple(above),
-            )  # fmt: skip
+            below = lines[index + 1 : index + 1 + _HEADING_WITHIN]
+            places = _places_of_uids(heading, below)
+            return replace(heading, places=places, above=tuple(above))
         above.append((index + 1, text))
         if len(above) >= _HEADING_WITHIN or (key is Column.STUDY and _LIKE_A_UID.search(text)):
             return None
@@ -171,12 +194,32 @@ def _heading(
     return None
 
 
+def _places_of_uids(heading: Heading, below: Sequence[str]) -> Mapping[Column, int]:
+    """Return the known columns, without a column `UID` that numbers its rows or subjects."""
+    places = heading.places
+    at = places.get(Column.STUDY)
+    looked_up = NAMING & places.keys() - {Column.STUDY}
+    if at is None or not looked_up or plain(heading.names[at]) not in SHORT_NAMES:
+        return places
+    first = next((line for line in below if not is_comment(line)), "")
+    cells = _cells(first.strip("\r\n "), heading.delimiter)
+    cell = uid_text(cells[at]) if at < len(cells) else ""
+    if not cell or _LIKE_A_UID.fullmatch(cell):
+        return places
+    return {column: place for column, place in places.items() if column is not Column.STUDY}
+
+
 def _places(names: list[str], key: Column, column: str | None) -> dict[Column, int]:
     places: dict[Column, int] = {}
     for number, name in enumerate(names):
         for each in Column:
             if name in each.value:
                 places.setdefault(each, number)
+    for number, name in enumerate(names):
+        known = SHORT_NAMES.get(name)
+        # Beside a Series Instance UID, it may be that of anything.
+        if known is Column.DATE or (known is Column.STUDY and not _OF_UIDS & places.keys()):
+            places.setdefault(known, number)
     if column is not None:
         places.pop(key, None)
         if plain(column) in names:

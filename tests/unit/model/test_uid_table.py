@@ -1,8 +1,11 @@
 """Tables as spreadsheets and archives export them."""
 
+from datetime import date
+
 import pytest
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.dates import DateRange
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Lookup
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
@@ -39,6 +42,48 @@ def test_columns_and_separators_as_people_have_them(heading: str, delimiter: str
     text = end.join([f"Other{delimiter}{heading}", f"7.7{delimiter}1.2.3", ""])
 
     assert parse_uid_list(text).selections == selections("1.2.3")
+
+
+@pytest.mark.parametrize("heading", ["UID", "uids", "Study UIDs", "DICOM Study UID", "SUID"])
+def test_a_column_of_uids_may_have_a_short_name(heading: str) -> None:
+    assert parse_uid_list(f"Name;{heading}\nTest;1.2.3\n").selections == selections("1.2.3")
+
+
+def test_a_short_name_gives_way_to_a_longer_one() -> None:
+    found = parse_uid_list("UID;Date;Study UID;Study date\n9.9;1;1.2.3;20240102\n")
+
+    assert found.uids == ("1.2.3",)
+    assert found.identities["1.2.3"].study_date == "20240102"
+    assert "columns that are not used: UID, Date" in found.notes
+
+
+def test_a_uid_beside_that_of_a_series_is_not_taken_for_that_of_the_study() -> None:
+    with pytest.raises(ConfigError, match="no column is named StudyInstanceUID"):
+        parse_uid_list("UID;Series UID\n1.2.3;1.2.3.4\n")
+
+
+@pytest.mark.parametrize("accession", ["Accession", "Acc. No.", "Accession #", "Acc Nr", "ACC#"])
+@pytest.mark.parametrize("patient", ["MRN", "Patient ID", "Patient No.", "Medical Record Number"])
+def test_columns_of_a_lookup_as_people_name_them(accession: str, patient: str) -> None:
+    found = parse_uid_list(f"{accession};{patient};Date\nA1;T-1;2024-01-02\n")
+
+    (lookup,) = found.lookups
+    assert (lookup.accession_number, lookup.patient_id) == ("A1", "T-1")
+    assert lookup.study_date == DateRange(date(2024, 1, 2), date(2024, 1, 2))
+
+
+def test_a_uid_that_numbers_subjects_is_not_a_study_instance_uid() -> None:
+    found = parse_uid_list("UID,MRN\n7,T-1\n8,T-2\n")
+
+    assert [each.patient_id for each in found.lookups] == ["T-1", "T-2"]
+    assert found.notes == ("columns that are not used: UID",)
+
+
+def test_a_uid_beside_an_accession_number_names_the_study() -> None:
+    found = parse_uid_list("Accession,UID\nA1,1.2.840.1\nA2,\n")
+
+    assert found.uids == ("1.2.840.1",)
+    assert [each.accession_number for each in found.lookups] == ["A2"]
 
 
 def test_a_heading_may_begin_with_the_number_of_the_attribute() -> None:
