@@ -20,6 +20,7 @@ _EXPECTED = {
     "profile": _TEXT,
     "queue_hidden_columns": _NAMES,
     "find_hidden_columns": _NAMES,
+    "list_folder": _TEXT,
     _KEYS: f"a [{_KEYS}] table",
 }
 _TYPES = {_TEXT: str, _SWITCH: bool}

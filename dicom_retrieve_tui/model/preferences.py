@@ -18,5 +18,7 @@ class Preferences:
     """Columns of the queue that the user leaves out."""
     find_hidden_columns: Sequence[str] = ()
     """Columns of Find that the user leaves out."""
+    list_folder: str = ""
+    """The folder of the list that was loaded last; empty if none was."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """The keys, separated by commas, of a binding by its id."""

@@ -208,6 +208,7 @@ class RetrieveApp(KeyQueueApp[None]):
             preset=self._preset,
             text=self._text,
             guide=self._guide,
+            list_folder=self._preferences.held.list_folder,
         )
 
     def on_mount(self) -> None:
@@ -292,6 +293,10 @@ class RetrieveApp(KeyQueueApp[None]):
         """Remember the profile for the next start, and show what failed in its folder."""
         self._like_profile(event.name)
         self._main.recall()
+
+    def on_main_screen_list_loaded(self, event: MainScreen.ListLoaded) -> None:
+        """Remember the folder for the next start."""
+        self._warn(self._preferences.remember_list_folder(event.folder))
 
     def on_copy_for_administrator(self, event: "CopyForAdministrator") -> None:
         """Copy our address for the administrator; a thread finds it out."""

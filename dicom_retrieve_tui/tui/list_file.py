@@ -3,21 +3,56 @@
 import csv
 import shlex
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from dicom_retrieve_tui.errors import ConfigError, reason_of
 from dicom_retrieve_tui.model.limited_read import read_at_most
-from dicom_retrieve_tui.model.list_text import list_text, readable
+from dicom_retrieve_tui.model.list_text import TextLines, list_text, readable
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
 from dicom_retrieve_tui.model.uid_paste import read_paste
-from dicom_retrieve_tui.model.uid_table import Column, delimiter_of, is_comment
+from dicom_retrieve_tui.model.uid_table import (
+    Column,
+    Heading,
+    delimiter_of,
+    find_heading,
+    is_comment,
+)
 from dicom_retrieve_tui.platform_files import WINDOWS
 
 SIZE_MAX_BYTES = 20_000_000
 """Far above 200,000 UIDs; a huge file chosen by mistake does not fill the memory."""
 _PATH_MAX = 4096
 """Characters; a longer text is a list."""
+_LINES = {
+    Column.STUDY: "Study Instance UIDs",
+    Column.ACCESSION: "accession numbers",
+    Column.PATIENT: "patient IDs",
+}
+_MATCHED = (
+    Column.DATE,
+    Column.MODALITY,
+    Column.MODALITIES,
+    Column.STUDY_DESCRIPTION,
+    Column.SERIES_DESCRIPTION,
+)
+"""Columns that a study has to match if it is looked up."""
+
+
+@dataclass(slots=True)
+class ListChoice:
+    """The list that the window was left with, for the next time that it opens."""
+
+    path: str = ""
+    kind: Column = Column.STUDY
+    column: str | None = None
+    """The column of the table with what `kind` names; None: one of the known names."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the path, independent of the current one."""
+        return Path(self.path).expanduser().absolute().parent.as_posix()
 
 
 def dropped_path(text: str) -> Path | None:
@@ -109,6 +144,37 @@ def parse_file(lines: str, key: Column, column: str | None = None) -> UidList:
     if key is Column.STUDY and column is None:
         return read_paste(lines)
     return parse_uid_list(lines, column, key)
+
+
+def list_source(lines: str, key: Column, column: str | None = None) -> str:
+    """Return where a list has what names its studies, as a sentence.
+
+    Args:
+        lines: From `read_file`.
+        key: The kind of its lines.
+        column: The column with them; None: one of the known names.
+    """
+    heading = find_heading(TextLines(readable(lines)), key, column)
+    if heading is not None:
+        return _table_source(heading, key)
+    if column is None and not columns_in(lines):
+        return f"No heading: {_LINES[key]}, one a line."
+    return f"No column of {_LINES[key]} is known by its heading. Press F6 to choose one."
+
+
+def _table_source(heading: Heading, key: Column) -> str:
+    def name(column: Column) -> str:
+        return repr(heading.names[heading.places[column]])
+
+    by_uid = key is Column.STUDY and Column.STUDY in heading.places
+    naming = [
+        f"{_LINES[each]} from the column {name(each)}" for each in _LINES if each in heading.places
+    ]
+    text = (", else " if by_uid else " and ").join(naming)
+    matched = [name(each) for each in _MATCHED if each in heading.places and not by_uid]
+    if matched:
+        text += f"; only studies that match {', '.join(matched)}"
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def columns_in(lines: str) -> tuple[str, ...]:

@@ -36,6 +36,10 @@ class RememberedPreferences:
         """Keep the profile to start with; return why that failed, or an empty text."""
         return self._remember(replace(self.held, profile=name), "profile")
 
+    def remember_list_folder(self, folder: str) -> str:
+        """Keep the folder of the last list; return why that failed, or an empty text."""
+        return self._remember(replace(self.held, list_folder=folder), "list_folder")
+
     def remember_columns(self, *, queue: Collection[str], find: Collection[str]) -> str:
         """Keep the columns that are left out; return why that failed, or an empty text."""
         wanted = replace(

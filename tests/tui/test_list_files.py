@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
-from dicom_retrieve_tui.tui.list_file import columns_in, dropped_path, path_fault
+from dicom_retrieve_tui.model.uid_table import Column
+from dicom_retrieve_tui.tui.list_file import columns_in, dropped_path, list_source, path_fault
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import opened
 from tests.tui.builders import uids
 from tests.tui.scripted_search import Searches, study
+from tests.tui.test_preferences import settings
 
 A, B = uids(2)
 
@@ -88,13 +91,100 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
         await bench.until(lambda: "no path yet" in bench.text())
         await bench.paste(str(path))
         await bench.pilot.press("f6", "f6")
-        await bench.until(lambda: "in the column 'What'" in bench.joined())
+        await bench.until(lambda: "from the column 'What'" in bench.joined())
         await bench.pilot.press("f6")
-        await bench.until(lambda: "or a table." in bench.joined())
+        await bench.until(lambda: "Press F6 to choose one." in bench.joined())
         await bench.pilot.press("f6", "f6", "enter")
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
 
         assert "2 UIDs" in bench.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "source"),
+    [
+        ("Name;UID\nx;1.2.3\n", Column.STUDY, "Study Instance UIDs from the column 'UID'."),
+        (
+            "Study UID,Acc. No.,Date\n1.2.3,A1,\n",
+            Column.STUDY,
+            (
+                "Study Instance UIDs from the column 'Study UID', else accession numbers from the "
+                "column 'Acc. No.'."
+            ),
+        ),
+        (
+            "MRN,Accession,Date\nT-1,A1,\n",
+            Column.ACCESSION,
+            (
+                "Accession numbers from the column 'Accession' and patient IDs from the column "
+                "'MRN'; only studies that match 'Date'."
+            ),
+        ),
+        (A, Column.STUDY, "No heading: Study Instance UIDs, one a line."),
+        ("A1\nA2\n", Column.ACCESSION, "No heading: accession numbers, one a line."),
+        (
+            "Who,What\nTest,1.2.3\n",
+            Column.PATIENT,
+            "No column of patient IDs is known by its heading. Press F6 to choose one.",
+        ),
+    ],
+)
+def test_the_source_of_a_list_is_its_column_or_its_lines(
+    text: str, key: Column, source: str
+) -> None:
+    assert list_source(text, key) == source
+
+
+async def test_the_column_that_is_used_is_shown_before_the_list_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"MRN;Study UID;Accession\nT-1;{A};A1\n")
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+o")
+        await bench.until(lambda: "Its lines are Study Instance UIDs" in bench.joined())
+        await bench.paste(str(path))
+        await bench.until(
+            lambda: "Study Instance UIDs from the column 'Study UID'" in bench.joined()
+        )
+        await bench.pilot.press("f5")
+        await bench.until(lambda: "numbers from the column 'Accession' and" in bench.joined())
+
+
+@pytest.mark.parametrize("leave", ["enter", "escape"])
+async def test_path_kind_and_column_are_there_when_the_window_is_opened_again(
+    leave: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Who,What\nx,A1\ny,A2\n")
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+o", "f5")
+        await bench.paste(str(path))
+        await bench.pilot.press("f6", "f6")
+        await bench.until(lambda: "from the column 'What'" in bench.joined())
+        await bench.pilot.press(leave)
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+        await bench.pilot.press("ctrl+o")
+        await bench.until(lambda: "Accession numbers from the column 'What'." in bench.joined())
+
+        assert "list.csv" in bench.text()
+        await bench.pilot.press("x")
+        await bench.until(lambda: "Its lines are accession numbers." in bench.joined())
+
+
+async def test_the_folder_of_the_last_list_is_there_after_a_restart(tmp_path: Path) -> None:
+    store, folder = settings(tmp_path), tmp_path / "lists"
+    folder.mkdir()
+    (folder / "list.txt").write_text(A)
+    async with opened(settings=store) as bench:
+        await bench.pilot.press("ctrl+o")
+        await bench.paste(str(folder / "list.txt"))
+        await bench.pilot.press("enter")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+    async with opened(settings=store) as bench:
+        await bench.pilot.press("ctrl+o")
+        path = bench.app.screen.query_one("#path", Input)
+
+        assert path.value == f"{folder.as_posix()}/"
+        assert path.has_focus
 
 
 def test_a_path_without_a_file_has_a_fault(tmp_path: Path) -> None:

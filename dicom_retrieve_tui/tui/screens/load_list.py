@@ -1,9 +1,10 @@
 """Load a list of UIDs from a file: type its path with completion, or choose it in a tree."""
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -15,7 +16,13 @@ from dicom_retrieve_tui.config.user_folders import expanded
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.uid_table import Column
 from dicom_retrieve_tui.tui.cut_text import without_patients
-from dicom_retrieve_tui.tui.list_file import columns_in, parse_file, read_file
+from dicom_retrieve_tui.tui.list_file import (
+    ListChoice,
+    columns_in,
+    list_source,
+    parse_file,
+    read_file,
+)
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
 from dicom_retrieve_tui.tui.widgets.uid_line import Part
@@ -43,6 +50,14 @@ def read_list(text: str, key: Column, column: str | None = None) -> Part:
     return Part(lines, parse_file(lines, key, column))
 
 
+def _source_at(path: str, key: Column, column: str | None) -> str:
+    """Return where the list at a path has what names its studies; empty if it cannot be read."""
+    try:
+        return list_source(read_file(path), key, column) if path else ""
+    except ConfigError:
+        return ""
+
+
 class PathSuggester(Suggester):
     """Suggests the first entry of the folder that begins with the typed name."""
 
@@ -68,9 +83,10 @@ class LoadListScreen(ModalScreen[Part | None]):
     """Returns the file and its UIDs; None if the user leaves."""
 
     HELP: ClassVar[str] = """\
-The path of a list; `right` or `tab` takes the completion. `F5` changes what its lines are:
-accession numbers and patient IDs are looked up before the retrieval. `F6` chooses the column of a
-table whose heading has another name than the usual."""
+The path of a list; `right` or `tab` takes the completion. The line below it shows which columns of
+a table are used. `F5` changes what its lines are: accession numbers and patient IDs are looked up
+before the retrieval. `F6` chooses the column of a table whose heading has another name than the
+usual."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="load.cancel"),
@@ -91,33 +107,40 @@ table whose heading has another name than the usual."""
         & DirectoryTree { height: 12; display: none; }
         & DirectoryTree.-open { display: block; }
         & #load-verdict { height: auto; color: $text-muted; }
-        & #load-kind { color: $text-muted; }
+        & #load-source { height: auto; color: $text-muted; }
     }
     """
 
     _hide_patients = False
-    _kind = Column.STUDY
-    _column: str | None = None
-    """None: one of the known names."""
+
+    def __init__(self, choice: ListChoice) -> None:
+        """Begin where the window was left.
+
+        Args:
+            choice: Path, kind and column; updated with each change.
+        """
+        super().__init__()
+        self._choice = choice
 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
             frame.border_title = "Load a list of UIDs"
             frame.border_subtitle = "enter loads · esc cancels"
             yield Input(
+                self._choice.path,
                 placeholder="~/lists/studies.csv",
                 suggester=PathSuggester(),
                 compact=True,
                 id="path",
             )
-            yield Static(id="load-kind", markup=False)
+            yield Static(id="load-source", markup=False)
             yield Static("", id="load-verdict", markup=False)
             yield DirectoryTree(Path.cwd())
         yield KeysLine()
 
     def on_mount(self) -> None:
         self._path.focus()
-        self._show_kind()
+        self._show_source()
         self.watch(self.app, "hide_patients", self._mask)
 
     @property
@@ -133,8 +156,8 @@ table whose heading has another name than the usual."""
 
     def action_kind(self) -> None:
         kinds = list(_KINDS)
-        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
-        self._show_kind()
+        self._choice.kind = kinds[(kinds.index(self._choice.kind) + 1) % len(kinds)]
+        self._show_source()
 
     def action_column(self) -> None:
         """Choose the next column of the table at the path; after the last, the usual ones."""
@@ -147,10 +170,11 @@ table whose heading has another name than the usual."""
         if not names:
             self._say(f"✗ {path}: a list of one column; there is nothing to choose.")
             return
-        at = names.index(self._column) + 1 if self._column in names else 0
-        self._column = names[at] if at < len(names) else None
+        column = self._choice.column
+        at = names.index(column) + 1 if column in names else 0
+        self._choice.column = names[at] if at < len(names) else None
         self._say("")
-        self._show_kind()
+        self._show_source()
 
     def action_tree(self) -> None:
         tree = self.query_one(DirectoryTree)
@@ -158,8 +182,13 @@ table whose heading has another name than the usual."""
         (tree if tree.has_class("-open") else self._path).focus()
 
     @on(Input.Changed)
-    def _typed(self) -> None:
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.value.strip() != self._choice.path:
+            # A column is that of one table.
+            self._choice.path, self._choice.column = event.value.strip(), None
         self.query_one("#load-verdict", Static).update("")
+        self._show_source()
 
     @on(DirectoryTree.FileSelected)
     def _chosen(self, event: DirectoryTree.FileSelected) -> None:
@@ -173,7 +202,7 @@ table whose heading has another name than the usual."""
 
     def _load(self, path: str) -> None:
         try:
-            part = read_list(path, self._kind, self._column)
+            part = read_list(path, self._choice.kind, self._choice.column)
         except ConfigError as fault:
             self._say(f"✗ {path}: {fault}")
             return
@@ -182,9 +211,15 @@ table whose heading has another name than the usual."""
         else:
             self._say(f"✗ no UID found. {verdict_of(part.found)}")
 
-    def _show_kind(self) -> None:
-        where = f", in the column {self._column!r}" if self._column else ""
-        self.query_one("#load-kind", Static).update(f"Its lines are {_KINDS[self._kind]}{where}.")
+    @work(exclusive=True)
+    async def _show_source(self) -> None:
+        """Show which columns would be used; a change of the path starts again."""
+        path, kind, column = self._choice.path, self._choice.kind, self._choice.column
+        where = f", in the column {column!r}" if column else ""
+        place = self.query_one("#load-source", Static)
+        place.update(f"Its lines are {_KINDS[kind]}{where}.")
+        if source := await asyncio.to_thread(_source_at, path, kind, column):
+            place.update(source)
 
     def _say(self, text: str) -> None:
         shown = without_patients(text, hide=self._hide_patients)

@@ -21,6 +21,7 @@ from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.jobs import Jobs
+from dicom_retrieve_tui.tui.list_file import ListChoice
 from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
@@ -65,6 +66,13 @@ class MainScreen(QueueActions):
             super().__init__()
             self.name = name
 
+    class ListLoaded(Message):
+        """A list was loaded from a folder."""
+
+        def __init__(self, folder: str) -> None:
+            super().__init__()
+            self.folder = folder
+
     def __init__(
         self,
         jobs: Jobs,
@@ -81,6 +89,7 @@ class MainScreen(QueueActions):
         preset: str = "",
         text: str = "",
         guide: bool = False,
+        list_folder: str = "",
     ) -> None:
         """Make the panes.
 
@@ -98,6 +107,7 @@ class MainScreen(QueueActions):
             preset: The profile to begin with; the first one if empty.
             text: The first text of the UID line.
             guide: Show what to press next, until a study is complete.
+            list_folder: Where the window that loads a list begins; empty for nowhere.
         """
         super().__init__(
             jobs,
@@ -115,6 +125,7 @@ class MainScreen(QueueActions):
         self._retrieve = RetrievePane(
             presets, preset=preset, text=text, space_outlook=space_outlook, id="retrieve"
         )
+        self._list_choice = ListChoice(f"{list_folder}/" if list_folder else "")
         self._echo, self._announced = "", self.profile
         self._shown_paused = False
         self._guide = GuideLine(id="guide") if guide else None
@@ -282,7 +293,7 @@ class MainScreen(QueueActions):
     def action_load(self) -> None:
         from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen  # noqa: PLC0415 - not for the first frame
 
-        self.app.push_screen(LoadListScreen(), self._take_list)
+        self.app.push_screen(LoadListScreen(self._list_choice), self._take_list)
 
     def on_paste(self, event: events.Paste) -> None:
         """Paste into the UID line, wherever the focus is."""
@@ -398,6 +409,7 @@ class MainScreen(QueueActions):
         if part is not None:
             self._retrieve.line.hold(part)
             self.action_new()
+            self.post_message(self.ListLoaded(self._list_choice.folder))
 
     def _show_peer(self) -> None:
         draft, form = self._retrieve.draft, self._retrieve.form
