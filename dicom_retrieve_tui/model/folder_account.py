@@ -49,6 +49,8 @@ class StudyAccount:
     """Instances that the PACS listed of what was requested; None if unknown."""
     stored: int = 0
     """Instances of the study with a recorded file."""
+    stored_bytes: int = 0
+    """The size of these files."""
     missing: int = 0
     """Instances that the PACS listed and that did not come."""
     peer: str = ""

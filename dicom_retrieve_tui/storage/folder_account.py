@@ -55,6 +55,9 @@ _COLUMNS = """
 SELECT s.study_instance_uid, s.verdict, {turn},
     (SELECT COUNT(DISTINCT i.sop_instance_uid) FROM instances i
         WHERE i.study_instance_uid = s.study_instance_uid),
+    (SELECT COALESCE(SUM(size_bytes), 0) FROM
+        (SELECT MAX(i.size_bytes) AS size_bytes FROM instances i
+            WHERE i.study_instance_uid = s.study_instance_uid GROUP BY i.sop_instance_uid)),
     (SELECT COUNT(*) FROM missing m WHERE m.study_instance_uid = s.study_instance_uid),
 """
 _EXPLAINED = """
@@ -255,7 +258,7 @@ def _outcome(row: Sequence[Any]) -> tuple[str, int, FailedStudy]:
 
 def _study(row: Sequence[Any]) -> tuple[str, int, StudyAccount]:
     """Return UID, turn and account of a row. Raises `ValueError` for a damaged one."""
-    uid, verdict, turn, stored, missing, reason, expected, peer, ended, series = row
+    uid, verdict, turn, stored, stored_bytes, missing, reason, expected, peer, ended, series = row
     if expected is None and verdict in (Verdict.COMPLETE, Verdict.PARTIAL):
         expected = number(stored) + number(missing)
     account = StudyAccount(
@@ -264,6 +267,7 @@ def _study(row: Sequence[Any]) -> tuple[str, int, StudyAccount]:
         reason=text(reason or ""),
         expected=None if expected is None else number(expected),
         stored=number(stored),
+        stored_bytes=number(stored_bytes),
         missing=number(missing),
         peer=text(peer or ""),
         ended=text(ended or ""),

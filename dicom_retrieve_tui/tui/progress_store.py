@@ -152,6 +152,8 @@ class ProgressStore:
     ) -> int:
         """Add studies that earlier runs left incomplete in the folder of a group.
 
+        Those that are in the queue already only get the size of what is on disk.
+
         Args:
             group: The group with whose options they are retried.
             studies: What the folder has recorded.
@@ -163,18 +165,23 @@ class ProgressStore:
         added = 0
         with self._lock:
             neighbours = {group, *neighbours}
-            known = {
-                key.study_instance_uid for each in neighbours for key in self._groups.get(each, ())
-            }
+            known: dict[str, list[RowKey]] = {}
+            for neighbour in neighbours:
+                for key in self._groups.get(neighbour, ()):
+                    known.setdefault(key.study_instance_uid, []).append(key)
             for each in studies:
-                if each.study_instance_uid in known:
+                if keys := known.get(each.study_instance_uid):
+                    # In two rows, the total would count it twice.
+                    if len(keys) == 1:
+                        self._entries[keys[0]].note_stored(each.stored_bytes)
+                        self._touch(keys[0])
                     continue
                 key = RowKey(group, each.study_instance_uid)
                 identity = self._known(each.study_instance_uid)
                 request = StudyRequest(selection=each.selection, identity=identity)
                 entry = Entry(key, next(self._numbers), request)
                 entry.recalled = True
-                entry.before = Counted(each.stored, each.expected, each.missing)
+                entry.before = Counted(each.stored, each.expected, each.missing, each.stored_bytes)
                 unfinished = each.verdict == UNFINISHED
                 verdict = _VERDICTS.get(each.verdict, Verdict.FAILED)
                 entry.give_up(verdict, NOT_ENDED if unfinished else each.reason)

@@ -68,7 +68,7 @@ class Counted:
     expected: int | None = None
     missing: int = 0
     received_bytes: int = 0
-    """Of all earlier attempts of this run of the application."""
+    """Of all earlier attempts, also in earlier runs of the application."""
 
 
 @dataclass(slots=True)
@@ -113,6 +113,11 @@ class Entry:
         self.wanted, self.study, self.verdict, self.reason = wanted, None, None, ""
         self.identity = wanted.identity | self.identity
         self.ended_s, self.recalled = None, False
+
+    def note_stored(self, stored_bytes: int) -> None:
+        """Note what earlier runs left in the folder, unless this one has received some of it."""
+        if not self._received_bytes:
+            self.before = replace(self.before, received_bytes=stored_bytes)
 
     def start(self, study: StudyProgress, now_s: float) -> None:
         """Note that a worker has started it."""
@@ -167,7 +172,7 @@ class Entry:
 
     @property
     def _received_bytes(self) -> int:
-        """What came in all attempts of this run of the application."""
+        """What came in all attempts."""
         return self.before.received_bytes + (self.study.received_bytes if self.study else 0)
 
     @property

@@ -59,7 +59,8 @@ class Row:
     received_bytes: int = 0
     """In this attempt."""
     earlier_bytes: int = 0
-    """Received in earlier attempts of this run of the application; `done` counts them, too."""
+    """Received in earlier attempts, also in earlier runs of the application; `done` counts their
+    instances, too."""
     instances_per_s: float | None = None
     eta_s: float | None = None
     quiet_s: int = 0

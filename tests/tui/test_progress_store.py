@@ -272,6 +272,35 @@ def test_what_another_version_has_recorded_is_a_failure() -> None:
     assert rows["1.3"].key.group == 1
 
 
+def test_a_resumed_study_counts_what_an_earlier_run_left_on_disk() -> None:
+    store = store_of(A, B)
+    store.recall(
+        0,
+        [
+            StudyAccount(study_instance_uid=uid, verdict="unfinished", stored=2, stored_bytes=2000)
+            for uid in (A, C)
+        ],
+    )
+    tell(store, begins(A), comes(A, 3))
+
+    totals = store.snapshot().totals
+
+    assert row_of(store, A).earlier_bytes + row_of(store, A).received_bytes == 3000
+    assert row_of(store, C).earlier_bytes == 2000
+    assert totals.received_bytes == 5000
+
+
+def test_what_this_run_received_is_not_counted_again_from_the_folder() -> None:
+    store = store_of(A)
+    tell(store, begins(A), comes(A, 1, 2), ends(A, Verdict.PARTIAL, stored=2))
+    store.queue(0, wanted(A))
+    account = StudyAccount(study_instance_uid=A, verdict="partial", stored=2, stored_bytes=2000)
+
+    store.recall(0, [account])
+
+    assert row_of(store, A).earlier_bytes == 2000
+
+
 def test_a_snapshot_does_not_wait_until_a_long_list_is_queued() -> None:
     store = ProgressStore()
     locked = []

@@ -24,7 +24,7 @@ from dicom_retrieve_tui.storage.folder_account import (
 from dicom_retrieve_tui.storage.lock import FolderLock
 from dicom_retrieve_tui.storage.store import InstanceStore
 from dicom_retrieve_tui.storage.writers import JOURNAL, writer_folder
-from tests.unit.storage.kept import FLAT, STUDY, journal_of, keep
+from tests.unit.storage.kept import DEEP, FLAT, STUDY, journal_of, keep
 
 _ABSENT = "The PACS has nothing that matches these UIDs."
 
@@ -191,6 +191,18 @@ def test_what_is_removed_from_the_account_leaves_its_files(tmp_path: Path) -> No
     assert _account(tmp_path) == {}
     assert len(list(tmp_path.glob("*.dcm"))) == 3
     assert not (tmp_path / FAILED_LIST).exists()
+
+
+def test_the_account_has_the_size_of_the_files_and_counts_no_instance_twice(
+    tmp_path: Path,
+) -> None:
+    keep(tmp_path, 3, verdict="partial")
+    size_bytes = sum(path.stat().st_size for path in tmp_path.glob("*.dcm"))
+    keep(tmp_path, 2, verdict="partial", **DEEP)
+
+    study = _account(tmp_path)[STUDY]
+
+    assert (study.stored, study.stored_bytes) == (3, size_bytes)
 
 
 def test_an_unknown_study_is_an_error_and_nothing_is_removed(tmp_path: Path) -> None:
