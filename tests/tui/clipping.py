@@ -8,9 +8,9 @@ from textual.errors import NoWidget
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
-from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
+from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint
 from tests.tui.application import Bench
 
 _BEGINNING = 6
@@ -23,7 +23,7 @@ def cut_off(bench: Bench) -> list[str]:
     drawn = bench.text()
     shown = [widget for widget in screen.query("*") if widget.display and widget.region]
     titles = [t for each in shown for t in (each.border_title, each.border_subtitle) if t]
-    keys = [key for key in screen.query(FooterKey) if key.region.width]
+    keys = [key for key in screen.query(KeyHint) if key.region.width]
     hints = [each for each in shown if isinstance(each, Input) and not each.value]
     return [
         *(str(title) for title in titles if _plain(str(title)) not in drawn),

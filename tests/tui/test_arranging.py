@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from textual.screen import Screen
-from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.tui.snapshot import Line
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
+from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
 from tests.tui.pilot import settled
@@ -62,9 +62,9 @@ async def test_a_focus_that_changes_the_keys_changes_them_once() -> None:
     async with opened(SIZES["large"]) as bench:
         await bench.pilot.press("escape")
         await settled()
-        keys = list(bench.main.query(FooterKey))
+        keys = list(bench.main.query(KeyHint))
         bench.main.refresh_bindings()
         await settled()
 
         assert keys
-        assert list(bench.main.query(FooterKey)) == keys
+        assert list(bench.main.query(KeyHint)) == keys

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from textual.widgets import Footer, Input
-from textual.widgets._footer import FooterKey
+from textual.widgets import Input
 
 from dicom_retrieve_tui.errors import PeerUnreachable
 from dicom_retrieve_tui.model.choices import Level
@@ -13,6 +12,7 @@ from dicom_retrieve_tui.tui import search_job as finding
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
+from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint, KeysLine
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.scripted_search import Searches, series, study
 
@@ -319,9 +319,9 @@ async def test_nothing_is_cut_off(size: tuple[int, int]) -> None:
     async with opened(size, find=find) as bench:
         await searched(bench)
         await answered(bench, find, *(study(number) for number in range(1, 29)))
-        footer = bench.app.screen.query_one(Footer)
-        await bench.until(lambda: footer.query(FooterKey))
-        keys = [key for key in footer.query(FooterKey) if key.region.width]
+        footer = bench.app.screen.query_one(KeysLine)
+        await bench.until(lambda: footer.query(KeyHint))
+        keys = [key for key in footer.query(KeyHint) if key.region.width]
 
         table = table_of(bench)
         assert table.virtual_size.width <= table.size.width

@@ -3,9 +3,8 @@
 from functools import partial
 
 import pytest
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
+from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint, KeysLine
 from tests.tui.application import Bench, opened
 from tests.tui.builders import uids
 
@@ -30,17 +29,17 @@ async def test_every_key_of_the_footer_fits(width: int, screen: str) -> None:
         await bench.start(*uids(1))
         bench.main.query_one("#uids").focus()
         await bench.pilot.press(*keys)
-        footer = bench.app.screen.query_one(Footer)
+        footer = bench.app.screen.query_one(KeysLine)
         await bench.until(lambda: needed in bench.text(footer))
 
-        shown = [key for key in footer.query(FooterKey) if key.region.width]
+        shown = [key for key in footer.query(KeyHint) if key.region.width]
 
         assert 1 <= len(shown) <= 7
         assert max(key.region.right for key in shown) <= width
-        assert all(key.description in bench.text(footer) for key in shown)
+        assert all(key.shown.words in bench.text(footer) for key in shown)
 
 
-def _shows(bench: Bench, footer: Footer, text: str) -> bool:
+def _shows(bench: Bench, footer: KeysLine, text: str) -> bool:
     return text in bench.text(footer)
 
 
@@ -48,7 +47,7 @@ async def test_while_paused_the_key_is_to_resume() -> None:
     async with opened() as bench:
         await bench.start(A, B)
         await bench.until(lambda: bench.main.table.has_focus)
-        footer = bench.app.screen.query_one(Footer)
+        footer = bench.app.screen.query_one(KeysLine)
         for word in ("Pause", "Resume", "Pause"):
             await bench.until(partial(_shows, bench, footer, f"p {word}"))
             await bench.pilot.press("p")
@@ -60,12 +59,12 @@ async def test_a_wide_footer_shows_further_keys_and_cuts_none(width: int) -> Non
     async with opened((width, 24)) as bench:
         await bench.start(A)
         await bench.until(lambda: bench.main.table.has_focus)
-        footer = bench.app.screen.query_one(Footer)
+        footer = bench.app.screen.query_one(KeysLine)
         await bench.until(lambda: "f3 Find" in bench.text(footer))
 
-        shown = list(footer.query(FooterKey))
+        shown = list(footer.query(KeyHint))
         assert max(key.region.right for key in shown) <= width
-        assert all(key.description in bench.text(footer) for key in shown)
+        assert all(key.shown.words in bench.text(footer) for key in shown)
         if width >= 160:
             assert all(
                 f"{key} " in bench.text(footer) for key in ("P", "a", "s", "h", "v", "f5", "f7")
@@ -75,7 +74,21 @@ async def test_a_wide_footer_shows_further_keys_and_cuts_none(width: int) -> Non
 async def test_a_footer_follows_the_width_of_the_terminal() -> None:
     async with opened((160, 24)) as bench:
         await bench.start(A)
-        footer = bench.app.screen.query_one(Footer)
+        footer = bench.app.screen.query_one(KeysLine)
         await bench.until(lambda: "f3 Find" in bench.text(footer))
         await bench.pilot.resize_terminal(80, 24)
         await bench.until(lambda: "f3 Find" not in bench.text(footer))
+
+
+async def test_a_click_on_a_key_presses_it() -> None:
+    async with opened() as bench:
+        await bench.start(A, B)
+        await bench.until(lambda: bench.main.table.has_focus)
+        footer = bench.app.screen.query_one(KeysLine)
+        await bench.until(partial(_shows, bench, footer, "p Pause"))
+        (pause,) = (key for key in footer.query(KeyHint) if key.shown.words == "Pause")
+
+        await bench.pilot.click(pause)
+        await bench.until(lambda: bench.session.asked == ["pause"])
+
+        assert bench.main.table.has_focus

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from textual.widgets._footer import FooterKey
 
 from dicom_retrieve_tui.model.verdict import Verdict
+from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint
 from tests.tui.application import Bench, opened
 from tests.tui.builders import uids
 from tests.tui.clipping import unseen_focus
@@ -53,7 +53,7 @@ async def _keys(name: str) -> list[str]:
     async with _bench() as bench:
         await _begin(bench)
         await _go(bench, name)
-        return [key.key for key in bench.app.screen.query(FooterKey)]
+        return [key.shown.key for key in bench.app.screen.query(KeyHint)]
 
 
 def _bench() -> Any:

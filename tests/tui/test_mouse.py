@@ -56,6 +56,6 @@ async def test_a_toast_covers_neither_the_uid_line_nor_the_queue_nor_the_keys(
 
         toast = bench.app.screen.query_one(Toast).region
         assert toast.area
-        for widget in ("#uids", "#queue-pane", "#total", "Footer", "#header"):
+        for widget in ("#uids", "#queue-pane", "#total", "KeysLine", "#header"):
             covered = bench.main.query_one(widget).region.intersection(toast)
             assert not covered.area, (widget, covered)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Input
-from textual.widgets._footer import FooterKey
+from textual.widgets import Input
 
 from dicom_retrieve_tui.cli.parser import parse_command_line
 from dicom_retrieve_tui.cli.read_options import read_retrieval
@@ -26,6 +25,7 @@ from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.screens.profiles import ProfilesScreen
+from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint, KeysLine
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.scripted_doctor import ASSOCIATED, ECHOED, WORKS, Answers, answers, fails
 
@@ -101,9 +101,9 @@ async def test_what_is_saved_is_listed_and_every_key_fits(size: str, tmp_path: P
         assert "● @main  ANY-SCP@main.test:104  C-GET" in bench.text()
         assert "  @old   OLD@old.test:4242  C-MOVE" in bench.text()
         assert "d duplicate · del remove · c copy for the PACS" in bench.text()
-        footer = bench.app.screen.query_one(Footer)
-        await bench.until(lambda: footer.query(FooterKey))
-        keys = [key for key in footer.query(FooterKey) if key.region.width]
+        footer = bench.app.screen.query_one(KeysLine)
+        await bench.until(lambda: footer.query(KeyHint))
+        keys = [key for key in footer.query(KeyHint) if key.region.width]
         assert 4 <= len(keys) <= 7
         assert max(key.region.right for key in keys) <= SIZES[size][0]
         assert "esc Close" in bench.text(footer)

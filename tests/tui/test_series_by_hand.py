@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from textual.widgets import Footer
 
 from dicom_retrieve_tui.cli.commands.application import open_profile_store
 from dicom_retrieve_tui.cli.commands.demo import save_demo_profiles
@@ -23,6 +22,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.screens.details import DetailsScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.snapshot import RowKey, State
+from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 from dicom_retrieve_tui.wiring import find, find_each, open_session
 from tests.tui.application import SIZES, Bench, opened, preset
@@ -93,7 +93,7 @@ async def test_a_marked_series_of_a_study_is_retrieved_alone(
         await bench.pilot.press("space")
         await bench.until(lambda: marked.has_focus)
         assert "Axial" in bench.text()
-        keys = bench.text(bench.app.screen.query_one(Footer))
+        keys = bench.text(bench.app.screen.query_one(KeysLine))
         assert "space Mark" in keys
         assert "r Retrieve" in keys
         await bench.pilot.press("down", "space", "r")

@@ -15,7 +15,7 @@ from textual.drivers import linux_driver
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
-from textual.widgets import Button, DataTable, Footer, Input, Static
+from textual.widgets import Button, DataTable, Input, Static
 
 from dicom_retrieve_tui.tui.key_queue import KeyQueueApp
 
@@ -80,7 +80,6 @@ class Panes(App[None]):
             for _ in range(_ROWS):
                 yield Static("text")
         yield ScrollView()
-        yield Footer()
 
 
 def counting(
@@ -124,19 +123,6 @@ async def test_a_longer_view_still_costs_a_layout(monkeypatch: pytest.MonkeyPatc
         await pilot.pause()
 
         assert layouts()
-
-
-async def test_a_footer_still_rebuilds_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """tui/widgets/keys_line.py."""
-    app = Panes()
-    async with app.run_test() as pilot:
-        app.query_one("#outside").focus()
-        await pilot.pause()
-        composed = counting(monkeypatch, Footer, "compose")
-        app.query_one("#inside").focus()
-        await pilot.pause(0.2)
-
-        assert composed()
 
 
 class Cell:

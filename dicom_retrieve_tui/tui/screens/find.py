@@ -35,7 +35,6 @@ from dicom_retrieve_tui.tui.widgets.limited_text import LimitedText
 from dicom_retrieve_tui.tui.widgets.search_pane import SearchPane
 
 _PERIOD_S = 0.25
-_ROOMY = 70
 _FAULTS_SHOWN_MAX = 3
 _NO_MATCHES = "No matches. Press f3 to change the search, n for a new one."
 
@@ -128,9 +127,7 @@ class FindScreen(Screen[Chosen | None]):
             pane.focus_field()
 
     def on_resize(self) -> None:
-        """Drop the gaps between the keys if the last one would not fit."""
         self._show_where()
-        self.query_one(KeysLine).compact = self.size.width < _ROOMY
         self._look(anyway=True)
 
     @property

@@ -42,7 +42,6 @@ from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 _STUDIES_MAX = 1000
 """Studies of one retrieval that are shown; the screen stays quick."""
 _PADDING = 1
-_ROOMY = 70
 _NONE = "Nothing is recorded of earlier retrievals."
 
 _COLUMNS = (
@@ -252,8 +251,6 @@ class HistoryScreen(Screen[Again | None]):
         self.watch(self.app, "hide_patients", self._mask)
 
     def on_resize(self) -> None:
-        """Drop the gaps between the keys if the last one would not fit."""
-        self.query_one(KeysLine).compact = self.size.width < _ROOMY
         self._show_job()
 
     @property
