@@ -33,6 +33,10 @@ _PACS = "pacs"
 _LIVE = frozenset({"rate", "eta"})
 """Columns with something to show while studies run or wait, and not after that."""
 _ACCESSION = "accession"
+_AFTER_PATIENT = 2
+"""The rank of the accession number if studies were asked for by it."""
+_WHOLE_ACCESSION = 16
+"""Its width then, the longest of the VR SH. Source: PS3.5 section 6.2."""
 _TELLING = ("date", "description")
 """Columns that tell the studies of a patient apart; one of them is enough to do without a UID."""
 _NAMING = ("patient", *_TELLING)
@@ -92,47 +96,59 @@ _STATE_COLUMNS = (
 _WHOSE = (
     Column("patient", "PATIENT", 12, sort="patient", rank=1, masked=True,
            text=lambda row: row.identity.patient),
-    Column("date", "DATE", 10, sort="date", rank=2, text=lambda row: row.identity.day),
-    Column("modality", "MOD", 5, sort="modality", rank=3, text=lambda row: row.identity.modality),
-    Column("description", "DESCRIPTION", 14, sort="description", rank=4,
+    Column("date", "DATE", 10, sort="date", rank=3, text=lambda row: row.identity.day),
+    Column("modality", "MOD", 5, sort="modality", rank=4, text=lambda row: row.identity.modality),
+    Column("description", "DESCRIPTION", 14, sort="description", rank=5,
            text=_description),
-    Column("id", "ID", 9, sort="id", rank=9, masked=True, reserve=_FOR_NAMES,
+    Column("id", "ID", 9, sort="id", rank=10, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.patient_id if row.identity.patient_name else ""),
-    Column(_ACCESSION, "ACCESSION", 10, sort="accession", rank=8, masked=True, reserve=_FOR_NAMES,
+    Column(_ACCESSION, "ACCESSION", 10, sort="accession", rank=9, masked=True, reserve=_FOR_NAMES,
            text=lambda row: row.identity.accession_number),
-    Column("pacs", "PACS", 10, sort="pacs", rank=6, text=lambda row: row.pacs),
+    Column("pacs", "PACS", 10, sort="pacs", rank=7, text=lambda row: row.pacs),
 )  # fmt: skip
-_UID = Column("uid", "STUDY", 12, sort="uid", rank=10, reserve=_FOR_NAMES)
+_UID = Column("uid", "STUDY", 12, sort="uid", rank=11, reserve=_FOR_NAMES)
 _PROGRESS = (
     Column("instances", "INSTANCES", 9, right=True, sort="instances"),
     Column("progress", "PROGRESS", 12, sort="state"),
-    Column("rate", "RATE", 7, right=True, sort="rate", rank=5),
-    Column("eta", "ETA", 7, right=True, sort="eta", rank=7),
-    Column("size", "SIZE", 8, right=True, sort="size", rank=11, reserve=_FOR_NAMES),
+    Column("rate", "RATE", 7, right=True, sort="rate", rank=6),
+    Column("eta", "ETA", 7, right=True, sort="eta", rank=8),
+    Column("size", "SIZE", 8, right=True, sort="size", rank=12, reserve=_FOR_NAMES),
 )
 CHOOSABLE = (*_WHOSE, _UID, *(column for column in _PROGRESS if column.rank))
 """The columns that a user may leave out."""
 
 
 def columns_for(
-    width: int, known: Collection[str], hidden: Collection[str] = (), *, live: bool = True
+    width: int,
+    known: Collection[str],
+    hidden: Collection[str] = (),
+    *,
+    live: bool = True,
+    by_accession: bool = False,
 ) -> tuple[Column, ...]:
     """Return the columns that fit into `width` cells.
 
     A wider table has every column of a narrower one. Until a date or a description is known, the
-    UID names the study, and its accession number if that is known.
+    UID names the study, and its accession number if that is known. An accession number by which a
+    study was asked for is whole, and comes before date and description.
 
     Args:
         width: Cells of the table.
         known: Names of the columns about the study that have a text in any row.
         hidden: Names of the columns that the user leaves out.
         live: False if no study runs or waits, so that rate and time left are empty.
+        by_accession: True if a study was asked for by its accession number.
     """
     whose = [each for each in _WHOSE if each.name in known and each.name not in hidden]
     named = any(each.name in _TELLING for each in whose)
-    if not named:
+    if by_accession or not named:
+        rank = _AFTER_PATIENT if named else 0
+        cells = _WHOLE_ACCESSION if by_accession else 0
         whose = [
-            replace(each, rank=0, reserve=0) if each.name == _ACCESSION else each for each in whose
+            replace(each, rank=rank, reserve=0, width=max(each.width, cells))
+            if each.name == _ACCESSION
+            else each
+            for each in whose
         ]
     uid = [_UID] if named and _UID.name not in hidden else [] if named else [replace(_UID, rank=0)]
     unused = frozenset(hidden) if live else _LIVE.union(hidden)
@@ -159,7 +175,7 @@ class QueueColumns:
         self._width = -1
         self._known: set[str] = set()
         self._pacs: set[str] = set()
-        self._live = False
+        self._live = self._by_accession = False
         self._hidden: frozenset[str] = frozenset()
         self._naming: tuple[Column, ...] = ()
         """Columns in which a row without a name can show its UID; none if that has a column."""
@@ -190,6 +206,11 @@ class QueueColumns:
             and any(column.text(row) for row in rows if column.text)
         }
         self._pacs.update(row.pacs for row in rows if row.pacs)
+        if not self._by_accession and any(row.by_accession for row in rows):
+            self._by_accession = True
+            self._know(known)
+            self._choose()
+            return True
         return self._know(known)
 
     def forget_pacs(self, rows: Iterable[Row]) -> bool:
@@ -246,7 +267,13 @@ class QueueColumns:
         )
 
     def _choose(self) -> None:
-        self._columns = columns_for(self._width, self._known, self._hidden, live=self._live)
+        self._columns = columns_for(
+            self._width,
+            self._known,
+            self._hidden,
+            live=self._live,
+            by_accession=self._by_accession,
+        )
         names = [column.name for column in self._columns]
         self._naming = tuple(
             each for each in self._columns if each.name in _NAMING and _UID.name not in names

@@ -50,6 +50,13 @@ class StudyRequest:
         )
 
     @property
+    def by_accession(self) -> bool:
+        """True if the study was, or could not be, looked up by its accession number."""
+        if self.lookup is not None:
+            return bool(self.lookup.accession_number)
+        return bool(self.selection.owner.accession_numbers)
+
+    @property
     def planned(self) -> PlannedStudy:
         """Return what a forecast needs to know."""
         return PlannedStudy(
@@ -211,6 +218,7 @@ class Entry:
             level=wanted.selection.level,
             part=wanted.selection.part,
             identity=self.identity,
+            by_accession=wanted.by_accession,
             pacs=wanted.pacs,
             sought=wanted.lookup.place if wanted.lookup else "",
             done=self.done,

@@ -47,6 +47,8 @@ class Row:
     part: str = ""
     """What is requested of the study, `2 series`; empty for all of it."""
     identity: StudyIdentity = UNIDENTIFIED
+    by_accession: bool = False
+    """It was asked for by its accession number."""
     pacs: str = ""
     """The name of its profile, or its address."""
     sought: str = ""

@@ -52,6 +52,30 @@ def test_a_wider_terminal_never_has_fewer_columns(width: int, hidden: set[str]) 
     assert set(_names(width, frozenset(hidden))) <= set(_names(width + 1, frozenset(hidden)))
 
 
+@given(st.integers(10, 250), st.sets(st.sampled_from([each.name for each in CHOOSABLE])))
+def test_nor_has_it_if_studies_were_asked_for_by_accession_number(
+    width: int, hidden: set[str]
+) -> None:
+    narrow, wide = (
+        {each.name for each in columns_for(cells, _WHOSE, hidden, by_accession=True)}
+        for cells in (width, width + 1)
+    )
+    assert narrow <= wide
+
+
+@pytest.mark.parametrize("width", [56, 76, 84, 96, 101, 116, 156, 196])
+def test_an_accession_number_that_was_asked_for_is_shown_whole_beside_the_patient(
+    width: int,
+) -> None:
+    number = "ACC-2024-0000815"
+    row = replace(_row(replace(_ADA, accession_number=number)), by_accession=True)
+
+    line = _line(width, row)
+
+    assert number in line
+    assert "Example, Ada" in line
+
+
 def test_a_wide_terminal_has_every_column() -> None:
     assert {each.name for each in CHOOSABLE} - {"pacs"} <= set(_names(200))
 
