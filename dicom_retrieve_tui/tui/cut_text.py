@@ -14,6 +14,9 @@ _QUOTED = re.compile(
     rf"|{_LITERAL}(?= is not a UID| stands above the heading)"
 )
 """What a sentence quotes of a patient, or of a line that may name one."""
+_UIDS_OR_PATH = re.compile(
+    r"|[0-9.,;\s]*[0-9]\.[0-9.,;\s]*|(?:file:/|[\"']?(?:[/~.]|[A-Za-z]:[/\\])).*"
+)
 
 
 def shown_patient(text: str, *, hide: bool) -> str:
@@ -32,6 +35,11 @@ def without_accession(text: str, accession_number: str, *, hide: bool) -> str:
 def without_patients(text: str, *, hide: bool) -> str:
     """Return a sentence for the screen, with the values masked that lead to a patient."""
     return _QUOTED.sub(MASKED, text) if hide else text
+
+
+def may_name_patient(text: str) -> bool:
+    """Return False for UIDs, a path and an empty text, True for any other."""
+    return _UIDS_OR_PATH.fullmatch(text.strip()) is None
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

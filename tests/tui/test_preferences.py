@@ -55,6 +55,39 @@ async def test_patients_are_masked_everywhere_and_stay_so_at_the_next_start(tmp_
     assert store.path.read_text() == ""
 
 
+@pytest.mark.parametrize("typed", ["A1", "4711", "Example^Ada", "P.EXAMPLE", "MR Ada"])
+async def test_what_is_typed_into_the_uid_line_is_masked_unless_it_is_a_uid(
+    typed: str, tmp_path: Path
+) -> None:
+    async with opened(settings=settings(tmp_path, "hide_patients = true\n")) as bench:
+        await bench.paste(typed)
+        line = bench.main.query_one("#uids")
+        await bench.until(lambda: "•••" in bench.text(line))
+
+        assert typed not in bench.text()
+        bench.app.hide_patients = False
+        await bench.until(lambda: typed in bench.text(line))
+        bench.app.hide_patients = True
+        await bench.until(lambda: typed not in bench.text(line))
+
+
+@pytest.mark.parametrize("typed", [A, f"{A},{B}", "/lists/studies.csv", "~/studies.csv"])
+async def test_uids_and_paths_stay_readable(typed: str, tmp_path: Path) -> None:
+    async with opened(settings=settings(tmp_path, "hide_patients = true\n")) as bench:
+        await bench.paste(typed)
+        await bench.until(lambda: typed in bench.text(bench.main.query_one("#uids")))
+
+
+async def test_the_filter_is_masked_and_still_filters(tmp_path: Path) -> None:
+    async with opened(settings=settings(tmp_path, "hide_patients = true\n")) as bench:
+        add_study_of_a_patient(bench)
+        await bench.pilot.press("slash", *"example")
+        await bench.until(lambda: "1 match" in bench.text())
+
+        assert "example" not in bench.text()
+        assert "•••" in bench.text(bench.main.query_one("#filter"))
+
+
 async def test_the_palette_hides_patients_wherever_the_focus_is(tmp_path: Path) -> None:
     store = settings(tmp_path)
     async with opened(settings=store) as bench:

@@ -391,7 +391,7 @@ class MainScreen(QueueActions):
         self.app.push_screen(screen, take_series)
 
     def _mask_patients(self, hide: bool) -> None:  # noqa: FBT001 - Textual's callback
-        self.table.mask_patients(hide=hide)
+        self._queue.mask_patients(hide=hide)
         self._retrieve.mask_patients(hide=hide)
         self.query_one(EventsPane).mask_patients(hide=hide)
         self.query_one(Associations).mask_patients(hide=hide)

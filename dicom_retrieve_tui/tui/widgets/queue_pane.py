@@ -11,10 +11,11 @@ from textual.widgets import Input
 from dicom_retrieve_tui.tui.queue_view import Tab, View
 from dicom_retrieve_tui.tui.snapshot import Totals
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
+from dicom_retrieve_tui.tui.widgets.patient_input import PatientInput
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
 
-class FilterLine(Input):
+class FilterLine(PatientInput):
     """The input of the filter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -132,6 +133,11 @@ class QueuePane(FramedPane):
                 title += f"  {totals.stored:,}/{totals.expected:,} instances"
         self.border_title = title
         self._show_tabs()
+
+    def mask_patients(self, *, hide: bool) -> None:
+        """Draw the table and the filter without or with what leads to a patient."""
+        self.table.mask_patients(hide=hide)
+        self.query_one(FilterLine).mask_patients(hide=hide)
 
     def action_tab(self, name: str) -> None:
         view = self.table.view

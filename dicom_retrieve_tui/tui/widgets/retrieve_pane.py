@@ -174,8 +174,9 @@ class RetrievePane(FramedPane):
             self._show(self._offer or summary(self.draft), "")
 
     def mask_patients(self, *, hide: bool) -> None:
-        """Show the verdict without or with values that lead to a patient."""
+        """Show line and verdict without or with values that lead to a patient."""
         self._hide_patients = hide
+        self.line.mask_patients(hide=hide)
         self.show_verdict()
 
     def show_offer(self, offer: str) -> None:

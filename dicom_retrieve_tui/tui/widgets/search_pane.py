@@ -2,28 +2,24 @@
 
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.strip import Strip
 from textual.widgets import Input, Label, Static
 
-from dicom_retrieve_tui.tui.cut_text import MASKED, without_patients
+from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.search_form import FIELDS, PRESETS, SearchField
 from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
+from dicom_retrieve_tui.tui.widgets.patient_input import PatientInput
 
 _A_LINE = 2
 _PATIENT_FIELDS = ("patient_id", "patient_name", "accession_number")
 
 
-class _OneValueInput(Input):
-    """A field that refuses a paste of several lines, of which Textual's keeps the first.
-
-    As a password it shows the same dots for every text, and so not its length.
-    """
+class _OneValueInput(PatientInput):
+    """A field that refuses a paste of several lines, of which Textual's keeps the first."""
 
     class SeveralPasted(Message):
         """Several lines were pasted, and none was taken."""
@@ -34,14 +30,9 @@ class _OneValueInput(Input):
             """The name of the field."""
             self.lines = lines
 
-    def render_line(self, y: int) -> Strip:
-        """Draw the text, or dots."""
-        if y or not (self.password and self.value):
-            return super().render_line(y)
-        cursor = self.get_component_rich_style("input--cursor") if self.has_focus else None
-        strip = Strip([Segment(MASKED), Segment(" ", cursor)])
-        width = self.scrollable_content_region.width
-        return strip.adjust_cell_length(width).apply_style(self.rich_style)
+    def may_name_patient(self) -> bool:
+        """Return True: its field leads to a patient, even if the text looks like a UID."""
+        return True
 
     def _on_paste(self, event: events.Paste) -> None:
         lines = sum(bool(line.strip()) for line in event.text.splitlines())
@@ -113,7 +104,7 @@ F2 chooses the PACS to search, one or several."""
         self._hide_patients = hide
         self.show_fault("")
         for name in _PATIENT_FIELDS:
-            self.query_one(f"#search-{name}", Input).password = hide
+            self.query_one(f"#search-{name}", PatientInput).mask_patients(hide=hide)
 
     def show_fault(self, text: str) -> None:
         """Show what is wrong; an empty text clears it."""

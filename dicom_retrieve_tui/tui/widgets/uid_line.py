@@ -11,7 +11,6 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Input
 
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.humanize import count
@@ -19,6 +18,7 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.uid_list import UidList, joined, list_of
 from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.tui.list_file import dropped_path, path_fault, read_file
+from dicom_retrieve_tui.tui.widgets.patient_input import PatientInput
 
 _PROMPT = "paste Study Instance UIDs, one or many"
 
@@ -41,7 +41,7 @@ class Part:
         return cls(list_of(selections), UidList(selections=selections))
 
 
-class UidLine(Input):
+class UidLine(PatientInput):
     """A line of text, and the lists pasted or loaded beside it."""
 
     HELP = """\
