@@ -9,6 +9,7 @@ from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking
 from dicom_retrieve_tui.errors import ConfigError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
@@ -33,6 +34,7 @@ class Doctor:
         cancel: CancelToken,
         *,
         whole: bool,
+        study: Selection | None = None,
     ) -> None:
         """Run the checks until they end or are cancelled; blocks.
 
@@ -43,10 +45,11 @@ class Doctor:
             report: Receives every finding, on this thread.
             cancel: Ends the checks soon.
             whole: Run every check; else stop after C-ECHO.
+            study: Retrieve one instance of it, too; None for no study.
         """
         try:
             unlocked = self.secrets.fill_in(options)
-            with closing(self.diagnose(None, unlocked, cancel)) as findings:
+            with closing(self.diagnose(study, unlocked, cancel)) as findings:
                 for finding in findings:
                     if cancel.requested:
                         return

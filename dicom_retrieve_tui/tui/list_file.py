@@ -168,11 +168,14 @@ def _table_source(heading: Heading, key: Column) -> str:
 
     by_uid = key is Column.STUDY and Column.STUDY in heading.places
     naming = [
-        f"{_LINES[each]} from the column {name(each)}" for each in _LINES if each in heading.places
+        each for each in (_LINES if key is Column.STUDY else (key,)) if each in heading.places
     ]
-    text = (", else " if by_uid else " and ").join(naming)
-    matched = [name(each) for each in _MATCHED if each in heading.places and not by_uid]
-    if matched:
+    text = (", else " if by_uid else " and ").join(
+        f"{_LINES[each]} from the column {name(each)}" for each in naming
+    )
+    others = (*_LINES, *_MATCHED)
+    matched = [name(each) for each in others if each in heading.places and each not in naming]
+    if matched and not by_uid:
         text += f"; only studies that match {', '.join(matched)}"
     return f"{text[:1].upper()}{text[1:]}."
 

@@ -26,6 +26,7 @@ class Answers:
 
     scripts: Sequence[Sequence[Finding]]
     asked: list[RetrieveOptions] = field(default_factory=list)
+    studies: list[Selection | None] = field(default_factory=list)
 
     @property
     def doctor(self) -> Doctor:
@@ -36,6 +37,7 @@ class Answers:
     ) -> Generator[Finding, None, None]:
         script = self.scripts[min(len(self.asked), len(self.scripts) - 1)]
         self.asked.append(options)
+        self.studies.append(study)
         for finding in script:
             if isinstance(finding, Step):
                 yield Looking(finding.check)

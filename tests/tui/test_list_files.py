@@ -116,6 +116,14 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
             "MRN,Accession,Date\nT-1,A1,\n",
             Column.ACCESSION,
             (
+                "Accession numbers from the column 'Accession'; only studies that match "
+                "'MRN', 'Date'."
+            ),
+        ),
+        (
+            "MRN,Accession,Date\nT-1,A1,\n",
+            Column.STUDY,
+            (
                 "Accession numbers from the column 'Accession' and patient IDs from the column "
                 "'MRN'; only studies that match 'Date'."
             ),
@@ -146,7 +154,9 @@ async def test_the_column_that_is_used_is_shown_before_the_list_is_loaded(tmp_pa
             lambda: "Study Instance UIDs from the column 'Study UID'" in bench.joined()
         )
         await bench.pilot.press("f5")
-        await bench.until(lambda: "numbers from the column 'Accession' and" in bench.joined())
+        await bench.until(
+            lambda: "Accession numbers from the column 'Accession';" in bench.joined()
+        )
 
 
 @pytest.mark.parametrize("leave", ["enter", "escape"])

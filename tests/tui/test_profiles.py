@@ -204,6 +204,23 @@ async def test_a_test_asks_no_further_than_c_echo_and_the_doctor_asks_all(tmp_pa
         assert "✗ C-FIND          It does not take queries." in bench.text()
 
 
+async def test_the_doctor_can_be_given_a_study_to_retrieve_a_sample_of(tmp_path: Path) -> None:
+    pacs = answers([ASSOCIATED, ECHOED, WORKS])
+    async with on(tmp_path, pacs, size="usual") as bench:
+        await bench.pilot.press("f2", "D")
+        await bench.until(lambda: WORKS.words in bench.text())
+        await bench.pilot.press("tab")
+        await bench.paste("1.2.840.99.1*")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "has a wildcard" in bench.told())
+        await bench.pilot.press("backspace", "enter")
+        await bench.until(lambda: len(pacs.studies) == 2)
+        await bench.pilot.press("shift+tab", "t")
+        await bench.until(lambda: len(pacs.studies) == 3)
+
+        assert pacs.studies == [None, Selection.of("1.2.840.99.1"), None]
+
+
 async def test_what_the_doctor_says_last_stays_on_the_screen(tmp_path: Path) -> None:
     pacs = answers([*[ASSOCIATED, ECHOED] * 5, WORKS])
     verdict = WORKS.words

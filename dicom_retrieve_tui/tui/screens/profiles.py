@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from dicom_retrieve_tui.doctor.result import Finding, Looking, Outcome, Step
@@ -19,6 +19,8 @@ from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
+from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.model.uids import uid_fault
 from dicom_retrieve_tui.tui.ask_secrets import unlock
 from dicom_retrieve_tui.tui.cut_text import cut
 from dicom_retrieve_tui.tui.doctor_job import Doctor, finding_lines, step_of
@@ -30,10 +32,12 @@ from dicom_retrieve_tui.tui.screens.profile import (
     ProfileScreen,
     TestedProfile,
 )
+from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _NONE = "No profile yet. Press n to add your PACS."
 _KEYS = "d duplicate · del remove · c copy for the PACS"
+_SAMPLE_KEYS = "enter runs the doctor · tab moves on"
 _REPORT_KEYS = "↑ ↓ pgup pgdn home end scroll · tab to the profiles"
 
 
@@ -42,6 +46,8 @@ class ProfilesScreen(ModalScreen[str | None]):
 
     HELP: ClassVar[str] = """\
 The saved profiles. `t` tests the connection by C-ECHO, `D` checks everything a retrieval needs.
+With a Study Instance UID in the field below the list, the doctor also retrieves one instance of
+that study by each method, into a temporary folder; `enter` in the field runs it.
 A report that is longer than its window scrolls with the arrow keys; `tab` goes to the profiles.
 `c` copies what the administrator of the PACS must register."""
 
@@ -108,6 +114,10 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
         """The profile that was tested last."""
         self._findings: list[Finding] = []
         self._faults: list[str] = []
+        self._sample = Input(
+            placeholder="optional: D retrieves one instance", compact=True, id="sample"
+        )
+        self._sample.cursor_blink = False
         self._blamed: dict[str, Step] = {}
         """The failed step of each profile's last test."""
 
@@ -116,6 +126,7 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
             frame.border_title = "Profiles"
             frame.border_subtitle = _KEYS
             yield OptionList(markup=False, id="profiles")
+            yield FieldRow("Study UID", self._sample)
             with VerticalScroll(can_focus=False):
                 yield Static("", id="report", markup=False)
         yield KeysLine()
@@ -135,9 +146,10 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
             report.focus(scroll_visible=False)
 
     def on_descendant_focus(self) -> None:
-        """Show the keys of the list or those of the report."""
+        """Show the keys of the list, the field or the report."""
         scrolls = self.query_one(VerticalScroll).has_focus
-        self.query_one(Vertical).border_subtitle = _REPORT_KEYS if scrolls else _KEYS
+        keys = _REPORT_KEYS if scrolls else _SAMPLE_KEYS if self._sample.has_focus else _KEYS
+        self.query_one(Vertical).border_subtitle = keys
 
     def on_screen_resume(self) -> None:
         """Read the file again; it may have changed."""
@@ -215,10 +227,24 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
         if (options := self._options()) is not None:
             self.post_message(CopyForAdministrator(options))
 
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_ask(whole=True)
+
+    @on(Input.Changed)
+    def _sample_typed(self, event: Input.Changed) -> None:
+        event.stop()
+
     def action_ask(self, whole: bool) -> None:  # noqa: FBT001 - an action's argument
         """Test the connection of the profile under the cursor, or run every check."""
         options, name = self._options(), self._pointed
         if options is None:
+            return
+        uid = self._sample.value.strip() if whole else ""
+        if uid and (fault := uid_fault(uid)):
+            self.notify(f"The Study UID {uid!r} {fault}.", severity="error", markup=False)
+            self._sample.focus()
             return
         self._asking.request()
         self._asking = cancel = CancelToken()
@@ -231,7 +257,8 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
         def report(finding: Finding) -> None:
             self.post_message(self.Found(cancel, name, finding))
 
-        self._ask(options, report, cancel, whole=whole)
+        study = Selection.of(uid) if uid else None
+        self._ask(options, report, cancel, whole=whole, study=study)
         self._report()
 
     @work
@@ -242,6 +269,7 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
         cancel: CancelToken,
         *,
         whole: bool,
+        study: Selection | None,
     ) -> None:
         try:
             if not await unlock(self, self._doctor.secrets, options):
@@ -250,7 +278,8 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
             report(step_of(error))
             return
         self.run_worker(
-            partial(self._doctor.run, options, report, cancel, whole=whole), thread=True
+            partial(self._doctor.run, options, report, cancel, whole=whole, study=study),
+            thread=True,
         )
 
     def on_profiles_screen_found(self, event: Found) -> None:
