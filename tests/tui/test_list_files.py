@@ -88,7 +88,9 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
     path.write_text(f"Who,What\nx,{A}\ny,{B}\n")
     async with opened() as bench:
         await bench.pilot.press("ctrl+o", "f6")
-        await bench.until(lambda: "no path yet" in bench.text())
+        await bench.until(lambda: "No path yet" in bench.text())
+        await bench.pilot.press("f5", "f5", "f5", "enter")
+        await bench.until(lambda: "No path yet: type one" in bench.joined())
         await bench.paste(str(path))
         await bench.pilot.press("f6", "f6")
         await bench.until(lambda: "from the column 'What'" in bench.joined())

@@ -380,7 +380,7 @@ async def test_r_looks_a_line_up_again_and_its_row_goes_once_the_study_is_there(
         assert [row.verdict for row in rows] == [Verdict.NOT_FOUND] * 2
         bench.main.table.focus()
         await bench.pilot.press("enter")
-        await bench.until(lambda: "Sought    accession A1, line 2" in bench.text())
+        await bench.until(lambda: "Looked up accession A1, line 2" in bench.text())
         await bench.pilot.press("escape")
 
         find.tell(study(1, study_instance_uid=A, accession_number="A1"))

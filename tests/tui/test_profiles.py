@@ -141,7 +141,7 @@ async def test_what_is_emptied_is_said_no_more(tmp_path: Path) -> None:
 async def test_a_duplicate_gets_a_name_of_its_own(tmp_path: Path) -> None:
     async with on(tmp_path) as bench:
         await bench.pilot.press("f2", "down", "d")
-        await bench.until(lambda: "Like @old" in bench.text())
+        await bench.until(lambda: "Copy of @old" in bench.text())
         await bench.pilot.press("enter")
         await bench.until(lambda: isinstance(bench.app.screen, ProfilesScreen))
 

@@ -44,8 +44,7 @@ class ColumnsScreen(ModalScreen[frozenset[str] | None]):
     """Returns the names of the columns that are left out; None if the user leaves."""
 
     HELP: ClassVar[str] = """\
-Columns of the table; `●` marks those that are shown. Such a column still needs room and something
-to show."""
+Columns of the table; `●` marks those that are shown where there is room and something to show."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: in the list, enter toggles as space does.

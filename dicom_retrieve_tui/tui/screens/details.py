@@ -67,7 +67,7 @@ def detail_lines(
     def masked(text: str) -> str:
         return without_accession(text, row.identity.accession_number, hide=hide_patients)
 
-    lines.append(f"{'Sought   ' if row.sought else 'Study    '} {masked(row.label)}")
+    lines.append(f"{'Looked up' if row.sought else 'Study    '} {masked(row.label)}")
     lines += _selected(selection)
     lines += [
         f"PACS      {options.peer}, by {method_words(options.method, options.move_destination)}",
@@ -206,8 +206,8 @@ class DetailsScreen(ModalScreen[Sequence[SeriesIdentity] | None]):
     """The window, updated while it is open. Returns the series to retrieve; None for none."""
 
     HELP = """\
-A study. `space` marks series, which `r` retrieves and no others; a study that waits is narrowed to
-them. Where its series are not known yet, the PACS is asked for them."""
+A study. `space` marks series; `r` then retrieves only these, and narrows a waiting study to them.
+If the series are not known yet, `space` asks the PACS for them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # With priority: the list of series has these keys, too.

@@ -95,9 +95,9 @@ class DryRunScreen(ModalScreen[list[StudyRequest] | None]):
     """Returns what to retrieve, with what the PACS said of it; None to retrieve nothing."""
 
     HELP: ClassVar[str] = """\
-What would come of each study, by the PACS's own list: nothing is retrieved. The size is forecast by
-what such instances took before; it lies in the range with 90 % probability. `enter` starts the
-retrieval, also before every study is listed."""
+What a retrieval would get of each study, as the PACS lists it. Nothing is retrieved. The size is a
+forecast from earlier instances; it lies in the range with 90 % probability. `enter` starts the
+retrieval, even before every study is listed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "start", "Start", id="dry_run.start"),

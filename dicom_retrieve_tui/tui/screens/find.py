@@ -40,7 +40,7 @@ _NO_MATCHES = "No matches. Press f3 to change the search, n for a new one."
 
 
 Chosen = list[tuple[RetrieveOptions, list[StudyRequest]]]
-"""What to retrieve from each PACS, and how."""
+"""The options and requests for each PACS."""
 
 
 class FindScreen(Screen[Chosen | None]):
@@ -136,7 +136,7 @@ class FindScreen(Screen[Chosen | None]):
 
     @property
     def _where(self) -> str:
-        """What is searched: `Find studies in PACS1@pacs.example:104 (hospital)`."""
+        """The title: `Find studies in PACS1@pacs.example:104 (hospital)`."""
         targets = self._finder.targets
         if len(targets) > 1:
             return f"Find studies in {len(targets):,} PACS: {', '.join(targets)}"

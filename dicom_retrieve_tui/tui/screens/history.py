@@ -64,7 +64,7 @@ _TITLES = {
 _RIGHT = {"studies", "instances"}
 
 Again = tuple[RetrieveOptions, list[StudyRequest], list[Lookup]]
-"""How and what to retrieve, and what to look up."""
+"""The options, the studies to retrieve, and the lines to look up."""
 
 
 def verdict_text(job: PastJob, *, running: bool = False) -> str:
@@ -117,8 +117,10 @@ def _cells(job: PastJob, *, running: bool) -> dict[str, str]:
 
 _JOB_BINDINGS: tuple[Binding, ...] = (
     Binding("enter,r", "screen.again", "Ask again", key_display="enter", id="history.again"),
-    Binding("o", "screen.open_folder", "Open", id="history.open", tooltip="The folder"),
-    Binding("v", "screen.verify", "Verify", id="history.verify", tooltip="Check its files"),
+    Binding("o", "screen.open_folder", "Open", id="history.open", tooltip="Open the folder"),
+    Binding(
+        "v", "screen.verify", "Verify", id="history.verify", tooltip="Check the files of the folder"
+    ),
     Binding("d,delete", "screen.forget", "Forget", key_display="d", id="history.forget"),
     Binding("D", "screen.forget_all", "Forget all", show=False, id="history.forget_all"),
     Binding("h", "app.toggle_patients", "Hide or show patients", show=False, id="history.mask"),
@@ -132,8 +134,8 @@ class HistoryTable(DataTable[Text]):
     HELP = """\
 Earlier retrievals, the latest first. `enter` asks again for the studies of one, with its options:
 what is on disk is not sent again. `v` checks the files of its folder. `tab` goes to the studies of
-the retrieval, to scroll through them. Forgetting a retrieval deletes no file; it deletes what the
-history knows, names of patients included."""
+the retrieval, to scroll through them. Forgetting a retrieval deletes no file, only what the
+history records of it, names of patients included."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *_JOB_BINDINGS,
@@ -183,8 +185,8 @@ class JobStudies(VerticalScroll, can_focus=True):
     """The retrieval under the cursor and its studies, to scroll through."""
 
     HELP = """\
-The studies of the retrieval that is chosen above, first those that are not complete. `tab` goes
-back to the retrievals."""
+The studies of the retrieval that is chosen above, incomplete ones first. `tab` goes back to the
+retrievals."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *_JOB_BINDINGS,

@@ -18,8 +18,8 @@ class LimitsScreen(ModalScreen[Limits | None]):
     """Returns the limits to use from now on; None to leave them."""
 
     HELP: ClassVar[str] = """\
-Hours and rate for all studies that run or wait in the queue. Outside the hours nothing is
-requested, and what runs is ended as in a pause. The profile keeps its own."""
+Hours and rate for all studies that run or wait in the queue. Outside the hours, nothing
+is requested, and running studies stop as in a pause. The profile keeps its own hours and rate."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "keep", "Use these", id="limits.keep"),

@@ -34,6 +34,8 @@ _KINDS = {
 }
 """The kinds of lines, as `--uid-list`, `--accession-list` and `--patient-list` take them."""
 
+_NO_PATH = "✗ No path yet: type one, or press ^o and choose a file."
+
 
 def read_list(text: str, key: Column, column: str | None = None) -> Part:
     """Read and parse the list at a path.
@@ -161,14 +163,17 @@ usual."""
 
     def action_column(self) -> None:
         """Choose the next column of the table at the path; after the last, the usual ones."""
-        path = self._path.value.strip()
+        path = self._choice.path
+        if not path:
+            self._say(_NO_PATH)
+            return
         try:
             names = columns_in(read_file(path))
         except ConfigError as fault:
-            self._say(f"✗ {path or 'no path yet'}: {fault}")
+            self._say(f"✗ {path}: {fault}")
             return
         if not names:
-            self._say(f"✗ {path}: a list of one column; there is nothing to choose.")
+            self._say(f"✗ {path}: it has one column, so there is nothing to choose.")
             return
         column = self._choice.column
         at = names.index(column) + 1 if column in names else 0
@@ -201,6 +206,9 @@ usual."""
         self._load(event.value.strip())
 
     def _load(self, path: str) -> None:
+        if not path:
+            self._say(_NO_PATH)
+            return
         try:
             part = read_list(path, self._choice.kind, self._choice.column)
         except ConfigError as fault:

@@ -204,7 +204,9 @@ A report that is longer than its window scrolls with the arrow keys; `tab` goes 
     def action_duplicate(self) -> None:
         try:
             if self._pointed:
-                self._open(self._profile_store.duplicate(self._pointed), f"Like @{self._pointed}")
+                self._open(
+                    self._profile_store.duplicate(self._pointed), f"Copy of @{self._pointed}"
+                )
         except ConfigError as error:
             self._complain(error)
 

@@ -49,8 +49,8 @@ class VerifyScreen(ModalScreen[list[str] | None]):
     """Returns the UIDs of studies to retrieve again; None for none."""
 
     HELP: ClassVar[str] = """\
-Every file that the journal of the folder claims is read and compared. `r` retrieves what is missing
-or damaged, and nothing else."""
+Every file in the journal of the folder is read and compared with it. `r` retrieves only what is
+missing or damaged."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "retrieve", "Retrieve what is lost", id="verify.retrieve"),
@@ -173,7 +173,7 @@ or damaged, and nothing else."""
         if (more := len(unproven) - _SHOWN_MAX) > 0:
             lines.append(f"  and {more:,} more")
         if self._over and any(each.retrievable for each in unproven):
-            lines += ["", "Press r to retrieve what is missing or damaged, and nothing else."]
+            lines += ["", "Press r to retrieve only what is missing or damaged."]
         if self._over and any(each.with_flaw(Flaw.UNREADABLE) for each in unproven):
             lines += [
                 "",

@@ -80,7 +80,7 @@ the PACS to search, one or several."""
 
     @property
     def level(self) -> Level:
-        """Whether studies or series are shown."""
+        """The level of the shown matches: studies or series."""
         return self._level
 
     @property

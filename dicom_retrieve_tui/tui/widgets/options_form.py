@@ -72,11 +72,11 @@ their options."""
 
     @property
     def draft(self) -> dict[str, str]:
-        """What stands in the fields."""
+        """The texts of the fields, and of options without a field."""
         return {**self._carried, **self.texts}
 
     def compose(self) -> ComposeResult:
-        """A line for the profile, if there are any, and one for each field."""
+        """Yield a line for the profile, and one for each field."""
         profile = Select[str](
             [(name, name) for name in self._presets],
             prompt="none",
@@ -90,7 +90,7 @@ their options."""
         yield from super().compose()
 
     def on_mount(self) -> None:
-        """Judge what stands there."""
+        """Show the faults of the first texts."""
         self.show_faults(faults(self.draft))
 
     def load(self, draft: Draft) -> None:
@@ -117,11 +117,11 @@ their options."""
             self.load(preset.draft if preset else new_draft())
 
     def forget_study(self) -> None:
-        """Empty what narrowed one study down."""
+        """Empty the fields that narrow one study."""
         self.fill({field.name: "" for field in FIELDS if field.of_study})
 
     def focus_field(self, name: str = "") -> None:
-        """Go to a field; the first one if none is named."""
+        """Focus a field; the first one if the name is empty."""
         super().focus_field(name or (_PROFILE if self._presets else FIELDS[0].name))
 
     @on(Input.Changed)

@@ -46,7 +46,7 @@ class QueuePane(FramedPane):
             "screen.pause",
             "Pause",
             id="queue.pause",
-            tooltip="Stop the flow; again resumes",
+            tooltip="Receive nothing until the key is pressed again",
         ),
         # The screen allows one of the two.
         Binding("p", "screen.resume", "Resume", id="queue.pause", tooltip="Go on after a pause"),
@@ -56,7 +56,7 @@ class QueuePane(FramedPane):
             "Hours and rate",
             show=False,
             id="queue.limits",
-            tooltip="Of what runs or waits",
+            tooltip="For all studies that run or wait",
         ),
         Binding("x", "screen.stop", "Stop", id="queue.stop", tooltip="Cancel the study"),
         Binding("X", "screen.stop_all", "Stop everything", show=False, id="queue.stop_all"),

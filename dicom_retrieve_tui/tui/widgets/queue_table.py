@@ -51,7 +51,7 @@ _NONE = {
     Tab.FAILED: "No study has failed or was stopped.",
     Tab.DONE: "No study is complete yet.",
 }
-"""What an empty tab says, if there are studies in others."""
+"""The text of an empty tab, if there are studies in others."""
 
 
 def hint(offer: str, view: View, *, queued: bool, focused: bool = True) -> tuple[str, ...]:

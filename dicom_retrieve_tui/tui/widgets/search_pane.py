@@ -47,9 +47,10 @@ class SearchPane(FramedPane):
     """The fields; enter in any of them searches."""
 
     HELP: ClassVar[str] = """\
-What to look for. `*` stands for any text, `?` for any character; a name alone is a beginning.
+What to look for. `*` stands for any text, `?` for any character; without them, a name matches all
+names that begin with it.
 Dates: 2024-03-31, 2024-03, 2024-01-01..2024-03-31, 31.3.2024, today, this week, last
-week, last 7d; F5 goes through the usual.
+week, last 7d; F5 fills in common ones.
 F2 chooses the PACS to search, one or several."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
