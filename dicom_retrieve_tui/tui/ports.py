@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from dicom_retrieve_tui.config.preferences_file import Preferences
 from dicom_retrieve_tui.doctor.result import Finding
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
@@ -19,7 +20,6 @@ from dicom_retrieve_tui.model.history_records import (
 )
 from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
-from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.rate_limit import Rate
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import Identified, StudyIdentity

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from dicom_retrieve_tui.config.preferences_file import Preferences
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.tui.ports import SettingsStore
 
 

@@ -8,14 +8,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
-from dicom_retrieve_tui.tui.presets import preset_of, presets_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, keys_said, new_profile
+from dicom_retrieve_tui.tui.retrieve_form import draft_of_texts, read_draft
 from dicom_retrieve_tui.tui.retrieve_form import faults as draft_faults
-from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.widgets.options_form import Preset
+
+
+def preset_of(book: ProfileBook, name: str) -> Preset:
+    """Return the form that a profile makes.
+
+    Raises:
+        ConfigError: The profile does not exist or has mistakes.
+    """
+    held = resolve(book, name, {})
+    texts = {key: value.text for key, value in held.items() if value.text != KEYS[key].default}
+    return Preset(name, draft_of_texts(texts))
+
+
+def presets_of(book: ProfileBook) -> tuple[list[Preset], list[str]]:
+    """Return every valid profile, and what is wrong with the others."""
+    presets, faults = [], []
+    for name in book.names:
+        try:
+            presets.append(preset_of(book, name))
+        except ConfigError as error:
+            faults.append(str(error))
+    return presets, faults
 
 
 @dataclass(frozen=True, slots=True)

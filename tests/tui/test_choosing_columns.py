@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from dicom_retrieve_tui.config.preferences_file import Preferences
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.preferences import Preferences
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.tui.found_columns import choosable

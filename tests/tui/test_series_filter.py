@@ -13,8 +13,8 @@ from dicom_retrieve_tui.model.progress import Progress
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.series_filter import NO_FILTER, SeriesFilter
 from dicom_retrieve_tui.tui.copied_command import copied_command
-from dicom_retrieve_tui.tui.presets import preset_of
 from dicom_retrieve_tui.tui.profile_form import NAME, field_faults, profile_fields
+from dicom_retrieve_tui.tui.profile_store import preset_of
 from dicom_retrieve_tui.tui.retrieve_form import draft_of, faults, new_draft, read_draft
 from dicom_retrieve_tui.tui.screens.options import OptionsScreen
 from tests.tui.application import SIZES, Bench, opened, preset

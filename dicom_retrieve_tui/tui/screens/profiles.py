@@ -32,7 +32,7 @@ from dicom_retrieve_tui.tui.screens.profile import (
     ProfileScreen,
     TestedProfile,
 )
-from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
+from dicom_retrieve_tui.tui.widgets.fields_form import FieldRow
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 _NONE = "No profile yet. Press n to add your PACS."

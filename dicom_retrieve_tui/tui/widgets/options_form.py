@@ -17,8 +17,7 @@ from dicom_retrieve_tui.tui.retrieve_form import (
     faults,
     new_draft,
 )
-from dicom_retrieve_tui.tui.widgets.field_row import FieldRow
-from dicom_retrieve_tui.tui.widgets.fields_form import FieldsForm
+from dicom_retrieve_tui.tui.widgets.fields_form import FieldRow, FieldsForm
 
 _PROFILE = "profile"
 

@@ -18,9 +18,8 @@ from textual.strip import Strip
 
 from dicom_retrieve_tui.tui.cursor import Cursor
 from dicom_retrieve_tui.tui.cut_text import fit
-from dicom_retrieve_tui.tui.follow_run import FollowedRun
 from dicom_retrieve_tui.tui.queue_columns import Column, QueueColumns
-from dicom_retrieve_tui.tui.queue_view import ShownRows, Tab, View
+from dicom_retrieve_tui.tui.queue_view import FollowedRun, ShownRows, Tab, View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from dicom_retrieve_tui.tui.study_names import study_name
 from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_retrieve_tui.config.preferences_file import SettingsFile, settings_path
+from dicom_retrieve_tui.config.preferences_file import Preferences, SettingsFile, settings_path
 from dicom_retrieve_tui.errors import ConfigError
-from dicom_retrieve_tui.model.preferences import Preferences
 
 
 def settings(tmp_path: Path, text: str) -> SettingsFile:
