@@ -21,7 +21,7 @@ from textual.actions import SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.notifications import SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -259,6 +259,16 @@ class RetrieveApp(KeyQueueApp[None]):
             timeout=timeout,
             markup=markup,
         )
+
+    def on_notify(self, event: Notify) -> None:
+        """Let a repeated notice renew its toast, instead of standing there twice.
+
+        Textual shows the toast after this.
+        """
+        new = event.notification
+        for shown in list(self._notifications):
+            if (shown.message, shown.severity) == (new.message, new.severity):
+                self._unnotify(shown, refresh=False)
 
     def watch_theme(self, name: str) -> None:
         """Remember the theme."""

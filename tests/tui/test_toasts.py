@@ -8,6 +8,7 @@ from textual.widgets import Input
 from textual.widgets._toast import Toast
 
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
+from dicom_retrieve_tui.tui.widgets.queue_table import NO_STUDY
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
 from tests.tui.scripted_doctor import answers
@@ -82,3 +83,28 @@ async def test_of_many_toasts_the_latest_can_be_read(size: str) -> None:
 
 def keys(bench: Bench) -> Region:
     return bench.main.query_one(KeysLine).region
+
+
+async def test_a_repeated_notice_renews_its_toast() -> None:
+    async with opened() as bench:
+        await bench.pilot.press("escape", "p", "x", "p", "p")
+        first = notices(bench)
+        await bench.pilot.press("x")
+        second = notices(bench)
+
+        assert list(second) == ["Nothing is running.", NO_STUDY]
+        assert len(bench.app._notifications) == len(bench.app.screen.query(Toast)) == 2
+        assert second[NO_STUDY] > first[NO_STUDY]
+        assert NO_STUDY in bench.joined()
+
+
+async def test_toasts_of_one_text_and_another_severity_stay_apart() -> None:
+    async with opened() as bench:
+        bench.app.notify("The same.", severity="error")
+        bench.app.notify("The same.")
+        await bench.until(lambda: len(bench.app.screen.query(Toast)) == 2)
+
+
+def notices(bench: Bench) -> dict[str, float]:
+    """What the toasts say, in order, and when each was raised."""
+    return {each.message: each.raised_at for each in bench.app._notifications}
