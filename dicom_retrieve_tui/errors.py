@@ -139,6 +139,11 @@ class AssociationRejected(PeerError):
         self.retryable = result == 2  # rejected-transient
 
     @property
+    def no_association_left(self) -> bool:
+        """True if the service provider (3), which counts associations, had none left for us."""
+        return self.retryable and self.source == 3
+
+    @property
     def names_a_cause(self) -> bool:
         """True if the rejection is transient, or its reason is an AE title or the like."""
         return self.retryable or self.reason > 1

@@ -92,6 +92,8 @@ class Step:
     """The profile keys (`model.options.KEYS`) that may be wrong, the likeliest first."""
     round_trip_s: float | None = None
     """Round trip of a C-ECHO that was answered."""
+    no_association_left: bool = False
+    """The check failed only because the PACS had no association left for us."""
 
     @classmethod
     def ok(cls, check: Check, found: str) -> "Step":

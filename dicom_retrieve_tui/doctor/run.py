@@ -182,7 +182,9 @@ class _Checks:
         if not_offered and options.method is Method.AUTO and options.move_destination is not None:
             self.method = Method.C_MOVE  # as a retrieval would
         keys: tuple[str, ...] = ()
+        busy = False
         if isinstance(error, AssociationRejected):
+            busy = error.no_association_left
             keys = _KEYS_BY_REJECTION.get((error.source, error.reason), ())
         elif isinstance(error, PeerTimeout):
             keys = (*_KEYS_BY_CHECK.get(check, ()), "timeout")
@@ -192,4 +194,5 @@ class _Checks:
             found=error.found,
             next_step=error.next_step,
             keys=keys,
+            no_association_left=busy,
         )

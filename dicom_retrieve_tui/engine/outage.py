@@ -36,8 +36,6 @@ PROBES = Backoff(first_s=1.0, longest_s=60.0, jitter=0.1)
 Probe = Callable[[CancelToken], None]
 """Opens an association and releases it. Raises `PeerError`, `Cancelled`."""
 
-_PROVIDER = 3
-"""Source of an A-ASSOCIATE-RJ: the service provider, which counts its associations."""
 _ANSWERS = (OperationFailed, ContextNotAccepted)
 """Errors that a PACS causes by an answer."""
 
@@ -47,6 +45,7 @@ class Blame(Enum):
 
     STUDY = "the PACS answers others"
     BUSY = "the PACS serves other associations and accepts no further one"
+    LOAN = "a look-up has the association that we lend it"
     PEER = "the PACS does not answer"
     DISK = "the disk has no room"
 
@@ -110,10 +109,8 @@ def _is_transient(error: RetrieveError | None) -> bool:
 
 
 def no_association_left(error: RetrieveError | None) -> bool:
-    """True if the PACS had no association left for us. Source: PS3.8 Table 9-21."""
-    if not isinstance(error, AssociationRejected):
-        return False
-    return error.retryable and error.source == _PROVIDER
+    """True if the PACS had no association left for us."""
+    return isinstance(error, AssociationRejected) and error.no_association_left
 
 
 def is_unanswered(error: RetrieveError | None) -> bool:
@@ -208,10 +205,10 @@ class PeerWatch:
         """Find out whose failure an error is.
 
         A probe decides. If it is the failure of the PACS, the queue is held; if the PACS is busy,
-        fewer workers are used.
+        fewer workers are used, unless that is because an association is lent.
         """
-        if no_association_left(error) and self._lower():
-            return Blame.BUSY
+        if no_association_left(error) and (self._queue.lent_lately or self._lower()):
+            return Blame.LOAN if self._queue.lent_lately else Blame.BUSY
         if not isinstance(error, PeerError) or isinstance(error, _ANSWERS) or not self._answered:
             return Blame.STUDY
         failed_s = monotonic()

@@ -31,6 +31,9 @@ _IDLE_S = 1.0
 _RAISE_LIMIT_AFTER_S = 30.0
 """After the PACS rejected an association for want of one, time until one more is tried."""
 
+_RETURNED_S = 5.0
+"""The PACS may count an association for so long that has ended: one of ours that was lent."""
+
 Emit = Callable[[Event], None]
 
 
@@ -232,6 +235,10 @@ class TaskQueue:
         self._most = workers
         self._allowed = workers
         self._last_rejection_s = 0.0
+        self._loans = 0
+        self._most_while_lent = 0
+        self._returned_s = float("-inf")
+        """When the last loan ended."""
         self._running: set[CancelToken] = set()
         """The tokens of the requests that are being made."""
         self._paused = False
@@ -349,6 +356,41 @@ class TaskQueue:
         """How many workers have a task."""
         return self._taken
 
+    def lend(self) -> None:
+        """Use one association fewer than now, from the end of a request on, until `take_back`.
+
+        Several loans at once are one: those who borrow take turns.
+        """
+        with self._changed:
+            if not self._loans:
+                self._most_while_lent = max(self._taken - 1, 0)
+            self._loans += 1
+
+    def take_back(self) -> None:
+        """End a loan."""
+        with self._changed:
+            self._loans -= 1
+            if not self._loans:
+                self._returned_s = monotonic()
+                self._changed.notify_all()
+
+    @property
+    def lent(self) -> bool:
+        """True during a loan, once a worker has given its association up."""
+        with self._changed:
+            return bool(self._loans) and not self._is_to_lend
+
+    @property
+    def _is_to_lend(self) -> bool:
+        """True if a worker has to give its association up."""
+        return bool(self._loans) and self._taken > self._most_while_lent
+
+    @property
+    def lent_lately(self) -> bool:
+        """True if a look-up to which we lend may have an association that we lack."""
+        with self._changed:
+            return bool(self._loans) or monotonic() - self._returned_s < _RETURNED_S
+
     # Called by what holds the run
 
     def hold(self, *, end_requests: bool = False) -> None:
@@ -438,7 +480,8 @@ class TaskQueue:
             return None
 
     def _next(self) -> StudyTask | HelpTask | None:
-        if self._blocked or self._taken >= self._allowed:
+        allowed = min(self._allowed, self._most_while_lent) if self._loans else self._allowed
+        if self._blocked or self._taken >= allowed:
             return None
         # Where the user has stopped every study that was begun, another one is.
         begun = self._taken or self._pending.waits
@@ -487,11 +530,11 @@ class TaskQueue:
             The token of the request, which is interrupted once the run is held.
 
         Raises:
-            Interrupted: The run is held already.
+            Interrupted: The run is held already, or the association is to be lent.
         """
         token = cancel.child()
         with self._changed:
-            if self._blocked:
+            if self._blocked or self._is_to_lend:
                 raise Interrupted
             self._running.add(token)
         try:

@@ -520,6 +520,23 @@ class Session:
         """Use no more associations at once from now on; those with a study finish it."""
         self._run.queue.limit_workers(most)
 
+    def lend(self) -> None:
+        """Lend one association to a look-up, once a study or a request has ended on one.
+
+        `take_back` must follow. Until then, the session uses one fewer; it counts neither a failure
+        nor an outage because of that.
+        """
+        self._run.queue.lend()
+
+    def take_back(self) -> None:
+        """End a loan, once the look-up has released its association."""
+        self._run.queue.take_back()
+
+    @property
+    def lent(self) -> bool:
+        """True once the association is free that is lent."""
+        return self._run.queue.lent
+
     @property
     def busy_workers(self) -> int:
         """How many workers have a study, and an association or soon one."""

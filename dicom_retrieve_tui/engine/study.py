@@ -125,15 +125,7 @@ class StudyRetriever:
             task.study = None  # what the PACS lists in such a state may be wrong, too
             return self._put_back(task, last=True)
         if (wait_s := self._wait_s(task, result, blame)) is not None:
-            self.run.receiver.emit(
-                AttemptFailed(
-                    study_instance_uid=task.uid,
-                    failed_attempts=task.failed_attempts,
-                    retries=self.run.options.retries,
-                    wait_s=round(wait_s, 3),
-                    reason=result.finished.reason,
-                )
-            )
+            self._note_retry(task, result, wait_s, blame)
             return Postponed(wait_s)
         finished = self._finish(task, result.finished)
         if self.watch.never_answered(result.error):
@@ -189,6 +181,21 @@ class StudyRetriever:
     def _put_back(self, task: StudyTask, *, last: bool = False) -> PutBack:
         self.run.receiver.emit(StudyPutBack(study_instance_uid=task.uid))
         return PutBack(last)
+
+    def _note_retry(self, task: StudyTask, result: _Result, wait_s: float, blame: Blame) -> None:
+        """Report that a study is to be tried again; a loan is not a failure."""
+        if blame is Blame.LOAN:
+            self._put_back(task)
+            return
+        self.run.receiver.emit(
+            AttemptFailed(
+                study_instance_uid=task.uid,
+                failed_attempts=task.failed_attempts,
+                retries=self.run.options.retries,
+                wait_s=round(wait_s, 3),
+                reason=result.finished.reason,
+            )
+        )
 
     def _announce(self, task: StudyTask, worker: int) -> None:
         event = AttemptStarted if task.started else StudyStarted
@@ -319,7 +326,8 @@ class StudyRetriever:
             others_may = transfer.help(busy=lambda: queue.has_ready)
         except (Cancelled, RetrieveError) as error:
             _LOG.debug("no more help: %s", error)
-            if isinstance(error, RetrieveError) and no_association_left(error):
+            crowded = isinstance(error, RetrieveError) and no_association_left(error)
+            if crowded and not queue.lent_lately:
                 queue.lower()
         finally:
             if not others_may:  # nothing is left, or further requests are pointless
@@ -334,7 +342,7 @@ class StudyRetriever:
         hopeless = not result.may_heal or self.run.receiver.disk_failure
         if hopeless or task.cancel.requested:
             return None
-        if blame is Blame.BUSY:
+        if blame in {Blame.BUSY, Blame.LOAN}:
             return self.backoff.wait_s(1)  # no attempt of this study: we had too many associations
         failed_before = result.cure is Cure.ONCE and task.failed_attempts > 0
         retries = self.run.options.retries

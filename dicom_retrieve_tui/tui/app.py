@@ -174,8 +174,8 @@ class RetrieveApp(KeyQueueApp[None]):
             self._accounts,
             on_notice=lambda notice: self.post_message(self.Announced(notice)),
         )
-        self.finder = Finder(partial(_unlocked, find, secrets))
-        self._find_each = partial(_unlocked, find_each, secrets)
+        self.finder = Finder(self.jobs.lending(partial(_unlocked, find, secrets)))
+        self._find_each = self.jobs.lending(partial(_unlocked, find_each, secrets))
         self._space_outlook = space_outlook
         self._dry_run = None if dry_run is None else partial(_rehearsed, dry_run, secrets)
         self._console_end = ConsoleEnd(self.stop)
@@ -440,7 +440,7 @@ class RetrieveApp(KeyQueueApp[None]):
         return ProfileChoice(
             self,
             profile_store,
-            replace(doctor, secrets=self._secrets),
+            replace(doctor, secrets=self._secrets, loan=self.jobs.loan),
             main=lambda: self._main,
             in_use=self.jobs.uses,
             chosen=self._like_profile,
@@ -515,8 +515,9 @@ def _unlocked(
     """Search with the secrets that the PACS needs, and forget them if it refuses us."""
     try:
         yield from find(asked, secrets.fill_in(settings), cancel)
-    except AssociationRejected:
-        secrets.forget_typed(settings)
+    except AssociationRejected as rejection:
+        if not rejection.retryable:
+            secrets.forget_typed(settings)
         raise
 
 

@@ -1,15 +1,16 @@
 """`doctor` for the application: runs the checks on a worker thread."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from dicom_retrieve_tui.doctor.result import Check, Conclusion, Finding, Looking, Outcome, Step
-from dicom_retrieve_tui.errors import ConfigError, RetrieveError
+from dicom_retrieve_tui.errors import Cancelled, ConfigError, RetrieveError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import KEYS, RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
+from dicom_retrieve_tui.tui.association_loan import AssociationLoan, Waits
 from dicom_retrieve_tui.tui.cut_text import ELLIPSIS
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.ports import Diagnose, TellAdministrator
@@ -17,6 +18,10 @@ from dicom_retrieve_tui.tui.secret_store import SecretStore
 
 _INDENT = 18
 _TEXT_MIN = 20
+_BEFORE_A_REQUEST = {Check.HOST, Check.CONNECTION, Check.TLS, Check.ASSOCIATION}
+
+Loans = Callable[[RetrieveOptions, Waits], AssociationLoan]
+"""`Jobs.loan`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Doctor:
     diagnose: Diagnose
     tell_administrator: TellAdministrator
     secrets: SecretStore = field(default_factory=SecretStore)
+    loan: Loans = field(default=lambda options, waits: AssociationLoan((), options.peer, waits))
 
     def run(
         self,
@@ -42,28 +48,77 @@ class Doctor:
 
         Args:
             options: The options of the retrieval.
-            report: Receives every finding, on this thread.
+            report: Receives every finding, on any thread.
             cancel: Ends the checks soon.
             whole: Run every check; else stop after C-ECHO.
             study: Retrieve one instance of it, too; None for no study.
         """
+
+        def report_wait(reason: str) -> None:
+            if reason:
+                waits = Step(check=Check.ASSOCIATION, outcome=Outcome.WARNING, found=reason)
+                report(waits)
+
         try:
             unlocked = self.secrets.fill_in(options)
-            with closing(self.diagnose(study, unlocked, cancel)) as findings:
+            with (
+                self.loan(options, report_wait) as loan,
+                closing(self._findings(unlocked, loan, cancel, study)) as findings,
+            ):
                 for finding in findings:
-                    if cancel.requested:
-                        return
                     if _refuses_us(finding):
                         self.secrets.forget_typed(options)
                     report(finding)
                     if not whole and _answered(finding):
                         return
+        except Cancelled:
+            pass
         except RetrieveError as error:
             report(step_of(error))
+
+    def _findings(
+        self,
+        options: RetrieveOptions,
+        loan: AssociationLoan,
+        cancel: CancelToken,
+        study: Selection | None,
+    ) -> Generator[Finding, None, None]:
+        """Yield findings; begin again if the PACS had no association left, without those before.
+
+        Raises:
+            Cancelled: `cancel` was requested.
+        """
+        told: set[tuple[type, Check]] = set()
+        again = True
+        while again:
+            again, before = False, frozenset(told)
+            with closing(self.diagnose(study, options, cancel)) as findings:
+                for finding in findings:
+                    if cancel.requested:
+                        return
+                    if not isinstance(finding, Conclusion):
+                        if _is_rejected(finding) and loan.helps_rejected(cancel):
+                            again = True
+                            break
+                        if _is_served(finding):
+                            loan.note_answer()
+                        if (type(finding), finding.check) in before:
+                            continue
+                        told.add((type(finding), finding.check))
+                    yield finding
 
     def for_administrator(self, options: RetrieveOptions) -> str:
         """Return what the administrator of the PACS must register; may block on DNS."""
         return "\n".join(self.tell_administrator(options))
+
+
+def _is_rejected(finding: Looking | Step) -> bool:
+    return isinstance(finding, Step) and finding.no_association_left
+
+
+def _is_served(finding: Looking | Step) -> bool:
+    """True once the PACS has answered a request."""
+    return isinstance(finding, Step) and finding.check not in _BEFORE_A_REQUEST
 
 
 def _answered(finding: Finding) -> bool:
@@ -78,6 +133,7 @@ def _refuses_us(finding: Finding) -> bool:
         isinstance(finding, Step)
         and finding.check is Check.ASSOCIATION
         and finding.outcome is Outcome.FAILED
+        and not finding.no_association_left
     )
 
 

@@ -7,10 +7,11 @@ into the progress store. The screen never waits for a session, nor a session for
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.errors import Cancelled, ConfigError, RetrieveError, reason_of
@@ -35,6 +36,13 @@ from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.terminal_notice import Notice
 from dicom_retrieve_tui.model.verdict import Verdict, total_verdict
+from dicom_retrieve_tui.tui.association_loan import (
+    AssociationLoan,
+    BorrowingLookUp,
+    LookUp,
+    Waits,
+    ask_borrowing,
+)
 from dicom_retrieve_tui.tui.found_match import pacs_label
 from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.job_summary import JobEnded
@@ -45,6 +53,9 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, BAD, RowKey, State
 
 QUIT_S = 3.0
+_Asked = TypeVar("_Asked")
+_Answered = TypeVar("_Answered")
+
 FinishCommand = Callable[[RetrieveOptions, FinishHook, CancelToken], str]
 """Runs a command to its end; returns why it failed, or an empty text."""
 _NOTHING_CAME = frozenset({Verdict.FAILED, Verdict.NOT_TRIED})
@@ -325,6 +336,33 @@ class Jobs:
             self._paused = False
             for session in self._sessions():
                 session.resume()
+
+    def loan(self, options: RetrieveOptions, waits: Waits) -> AssociationLoan:
+        """Return what sessions with the same PACS may lend a look-up.
+
+        Args:
+            options: Of the look-up.
+            waits: Takes why it waits.
+        """
+        with self._lock:
+            sessions = [
+                session
+                for group, job in self._jobs.items()
+                if _shares_associations(self._options[group], options)
+                and (session := job.session) is not None
+            ]
+        return AssociationLoan(sessions, options.peer, waits)
+
+    def lending(self, ask: LookUp[_Asked, _Answered]) -> BorrowingLookUp[_Asked, _Answered]:
+        """Return a look-up to which sessions lend an association, if the PACS accepts no more."""
+
+        def look_up(
+            asked: _Asked, options: RetrieveOptions, cancel: CancelToken, waits: Waits
+        ) -> Generator[_Answered, None, None]:
+            loan = self.loan(options, waits)
+            return ask_borrowing(partial(ask, asked, options, cancel), loan, cancel)
+
+        return look_up
 
     @property
     def held(self) -> bool:
@@ -799,6 +837,15 @@ def _not_tried(event: QueueGivenUp) -> dict[str, StudyFinished]:
         )
         for uid in event.study_instance_uids
     }
+
+
+def _shares_associations(run: RetrieveOptions, look_up: RetrieveOptions) -> bool:
+    """True if a PACS counts the associations of both as those of one caller.
+
+    Those of a cluster belong to other machines.
+    """
+    same = (run.peer, run.calling_ae_title) == (look_up.peer, look_up.calling_ae_title)
+    return same and not run.cluster
 
 
 def _apply(limits: Limits, session: Session) -> None:

@@ -65,6 +65,20 @@ class Session(Protocol):
     def limit_rate(self, rate: Rate | None) -> object:
         """Receive no faster than this; None: no limit."""
 
+    def lend(self) -> object:
+        """Use one association fewer, once a study or a request has ended, until `take_back`."""
+
+    def take_back(self) -> object:
+        """End a loan."""
+
+    @property
+    def lent(self) -> bool:
+        """True during a loan, once the association is free."""
+
+    @property
+    def busy_workers(self) -> int:
+        """How many associations are in use, or soon will be."""
+
     def stop(self, study_instance_uid: str) -> object:
         """Cancel one study; one that is queued leaves the queue."""
 

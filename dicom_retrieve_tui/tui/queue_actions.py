@@ -29,7 +29,7 @@ from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.recalled_names import RecalledNames
-from dicom_retrieve_tui.tui.search_job import FindEach
+from dicom_retrieve_tui.tui.search_job import BorrowingFindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, Row, RowKey, State
 from dicom_retrieve_tui.tui.study_names import study_name
@@ -56,7 +56,7 @@ class QueueActions(Screen[None]):
         job_history: JobHistory,
         secrets: SecretStore,
         accounts: FolderAccounts,
-        find_each: FindEach,
+        find_each: BorrowingFindEach,
         space_outlook: SpaceOutlook | None = None,
         dry_run: DryRun | None = None,
     ) -> None:

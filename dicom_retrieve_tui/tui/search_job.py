@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from dicom_retrieve_tui.errors import Cancelled, RetrieveError
 from dicom_retrieve_tui.model.bug_report import bug_reason
@@ -14,15 +15,19 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.search import Found, Match, Search
 from dicom_retrieve_tui.model.study_lookup import Answer
+from dicom_retrieve_tui.tui.association_loan import BorrowingLookUp, LookUp
 from dicom_retrieve_tui.tui.field_words import in_fields
 from dicom_retrieve_tui.tui.found_match import FoundMatch, pacs_label
 from dicom_retrieve_tui.tui.search_form import empty_search
 
-Find = Callable[[Search, RetrieveOptions, CancelToken], Generator[Found, None, None]]
+Find = LookUp[Search, Found]
 """`wiring.find`."""
 
-FindEach = Callable[[Iterable[Search], RetrieveOptions, CancelToken], Generator[Answer, None, None]]
+FindEach = LookUp[Iterable[Search], Answer]
 """`wiring.find_each`."""
+
+BorrowingFind = BorrowingLookUp[Search, Found]
+BorrowingFindEach = BorrowingLookUp[Iterable[Search], Answer]
 
 Targets = Mapping[str, RetrieveOptions]
 """PACS by `pacs_label`."""
@@ -50,7 +55,7 @@ class SearchJob:
     """One search in one or several PACS; its threads end with it, or soon after `stop`."""
 
     def __init__(
-        self, find: Find, search: Search, targets: Targets, locked: Collection[str] = ()
+        self, find: BorrowingFind, search: Search, targets: Targets, locked: Collection[str] = ()
     ) -> None:
         """Start the search in all PACS at once.
 
@@ -66,6 +71,8 @@ class SearchJob:
         self._lock = threading.Lock()
         self._matches: list[FoundMatch] = []
         self._remarks: list[str] = []
+        self._waits: dict[str, str] = {}
+        """Why an answer is not there yet, by PACS."""
         self._faults = [self._line(name, _LOCKED) for name in locked]
         self._running = [name for name in targets if name not in locked]
         self._threads = [
@@ -82,7 +89,7 @@ class SearchJob:
                 news=tuple(self._matches[known:]),
                 total=len(self._matches),
                 running=tuple(self._running),
-                remarks=tuple(self._remarks),
+                remarks=(*self._waits.values(), *self._remarks),
                 faults=tuple(self._faults),
             )
 
@@ -99,7 +106,10 @@ class SearchJob:
     def _read(self, pacs: str) -> None:
         fault = ""
         try:
-            with closing(self._find(self.search, self._targets[pacs], self._cancel)) as answers:
+            find = self._find(
+                self.search, self._targets[pacs], self._cancel, partial(self._wait, pacs)
+            )
+            with closing(find) as answers:
                 self._take_all(pacs, answers)
         except Cancelled:
             fault = "stopped; there may be more"
@@ -111,6 +121,12 @@ class SearchJob:
             self._running.remove(pacs)
             if fault:
                 self._faults.append(self._line(pacs, fault))
+
+    def _wait(self, pacs: str, reason: str) -> None:
+        with self._lock:
+            self._waits.pop(pacs, None)
+            if reason:
+                self._waits[pacs] = self._line(pacs, reason)
 
     def _take_all(self, pacs: str, answers: Generator[Found, None, None]) -> None:
         matches = 0
@@ -136,7 +152,7 @@ class SearchJob:
 class Finder:
     """The current search, kept while its screen is closed."""
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, find: BorrowingFind) -> None:
         self._find = find
         self.draft = empty_search()
         self._path: list[SearchJob] = []

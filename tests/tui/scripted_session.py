@@ -100,6 +100,15 @@ class ScriptedSession:
     def limit_rate(self, rate: Rate | None) -> None:
         self.asked.append(f"rate {rate}")
 
+    def lend(self) -> None:
+        self.asked.append("lend")
+
+    def take_back(self) -> None:
+        self.asked.append("take back")
+
+    lent = False
+    busy_workers = 1
+
     def stop(self, study_instance_uid: str) -> None:
         self.asked.append(f"stop {study_instance_uid}")
 

@@ -18,7 +18,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.sanitize import clean_text
 from dicom_retrieve_tui.model.study_lookup import Lookup, LookupResult
 from dicom_retrieve_tui.tui.field_words import in_fields
-from dicom_retrieve_tui.tui.search_job import FindEach
+from dicom_retrieve_tui.tui.search_job import BorrowingFindEach
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
 
@@ -47,6 +47,14 @@ class LookupScreen(ModalScreen[LookupResult | None]):
             super().__init__()
             self.number = number
 
+    class Waits(Message):
+        """The PACS lets us wait; posted by any thread."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+            """Why; empty once it does no longer."""
+
     class Over(Message):
         """The lookups are done or have failed; posted by the thread that asks."""
 
@@ -56,7 +64,7 @@ class LookupScreen(ModalScreen[LookupResult | None]):
             self.fault = fault
 
     def __init__(
-        self, find_each: FindEach, lookups: Sequence[Lookup], settings: RetrieveOptions
+        self, find_each: BorrowingFindEach, lookups: Sequence[Lookup], settings: RetrieveOptions
     ) -> None:
         """Keep what to look up.
 
@@ -74,6 +82,7 @@ class LookupScreen(ModalScreen[LookupResult | None]):
             frame.border_title = "Looking up"
             frame.border_subtitle = "esc cancels"
             yield Static(self._told(0), id="looked", markup=False)
+            yield Static("", id="waits", markup=False)
         yield KeysLine()
 
     def on_mount(self) -> None:
@@ -88,6 +97,9 @@ class LookupScreen(ModalScreen[LookupResult | None]):
     def on_lookup_screen_came(self, event: Came) -> None:
         self.query_one("#looked", Static).update(self._told(event.number))
 
+    def on_lookup_screen_waits(self, event: Waits) -> None:
+        self.query_one("#waits", Static).update(event.reason)
+
     def on_lookup_screen_over(self, event: Over) -> None:
         if event.fault:
             place = self.query_one("#looked", Static)
@@ -101,7 +113,8 @@ class LookupScreen(ModalScreen[LookupResult | None]):
         found, fault = LookupResult(), ""
         searches = [lookup.search for lookup in self._lookups]
         try:
-            with closing(self._find_each(searches, self._settings, self._cancel)) as answers:
+            find = self._find_each(searches, self._settings, self._cancel, self._wait)
+            with closing(find) as answers:
                 for number, (lookup, answer) in enumerate(
                     zip(self._lookups, answers, strict=True), start=1
                 ):
@@ -112,6 +125,9 @@ class LookupScreen(ModalScreen[LookupResult | None]):
         except RetrieveError as error:
             fault = clean_text(in_fields(str(error)))
         self.post_message(self.Over(found, fault))
+
+    def _wait(self, reason: str) -> None:
+        self.post_message(self.Waits(reason))
 
     def _told(self, number: int) -> str:
         lines = count(len(self._lookups), "line")

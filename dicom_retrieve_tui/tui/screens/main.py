@@ -27,7 +27,7 @@ from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_actions import QueueActions
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, read_draft, unverified
-from dicom_retrieve_tui.tui.search_job import FindEach, Finder, SearchJob
+from dicom_retrieve_tui.tui.search_job import BorrowingFindEach, Finder, SearchJob
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.widgets.associations import Associations
 from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
@@ -83,7 +83,7 @@ class MainScreen(QueueActions):
         finder: Finder,
         secrets: SecretStore,
         accounts: FolderAccounts,
-        find_each: FindEach,
+        find_each: BorrowingFindEach,
         space_outlook: SpaceOutlook | None = None,
         dry_run: DryRun | None = None,
         preset: str = "",

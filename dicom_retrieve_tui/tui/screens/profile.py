@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from dicom_retrieve_tui.doctor.result import Finding, Looking, Outcome, Step
+from dicom_retrieve_tui.doctor.result import Check, Finding, Looking, Outcome, Step
 from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.options import RetrieveOptions
@@ -111,6 +111,8 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             draft.texts, taken=profile_store.taken(draft), usual=self._usual, id="profile"
         )
         self._asking = CancelToken()
+        self._waits = False
+        """True once the reason is shown for which the test waits."""
         self._changed_meanwhile = False
 
     def compose(self) -> ComposeResult:
@@ -181,6 +183,7 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
     def _ask(self, options: RetrieveOptions) -> None:
         self._asking.request()
         self._asking = CancelToken()
+        self._waits = False
         self._show(f"Saved. Asking {options.peer}…")
         self.run_worker(partial(self._ask_pacs, options, self._asking), thread=True)
 
@@ -204,9 +207,15 @@ class ProfileScreen(ModalScreen[TestedProfile | None]):
             return
         finding = event.finding
         if isinstance(finding, Looking):
-            self._show(f"Saved. Asking the PACS: {finding.check.label}…")
-        elif isinstance(finding, Step) and finding.outcome is Outcome.FAILED:
+            if not self._waits:
+                self._show(f"Saved. Asking the PACS: {finding.check.label}…")
+        elif not isinstance(finding, Step):
+            return
+        elif finding.outcome is Outcome.FAILED:
             self._show_failure(finding)
+        elif finding.check is Check.ASSOCIATION and finding.outcome is Outcome.WARNING:
+            self._waits = True
+            self._show(f"Saved. {finding.found}")
 
     def on_profile_screen_answered(self, event: Answered) -> None:
         if event.cancel is not self._asking or event.cancel.requested:

@@ -1,0 +1,151 @@
+"""Look-ups while a run has every association that the PACS accepts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.model.events import AttemptFailed, Event, PeerLost
+from dicom_retrieve_tui.tui.app import RetrieveApp
+from dicom_retrieve_tui.tui.doctor_job import Doctor
+from dicom_retrieve_tui.tui.profile_store import ProfileStore
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
+from dicom_retrieve_tui.tui.screens.find import FindScreen
+from dicom_retrieve_tui.tui.screens.lookup import LookupScreen
+from dicom_retrieve_tui.tui.screens.main import MainScreen
+from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
+from dicom_retrieve_tui.tui.snapshot import State
+from tests.peers.crowded_pacs import CrowdedPacs
+from tests.peers.held_pacs import A, B, C
+from tests.sessions import PATIENCE_S
+from tests.tui.application import SIZES, Bench
+from tests.tui.pilot import running
+from tests.tui.scripted_session import Sessions
+
+_HOW = pytest.mark.parametrize("queues", [False, True], ids=["rejects", "queues"])
+
+
+class _Recording(ProgressStore):
+    """Keeps the events of all sessions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+
+    def apply(self, group: int, event: Event) -> None:
+        self.events.append(event)
+        super().apply(group, event)
+
+
+@asynccontextmanager
+async def _busy(pacs: CrowdedPacs, folder: Path, parallel: int = 1) -> AsyncIterator[Bench]:
+    """The application, with a run that has so many associations and waits for study A."""
+    path = folder / "profiles.toml"
+    path.write_text(
+        f'[profiles.busy]\nhost = "127.0.0.1"\nport = {pacs.port}\naet = "DRTUI"\n'
+        f'called_aet = "RAW"\nmethod = "c-get"\nparallel = {parallel}\n'
+        f'output = "{folder / "out"}"\n'
+    )
+    store = _Recording()
+    profile_store = ProfileStore(path, lambda: ("pc", 0))
+    app = RetrieveApp(
+        wiring.open_session,
+        profile_store.presets()[0],
+        find=wiring.find,
+        find_each=wiring.find_each,
+        dry_run=wiring.dry_run,
+        profile_store=profile_store,
+        store=store,
+        doctor=Doctor(wiring.diagnose, wiring.tell_administrator),
+    )
+    async with running(app, SIZES["large"]) as pilot:
+        bench = Bench(app, pilot, Sessions())
+        await bench.until(lambda: app.screen_stack[0].query("#form"))
+        await bench.paste(f"{A}\n{B}\n")
+        await pilot.press("enter")
+        await bench.until(lambda: all(pacs.begun[uid].is_set() for uid in pacs.held))
+        yield bench
+        pacs.go_on[B].set()
+        await bench.until(lambda: all(_done(bench, uid) for uid in (A, B)))
+        await bench.until(lambda: not app.jobs.busy)
+    assert not [each for each in store.events if isinstance(each, AttemptFailed | PeerLost)]
+    app.finder.close(PATIENCE_S)
+    assert app.jobs.close()
+
+
+def _done(bench: Bench, uid: str) -> bool:
+    row = bench.row(uid)
+    return row is not None and row.state is State.DONE
+
+
+async def _look_up(bench: Bench) -> None:
+    await bench.pilot.press("n")
+    await bench.until(lambda: isinstance(bench.app.focused, Input))
+    await bench.paste("accession number\n3\n")
+    await bench.pilot.press("enter")
+    await bench.until(lambda: isinstance(bench.app.screen, LookupScreen))
+
+
+@_HOW
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_pasted_accession_number_is_looked_up_between_two_studies(
+    most: int,
+    queues: bool,  # noqa: FBT001 - a case
+    tmp_path: Path,
+) -> None:
+    with CrowdedPacs(*(A, B)[:most], most=most, queues=queues) as pacs:
+        async with _busy(pacs, tmp_path, most) as bench:
+            await _look_up(bench)
+            reason = "has not answered yet" if queues else "accepts no more associations"
+            await bench.until(lambda: f"RAW@127.0.0.1:{pacs.port} {reason}." in bench.joined())
+            assert f"We have {most} association" in bench.joined()
+            pacs.go_on[A].set()
+            await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+            pacs.go_on[B].set()
+            await bench.until(lambda: _done(bench, C))
+
+
+@_HOW
+async def test_the_test_of_a_profile_says_why_it_waits_and_comes_between_two_studies(
+    queues: bool,  # noqa: FBT001 - a case
+    tmp_path: Path,
+) -> None:
+    with CrowdedPacs(A, most=1, queues=queues) as pacs:
+        async with _busy(pacs, tmp_path) as bench:
+            await bench.pilot.press("f2", "e")
+            await bench.until(lambda: isinstance(bench.app.screen, ProfileScreen))
+            await bench.pilot.press("enter")
+            await bench.until(lambda: "We have 1 association with it" in bench.joined())
+            pacs.go_on[A].set()
+            await bench.until(lambda: not isinstance(bench.app.screen, ProfileScreen))
+
+
+async def test_the_doctor_names_each_check_once(tmp_path: Path) -> None:
+    with CrowdedPacs(A, most=1) as pacs:
+        async with _busy(pacs, tmp_path) as bench:
+            await bench.pilot.press("f2", "D")
+            await bench.until(lambda: "We have 1 association with it" in bench.joined())
+            pacs.go_on[A].set()
+            await bench.until(lambda: "C-FIND" in bench.text())
+            assert bench.text().count("host name") == 1
+            await bench.until(lambda: "✓ association" in bench.text())
+
+
+@_HOW
+async def test_a_search_says_why_it_waits_and_comes_between_two_studies(
+    queues: bool,  # noqa: FBT001 - a case
+    tmp_path: Path,
+) -> None:
+    with CrowdedPacs(A, most=1, queues=queues) as pacs:
+        async with _busy(pacs, tmp_path) as bench:
+            await bench.pilot.press("f3")
+            await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+            await bench.pilot.press(*"T-0001", "enter")
+            await bench.until(lambda: "We have 1 association with it" in bench.joined())
+            pacs.go_on[A].set()
+            await bench.until(lambda: "3 studies" in bench.text())
+            assert "We have" not in bench.joined()
+            await bench.pilot.press("escape", "escape")
