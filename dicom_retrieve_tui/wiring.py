@@ -125,6 +125,7 @@ def open_session(
         overseer=overseer,
     )
     recorder = _recorder(options)
+    counted: deque[PlannedStudy] = deque()
 
     def start(stack: ExitStack) -> StudyRetriever:
         check_commands(options)
@@ -140,7 +141,7 @@ def open_session(
         scp = _listen_if_possible(options, cancel, receiver, rate_limiter)
         if scp is not None:
             stack.enter_context(scp)
-        space = _run_forecast(options, run, outbox, stack, learn=learn)
+        space = _run_forecast(options, run, outbox, stack, counted, learn=learn)
         context = replace(
             _run_context(options, run.queue, receiver, scp, cancel),
             space=space,
@@ -151,7 +152,7 @@ def open_session(
         )
         return replace(retriever, raise_bug=scp.raise_bug) if scp else retriever
 
-    return Session(run, start, cancel, recorder, rate_limiter.limit)
+    return Session(run, start, cancel, recorder, rate_limiter.limit, foresee=counted.extend)
 
 
 def _run_context(
@@ -549,7 +550,13 @@ def _study_commands(
 
 
 def _run_forecast(
-    options: RetrieveOptions, run: "Run", outbox: deque[Event], stack: ExitStack, *, learn: bool
+    options: RetrieveOptions,
+    run: "Run",
+    outbox: deque[Event],
+    stack: ExitStack,
+    counted: "deque[PlannedStudy] | None" = None,
+    *,
+    learn: bool,
 ) -> "RunForecast | None":
     """Return the check of a run; None if nothing is written to the output folder."""
     from dicom_retrieve_tui.engine.run_forecast import RunForecast
@@ -567,6 +574,7 @@ def _run_forecast(
         room=lambda: room_of(options.output, options.keep_free),
         history=history,
         unfinished=lambda: run.queue.left_count,
+        counted=counted,
     )
     stack.callback(space.close)
     return space

@@ -31,6 +31,7 @@ from dicom_retrieve_tui.model.events import (
     StudyFinished,
     StudyRemoved,
 )
+from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.rate_limit import Rate
@@ -396,6 +397,8 @@ class Session:
         cancel: CancelToken,
         watcher: RunWatcher | None = None,
         limit_rate: Callable[[Rate | None], object] = lambda _rate: None,
+        *,
+        foresee: Callable[[Iterable[PlannedStudy]], object] = lambda _planned: None,
     ) -> None:
         """Keep what the run needs.
 
@@ -405,12 +408,14 @@ class Session:
             cancel: Ends the run.
             watcher: Sees every event before the reader of `events` does.
             limit_rate: Changes the limit of the rate of all associations together.
+            foresee: Takes what is known of studies before the PACS lists them.
         """
         self._run = run
         self._watcher = watcher
         self._start = start
         self._cancel = cancel
         self._limit_rate = limit_rate
+        self._foresee = foresee
         self._retriever: Retriever | None = None
         """None until the folder and the port are taken."""
         self._steering = threading.Lock()
@@ -452,6 +457,10 @@ class Session:
             if self._retriever is not None:
                 self._retriever.expect([selection.study_instance_uid for selection in added])
             return added
+
+    def foresee(self, planned: Iterable[PlannedStudy]) -> None:
+        """Have the forecast use the counts of studies that are about to be added."""
+        self._foresee(planned)
 
     def promote(self, study_instance_uid: str) -> None:
         """Move a study to the front of the queue; one that waits for a retry is ready."""

@@ -6,7 +6,7 @@ reported: its studies are listed one after the other, and what fits is worth hav
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from dicom_retrieve_tui.model.forecast import (
     Fit,
     Forecast,
     Kind,
+    PlannedStudy,
     Sizes,
     SizeTable,
     fit_of,
@@ -58,6 +59,7 @@ class RunForecast:
         room: Callable[[], DiskRoom | None] = lambda: None,
         history: SizeHistory | None = None,
         unfinished: Callable[[], int] = lambda: 0,
+        counted: deque[PlannedStudy] | None = None,
     ) -> None:
         """Forecast by built-in figures until a study is learned.
 
@@ -67,12 +69,17 @@ class RunForecast:
             room: Returns the room on its disk; None if that is unknown.
             history: Keeps what is learned; None keeps nothing.
             unfinished: Returns how many studies of the run are not finished.
+            counted: Any thread appends studies here that a search has counted, before they are in
+                the queue.
         """
         self._emit, self._output = emit, output
         self._room, self._history, self._unfinished = room, history, unfinished
         self._table: SizeTable | None = None
         """None until the first study is listed, because the history is a file."""
         self._open: dict[str, _Open] = {}
+        self._counted = deque() if counted is None else counted
+        self._foreseen: dict[str, Mapping[Kind, int]] = {}
+        """Studies that were counted, and are not listed yet."""
         self._demand = Demand()
         self._listed = Extrapolation()
         self._planned = 0
@@ -105,6 +112,7 @@ class RunForecast:
             if self._first_room is None:
                 self._first_room = self._room()
             table = self._loaded()
+            self._forget(uid)
             if counts is None:
                 self._uncounted += 1
                 return None
@@ -122,7 +130,8 @@ class RunForecast:
         """Emit the forecast of the run once enough studies are listed, and when it has changed."""
         room = self._room()
         with self._lock:
-            unlisted = max(self._unfinished() - len(self._open), 0)
+            self._foresee()
+            unlisted = max(self._unfinished() - len(self._open) - len(self._foreseen), 0)
             if unlisted and not self._listed.is_ready(self._loaded()):
                 return
             event = self._event(room, unlisted)
@@ -171,6 +180,7 @@ class RunForecast:
     def finish(self, uid: str, learned: Mapping[Kind, Sizes]) -> None:
         """Remove a study that has ended, and learn what it took if it is complete."""
         with self._lock:
+            self._forget(uid)
             self._close(uid)
             if not learned:
                 return
@@ -179,6 +189,28 @@ class RunForecast:
                 self._news[kind] = self._news.get(kind, Sizes()) + sizes
             if monotonic() - self._learned_s >= _LEARN_EVERY_S:
                 self._remember()
+
+    def forget(self, uid: str) -> None:
+        """Remove a study that will not be listed."""
+        with self._lock:
+            self._forget(uid)
+
+    def _foresee(self) -> None:
+        """Take the studies that were counted: they need not be taken for average ones."""
+        while self._counted:
+            study = self._counted.popleft()
+            self._drop(study.study_instance_uid)
+            if (counts := study.counts) is not None:
+                self._foreseen[study.study_instance_uid] = counts
+                self._demand.add(counts)
+
+    def _forget(self, uid: str) -> None:
+        self._foresee()
+        self._drop(uid)
+
+    def _drop(self, uid: str) -> None:
+        if (counts := self._foreseen.pop(uid, None)) is not None:
+            self._demand.remove(counts)
 
     def close(self) -> None:
         """Write what was learned."""
@@ -203,7 +235,7 @@ class RunForecast:
         if room is not None:
             fits = {Fit.YES: True, Fit.MAYBE: None, Fit.NO: False}[fit_of(left, room.usable_bytes)]
         return SpaceForecast(
-            studies=self._planned + len(self._open),
+            studies=self._planned + len(self._open) + len(self._foreseen),
             estimated=unlisted,
             uncounted=self._uncounted,
             likely_bytes=left.likely_bytes,

@@ -75,10 +75,15 @@ class StudyRetriever:
 
     def forget(self, uid: str) -> None:
         """See `run.Retriever`."""
+        if self.run.space is not None:
+            self.run.space.forget(uid)
         self.run.receiver.store.unplan(uid)
 
     def give_up(self, uids: Sequence[str], reason: str) -> None:
         """See `run.Retriever`."""
+        if self.run.space is not None:
+            for uid in uids:
+                self.run.space.forget(uid)
         self.run.receiver.store.give_up(uids, reason)
 
     def poll(self) -> None:

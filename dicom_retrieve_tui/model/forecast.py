@@ -449,6 +449,11 @@ class PlannedStudy:
     """Instances of what is requested, by the PACS's count."""
     modalities: tuple[str, ...] = ()
 
+    @property
+    def counts(self) -> Counts | None:
+        """Its instances by kind; None without a count."""
+        return None if self.instances is None else _spread(self.instances, self.modalities)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
@@ -504,8 +509,8 @@ def outlook_of(
     for study in studies:
         if study.study_instance_uid in here:
             present += 1
-        elif study.instances is not None:
-            demand.add(_spread(study.instances, study.modalities))
+        elif (counts := study.counts) is not None:
+            demand.add(counts)
         elif study.whole:
             demand.add({WHOLE_STUDY: 1})
             averaged += 1

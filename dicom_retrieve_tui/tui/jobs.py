@@ -27,6 +27,7 @@ from dicom_retrieve_tui.model.events import (
     StudyRemoved,
 )
 from dicom_retrieve_tui.model.folder_account import StudyAccount
+from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.history_records import JobStudy
 from dicom_retrieve_tui.model.hook_command import FinishHook
 from dicom_retrieve_tui.model.humanize import count, folder_text
@@ -498,6 +499,8 @@ class Jobs:
         self._job_history.asked(options, added, missed)
         job = self._jobs.get(group)
         if job and not job.finishing and (session := job.session):
+            if counted := self._foreseen(group, added):
+                session.foresee(counted)
             session.add([each.selection for each in added])
         elif added:
             self._waiting.setdefault(group, []).extend(added)
@@ -523,15 +526,32 @@ class Jobs:
         job = self._jobs[group] = _Job()
         selections = tuple(each.selection for each in requests)
         limits = self._limits.get(group)
-        run = partial(self._run, group, job, selections, paused=self._paused, limits=limits)
+        counted = self._foreseen(group, requests)
+        run = partial(
+            self._run, group, job, selections, counted, paused=self._paused, limits=limits
+        )
         job.thread = threading.Thread(target=run, name=f"session-{group}")
         job.thread.start()
+
+    def _foreseen(self, group: int, requests: Iterable[StudyRequest]) -> list[PlannedStudy]:
+        """Return the studies that a search has counted and of which nothing has come.
+
+        Of others, it is not known how much of them is on the disk.
+        """
+        counted = []
+        for planned in (each.planned for each in requests):
+            if planned.instances is not None and planned.modalities:
+                found = self._store.entry(RowKey(group, planned.study_instance_uid))
+                if found is not None and not found[0].done:
+                    counted.append(planned)
+        return counted
 
     def _run(
         self,
         group: int,
         job: _Job,
         selections: Sequence[Selection],
+        counted: Sequence[PlannedStudy],
         *,
         paused: bool,
         limits: Limits | None,
@@ -547,6 +567,8 @@ class Jobs:
                     job.token,
                     identified=partial(self._identified, group),
                 )
+                if counted:
+                    session.foresee(counted)
                 if limits is not None:
                     _apply(limits, session)
                 if paused:

@@ -44,6 +44,9 @@ class Session(Protocol):
     def has_studies(self) -> bool:
         """True while a study is queued or being retrieved."""
 
+    def foresee(self, planned: Sequence[PlannedStudy]) -> object:
+        """Take what is known of studies that are about to be added, for the forecast."""
+
     def add(self, selections: Sequence[Selection]) -> object:
         """Append studies to the queue."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
+from dicom_retrieve_tui.model.forecast import PlannedStudy
 from dicom_retrieve_tui.model.hours import Hours
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.rate_limit import Rate
@@ -105,6 +106,9 @@ class ScriptedSession:
 
     def take_back(self) -> None:
         self.asked.append("take back")
+
+    def foresee(self, planned: Sequence[PlannedStudy]) -> None:
+        self.asked += [f"foresee {each.instances} of {each.study_instance_uid}" for each in planned]
 
     lent = False
     busy_workers = 1

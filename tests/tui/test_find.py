@@ -85,6 +85,8 @@ async def test_marked_studies_are_queued_on_the_terms_of_the_main_screen() -> No
         assert isinstance(bench.app.screen, MainScreen)
         await bench.until(lambda: "Test, No3" in bench.text())
         assert bench.app.focused is bench.main.table
+        foreseen = [f"foresee 480 of {uid}" for uid in uids]
+        await bench.until(lambda: bench.session.asked == foreseen)
 
 
 async def test_enter_opens_the_series_of_a_study_and_escape_leads_back() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import HoldCause
 from dicom_retrieve_tui.model.folder_account import StudyAccount
+from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
@@ -139,6 +140,28 @@ def test_rates_and_eta_come_from_the_last_ten_seconds() -> None:
     assert snapshot.rows[0].instances_per_s == 10
     assert snapshot.rows[0].eta_s == 8
     assert snapshot.history[-1] == (10, 10_000)
+
+
+def test_the_eta_of_unequal_studies_uses_what_is_known_of_each_that_waits() -> None:
+    clock = Clock()
+    sizes = dict(
+        zip(uids(50), [2000 if number % 10 == 9 else 5 for number in range(50)], strict=True)
+    )
+    store = ProgressStore(monotonic_s=clock)
+    store.queue(
+        0, [StudyRequest(selection=Selection.of(uid), instances=n) for uid, n in sizes.items()]
+    )
+    store.begin(0, associations=1, timeout_s=30)
+    first = next(iter(sizes))
+    tell(store, begins(first, 5))
+    store.snapshot()
+    clock.now_s += 1
+    tell(store, comes(first, *range(5)), ends(first, stored=5, expected=5))
+
+    totals = store.snapshot().totals
+
+    assert (totals.left, totals.exact) == (sum(sizes.values()) - 5, True)
+    assert totals.eta_s == totals.left / 5
 
 
 def test_no_end_is_predicted_while_a_session_is_held() -> None:

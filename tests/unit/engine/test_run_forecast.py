@@ -1,6 +1,6 @@
 """Which studies are begun, and what is reported of the room for all of them."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from dicom_retrieve_tui.engine.run_forecast import RunForecast
 from dicom_retrieve_tui.errors import DiskFailed, StoreError
 from dicom_retrieve_tui.model.events import Event, Noted, SpaceForecast
-from dicom_retrieve_tui.model.forecast import WHOLE_STUDY, Arrivals, Kind, Sizes
+from dicom_retrieve_tui.model.forecast import WHOLE_STUDY, Arrivals, Kind, PlannedStudy, Sizes
 from dicom_retrieve_tui.storage.free_space import Room
 
 _CT = Kind("1.2.840.10008.5.1.4.1.1.2", "CT")
@@ -46,12 +46,14 @@ class _Rig:
         self.room: Room | None = Room((room_mb + kept_mb) * 10**6, kept_mb * 10**6)
         self.unfinished = 1
         self.events: list[Event] = []
+        self.counted: deque[PlannedStudy] = deque()
         self.check = RunForecast(
             self.events.append,
             output=Path("dicom"),
             room=lambda: self.room,
             history=self.history,
             unfinished=lambda: self.unfinished,
+            counted=self.counted,
         )
 
     def expect(self, uid: str, instances: int | None) -> Arrivals:
@@ -252,3 +254,32 @@ def test_a_dry_run_adds_up_all_studies() -> None:
     total = rig.check.total()
 
     assert (total.studies, total.likely_bytes, total.fits) == (3, 300 * 10**6, True)
+
+
+def test_studies_of_very_unequal_size_that_a_search_has_counted_are_not_taken_for_average() -> None:
+    sizes = {f"1.{n}": 2000 if n % 10 == 9 else 5 for n in range(50)}
+    rig = _Rig(100_000)
+    rig.unfinished = len(sizes)
+    for uid, size in sizes.items():
+        rig.counted.append(PlannedStudy(study_instance_uid=uid, instances=size, modalities=("CT",)))
+
+    rig.expect("1.0", 5)
+
+    (first,) = rig.forecasts
+    assert (first.studies, first.estimated) == (50, 0)
+    assert first.likely_bytes == sum(sizes.values()) * 10**6
+
+
+def test_a_counted_study_counts_once_and_no_longer_once_it_has_left() -> None:
+    rig = _Rig(100_000)
+    rig.unfinished = 3
+    for uid in ("1.1", "1.2", "1.3"):
+        rig.counted.append(PlannedStudy(study_instance_uid=uid, instances=9, modalities=("CT",)))
+
+    rig.check.forget("1.3")
+    rig.unfinished = 2
+    rig.expect("1.1", 4)
+    rig.check.finish("1.2", {})
+
+    assert rig.forecasts[0].likely_bytes == 13 * 10**6
+    assert rig.check.total().likely_bytes == 4 * 10**6
