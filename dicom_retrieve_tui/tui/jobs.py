@@ -273,12 +273,13 @@ class Jobs:
                 return None
             return self._limits.get(group) or Limits.of(self._options[group])
 
-    def limit(self, limits: Limits) -> None:
-        """Change hours and rate of everything that runs or waits."""
+    def limit(self, limits: Limits) -> bool:
+        """Change hours and rate of everything that runs or waits; False if nothing does."""
         with self._lock:
             self._limits |= dict.fromkeys([*self._jobs, *self._waiting], limits)
             for session in self._sessions():
                 _apply(limits, session)
+            return self.busy
 
     def replace(self, key: RowKey, request: StudyRequest, options: RetrieveOptions) -> bool:
         """Retrieve this part of a study instead of what an entry requests.

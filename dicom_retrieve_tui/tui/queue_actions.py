@@ -385,10 +385,13 @@ class QueueActions(Screen[None]):
             self._report("Nothing is running.")
             return
         changed = await self.app.push_screen_wait(LimitsScreen(limits))
-        if changed is not None:
-            self._jobs.limit(changed)
+        if changed is None:
+            return
+        if self._jobs.limit(changed):
             self._store.note(f"retrieving {changed}")
             self.queue_changed()
+        else:  # all of it has ended meanwhile
+            self._report("Nothing is running.")
 
     def action_stop(self) -> None:
         """Stop studies; ask first if there are several."""

@@ -8,7 +8,7 @@ from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.tui.screens.limits import LimitsScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from tests.tui.application import Bench, opened, preset
-from tests.tui.scripted_session import begins, comes
+from tests.tui.scripted_session import begins, comes, whole
 
 A, B = "1.2.3", "1.2.4"
 
@@ -102,3 +102,17 @@ async def test_without_a_session_there_is_nothing_to_limit() -> None:
         bench.main.table.focus()
         await bench.pilot.press("l")
         await bench.until(lambda: "Nothing is running." in bench.told())
+
+
+async def test_limits_of_a_run_that_has_ended_meanwhile_are_not_said_to_hold() -> None:
+    async with opened() as bench:
+        await bench.start(A)
+        await bench.pilot.press("escape", "l")
+        await bench.until(lambda: isinstance(bench.app.screen, LimitsScreen))
+        await bench.tell(whole(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+        bench.fill(max_rate="2MB/s")
+        await bench.pilot.press("enter")
+        await bench.until(lambda: "Nothing is running." in bench.told())
+
+        assert "at most 2MB/s" not in bench.joined()
