@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dicom_retrieve_tui.network.tls.context import TlsClient, TlsServer
     from dicom_retrieve_tui.storage.folder_account import FolderAccounts
     from dicom_retrieve_tui.storage.history import History
+    from dicom_retrieve_tui.storage.history_database import HistoryDatabase
     from dicom_retrieve_tui.storage.run_recorder import RunRecorder
     from dicom_retrieve_tui.storage.store import InstanceStore
 
@@ -322,11 +323,11 @@ def space_outlook(studies: "Iterable[PlannedStudy]", options: RetrieveOptions) -
     from dicom_retrieve_tui.model.forecast import SizeTable, outlook_of
     from dicom_retrieve_tui.storage.folder_journals import KeptInstances
     from dicom_retrieve_tui.storage.free_space import room_of
-    from dicom_retrieve_tui.storage.history import HistorySizes
+    from dicom_retrieve_tui.storage.history_database import HistorySizes
 
     if options.delivering:
         return None
-    history = HistorySizes(open_history)
+    history = HistorySizes(_open_sizes)
     try:
         table = SizeTable(history.sizes())
     except (ConfigError, DiskFailed):
@@ -469,12 +470,22 @@ def open_history(path: Path | None = None) -> "History":
     Raises:
         ConfigError: The database cannot be used.
     """
-    from dicom_retrieve_tui.config.user_folders import data_folder
     from dicom_retrieve_tui.storage.history import History
 
-    if path is None:
-        path = data_folder() / "history.db"
-    return History(path)
+    return History(path or _history_path())
+
+
+def _open_sizes() -> "HistoryDatabase":
+    """Open the history for its sizes only; raises as `open_history` does."""
+    from dicom_retrieve_tui.storage.history_database import HistoryDatabase
+
+    return HistoryDatabase(_history_path())
+
+
+def _history_path() -> Path:
+    from dicom_retrieve_tui.config.user_folders import data_folder
+
+    return data_folder() / "history.db"
 
 
 def open_accounts() -> "FolderAccounts":
@@ -561,11 +572,11 @@ def _run_forecast(
     """Return the check of a run; None if nothing is written to the output folder."""
     from dicom_retrieve_tui.engine.run_forecast import RunForecast
     from dicom_retrieve_tui.storage.free_space import room_of
-    from dicom_retrieve_tui.storage.history import HistorySizes
+    from dicom_retrieve_tui.storage.history_database import HistorySizes
 
     if options.delivering:
         return None
-    history = HistorySizes(open_history) if learn else None
+    history = HistorySizes(_open_sizes) if learn else None
     if history is not None:
         stack.callback(history.close)
     space = RunForecast(
