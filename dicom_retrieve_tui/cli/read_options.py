@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, UsageError, names_profile
 from dicom_retrieve_tui.cli.paths import check_output, file_to_write
@@ -31,7 +32,9 @@ from dicom_retrieve_tui.model.options import (
 )
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.shard import Shard, parse_shard, share_of
-from dicom_retrieve_tui.model.study_lookup import Lookup
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.model.study_lookup import Lookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class RetrieveCommand:
     retrieval: RetrieveOptions
     duplicates: int = 0
     """UIDs that the list names more than once."""
-    lookups: tuple[Lookup, ...] = ()
+    lookups: "tuple[Lookup, ...]" = ()
     """Lines of the list whose studies are still to be looked up; see `lookup.resolve`."""
     left_out: tuple[str, ...] = ()
     """Invalid lines of the list: the run cannot be a success."""

@@ -4,16 +4,14 @@ import argparse
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dicom_retrieve_tui.errors import ConfigError, reason_of
-from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
-from dicom_retrieve_tui.model.list_text import list_text
+from dicom_retrieve_tui.errors import ConfigError
 from dicom_retrieve_tui.model.selection import Selection
-from dicom_retrieve_tui.model.study_lookup import Lookup
-from dicom_retrieve_tui.model.uid_list import parse_uid_list
-from dicom_retrieve_tui.model.uid_table import Column, NoSuchColumn
 from dicom_retrieve_tui.model.uids import irregular_uids, uid_fault
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.model.study_lookup import Lookup
 
 _UID_FLAGS = {
     "--study-uid": "study_uid",
@@ -21,11 +19,10 @@ _UID_FLAGS = {
     "--instance-uid": "instance_uid",
 }
 _LISTS = {
-    "--uid-list": ("uid_list", Column.STUDY),
-    "--accession-list": ("accession_list", Column.ACCESSION),
-    "--patient-list": ("patient_list", Column.PATIENT),
+    "--uid-list": "uid_list",
+    "--accession-list": "accession_list",
+    "--patient-list": "patient_list",
 }
-_STDIN = "-"
 _DIGIT = re.compile("[0-9]")
 
 
@@ -34,7 +31,7 @@ class Selected:
     """The selections of a command line."""
 
     selections: tuple[Selection, ...]
-    lookups: tuple[Lookup, ...] = ()
+    lookups: "tuple[Lookup, ...]" = ()
     """Lines of the list whose studies only the PACS can name."""
     duplicates: int = 0
     """Lines that the list has more than once; each is retrieved once."""
@@ -53,13 +50,23 @@ def select(args: argparse.Namespace, read_stdin: Callable[[], str]) -> Selected:
         ConfigError: They select nothing, contradict each other, or a UID breaks the rules.
     """
     given = {flag: getattr(args, dest) for flag, dest in _UID_FLAGS.items()}
-    lists = {flag: getattr(args, dest) for flag, (dest, _) in _LISTS.items()}
+    lists = {flag: getattr(args, dest) for flag, dest in _LISTS.items()}
     if args.uids:
         return _by_position(args.uids, given | lists)
     for flag, name in lists.items():
         if name is not None:
+            from dicom_retrieve_tui.cli.read_list import read_list  # noqa: PLC0415 - most name UIDs
+
             _refuse_others(flag, given | lists)
-            return _from_list(flag, name, args.column, read_stdin)
+            found = read_list(flag, name, args.column, read_stdin)
+            return Selected(
+                selections=found.selections,
+                lookups=found.lookups,
+                duplicates=found.duplicates,
+                left_out=found.bad,
+                notes=found.notes,
+                list_flag=flag,
+            )
     if args.column is not None:
         raise ConfigError("--column needs --uid-list, the table that has it.")
     _check_levels(given)
@@ -108,33 +115,3 @@ def _check_levels(given: dict[str, str | None]) -> None:
         raise ConfigError(
             "No study was given. Give Study Instance UIDs, --study-uid or --uid-list."
         )
-
-
-def _from_list(flag: str, name: str, column: str | None, read_stdin: Callable[[], str]) -> Selected:
-    try:
-        text = read_stdin() if name == _STDIN else _read(Path(name))
-        found = parse_uid_list(text, column, _LISTS[flag][1], identify=False)
-    except NoSuchColumn as error:
-        advice = "" if column else "; name one of them by --column"
-        raise ConfigError(f"{flag} {name}: {error}{advice}.") from error
-    except ConfigError as error:
-        message = str(error)
-        ending = "" if "\n" in message or message.endswith(".") else "."
-        raise ConfigError(f"{flag} {name}: {message}{ending}") from error
-    return Selected(
-        selections=found.selections,
-        lookups=found.lookups,
-        duplicates=found.duplicates,
-        left_out=found.bad,
-        notes=found.notes,
-        list_flag=flag,
-    )
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return list_text(read_at_most(file, LIST_MAX_BYTES))
-    except OSError as error:
-        reason = reason_of(error)
-        raise ConfigError(f"cannot be read: {reason}") from error

@@ -3,11 +3,13 @@
 This module does no I/O.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 _KB, _MB, _GB = 10**3, 10**6, 10**9
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _MINUTE_S, _HOUR_S = 60, 3600
+_BAD_LINES_SHOWN_MAX = 20
 _ROOT_FROM = 24
 """From this width on, a shortened UID shows its root, too."""
 
@@ -102,3 +104,12 @@ def folder_text(folder: Path) -> str:
     if text == ".":
         return "the current folder"
     return text if text.endswith("/") else f"{text}/"
+
+
+def bad_lines_text(bad: Sequence[str]) -> str:
+    """Format the first bad lines of a list, and the number of the others."""
+    if len(bad) == 1:
+        return bad[0]
+    more = len(bad) - _BAD_LINES_SHOWN_MAX
+    shown = [*bad[:_BAD_LINES_SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]
+    return f"{len(bad)} bad lines:\n  " + "\n  ".join(shown)

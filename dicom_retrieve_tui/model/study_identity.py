@@ -5,9 +5,12 @@ Patient data: it is shown on the screen and never written to logs, reports or th
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from dicom_retrieve_tui.model.person_name import name_text
-from dicom_retrieve_tui.model.search import Match
+
+if TYPE_CHECKING:
+    from dicom_retrieve_tui.model.search import Match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class StudyIdentity:
     """Known once the PACS has listed what is to be retrieved."""
 
     @classmethod
-    def of_match(cls, match: Match) -> "StudyIdentity":
+    def of_match(cls, match: "Match") -> "StudyIdentity":
         """Return the identity of a study, or of the study of a series, that C-FIND listed."""
         names = (each.name for each in fields(cls) if each.name != "series")
         return cls(**{name: getattr(match, name) for name in names})

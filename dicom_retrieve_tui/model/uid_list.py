@@ -11,6 +11,7 @@ from itertools import chain
 from sys import intern
 
 from dicom_retrieve_tui.errors import ConfigError
+from dicom_retrieve_tui.model.humanize import bad_lines_text
 from dicom_retrieve_tui.model.list_text import TextLines, readable
 from dicom_retrieve_tui.model.selection import Selection, SelectionUnion, join
 from dicom_retrieve_tui.model.spreadsheet_cells import (
@@ -37,7 +38,6 @@ from dicom_retrieve_tui.model.uid_table import (
 )
 from dicom_retrieve_tui.model.uids import irregular_uids, stray_fault, uid_fault
 
-_BAD_LINES_SHOWN_MAX = 20
 _TEXT_SHOWN_MAX = 80
 _COLUMNS_SHOWN_MAX = 12
 _SEPARATORS = re.compile(r"[,;|\s]+")
@@ -102,7 +102,7 @@ def parse_uid_list(
         _check_columns(lines, column, key)
         found = _sort_out(_list_rows(lines, key))
     if found.bad and not (found.selections or found.lookups):
-        raise ConfigError(describe(found.bad))
+        raise ConfigError(bad_lines_text(found.bad))
     if not (found.selections or found.lookups):
         raise ConfigError(f"the list names no {'UID' if key is Column.STUDY else key.keyword}")
     return found
@@ -443,12 +443,3 @@ def _narrowed(row: TableRow) -> tuple[str | None, str | None]:
     if instance and not series:
         raise _Fault(f"its SOPInstanceUID {instance!r} needs the SeriesInstanceUID")
     return series, instance
-
-
-def describe(bad: Sequence[str]) -> str:
-    """Format the first bad lines, and the number of the others."""
-    if len(bad) == 1:
-        return bad[0]
-    more = len(bad) - _BAD_LINES_SHOWN_MAX
-    shown = [*bad[:_BAD_LINES_SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]
-    return f"{len(bad)} bad lines:\n  " + "\n  ".join(shown)

@@ -66,6 +66,7 @@ NEVER = {
     "dicom_retrieve_tui.doctor.run",
     "dicom_retrieve_tui.network.study_search",
     "dicom_retrieve_tui.storage.history",
+    *(f"dicom_retrieve_tui.model.{name}" for name in ("search", "study_lookup", "uid_list")),
 }
 ONLY_TO_WORK = {
     # A mistyped PACS may be the name of a profile, which is looked up in the user's folder.

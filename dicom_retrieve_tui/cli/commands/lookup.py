@@ -20,14 +20,14 @@ from dicom_retrieve_tui.errors import (
     RetrieveError,
 )
 from dicom_retrieve_tui.model.cancel import CancelToken
-from dicom_retrieve_tui.model.humanize import count, duration_text
+from dicom_retrieve_tui.model.humanize import bad_lines_text, count, duration_text
 from dicom_retrieve_tui.model.narration import first_sentence
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.retry import Backoff
 from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_lookup import Answer, LookupResult, some_of
-from dicom_retrieve_tui.model.uid_list import describe, notes_on
+from dicom_retrieve_tui.model.uid_list import notes_on
 from dicom_retrieve_tui.wiring import find_each
 
 Ask = Callable[[Iterable[Search], RetrieveOptions, CancelToken], Generator[Answer, None, None]]
@@ -141,7 +141,7 @@ def resolve(
     if not resolved.selections:
         raise LookupsFailed(
             resolved,
-            f"{options.list_flag}: {describe(resolved.left_out)}",
+            f"{options.list_flag}: {bad_lines_text(resolved.left_out)}",
             brief=f"Nothing was retrieved: no line of {options.list_flag} has a study.",
         )
     console.stderr.write_line(f"{lines}: {studies}")

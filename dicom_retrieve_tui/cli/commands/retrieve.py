@@ -28,12 +28,11 @@ from dicom_retrieve_tui.exit_codes import INTERRUPTED, NOT_OK, OK
 from dicom_retrieve_tui.model.bug_report import bug_note
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event, Noted, RetrieveFinished, RetrieveStarted
-from dicom_retrieve_tui.model.humanize import count
+from dicom_retrieve_tui.model.humanize import bad_lines_text, count
 from dicom_retrieve_tui.model.limited_read import LIST_MAX_BYTES, read_at_most
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.terminal_notice import notice_of, notice_sequences
-from dicom_retrieve_tui.model.uid_list import describe
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.platform_files import WINDOWS
 
@@ -326,7 +325,7 @@ class _Retrieval:
     def _print_left_out(self) -> None:
         """Print which lines of the list are left out, before anything is sent."""
         if left_out := self._options.left_out:
-            for line in f"{self._options.list_flag}: {describe(left_out)}".split("\n"):
+            for line in f"{self._options.list_flag}: {bad_lines_text(left_out)}".split("\n"):
                 self._console.stderr.write_line(line)
 
     def _print_summary_safely(self, code: int) -> int:
