@@ -244,6 +244,8 @@ class ProgressStore:
                     entry.store(event.series_instance_uid)
                 case events.BytesReceived():
                     self._came_bytes += event.size_bytes
+                case events.PeerCounted():
+                    pass  # one for each instance, and no line
                 case events.RunPausing() | events.RunPaused() | events.RunResumed():
                     pass
                 case _:
