@@ -269,10 +269,11 @@ class InstanceStore:
         try:
             self._take_up(study_uid)
             present, gone = self._recorded(study_uid)
-            known = present.keys() | gone.keys()
-            for instance in inventory.instances:
-                if instance.sop_instance_uid not in known:
-                    present.update(self._adopted(study_uid, instance))
+            if self._has_folder(study_uid):
+                known = present.keys() | gone.keys()
+                for instance in inventory.instances:
+                    if instance.sop_instance_uid not in known:
+                        present.update(self._adopted(study_uid, instance))
             journal = self._journal
             return Recalled(
                 present=frozenset(present),
@@ -365,6 +366,18 @@ class InstanceStore:
         if not record.digest:  # in its structure, zeros look like pixels
             return False
         self._working_journal().record(record)  # so that it is synced
+        return True
+
+    def _has_folder(self, study_instance_uid: str) -> bool:
+        """Return False if a study has no folder yet: a share is asked that only once.
+
+        True if the layout gives it no folder of its own.
+        """
+        folder = self._folder.layout.study_folder(study_instance_uid)
+        try:
+            os.stat(below(self._root, folder))  # noqa: PTH116 - as below
+        except FileNotFoundError:
+            return False
         return True
 
     def _adopted(

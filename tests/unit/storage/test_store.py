@@ -70,6 +70,22 @@ def test_what_an_earlier_run_missed_is_recalled(tmp_path: Path) -> None:
     assert not recalled.gone
 
 
+@pytest.mark.parametrize("folders", ["", "{StudyInstanceUID}/", "by-study/{StudyInstanceUID}/x/"])
+def test_what_a_kill_left_without_a_record_is_recalled(tmp_path: Path, folders: str) -> None:
+    layout = folders + FLAT
+    with closing(InstanceStore(tmp_path, layout)) as store:
+        _receive(store, 1)
+    for journal in (tmp_path / ".dicom-retrieve").glob("journal.db*"):
+        journal.unlink()
+
+    with closing(InstanceStore(tmp_path, layout)) as store:
+        recalled = store.recall(_inventory([1, 2]))
+        other = store.recall(_inventory([1], uid=OTHER))
+
+    assert recalled.present == {f"{STUDY}.1.1"}
+    assert not other.present
+
+
 _WITH_A_NAME = """
 import sys
 from contextlib import closing
