@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 from unittest.mock import patch
 
+import benchmarks.engine_modules  # noqa: F401
 from benchmarks.without_sync import leave_out_syncs
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model import tags

@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import quantiles
 from time import monotonic
 
+import benchmarks.engine_modules  # noqa: F401
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import Event
