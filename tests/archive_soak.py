@@ -15,7 +15,7 @@ from tests.runs import Plan, files_in, get_plan, move_plan, run
 
 _TIMEOUT_S = 5.0
 _TIMEOUT_OF_MOVES_S = 1.5
-"""Also how long late instances of a C-MOVE are waited for, again and again."""
+"""Also how long the late instances of a C-MOVE are waited for."""
 _MOVES = 0.1
 _AT_ONCE = 10
 

@@ -18,6 +18,9 @@ TICK_S = 0.2
 Guard = Callable[[float], None]
 """Takes `time.monotonic()`."""
 
+DRAIN_S_MAX = 5.0
+"""The longest wait for instances after the final C-MOVE response."""
+
 _IF_SLOW = "If the PACS is only slow, raise --timeout."
 
 
@@ -39,7 +42,7 @@ class Timeouts:
     """A-RELEASE-RQ sent until its answer; short, because all requests are finished by then."""
     cancel_grace_s: float = 1.0
     """C-CANCEL sent until we abort."""
-    drain_s: float = 5.0
+    drain_s: float = DRAIN_S_MAX
     """Last byte until no more instances are expected after the final C-MOVE response."""
 
     @classmethod
@@ -52,7 +55,7 @@ class Timeouts:
             stall_s=timeout_s,
             no_progress_s=10 * timeout_s,
             release_s=min(2.0, timeout_s),
-            drain_s=min(5.0, timeout_s),
+            drain_s=min(DRAIN_S_MAX, timeout_s),
         )
 
 
