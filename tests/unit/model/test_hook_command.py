@@ -1,8 +1,6 @@
 """Commands of `--on-study` and `--on-finish`: words, placeholders and what they are told."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dicom_retrieve_tui.config.secrets import PASSCODE, PASSPHRASE
 from dicom_retrieve_tui.errors import ConfigError
@@ -48,15 +46,6 @@ def test_placeholders_are_replaced_within_their_words() -> None:
     argv = _study("x --out=/nii/{study} {folder} {output}").argv(_hook().values)
 
     assert argv == ["x", "--out=/nii/1.2.3", "/data/1.2.3", "/data"]
-
-
-@given(st.text(), st.text())
-def test_no_value_makes_a_further_word_or_another_placeholder(uid: str, folder: str) -> None:
-    argv = _study("x {folder} {study} end").argv(_hook(uid, folder).values)
-
-    assert len(argv) == 4
-    assert argv[1] == folder
-    assert argv[2].replace(".", "").isalnum()
 
 
 def test_a_hostile_uid_is_replaced_by_its_hash_everywhere() -> None:

@@ -1,12 +1,7 @@
 """Lists of very many studies: what is named, and what is held in memory."""
 
-import re
 import tracemalloc
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from dicom_retrieve_tui.model.list_text import TextLines
 from dicom_retrieve_tui.model.selection import Selection, SelectionUnion
 from dicom_retrieve_tui.model.uid_list import parse_uid_list
 
@@ -63,17 +58,6 @@ def test_a_table_is_read_without_holding_its_lines_and_rows() -> None:
         "not used beside a StudyInstanceUID, which names the study: PatientID, StudyDate",
     )
     assert peak_bytes < _PEAK_BYTES_PER_LINE * _MEASURED
-
-
-@given(st.text(alphabet="ab\r\n\u2028", max_size=30))
-def test_lines_are_those_of_an_editor(text: str) -> None:
-    expected = re.findall("[^\r\n]*(?:\r\n|\r|\n|$)", text)
-    lines = TextLines(text)
-
-    assert list(lines) == expected
-    assert len(lines) == len(expected)
-    assert [lines[at] for at in range(-len(lines), len(lines))] == [*expected, *expected]
-    assert lines[1:-1] == expected[1:-1]
 
 
 def test_a_union_tells_a_repeated_selection_from_a_wider_one() -> None:

@@ -1,22 +1,8 @@
 """What people call a study by."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from dicom_retrieve_tui.model.choices import Level
 from dicom_retrieve_tui.model.search import Match
-from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
-
-_TEXTS = st.text(max_size=6)
-_IDENTITIES = st.builds(
-    StudyIdentity,
-    patient_name=_TEXTS,
-    patient_id=_TEXTS,
-    study_date=_TEXTS,
-    modalities=st.lists(_TEXTS, max_size=2).map(tuple),
-    study_description=_TEXTS,
-    accession_number=_TEXTS,
-)
+from dicom_retrieve_tui.model.study_identity import StudyIdentity
 
 
 def test_a_match_of_c_find_has_the_identity_of_its_study() -> None:
@@ -43,18 +29,6 @@ def test_without_a_name_the_patient_is_the_id() -> None:
 
 def test_a_text_that_is_not_a_date_is_shown_as_it_came() -> None:
     assert StudyIdentity(study_date="11.03.2026").day == "11.03.2026"
-
-
-@given(_IDENTITIES, _IDENTITIES)
-def test_a_known_value_is_never_replaced_by_another_source(
-    ours: StudyIdentity, theirs: StudyIdentity
-) -> None:
-    joined = ours | theirs
-
-    for name in ("patient_name", "study_date", "modalities"):
-        assert getattr(joined, name) == (getattr(ours, name) or getattr(theirs, name))
-    assert bool(joined) == (bool(ours) or bool(theirs))
-    assert ours | UNIDENTIFIED == ours
 
 
 def test_a_modality_that_begins_the_description_is_not_repeated() -> None:
