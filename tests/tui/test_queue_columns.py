@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
@@ -47,6 +47,7 @@ def test_at_every_width_the_line_names_patient_date_and_modality(width: int) -> 
     assert len(line) <= width
 
 
+@settings(deadline=None)
 @given(st.integers(10, 250), st.sets(st.sampled_from([each.name for each in CHOOSABLE])))
 def test_a_wider_terminal_never_has_fewer_columns(width: int, hidden: set[str]) -> None:
     assert set(_names(width, frozenset(hidden))) <= set(_names(width + 1, frozenset(hidden)))

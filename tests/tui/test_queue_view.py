@@ -1,6 +1,6 @@
 """The order of the rows, updated one by one or many at once, is that of a sorted list."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
@@ -51,6 +51,7 @@ def _expected(rows: dict[RowKey, Row], view: View) -> list[Row]:
     return sorted(shown, key=SORTS[view.sort], reverse=view.descending)
 
 
+@settings(deadline=None)
 @given(_STEPS, st.sampled_from([0, 500]))
 def test_rows_are_where_a_sorted_list_has_them(
     steps: list[View | tuple[list[Row], list[int]]], others: int
