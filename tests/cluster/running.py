@@ -114,8 +114,12 @@ class Scheduler:
             "scheduler", ["--host", "127.0.0.1", "--port", "0", "--no-dashboard",
                           "--scheduler-file", str(self._file)],
         )  # fmt: skip
-        self.scheduler.start(self._file.exists)
+        self.scheduler.start(self._is_described)
         self.address: str = json.loads(self._file.read_text())["address"]
+
+    def _is_described(self) -> bool:
+        """Return True once the scheduler has written all of its file."""
+        return self._file.exists() and self._file.read_text().endswith("\n}")
 
     def _process(self, kind: str, flags: list[str], **environ: str) -> PeerProcess:
         env = [f"{name}={value}" for name, value in environ.items()]
