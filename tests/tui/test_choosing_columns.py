@@ -11,9 +11,9 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.retrieve_form import read_draft
 from dicom_retrieve_tui.tui.screens.columns import ColumnsScreen
 from tests.tui.application import SIZES, Bench, opened, preset
+from tests.tui.find_window import answered, searched
 from tests.tui.pilot import settled
 from tests.tui.scripted_search import Searches, study
-from tests.tui.test_find import answered, searched
 from tests.tui.test_preferences import settings
 
 A = "1.2.840.1"

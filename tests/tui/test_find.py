@@ -7,36 +7,14 @@ from textual.widgets import Input
 
 from dicom_retrieve_tui.errors import PeerUnreachable
 from dicom_retrieve_tui.model.choices import Level
-from dicom_retrieve_tui.model.search import Match, Remark
+from dicom_retrieve_tui.model.search import Remark
 from dicom_retrieve_tui.tui import search_job as finding
 from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
-from dicom_retrieve_tui.tui.widgets.found_table import FoundTable
 from dicom_retrieve_tui.tui.widgets.keys_line import KeyHint, KeysLine
 from tests.tui.application import SIZES, Bench, opened
+from tests.tui.find_window import answered, open_find, searched, table_of
 from tests.tui.scripted_search import Searches, series, study
-
-
-def table_of(bench: Bench) -> FoundTable:
-    assert isinstance(bench.app.screen, FindScreen)
-    return bench.app.screen.table
-
-
-async def searched(bench: Bench, text: str = "P*") -> None:
-    """Open the screen, type a patient ID, and search."""
-    await bench.pilot.press("f3")
-    await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
-    await bench.pilot.press(*text, "enter")
-    await bench.until(lambda: table_of(bench).has_focus)
-
-
-async def answered(bench: Bench, find: Searches, *matches: Match) -> None:
-    """Let the search find these, and wait until all of it is shown."""
-    find.tell(*matches)
-    find.end()
-    nouns = {Level.STUDY: "stud", Level.SERIES: "series"}
-    told = f"{len(matches)} {nouns[matches[0].level]}"
-    await bench.until(lambda: told in bench.text() and "searching" not in bench.text())
 
 
 async def test_a_search_asks_for_what_was_typed_and_shows_what_comes() -> None:
@@ -173,8 +151,7 @@ async def test_a_search_without_any_key_is_not_sent() -> None:
 
 
 async def searched_nothing(bench: Bench) -> None:
-    await bench.pilot.press("f3")
-    await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+    await open_find(bench)
     await bench.pilot.press("enter")
     await bench.until(lambda: "✗" in bench.text())
 
@@ -182,8 +159,7 @@ async def searched_nothing(bench: Bench) -> None:
 async def test_a_date_that_is_none_is_told_beside_the_form() -> None:
     find = Searches()
     async with opened(find=find) as bench:
-        await bench.pilot.press("f3")
-        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await open_find(bench)
         field = bench.app.screen.query_one("#search-study_date", Input)
         field.focus()
         await bench.pilot.press(*"2024-13", "enter")
@@ -197,8 +173,7 @@ async def test_a_date_that_is_none_is_told_beside_the_form() -> None:
 async def test_one_key_goes_through_the_usual_dates() -> None:
     find = Searches()
     async with opened(find=find) as bench:
-        await bench.pilot.press("f3")
-        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await open_find(bench)
         await bench.pilot.press("f5", "f5", "f5")
         await bench.until(lambda: "last 7d" in bench.text())
         await bench.pilot.press("enter")
@@ -309,8 +284,7 @@ async def test_another_pacs_does_not_show_the_answers_of_the_first() -> None:
         await answered(bench, find, study(1))
         await bench.pilot.press("escape")
         bench.main.query_one("#field-called_aet", Input).value = "PACS2"
-        await bench.pilot.press("f3")
-        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await open_find(bench)
 
         await bench.until(lambda: "No search yet" in bench.text())
 
@@ -346,8 +320,7 @@ async def test_a_click_on_a_title_sorts() -> None:
 
 async def test_dates_that_f5_fills_in_are_replaced_by_typing() -> None:
     async with opened(find=Searches()) as bench:
-        await bench.pilot.press("f3")
-        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await open_find(bench)
         await bench.pilot.press("f5", "f5", *"last week")
 
         assert bench.app.screen.query_one("#search-study_date", Input).value == "last week"
@@ -367,8 +340,7 @@ async def test_several_lines_for_one_field_are_refused_in_words() -> None:
 
 async def test_hidden_patients_are_named_in_the_header_and_no_length_of_a_key_shows() -> None:
     async with opened(SIZES["small"]) as bench:
-        await bench.pilot.press("f3")
-        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await open_find(bench)
         await bench.pilot.press(*"P0012345", "tab", *"Q99")
         assert "patients hidden" not in bench.text()
         bench.app.hide_patients = True

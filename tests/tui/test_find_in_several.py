@@ -14,8 +14,8 @@ from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.widgets.mark_list import MarkList
 from tests.tui.application import SIZES, Bench, opened, preset
+from tests.tui.find_window import open_find, table_of
 from tests.tui.scripted_search import Searches, series, study
-from tests.tui.test_find import table_of
 
 _REFUSED = PeerUnreachable("Cannot reach pacs.test:105: connection refused. " * 5)
 
@@ -38,11 +38,6 @@ PRESETS = [
     preset("archive", called_aet="PACS2", pacs="pacs.test:105", output="/nowhere/archive"),
     preset("third", called_aet="PACS3", pacs="pacs.test:106"),
 ]
-
-
-async def open_find(bench: Bench) -> None:
-    await bench.pilot.press("f3")
-    await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
 
 
 async def choose(bench: Bench, *keys: str) -> None:

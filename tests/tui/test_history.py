@@ -1,9 +1,7 @@
 """What one run of the application leaves, and what the next one makes of it."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,28 +11,12 @@ from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from dicom_retrieve_tui.tui.history import JobHistory
 from tests.tui.application import SIZES, Bench, opened
 from tests.tui.builders import uids
+from tests.tui.history import memory_of
 from tests.tui.scripted_session import begins, ends, whole
 
 A, B, C = uids(3)
-_BEGUN = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(database: Path) -> Iterator[History]:
-    with closing(History(database)) as history:
-        yield history
-
-
-def memory_of(history: History) -> JobHistory:
-    return JobHistory(lambda: history, now=lambda: _BEGUN)
 
 
 async def leave(history: History, folder: Path) -> None:

@@ -1,7 +1,5 @@
 """The window of earlier retrievals, and whose studies the history knows."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +10,6 @@ from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import StudyIdentity
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from dicom_retrieve_tui.tui.history import JobHistory
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.history import (
@@ -25,6 +22,7 @@ from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.verify import VerifyScreen
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import options, uids
+from tests.tui.history import memory_of
 from tests.tui.scripted_session import begins, ends, whole
 from tests.tui.test_preferences import settings
 
@@ -33,21 +31,6 @@ _BEGUN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ADA = StudyIdentity(
     patient_name="Example^Ada", patient_id="T-0001", study_date="20260311", modalities=("CT",)
 )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "history.db"
-
-
-@pytest.fixture
-def history(database: Path) -> Iterator[History]:
-    with closing(History(database)) as history:
-        yield history
-
-
-def memory_of(history: History) -> JobHistory:
-    return JobHistory(lambda: history, now=lambda: _BEGUN)
 
 
 def bytes_beside(database: Path) -> bytes:

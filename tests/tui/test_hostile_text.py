@@ -18,6 +18,7 @@ from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 from tests.hostile import HOSTILE, odd_characters, saying, story
 from tests.tui.application import Bench, opened
 from tests.tui.builders import uids
+from tests.tui.find_window import open_find
 from tests.tui.scripted_doctor import answers, fails
 from tests.tui.scripted_search import Searches, series, study
 
@@ -30,8 +31,7 @@ def _words(said: str) -> str:
 
 
 async def _searched(bench: Bench) -> FindScreen:
-    await bench.pilot.press("f3")
-    await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+    await open_find(bench)
     await bench.pilot.press("P", "enter")
     assert isinstance(bench.app.screen, FindScreen)
     return bench.app.screen

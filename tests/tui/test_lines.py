@@ -13,7 +13,7 @@ from dicom_retrieve_tui.tui.widgets.events_pane import EventsPane
 from dicom_retrieve_tui.tui.widgets.header_line import PeerSummary, echo_text, header_texts
 from dicom_retrieve_tui.tui.widgets.throughput import graph_lines
 from dicom_retrieve_tui.tui.widgets.total_line import total_text
-from tests.tui.application import SIZES, opened
+from tests.tui.application import SIZES, Bench, opened
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PEERING = PeerSummary(
@@ -194,12 +194,18 @@ def numbered(first: int, last: int) -> list[Line]:
     return [Line(NOON, f"event {number}", grave=False) for number in range(first, last)]
 
 
+async def with_forty(bench: Bench) -> EventsPane:
+    """Show forty events, and wait for the last one."""
+    pane = bench.main.query_one(EventsPane)
+    pane.show_lines(numbered(0, 40))
+    await bench.until(lambda: "event 39" in bench.text(pane))
+    return pane
+
+
 @pytest.mark.parametrize("size", [(120, 36), (220, 70), (80, 24)])
 async def test_events_are_followed_after_a_resize(size: tuple[int, int]) -> None:
     async with opened((200, 60)) as bench:
-        pane = bench.main.query_one(EventsPane)
-        pane.show_lines(numbered(0, 40))
-        await bench.until(lambda: "event 39" in bench.text(pane))
+        pane = await with_forty(bench)
 
         await bench.pilot.resize_terminal(*size)
         if size[0] < 100:
@@ -212,9 +218,7 @@ async def test_events_are_followed_after_a_resize(size: tuple[int, int]) -> None
 
 async def test_events_are_followed_after_one_that_is_longer_than_the_pane() -> None:
     async with opened(SIZES["large"]) as bench:
-        pane = bench.main.query_one(EventsPane)
-        pane.show_lines(numbered(0, 40))
-        await bench.until(lambda: "event 39" in bench.text(pane))
+        pane = await with_forty(bench)
         pane.show_lines([Line(NOON, "long " * 60, grave=False)])
         await bench.until(lambda: pane.show_horizontal_scrollbar)
 
@@ -226,9 +230,7 @@ async def test_events_are_followed_after_one_that_is_longer_than_the_pane() -> N
 
 async def test_events_that_the_user_scrolls_stay_until_the_end_is_reached() -> None:
     async with opened(SIZES["large"]) as bench:
-        pane = bench.main.query_one(EventsPane)
-        pane.show_lines(numbered(0, 40))
-        await bench.until(lambda: "event 39" in bench.text(pane))
+        pane = await with_forty(bench)
         pane.focus()
         await bench.pilot.press("home")
         await bench.until(lambda: "event 0" in bench.text(pane))

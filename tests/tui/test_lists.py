@@ -1,8 +1,6 @@
 """Tables and lists: what they ask for is what the command would ask for."""
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -219,12 +217,6 @@ async def test_what_was_not_found_stands_in_the_queue_with_its_line(tmp_path: Pa
         (toast,) = (each for each in bench.app._notifications if "not found" in each.message)
         assert toast.severity == "warning"
         assert bench.app.closing_line == f"2 studies: 1 complete, 1 failed. {told}."
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    with closing(History(tmp_path / "history.db")) as history:
-        yield history
 
 
 async def _retrieve_all_but_a2(history: History, folder: Path, **options: Any) -> None:

@@ -12,8 +12,8 @@ from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 from tests.tui.application import SIZES, opened
+from tests.tui.find_window import answered, searched
 from tests.tui.scripted_search import Searches, study
-from tests.tui.test_find import answered, searched
 from tests.tui.test_study_names import ADA, A, queue
 
 

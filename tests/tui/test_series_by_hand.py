@@ -1,7 +1,5 @@
 """Series that are marked in the details of a study, and retrieved alone."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,12 +44,6 @@ ADA = StudyIdentity(
         ),
     ),
 )
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    with closing(History(tmp_path / "data" / "history.db")) as history:
-        yield history
 
 
 def left_of(history: History, uid: str) -> list[Selection]:

@@ -12,10 +12,10 @@ from dicom_retrieve_tui.model.forecast import Forecast, Outlook, PlannedStudy
 from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
-from dicom_retrieve_tui.tui.screens.find import FindScreen
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from tests.tui.application import SIZES, opened, preset
 from tests.tui.builders import uids
+from tests.tui.find_window import open_find
 from tests.tui.scripted_search import Searches, series, study
 
 A, B, C = uids(3)
@@ -115,8 +115,7 @@ async def test_where_nothing_is_to_stay_free_no_question_is_asked() -> None:
 async def test_counts_that_were_found_are_used() -> None:
     find, disk = Searches(), _Disk(800 * GB)
     async with opened(find=find, space_outlook=disk) as bench:
-        await bench.pilot.press("f3")
-        await bench.until(lambda: isinstance(bench.app.screen, FindScreen))
+        await open_find(bench)
         await bench.pilot.press("P", "enter")
         find.tell(study(1, study_instance_uid=A, number_of_instances=321, modalities=("CT", "SR")))
         find.end()
