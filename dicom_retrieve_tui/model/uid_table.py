@@ -343,7 +343,7 @@ def _too_many(cells: list[str], heading: Heading) -> str:
     number = len(cells)
     uid_columns = sum(column.holds_uids for column in heading.places)
     text = f"the row has {number} cells, and the heading {len(heading.names)}: "
-    if sum(map(_is_like_a_uid, cells)) > max(uid_columns, 1):
+    if sum(map(is_like_a_uid, cells)) > max(uid_columns, 1):
         return text + "are there two UIDs in it? Write one row for each"
     if any(spoilt(f"{one},{two}") for one, two in pairwise(cells) if one.isdecimal()):
         return text + (
@@ -365,7 +365,7 @@ def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) ->
         return ""
     used = {at for column, at in heading.places.items() if column.holds_uids}
     for at, (name, cell) in enumerate(zip(heading.names, cells, strict=False)):
-        if at not in used and _is_like_a_uid(cell) and "uid" not in name.lower():
+        if at not in used and is_like_a_uid(cell) and "uid" not in name.lower():
             return (
                 f"the column StudyInstanceUID has no UID, but {name!r} has one: "
                 f"a cell that has a {heading.delimiter!r} in it needs quotes around it"
@@ -373,7 +373,8 @@ def _shifted(found: Mapping[Column, str], cells: list[str], heading: Heading) ->
     return ""
 
 
-def _is_like_a_uid(text: str) -> bool:
+def is_like_a_uid(text: str) -> bool:
+    """Return True for a text that a UID may be, as spreadsheets write it."""
     return _LIKE_A_UID.fullmatch(uid_text(text)) is not None
 
 

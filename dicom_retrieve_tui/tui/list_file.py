@@ -3,6 +3,7 @@
 import csv
 import shlex
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,11 +14,13 @@ from dicom_retrieve_tui.model.list_text import TextLines, list_text, readable
 from dicom_retrieve_tui.model.uid_list import UidList, parse_uid_list
 from dicom_retrieve_tui.model.uid_paste import read_paste
 from dicom_retrieve_tui.model.uid_table import (
+    NAMING,
     Column,
     Heading,
     delimiter_of,
     find_heading,
     is_comment,
+    is_like_a_uid,
 )
 from dicom_retrieve_tui.platform_files import WINDOWS
 
@@ -30,14 +33,20 @@ _LINES = {
     Column.ACCESSION: "accession numbers",
     Column.PATIENT: "patient IDs",
 }
-_MATCHED = (
-    Column.DATE,
-    Column.MODALITY,
-    Column.MODALITIES,
-    Column.STUDY_DESCRIPTION,
-    Column.SERIES_DESCRIPTION,
-)
+_MATCHED = {
+    Column.DATE: "study date",
+    Column.MODALITY: "modality",
+    Column.MODALITIES: "modalities",
+    Column.STUDY_DESCRIPTION: "study description",
+    Column.SERIES_DESCRIPTION: "series description",
+}
 """Columns that a study has to match if it is looked up."""
+_WORDS = {
+    Column.STUDY: "UID",
+    Column.ACCESSION: "accession number",
+    Column.PATIENT: "patient ID",
+    **_MATCHED,
+}
 
 
 @dataclass(slots=True)
@@ -163,29 +172,38 @@ def list_source(lines: str, key: Column, column: str | None = None) -> str:
 
 
 def _table_source(heading: Heading, key: Column) -> str:
-    def name(column: Column) -> str:
-        return repr(heading.names[heading.places[column]])
+    def names(columns: Iterable[Column]) -> str:
+        named = {each: heading.names[places[each]] for each in columns if each in places}
+        return ", ".join(f"{_WORDS[each]} {name!r}" for each, name in named.items())
 
-    by_uid = key is Column.STUDY and Column.STUDY in heading.places
-    naming = [
-        each for each in (_LINES if key is Column.STUDY else (key,)) if each in heading.places
-    ]
-    text = (", else " if by_uid else " and ").join(
-        f"{_LINES[each]} from the column {name(each)}" for each in naming
+    places = heading.places
+    keys = names((Column.ACCESSION, Column.PATIENT, *_MATCHED))
+    if Column.STUDY not in places:
+        return f"Each row is looked up by: {keys}."
+    if key is Column.STUDY:
+        others = NAMING & places.keys() - {Column.STUDY}
+        without = f"; a row without one is looked up by: {keys}" if others else ""
+        name = heading.names[places[Column.STUDY]]
+        return f"Study Instance UIDs from the column {name!r}{without}."
+    matched = names(_MATCHED)
+    without = f"; a row without a UID also by: {matched}" if matched else ""
+    return (
+        f"Each row is looked up by: {names((Column.ACCESSION, Column.PATIENT, Column.STUDY))}"
+        f"{without}."
     )
-    others = (*_LINES, *_MATCHED)
-    matched = [name(each) for each in others if each in heading.places and each not in naming]
-    if matched and not by_uid:
-        text += f"; only studies that match {', '.join(matched)}"
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def columns_in(lines: str) -> tuple[str, ...]:
-    """Return the names in the first line of a table; none if it has one column."""
+    """Return the names in the heading of a table; none if it has one column, or a UID there."""
     rows = (line for line in readable(lines).splitlines() if not is_comment(line))
     first = next((line for line in rows if not line.lstrip().startswith("#")), "")
     delimiter = delimiter_of(first)
     if delimiter is None:
         return ()
-    names = next(csv.reader([first], delimiter=delimiter), [])
+    try:
+        names = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error:  # a cell of 128 KiB
+        return ()
+    if any(map(is_like_a_uid, names)):
+        return ()
     return tuple(name.strip() for name in names if name.strip())

@@ -93,7 +93,7 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
         await bench.until(lambda: "No path yet: type one" in bench.joined())
         await bench.paste(str(path))
         await bench.pilot.press("f6", "f6")
-        await bench.until(lambda: "from the column 'What'" in bench.joined())
+        await bench.until(lambda: " 'What'." in bench.joined())
         await bench.pilot.press("f6")
         await bench.until(lambda: "Press F6 to choose one." in bench.joined())
         await bench.pilot.press("f6", "f6", "enter")
@@ -110,26 +110,36 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
             "Study UID,Acc. No.,Date\n1.2.3,A1,\n",
             Column.STUDY,
             (
-                "Study Instance UIDs from the column 'Study UID', else accession numbers from the "
-                "column 'Acc. No.'."
+                "Study Instance UIDs from the column 'Study UID'; a row without one is looked up "
+                "by: accession number 'Acc. No.', study date 'Date'."
             ),
         ),
         (
             "MRN,Accession,Date\nT-1,A1,\n",
             Column.ACCESSION,
             (
-                "Accession numbers from the column 'Accession'; only studies that match "
-                "'MRN', 'Date'."
+                "Each row is looked up by: accession number 'Accession', patient ID 'MRN', "
+                "study date 'Date'."
             ),
         ),
         (
             "MRN,Accession,Date\nT-1,A1,\n",
             Column.STUDY,
             (
-                "Accession numbers from the column 'Accession' and patient IDs from the column "
-                "'MRN'; only studies that match 'Date'."
+                "Each row is looked up by: accession number 'Accession', patient ID 'MRN', "
+                "study date 'Date'."
             ),
         ),
+        (
+            f"UID,Date,Accession\n{A},,A1\n,,A2\n",
+            Column.ACCESSION,
+            (
+                "Each row is looked up by: accession number 'Accession', UID 'UID'; a row without "
+                "a UID also by: study date 'Date'."
+            ),
+        ),
+        (f"DOE^JOHN,12345,{A}\n", Column.STUDY, "No heading: Study Instance UIDs, one a line."),
+        (f"{'x' * 200_000},{A}", Column.STUDY, "No heading: Study Instance UIDs, one a line."),
         (A, Column.STUDY, "No heading: Study Instance UIDs, one a line."),
         ("A1\nA2\n", Column.ACCESSION, "No heading: accession numbers, one a line."),
         (
@@ -156,9 +166,7 @@ async def test_the_column_that_is_used_is_shown_before_the_list_is_loaded(tmp_pa
             lambda: "Study Instance UIDs from the column 'Study UID'" in bench.joined()
         )
         await bench.pilot.press("f5")
-        await bench.until(
-            lambda: "Accession numbers from the column 'Accession';" in bench.joined()
-        )
+        await bench.until(lambda: "looked up by: accession number 'Accession'," in bench.joined())
 
 
 @pytest.mark.parametrize("leave", ["enter", "escape"])
@@ -171,11 +179,11 @@ async def test_path_kind_and_column_are_there_when_the_window_is_opened_again(
         await bench.pilot.press("ctrl+o", "f5")
         await bench.paste(str(path))
         await bench.pilot.press("f6", "f6")
-        await bench.until(lambda: "from the column 'What'" in bench.joined())
+        await bench.until(lambda: " 'What'." in bench.joined())
         await bench.pilot.press(leave)
         await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
         await bench.pilot.press("ctrl+o")
-        await bench.until(lambda: "Accession numbers from the column 'What'." in bench.joined())
+        await bench.until(lambda: "looked up by: accession number 'What'." in bench.joined())
 
         assert "list.csv" in bench.text()
         await bench.pilot.press("x")

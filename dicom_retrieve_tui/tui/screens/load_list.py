@@ -227,7 +227,7 @@ usual."""
         place = self.query_one("#load-source", Static)
         place.update(f"Its lines are {_KINDS[kind]}{where}.")
         if source := await asyncio.to_thread(_source_at, path, kind, column):
-            place.update(source)
+            place.update(without_patients(source, hide=self._hide_patients))
 
     def _say(self, text: str) -> None:
         shown = without_patients(text, hide=self._hide_patients)
