@@ -45,7 +45,7 @@ class Blame(Enum):
 
     STUDY = "the PACS answers others"
     BUSY = "the PACS serves other associations and accepts no further one"
-    LOAN = "a look-up has the association that we lend it"
+    LOOK_UP = "a look-up of ours has the association"
     PEER = "the PACS does not answer"
     DISK = "the disk has no room"
 
@@ -205,10 +205,10 @@ class PeerWatch:
         """Find out whose failure an error is.
 
         A probe decides. If it is the failure of the PACS, the queue is held; if the PACS is busy,
-        fewer workers are used, unless that is because an association is lent.
+        fewer workers are used, unless a look-up of ours has the association.
         """
-        if no_association_left(error) and (self._queue.lent_lately or self._lower()):
-            return Blame.LOAN if self._queue.lent_lately else Blame.BUSY
+        if no_association_left(error) and (self._queue.looked_up_lately or self._lower()):
+            return Blame.LOOK_UP if self._queue.looked_up_lately else Blame.BUSY
         if not isinstance(error, PeerError) or isinstance(error, _ANSWERS) or not self._answered:
             return Blame.STUDY
         failed_s = monotonic()

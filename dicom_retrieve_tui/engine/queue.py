@@ -31,8 +31,8 @@ _IDLE_S = 1.0
 _RAISE_LIMIT_AFTER_S = 30.0
 """After the PACS rejected an association for want of one, time until one more is tried."""
 
-_RETURNED_S = 5.0
-"""The PACS may count an association for so long that has ended: one of ours that was lent."""
+_LOOKED_UP_S = 5.0
+"""The PACS may count an association for so long that has ended: that of a look-up."""
 
 Emit = Callable[[Event], None]
 
@@ -237,8 +237,9 @@ class TaskQueue:
         self._last_rejection_s = 0.0
         self._loans = 0
         self._most_while_lent = 0
-        self._returned_s = float("-inf")
-        """When the last loan ended."""
+        self._look_ups = 0
+        self._looked_up_s = float("-inf")
+        """When the last look-up ended."""
         self._running: set[CancelToken] = set()
         """The tokens of the requests that are being made."""
         self._paused = False
@@ -370,9 +371,7 @@ class TaskQueue:
         """End a loan."""
         with self._changed:
             self._loans -= 1
-            if not self._loans:
-                self._returned_s = monotonic()
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     @property
     def lent(self) -> bool:
@@ -385,11 +384,22 @@ class TaskQueue:
         """True if a worker has to give its association up."""
         return bool(self._loans) and self._taken > self._most_while_lent
 
-    @property
-    def lent_lately(self) -> bool:
-        """True if a look-up to which we lend may have an association that we lack."""
+    def begin_look_up(self) -> None:
+        """Note that a look-up of ours has, or wants, an association with the same PACS."""
         with self._changed:
-            return bool(self._loans) or monotonic() - self._returned_s < _RETURNED_S
+            self._look_ups += 1
+
+    def end_look_up(self) -> None:
+        """Note that it has released its association."""
+        with self._changed:
+            self._look_ups -= 1
+            self._looked_up_s = monotonic()
+
+    @property
+    def looked_up_lately(self) -> bool:
+        """True if a look-up of ours may have an association that we lack."""
+        with self._changed:
+            return bool(self._look_ups) or monotonic() - self._looked_up_s < _LOOKED_UP_S
 
     # Called by what holds the run
 

@@ -532,10 +532,21 @@ class Session:
     def lend(self) -> None:
         """Lend one association to a look-up, once a study or a request has ended on one.
 
-        `take_back` must follow. Until then, the session uses one fewer; it counts neither a failure
-        nor an outage because of that.
+        `take_back` must follow. Until then, the session uses one fewer.
         """
         self._run.queue.lend()
+
+    def begin_look_up(self) -> None:
+        """Note that a look-up has, or wants, an association with the same PACS.
+
+        `end_look_up` must follow. Until then, and for some seconds after it, a rejection for want
+        of an association is neither a failure nor an outage.
+        """
+        self._run.queue.begin_look_up()
+
+    def end_look_up(self) -> None:
+        """Note that the look-up has released its association."""
+        self._run.queue.end_look_up()
 
     def take_back(self) -> None:
         """End a loan, once the look-up has released its association."""

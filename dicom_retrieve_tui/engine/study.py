@@ -188,8 +188,8 @@ class StudyRetriever:
         return PutBack(last)
 
     def _note_retry(self, task: StudyTask, result: _Result, wait_s: float, blame: Blame) -> None:
-        """Report that a study is to be tried again; a loan is not a failure."""
-        if blame is Blame.LOAN:
+        """Report that a study is to be tried again; a look-up of ours is not a failure."""
+        if blame is Blame.LOOK_UP:
             self._put_back(task)
             return
         self.run.receiver.emit(
@@ -332,7 +332,7 @@ class StudyRetriever:
         except (Cancelled, RetrieveError) as error:
             _LOG.debug("no more help: %s", error)
             crowded = isinstance(error, RetrieveError) and no_association_left(error)
-            if crowded and not queue.lent_lately:
+            if crowded and not queue.looked_up_lately:
                 queue.lower()
         finally:
             if not others_may:  # nothing is left, or further requests are pointless
@@ -347,7 +347,7 @@ class StudyRetriever:
         hopeless = not result.may_heal or self.run.receiver.disk_failure
         if hopeless or task.cancel.requested:
             return None
-        if blame in {Blame.BUSY, Blame.LOAN}:
+        if blame in {Blame.BUSY, Blame.LOOK_UP}:
             return self.backoff.wait_s(1)  # no attempt of this study: we had too many associations
         failed_before = result.cure is Cure.ONCE and task.failed_attempts > 0
         retries = self.run.options.retries

@@ -42,28 +42,50 @@ BorrowingLookUp = Callable[
 class AssociationLoan:
     """The association that sessions lend to one look-up, from the first need to the end of this."""
 
-    def __init__(self, sessions: Sequence[Session], peer: PeerAE, waits: Waits) -> None:
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        peer: PeerAE,
+        waits: Waits,
+        on_end: Callable[["AssociationLoan"], object] = lambda _: None,
+    ) -> None:
         """Borrow nothing yet.
 
         Args:
             sessions: Those with associations with the same PACS, under the same AE titles.
             peer: The PACS.
             waits: Takes the reason for the wait.
+            on_end: Called with this once the look-up has ended.
         """
-        self._sessions, self._peer, self._waits = sessions, peer, waits
-        self._lenders: list[Session] = []
+        self._sessions: list[Session] = []
+        self._peer, self._waits, self._on_end = peer, waits, on_end
+        self._lends = False
+        """True once the sessions lend."""
         self._lent_s: float | None = None
         """When the association was free."""
         self._ours = 0
-        self._told = self._answered = self._over = False
+        self._told = ""
+        """The state that the user was told last."""
+        self._answered = self._over = False
         self._lock = threading.Lock()
         self._timer = threading.Timer(_SILENT_S, self._borrow_if_silent)
         self._timer.daemon = True
+        for session in sessions:
+            self.join(session)
 
     def __enter__(self) -> Self:
-        if self._sessions:
-            self._timer.start()
+        self._timer.start()
         return self
+
+    def join(self, session: Session) -> None:
+        """Take in a session with the same PACS, also one that begins during the look-up."""
+        with self._lock:
+            if self._over or session in self._sessions:
+                return
+            self._sessions.append(session)
+            session.begin_look_up()
+            if self._lends:
+                session.lend()
 
     def __exit__(
         self,
@@ -74,8 +96,11 @@ class AssociationLoan:
         self.note_answer()
         with self._lock:
             self._over = True
-        for session in self._lenders:
-            session.take_back()
+        for session in self._sessions:
+            if self._lends:
+                session.take_back()
+            session.end_look_up()
+        self._on_end(self)
 
     def note_answer(self) -> None:
         """Record that the PACS serves the look-up."""
@@ -83,7 +108,7 @@ class AssociationLoan:
         with self._lock:
             self._answered, self._lent_s = True, None
             if self._told:
-                self._told = False
+                self._told = ""
                 self._waits("")
 
     def helps(self, error: PeerError, cancel: CancelToken) -> bool:
@@ -94,7 +119,7 @@ class AssociationLoan:
         """
         if isinstance(error, AssociationRejected) and error.no_association_left:
             return self.helps_rejected(cancel)
-        waited = isinstance(error, PeerTimeout) and bool(self._lenders) and not self._answered
+        waited = isinstance(error, PeerTimeout) and self._lends and not self._answered
         return waited and self._wait(cancel)
 
     def helps_rejected(self, cancel: CancelToken) -> bool:
@@ -116,28 +141,30 @@ class AssociationLoan:
             silent: Do nothing if it has answered meanwhile.
         """
         with self._lock:
-            if self._over or (silent and self._answered):
+            if self._over or (silent and (self._answered or self._lends)):
                 return False
-            if not self._lenders:
-                self._lenders = [each for each in self._sessions if each.busy_workers or each.lent]
-                self._ours = sum(each.busy_workers + each.lent for each in self._lenders)
-                for session in self._lenders:
+            if not self._lends:
+                self._ours = sum(each.busy_workers + each.lent for each in self._sessions)
+                if not self._ours:
+                    return False
+                self._lends = True
+                for session in self._sessions:
                     session.lend()
-            if self._lenders:
-                self._told = True
+            if state != self._told:
+                self._told = state
                 ours = count(self._ours, "association")
                 self._waits(
                     f"{self._peer} {state}. We have {ours} with it; one is lent to this look-up as "
                     "soon as a study or a request on it has ended."
                 )
-            return bool(self._lenders)
+            return True
 
     def _wait(self, cancel: CancelToken) -> bool:
         """Wait until another try is due; False if none is."""
         pause_s = _ANYWAY_S if self._lent_s is None else _AGAIN_S
         until_s = monotonic() + pause_s
         while monotonic() < until_s:
-            if self._lent_s is None and any(session.lent for session in self._lenders):
+            if self._lent_s is None and any(session.lent for session in self._sessions):
                 self._lent_s = monotonic()
                 break
             if cancel.wait(_TICK_S):
@@ -146,10 +173,12 @@ class AssociationLoan:
 
 
 def ask_borrowing(
-    ask: Callable[[], Generator[_Answered, None, None]], loan: AssociationLoan, cancel: CancelToken
+    ask: Callable[[], Generator[_Answered, None, None]],
+    borrow: Callable[[], AssociationLoan],
+    cancel: CancelToken,
 ) -> Generator[_Answered, None, None]:
     """Yield the answers of a look-up, which may begin again until the first of them."""
-    with loan:
+    with borrow() as loan:
         while True:
             try:
                 with closing(ask()) as answers:

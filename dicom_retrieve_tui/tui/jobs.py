@@ -155,6 +155,8 @@ class Jobs:
         """Of the groups whose limits were changed while they ran or waited."""
         self._missed: set[RowKey] = set()
         """Lines without a study that the account of a session has counted."""
+        self._loans: dict[AssociationLoan, RetrieveOptions] = {}
+        """Of the look-ups that are under way."""
         self._paused = False
         self._closed = False
         self._leaving = CancelToken()
@@ -353,7 +355,20 @@ class Jobs:
                 if _shares_associations(self._options[group], options)
                 and (session := job.session) is not None
             ]
-        return AssociationLoan(sessions, options.peer, waits)
+            loan = AssociationLoan(sessions, options.peer, waits, self._end_loan)
+            self._loans[loan] = options
+            return loan
+
+    def _end_loan(self, loan: AssociationLoan) -> None:
+        with self._lock:
+            del self._loans[loan]
+
+    def _join_look_ups(self, group: int, session: Session) -> None:
+        """Let a new session know of the look-ups in the same PACS."""
+        with self._lock:
+            for loan, options in self._loans.items():
+                if _shares_associations(self._options[group], options):
+                    loan.join(session)
 
     def lending(self, ask: LookUp[_Asked, _Answered]) -> BorrowingLookUp[_Asked, _Answered]:
         """Return a look-up to which sessions lend an association, if the PACS accepts no more."""
@@ -361,7 +376,7 @@ class Jobs:
         def look_up(
             asked: _Asked, options: RetrieveOptions, cancel: CancelToken, waits: Waits
         ) -> Generator[_Answered, None, None]:
-            loan = self.loan(options, waits)
+            loan = partial(self.loan, options, waits)
             return ask_borrowing(partial(ask, asked, options, cancel), loan, cancel)
 
         return look_up
@@ -576,6 +591,7 @@ class Jobs:
                     session.pause()
             finally:
                 job.opened(session)
+            self._join_look_ups(group, session)
             for event in session.events():
                 if not job.begun:
                     self._recall(group)

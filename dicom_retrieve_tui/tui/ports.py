@@ -68,6 +68,12 @@ class Session(Protocol):
     def limit_rate(self, rate: Rate | None) -> object:
         """Receive no faster than this; None: no limit."""
 
+    def begin_look_up(self) -> object:
+        """Note that a look-up may have an association that the session lacks."""
+
+    def end_look_up(self) -> object:
+        """Note that it has none any more."""
+
     def lend(self) -> object:
         """Use one association fewer, once a study or a request has ended, until `take_back`."""
 

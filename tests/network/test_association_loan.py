@@ -87,6 +87,7 @@ def test_a_look_up_that_takes_the_association_of_a_worker_is_no_outage(tmp_path:
         session = watched.session
         session.add(selections(A, B))
         assert pacs.begun[A].wait(PATIENCE_S)
+        session.begin_look_up()
         session.lend()
         pacs.go_on[A].set()
         watched.until(lambda progress: progress.associations == 0 and session.lent)
@@ -97,5 +98,6 @@ def test_a_look_up_that_takes_the_association_of_a_worker_is_no_outage(tmp_path:
         session.take_back()
         assert pacs.kept_waiting.wait(PATIENCE_S)
         found.close()
+        session.end_look_up()
         watched.until_finished(B)
         assert _undisturbed(watched.finish())

@@ -101,6 +101,12 @@ class ScriptedSession:
     def limit_rate(self, rate: Rate | None) -> None:
         self.asked.append(f"rate {rate}")
 
+    def begin_look_up(self) -> None:
+        self.asked.append("begin look-up")
+
+    def end_look_up(self) -> None:
+        self.asked.append("end look-up")
+
     def lend(self) -> None:
         self.asked.append("lend")
 

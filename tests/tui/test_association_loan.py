@@ -1,14 +1,18 @@
 """Look-ups while a run has every association that the PACS accepts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
 from dicom_retrieve_tui import wiring
+from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import AttemptFailed, Event, PeerLost
+from dicom_retrieve_tui.model.search import Search
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
@@ -20,6 +24,7 @@ from dicom_retrieve_tui.tui.screens.profile import ProfileScreen
 from dicom_retrieve_tui.tui.snapshot import State
 from tests.peers.crowded_pacs import CrowdedPacs
 from tests.peers.held_pacs import A, B, C
+from tests.runs import settings
 from tests.sessions import PATIENCE_S
 from tests.tui.application import SIZES, Bench
 from tests.tui.pilot import running
@@ -41,8 +46,8 @@ class _Recording(ProgressStore):
 
 
 @asynccontextmanager
-async def _busy(pacs: CrowdedPacs, folder: Path, parallel: int = 1) -> AsyncIterator[Bench]:
-    """The application, with a run that has so many associations and waits for study A."""
+async def _application(pacs: CrowdedPacs, folder: Path, parallel: int = 1) -> AsyncIterator[Bench]:
+    """The application, with a profile of the PACS; at its end, studies A and B are complete."""
     path = folder / "profiles.toml"
     path.write_text(
         f'[profiles.busy]\nhost = "127.0.0.1"\nport = {pacs.port}\naet = "DRTUI"\n'
@@ -64,9 +69,6 @@ async def _busy(pacs: CrowdedPacs, folder: Path, parallel: int = 1) -> AsyncIter
     async with running(app, SIZES["large"]) as pilot:
         bench = Bench(app, pilot, Sessions())
         await bench.until(lambda: app.screen_stack[0].query("#form"))
-        await bench.paste(f"{A}\n{B}\n")
-        await pilot.press("enter")
-        await bench.until(lambda: all(pacs.begun[uid].is_set() for uid in pacs.held))
         yield bench
         pacs.go_on[B].set()
         await bench.until(lambda: all(_done(bench, uid) for uid in (A, B)))
@@ -74,6 +76,20 @@ async def _busy(pacs: CrowdedPacs, folder: Path, parallel: int = 1) -> AsyncIter
     assert not [each for each in store.events if isinstance(each, AttemptFailed | PeerLost)]
     app.finder.close(PATIENCE_S)
     assert app.jobs.close()
+
+
+@asynccontextmanager
+async def _busy(pacs: CrowdedPacs, folder: Path, parallel: int = 1) -> AsyncIterator[Bench]:
+    """The application, with a run that has so many associations and waits for study A."""
+    async with _application(pacs, folder, parallel) as bench:
+        await _start(bench)
+        await bench.until(lambda: all(pacs.begun[uid].is_set() for uid in pacs.held))
+        yield bench
+
+
+async def _start(bench: Bench) -> None:
+    await bench.paste(f"{A}\n{B}\n")
+    await bench.pilot.press("enter")
 
 
 def _done(bench: Bench, uid: str) -> bool:
@@ -149,3 +165,16 @@ async def test_a_search_says_why_it_waits_and_comes_between_two_studies(
             await bench.until(lambda: "3 studies" in bench.text())
             assert "We have" not in bench.joined()
             await bench.pilot.press("escape", "escape")
+
+
+async def test_a_run_that_begins_during_a_look_up_waits_for_its_end(tmp_path: Path) -> None:
+    with CrowdedPacs(most=1) as pacs:
+        async with _application(pacs, tmp_path) as bench:
+            options = replace(settings(pacs.port, tmp_path), calling_ae_title="DRTUI")
+            found = bench.app.jobs.lending(wiring.find)(
+                Search(accession_number="3"), options, CancelToken(), lambda _: None
+            )
+            await asyncio.to_thread(next, found)
+            await _start(bench)
+            await bench.until(pacs.kept_waiting.is_set)
+            found.close()
