@@ -153,8 +153,7 @@ class SqliteCommandRecords:
 
     def _connect(self) -> sqlite3.Connection:
         self._permissions.make_folder(self._path.parent)
-        # SQLite gives the files beside a database the permissions that the database has.
-        os.close(self._permissions.open(self._path, os.O_RDWR))
+        self._permissions.make_database(self._path)
         database = sqlite3.connect(self._path, check_same_thread=False)
         try:
             database.execute("PRAGMA journal_mode = WAL")

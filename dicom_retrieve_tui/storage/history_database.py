@@ -5,7 +5,6 @@ A retrieval by the command, which forecasts by the sizes, loads no more of the h
 
 import contextlib
 import itertools
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -190,8 +189,7 @@ class HistoryDatabase:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # SQLite gives the files beside a database the permissions that the database has.
-    os.close(PRIVATE.open(path, os.O_RDWR))
+    PRIVATE.make_database(path)
     database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
         _check(database, path)

@@ -284,8 +284,7 @@ def open_database(
         ConfigError: The database cannot be opened, or is of a newer version.
     """
     with explained(path):
-        # SQLite gives the files beside a database the permissions that the database has.
-        os.close(permissions.open(path, os.O_RDWR))
+        permissions.make_database(path)
         check_header(path)
         database_mode.prepare(path, mode)
         database = connect(path, mode)
@@ -301,6 +300,9 @@ def open_database(
 
 def check_header(path: Path) -> None:
     """Check the parts of the header that make SQLite report a read-only database.
+
+    To close the file drops the locks that SQLite has on it in this process. That does no harm to a
+    journal: it has one writer, and a reader of another process cannot remove the log.
 
     Raises:
         OSError: The file cannot be read.

@@ -57,6 +57,20 @@ class Permissions:
         except FileExistsError:
             return os.open(path, flags | os.O_CREAT | _ALWAYS, self.file)
 
+    def make_database(self, path: Path) -> None:
+        """Create an empty database, if it is missing; one that exists is not even opened.
+
+        SQLite gives the files beside a database its permissions. Where this process has it open
+        already, to open and close it here would drop the locks that SQLite has on it: another
+        process would take itself for the last user, and remove the log.
+        Source: https://sqlite.org/howtocorrupt.html, section 2.2.
+
+        Raises:
+            OSError: The file cannot be created.
+        """
+        with contextlib.suppress(FileExistsError):
+            os.close(self.create(path, os.O_RDWR))
+
     def make_folder(self, folder: Path) -> None:
         """Create a folder and its parents, if they are missing.
 
