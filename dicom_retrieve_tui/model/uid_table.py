@@ -96,8 +96,9 @@ _KEYWORDS = {
     Column.STUDY_DESCRIPTION: "StudyDescription",
     Column.SERIES_DESCRIPTION: "SeriesDescription",
 }
-SHORT_NAMES = {"uid": Column.STUDY, "uids": Column.STUDY, "date": Column.DATE}
-"""Names that mean these columns where a table has no column with a longer name of it."""
+SHORT_NAMES = {"uid": Column.STUDY, "uids": Column.STUDY}
+"""Names that mean these columns where a table has no column with a longer name of it. A `Date` may
+be any: as the study date, it would exclude studies."""
 _OF_UIDS = frozenset({Column.STUDY, Column.SERIES, Column.INSTANCE})
 NAMING = frozenset({Column.STUDY, Column.ACCESSION, Column.PATIENT})
 """Columns that name the study of a row."""
@@ -201,10 +202,10 @@ def _places_of_uids(heading: Heading, below: Sequence[str]) -> Mapping[Column, i
     looked_up = NAMING & places.keys() - {Column.STUDY}
     if at is None or not looked_up or plain(heading.names[at]) not in SHORT_NAMES:
         return places
-    first = next((line for line in below if not is_comment(line)), "")
-    cells = _cells(first.strip("\r\n "), heading.delimiter)
-    cell = uid_text(cells[at]) if at < len(cells) else ""
-    if not cell or _LIKE_A_UID.fullmatch(cell):
+    rows = (_cells(line.strip("\r\n "), heading.delimiter) for line in below)
+    cells = (uid_text(row[at]) for row in rows if at < len(row))
+    first = next(filter(None, cells), "")
+    if not first or _LIKE_A_UID.fullmatch(first):
         return places
     return {column: place for column, place in places.items() if column is not Column.STUDY}
 
@@ -218,7 +219,7 @@ def _places(names: list[str], key: Column, column: str | None) -> dict[Column, i
     for number, name in enumerate(names):
         known = SHORT_NAMES.get(name)
         # Beside a Series Instance UID, it may be that of anything.
-        if known is Column.DATE or (known is Column.STUDY and not _OF_UIDS & places.keys()):
+        if known is not None and not _OF_UIDS & places.keys():
             places.setdefault(known, number)
     if column is not None:
         places.pop(key, None)

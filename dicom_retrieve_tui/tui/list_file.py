@@ -139,6 +139,14 @@ def read_file(text: str) -> str:
     return list_text(content)
 
 
+def size_bytes(path: str) -> int:
+    """Return the size of a file; 0 if it cannot be known."""
+    try:
+        return Path(path).expanduser().stat().st_size
+    except (OSError, RuntimeError, ValueError):
+        return 0
+
+
 def parse_file(lines: str, key: Column, column: str | None = None) -> UidList:
     """Parse the text of a file.
 

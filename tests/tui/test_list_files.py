@@ -107,35 +107,35 @@ async def test_the_column_of_a_table_is_chosen(tmp_path: Path) -> None:
     [
         ("Name;UID\nx;1.2.3\n", Column.STUDY, "Study Instance UIDs from the column 'UID'."),
         (
-            "Study UID,Acc. No.,Date\n1.2.3,A1,\n",
+            "Study UID,Acc. No.,Exam date\n1.2.3,A1,\n",
             Column.STUDY,
             (
                 "Study Instance UIDs from the column 'Study UID'; a row without one is looked up "
-                "by: accession number 'Acc. No.', study date 'Date'."
+                "by: accession number 'Acc. No.', study date 'Exam date'."
             ),
         ),
         (
-            "MRN,Accession,Date\nT-1,A1,\n",
+            "MRN,Accession,Exam date\nT-1,A1,\n",
             Column.ACCESSION,
             (
                 "Each row is looked up by: accession number 'Accession', patient ID 'MRN', "
-                "study date 'Date'."
+                "study date 'Exam date'."
             ),
         ),
         (
-            "MRN,Accession,Date\nT-1,A1,\n",
+            "MRN,Accession,Exam date\nT-1,A1,\n",
             Column.STUDY,
             (
                 "Each row is looked up by: accession number 'Accession', patient ID 'MRN', "
-                "study date 'Date'."
+                "study date 'Exam date'."
             ),
         ),
         (
-            f"UID,Date,Accession\n{A},,A1\n,,A2\n",
+            f"UID,Exam date,Accession\n{A},,A1\n,,A2\n",
             Column.ACCESSION,
             (
                 "Each row is looked up by: accession number 'Accession', UID 'UID'; a row without "
-                "a UID also by: study date 'Date'."
+                "a UID also by: study date 'Exam date'."
             ),
         ),
         (f"DOE^JOHN,12345,{A}\n", Column.STUDY, "No heading: Study Instance UIDs, one a line."),

@@ -1,6 +1,8 @@
 """Load a list of UIDs from a file: type its path with completion, or choose it in a tree."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,9 +21,11 @@ from dicom_retrieve_tui.tui.cut_text import without_patients
 from dicom_retrieve_tui.tui.list_file import (
     ListChoice,
     columns_in,
+    dropped_path,
     list_source,
     parse_file,
     read_file,
+    size_bytes,
 )
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 from dicom_retrieve_tui.tui.widgets.retrieve_pane import verdict_of
@@ -34,6 +38,8 @@ _KINDS = {
 }
 """The kinds of lines, as `--uid-list`, `--accession-list` and `--patient-list` take them."""
 
+_AT_ONCE_BYTES = 200_000
+"""A list of this size is parsed in some hundredths of a second."""
 _NO_PATH = "✗ No path yet: type one, or press ^o and choose a file."
 
 
@@ -205,12 +211,32 @@ usual."""
         event.stop()
         self._load(event.value.strip())
 
-    def _load(self, path: str) -> None:
-        if not path:
+    def _load(self, text: str) -> None:
+        """Leave with the list."""
+        if not text:
             self._say(_NO_PATH)
             return
+        path = str(dropped_path(text) or text)
+        read = partial(read_list, path, self._choice.kind, self._choice.column)
+        if size_bytes(path) <= _AT_ONCE_BYTES:
+            self._leave_with(path, read)
+        else:
+            self._load_long(path, read)
+
+    @work(exclusive=True, group="load")
+    async def _load_long(self, path: str, read: Callable[[], Part]) -> None:
+        """Read in a thread what takes seconds, so that the screen does not halt."""
+        self._say(f"Reading {path} ...")
         try:
-            part = read_list(path, self._choice.kind, self._choice.column)
+            part = await asyncio.to_thread(read)
+        except ConfigError as fault:
+            self._say(f"✗ {path}: {fault}")
+        else:
+            self._leave_with(path, lambda: part)
+
+    def _leave_with(self, path: str, read: Callable[[], Part]) -> None:
+        try:
+            part = read()
         except ConfigError as fault:
             self._say(f"✗ {path}: {fault}")
             return

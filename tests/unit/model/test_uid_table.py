@@ -65,17 +65,25 @@ def test_a_uid_beside_that_of_a_series_is_not_taken_for_that_of_the_study() -> N
 @pytest.mark.parametrize("accession", ["Accession", "Acc. No.", "Accession #", "Acc Nr", "ACC#"])
 @pytest.mark.parametrize("patient", ["MRN", "Patient ID", "Patient No.", "Medical Record Number"])
 def test_columns_of_a_lookup_as_people_name_them(accession: str, patient: str) -> None:
-    found = parse_uid_list(f"{accession};{patient};Date\nA1;T-1;2024-01-02\n")
+    found = parse_uid_list(f"{accession};{patient};Study date\nA1;T-1;2024-01-02\n")
 
     (lookup,) = found.lookups
     assert (lookup.accession_number, lookup.patient_id) == ("A1", "T-1")
     assert lookup.study_date == DateRange(date(2024, 1, 2), date(2024, 1, 2))
 
 
-def test_a_uid_that_numbers_subjects_is_not_a_study_instance_uid() -> None:
-    found = parse_uid_list("UID,MRN\n7,T-1\n8,T-2\n")
+def test_a_date_of_anything_excludes_no_study() -> None:
+    found = parse_uid_list("Accession Number,Date\nA1,01/02/2024\n")
 
-    assert [each.patient_id for each in found.lookups] == ["T-1", "T-2"]
+    (lookup,) = found.lookups
+    assert (lookup.accession_number, lookup.study_date) == ("A1", None)
+    assert found.notes == ("columns that are not used: Date",)
+
+
+def test_a_uid_that_numbers_subjects_is_not_a_study_instance_uid() -> None:
+    found = parse_uid_list("UID,MRN\n,T-0\n7,T-1\n8,T-2\n")
+
+    assert [each.patient_id for each in found.lookups] == ["T-0", "T-1", "T-2"]
     assert found.notes == ("columns that are not used: UID",)
 
 
