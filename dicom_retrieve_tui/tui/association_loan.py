@@ -22,6 +22,8 @@ _AGAIN_S = 0.5
 """Between two tries once it is lent: the PACS may still count it."""
 _TRIES_S = 10.0
 """After that, others have it."""
+_SERVED_S = 5.0
+"""A PACS that has not answered so long after an association was free is slow, and not full."""
 _TICK_S = 0.1
 
 _Asked = TypeVar("_Asked")
@@ -67,6 +69,8 @@ class AssociationLoan:
         self._told = ""
         """The state that the user was told last."""
         self._answered = self._over = False
+        self._settled = threading.Event()
+        """Set once it is known whether the PACS has an association left."""
         self._lock = threading.Lock()
         self._timer = threading.Timer(_SILENT_S, self._borrow_if_silent)
         self._timer.daemon = True
@@ -105,6 +109,7 @@ class AssociationLoan:
     def note_answer(self) -> None:
         """Record that the PACS serves the look-up."""
         self._timer.cancel()
+        self._settled.set()
         with self._lock:
             self._answered, self._lent_s = True, None
             if self._told:
@@ -128,10 +133,27 @@ class AssociationLoan:
         Raises:
             Cancelled: `cancel` was requested.
         """
+        self._settled.set()
         return self._borrow("accepts no more associations") and self._wait(cancel)
 
     def _borrow_if_silent(self) -> None:
-        self._borrow("has not answered yet", silent=True)
+        """Borrow, and give back what was no help."""
+        if not self._borrow("has not answered yet", silent=True):
+            return
+        while not self._settled.wait(_TICK_S):
+            if any(session.lent for session in self._sessions):
+                if not self._settled.wait(_SERVED_S):
+                    self._give_back()
+                return
+
+    def _give_back(self) -> None:
+        with self._lock:
+            if self._over or not self._lends:
+                return
+            self._lends, self._told = False, "is slow"
+            for session in self._sessions:
+                session.take_back()
+            self._waits(f"{self._peer} has not answered yet.")
 
     def _borrow(self, state: str, *, silent: bool = False) -> bool:
         """Ask the sessions to lend; False if they have nothing to lend.

@@ -9,9 +9,10 @@ from dicom_retrieve_tui.model.sanitize import clean_text
 ELLIPSIS = "…"
 MASKED = "•••"
 _LITERAL = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_NO_UID_OR_PATH = r"""(?!['"](?:[/~.]|[A-Za-z]:[/\\]|[0-9]+(?:\.[0-9]+){3}))"""
 _QUOTED = re.compile(
     rf"(?:(?<=accession number )|(?<=patient ID )|(?<=patient name )){_LITERAL}"
-    rf"|{_LITERAL}(?= is not a UID| stands above the heading)"
+    rf"|{_NO_UID_OR_PATH}{_LITERAL}(?= (?:is|has|was|stands|contains|ends|begins) )"
 )
 """What a sentence quotes of a patient, or of a line that may name one."""
 _UIDS_OR_PATH = re.compile(

@@ -13,6 +13,7 @@ from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import AttemptFailed, Event, PeerLost
 from dicom_retrieve_tui.model.search import Search
+from dicom_retrieve_tui.tui import association_loan
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
 from dicom_retrieve_tui.tui.profile_store import ProfileStore
@@ -165,6 +166,29 @@ async def test_a_search_says_why_it_waits_and_comes_between_two_studies(
             await bench.until(lambda: "3 studies" in bench.text())
             assert "We have" not in bench.joined()
             await bench.pilot.press("escape", "escape")
+
+
+async def test_a_pacs_that_is_only_slow_halts_the_run_for_some_seconds_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(association_loan, "_SERVED_S", 0.2)
+    told: list[str] = []
+    with CrowdedPacs(A, most=3) as pacs:
+        async with _busy(pacs, tmp_path) as bench:
+            options = replace(settings(pacs.port, tmp_path), calling_ae_title="DRTUI")
+            with bench.app.jobs.loan(options, told.append):
+                await bench.until(lambda: told)
+                pacs.go_on[A].set()
+                pacs.go_on[B].set()
+                await bench.until(lambda: _done(bench, B))
+    assert told == [
+        (
+            f"RAW@127.0.0.1:{pacs.port} has not answered yet. We have 1 association with it; one is "
+            "lent to this look-up as soon as a study or a request on it has ended."
+        ),
+        f"RAW@127.0.0.1:{pacs.port} has not answered yet.",
+        "",
+    ]
 
 
 async def test_a_run_that_begins_during_a_look_up_waits_for_its_end(tmp_path: Path) -> None:

@@ -78,6 +78,16 @@ async def test_uids_and_paths_stay_readable(typed: str, tmp_path: Path) -> None:
         await bench.until(lambda: typed in bench.text(bench.main.query_one("#uids")))
 
 
+@pytest.mark.parametrize("typed", ["2024.9", "/DOE", "1.2"])
+async def test_a_filter_that_may_be_an_accession_number_is_masked(
+    typed: str, tmp_path: Path
+) -> None:
+    async with opened(settings=settings(tmp_path, "hide_patients = true\n")) as bench:
+        add_study_of_a_patient(bench)
+        await bench.pilot.press("slash", *typed)
+        await bench.until(lambda: "•••" in bench.text(bench.main.query_one("#filter")))
+
+
 async def test_the_filter_is_masked_and_still_filters(tmp_path: Path) -> None:
     async with opened(settings=settings(tmp_path, "hide_patients = true\n")) as bench:
         add_study_of_a_patient(bench)

@@ -178,6 +178,12 @@ def test_a_command_that_failed_names_its_study() -> None:
         ("The patient name 'Example^Ada' has", "The patient name ••• has"),
         ("line 1: 'A7' stands above the heading", "line 1: ••• stands above the heading"),
         ("line 1: 'A-7' is not a UID", "line 1: ••• is not a UID"),
+        (
+            "'0012345' has a component with a leading zero",
+            "••• has a component with a leading zero",
+        ),
+        ("'1.2.840.01' has a component", "'1.2.840.01' has a component"),
+        ("'/lists/a.csv' is a folder", "'/lists/a.csv' is a folder"),
         ("no column is named 'c'", "no column is named 'c'"),
     ],
 )

@@ -14,6 +14,8 @@ from dicom_retrieve_tui.tui.widgets.framed_pane import FramedPane
 from dicom_retrieve_tui.tui.widgets.patient_input import PatientInput
 from dicom_retrieve_tui.tui.widgets.queue_table import QueueTable
 
+_PERIODS_OF_A_UID_MIN = 3
+
 
 class FilterLine(PatientInput):
     """The input of the filter."""
@@ -32,6 +34,10 @@ Show only rows with this text in their UID, patient, modality or reason."""
 
     def action_drop(self) -> None:
         self.post_message(self.Dropped())
+
+    def may_name_patient(self) -> bool:
+        """True unless it is empty, or a UID: no path is typed here."""
+        return bool(self.value) and self.value.count(".") < _PERIODS_OF_A_UID_MIN
 
 
 class QueuePane(FramedPane):
