@@ -50,6 +50,7 @@ class AssociationLoan:
         peer: PeerAE,
         waits: Waits,
         on_end: Callable[["AssociationLoan"], object] = lambda _: None,
+        others: Callable[[], bool] = lambda: False,
     ) -> None:
         """Borrow nothing yet.
 
@@ -58,9 +59,11 @@ class AssociationLoan:
             peer: The PACS.
             waits: Takes the reason for the wait.
             on_end: Called with this once the look-up has ended.
+            others: Returns True while another look-up of ours may have the association.
         """
         self._sessions: list[Session] = []
-        self._peer, self._waits, self._on_end = peer, waits, on_end
+        self._peer, self._waits = peer, waits
+        self._on_end, self._others = on_end, others
         self._lends = False
         """True once the sessions lend."""
         self._lent_s: float | None = None
@@ -191,6 +194,8 @@ class AssociationLoan:
                 break
             if cancel.wait(_TICK_S):
                 raise Cancelled
+        if self._lent_s is not None and self._others():
+            self._lent_s = monotonic()
         return self._lent_s is None or monotonic() - self._lent_s < _TRIES_S
 
 

@@ -355,9 +355,14 @@ class Jobs:
                 if _shares_associations(self._options[group], options)
                 and (session := job.session) is not None
             ]
-            loan = AssociationLoan(sessions, options.peer, waits, self._end_loan)
+            others = partial(self._look_several_up, options)
+            loan = AssociationLoan(sessions, options.peer, waits, self._end_loan, others)
             self._loans[loan] = options
             return loan
+
+    def _look_several_up(self, options: RetrieveOptions) -> bool:
+        with self._lock:
+            return sum(_shares_associations(options, each) for each in self._loans.values()) > 1
 
     def _end_loan(self, loan: AssociationLoan) -> None:
         with self._lock:

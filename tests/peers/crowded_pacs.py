@@ -25,6 +25,7 @@ class CrowdedPacs(HeldPacs):
         self._slots = threading.Semaphore(most)
         self.kept_waiting = threading.Event()
         """An association was rejected, or waits."""
+        self.rejected = 0
 
     def on_association(self, conversation: Conversation) -> None:
         conversation.read_associate()
@@ -32,6 +33,7 @@ class CrowdedPacs(HeldPacs):
         if not free:
             self.kept_waiting.set()
         if not (free or self._queues):
+            self.rejected += 1
             conversation.send(_LOCAL_LIMIT_EXCEEDED)
             return
         conversation.accept()

@@ -102,10 +102,10 @@ class ScriptedSession:
         self.asked.append(f"rate {rate}")
 
     def begin_look_up(self) -> None:
-        self.asked.append("begin look-up")
+        """A scripted session is never rejected."""
 
     def end_look_up(self) -> None:
-        self.asked.append("end look-up")
+        """A scripted session is never rejected."""
 
     def lend(self) -> None:
         self.asked.append("lend")

@@ -1,7 +1,7 @@
 """Look-ups while a run has every association that the PACS accepts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from textual.widgets import Input
 from dicom_retrieve_tui import wiring
 from dicom_retrieve_tui.model.cancel import CancelToken
 from dicom_retrieve_tui.model.events import AttemptFailed, Event, PeerLost
-from dicom_retrieve_tui.model.search import Search
+from dicom_retrieve_tui.model.search import Match, Remark, Search
 from dicom_retrieve_tui.tui import association_loan
 from dicom_retrieve_tui.tui.app import RetrieveApp
 from dicom_retrieve_tui.tui.doctor_job import Doctor
@@ -183,8 +183,8 @@ async def test_a_pacs_that_is_only_slow_halts_the_run_for_some_seconds_at_most(
                 await bench.until(lambda: _done(bench, B))
     assert told == [
         (
-            f"RAW@127.0.0.1:{pacs.port} has not answered yet. We have 1 association with it; one is "
-            "lent to this look-up as soon as a study or a request on it has ended."
+            f"RAW@127.0.0.1:{pacs.port} has not answered yet. We have 1 association with it; one "
+            "is lent to this look-up as soon as a study or a request on it has ended."
         ),
         f"RAW@127.0.0.1:{pacs.port} has not answered yet.",
         "",
@@ -202,3 +202,29 @@ async def test_a_run_that_begins_during_a_look_up_waits_for_its_end(tmp_path: Pa
             await _start(bench)
             await bench.until(pacs.kept_waiting.is_set)
             found.close()
+
+
+async def test_a_second_look_up_waits_for_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CrowdedPacs(A, most=1) as pacs:
+        async with _busy(pacs, tmp_path) as bench:
+            options = replace(settings(pacs.port, tmp_path), calling_ae_title="DRTUI")
+
+            def look_up() -> Generator[Match | Remark, None, None]:
+                search, cancel = Search(accession_number="3"), CancelToken()
+                return bench.app.jobs.lending(wiring.find)(search, options, cancel, lambda _: None)
+
+            first, second = look_up(), look_up()
+            begun = asyncio.create_task(asyncio.to_thread(next, first))
+            await bench.until(pacs.kept_waiting.is_set)
+            pacs.go_on[A].set()
+            await begun
+            monkeypatch.setattr(association_loan, "_TRIES_S", 1.0)
+            monkeypatch.setattr(association_loan, "_AGAIN_S", 0.05)
+            waits = asyncio.create_task(asyncio.to_thread(next, second))
+            rejected = pacs.rejected
+            await bench.until(lambda: pacs.rejected > rejected + 30)
+            first.close()
+            assert isinstance(await waits, Match)
+            second.close()
