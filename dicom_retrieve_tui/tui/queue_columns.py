@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from rich.cells import cell_len
+
 from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
 from dicom_retrieve_tui.model.humanize import (
     clock_text,
@@ -33,21 +35,23 @@ _PACS = "pacs"
 _LIVE = frozenset({"rate", "eta"})
 """Columns with something to show while studies run or wait, and not after that."""
 _ACCESSION = "accession"
-_AFTER_PATIENT = 2
+_BEFORE_DESCRIPTION = 4
 """The rank of the accession number if studies were asked for by it."""
 _WHOLE_ACCESSION = 16
-"""Its width then, the longest of the VR SH. Source: PS3.5 section 6.2."""
+"""The longest of the VR SH, and its widest column. Source: PS3.5 section 6.2."""
 _TELLING = ("date", "description")
 """Columns that tell the studies of a patient apart; one of them is enough to do without a UID."""
 _NAMING = ("patient", *_TELLING)
 """Columns by which people know a study; an empty one can show its UID."""
 _QUIET_S = 3
+"""From here on, the bar is replaced by how long the PACS has been silent."""
 _UID_LEAST = 6
 """Cells of a UID that still help."""
-"""From here on, the bar is replaced by how long the PACS has been silent."""
 _GAP = 1
 _FOR_NAMES = 24
 """Cells by which names and descriptions can grow; an ID beside a cut name helps less."""
+_FOR_NAME_STARTS = 6
+"""Cells by which they can grow beside a rate, so that they shrink little where it appears."""
 # Names and descriptions first, up to what most need; then whole UIDs; then the bars.
 _GROWTH = (
     {"patient": 24, "description": 24},
@@ -96,8 +100,8 @@ _STATE_COLUMNS = (
 _WHOSE = (
     Column("patient", "PATIENT", 12, sort="patient", rank=1, masked=True,
            text=lambda row: row.identity.patient),
-    Column("date", "DATE", 10, sort="date", rank=3, text=lambda row: row.identity.day),
-    Column("modality", "MOD", 5, sort="modality", rank=4, text=lambda row: row.identity.modality),
+    Column("date", "DATE", 10, sort="date", rank=2, text=lambda row: row.identity.day),
+    Column("modality", "MOD", 5, sort="modality", rank=3, text=lambda row: row.identity.modality),
     Column("description", "DESCRIPTION", 14, sort="description", rank=5,
            text=_description),
     Column("id", "ID", 9, sort="id", rank=10, masked=True, reserve=_FOR_NAMES,
@@ -110,8 +114,8 @@ _UID = Column("uid", "STUDY", 12, sort="uid", rank=11, reserve=_FOR_NAMES)
 _PROGRESS = (
     Column("instances", "INSTANCES", 9, right=True, sort="instances"),
     Column("progress", "PROGRESS", 12, sort="state"),
-    Column("rate", "RATE", 7, right=True, sort="rate", rank=6),
-    Column("eta", "ETA", 7, right=True, sort="eta", rank=8),
+    Column("rate", "RATE", 7, right=True, sort="rate", rank=6, reserve=_FOR_NAME_STARTS),
+    Column("eta", "ETA", 7, right=True, sort="eta", rank=8, reserve=_FOR_NAME_STARTS),
     Column("size", "SIZE", 8, right=True, sort="size", rank=12, reserve=_FOR_NAMES),
 )
 CHOOSABLE = (*_WHOSE, _UID, *(column for column in _PROGRESS if column.rank))
@@ -124,26 +128,26 @@ def columns_for(
     hidden: Collection[str] = (),
     *,
     live: bool = True,
-    by_accession: bool = False,
+    accession_cells: int = 0,
 ) -> tuple[Column, ...]:
     """Return the columns that fit into `width` cells.
 
     A wider table has every column of a narrower one. Until a date or a description is known, the
     UID names the study, and its accession number if that is known. An accession number by which a
-    study was asked for is whole, and comes before date and description.
+    study was asked for is whole, and comes after date and modality and before the description.
 
     Args:
         width: Cells of the table.
         known: Names of the columns about the study that have a text in any row.
         hidden: Names of the columns that the user leaves out.
         live: False if no study runs or waits, so that rate and time left are empty.
-        by_accession: True if a study was asked for by its accession number.
+        accession_cells: The longest accession number by which a study was asked for; 0 if none was.
     """
     whose = [each for each in _WHOSE if each.name in known and each.name not in hidden]
     named = any(each.name in _TELLING for each in whose)
-    if by_accession or not named:
-        rank = _AFTER_PATIENT if named else 0
-        cells = _WHOLE_ACCESSION if by_accession else 0
+    if accession_cells or not named:
+        rank = _BEFORE_DESCRIPTION if named else 0
+        cells = min(accession_cells, _WHOLE_ACCESSION)
         whose = [
             replace(each, rank=rank, reserve=0, width=max(each.width, cells))
             if each.name == _ACCESSION
@@ -152,7 +156,11 @@ def columns_for(
         ]
     uid = [_UID] if named and _UID.name not in hidden else [] if named else [replace(_UID, rank=0)]
     unused = frozenset(hidden) if live else _LIVE.union(hidden)
-    rest = [each for each in _PROGRESS if each.name not in unused]
+    rest = [
+        each if named or each.name not in _LIVE else replace(each, reserve=0)
+        for each in _PROGRESS
+        if each.name not in unused
+    ]
     order = (*_STATE_COLUMNS, *whose, *uid, *rest)
     sizes = [
         ColumnSize(name=each.name, least=each.width, rank=each.rank, reserve=each.reserve)
@@ -175,7 +183,8 @@ class QueueColumns:
         self._width = -1
         self._known: set[str] = set()
         self._pacs: set[str] = set()
-        self._live = self._by_accession = False
+        self._live = False
+        self._accession_cells = 0
         self._hidden: frozenset[str] = frozenset()
         self._naming: tuple[Column, ...] = ()
         """Columns in which a row without a name can show its UID; none if that has a column."""
@@ -206,8 +215,9 @@ class QueueColumns:
             and any(column.text(row) for row in rows if column.text)
         }
         self._pacs.update(row.pacs for row in rows if row.pacs)
-        if not self._by_accession and any(row.by_accession for row in rows):
-            self._by_accession = True
+        cells = max((_accession_cells(row) for row in rows if row.by_accession), default=0)
+        if cells > self._accession_cells:
+            self._accession_cells = cells
             self._know(known)
             self._choose()
             return True
@@ -272,7 +282,7 @@ class QueueColumns:
             self._known,
             self._hidden,
             live=self._live,
-            by_accession=self._by_accession,
+            accession_cells=self._accession_cells,
         )
         names = [column.name for column in self._columns]
         self._naming = tuple(
@@ -290,6 +300,11 @@ class QueueColumns:
         if any(texts[each.name] for each in self._naming if each.name in _TELLING):
             return None
         return next((each for each in self._naming if not texts[each.name]), None)
+
+
+def _accession_cells(row: Row) -> int:
+    """Return the cells of an accession number that was asked for; 1 if only its line is known."""
+    return max(cell_len(clean_text(row.identity.accession_number)), 1)
 
 
 def _line(texts: Iterable[str]) -> str:

@@ -80,7 +80,7 @@ async def test_accession_numbers_of_a_table_are_looked_up_before_anything_is_ret
         await bench.until(lambda: "✓ 3 studies queued" in bench.text())
 
 
-@pytest.mark.parametrize("width", [60, 80, 105])
+@pytest.mark.parametrize("width", [75, 80, 105])
 async def test_the_queue_shows_the_accession_number_that_was_asked_for(width: int) -> None:
     find = Searches()
     find.tell(study(1, study_instance_uid=A, accession_number="ACC-000815"))

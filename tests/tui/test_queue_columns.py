@@ -58,23 +58,42 @@ def test_nor_has_it_if_studies_were_asked_for_by_accession_number(
     width: int, hidden: set[str]
 ) -> None:
     narrow, wide = (
-        {each.name for each in columns_for(cells, _WHOSE, hidden, by_accession=True)}
+        {each.name for each in columns_for(cells, _WHOSE, hidden, accession_cells=16)}
         for cells in (width, width + 1)
     )
     assert narrow <= wide
 
 
-@pytest.mark.parametrize("width", [56, 76, 84, 96, 101, 116, 156, 196])
-def test_an_accession_number_that_was_asked_for_is_shown_whole_beside_the_patient(
-    width: int,
+@pytest.mark.parametrize("number", ["A1", "ACC-2024-0000815"])
+@pytest.mark.parametrize("width", [56, 57, 67, 72, 76, 96, 116, 156, 196])
+def test_an_accession_number_that_was_asked_for_drives_out_neither_date_nor_modality(
+    width: int, number: str
 ) -> None:
-    number = "ACC-2024-0000815"
     row = replace(_row(replace(_ADA, accession_number=number)), by_accession=True)
 
     line = _line(width, row)
 
-    assert number in line
-    assert "Example, Ada" in line
+    assert all(text in line for text in ("Example, Ada", "2026-03-11", "CT", "12/312"))
+
+
+@pytest.mark.parametrize(("number", "least"), [("A1", 67), ("ACC-2024-0000815", 73)])
+def test_an_accession_number_that_was_asked_for_is_shown_whole_before_the_description(
+    number: str, least: int
+) -> None:
+    row = replace(_row(replace(_ADA, accession_number=number)), by_accession=True)
+
+    assert "Chest" not in _line(least, row)
+    for width in (least, least + 10, 96, 101, 116, 156, 196):
+        assert number in _line(width, row)
+
+
+@pytest.mark.parametrize("accession_cells", [0, 10, 16])
+def test_a_rate_and_the_time_left_leave_a_name_its_start(accession_cells: int) -> None:
+    for width in range(60, 200):
+        columns = columns_for(width, _WHOSE, accession_cells=accession_cells)
+        widths = {each.name: each.width for each in columns}
+        if "rate" in widths:
+            assert widths["patient"] >= 15
 
 
 def test_a_wide_terminal_has_every_column() -> None:
