@@ -403,23 +403,17 @@ class Jobs:
             for session in self._sessions():
                 session.give_up()
 
-    def stop(self, keys: Iterable[RowKey]) -> list[RowKey]:
-        """Cancel these studies; return those that leave the queue, as nothing of them has come.
-
-        A waiting study with instances from an earlier attempt stays, as stopped.
-        """
-        removed = []
+    def stop(self, keys: Iterable[RowKey]) -> None:
+        """Cancel these studies; their rows stay, as stopped."""
         with self._lock:
             for key in keys:
                 job = self._jobs.get(key.group)
                 if not job or not (session := job.session) or self._waits(key):
                     self._withdraw(key)
-                elif job.begun and self._leaves(job, session, key):
-                    removed.append(key)
                 else:
+                    self._store.keep_waiting(key)
                     session.stop(key.study_instance_uid)
                     job.cancel_if_empty(session)
-        return removed
 
     def stop_all(self) -> None:
         """Cancel every queued or running study."""
@@ -778,11 +772,16 @@ class Jobs:
                 session.finish()
 
     def _take_removal(self, group: int, job: _Job, uid: str, *, shown: bool) -> None:
-        """Forget a study that has left the queue, or show what has replaced it."""
+        """Forget a study that has left the queue, or show what has replaced it.
+
+        One that was stopped stays, and is offered at the next start.
+        """
         with self._lock:
             job.removed.discard(uid)
             if uid not in job.replaced:
-                if shown and self._store.state_of(RowKey(group, uid)) is None:
+                if self._store.state_of(RowKey(group, uid)) is State.STOPPED:
+                    self._job_history.given_up(self._options[group], [uid])
+                elif shown:
                     self._job_history.removed(self._options[group], [uid])
                 return
             pending, request = job.replaced.pop(uid)
@@ -810,13 +809,6 @@ class Jobs:
             self._drop(key.group, job.removed)
             job.removed.clear()
         return removed
-
-    def _leaves(self, job: _Job, session: Session, key: RowKey) -> bool:
-        """Remove a study that is queued and of which nothing has come; False if it stays."""
-        queued = self._store.state_of(key) is State.QUEUED
-        if queued and self._store.keep_partial(key):
-            return False
-        return queued and self._remove_from(job, session, key)
 
     def _sessions(self) -> Iterator[Session]:
         return (session for job in self._jobs.values() if (session := job.session) is not None)

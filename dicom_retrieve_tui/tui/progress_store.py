@@ -322,18 +322,12 @@ class ProgressStore:
             if entry is not None and entry.final is None:
                 self._give_up(entry)
 
-    def keep_partial(self, key: RowKey) -> bool:
-        """Show an entry as stopped once it is removed from its session, if it has instances.
-
-        Returns:
-            False if nothing of it has come.
-        """
+    def keep_waiting(self, key: RowKey) -> None:
+        """Show an entry that waits as stopped once it is removed from its session."""
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None or not entry.done:
-                return False
-            self._kept.add(key)
-            return True
+            if entry is not None and entry.state is State.QUEUED:
+                self._kept.add(key)
 
     def _give_up(self, entry: Entry) -> None:
         self._pending[entry.key.group] -= 1

@@ -402,7 +402,7 @@ class QueueActions(Screen[None]):
         if not keys:
             self._report(self._ended(rows))
         elif len(keys) == 1:
-            self._stop_now(keys)
+            self._jobs.stop(keys)
         else:
             self._stop(keys)
         self._queue.table.clear_marks()
@@ -421,13 +421,8 @@ class QueueActions(Screen[None]):
     async def _stop(self, keys: Sequence[RowKey]) -> None:
         number = len(keys)
         if await self._confirm(f"Stop {count(number, 'study')}? Received files stay.", "Stop"):
-            self._stop_now(keys)
+            self._jobs.stop(keys)
             self.queue_changed()
-
-    def _stop_now(self, keys: Sequence[RowKey]) -> None:
-        """Stop studies; report those that leave the queue, as nothing else shows that."""
-        if removed := self._jobs.stop(keys):
-            self._report(f"{self._studies(removed)} removed from the queue.")
 
     @work
     async def action_stop_all(self) -> None:

@@ -115,17 +115,19 @@ async def test_pause_resume_and_stop_reach_the_session() -> None:
         assert session.asked == ["pause", "resume", f"stop {A}", f"promote {B}"]
 
 
-async def test_stopping_studies_that_wait_reports_that_they_are_removed() -> None:
+async def test_a_waiting_study_that_is_stopped_stays_in_the_queue_and_can_be_retried() -> None:
     async with opened() as bench:
         session = await bench.start(A, B)
         await bench.tell(begins(A))
         await bench.until(lambda: (row := bench.row(A)) and row.state is State.RUNNING)
 
         await bench.pilot.press("j", "x")
+        await bench.tell([StudyRemoved(study_instance_uid=B)])
+        await bench.until(lambda: (row := bench.row(B)) and row.state is State.STOPPED)
+        await bench.pilot.press("r")
 
-        await bench.until(lambda: bench.told() == "1 study removed from the queue.")
-        await bench.until(lambda: bench.row(B) is None)
-        assert session.asked == [f"remove {B}"]
+        await bench.until(lambda: (row := bench.row(B)) and row.state is State.QUEUED)
+        assert session.asked == [f"stop {B}", f"add {B}"]
 
 
 @pytest.mark.parametrize("filtered", [False, True], ids=["empty", "no match"])

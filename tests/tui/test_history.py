@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from dicom_retrieve_tui.model.events import StudyRemoved
 from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
@@ -99,6 +100,23 @@ async def test_what_the_command_has_completed_since_is_not_shown_as_failed(
         bench.app.store.forget([row.key])
         bench.app.jobs.recall_failed()
         assert bench.app.store.state_of(row.key) is None
+
+
+async def test_a_waiting_study_that_was_stopped_is_offered_at_the_next_start(
+    history: History, tmp_path: Path
+) -> None:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
+        await bench.start(A, B)
+        await bench.tell(begins(A))
+        await bench.until(lambda: (row := bench.row(A)) and row.expected == 3)
+        await bench.pilot.press("j", "x")
+        await bench.tell([StudyRemoved(study_instance_uid=B)], ends(A))
+        await bench.until(lambda: not bench.app.jobs.busy)
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        assert asked(bench) == [B]
+        await bench.tell(whole(B))
 
 
 async def test_a_failed_study_that_is_removed_is_not_shown_again_but_stays_on_record(

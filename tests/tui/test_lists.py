@@ -447,7 +447,7 @@ async def test_studies_of_accession_numbers_are_named_and_counted_while_they_wai
         assert any(" A2 " in line and "0/480" in line for line in lines)
 
         bench.main.table.focus()
-        await bench.pilot.press("x")
+        await bench.pilot.press("t")
         await bench.until(lambda: "CT Thorax 2024-03-01, Test, No1" in bench.told())
 
 
