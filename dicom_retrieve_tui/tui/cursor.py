@@ -19,7 +19,7 @@ class Cursor:
         self._shown_rows = shown_rows
         self.key: RowKey | None = None
         self.left: RowKey | None = None
-        """The study that was under the cursor and has left the list, until the user sees that."""
+        """The study that was under the cursor and has left it, until the user sees that."""
         self._marks: set[RowKey] = set()
 
     @property
@@ -56,6 +56,12 @@ class Cursor:
         if last >= 0:
             self.key = self._shown_rows.at(min(max(index, 0), last)).key
         return last >= 0
+
+    def follow(self, index: int) -> None:
+        """Move the cursor with the view, not by a key; the row that it leaves is noted."""
+        left = self.key
+        self.go(index)
+        self.left = left
 
     def settle(self, before: Row | None) -> bool:
         """Keep the cursor on its row after a change; False if that row is no longer shown.

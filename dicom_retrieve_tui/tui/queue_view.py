@@ -249,8 +249,16 @@ class FollowedRun:
         """Follow no longer, until studies are queued again."""
         self._follows = False
 
-    def top(self, top: int, visible: int) -> int | None:
-        """Return the position to scroll to; None if the view is to stay.
+    @property
+    def first(self) -> int | None:
+        """The position of the topmost running row; None if the view does not follow it."""
+        if not self._follows:
+            return None
+        indexes = map(self._shown_rows.index_of, self._running)
+        return min((index for index in indexes if index is not None), default=None)
+
+    def top(self, top: int, visible: int) -> int:
+        """Return the position of the first row to show; that of now if the view is to stay.
 
         The view stays while the row is in its upper half, so that it does not move with each study.
 
@@ -258,10 +266,7 @@ class FollowedRun:
             top: The position of the first visible row.
             visible: The number of visible rows.
         """
-        if not self._follows:
-            return None
-        indexes = map(self._shown_rows.index_of, self._running)
-        first = min((index for index in indexes if index is not None), default=None)
+        first = self.first
         if first is None or top <= first <= top + visible // 2:
-            return None
+            return top
         return max(first - min(_ROWS_ABOVE, visible // 2), 0)

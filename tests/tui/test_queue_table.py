@@ -274,7 +274,8 @@ async def test_the_view_follows_the_run_until_the_cursor_is_moved() -> None:
         app.table.focus()
         await pilot.press("up")
         await pilot.pause()
-        app.table.update_rows([row(101, State.DONE), row(150, State.RUNNING)])
+        ended = [row(n, State.DONE) for n in (101, 102)]
+        app.table.update_rows([*ended, row(150, State.RUNNING)])
         await pilot.pause()
         moved = app.table.scroll_offset.y
         app.table.update_rows([row(301)])
@@ -283,9 +284,35 @@ async def test_the_view_follows_the_run_until_the_cursor_is_moved() -> None:
 
     assert followed == 97
     assert cursor is not None
-    assert cursor.number == 1
-    assert moved == 0
-    assert again == 98
+    assert cursor.number == 101
+    assert moved == 97
+    assert again == 146
+
+
+async def test_a_key_does_not_act_on_the_row_to_which_the_cursor_has_followed_the_run() -> None:
+    app = TableApp([row(n) for n in range(1, 301)])
+    async with running(app, (80, 20)) as pilot:
+        done = [row(n, State.DONE, done=1, expected=1) for n in range(1, 101)]
+        app.table.update_rows([*done, row(101, State.RUNNING)])
+        await pilot.press("enter")
+        assert app.opened == []
+        await pilot.press("enter")
+
+    assert app.opened == [row(101).key]
+
+
+async def test_a_key_brings_a_cursor_out_of_view_back_and_does_not_act() -> None:
+    app = TableApp([row(n) for n in range(1, 301)])
+    async with running(app, (80, 20)) as pilot:
+        app.table.scroll_to(y=100, animate=False, immediate=True)
+        await pilot.press("enter")
+        assert app.opened == []
+        assert app.table.scroll_offset.y == 0
+        await pilot.press("enter")
+        assert app.opened == [row(1).key]
+
+        await pilot.press("end", "enter")
+        assert app.opened == [row(1).key, row(300).key]
 
 
 async def test_the_view_rests_while_what_runs_is_in_its_upper_half() -> None:

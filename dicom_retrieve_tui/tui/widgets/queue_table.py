@@ -26,6 +26,7 @@ from dicom_retrieve_tui.tui.widgets.growing_lines import GrowingLines
 
 NO_STUDY = "No study is selected."
 """The answer of a key that needs a study."""
+_OUT_OF_VIEW = "The selected study was out of view. Press the key again."
 _HEADER = 1
 """Lines above the rows."""
 _CLASSES = {
@@ -275,10 +276,19 @@ under the cursor."""
         return self._row_strip(self._shown_rows.at(index), width)
 
     def report_left(self) -> bool:
-        """Report once that the study under the cursor has left the list; False if none has.
+        """Report once that the study under the cursor has left the list or the view.
 
-        A key that was meant for it must not act on the study that is under the cursor now.
+        A key that was meant for it must not act on the study that is under the cursor now. A cursor
+        out of view, after the mouse has scrolled, is brought back.
+
+        Returns:
+            False if the cursor is where the user last saw it: the key may act.
         """
+        index = self._cursor.index
+        if index is not None and not self._is_visible(index):
+            self._reveal()
+            self.notify(_OUT_OF_VIEW)
+            return True
         key, self._cursor.left = self._cursor.left, None
         row = None if key is None else self._shown_rows.rows.get(key)
         if row is None:
@@ -418,19 +428,35 @@ under the cursor."""
             self.refresh()
 
     def _follow(self) -> None:
-        """Scroll to what runs, unless the user has moved since studies were queued."""
-        rows = max(self.scrollable_content_region.height - _HEADER, 1)
-        if (top := self._run.top(self.scroll_offset.y, rows)) is not None:
+        """Scroll to what runs, unless the user has moved since studies were queued.
+
+        A cursor that would be out of view goes to the topmost running study.
+        """
+        first, before = self._run.first, self.scroll_offset.y
+        if first is None:
+            return
+        top = self._run.top(before, self._height)
+        if top != before:
             self.scroll_to(y=top, animate=False)
+        index = self._cursor.index
+        if index is not None and not top <= index < top + self._height:
+            self._cursor.follow(first)
+            self.refresh()
+
+    @property
+    def _height(self) -> int:
+        """The number of rows that have room."""
+        return max(self.scrollable_content_region.height - _HEADER, 1)
+
+    def _is_visible(self, index: int) -> bool:
+        top = self.scroll_offset.y
+        return top <= index < top + self._height
 
     def _reveal(self) -> None:
-        """Scroll until the cursor is visible."""
+        """Scroll until the cursor is visible, at once: the next key acts on a visible row only."""
         index = self._cursor.index
-        if index is None:
+        if index is None or self._is_visible(index):
             return
-        visible = max(self.scrollable_content_region.height - 1, 1)
-        top = self.scroll_offset.y
-        if index < top:
-            self.scroll_to(y=index, animate=False)
-        elif index >= top + visible:
-            self.scroll_to(y=index - visible + 1, animate=False)
+        above = index < self.scroll_offset.y
+        top = index if above else index - self._height + 1
+        self.scroll_to(y=top, animate=False, immediate=True)
