@@ -169,6 +169,18 @@ async def test_the_column_that_is_used_is_shown_before_the_list_is_loaded(tmp_pa
         await bench.until(lambda: "looked up by: accession number 'Accession'," in bench.joined())
 
 
+async def test_a_chosen_column_is_forgotten_with_another_kind(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Patient ID;Acc No\nP1;A1\n")
+    async with opened() as bench:
+        await bench.pilot.press("ctrl+o")
+        await bench.paste(str(path))
+        await bench.pilot.press("f6")
+        await bench.until(lambda: "UIDs from the column 'Patient ID'" in bench.joined())
+        await bench.pilot.press("f5")
+        await bench.until(lambda: "accession number 'Acc No', patient ID" in bench.joined())
+
+
 @pytest.mark.parametrize("leave", ["enter", "escape"])
 async def test_path_kind_and_column_are_there_when_the_window_is_opened_again(
     leave: str, tmp_path: Path

@@ -94,7 +94,7 @@ class LoadListScreen(ModalScreen[Part | None]):
 The path of a list; `right` or `tab` takes the completion. The line below it shows which columns of
 a table are used. `F5` changes what its lines are: accession numbers and patient IDs are looked up
 before the retrieval. `F6` chooses the column of a table whose heading has another name than the
-usual."""
+usual; `F5` forgets that choice."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="load.cancel"),
@@ -165,6 +165,8 @@ usual."""
     def action_kind(self) -> None:
         kinds = list(_KINDS)
         self._choice.kind = kinds[(kinds.index(self._choice.kind) + 1) % len(kinds)]
+        # A column is that of one kind.
+        self._choice.column = None
         self._show_source()
 
     def action_column(self) -> None:
