@@ -74,6 +74,10 @@ if TYPE_CHECKING:
 _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")
 
+_TOASTS_MAX = 2
+"""Toasts at one time in a small terminal, where four would cover a third of the queue."""
+_MANY_TOASTS_FROM = 30
+"""Lines of a terminal that has room for more."""
 _FIND_ENDS_S = 1.0
 """Longest wait for a search to stop."""
 
@@ -85,6 +89,7 @@ class RetrieveApp(KeyQueueApp[None]):
     CSS_PATH = "main.tcss"
     COMMANDS = App.COMMANDS | {KeyCommands}
     ENABLE_COMMAND_PALETTE = True
+    SUSPENDED_SCREEN_CLASS = "-suspended"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,question_mark", "context_help", "Help", show=False, id="app.help"),
@@ -263,11 +268,14 @@ class RetrieveApp(KeyQueueApp[None]):
     def on_notify(self, event: Notify) -> None:
         """Let a repeated notice renew its toast, instead of standing there twice.
 
-        Textual shows the toast after this.
+        In a small terminal, only the latest stay. Textual shows the toast after this.
         """
         new = event.notification
         for shown in list(self._notifications):
             if (shown.message, shown.severity) == (new.message, new.severity):
+                self._unnotify(shown, refresh=False)
+        if self.size.height < _MANY_TOASTS_FROM:
+            for shown in list(self._notifications)[: 1 - _TOASTS_MAX]:
                 self._unnotify(shown, refresh=False)
 
     def watch_theme(self, name: str) -> None:

@@ -17,6 +17,8 @@ from tests.tui.test_profiles import TWO, profile_store
 
 (A,) = uids(1)
 LONG = "Cannot write /data/archive/oncology/2026/incoming: no space is left on that device. " * 2
+SHOWN = {"small": 2, "usual": 2, "large": 4}
+"""How many of four toasts are shown."""
 KEYS = {
     "UID line": [],
     "filter of the queue": ["escape", "slash"],
@@ -45,7 +47,7 @@ async def test_a_toast_covers_nothing_that_is_typed(field: str, size: str, tmp_p
         await bench.until(lambda: isinstance(bench.app.focused, Input))
         for number in range(4):
             bench.app.notify(f"{number}: {LONG}", severity="error", timeout=60)
-        await bench.until(lambda: len(bench.app.screen.query(Toast)) == 4)
+        await bench.until(lambda: len(bench.app.screen.query(Toast)) == SHOWN[size])
         await bench.pilot.press("1", "2", "3")
         await bench.until(lambda: seen(bench))
 
@@ -60,7 +62,7 @@ async def test_toasts_leave_the_uid_line_and_end_with_the_latest(size: str) -> N
     async with opened(SIZES[size]) as bench:
         for number in range(4):
             bench.app.notify(f"{number}: {LONG}", severity="error", timeout=60)
-        await bench.until(lambda: len(bench.app.screen.query(Toast)) == 4)
+        await bench.until(lambda: len(bench.app.screen.query(Toast)) == SHOWN[size])
         await bench.paste(f"{A}\n1.2.840*\n{A}\n")
         await bench.until(lambda: "in the list; backspace removes it" in bench.text())
 
@@ -83,6 +85,38 @@ async def test_of_many_toasts_the_latest_can_be_read(size: str) -> None:
 
 def keys(bench: Bench) -> Region:
     return bench.main.query_one(KeysLine).region
+
+
+@pytest.mark.parametrize("size", [(100, 30), (120, 36), (160, 45), (200, 60)])
+async def test_a_long_toast_is_whole(size: tuple[int, int]) -> None:
+    async with opened(size) as bench:
+        bench.app.notify(LONG, severity="error", timeout=60)
+        await bench.until(lambda: seen(bench))
+
+        assert [each for each in seen(bench) if each.right > size[0]] == []
+        assert LONG.strip() in bench.joined().replace("▌ ", "")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 45)])
+async def test_a_toast_under_a_window_is_shown_once(size: tuple[int, int]) -> None:
+    async with opened(size) as bench:
+        bench.app.notify("Nothing runs.", timeout=60)
+        await bench.until(lambda: seen(bench))
+        await bench.pilot.press("escape", "f1")
+        await bench.until(lambda: bench.app.screen is not bench.main and seen(bench))
+
+        assert [each for each in bench.main.query(Toast) if each.visible] == []
+        await bench.pilot.press("escape")
+        await bench.until(lambda: bench.app.screen is bench.main and seen(bench))
+
+
+async def test_a_small_terminal_shows_the_two_latest_toasts() -> None:
+    async with opened() as bench:
+        for number in range(4):
+            bench.app.notify(f"Notice {number}.", timeout=60)
+        await bench.until(lambda: "Notice 3." in bench.text())
+
+        assert list(notices(bench)) == ["Notice 2.", "Notice 3."]
 
 
 async def test_a_repeated_notice_renews_its_toast() -> None:
