@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from dicom_retrieve_tui.model.dimse import COUNTER_MAX
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 
+_KNOWN_MIN = 10
+_KNOWN_SHARE_MIN = 5
+"""So many known studies, or one in so many of the list, are needed to estimate the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
@@ -27,7 +31,7 @@ class Remaining:
 
 
 def estimate_remaining(left: int, *, unknown: int, known: int, expected: int) -> Remaining | None:
-    """Estimate how many instances are still to come; None while no study's size is known.
+    """Estimate how many instances are still to come; None while too few sizes are known.
 
     Args:
         left: Instances still to come of studies whose size is known.
@@ -38,7 +42,7 @@ def estimate_remaining(left: int, *, unknown: int, known: int, expected: int) ->
     """
     if not unknown:
         return Remaining(left, exact=True)
-    if known <= 0:
+    if not known or known < min(_KNOWN_MIN, (known + unknown) / _KNOWN_SHARE_MIN):
         return None
     return Remaining(left + round(unknown * expected / known), exact=False)
 

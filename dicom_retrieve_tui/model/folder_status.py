@@ -106,7 +106,7 @@ class FolderStatus:
 
     @property
     def remaining(self) -> Remaining | None:
-        """Instances still to come; None while no study's size is known."""
+        """Instances still to come; None while too few sizes are known."""
         totals, unknown = self.totals, self.totals.unknown
         if self.running and self.run is not None:
             # Earlier runs may have left studies that this run was not asked for.

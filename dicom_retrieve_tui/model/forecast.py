@@ -30,6 +30,8 @@ _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _UID_CHARACTERS_MAX = 64
 _STUDIES_MIN = 5
 """So many listed studies are needed to estimate those that are not listed yet."""
+_WIDE_FACTOR = 10
+"""A range from one end to more than so many times that has no middle worth reporting."""
 
 
 class Kind(NamedTuple):
@@ -293,11 +295,25 @@ class Estimate(Protocol):
 
 
 def forecast_text(forecast: Estimate) -> str:
-    """Format a forecast: `about 29 MB (20 MB to 41 MB)`."""
+    """Format a forecast: `about 29 MB (20 MB to 41 MB)`, `at most about 18 MB` of a wide range."""
+    if _is_wide(forecast):
+        return f"at most about {rounded_size_text(forecast.high_bytes)}"
     low, likely, high = map(
         rounded_size_text, (forecast.low_bytes, forecast.likely_bytes, forecast.high_bytes)
     )
     return f"about {likely}" if low == high else f"about {likely} ({low} to {high})"
+
+
+def short_forecast_text(forecast: Estimate) -> str:
+    """Format a forecast without its range: `~29 MB`, `≤18 MB` if that is wide."""
+    if _is_wide(forecast):
+        return f"≤{rounded_size_text(forecast.high_bytes)}"
+    return f"~{rounded_size_text(forecast.likely_bytes)}"
+
+
+def _is_wide(forecast: Estimate) -> bool:
+    """Return True if the middle of the range says nothing."""
+    return forecast.high_bytes > _WIDE_FACTOR * forecast.low_bytes
 
 
 Counts = Mapping[Kind, int]

@@ -32,7 +32,8 @@ from dicom_retrieve_tui.storage.lock import is_in_use
 
 _ADD = (
     "INSERT OR REPLACE INTO studies"
-    " (job_id, study_instance_uid, series_instance_uid, sop_instance_uid) VALUES (?, ?, ?, ?)"
+    " (job_id, study_instance_uid, series_instance_uid, sop_instance_uid, expected)"
+    " VALUES (?, ?, ?, ?, ?)"
 )
 _END = (
     "UPDATE studies SET verdict = ?, expected = ?, stored = ?"
@@ -63,8 +64,7 @@ _LATEST_BAD = (
     f" AS studies WHERE verdict NOT IN ({_ENDED_WELL}, ?, ?) AND NOT {_CLOSED}"
 )
 _REOPEN = (
-    "UPDATE studies SET verdict = NULL, expected = NULL, stored = 0"
-    " WHERE job_id = ? AND study_instance_uid = ?"
+    "UPDATE studies SET verdict = NULL, stored = 0 WHERE job_id = ? AND study_instance_uid = ?"
 )
 _STUDIES = (
     "SELECT study_instance_uid, series_instance_uid, sop_instance_uid, verdict, expected, stored,"  # noqa: S608 - our own words
@@ -127,6 +127,7 @@ class History(HistoryDatabase):
         output: Path,
         options: Mapping[str, object],
         selections: Iterable[Selection],
+        instances: Mapping[str, int] | None = None,
     ) -> int:
         """Record a job; return its number.
 
@@ -136,6 +137,7 @@ class History(HistoryDatabase):
             output: The output folder.
             options: What else is needed to run the job again, as JSON values.
             selections: The studies.
+            instances: How many instances the PACS counts in them, by UID, as far as known.
 
         Raises:
             DiskFailed: The database cannot be written.
@@ -151,7 +153,7 @@ class History(HistoryDatabase):
                 "INSERT INTO jobs (begun, profile, output, options) VALUES (?, ?, ?, ?)", row
             )
             job_id = made.lastrowid or 0
-            _add(database, job_id, selections)
+            _add(database, job_id, selections, instances or {})
         return job_id
 
     def drop_studies(self, job_id: int, uids: Iterable[str]) -> None:
@@ -427,11 +429,15 @@ class History(HistoryDatabase):
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _add(database: sqlite3.Connection, job_id: int, selections: Iterable[Selection]) -> None:
-    database.executemany(
-        _ADD,
-        [(job_id, each.study_instance_uid, *_written(each.series)) for each in selections],
-    )
+def _add(
+    database: sqlite3.Connection,
+    job_id: int,
+    selections: Iterable[Selection],
+    instances: Mapping[str, int],
+) -> None:
+    asked = [(each.study_instance_uid, *_written(each.series)) for each in selections]
+    rows = [(job_id, *each, instances.get(each[0])) for each in asked]
+    database.executemany(_ADD, rows)
 
 
 def _written(series: tuple[SeriesSelection, ...]) -> tuple[str | None, str | None]:

@@ -305,6 +305,11 @@ class JobHistory:
                 output=options.output,
                 options=draft_of(options),
                 selections=selections,
+                instances={
+                    each.selection.study_instance_uid: each.instances
+                    for each in requests
+                    if each.instances is not None
+                },
             )
             for line in history.record_missed(job_id, missed, named=self._keeps_names):
                 if line.missed is not None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from dicom_retrieve_tui.model.column_widths import ColumnSize, fit_columns
-from dicom_retrieve_tui.model.forecast import forecast_text
-from dicom_retrieve_tui.model.humanize import rounded_size_text, shortened
+from dicom_retrieve_tui.model.forecast import forecast_text, short_forecast_text
+from dicom_retrieve_tui.model.humanize import shortened
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.tui.cut_text import fit, without_accession
 from dicom_retrieve_tui.tui.dry_run_job import PlannedRow
@@ -84,7 +84,7 @@ def size_of(row: PlannedRow, width: int) -> str:
     if not row.needed:
         return "nothing"
     long = forecast_text(row.forecast)
-    return long if len(long) <= width else f"~{rounded_size_text(row.forecast.likely_bytes)}"
+    return long if len(long) <= width else short_forecast_text(row.forecast)
 
 
 def _line(widths: dict[str, int], texts: dict[str, str]) -> str:

@@ -121,6 +121,7 @@ class History(Protocol):
         output: Path,
         options: Mapping[str, object],
         selections: Iterable[Selection],
+        instances: Mapping[str, int] | None = None,
     ) -> int:
         """Record a job and return its number."""
 

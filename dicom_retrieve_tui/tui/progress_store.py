@@ -570,6 +570,8 @@ class ProgressStore:
 
     def _totals(self, now_s: float) -> Totals:
         counts, remaining = self._tally.counts, self._tally.remaining()
+        left = remaining.instances if remaining else counts.left
+        known = counts.known or not counts.unknown
         rate = self._instances.rate
         flowing = counts.active and not any(run.held for run in self._runs.values())
         busy_s = self._busy_s
@@ -583,12 +585,13 @@ class ProgressStore:
             stopped=counts.stopped,
             good=counts.good,
             stored=counts.stored,
-            expected=counts.expected + counts.unexpected if counts.known else 0,
+            expected=counts.stored + left + counts.missing if known else 0,
             missing=counts.missing,
             received_bytes=counts.received_bytes,
             instances_per_s=rate,
             bytes_per_s=self._bytes.rate,
-            left=remaining.instances if remaining else 0,
+            left=left,
+            unsized=0 if remaining else counts.unknown,
             exact=remaining is not None and remaining.exact,
             eta_s=remaining.eta_s(rate) if remaining and rate and flowing else None,
             elapsed_s=busy_s,

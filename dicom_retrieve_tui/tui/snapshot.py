@@ -6,6 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from dicom_retrieve_tui.model.choices import HoldCause, Level
+from dicom_retrieve_tui.model.humanize import count
 from dicom_retrieve_tui.model.progress import WorkerState
 from dicom_retrieve_tui.model.selection import Selection
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
@@ -119,14 +120,16 @@ class Totals:
     good: int = 0
     stored: int = 0
     expected: int = 0
-    """Instances of the studies whose size is known, and what is stored of the others; 0 while no
-    size is known."""
+    """Stored and missing instances, and those still to come; 0 while no size is known."""
     missing: int = 0
     received_bytes: int = 0
     instances_per_s: float | None = None
     bytes_per_s: float | None = None
     left: int = 0
-    """Instances still to come; an estimate unless `exact`."""
+    """Instances still to come; an estimate unless `exact`, and without the studies of
+    `unsized`."""
+    unsized: int = 0
+    """Active studies of unknown size, while too few sizes are known to estimate them."""
     exact: bool = True
     eta_s: float | None = None
     elapsed_s: float = 0.0
@@ -134,6 +137,14 @@ class Totals:
     associations_max: int = 0
     space: str = ""
     """What is needed and the room for it; empty while it fits or is unknown."""
+
+    def instances_text(self, noun: str = "") -> str:
+        """Format stored and expected instances: `124/973`, `5/~490`, `4/10 + 240 studies`."""
+        if not self.expected:
+            return ""
+        about = "" if self.exact or self.unsized or not self.active else "~"
+        more = f" + {count(self.unsized, 'study')}" if self.unsized else ""
+        return f"{self.stored:,}/{about}{self.expected:,}{noun}{more}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

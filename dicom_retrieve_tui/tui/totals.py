@@ -49,7 +49,7 @@ class RunningTotals:
             self.counts = Counts(*map(sub, self.counts, _counts(old)))
 
     def remaining(self) -> Remaining | None:
-        """Estimate how many instances are still to come; None while no study's size is known."""
+        """Estimate how many instances are still to come; None while too few sizes are known."""
         counts = self.counts
         return estimate_remaining(
             counts.left, unknown=counts.unknown, known=counts.known, expected=counts.expected

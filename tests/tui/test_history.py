@@ -12,7 +12,10 @@ from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.verdict import Verdict
 from dicom_retrieve_tui.storage.history import History
-from tests.tui.application import SIZES, Bench, opened
+from dicom_retrieve_tui.tui.queue_entry import StudyRequest
+from dicom_retrieve_tui.tui.retrieve_form import read_draft
+from tests.sessions import selections
+from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import uids
 from tests.tui.history import memory_of
 from tests.tui.scripted_session import begins, ends, whole
@@ -155,6 +158,22 @@ async def test_what_was_left_is_offered_and_enter_resumes_it(
         await bench.until(lambda: not bench.app.jobs.busy)
 
     assert history.unfinished() == []
+
+
+async def test_resumed_studies_have_the_counts_that_the_pacs_gave_before(
+    history: History, tmp_path: Path
+) -> None:
+    counted = [StudyRequest(selection=each, instances=56) for each in selections(A, B)]
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
+        bench.app.jobs.add(read_draft(preset(folder=tmp_path).draft), counted)
+        await bench.until(lambda: bench.sessions.opened)
+
+    async with opened(job_history=memory_of(history)) as bench:
+        await bench.pilot.press("enter")
+        await bench.until(lambda: bench.sessions.opened)
+        totals = bench.app.store.snapshot().totals
+
+    assert (totals.expected, totals.exact) == (112, True)
 
 
 async def test_what_a_kill_kept_from_the_journal_of_the_folder_is_resumed_too(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -66,6 +67,30 @@ def test_the_total_counts_what_is_missing_as_not_done() -> None:
 
     assert text.endswith(" 46%  1,098/2,382  420.0 MB  ETA 0:13  1 study failed  2 missing")
     assert "█" in text
+
+
+def test_the_total_without_an_estimate_counts_what_is_known() -> None:
+    few = replace(RUNNING, stored=4, left=6, expected=10, missing=0, unsized=240, exact=False)
+
+    text = total_text(158, replace(few, eta_s=None))
+
+    assert " 4/10 + 240 studies  " in text
+    assert "%" not in text
+    assert "ETA" not in text
+    assert "█" not in text
+
+
+@pytest.mark.parametrize(
+    ("totals", "text"),
+    [
+        (Totals(stored=4, expected=10), "4/10"),
+        (Totals(stored=4, expected=490, active=1, exact=False), "4/~490"),
+        (Totals(stored=4, expected=10, active=9, unsized=1, exact=False), "4/10 + 1 study"),
+        (Totals(stored=4, active=9, unsized=9, exact=False), ""),
+    ],
+)
+def test_the_title_counts_as_the_total_does(totals: Totals, text: str) -> None:
+    assert totals.instances_text() == text
 
 
 def test_a_bar_is_full_only_at_the_end_and_empty_only_before_the_start() -> None:

@@ -167,10 +167,13 @@ def _instances(status: FolderStatus) -> str:
     totals, expected = status.totals, status.expected
     if not expected.instances:
         return f"{totals.stored:,} here"
+    missing = f", {totals.missing:,} missing" if totals.missing else ""
+    if status.remaining is None:
+        unlisted = count(totals.unknown, "study")
+        return f"{totals.stored:,} here{missing}, {unlisted} not listed yet"
     about = "" if expected.exact else "about "
     share = min(totals.stored / expected.instances, 1.0)
     percent = int(share * 100) if totals.stored < expected.instances else 100
-    missing = f", {totals.missing:,} missing" if totals.missing else ""
     return f"{totals.stored:,} of {about}{expected.instances:,} here ({percent} %){missing}"
 
 

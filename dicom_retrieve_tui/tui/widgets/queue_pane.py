@@ -135,8 +135,8 @@ class QueuePane(FramedPane):
         title = "Queue"
         if totals.studies:
             title = f"Queue  {done:,}/{totals.studies:,} studies"
-            if totals.expected:
-                title += f"  {totals.stored:,}/{totals.expected:,} instances"
+            if instances := totals.instances_text(" instances"):
+                title += f"  {instances}"
         self.border_title = title
         self._show_tabs()
 

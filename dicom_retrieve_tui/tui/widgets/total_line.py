@@ -15,17 +15,18 @@ _BAR_MIN = 10
 def total_text(width: int, totals: Totals) -> str:
     """Return `Total ████··· 46%  1,098/2,382  0.42 GB  ETA 0:13  2 failed` in `width` cells.
 
-    Whether the rest fits on the disk is only shown if it may not.
+    Bar and share are empty while too few sizes are known. Whether the rest fits on the disk is
+    only shown if it may not.
     """
     if not totals.studies:
         return ""
-    whole = totals.stored + totals.left + totals.missing
+    whole = 0 if totals.unsized else totals.expected
     percent = f"{100 * totals.stored // whole}%" if whole else ""
     about = "" if totals.exact or not totals.active else "~"
     failed = totals.failed - totals.stopped
     parts = [
         (percent, 9),
-        (f"{totals.stored:,}/{about}{whole:,}" if whole else "", 5),
+        (totals.instances_text(), 5),
         (size_text(totals.received_bytes) if totals.received_bytes else "", 4),
         (f"ETA {about}{clock_text(totals.eta_s)}" if totals.eta_s is not None else "", 6),
         (f"{count(failed, 'study')} failed" if failed else "", 9),
@@ -37,7 +38,7 @@ def total_text(width: int, totals: Totals) -> str:
     while kept and 6 + _BAR_MIN + sum(cell_len(text) + 2 for text, _ in kept) > width:
         kept.remove(min(kept, key=lambda part: part[1]))
     tail = "".join(f"  {text}" for text, _ in kept)[1:]
-    drawn = bar(totals.stored, whole, max(width - 6 - cell_len(tail), 0))
+    drawn = bar(totals.stored if whole else 0, whole, max(width - 6 - cell_len(tail), 0))
     return f"Total {drawn}{tail}"
 
 

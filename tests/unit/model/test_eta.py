@@ -1,6 +1,12 @@
 import pytest
 
-from dicom_retrieve_tui.model.eta import Remaining, Throughput, done, remaining
+from dicom_retrieve_tui.model.eta import (
+    Remaining,
+    Throughput,
+    done,
+    estimate_remaining,
+    remaining,
+)
 from dicom_retrieve_tui.model.progress import Progress, StudyProgress
 
 
@@ -29,6 +35,18 @@ def test_studies_that_nobody_asked_for_are_taken_to_be_like_the_others() -> None
     left = remaining(progress_of(*running, finished, total=5), running)
 
     assert left == Remaining(6 + 3 * 20, exact=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "left"),
+    [(2, 9, None), (2, 8, 9), (9, 245, None), (10, 245, 246)],
+)
+def test_few_known_studies_say_nothing_of_many_unknown_ones(
+    known: int, unknown: int, left: int | None
+) -> None:
+    estimate = estimate_remaining(1, unknown=unknown, known=known, expected=known)
+
+    assert estimate == (None if left is None else Remaining(left, exact=False))
 
 
 def test_nothing_can_be_said_before_the_first_inventory() -> None:

@@ -8,12 +8,15 @@ from dicom_retrieve_tui.model.forecast import (
     WHOLE_STUDY,
     Demand,
     Fit,
+    Forecast,
     Kind,
     PlannedStudy,
     Sizes,
     SizeTable,
     counts_to_come,
+    forecast_text,
     outlook_of,
+    short_forecast_text,
 )
 from dicom_retrieve_tui.model.humanize import rounded_size_text
 from dicom_retrieve_tui.model.inventory import Inventory, ListedInstance
@@ -124,10 +127,9 @@ def test_an_outlook_counts_what_is_known_and_names_what_is_not() -> None:
     assert outlook.forecast.likely_bytes == 57_000
     assert (outlook.averaged, outlook.uncounted, outlook.here) == (1, 1, 1)
     assert outlook.fits is Fit.YES
-    low, high = outlook.forecast.low_bytes, outlook.forecast.high_bytes
     assert str(outlook) == (
-        f"about 57 kB ({rounded_size_text(low)} to {rounded_size_text(high)}) by the average "
-        "study, 1 study not counted, 1 study on disk already, room for 1.0 MB"
+        f"at most about {rounded_size_text(outlook.forecast.high_bytes)} by the average study, "
+        "1 study not counted, 1 study on disk already, room for 1.0 MB"
     )
 
 
@@ -161,3 +163,22 @@ def test_an_outlook_says_what_does_not_fit() -> None:
     text = str(outlook_of([_planned("1.1", instances=1000)], SizeTable(), room_bytes=10))
 
     assert text.endswith(", room for 10 B: does not fit")
+
+
+@pytest.mark.parametrize(
+    ("low", "likely", "high", "text", "short"),
+    [
+        (20, 29, 41, "about 29 MB (20 MB to 41 MB)", "~29 MB"),
+        (10, 40, 100, "about 40 MB (10 MB to 100 MB)", "~40 MB"),
+        (1, 5, 18, "at most about 18 MB", "≤18 MB"),
+        (0, 0, 18, "at most about 18 MB", "≤18 MB"),
+        (5, 5, 5, "about 5.0 MB", "~5.0 MB"),
+    ],
+)
+def test_a_range_too_wide_for_a_middle_names_its_upper_end(
+    low: int, likely: int, high: int, text: str, short: str
+) -> None:
+    forecast = Forecast(low_bytes=low * 10**6, likely_bytes=likely * 10**6, high_bytes=high * 10**6)
+
+    assert forecast_text(forecast) == text
+    assert short_forecast_text(forecast) == short

@@ -89,6 +89,26 @@ def test_a_study_that_its_folder_does_not_know_as_ended_is_unfinished_again(
         assert (job.job_id, job.left) == (latest, selections("1.2"))
 
 
+def test_the_counted_instances_of_a_study_outlast_a_kill(path: Path, tmp_path: Path) -> None:
+    with closing(History(path)) as history:
+        job_id = history.record_job(
+            begun=_BEGUN,
+            profile="",
+            output=tmp_path,
+            options=_OPTIONS,
+            selections=selections("1.2", "1.3"),
+            instances={"1.2": 56},
+        )
+        (job,) = history.unfinished()
+        assert [each.expected for each in job.studies] == [56, None]
+
+        history.record_ends(job_id, [_end("1.2")])
+        history.reopen(tmp_path, {"1.2"})
+        (job,) = history.unfinished()
+
+    assert [each.expected for each in job.studies] == [3, None]
+
+
 def test_a_study_that_was_not_tried_is_unfinished(path: Path) -> None:
     with closing(History(path)) as history:
         job_id = history.record_job(

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from dicom_retrieve_tui.cli.console import Console
+from dicom_retrieve_tui.cli.output.status_lines import status_lines
 from dicom_retrieve_tui.model import events
 from dicom_retrieve_tui.model.choices import HoldCause
+from dicom_retrieve_tui.model.folder_account import UNFINISHED, StudyAccount, total_of
+from dicom_retrieve_tui.model.folder_status import FolderStatus
 from dicom_retrieve_tui.storage.lock import FolderLock
 from dicom_retrieve_tui.storage.run_recorder import RunRecorder
 from tests.unit.cli.scripted import ClosedPipe, Stream, run
@@ -51,6 +54,20 @@ def test_a_complete_folder_exits_with_0(tmp_path: Path) -> None:
         "studies     1 of 1 complete",
         "instances   3 of 3 here (100 %)",
     ]
+
+
+def test_few_listed_studies_forecast_nothing_of_many_others(tmp_path: Path) -> None:
+    known = StudyAccount(study_instance_uid="1.1", verdict="complete", expected=3, stored=3)
+    others = [
+        StudyAccount(study_instance_uid=f"1.9.{number}", verdict=UNFINISHED, stored=1)
+        for number in range(9)
+    ]
+    totals = total_of([known, *others], examples_max=1)
+
+    status = FolderStatus(folder=tmp_path, at=datetime.now(UTC), runs=(), totals=totals)
+    lines = list(status_lines(status))
+
+    assert lines[2] == "instances   12 here, 9 studies not listed yet"
 
 
 def test_failures_are_named_by_reason(tmp_path: Path) -> None:
