@@ -168,6 +168,7 @@ class RetrieveApp(KeyQueueApp[None]):
         self.store = store or ProgressStore()
         self._accounts = DeferredAccounts(open_accounts)
         self._job_history = job_history or JobHistory()
+        self._forgetting_explained = False
         self._secrets = secrets = secrets or SecretStore()
         self.jobs = Jobs(
             lambda selections, options, cancel, *, identified: open_session(
@@ -289,9 +290,20 @@ class RetrieveApp(KeyQueueApp[None]):
             # A toast may name one.
             self.clear_notifications()
             self._job_history.forget_names()
+            self._explain_forgetting()
         else:
             self._job_history.keep_names(self.store.identity_of)
         self._warn(self._preferences.remember_hidden(hide=self.hide_patients))
+
+    def _explain_forgetting(self) -> None:
+        """Report once that hiding patients deletes names, and what that means for a resume."""
+        if self._job_history.records and not self._forgetting_explained:
+            self._forgetting_explained = True
+            self.notify(
+                "The history forgets the names of patients and studies. After the next start, "
+                "studies that wait have their UIDs alone until the PACS is asked.",
+                timeout=10,
+            )
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Return Textual's commands, but not its screenshot, which shows patients."""

@@ -406,6 +406,26 @@ async def test_while_patients_are_hidden_the_history_knows_none(
         assert b"Example^Ada" not in bytes_beside(database)
 
 
+async def test_hiding_patients_says_once_that_the_history_forgets_names(
+    history: History, tmp_path: Path
+) -> None:
+    words = "The history forgets the names of patients and studies."
+    async with opened(job_history=memory_of(history), settings=settings(tmp_path)) as bench:
+        await start_of_ada(bench, tmp_path)
+        await bench.pilot.press("escape", "h")
+        await bench.until(lambda: words in bench.told())
+        await bench.pilot.press("h", "h")
+        await bench.until(lambda: bench.app.hide_patients and words not in bench.told())
+
+
+async def test_without_a_history_hiding_patients_forgets_nothing() -> None:
+    async with opened() as bench:
+        bench.main.table.focus()
+        await bench.pilot.press("h")
+        await bench.until(lambda: bench.app.hide_patients)
+        assert "history" not in bench.told()
+
+
 def test_a_verdict_is_in_words(history: History, tmp_path: Path) -> None:
     memory = memory_of(history)
     memory.asked(options(str(tmp_path)), [StudyRequest(selection=Selection.of(A))])
