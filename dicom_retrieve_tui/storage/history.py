@@ -71,9 +71,9 @@ _STUDIES = (
     f" {_CLOSED} FROM studies WHERE job_id = ? ORDER BY "
 )
 _AS_ASKED = "rowid"
+_LEFT = f"(verdict IS NULL OR verdict IN ('{Verdict.CANCELLED}', '{Verdict.NOT_TRIED}'))"
 _WORST_FIRST = (
-    f"CASE WHEN verdict IN ({_ENDED_WELL}) THEN 2 WHEN verdict IS NULL THEN 1 ELSE 0 END, rowid"
-    " LIMIT ?"
+    f"CASE WHEN verdict IN ({_ENDED_WELL}) THEN 2 WHEN {_LEFT} THEN 1 ELSE 0 END, rowid LIMIT ?"
 )
 _RECENT = (
     "SELECT job_id FROM jobs WHERE EXISTS"

@@ -27,7 +27,7 @@ from dicom_retrieve_tui.model.options import RetrieveOptions
 from dicom_retrieve_tui.model.selection import Selection, join
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
-from dicom_retrieve_tui.model.verdict import GOOD
+from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.ports import History
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest, missed_key
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, draft_of, draft_of_history, read_draft
@@ -349,12 +349,24 @@ class JobHistory:
             for job_id, ends in by_job.items():
                 history.record_ends(job_id, ends)
 
-    def given_up(self, options: RetrieveOptions, uids: Iterable[str]) -> None:
-        """Note that this run will not start these studies; the next one offers to resume them."""
-        with self._lock:
+    def given_up(self, options: RetrieveOptions, uids: Iterable[str], *, stopped: bool) -> None:
+        """Note that this run will not start these studies; the next one offers to resume them.
+
+        Args:
+            options: Those of the studies.
+            uids: Study Instance UIDs.
+            stopped: True if the user stopped them, False if their session failed.
+        """
+        by_job: dict[int, list[StudyEnd]] = {}
+        with self._using() as history:
             for uid in uids:
                 for asked in self._asked.get(_key(options, uid), ())[-1:]:
                     asked.given_up = True
+                    if stopped and asked.study.verdict is None:
+                        by_job.setdefault(asked.job_id, []).append(_stop(asked, uid))
+            if history is not None:
+                for job_id, ends in by_job.items():
+                    history.record_ends(job_id, ends)
 
     def replaced(self, options: RetrieveOptions, uid: str) -> None:
         """Offer a study no longer, as a part of it is requested instead."""
@@ -458,6 +470,17 @@ class JobHistory:
         if self._history is not None:
             self._history.close()
             self._history = None
+
+
+def _stop(asked: _Asked, uid: str) -> StudyEnd:
+    """Give a request that has not ended the verdict of a stopped one; return that."""
+    asked.study = replace(asked.study, verdict=Verdict.CANCELLED)
+    return StudyEnd(
+        study_instance_uid=uid,
+        verdict=Verdict.CANCELLED,
+        expected=asked.study.expected,
+        stored=asked.study.stored,
+    )
 
 
 def _key(options: RetrieveOptions, uid: str) -> _Key:

@@ -423,7 +423,8 @@ class Jobs:
                 job.cancel()
             for group in waiting:
                 if group not in self._jobs:
-                    self._job_history.given_up(self._options[group], self._store.end(group))
+                    given_up = self._store.end(group)
+                    self._job_history.given_up(self._options[group], given_up, stopped=True)
 
     def promote(self, keys: Sequence[RowKey]) -> None:
         """Move these studies to the front of the queue, in their order."""
@@ -718,7 +719,7 @@ class Jobs:
                 self._limits.pop(group, None)
             waiting = [each.selection.study_instance_uid for each in self._waiting.get(group, ())]
             given_up = self._store.end(group, reason, waiting=waiting)
-            self._job_history.given_up(self._options[group], given_up)
+            self._job_history.given_up(self._options[group], given_up, stopped=not reason)
             missed = self._store.missed(group) - self._missed
             self._missed |= missed
             self._start_possible()
@@ -835,7 +836,8 @@ class Jobs:
         if kept:
             self._waiting[key.group] = kept
         self._store.stop(key)
-        self._job_history.given_up(self._options[key.group], [key.study_instance_uid])
+        uid = key.study_instance_uid
+        self._job_history.given_up(self._options[key.group], [uid], stopped=True)
 
 
 def _account(study: JobStudy, recorded: Mapping[str, StudyAccount]) -> StudyAccount | None:

@@ -20,6 +20,7 @@ from dicom_retrieve_tui.tui.screens.history import (
 )
 from dicom_retrieve_tui.tui.screens.main import MainScreen
 from dicom_retrieve_tui.tui.screens.verify import VerifyScreen
+from tests.sessions import selections
 from tests.tui.application import SIZES, Bench, opened, preset
 from tests.tui.builders import options, uids
 from tests.tui.history import memory_of
@@ -75,7 +76,7 @@ async def test_earlier_retrievals_are_shown_the_latest_first(
         assert "2026-11-24" in shown
         assert "prod" in shown
         assert f"! {B}: failed" in texts(bench)
-        assert f"· {C}: unfinished" in texts(bench)
+        assert f"· {C}: stopped" in texts(bench)
         assert "PACS1@pacs.test:104, by C-GET" in texts(bench)
         assert table.virtual_size.width <= table.size.width
         keys = bench.text(bench.app.screen.query_one("KeysLine"))
@@ -98,7 +99,9 @@ async def test_a_long_retrieval_is_scrolled_through_failures_first(
         [
             StudyEnd(study_instance_uid=uid, verdict=verdict, expected=3, stored=3)
             for uid, verdict in zip(
-                many[:-1], [*[Verdict.COMPLETE] * 198, Verdict.FAILED], strict=True
+                many[:-1],
+                [Verdict.CANCELLED, *[Verdict.COMPLETE] * 197, Verdict.FAILED],
+                strict=True,
             )
         ],
     )
@@ -107,7 +110,8 @@ async def test_a_long_retrieval_is_scrolled_through_failures_first(
         lower = bench.app.screen.query_one(JobStudies)
         shown = bench.text(lower)
         assert shown.index(f"! {many[198]}: failed") < shown.index(f"· {many[199]}: unfinished")
-        assert shown.index(f"· {many[199]}: unfinished") < shown.index(f"✓ {many[0]}: complete")
+        assert shown.index(f"! {many[198]}: failed") < shown.index(f"{many[0]}: stopped")
+        assert shown.index(f"· {many[199]}: unfinished") < shown.index(f"✓ {many[1]}: complete")
         assert shown.count("✓") > 25
         assert "more" not in shown
         assert f"{many[197]}: complete" not in shown
@@ -131,7 +135,7 @@ async def test_a_retrieval_that_runs_is_called_running(history: History, tmp_pat
         bench.session.end(Verdict.CANCELLED)
         await bench.until(lambda: not bench.app.jobs.busy)
         table = await show(bench)
-        assert "1 complete, 2 unfinished" in bench.text(table)
+        assert "1 complete, 2 stopped" in bench.text(table)
         assert "running" not in bench.text(table)
 
 
@@ -152,8 +156,8 @@ async def test_an_entry_keeps_how_its_studies_ended_whatever_later_runs_do(
         await bench.until(lambda: not bench.app.jobs.busy)
 
     last, retried, first = history.past_jobs()
-    assert first.verdicts == {Verdict.COMPLETE: 1, Verdict.CANCELLED: 1, None: 1}
-    assert retried.verdicts == {None: 1}
+    assert first.verdicts == {Verdict.COMPLETE: 1, Verdict.CANCELLED: 2}
+    assert retried.verdicts == {Verdict.CANCELLED: 1}
     assert last.verdicts == {Verdict.COMPLETE: 2}
     assert history.unfinished() == []
     async with opened(job_history=memory_of(history)) as bench:
@@ -380,9 +384,9 @@ async def test_the_answer_of_the_pacs_is_recorded_and_named_in_the_window(
     assert history.identities([A]) == {A: ADA}
     async with opened(job_history=memory_of(history)) as bench:
         await show(bench)
-        assert "CT 2026-03-11, Example, Ada: unfinished" in texts(bench)
+        assert "CT 2026-03-11, Example, Ada: stopped" in texts(bench)
         await bench.pilot.press("h")
-        await bench.until(lambda: "CT 2026-03-11, •••: unfinished" in texts(bench))
+        await bench.until(lambda: "CT 2026-03-11, •••: stopped" in texts(bench))
 
 
 async def test_while_patients_are_hidden_the_history_knows_none(
@@ -404,6 +408,19 @@ async def test_while_patients_are_hidden_the_history_knows_none(
     async with opened(job_history=memory_of(history), settings=store) as bench:
         await bench.until(lambda: "left unfinished" in bench.text())
         assert b"Example^Ada" not in bytes_beside(database)
+
+
+async def test_what_quitting_stopped_is_stopped_here_too(history: History, tmp_path: Path) -> None:
+    async with opened(folder=tmp_path, job_history=memory_of(history)) as bench:
+        await bench.start(A, B)
+        bench.app.jobs.stop_all()
+        await bench.until(lambda: not bench.app.jobs.busy)
+        assert "2 stopped" in bench.app.closing_line
+    async with opened(job_history=memory_of(history)) as bench:
+        await show(bench)
+        await bench.until(lambda: "2 stopped" in texts(bench))
+        assert bench.app.screen.query_one(HistoryTable).jobs[0].verdicts == {Verdict.CANCELLED: 2}
+    assert [each.left for each in history.unfinished()] == [selections(A, B)]
 
 
 async def test_hiding_patients_says_once_that_the_history_forgets_names(
