@@ -190,6 +190,16 @@ def open_book(args: argparse.Namespace, environ: Mapping[str, str]) -> ProfileBo
     return ProfileBook.load(profiles_path(args.config, environ))
 
 
+def profile_fault(book: ProfileBook, name: str) -> str:
+    """Return why a profile alone cannot retrieve; empty if it can."""
+    try:
+        texts = without_unused(_with_defaults(_with_profile(book, name, {})), {})
+        read_options(texts, profile=name)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def flags_given(args: argparse.Namespace) -> dict[str, str | None]:
     """Return the flags that a profile could hold, by key; None for a flag that is not given.
 

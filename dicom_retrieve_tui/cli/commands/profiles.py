@@ -6,7 +6,12 @@ from pathlib import Path
 from dicom_retrieve_tui.cli.ask_secrets import unlocked
 from dicom_retrieve_tui.cli.console import Console
 from dicom_retrieve_tui.cli.parser_base import PROFILE_SIGN, PROGRAM, UsageError
-from dicom_retrieve_tui.cli.read_options import flags_given, open_book, read_retrieval
+from dicom_retrieve_tui.cli.read_options import (
+    flags_given,
+    open_book,
+    profile_fault,
+    read_retrieval,
+)
 from dicom_retrieve_tui.config.precedence import resolve
 from dicom_retrieve_tui.config.profiles_file import ProfileBook
 from dicom_retrieve_tui.errors import ConfigError, PeerError
@@ -109,8 +114,15 @@ def _add(args: argparse.Namespace, console: Console, book: ProfileBook, name: st
         return NOT_OK
     book.put(name, {**suggested, **texts})
     book.save()
-    console.stderr.write_line(f"saved {PROFILE_SIGN}{name} in {book.path}; retrieve with it:")
-    console.stderr.write_line(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
+    saved = f"saved {PROFILE_SIGN}{name} in {book.path}"
+    if fault := profile_fault(book, name):
+        console.stderr.write_line(f"{saved}; it cannot retrieve yet: {fault}")
+        console.stderr.write_line(
+            f"  {PROGRAM} profiles add {PROFILE_SIGN}{name} --replace OPTION VALUE"
+        )
+    else:
+        console.stderr.write_line(f"{saved}; retrieve with it:")
+        console.stderr.write_line(f"  {PROGRAM} {PROFILE_SIGN}{name} STUDY_INSTANCE_UID")
     if suggested:
         words = ", ".join(f"{flag_of(key)} {text}" for key, text in suggested.items())
         console.stderr.write_line(f"options that no flag set: {words}")

@@ -150,6 +150,21 @@ def test_a_profile_is_added_changed_shown_listed_and_removed(tmp_path: Path) -> 
     assert "profiles add" in empty.err
 
 
+def test_a_profile_that_cannot_retrieve_yet_is_saved_with_a_warning(tmp_path: Path) -> None:
+    config = ("--config", str(tmp_path / "profiles.toml"))
+
+    added = run("profiles", "add", "lab", PACS, *config)
+
+    assert added.code == 0
+    assert "saved @lab in" in added.err
+    assert "C-MOVE requires --move-dest" in added.err
+    assert "profiles add @lab --replace OPTION VALUE" in added.err
+    assert "@lab STUDY_INSTANCE_UID" not in added.err
+    mended = run("profiles", "add", "lab", "--replace", "--move-dest", "ME", *config)
+    assert "@lab STUDY_INSTANCE_UID" in mended.err
+    assert "requires" not in mended.err
+
+
 def test_a_new_profile_says_what_one_of_the_application_does(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
