@@ -489,7 +489,7 @@ class QueueActions(Screen[None]):
         return f"Failed studies are listed in {path}" if path else ""
 
     def action_export(self) -> None:
-        """Write the rows and columns that are shown as CSV into the last output folder."""
+        """Write the rows that are shown as CSV into the last output folder."""
         from dicom_retrieve_tui.tui.queue_export import csv_lines, write_csv  # noqa: PLC0415 - not for the first frame
 
         table, folders = self._queue.table, self._jobs.folders()
@@ -497,7 +497,7 @@ class QueueActions(Screen[None]):
         if not rows:
             self._report("There is nothing to export.")
             return
-        lines = csv_lines(rows, table.shown_columns, hide_patients=table.hide_patients)
+        lines = csv_lines(rows, table.exported_columns, hide_patients=table.hide_patients)
         try:
             path = write_csv(folders[-1], lines, system_local(datetime.now(UTC)))
         except OSError as error:

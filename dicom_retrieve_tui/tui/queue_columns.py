@@ -43,6 +43,8 @@ _TELLING = ("date", "description")
 """Columns that tell the studies of a patient apart; one of them is enough to do without a UID."""
 _NAMING = ("patient", *_TELLING)
 """Columns by which people know a study; an empty one can show its UID."""
+_BY_PATIENT = "patient ID"
+"""The name of a line that was looked up by it begins so."""
 _QUIET_S = 3
 """From here on, the bar is replaced by how long the PACS has been silent."""
 _UID_LEAST = 6
@@ -249,6 +251,13 @@ class QueueColumns:
         """The columns of the last frame."""
         return self._columns
 
+    @property
+    def exported(self) -> tuple[Column, ...]:
+        """The columns about the studies that have a text and are not left out, at any width."""
+        return tuple(
+            each for each in _WHOSE if each.name in self._known and each.name not in self._hidden
+        )
+
     def at(self, x: int) -> Column | None:
         """Return the column at a cell of the line."""
         left = 0
@@ -290,7 +299,10 @@ class QueueColumns:
         )
 
     def _stand_in_of(self, row: Row) -> Column | None:
-        """Return the empty column that names a row which no other column names."""
+        """Return the column that names a line without a study, or a study that nothing names."""
+        if row.sought:
+            names = (*_NAMING, _UID.name)
+            return next((each for each in self._columns if each.name in names), None)
         whose = row.identity
         texts = {
             "patient": whose.patient,
@@ -332,11 +344,11 @@ def cell_text(
         row: The entry.
         marked: True if the user has marked it.
         hide_patients: Mask the patient.
-        stands_in: True if an empty cell names the study, because nothing else does.
+        stands_in: True if the cell names a line without a study, or, being empty, a study that
+            no other cell names.
     """
-    if row.sought and hide_patients:
-        accession_number = row.identity.accession_number
-        row = replace(row, sought=without_accession(row.sought, accession_number, hide=True))
+    if row.sought:
+        row = replace(row, sought=_sought(row, hide_patients=hide_patients))
     if column.name == "mark":
         return MARK if marked else " "
     if column.beside_size and row.state is State.DONE:
@@ -347,10 +359,22 @@ def cell_text(
         text = shown_patient(column.text(row), hide=hide_patients)
     else:
         text = clean_text(column.text(row))
-    if stands_in and not text:
+    if stands_in and (row.sought or not text):
         given = "" if hide_patients or row.sought else clean_text(row.identity.accession_number)
         text = given or _label(row, column.width)
     return fit(text, column.width, right=column.right)
+
+
+def _sought(row: Row, *, hide_patients: bool) -> str:
+    """Return a line without a study with the patient ID that it gives instead of an accession.
+
+    It stands in the column of the patient, which would have that alone.
+    """
+    whose = row.identity
+    if row.sought.startswith(f"{_BY_PATIENT},") and whose.patient_id:
+        shown = shown_patient(whose.patient_id, hide=hide_patients)
+        return row.sought.replace(_BY_PATIENT, f"{_BY_PATIENT} {shown}", 1)
+    return without_accession(row.sought, whose.accession_number, hide=hide_patients)
 
 
 def _label(row: Row, width: int) -> str:
@@ -360,7 +384,9 @@ def _label(row: Row, width: int) -> str:
         room = width - len(part)
         return part + shortened(row.key.study_instance_uid, room) if room >= _UID_LEAST else part
     text = clean_text(row.sought)
-    return text if len(text) <= width else text.removeprefix("accession ")
+    if len(text) <= width:
+        return text
+    return text.removeprefix("accession ").removeprefix(f"{_BY_PATIENT} ")
 
 
 def _instances(row: Row, width: int) -> str:
@@ -429,7 +455,7 @@ def _size_bytes(row: Row) -> int:
 
 _TEXTS: dict[str, Callable[[Row, int], str]] = {
     "state": lambda row, _: GLYPHS[row.state],
-    "uid": _label,
+    "uid": lambda row, width: "" if row.sought else _label(row, width),
     "instances": _instances,
     "progress": progress_text,
     "rate": lambda row, _: rate_text(row.instances_per_s) if row.instances_per_s else BLANK,

@@ -1,4 +1,4 @@
-"""Export the queue as CSV, with the rows and columns that are shown."""
+"""Export the queue as CSV: the rows that are shown, with all that is known of them."""
 
 import csv
 import io
@@ -17,18 +17,19 @@ from dicom_retrieve_tui.tui.study_names import screen_verdict
 _FORMULA = ("=", "+", "-", "@")
 """A spreadsheet calculates cells that begin so."""
 
-_ALWAYS = ("STUDY INSTANCE UID", "STATE", "STORED", "EXPECTED", "REASON")
+_ALWAYS = ("STUDY INSTANCE UID", "LINE OF THE LIST", "STATE", "STORED", "EXPECTED", "REASON")
 
 
 def csv_lines(rows: Iterable[Row], columns: Sequence[Column], *, hide_patients: bool) -> list[str]:
     """Return the lines of the file, a heading first.
 
-    The Study Instance UID, the state and the reason are always there. Columns that name a patient
+    The Study Instance UID, the state and the reason are always there; a line without a study has
+    its own column instead of a UID. Columns that name a patient
     are left out while patients are hidden.
 
     Args:
         rows: In the order of the table.
-        columns: Those that are shown.
+        columns: Those that have a text and are not left out.
         hide_patients: Leave out columns that name a patient.
     """
     named = [each for each in columns if each.text and not (each.masked and hide_patients)]
@@ -38,7 +39,8 @@ def csv_lines(rows: Iterable[Row], columns: Sequence[Column], *, hide_patients: 
         state = screen_verdict(row.verdict) if row.verdict else row.state.value
         cells = [
             *(each.text(row) for each in named if each.text),
-            without_accession(row.label, accession_number, hide=hide_patients),
+            "" if row.sought else row.key.study_instance_uid,
+            without_accession(row.sought, accession_number, hide=hide_patients),
             state,
             str(row.done),
             "" if row.expected is None else str(row.expected),

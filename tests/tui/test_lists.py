@@ -406,10 +406,11 @@ async def test_the_patient_id_of_a_line_is_masked_and_never_listed(tmp_path: Pat
     async with opened(SIZES["large"], find=find, folder=tmp_path) as bench:
         await bench.paste("PatientID\nSECRET7\n")
         await bench.pilot.press("enter")
-        await bench.until(lambda: "SECRET7" in bench.text(bench.main.table))
+        await bench.until(lambda: "patient ID SECRET7, line 2" in bench.text(bench.main.table))
         bench.main.table.focus()
         await bench.pilot.press("h")
 
+        await bench.until(lambda: "patient ID •••, line 2" in bench.text(bench.main.table))
         assert "SECRET7" not in bench.text()
         assert not any(tmp_path.iterdir())
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE, QueueColumns, cell_text, columns_for
+from dicom_retrieve_tui.tui.queue_view import View
 from dicom_retrieve_tui.tui.snapshot import Row, RowKey, State
 
 _WHOSE = frozenset({"patient", "id", "date", "modality", "description", "accession"})
@@ -213,3 +214,23 @@ def test_the_size_of_a_complete_study_is_shown_once() -> None:
     assert text.rstrip() == "465.0 kB in 3.1 s"
     assert _line(198, row).count("465.0 kB") == 1
     assert "complete in 3.1 s" in _line(198, row)
+
+
+@pytest.mark.parametrize("hide_patients", [False, True])
+@pytest.mark.parametrize("width", [60, 80, 100, 160, 240])
+def test_a_line_without_a_study_is_named_where_patients_are(
+    width: int, *, hide_patients: bool
+) -> None:
+    missed = StudyIdentity(patient_id="T-0002", accession_number="A1")
+    sought = replace(_row(missed, uid="line"), sought="accession A1, line 3", by_accession=True)
+    columns = QueueColumns()
+    columns.fit(width)
+    columns.extend_for([_row(), sought])
+
+    header = columns.titles(View())
+    line = columns.text(sought, marked=False, hide_patients=hide_patients)
+
+    place = header.index("PATIENT")
+    named = "•••, line 3" if hide_patients else "A1, line 3"
+    assert line[place:].removeprefix("accession ").startswith(named)
+    assert line.count("line 3") == 1

@@ -194,6 +194,11 @@ under the cursor."""
         return self._columns.shown
 
     @property
+    def exported_columns(self) -> Sequence[Column]:
+        """The columns that have a text and are not left out, also those that do not fit."""
+        return self._columns.exported
+
+    @property
     def shown_rows(self) -> list[Row]:
         """The rows that the view shows, in its order."""
         return [self._shown_rows.at(index) for index in range(len(self._shown_rows))]
