@@ -11,6 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dicom_retrieve_tui.errors import ConfigError, DiskFailed, InstanceUnfit, reason_of
@@ -357,10 +358,8 @@ class OutputFolder:
 
     def _claim(self, part: str, final: str) -> bool:
         """Move `part` to `final`; return False if something is there."""
-        if RENAMES_TO_FREE_NAMES:
-            return _renamed(part, final)
-        if not self.features.has(Feature.LINKS):
-            return self._claim_without_links(part, final)
+        if RENAMES_TO_FREE_NAMES or not self.features.has(Feature.LINKS):
+            return rename_to_free_name(part, final, self._lock)
         try:
             os.link(part, final)
         except FileExistsError:
@@ -369,7 +368,7 @@ class OutputFolder:
             raise
         except OSError as error:
             # Whatever the reason: if the disk is to blame, the rename fails, too, and says so.
-            if not self._claim_without_links(part, final):
+            if not rename_to_free_name(part, final, self._lock):
                 return False
             if error.errno in _NO_LINKS:
                 self.features.lose(Feature.LINKS, error)
@@ -378,23 +377,6 @@ class OutputFolder:
         with contextlib.suppress(OSError):
             os.unlink(part)  # noqa: PTH108 - a text
         return True
-
-    def _claim_without_links(self, part: str, final: str) -> bool:
-        """Do the same on file systems without hard links.
-
-        Where the system cannot rename without overwriting either, it is safe between our own
-        threads only.
-        """
-        try:
-            if rename_exclusively(part, final):
-                return True
-        except FileExistsError:
-            return False
-        with self._lock:
-            if os.path.lexists(final):
-                return False
-            os.rename(part, final)  # noqa: PTH104 - a text
-            return True
 
     def set_damaged_aside(self, relative: str) -> None:
         """Move a damaged file to the folder of damaged files, to free its name.
@@ -469,13 +451,33 @@ def _settled_holder(folder: Path) -> str:
     return holder
 
 
-def _renamed(part: str, final: str) -> bool:
-    """Rename where that never overwrites; return False if something is there."""
+def rename_to_free_name(
+    old: str, new: str, lock: AbstractContextManager[object] | None = None
+) -> bool:
+    """Rename a file; return False if something has its new name.
+
+    Args:
+        old: The file.
+        new: Its new path.
+        lock: Keeps our own threads from that name where the system cannot rename without
+            overwriting. Other programs are not kept from it there.
+
+    Raises:
+        OSError: The disk refuses.
+    """
     try:
-        patiently(lambda: os.rename(part, final))  # noqa: PTH104 - a text
+        if RENAMES_TO_FREE_NAMES:
+            patiently(lambda: os.rename(old, new))  # noqa: PTH104 - a text
+            return True
+        if rename_exclusively(old, new):
+            return True
     except FileExistsError:
         return False
-    return True
+    with lock or contextlib.nullcontext():
+        if os.path.lexists(new):
+            return False
+        os.rename(old, new)  # noqa: PTH104 - a text
+        return True
 
 
 def _is_file(path: Path) -> bool:
