@@ -16,6 +16,9 @@ class Flaw(StrEnum):
     """It may be whole: permission is denied, or the share is gone."""
 
 
+WORST_FIRST = (Flaw.DAMAGED, Flaw.MISSING, Flaw.UNREADABLE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flawed:
     """A file that is missing or damaged, or cannot be read."""
@@ -85,6 +88,11 @@ class VerifiedStudy:
         """True if a retrieval may mend the study: more is wrong than files that cannot be read."""
         wrong = any(each.flaw is not Flaw.UNREADABLE for each in self.flawed)
         return wrong or self.verdict not in GOOD
+
+    @property
+    def worst(self) -> Flaw | None:
+        """The flaw by which the study is counted; None if no file has one."""
+        return next((flaw for flaw in WORST_FIRST if self.with_flaw(flaw)), None)
 
     def with_flaw(self, flaw: Flaw) -> list[Flawed]:
         """Return the files that have one flaw."""

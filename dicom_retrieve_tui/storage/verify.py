@@ -81,7 +81,7 @@ def _check_study(
     root: Path, study: RecordedStudy, aside: frozenset[str], *, deep: bool
 ) -> VerifiedStudy:
     checked = [
-        [(record, _flaw_of(root, record, deep=deep)) for record in records]
+        [(record, flaw_of(root, record, deep=deep)) for record in records]
         for records in study.layouts
     ]
     standing = [record for each in checked for record, flaw in each if flaw is None]
@@ -147,8 +147,14 @@ def _flaws_under_layout(files: list[_CheckedFile], whole: frozenset[str]) -> lis
     return [flaw for flaw in flawed if flaw.sop_instance_uid not in whole]
 
 
-def _flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None:
-    """Return what is wrong with a file, or None."""
+def flaw_of(root: Path, record: InstanceRecord, *, deep: bool) -> Flawed | None:
+    """Return what is wrong with the file of a record, or None.
+
+    Args:
+        root: The output folder.
+        record: The record of the file in the journal.
+        deep: As for `verify_folder`.
+    """
     # After a power cut, the size of a file that was not synced proves nothing.
     unproven = bool(record.digest) and not record.synced
     try:

@@ -185,6 +185,17 @@ class Jobs:
         """Return the options of an entry."""
         return self._options[key.group]
 
+    def active_in(self, folder: Path, study_instance_uid: str) -> State | None:
+        """Return the state of a study that is being retrieved into a folder or waits for that."""
+        with self._lock:
+            groups = [
+                group
+                for group, options in enumerate(self._options)
+                if options.output.absolute() == folder.absolute()
+            ]
+        states = {self._store.state_of(RowKey(group, study_instance_uid)) for group in groups}
+        return next((each for each in State if each in states & ACTIVE), None)
+
     def folders(self) -> list[Path]:
         """Return every output folder of this run of the application."""
         with self._lock:

@@ -520,7 +520,7 @@ class QueueActions(Screen[None]):
             hide = self._queue.table.hide_patients
             return study_name(names.identity_of(uid), hide_patients=hide)
 
-        screen = verify_screen(options.output, name)
+        screen = verify_screen(options.output, name, self._jobs.active_in, options)
         if lost := await self.app.push_screen_wait(screen):
             self.retrieve(options, _requests([Selection(study_instance_uid=uid) for uid in lost]))
 

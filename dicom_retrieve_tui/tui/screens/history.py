@@ -35,7 +35,7 @@ from dicom_retrieve_tui.tui.queue_entry import StudyRequest
 from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.retrieve_form import FormFault
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
-from dicom_retrieve_tui.tui.screens.verify import verify_screen
+from dicom_retrieve_tui.tui.screens.verify import ActiveIn, verify_screen
 from dicom_retrieve_tui.tui.study_names import screen_verdict, study_name
 from dicom_retrieve_tui.tui.widgets.keys_line import KeysLine
 
@@ -227,15 +227,17 @@ class HistoryScreen(Screen[Again | None]):
     }
     """
 
-    def __init__(self, job_history: JobHistory, store: ProgressStore) -> None:
+    def __init__(self, job_history: JobHistory, store: ProgressStore, active_in: ActiveIn) -> None:
         """Keep the sources.
 
         Args:
             job_history: Knows the retrievals.
             store: Knows what the studies are called.
+            active_in: Knows what runs or waits in the queue.
         """
         super().__init__()
         self._job_history, self._store = job_history, store
+        self._active_in = active_in
         self._hide = False
 
     def compose(self) -> ComposeResult:
@@ -302,8 +304,12 @@ class HistoryScreen(Screen[Again | None]):
         def name(uid: str) -> str:
             return study_name(names.identity_of(uid), hide_patients=self._hide)
 
-        lost = await self.app.push_screen_wait(verify_screen(job.output, name))
-        if lost:
+        try:
+            options: RetrieveOptions | FormFault = options_of_job(job)
+        except FormFault as fault:
+            options = fault
+        screen = verify_screen(job.output, name, self._active_in, options)
+        if lost := await self.app.push_screen_wait(screen):
             whole = {uid: Selection(study_instance_uid=uid) for uid in lost}
             self._retrieve(job, [asked.get(uid, whole[uid]) for uid in lost])
 

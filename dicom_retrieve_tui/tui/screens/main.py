@@ -288,7 +288,8 @@ class MainScreen(QueueActions):
                 self.retrieve(options, requests, lookups, again=True)
             self.show_offer()
 
-        self.app.push_screen(HistoryScreen(self._job_history, self._store), ask_again)
+        screen = HistoryScreen(self._job_history, self._store, self._jobs.active_in)
+        self.app.push_screen(screen, ask_again)
 
     def action_load(self) -> None:
         from dicom_retrieve_tui.tui.screens.load_list import LoadListScreen  # noqa: PLC0415 - not for the first frame
