@@ -157,6 +157,8 @@ class Jobs:
         """Lines without a study that the account of a session has counted."""
         self._loans: dict[AssociationLoan, RetrieveOptions] = {}
         """Of the look-ups that are under way."""
+        self._loans_lock = threading.Lock()
+        """Its own: the thread of a session takes it, which `close` joins."""
         self._paused = False
         self._closed = False
         self._leaving = CancelToken()
@@ -359,29 +361,28 @@ class Jobs:
             options: Of the look-up.
             waits: Takes why it waits.
         """
-        with self._lock:
-            sessions = [
-                session
-                for group, job in self._jobs.items()
-                if _shares_associations(self._options[group], options)
-                and (session := job.session) is not None
-            ]
-            others = partial(self._look_several_up, options)
-            loan = AssociationLoan(sessions, options.peer, waits, self._end_loan, others)
+        others = partial(self._look_several_up, options)
+        loan = AssociationLoan((), options.peer, waits, self._end_loan, others)
+        with self._loans_lock:
             self._loans[loan] = options
-            return loan
+        with self._lock:
+            for group, job in self._jobs.items():
+                shares = _shares_associations(self._options[group], options)
+                if shares and (session := job.session) is not None:
+                    loan.join(session)
+        return loan
 
     def _look_several_up(self, options: RetrieveOptions) -> bool:
-        with self._lock:
+        with self._loans_lock:
             return sum(_shares_associations(options, each) for each in self._loans.values()) > 1
 
     def _end_loan(self, loan: AssociationLoan) -> None:
-        with self._lock:
+        with self._loans_lock:
             del self._loans[loan]
 
     def _join_look_ups(self, group: int, session: Session) -> None:
         """Let a new session know of the look-ups in the same PACS."""
-        with self._lock:
+        with self._loans_lock:
             for loan, options in self._loans.items():
                 if _shares_associations(self._options[group], options):
                     loan.join(session)
@@ -792,7 +793,7 @@ class Jobs:
             job.removed.discard(uid)
             if uid not in job.replaced:
                 if self._store.state_of(RowKey(group, uid)) is State.STOPPED:
-                    self._job_history.given_up(self._options[group], [uid])
+                    self._job_history.given_up(self._options[group], [uid], stopped=True)
                 elif shown:
                     self._job_history.removed(self._options[group], [uid])
                 return
