@@ -29,6 +29,7 @@ from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, StudyIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.ports import History
+from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest, missed_key
 from dicom_retrieve_tui.tui.retrieve_form import FormFault, draft_of, draft_of_history, read_draft
 
@@ -535,3 +536,24 @@ def options_of_job(job: Job | PastJob) -> RetrieveOptions:
     """Return the options of a job. Raises `FormFault` if they are no longer valid."""
     texts = {name: str(text) for name, text in job.options.items()}
     return read_draft(draft_of_history(texts, job.output), job.profile)
+
+
+class RecalledNames:
+    """Looks up each unknown study once in the history."""
+
+    def __init__(self, store: ProgressStore, job_history: JobHistory) -> None:
+        """Keep the sources.
+
+        Args:
+            store: Knows the studies of this run.
+            job_history: Knows those of earlier runs, while patients are shown.
+        """
+        self._store, self._job_history = store, job_history
+        self._sought: set[str] = set()
+
+    def identity_of(self, uid: str) -> StudyIdentity:
+        """Return whose a study is; what the history knows, the store knows from then on."""
+        if uid not in self._sought and not self._store.identity_of(uid):
+            self._sought.add(uid)
+            self._store.know(self._job_history.identities([uid]))
+        return self._store.identity_of(uid)

@@ -22,13 +22,12 @@ from dicom_retrieve_tui.model.study_identity import UNIDENTIFIED, SeriesIdentity
 from dicom_retrieve_tui.model.study_lookup import Lookup, Missed
 from dicom_retrieve_tui.tui.ask_secrets import unlock_or_notify
 from dicom_retrieve_tui.tui.folders import open_folder, study_folder
-from dicom_retrieve_tui.tui.history import JobHistory
+from dicom_retrieve_tui.tui.history import JobHistory, RecalledNames
 from dicom_retrieve_tui.tui.jobs import Jobs
 from dicom_retrieve_tui.tui.ports import DryRun, FolderAccounts, SpaceOutlook
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_columns import CHOOSABLE
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.search_job import BorrowingFindEach
 from dicom_retrieve_tui.tui.secret_store import SecretStore
 from dicom_retrieve_tui.tui.snapshot import ACTIVE, Row, RowKey, State

@@ -1,7 +1,7 @@
 """The files of a folder are checked from the queue, and what is lost is asked for again."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +30,12 @@ from tests.tui.scripted_session import Sessions
 from tests.unit.storage.kept import STUDY, keep, path_of
 
 
-async def test_a_deleted_file_is_named_and_retrieved_again(tmp_path: Path) -> None:
-    studies = demo_studies()[1:2]
-    output = tmp_path / "out"
+@asynccontextmanager
+async def _retrieved(folder: Path) -> AsyncIterator[tuple[Bench, Path]]:
+    """The application with a complete study of the demo PACS, the focus in its queue."""
+    studies, output = demo_studies()[1:2], folder / "out"
     with DemoPacs(studies=studies) as pacs:
-        profiles = tmp_path / "profiles.toml"
+        profiles = folder / "profiles.toml"
         save_demo_profiles(profiles, pacs, output, 11112)
         presets, _ = open_profile_store(profiles).presets()
         uid = studies[0].study_instance_uid
@@ -43,55 +44,45 @@ async def test_a_deleted_file_is_named_and_retrieved_again(tmp_path: Path) -> No
             bench = Bench(app, pilot, Sessions())
             await pilot.press("enter")
             await bench.until(lambda: "4 done 1" in bench.text() and not app.jobs.busy)
-            next(output.rglob("*.dcm")).unlink()
             bench.main.table.focus()
-            await pilot.press("v")
-            await bench.until(lambda: "Press r to retrieve" in bench.text())
-            assert (
-                "1 missing: CR/SR Chest X-ray and report 2026-02-27, Example, Ada" in bench.joined()
-            )
-
-            await pilot.press("r")
-            await bench.until(lambda: isinstance(app.screen, MainScreen))
-            await bench.until(lambda: len(list(output.rglob("*.dcm"))) == 3 and not app.jobs.busy)
-            await pilot.press("v")
-            await bench.until(lambda: "1 study: 1 whole, 3 instances" in bench.joined())
-            await bench.until(lambda: "Nothing is missing or damaged." in bench.joined())
-            assert "Retrieve again" not in bench.text()
+            yield bench, output
         assert app.jobs.close()
+
+
+async def test_a_deleted_file_is_named_and_retrieved_again(tmp_path: Path) -> None:
+    async with _retrieved(tmp_path) as (bench, output):
+        next(output.rglob("*.dcm")).unlink()
+        await bench.pilot.press("v")
+        await bench.until(lambda: "Press r to retrieve" in bench.text())
+        assert "1 missing: CR/SR Chest X-ray and report 2026-02-27, Example, Ada" in bench.joined()
+
+        await bench.pilot.press("r")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+        await bench.until(lambda: len(list(output.rglob("*.dcm"))) == 3 and not bench.app.jobs.busy)
+        await bench.pilot.press("v")
+        await bench.until(lambda: "1 study: 1 whole, 3 instances" in bench.joined())
+        await bench.until(lambda: "Nothing is missing or damaged." in bench.joined())
+        assert "Retrieve again" not in bench.text()
 
 
 async def test_a_file_damaged_at_equal_size_is_replaced(tmp_path: Path) -> None:
-    studies = demo_studies()[1:2]
-    output = tmp_path / "out"
-    with DemoPacs(studies=studies) as pacs:
-        profiles = tmp_path / "profiles.toml"
-        save_demo_profiles(profiles, pacs, output, 11112)
-        presets, _ = open_profile_store(profiles).presets()
-        uid = studies[0].study_instance_uid
-        app = RetrieveApp(open_session, presets, find=find, find_each=find_each, text=uid)
-        async with running(app, SIZES["usual"]) as pilot:
-            bench = Bench(app, pilot, Sessions())
-            await pilot.press("enter")
-            await bench.until(lambda: "4 done 1" in bench.text() and not app.jobs.busy)
-            file = next(output.rglob("*.dcm"))
-            received = file.read_bytes()
-            damaged = received[:-2] + b"XX"
-            file.write_bytes(damaged)
-            bench.main.table.focus()
-            await pilot.press("v")
-            await bench.until(lambda: "Press r to retrieve" in bench.text())
-            assert "1 damaged: CR/SR Chest X-ray" in bench.joined()
+    async with _retrieved(tmp_path) as (bench, output):
+        file = next(output.rglob("*.dcm"))
+        received = file.read_bytes()
+        damaged = received[:-2] + b"XX"
+        file.write_bytes(damaged)
+        await bench.pilot.press("v")
+        await bench.until(lambda: "Press r to retrieve" in bench.text())
+        assert "1 damaged: CR/SR Chest X-ray" in bench.joined()
 
-            await pilot.press("r")
-            await bench.until(lambda: isinstance(app.screen, MainScreen))
-            await bench.until(lambda: file.exists() and file.read_bytes() == received)
-            await bench.until(lambda: "4 done 1" in bench.text() and not app.jobs.busy)
-            (aside,) = (output / ".dicom-retrieve" / "damaged").iterdir()
-            assert aside.read_bytes() == damaged
-            await pilot.press("v")
-            await bench.until(lambda: "1 study: 1 whole, 3 instances" in bench.joined())
-        assert app.jobs.close()
+        await bench.pilot.press("r")
+        await bench.until(lambda: isinstance(bench.app.screen, MainScreen))
+        await bench.until(lambda: file.exists() and file.read_bytes() == received)
+        await bench.until(lambda: "4 done 1" in bench.text() and not bench.app.jobs.busy)
+        (aside,) = (output / ".dicom-retrieve" / "damaged").iterdir()
+        assert aside.read_bytes() == damaged
+        await bench.pilot.press("v")
+        await bench.until(lambda: "1 study: 1 whole, 3 instances" in bench.joined())
 
 
 async def test_studies_of_other_retrievals_have_their_names_after_a_restart(

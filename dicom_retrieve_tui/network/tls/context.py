@@ -46,7 +46,7 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     """Return the context for associations with our Storage SCP.
 
     Raises:
-        ConfigError: A file cannot be used, or there is no certificate to show.
+        ConfigError: A file cannot be used, or a certificate of ours is missing.
     """
     if settings.certificate is None:
         raise ConfigError(
@@ -187,7 +187,7 @@ class TlsServer:
         """Read the certificates.
 
         Raises:
-            ConfigError: A file cannot be used, or there is no certificate to show.
+            ConfigError: A file cannot be used, or a certificate of ours is missing.
         """
         self._context = server_context(settings)
 

@@ -29,10 +29,9 @@ from dicom_retrieve_tui.model.verdict import GOOD, Verdict
 from dicom_retrieve_tui.tui.cut_text import cut, without_accession
 from dicom_retrieve_tui.tui.field_words import method_words
 from dicom_retrieve_tui.tui.folders import open_folder
-from dicom_retrieve_tui.tui.history import JobHistory, options_of_job
+from dicom_retrieve_tui.tui.history import JobHistory, RecalledNames, options_of_job
 from dicom_retrieve_tui.tui.progress_store import ProgressStore
 from dicom_retrieve_tui.tui.queue_entry import StudyRequest
-from dicom_retrieve_tui.tui.recalled_names import RecalledNames
 from dicom_retrieve_tui.tui.retrieve_form import FormFault
 from dicom_retrieve_tui.tui.screens.confirm import ConfirmScreen
 from dicom_retrieve_tui.tui.screens.verify import ActiveIn, verify_screen
